@@ -1,0 +1,276 @@
+"""From engine expressions to the frames of a run: one row per customer or product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from seglib import features
+from seglib.dictionary import attribute, entry
+from seglib.schema import Attribute, Study
+from seglib.study import StudyError
+from seglib.tables import midnight
+
+FEWEST = 30  # customers below which nothing can be segmented
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one pass over the tables leaves on the engine.
+
+    Attributes
+    ----------
+    study, as_of
+        The study and the cut-off date.
+    tables
+        The clean tables.
+    all
+        The cube over the whole data, None without transactions.
+    past
+        The cube before `as_of`: all that features may see.
+    """
+
+    study: Study
+    as_of: date
+    tables: dict[str, ir.Table]
+    all: ir.Table | None
+    past: ir.Table | None
+
+
+def facts(study: Study, tables: dict[str, ir.Table], as_of: date) -> Facts:
+    """Aggregate the transactions once and split them at the cut-off date."""
+    if "transactions" not in tables:
+        return Facts(study, as_of, tables, None, None)
+    everything = features.cube(tables, study)
+    return Facts(
+        study, as_of, tables, everything, features.before(everything, as_of, study.history)
+    )
+
+
+def customers(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
+    """Return one row per customer, and the dictionary of its columns.
+
+    Returns
+    -------
+    frame : pandas.DataFrame
+        Indexed by `customer`; numeric features as floats, ordered and nominal attributes as
+        categoricals; missing stays missing.
+    lines : list of dict
+        One a column: name, label, base, kind, unit, meaning and, if ordered, levels.
+
+    Raises
+    ------
+    StudyError
+        If there are too few customers to segment.
+    """
+    frame, lines = pd.DataFrame(), []
+    if known.past is not None:
+        frame, lines = _behaviour(known)
+    for name in ("customers", "survey"):
+        if name not in known.tables:
+            continue
+        attributes = getattr(known.study.tables, name).attributes
+        more = _attributes(known.tables[name], "customer", attributes)
+        frame = frame.join(more) if len(frame) else more
+        lines += [attribute(column, given) for column, given in attributes.items()]
+    if len(frame) < FEWEST:
+        raise StudyError(
+            f"only {len(frame)} customers are known before {known.as_of}: expected at least "
+            f"{FEWEST}; choose a later as_of or a larger table"
+        )
+    return frame, lines
+
+
+def _behaviour(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
+    expression = features.behaviour(known.past, known.as_of)
+    shares, groups = features.needs(known.past, known.study.segmentation.needs)
+    if len(groups) > 1:
+        expression = expression.left_join(shares, "customer").drop("customer_right")
+    roles = set(known.tables["transactions"].columns)
+    unwanted = _without_roles(known)
+    frame = expression.order_by("customer").execute().set_index("customer")
+    frame = frame.drop(columns=[c for c in unwanted if c in frame]).astype("float64")
+    currency = known.study.currency
+    lines = [
+        entry(name, label, "behavioural", unit=_unit(unit, currency), meaning=meaning)
+        for name, (label, unit, meaning) in features.BEHAVIOUR.items()
+        if name in frame
+    ]
+    lines += [
+        entry(name, f"{_written(group, known)} share", "needs", unit="share",
+              meaning=f"share of spend on {group}")
+        for name, group in groups.items()
+        if name in frame and "amount" in roles
+    ]  # fmt: skip
+    return frame[[line["name"] for line in lines]], lines
+
+
+def _written(group: str, known: Facts) -> str:
+    """Return a product group as the reports write it."""
+    labels = known.study.tables.products.labels if known.study.tables.products else {}
+    return labels.get(group, group.capitalize() if group.isupper() else group)
+
+
+NEEDED_ROLES = {
+    "spend": "amount", "basket_value": "amount", "trend": "amount", "discount_share": "discount",
+    "coupon_share": "coupon", "places": "place", "breadth": "product",
+}  # fmt: skip
+
+
+def _without_roles(known: Facts) -> list[str]:
+    """Return the features whose columns the study does not have."""
+    roles = set(known.tables["transactions"].columns)
+    gone = [name for name, role in NEEDED_ROLES.items() if role not in roles]
+    own = known.study.tables.products and known.study.tables.products.own_label
+    return gone if own else [*gone, "own_label_share"]
+
+
+def _unit(unit: str, currency: str) -> str:
+    return (currency or "money") if unit == "money" else unit
+
+
+def _attributes(table: ir.Table, key: str, attributes: dict[str, Attribute]) -> pd.DataFrame:
+    rows = table.filter(table[key].notnull()).order_by(key)
+    frame = rows.select(key, *attributes).execute().set_index(key)
+    for column, given in attributes.items():
+        if given.kind == "numeric":
+            frame[column] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
+        else:
+            text = frame[column].astype("string").astype("object")
+            levels = given.levels or sorted(text.dropna().unique())
+            frame[column] = pd.Categorical(text, levels, ordered=given.kind == "ordered")
+    return frame
+
+
+def products(known: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
+    """Return one row per product at the study's level and its dictionary; None without products.
+
+    Products with fewer buyers than the study's minimum cell are left out.
+    """
+    if known.past is None or "product" not in known.tables["transactions"].columns:
+        return None
+    rows = features.products(known.past, known.study.minimum_cell)
+    frame = rows.order_by("level").execute().rename(columns={"level": "product"})
+    frame = frame.set_index("product")
+    unwanted = {"discount": "promotion_share", "quantity": "price"}
+    roles = set(known.tables["transactions"].columns)
+    drop = {name for role, name in unwanted.items() if role not in roles}
+    drop |= set() if known.study.tables.products.own_label else {"own_label_share"}
+    lines = [
+        entry(name, label, "product", unit=_unit(unit, known.study.currency), meaning=meaning)
+        for name, (label, unit, meaning) in features.PRODUCT.items()
+        if name not in drop
+    ]
+    frame = frame[[line["name"] for line in lines]].astype("float64")
+    group = known.past.group_by("level", "group").agg(amount=known.past.amount.sum())
+    main = group.group_by("level").agg(group=group["group"].argmax(group.amount)).execute()
+    groups = main.set_index("level")["group"].reindex(frame.index)
+    frame["group"] = pd.Categorical(groups.map(lambda g: _written(g, known), na_action="ignore"))
+    if frame["group"].isna().all():
+        return frame.drop(columns="group"), lines
+    meaning = "the product group that most of its revenue belongs to"
+    return frame, [*lines, entry("group", "Product group", "plan", kind="nominal", meaning=meaning)]
+
+
+def activity(known: Facts, start: date, end: date, index: pd.Index) -> pd.DataFrame | None:
+    """Return what each customer did from `start` to before `end`; None without transactions.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed like `index`: spend, orders, discount (0 for those who did nothing), active.
+    """
+    if known.all is None:
+        return None
+    within = known.all.filter(
+        (known.all.time >= midnight(start)) & (known.all.time < midnight(end))
+    )
+    rows = within.group_by("customer").agg(
+        spend=within.amount.sum().cast("float64"),
+        orders=within.order.nunique().cast("float64"),
+        discount=within.discount.sum().cast("float64"),
+    )
+    frame = rows.execute().set_index("customer").astype("float64").reindex(index).fillna(0.0)
+    return frame.assign(active=frame["orders"] > 0)
+
+
+def holdout(known: Facts, index: pd.Index) -> pd.DataFrame | None:
+    """Return what each customer did in the holdout, the weeks that judge the segments.
+
+    None if the data end before the holdout does: what has not happened yet judges nothing.
+    """
+    end = known.study.until(known.as_of)
+    if known.all is None or known.all.time.max().execute().date() < end - timedelta(days=1):
+        return None
+    return activity(known, known.as_of, end, index)
+
+
+def before(known: Facts, index: pd.Index) -> pd.DataFrame | None:
+    """Return what each customer did in as many days before the cut-off date."""
+    start = known.as_of - timedelta(days=known.study.holdout)
+    return activity(known, start, known.as_of, index)
+
+
+def purchases(known: Facts) -> ir.Table | None:
+    """Return customer × product before the cut-off date, as an engine expression."""
+    if known.past is None or "product" not in known.tables["transactions"].columns:
+        return None
+    rows = known.past.filter(known.past.level.notnull())
+    return (
+        rows.group_by("customer", product=rows.level)
+        .agg(amount=rows.amount.sum().cast("float64"), orders=rows.order.nunique())
+        .order_by("customer", "product")
+    )
+
+
+def monthly(known: Facts) -> ir.Table | None:
+    """Return customer × month over the whole data, as an engine expression."""
+    if known.all is None:
+        return None
+    month = known.all.time.truncate("M")
+    return (
+        known.all.group_by("customer", month=month)
+        .agg(
+            spend=known.all.amount.sum().cast("float64"),
+            orders=known.all.order.nunique(),
+            discount=known.all.discount.sum().cast("float64"),
+        )
+        .order_by("customer", "month")
+    )
+
+
+def campaigns(known: Facts) -> ir.Table | None:
+    """Return customer × campaign with what the customer did, as an engine expression.
+
+    A response counts if the campaign was sent to that customer and had begun.
+    """
+    if "campaigns" not in known.tables:
+        return None
+    sent = known.tables["campaigns"]
+    optional = {c: sent[c].min() for c in ("end", "type", "arm") if c in sent.columns}
+    sent = sent.group_by("customer", "campaign").agg(start=sent.start.min(), **optional)
+    if "responses" not in known.tables:
+        return sent.order_by("customer", "campaign")
+    joined = sent.left_join(known.tables["responses"], ["customer", "campaign"])
+    counts = joined.time >= joined.start
+    keep = ["customer", "campaign", "start", *optional]
+    return (
+        joined.group_by(keep)
+        .agg(
+            redemptions=counts.fill_null(False).sum(),
+            first_response=joined.time.min(where=counts),
+        )
+        .mutate(redeemed=ibis._.redemptions > 0)
+        .order_by("customer", "campaign")
+    )
+
+
+def save(expression: ir.Table | None, path) -> None:
+    """Write an expression from the engine to Parquet, without passing through pandas."""
+    if expression is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        expression.to_parquet(path)

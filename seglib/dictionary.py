@@ -1,0 +1,66 @@
+"""What each column of a run's frames means, and which columns may form segments."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from seglib.schema import Attribute, Study
+from seglib.study import StudyError, nearest
+
+
+def entry(name: str, label: str, base: str, *, kind="numeric", unit="", meaning="", levels=None):
+    """Return one column's line in the dictionary."""
+    line = {"name": name, "label": label, "base": base, "kind": kind, "unit": unit,
+            "meaning": meaning}  # fmt: skip
+    return line | ({"levels": list(levels)} if levels else {})
+
+
+def attribute(column: str, given: Attribute) -> dict:
+    """Return the line of a column that the study describes itself."""
+    label = given.label or column.replace("_", " ").capitalize()
+    meaning = f"column {column} as given"
+    return entry(column, label, given.base, kind=given.kind, meaning=meaning, levels=given.levels)
+
+
+def labels(lines: list[dict]) -> dict[str, str]:
+    """Return column name → label."""
+    return {line["name"]: line["label"] for line in lines}
+
+
+def forming(study: Study, lines: list[dict], unit: str = "customers") -> list[str]:
+    """Return the columns that form the segments of customers or products.
+
+    Raises
+    ------
+    StudyError
+        If the study lists a feature that does not exist, or no column is left.
+    """
+    asked = study.segmentation
+    bases, wanted = list(asked.bases), asked.features
+    if unit == "products":
+        bases, wanted = ["product"], asked.product_features
+    known = [line["name"] for line in lines if line["base"] in bases]
+    for name in wanted:
+        if name not in known:
+            key = "product_features" if unit == "products" else "features"
+            raise StudyError(f"segmentation.{key}: found {name!r}{nearest(name, known)}")
+    chosen = [name for name in known if not wanted or name in wanted]
+    if not chosen:
+        raise StudyError(
+            f"segmentation.bases {', '.join(bases)} give no column: this study has "
+            f"{', '.join(sorted({line['base'] for line in lines})) or 'none'}"
+        )
+    return chosen
+
+
+def describing(study: Study, lines: list[dict]) -> list[str]:
+    """Return the columns that only describe customers."""
+    bases = set(study.segmentation.describe_with) - set(study.segmentation.bases)
+    return [line["name"] for line in lines if line["base"] in bases]
+
+
+def value(frame: pd.DataFrame, unit: str = "customers") -> pd.Series | None:
+    """Return what a customer or a product is worth, to order segments by; None without money."""
+    if unit == "products" and "spend_per_buyer" in frame:
+        return frame["spend_per_buyer"] * frame["penetration"]
+    return frame.get("spend")

@@ -1,0 +1,275 @@
+"""One row per customer or product, computed on the engine from what was known before a day."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+
+from seglib.quality import MANY_UNITS
+from seglib.schema import Study
+from seglib.tables import midnight
+
+RECENT = 91  # days that count as recent in the trend
+SUMMED = ("amount", "discount", "coupon", "own_label", "units", "priced")
+EVENING = 17  # hour from which an order is an evening order
+
+BEHAVIOUR = {
+    # name: (label, unit, meaning)
+    "recency": ("Days since last order", "days", "days from the last order to the cut-off date"),
+    "orders": ("Orders", "orders", "number of orders before the cut-off date"),
+    "spend": ("Spend", "money", "total amount before the cut-off date, returns netted"),
+    "tenure": ("Days since first order", "days", "days from the first order to the cut-off date"),
+    "basket_value": ("Value of an order", "money", "spend divided by orders"),
+    "basket_items": ("Lines in an order", "count", "lines divided by orders"),
+    "breadth": ("Categories bought", "count", "number of different product groups bought"),
+    "trend": ("Recent trend", "index", "spend of the last 91 days against the 91 before: "
+              "(recent - earlier) / (recent + earlier), from -1 to 1"),
+    "irregularity": ("Irregularity of visits", "ratio", "standard deviation of the gaps between "
+                     "days with orders, divided by their mean"),
+    "weekend_share": ("Orders at weekends", "share", "share of orders on Saturday or Sunday"),
+    "evening_share": ("Orders in the evening", "share", "share of orders from 17:00"),
+    "discount_share": ("Discount taken", "share", "discount divided by amount plus discount"),
+    "coupon_share": ("Orders with a coupon", "share", "share of orders with a coupon"),
+    "own_label_share": ("Own-label share", "share", "share of spend on own-label products"),
+    "places": ("Stores used", "count", "number of different places"),
+}  # fmt: skip
+PRODUCT = {
+    "price": ("Price of a unit", "money",
+              "amount divided by units; lines of over 100 units left out"),
+    "penetration": ("Penetration", "share", "share of customers who bought it"),
+    "repeat_rate": ("Repeat rate", "share", "share of its buyers with two or more orders of it"),
+    "orders_per_buyer": ("Orders per buyer", "orders", "orders that hold it, per buyer"),
+    "spend_per_buyer": ("Spend per buyer", "money", "amount per buyer"),
+    "promotion_share": ("Sold at a discount", "share", "discount divided by amount plus discount"),
+    "own_label_share": ("Own-label share", "share", "share of the amount that is own label"),
+    "seasonality": ("Seasonality", "ratio", "standard deviation of its share of monthly revenue, "
+                    "divided by the mean"),
+    "evenness": ("Spread over buyers", "index", "effective number of buyers (inverse Herfindahl "
+                 "index of the amounts) divided by buyers; 1 = all buy the same"),
+}  # fmt: skip
+
+
+def cube(tables: dict[str, ir.Table], loaded: Study) -> ir.Table:
+    """Aggregate transactions to customer × order × product level, in one pass over them.
+
+    Every feature, of customers and of products, is computed from this table.
+
+    Returns
+    -------
+    ibis.Table
+        Kept on the engine: customer, order, level, group, time, place, lines, amount, discount,
+        coupon, own_label, units, priced (amount of lines with a sensible number of units).
+    """
+    lines = tables["transactions"]
+    if "product" in lines.columns and "products" in tables:
+        lines = lines.left_join(tables["products"], "product")
+    known = set(lines.columns)
+    level = next((c for c in ("level", "product") if c in known), None)
+    zero = ibis.literal(0).cast("decimal(18, 6)")
+    amount = lines.amount if "amount" in known else zero
+    units = lines.quantity if "quantity" in known else zero
+    countable = (units > 0) & (units <= MANY_UNITS)
+    own = loaded.tables.products.own_label if loaded.tables.products else []
+    own_line = lines.brand.isin(own).fill_null(False) if own and "brand" in known else False
+    lines = lines.mutate(
+        order=lines.order if "order" in known else lines.time.truncate("D"),
+        level=lines[level].cast("string") if level else ibis.literal("all"),
+        group=lines["group"] if "group" in known else ibis.null("string"),
+        place=lines.place if "place" in known else ibis.null("int64"),
+        amount=amount,
+        discount=lines.discount if "discount" in known else zero,
+        coupon=lines.coupon if "coupon" in known else zero,
+        own_label=ibis.ifelse(own_line, amount, zero),
+        units=ibis.ifelse(countable, units, zero),
+        priced=ibis.ifelse(countable, amount, zero),
+    )
+    sums = {name: lines[name].sum() for name in SUMMED}
+    grouped = lines.group_by("customer", "order", "level", "group")
+    return _keep(
+        grouped.agg(time=lines.time.min(), place=lines.place.min(), lines=lines.count(), **sums)
+    )
+
+
+def _keep(expression: ir.Table) -> ir.Table:
+    """Materialise a table on its engine for the life of the connection."""
+    engine = ibis.get_backend(expression)
+    return engine.create_table(ibis.util.gen_name("seglib"), expression, temp=True)
+
+
+def before(table: ir.Table, as_of: date, history: int | None = None) -> ir.Table:
+    """Return the rows earlier than a day, and not older than `history` days if given."""
+    kept = table.filter(table.time < midnight(as_of))
+    if history:
+        kept = kept.filter(kept.time >= midnight(as_of - timedelta(days=history)))
+    return kept
+
+
+def orders(facts: ir.Table) -> ir.Table:
+    """Return one row per customer and order."""
+    return facts.group_by("customer", "order").agg(
+        time=facts.time.min(),
+        place=facts.place.min(),
+        lines=facts.lines.sum(),
+        amount=facts.amount.sum(),
+        coupon=facts.coupon.sum(),
+    )
+
+
+def behaviour(facts: ir.Table, as_of: date) -> ir.Table:
+    """Return the behavioural features, one row per customer, as an engine expression.
+
+    Parameters
+    ----------
+    facts
+        The cube, restricted to before `as_of`.
+    as_of
+        The cut-off date.
+    """
+    baskets = orders(facts)
+    end = ibis.literal(as_of)
+    recent = baskets.time >= midnight(as_of - timedelta(days=RECENT))
+    earlier = ~recent & (baskets.time >= midnight(as_of - timedelta(days=2 * RECENT)))
+    late = _ratio(baskets.amount.sum(where=recent), 1).fill_null(0)
+    early = _ratio(baskets.amount.sum(where=earlier), 1).fill_null(0)
+    by_order = baskets.group_by("customer").agg(
+        recency=end.delta(baskets.time.max().date(), unit="day").cast("float64"),
+        orders=baskets.count().cast("float64"),
+        spend=baskets.amount.sum().cast("float64"),
+        tenure=end.delta(baskets.time.min().date(), unit="day").cast("float64"),
+        basket_value=_ratio(baskets.amount.sum(), baskets.count()),
+        basket_items=_ratio(baskets.lines.sum(), baskets.count()),
+        trend=_ratio(late - early, late + early),
+        weekend_share=baskets.time.day_of_week.index().isin([5, 6]).mean(),
+        evening_share=(baskets.time.hour() >= EVENING).mean(),
+        coupon_share=(baskets.coupon > 0).mean(),
+        places=baskets.place.nunique().cast("float64"),
+    )
+    by_line = facts.group_by("customer").agg(
+        breadth=facts.level.nunique().cast("float64"),
+        discount_share=_ratio(facts.discount.sum(), facts.amount.sum() + facts.discount.sum()),
+        own_label_share=_ratio(facts.own_label.sum(), facts.amount.sum()),
+    )
+    return (
+        by_order.left_join(by_line, "customer")
+        .drop("customer_right")
+        .left_join(_irregularity(baskets), "customer")
+        .drop("customer_right")
+    )
+
+
+def _ratio(top, bottom) -> ir.FloatingValue:
+    """Divide as floats; nothing divided by nothing is missing."""
+    bottom = bottom if isinstance(bottom, ir.Value) else ibis.literal(bottom)
+    return top.cast("float64") / bottom.cast("float64").nullif(0)
+
+
+def _irregularity(baskets: ir.Table) -> ir.Table:
+    """Coefficient of variation of the gaps between days with orders (two gaps or more)."""
+    days = baskets.select("customer", day=baskets.time.date()).distinct()
+    lagged = days.mutate(
+        gap=days.day.delta(days.day.lag().over(group_by="customer", order_by="day"), unit="day")
+    )
+    sums = lagged.group_by("customer").agg(
+        n=lagged.gap.count().cast("float64"),
+        s=lagged.gap.sum().cast("float64"),
+        ss=(lagged.gap * lagged.gap).sum().cast("float64"),
+    )
+    sums = sums.filter(sums.n >= 2)
+    deviation = ((sums.ss - sums.s * sums.s / sums.n) / (sums.n - 1)).sqrt()
+    return sums.select("customer", irregularity=deviation / (sums.s / sums.n))
+
+
+def needs(facts: ir.Table, top: int) -> tuple[ir.Table, dict[str, str]]:
+    """Return the share of spend by product group, the groups with most buyers first.
+
+    Parameters
+    ----------
+    facts
+        The cube, restricted to before the cut-off date.
+    top
+        How many groups get a column of their own; the rest is `share_other`.
+
+    Returns
+    -------
+    shares : ibis.Table
+        One row per customer.
+    labels : dict
+        Column name → group.
+    """
+    reach = (
+        facts.filter(facts["group"].notnull())
+        .group_by("group")
+        .agg(buyers=facts.customer.nunique())
+        .order_by(ibis.desc("buyers"), "group")
+        .limit(top)
+        .execute()
+    )
+    labels = {f"share_{_slug(group)}": group for group in reach["group"]}
+    total = facts.amount.sum()
+    shares = {
+        name: _ratio(facts.amount.sum(where=facts["group"] == group).fill_null(0), total)
+        for name, group in labels.items()
+    }
+    rest = facts["group"].isnull() | facts["group"].notin(list(labels.values()))
+    shares["share_other"] = _ratio(facts.amount.sum(where=rest).fill_null(0), total)
+    return facts.group_by("customer").agg(**shares), labels | {"share_other": "other groups"}
+
+
+def _slug(text: str) -> str:
+    words = "".join(c if c.isalnum() else " " for c in text.lower()).split()
+    return "_".join(words) or "blank"
+
+
+def products(facts: ir.Table, minimum: int) -> ir.Table:
+    """Return the features of products at the study's level, one row each.
+
+    Parameters
+    ----------
+    facts
+        The cube, restricted to before the cut-off date.
+    minimum
+        Products with fewer buyers are left out.
+    """
+    named = facts.filter(facts.level.notnull())
+    buyers = named.group_by("level", "customer").agg(
+        amount=named.amount.sum().cast("decimal(18, 6)"), orders=named.order.nunique()
+    )
+    squared = buyers.amount.cast("float64").pow(2).cast("decimal(38, 12)")
+    spread = buyers.group_by("level").agg(
+        buyers=buyers.count(),
+        repeat_rate=(buyers.orders >= 2).mean(),
+        orders_per_buyer=buyers.orders.mean(),
+        spend_per_buyer=_ratio(buyers.amount.sum(), buyers.count()),
+        evenness=_ratio(buyers.amount.sum(), 1).pow(2)
+        / (_ratio(squared.sum(), 1) * buyers.count()).nullif(0),
+    )
+    totals = named.group_by("level").agg(
+        price=_ratio(named.priced.sum(), named.units.sum()),
+        promotion_share=_ratio(named.discount.sum(), named.amount.sum() + named.discount.sum()),
+        own_label_share=_ratio(named.own_label.sum(), named.amount.sum()),
+    )
+    joined = spread.left_join(totals, "level").drop("level_right")
+    joined = joined.left_join(_seasonality(facts), "level").drop("level_right")
+    everyone = facts.customer.nunique().as_scalar()
+    joined = joined.mutate(penetration=joined.buyers / everyone)
+    return joined.filter(joined.buyers >= minimum)
+
+
+def _seasonality(facts: ir.Table) -> ir.Table:
+    """Coefficient of variation of a product's share of the revenue of each month."""
+    by_month = facts.mutate(month=facts.time.truncate("M"))
+    everything = by_month.group_by("month").agg(total=by_month.amount.sum())
+    own = by_month.filter(by_month.level.notnull())
+    own = own.group_by("level", "month").agg(amount=own.amount.sum())
+    shares = own.join(everything, "month")
+    shares = shares.mutate(share=_ratio(shares.amount, shares.total))
+    exact = shares.share.cast("decimal(38, 24)"), shares.share.pow(2).cast("decimal(38, 30)")
+    sums = shares.group_by("level").agg(
+        s=exact[0].sum().cast("float64"), ss=exact[1].sum().cast("float64")
+    )
+    months = everything.count().as_scalar().cast("float64")
+    mean = sums.s / months
+    variance = (sums.ss - months * mean * mean) / (months - 1).nullif(0)
+    return sums.select("level", seasonality=ibis.greatest(variance, 0).sqrt() / mean.nullif(0))

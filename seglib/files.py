@@ -1,0 +1,214 @@
+"""The files of a run: where they are, how they are written, which notebook makes which."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+from seglib import study as study_module
+from seglib.schema import Study
+from seglib.study import StudyError
+
+MAKERS = {
+    "01_data_collection": (
+        "quality.json",
+        "customers.parquet",
+        "before.parquet",
+        "holdout.parquet",
+        "products.parquet",
+        "purchases.parquet",
+        "monthly.parquet",
+        "campaigns.parquet",
+        "dictionary.json",
+    ),
+    "03_clustering": ("verdict.json", "segments.parquet", "model.json", "segments.sql"),
+    "03_clustering with unit=products": (
+        "product_verdict.json",
+        "product_segments.parquet",
+        "product_model.json",
+    ),
+    "04_persona_definition": ("claims.json", "personas.json", "playbook.json", "segments.csv"),
+    "05_measuring_results": ("measures.json",),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One study at one date: the study, the cut-off, and the folder of its files.
+
+    Attributes
+    ----------
+    study : Study
+    as_of : datetime.date
+        Features use only what was known before this day.
+    folder : pathlib.Path
+    seed : int
+    """
+
+    study: Study
+    as_of: date
+    folder: Path
+    seed: int
+
+    @property
+    def until(self) -> date:
+        """First day after the holdout."""
+        return self.study.until(self.as_of)
+
+    def has(self, name: str) -> bool:
+        """Return whether a file of the run exists."""
+        return (self.folder / name).is_file()
+
+    def read(self, name: str) -> Any:
+        """Return a file of the run: a frame for .parquet, an object for .json, else text.
+
+        Raises
+        ------
+        StudyError
+            If it is not there; the message names the notebook that writes it.
+        """
+        path = self._there(name)
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text) if path.suffix == ".json" else text
+
+    def scan(self, name: str) -> ir.Table:
+        """Return a Parquet file of the run as a table on the engine, for more than one row each.
+
+        Raises
+        ------
+        StudyError
+            If it is not there; the message names the notebook that writes it.
+        """
+        return ibis.duckdb.connect().read_parquet(self._there(name))
+
+    def earlier(self, name: str) -> Any:
+        """Return a file of the newest earlier run of the study, None if there is none."""
+        dates = {
+            path.parent.name: path
+            for path in self.study.folder.glob(f"*/{name}")
+            if _is_day(path.parent.name) and path.parent.name < self.as_of.isoformat()
+        }
+        if not dates:
+            return None
+        newest = dates[max(dates)].parent
+        return Run(self.study, date.fromisoformat(newest.name), newest, self.seed).read(name)
+
+    def _there(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            maker = next((m for m, names in MAKERS.items() if name in names), "an earlier notebook")
+            raise StudyError(f"{name} is not in {self.folder}: run {maker} first")
+        return path
+
+    def write(self, name: str, what: Any) -> Path:
+        """Write a frame, a JSON-able object or a text under a file name; return its path."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / name
+        if path.suffix == ".parquet":
+            what.to_parquet(path)
+        elif path.suffix == ".csv":
+            what.to_csv(path, index=False, float_format="%.6g")
+        elif path.suffix == ".json":
+            path.write_text(as_json(what), encoding="utf-8")
+        else:
+            path.write_text(what, encoding="utf-8")
+        return path
+
+
+def open_run(
+    study: str | Path = "complete_journey", as_of: str = "", out: str = "", seed: int = 0
+) -> Run:
+    """Open the run that a notebook's parameters name.
+
+    Parameters
+    ----------
+    study
+        Name below data/, or path, of a study.
+    as_of
+        Cut-off date, YYYY-MM-DD; empty means the study's own.
+    out
+        Folder of the run's files; empty means data/<study>/<as_of>/.
+    seed
+        Seed of everything random; 0 means the study's own.
+
+    Raises
+    ------
+    StudyError
+        If the study or the date cannot be read.
+    """
+    loaded = study_module.load(study)
+    day = parse_day(as_of) if as_of else loaded.as_of
+    folder = Path(out) if out else loaded.folder / day.isoformat()
+    return Run(loaded, day, folder, seed or loaded.seed)
+
+
+def parse_day(text: str) -> date:
+    """Return a date from YYYY-MM-DD, or raise a StudyError that says so."""
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        raise StudyError(f"as_of is {text!r}: expected a date such as 2017-10-01") from None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def prefix(unit: str) -> str:
+    """Return how the names of the files of a segmentation begin: '' or 'product_'.
+
+    Raises
+    ------
+    StudyError
+        If the unit is neither customers nor products.
+    """
+    if unit not in {"customers", "products"}:
+        raise StudyError(f"unit is {unit!r}{study_module.nearest(unit, ['customers', 'products'])}")
+    return "" if unit == "customers" else "product_"
+
+
+def as_json(what: Any) -> str:
+    """Return deterministic JSON: sorted keys, ten significant digits, NaN as null."""
+    return json.dumps(plain(what), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def plain(what: Any) -> Any:
+    """Return the same content as plain Python objects, floats to ten significant digits."""
+    if isinstance(what, dict):
+        return {str(key): plain(value) for key, value in what.items()}
+    if isinstance(what, (list, tuple, np.ndarray)):
+        return [plain(value) for value in what]
+    if isinstance(what, (bool, np.bool_)) or what is None:
+        return None if what is None else bool(what)
+    if isinstance(what, (int, np.integer)):
+        return int(what)
+    if isinstance(what, (float, np.floating)):
+        return float(f"{what:.10g}") if math.isfinite(what) else None
+    if what is pd.NaT:
+        return None
+    return what.isoformat() if isinstance(what, date) else str(what)
+
+
+def digest(*paths: Path) -> str:
+    """Return the SHA-256 of the given files' contents, in order."""
+    hasher = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                hasher.update(block)
+    return hasher.hexdigest()

@@ -1,0 +1,241 @@
+"""The shape of study.yaml: every key, its type and its bounds."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
+
+
+def _days(value: Any) -> Any:
+    """Read '91 days', '13 weeks' or 91 as a number of days."""
+    match = re.fullmatch(r"\s*(\d+)\s*(days?|weeks?)?\s*", str(value))
+    if not match:
+        raise ValueError("expected a number of days such as '91 days' or '13 weeks'")
+    return int(match[1]) * (7 if (match[2] or "").startswith("week") else 1)
+
+
+def _strings(value: Any) -> Any:
+    """Accept one name where a list of names is meant, and 3 where '3' is meant."""
+    return [str(v) for v in (value if isinstance(value, list) else [value])]
+
+
+Names = Annotated[list[str], BeforeValidator(_strings)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Attribute(_Part):
+    """A column that describes a customer or an answer in a survey."""
+
+    label: str = ""
+    base: Base = "demographic"
+    kind: Literal["numeric", "ordered", "nominal"] = "nominal"
+    levels: Names | None = None
+
+    @model_validator(mode="after")
+    def _levels_fit(self):
+        if self.kind == "ordered" and not self.levels:
+            raise ValueError("an ordered attribute needs `levels`, lowest first")
+        if self.levels and len(set(self.levels)) < len(self.levels):
+            raise ValueError("a level is listed twice")
+        return self
+
+
+class Lookup(_Part):
+    """A second source whose columns are added to a table, one row per key."""
+
+    source: str
+    key: str
+
+
+class _Table(_Part):
+    source: str
+    lookup: Lookup | None = None
+    attributes: dict[str, Attribute] = {}
+
+
+class TransactionColumns(_Part):
+    """Roles of a transaction table; without `amount` it holds usage events."""
+
+    customer: str
+    time: str
+    order: str | None = None
+    product: str | None = None
+    amount: str | None = None
+    quantity: str | None = None
+    discount: Names = []
+    coupon: Names = []
+    place: str | None = None
+
+
+class CustomerColumns(_Part):
+    """Roles of a table with one row per customer."""
+
+    customer: str
+
+
+class ProductColumns(_Part):
+    """Roles of the table of what is sold."""
+
+    product: str
+    level: str | None = None
+    group: str | None = None
+    brand: str | None = None
+
+
+class CampaignColumns(_Part):
+    """Roles of the table of who was addressed."""
+
+    customer: str
+    campaign: str
+    start: str
+    end: str | None = None
+    type: str | None = None
+    arm: str | None = None
+
+
+class ResponseColumns(_Part):
+    """Roles of the table of responses to campaigns."""
+
+    customer: str
+    campaign: str
+    time: str
+
+
+class Transactions(_Table):
+    """Orders or events, one row per line."""
+
+    columns: TransactionColumns
+
+
+class Customers(_Table):
+    """Attributes, one row per customer; also used for survey answers."""
+
+    columns: CustomerColumns
+
+
+class Products(_Table):
+    """What is sold, one row per item; `level` is the column that is segmented."""
+
+    columns: ProductColumns
+    own_label: Names = []
+    labels: dict[str, str] = {}  # product groups as the reports write them
+
+
+class Campaigns(_Table):
+    """Who was addressed, when, in which arm."""
+
+    columns: CampaignColumns
+
+
+class Responses(_Table):
+    """What they did."""
+
+    columns: ResponseColumns
+
+
+class Tables(_Part):
+    """The tables of a study; each is optional, but one must hold customers."""
+
+    transactions: Transactions | None = None
+    customers: Customers | None = None
+    survey: Customers | None = None
+    products: Products | None = None
+    campaigns: Campaigns | None = None
+    responses: Responses | None = None
+
+    @model_validator(mode="after")
+    def _enough(self):
+        if not (self.transactions or self.customers or self.survey):
+            raise ValueError("expected at least one of transactions, customers, survey")
+        if self.responses and not self.campaigns:
+            raise ValueError("`responses` need a `campaigns` table")
+        return self
+
+
+class Segmentation(_Part):
+    """What forms the segments and what only describes them."""
+
+    bases: list[Base] = Field(default=["behavioural"], min_length=1)
+    describe_with: list[Base] = ["demographic", "geographic", "psychographic", "plan"]
+    features: Names = []
+    product_features: Names = []
+    needs: int = Field(default=10, ge=1, le=40)
+    method: Literal["auto", "kmeans", "gmm", "latent_class", "mixed"] = "auto"
+    k: int = Field(default=0, ge=0, le=20)
+    k_max: int = Field(default=8, ge=2, le=20)
+
+
+class Economics(_Part):
+    """What a treatment costs and earns, as the study's author states it."""
+
+    margin: float = Field(gt=0, le=1)
+    cost_per_customer: float = Field(ge=0)
+
+
+class Timezone(_Part):
+    """The zone in which times are stored and the one in which customers live."""
+
+    stored: str = "UTC"
+    local: str
+
+
+class Personas(_Part):
+    """The analyst's own words, shown as such."""
+
+    names: dict[int, str] = {}
+    notes: dict[int, str] = {}
+
+
+class Study(_Part):
+    """A checked study.yaml.
+
+    Attributes mirror the keys of the file; `path` is where it was read from.
+    """
+
+    path: Path
+    title: str = Field(min_length=1)
+    objective: str = Field(min_length=1)
+    customer: str = "customer"
+    currency: str = ""
+    as_of: date
+    holdout: Annotated[int, BeforeValidator(_days), Field(ge=1)]
+    history: Annotated[int, BeforeValidator(_days), Field(ge=1)] | None = None
+    timezone: Timezone | None = None
+    seed: int = Field(default=1, ge=0, lt=2**32)
+    minimum_cell: int = Field(default=10, ge=1)
+    max_dropped: float = Field(default=0.5, gt=0, le=1)
+    tables: Tables
+    segmentation: Segmentation = Segmentation()
+    economics: Economics | None = None
+    personas: Personas = Personas()
+    targeting: dict[str, float] = {}
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds study.yaml and, in one folder a date, its runs."""
+        return self.path.parent
+
+    @property
+    def name(self) -> str:
+        """The study's short name: its folder's."""
+        return self.folder.name
+
+    @property
+    def reports(self) -> Path:
+        """Where the pages go: reports/<study>/ beside data/, else beside study.yaml."""
+        inside = self.folder.parent.name == "data"
+        root = self.folder.parent.parent if inside else self.folder
+        return root / "reports" / self.name
+
+    def until(self, as_of: date) -> date:
+        """Return the first day after the holdout that follows `as_of`."""
+        return as_of + timedelta(days=self.holdout)

@@ -1,0 +1,94 @@
+from datetime import date
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+
+from seglib import explore
+
+
+def test_concentration_of_equal_amounts_is_the_diagonal():
+    curve = explore.concentration(pd.Series([5.0] * 4))
+    assert curve["amount"].tolist() == curve["customers"].tolist() == [0, 0.25, 0.5, 0.75, 1]
+
+
+def test_top_share_of_one_in_five():
+    amounts = pd.Series([60.0, 10, 10, 10, 10])
+    found = explore.top_share(amounts, 0.2, seed=1)
+    assert found["value"] == 0.6
+    assert found["low"] <= 0.6 <= found["high"]
+
+
+def test_interval_of_the_top_share_covers_the_truth():
+    truth = np.exp(np.random.default_rng(0).normal(size=400_000))
+    truth = np.sort(truth)[-80_000:].sum() / truth.sum()
+    hits = 0
+    for seed in range(60):
+        sample = pd.Series(np.exp(np.random.default_rng(seed + 1).normal(size=500)))
+        found = explore.top_share(sample, 0.2, seed=seed, draws=300)
+        hits += found["low"] <= truth <= found["high"]
+    assert hits >= 50  # 95% of 60, less than three standard errors below
+
+
+def monthly():
+    rows = [
+        (1, "2020-01-01", 10.0), (1, "2020-02-01", 10.0), (1, "2020-03-01", 10.0),
+        (2, "2020-01-01", 20.0), (2, "2020-03-01", 20.0),
+        (3, "2020-02-01", 5.0), (3, "2020-04-01", 5.0),
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["customer", "month", "spend"])
+    frame["month"] = pd.to_datetime(frame["month"])
+    return ibis.memtable(frame.assign(orders=1))
+
+
+def test_months_end_with_the_last_whole_one_before_the_cut_off():
+    found = explore.months(monthly(), date(2020, 3, 20))
+    assert found["spend"].tolist() == [30, 15]
+    assert found["customers"].tolist() == [2, 2]
+
+
+def test_cohorts_count_who_came_back_and_leave_the_unknown_empty():
+    shares, sizes = explore.cohorts(monthly(), date(2020, 4, 1))
+    assert sizes.tolist() == [2, 1]
+    assert shares.iloc[0].tolist() == [1.0, 0.5, 1.0]
+    assert shares.iloc[1].tolist()[:2] == [1.0, 0.0]
+    assert np.isnan(shares.iloc[1, 2])
+
+
+def test_differences_find_the_planted_one_only():
+    rng = np.random.default_rng(3)
+    group = pd.Series(np.arange(400) < 150)
+    frame = pd.DataFrame({f"noise {i}": rng.normal(size=400) for i in range(8)})
+    frame["shifted"] = rng.normal(size=400) + group
+    found = explore.differences(frame, group)
+    assert found.index[found["differs"]].tolist() == ["shifted"]
+    assert found.loc["shifted", "low"] > 0.5
+
+
+def test_differences_with_no_difference_rarely_alarm():
+    group = pd.Series(np.arange(200) < 80)
+    alarms = 0
+    for seed in range(100):
+        values = np.random.default_rng(seed).exponential(size=(200, 10))
+        alarms += explore.differences(pd.DataFrame(values), group)["differs"].any()
+    assert alarms <= 11  # 5 of 100 expected, three standard errors above
+
+
+def test_pairs_name_the_columns_that_move_together():
+    x = np.arange(50.0)
+    frame = pd.DataFrame({"a": x, "b": -(x**3), "c": np.tile([1.0, 2.0], 25)})
+    found = explore.pairs(explore.correlations(frame))
+    assert len(found) == 1
+    assert set(found.loc[0, ["one", "other"]]) == {"a", "b"}
+    assert found.loc[0, "correlation"] == pytest.approx(-1)
+
+
+def test_lineup_holds_the_real_rows_once():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 4)), columns=list("abcd"))
+    clouds, real = explore.lineup(frame, panels=5, seed=4)
+    again, same = explore.lineup(frame, panels=5, seed=4)
+    assert len(clouds) == 5
+    assert real == same
+    assert all(cloud.shape == (120, 2) for cloud in clouds)
+    np.testing.assert_array_equal(clouds[real], again[real])

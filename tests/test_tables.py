@@ -1,0 +1,158 @@
+import pytest
+import yaml
+from conftest import shop_study, write_shop
+
+from seglib import study, tables
+from seglib.study import StudyError
+
+COUNTS = {
+    "transactions": 1_469_307, "customers": 801, "products": 92_331, "campaigns": 6_589,
+    "responses": 2_102,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def journey():
+    return tables.open_tables(study.load("complete_journey"))
+
+
+def test_the_complete_journey_has_the_rows_it_is_known_for(journey):
+    assert {name: table.count().execute() for name, table in journey.items()} == COUNTS
+
+
+def test_the_complete_journey_has_the_households_it_is_known_for(journey):
+    sold, sent = journey["transactions"], journey["campaigns"]
+    assert sold.customer.nunique().execute() == 2_469
+    assert sold.order.nunique().execute() == 155_848
+    assert sent.customer.nunique().execute() == 1_559
+    assert sent.campaign.nunique().execute() == 27
+    assert journey["products"].level.nunique().execute() == 303
+
+
+def test_times_are_those_of_the_customers(journey):
+    first, last = journey["transactions"].time.min(), journey["transactions"].time.max()
+    assert str(first.execute()) == "2017-01-01 06:53:26"  # stored as 11:53:26 UTC
+    assert str(last.execute()) == "2017-12-31 23:01:20"
+
+
+def changed(folder, change):
+    raw = shop_study()
+    change(raw["tables"])
+    return write_shop(folder, study=raw)
+
+
+def refusal(path):
+    with pytest.raises(StudyError) as caught:
+        tables.open_tables(study.load(path))
+    return str(caught.value)
+
+
+def test_columns_take_the_names_of_their_roles(shop):
+    opened = tables.open_tables(study.load(shop))
+    assert opened["transactions"].columns == (
+        "customer", "time", "order", "product", "amount", "quantity", "discount",
+    )  # fmt: skip
+    assert opened["customers"].columns == ("customer", "age")
+
+
+def test_listed_columns_are_added_up(tmp_path):
+    def change(raw):
+        raw["transactions"]["columns"]["discount"] = ["saved", "saved"]
+
+    opened = tables.open_tables(study.load(changed(tmp_path, change)))
+    table = opened["transactions"]
+    once = shop_discount(tmp_path)
+    assert float(table.discount.sum().execute()) == pytest.approx(2 * once)
+
+
+def shop_discount(folder):
+    import pandas as pd  # noqa: PLC0415
+
+    return pd.read_parquet(folder / "data/shop/raw/transactions.parquet")["saved"].sum()
+
+
+def test_unknown_column_is_named_with_the_nearest(tmp_path):
+    def change(raw):
+        raw["transactions"]["columns"]["amount"] = "payed"
+
+    text = refusal(changed(tmp_path, change))
+    assert "tables.transactions.columns.amount" in text
+    assert "did you mean 'paid'" in text
+
+
+def test_missing_file_is_named_with_the_nearest(tmp_path):
+    def change(raw):
+        raw["customers"]["source"] = "raw/custmers.parquet"
+
+    assert "did you mean 'customers.parquet'" in refusal(changed(tmp_path, change))
+
+
+def test_missing_package_is_named(tmp_path):
+    def change(raw):
+        raw["customers"]["source"] = "package:no_such_package/x.parquet"
+
+    assert "pip install no-such-package" in refusal(changed(tmp_path, change))
+
+
+def test_unknown_ending_is_refused(tmp_path):
+    def change(raw):
+        raw["customers"]["source"] = "raw/customers.docx"
+
+    path = changed(tmp_path, change)
+    (path.parent / "raw/customers.docx").write_text("x")
+    assert "'.docx'" in refusal(path)
+
+
+def test_broken_parquet_is_refused_in_a_sentence(shop):
+    (shop.parent / "raw/customers.parquet").write_bytes(b"PAR1 but no more")
+    assert "customers.parquet cannot be read" in refusal(shop)
+
+
+def test_address_of_a_database_belongs_in_the_environment(tmp_path):
+    def change(raw):
+        raw["customers"]["source"] = "postgresql://me:secret@host/db#people"
+
+    text = refusal(changed(tmp_path, change))
+    assert "environment variable" in text
+    assert "secret" not in text
+
+
+def test_missing_environment_variable_is_named(tmp_path, monkeypatch):
+    def change(raw):
+        raw["customers"]["source"] = "${NO_SUCH_ADDRESS}#people"
+
+    monkeypatch.delenv("NO_SUCH_ADDRESS", raising=False)
+    assert "NO_SUCH_ADDRESS is not set" in refusal(changed(tmp_path, change))
+
+
+def test_lookup_adds_the_columns_of_a_second_file(tmp_path):
+    def change(raw):
+        raw["campaigns"]["lookup"] = {"source": "raw/kinds.csv", "key": "mailing"}
+        raw["campaigns"]["columns"]["type"] = "kind"
+
+    path = changed(tmp_path, change)
+    (path.parent / "raw/kinds.csv").write_text("mailing,kind\n1,letter\n2,card\n")
+    table = tables.open_tables(study.load(path))["campaigns"]
+    kinds = table.group_by("campaign").agg(kind=table.type.min()).execute()
+    assert dict(zip(kinds["campaign"], kinds["kind"], strict=True)) == {1: "letter", 2: "card"}
+
+
+def test_lookup_without_its_key_is_refused(tmp_path):
+    def change(raw):
+        raw["campaigns"]["lookup"] = {"source": "raw/customers.parquet", "key": "mailing"}
+
+    assert "'mailing' is not in the lookup" in refusal(changed(tmp_path, change))
+
+
+def test_faults_of_several_tables_come_at_once(tmp_path):
+    def change(raw):
+        raw["transactions"]["columns"]["amount"] = "payed"
+        raw["customers"]["source"] = "raw/nothing.parquet"
+
+    assert "2 mistakes" in refusal(changed(tmp_path, change))
+
+
+def test_problems_pass_over_tables_whose_keys_are_wrong(shop):
+    raw = yaml.safe_load(shop.read_text())["tables"]
+    raw["customers"]["columns"] = {"client": "x"}
+    assert tables.problems(raw, shop) == []
