@@ -101,18 +101,12 @@ def _behaviour(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
         if name in frame
     ]
     lines += [
-        entry(name, f"{_written(group, known)} share", "needs", unit="share",
+        entry(name, f"{group} share", "needs", unit="share",
               meaning=f"share of spend on {group}")
         for name, group in groups.items()
         if name in frame and "amount" in roles
     ]  # fmt: skip
     return frame[[line["name"] for line in lines]], lines
-
-
-def _written(group: str, known: Facts) -> str:
-    """Return a product group as the reports write it."""
-    labels = known.study.tables.products.labels if known.study.tables.products else {}
-    return labels.get(group, group.capitalize() if group.isupper() else group)
 
 
 NEEDED_ROLES = {
@@ -168,45 +162,57 @@ def products(known: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
     frame = frame[[line["name"] for line in lines]].astype("float64")
     group = known.past.group_by("level", "group").agg(amount=known.past.amount.sum())
     main = group.group_by("level").agg(group=group["group"].argmax(group.amount)).execute()
-    groups = main.set_index("level")["group"].reindex(frame.index)
-    frame["group"] = pd.Categorical(groups.map(lambda g: _written(g, known), na_action="ignore"))
+    frame["group"] = pd.Categorical(main.set_index("level")["group"].reindex(frame.index))
     if frame["group"].isna().all():
         return frame.drop(columns="group"), lines
     meaning = "the product group that most of its revenue belongs to"
     return frame, [*lines, entry("group", "Product group", "plan", kind="nominal", meaning=meaning)]
 
 
-def activity(known: Facts, start: date, end: date, index: pd.Index) -> pd.DataFrame | None:
+def activity(
+    known: Facts, start: date, end: date, index: pd.Index, key: str = "customer"
+) -> pd.DataFrame | None:
     """Return what each customer did from `start` to before `end`; None without transactions.
+
+    Parameters
+    ----------
+    known
+        The facts on the engine.
+    start, end
+        The days between which to look; `end` itself is left out.
+    index
+        The customers, or the products, to report on.
+    key
+        `customer`, or `level` for what happened to each product.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed like `index`: spend, orders, discount (0 for those who did nothing), active.
+        Indexed like `index`: spend, orders, discount (0 where nothing happened), active.
     """
     if known.all is None:
         return None
     within = known.all.filter(
         (known.all.time >= midnight(start)) & (known.all.time < midnight(end))
     )
-    rows = within.group_by("customer").agg(
+    rows = within.group_by(key).agg(
         spend=within.amount.sum().cast("float64"),
         orders=within.order.nunique().cast("float64"),
         discount=within.discount.sum().cast("float64"),
     )
-    frame = rows.execute().set_index("customer").astype("float64").reindex(index).fillna(0.0)
+    frame = rows.execute().set_index(key).astype("float64").reindex(index).fillna(0.0)
     return frame.assign(active=frame["orders"] > 0)
 
 
-def holdout(known: Facts, index: pd.Index) -> pd.DataFrame | None:
-    """Return what each customer did in the holdout, the weeks that judge the segments.
+def holdout(known: Facts, index: pd.Index, key: str = "customer") -> pd.DataFrame | None:
+    """Return what happened in the holdout, the weeks that judge the segments; see `activity`.
 
     None if the data end before the holdout does: what has not happened yet judges nothing.
     """
     end = known.study.until(known.as_of)
     if known.all is None or known.all.time.max().execute().date() < end - timedelta(days=1):
         return None
-    return activity(known, known.as_of, end, index)
+    return activity(known, known.as_of, end, index, key)
 
 
 def before(known: Facts, index: pd.Index) -> pd.DataFrame | None:

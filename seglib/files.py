@@ -26,6 +26,7 @@ MAKERS = {
         "before.parquet",
         "holdout.parquet",
         "products.parquet",
+        "product_holdout.parquet",
         "purchases.parquet",
         "monthly.parquet",
         "campaigns.parquet",

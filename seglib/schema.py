@@ -127,7 +127,7 @@ class Products(_Table):
 
     columns: ProductColumns
     own_label: Names = []
-    labels: dict[str, str] = {}  # product groups as the reports write them
+    labels: dict[str, str] = {}  # levels and groups as the reports write them
 
 
 class Campaigns(_Table):

@@ -17,6 +17,10 @@ from seglib.schema import Study
 class StudyError(Exception):
     """A mistake that the user can mend; its text is the whole message."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the sentence alone in a notebook; IPython calls this."""
+        return [str(self)]
+
 
 class _Loader(yaml.SafeLoader):
     """Safe YAML that refuses a key written twice."""

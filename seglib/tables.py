@@ -195,6 +195,9 @@ def _by_role(engine: _Engine, spec, zone) -> ir.Table:
     table = engine.open(spec)
     roles = spec.columns.model_dump(exclude_none=True)
     chosen = {role: _role(table, role, columns, zone) for role, columns in roles.items() if columns}
+    labels = getattr(spec, "labels", {})
+    for role in {"level", "group"} & set(chosen if labels else ()):
+        chosen[role] = chosen[role].cast("string").substitute(labels)
     return table.select(**chosen, **{name: table[name] for name in spec.attributes})
 
 

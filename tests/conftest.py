@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from seglib import run
+
 START = datetime(2023, 1, 1)
 GROUPS = {
     # name: (customers, orders a month, lines an order, evening, department weights)
@@ -125,3 +127,12 @@ def write_shop(folder, tables=None, study=None):
 def shop(tmp_path):
     """The path of a shop's study.yaml in a folder of its own."""
     return write_shop(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory):
+    """A finished run of the shop: the path of its study.yaml and the lines that were said."""
+    path = write_shop(tmp_path_factory.mktemp("done"))
+    said = []
+    run.run(str(path), say=said.append)
+    return path, said

@@ -32,6 +32,8 @@ def lines(journey):
     zone = sold["transaction_timestamp"].dt.tz_localize("UTC").dt.tz_convert("America/New_York")
     sold["when"] = zone.dt.tz_localize(None)
     sold = sold[sold["when"] < AS_OF].merge(items, on="product_id", how="left")
+    labels = journey[0].tables.products.labels
+    sold = sold.replace({"department": labels, "product_category": labels})
     sold["saved"] = sold["retail_disc"] + sold["coupon_match_disc"]
     sold["coupon"] = sold["coupon_disc"] + sold["coupon_match_disc"]
     return sold

@@ -18,7 +18,7 @@ ASKED = {"jupyterlab", "pandas", "seaborn", "scikit-learn", "papermill"}
 
 def name_and_bound(requirement):
     name, bound = re.fullmatch(r"([\w.-]+)(?:\[\w+\])?(.*)", requirement).groups()
-    return name.lower(), bound
+    return name.lower().replace("_", "-"), bound
 
 
 def test_environment_has_the_bounds_of_pyproject():
@@ -34,7 +34,7 @@ def test_environment_has_the_bounds_of_pyproject():
 def test_lock_holds_every_dependency_within_its_bound_and_no_address():
     text = (ROOT / "requirements.lock").read_text()
     assert "://" not in text
-    locked = dict(line.lower().split("==") for line in text.split())
+    locked = dict(line.lower().replace("_", "-").split("==") for line in text.split())
     extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
     for requirement in PROJECT["dependencies"] + extras:
         name, bound = name_and_bound(requirement)

@@ -1,0 +1,100 @@
+"""What a page's HTML needs to be read by everyone: headings, table headers, no missing text."""
+
+from __future__ import annotations
+
+import re
+
+from bs4 import BeautifulSoup, Tag
+
+NO_ALT = {"", "No description has been provided for this image"}  # the latter is nbconvert's own
+NUMBER = re.compile(r"[\s\d.,%$€£+−–-]*|NaN|nan|inf")
+
+
+def fault(tag: Tag) -> str:
+    """Return what keeps an element off a page that is offline and read by everyone, or ''."""
+    if tag.name == "img" and tag.get("alt", "").strip() in NO_ALT:
+        return "a figure has no alt text: show it with report.show(figure, alt=…)"
+    if tag.name in ("script", "iframe", "object", "embed"):
+        return f"its output needs <{tag.name}>, which pages do not have: show a static figure"
+    address = tag.get("src") or (tag.get("href") if tag.name == "link" else "") or ""
+    if address and not address.startswith("data:"):
+        return f"it loads {address[:60]!r}, but pages are self-contained: embed it"
+    if "url(http" in tag.get("style", "") or (tag.name == "style" and "http" in tag.text):
+        return "its style loads something from the network: leave that out"
+    return ""
+
+
+def headings(body: BeautifulSoup) -> str:
+    """Take the title out of a page's body; return it.
+
+    The headings that stay begin at level 2, skip no level, and each has its own id (JupyterLab's:
+    the text with hyphens for blanks, numbered when it occurs again).
+    """
+    first = body.find("h1")
+    title = first.extract().get_text(" ", strip=True) if first else ""
+    taken, level = {"main"}, 1
+    for heading in body.find_all(re.compile("^h[1-6]$")):
+        level = min(max(int(heading.name[1]), 2), level + 1)
+        heading.name = f"h{level}"
+        heading["id"] = _free(re.sub(r"\s+", "-", heading.get_text(" ", strip=True)), taken)
+    return title
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return the name, numbered if it is taken, and take it."""
+    found, number = name or "section", 2
+    while found in taken:
+        found, number = f"{name}-{number}", number + 1
+    taken.add(found)
+    return found
+
+
+def contents(body: BeautifulSoup) -> list[tuple[int, str, str]]:
+    """Return level, id and text of the headings that a contents list names."""
+    found = body.find_all(["h2", "h3"])
+    return [(int(h.name[1]), h["id"], h.get_text(" ", strip=True)) for h in found]
+
+
+def tables(body: BeautifulSoup) -> None:
+    """Give tables written by pandas or Markdown a caption, scoped headers and a scrolling box."""
+    for table in body.find_all("table"):
+        if "exhibit" not in table.get("class", ()):
+            _scope(table)
+            _box(table, table.find("caption") or _caption(table))
+
+
+def _scope(table: Tag) -> None:
+    del table["border"]
+    for row in table.find_all("tr"):
+        del row["style"]
+    for cell in table.find_all("th"):
+        if cell.get_text(strip=True):
+            cell["scope"] = "col" if cell.find_parent("thead") else "row"
+        else:
+            cell.name = "td"
+    texts = [cell for cell in table.find_all("td") if not NUMBER.fullmatch(cell.get_text())]
+    places = {_place(cell) for cell in texts}
+    heads = [cell for cell in table.select("thead tr:last-child > th") if _place(cell) in places]
+    for cell in texts + heads:
+        cell["style"] = "text-align:left"
+
+
+def _place(cell: Tag) -> int:
+    """Return the number of a cell in its row."""
+    return len(cell.find_previous_siblings(["td", "th"]))
+
+
+def _caption(table: Tag) -> Tag:
+    """Add a caption: the cell's own `caption`, or else the heading that the table stands under."""
+    cell = table.find_parent(attrs={"data-caption": True})
+    heading = table.find_previous(re.compile("^h[2-6]$"))
+    caption = BeautifulSoup("", "html.parser").new_tag("caption")
+    caption.string = cell["data-caption"] if cell else heading.get_text() if heading else "Table"
+    table.insert(0, caption)
+    return caption
+
+
+def _box(table: Tag, caption: Tag) -> None:
+    label = f"Table: {caption.get_text(' ', strip=True)}"
+    attributes = {"class": "pan", "tabindex": "0", "role": "region", "aria-label": label}
+    table.wrap(BeautifulSoup("", "html.parser").new_tag("div", attrs=attributes))

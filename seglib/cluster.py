@@ -1,0 +1,248 @@
+"""Segments of a table: found, numbered, judged, and assignable as plain numbers or as SQL."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from seglib import dossier, encode, evidence, near, reference, verdict
+from seglib.model import FITTED, RESTARTS, assign, make, number, refit
+from seglib.sql import select as to_sql
+from seglib.study import StudyError
+from seglib.usefulness import usefulness, worth
+
+__all__ = ["FITTED", "RESTARTS", "Segmentation", "assign", "refit", "segment", "to_sql"]
+
+METHODS = ("auto", "kmeans", "gmm", "latent_class", "mixed")
+SAMPLE = 1200  # rows on which evidence is simulated
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Segments of the rows of a frame, the rule that makes them, and how far to trust them."""
+
+    labels: pd.Series
+    members: pd.DataFrame
+    model: dict
+    verdict: dict
+
+
+@dataclass(frozen=True)
+class Table:
+    """A frame, how it is encoded, and the rows on which evidence is taken."""
+
+    frame: pd.DataFrame
+    rules: list[dict]
+    notes: list[str]
+    sample: np.ndarray
+    encoded: np.ndarray  # of the sample
+    k_max: int
+
+
+def segment(
+    frame: pd.DataFrame,
+    *,
+    k: int = 0,
+    k_max: int = 8,
+    method: str = "auto",
+    value: pd.Series | None = None,
+    outcomes: pd.DataFrame | None = None,
+    rfm: list[str] | None = None,
+    economics: dict | None = None,
+    previous: dict | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Segmentation:
+    """Segment the rows of a frame and judge the result.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per customer; numeric, ordered and nominal columns, missing values allowed.
+    k : int
+        Number of segments; 0 lets the verdict choose.
+    k_max : int
+        Most segments considered.
+    method : {"auto", "kmeans", "gmm", "latent_class", "mixed"}
+        ``auto`` follows the column types.
+    value : Series, optional
+        Segment 1 has the highest mean of it; without it the largest segment is number 1.
+    outcomes : DataFrame, optional
+        What happened afterwards, indexed like ``frame``: tests whether segments predict it.
+    rfm : list of str, optional
+        Columns whose deciles the segments are compared with.
+    economics : dict, optional
+        ``margin``, ``cost_per_customer`` and ``weeks``; with ``outcomes["spend"]`` says per
+        segment what lift would pay.
+    previous : dict, optional
+        Model of an earlier run, whose numbers are kept where segments match.
+    progress : callable, optional
+        Told in a few words what is being done.
+
+    Raises
+    ------
+    StudyError
+        If a column cannot be clustered or an argument makes no sense.
+    """
+    with threadpool_limits(1):
+        table = _prepare(frame, k, k_max, seed)
+        method, why = choose_method(method, table.rules)
+        finding, metric = search(table, method, seed, progress)
+        if metric is not None and method == "kmeans":
+            why += " Groups are elongated, so distances undo the correlation of near customers."
+        rule, kind, useful = _settle(table, method, finding, metric, k, outcomes, rfm, seed)
+        rule = number(rule, frame, value, previous)
+        members = assign(rule, frame)
+        known = {
+            "method": method, "method_reason": why, "kind": kind, "usefulness": useful,
+            "k_chosen_by": "analyst" if k else "verdict",
+            "worth": worth(members["segment"], outcomes["spend"], **economics)
+            if economics and outcomes is not None else None,
+        }  # fmt: skip
+        found = dossier.write(table, finding, rule, members, known, seed)
+    return Segmentation(members["segment"], members, rule, found)
+
+
+def judge(frame: pd.DataFrame, *, k_max: int = 8, method: str = "auto", seed: int = 0):
+    """Judge a frame without fitting its final segments: the verdict.Finding of segment()."""
+    with threadpool_limits(1):
+        table = _prepare(frame, 0, k_max, seed)
+        return search(table, choose_method(method, table.rules)[0], seed)[0]
+
+
+def choose_method(method: str, rules: list[dict]) -> tuple[str, str]:
+    """Choose the method, and say why."""
+    if method not in METHODS:
+        raise StudyError(f"The method {method!r} is unknown; use one of {', '.join(METHODS)}.")
+    kinds = {r["kind"] for r in rules}
+    if method == "kmeans" and "nominal" in kinds:
+        method = "mixed"
+    if method != "auto":
+        return method, f"The analyst asked for {method}."
+    if "nominal" not in kinds:
+        return "kmeans", "All columns are numbers or ordered levels, so k-means is used."
+    if "numeric" in kinds:
+        return "mixed", "Numbers and categories are mixed, so k-means on balanced columns is used."
+    return "latent_class", "All columns are categories, so latent classes are used."
+
+
+# --- finding ------------------------------------------------------------------------------------
+
+
+def _prepare(frame: pd.DataFrame, k: int, k_max: int, seed: int) -> Table:
+    if len(frame) < 10:
+        raise StudyError(f"The table has {len(frame)} rows; segments need at least 10.")
+    rules, notes = encode.learn(frame)
+    sample = np.sort(np.random.default_rng(seed).permutation(len(frame))[:SAMPLE])
+    encoded = encode.matrix(rules, frame.iloc[sample])
+    first = np.sort(np.unique(encoded, axis=0, return_index=True)[1])
+    if len(first) < len(sample) / 2 and _smooth(rules, encoded):
+        notes.append(
+            f"{len(sample) - len(first)} of {len(sample)} rows looked at are exact copies of "
+            "others; the evidence was taken on the different ones."
+        )
+        sample, encoded = sample[first], encoded[first]
+    distinct = len(first)
+    if k < 0 or k > min(distinct, len(frame) // 2):
+        raise StudyError(
+            f"k = {k} segments were asked for, but the table has {len(frame)} rows, {distinct} of "
+            "them different; ask for fewer, or 0 to let the verdict choose."
+        )
+    most = max(k_max, k) if k else k_max
+    return Table(
+        frame, rules, notes, sample, encoded,
+        max(1, min(most, len(sample) // 10, max(distinct // 3, 1))),
+    )  # fmt: skip
+
+
+def _smooth(rules: list[dict], encoded: np.ndarray) -> bool:
+    """Say whether all columns are numbers with many values, so that equal rows must be copies."""
+    many = all(len(np.unique(column)) > 12 for column in encoded.T)
+    return many and all(r["kind"] == "numeric" for r in rules)
+
+
+def search(table: Table, method: str, seed: int, progress=None):
+    """Look for groups; return the finding and the metric it was made in (None: plain)."""
+    if table.k_max == 1:
+        one = evidence.Measures(np.zeros(1), np.ones(1), np.zeros(1), [np.ones(1)])
+        return verdict.judge(one, [one, one]), None
+    draws = _draws(table, seed)
+    flat = np.eye(table.encoded.shape[1])
+    plain = bend = None
+    if method != "gmm":
+        plain = _judged(table, draws, flat, seed, progress)
+        if plain.kind == "natural" or not _turnable(table):
+            return plain, None
+    bend = near.metric(table.encoded)
+    turned = _judged(table, draws, bend, seed, progress)
+    if plain is None or turned.kind == "natural":
+        return turned, bend
+    return plain, None
+
+
+def _turnable(table: Table) -> bool:
+    rows, columns = table.encoded.shape
+    nominal = any(r["kind"] == "nominal" for r in table.rules)
+    return not nominal and 1 < columns <= 40 and rows > 10 * columns
+
+
+def _judged(table: Table, draws, metric: np.ndarray, seed: int, progress) -> verdict.Finding:
+    seen, null = evidence.against_reference(
+        table.encoded, draws, table.k_max, seed=seed, progress=progress,
+        blur=encode.blur(table.encoded), metric=metric,
+    )  # fmt: skip
+    return verdict.judge(seen, null)
+
+
+def _draws(table: Table, seed: int) -> Callable[[int], np.ndarray]:
+    """Return a function that gives the i-th table without groups, encoded."""
+    part = table.frame.iloc[table.sample]
+    positions = encode.answers(table.rules, part)
+    nominal = [r["kind"] == "nominal" for r in table.rules]
+    values = reference.quantify(table.encoded, positions, nominal)
+    learnt = reference.learn(values, seed=seed)
+    owner = encode.owners(table.rules)
+
+    def draw(i: int) -> np.ndarray:
+        rng = np.random.default_rng((seed, 2, i))
+        return reference.table(learnt, table.encoded, owner, rng)
+
+    return draw
+
+
+def _settle(table: Table, method: str, finding, metric, k: int, outcomes, rfm, seed: int):
+    """Choose the model, its kind and its use.
+
+    Where there are no groups and nobody asked for k, the most stable cut into 3 to 6 is tried on
+    the outcomes, and kept if it predicts them.
+    """
+
+    def made(count: int) -> tuple[dict, dict | None]:
+        rule = make(table.frame, table.rules, method, count, metric=metric, seed=seed)
+        tested = outcomes is not None and count > 1
+        return rule, _useful(table, rule, outcomes, rfm, seed) if tested else None
+
+    asked = k or finding.k
+    kind = verdict.kind_at(finding, asked)
+    rule, useful = made(asked)
+    if kind == "none" and not k and outcomes is not None and table.k_max > 1:
+        cut, useful = made(verdict.best_cut(finding))
+        rule = cut if useful and useful["useful"] else rule
+    if kind == "none" and useful and useful["useful"]:
+        kind = "constructive"
+    return rule, kind, useful
+
+
+def _useful(table: Table, rule: dict, outcomes, rfm, seed: int) -> dict | None:
+    encoded = encode.matrix(table.rules, table.frame)
+    owner = encode.owners(table.rules)
+    first = np.r_[True, owner[1:] != owner[:-1]]
+    names = [
+        table.rules[j]["name"] if head else f"{table.rules[j]['name']} ({i})"
+        for i, (j, head) in enumerate(zip(owner, first, strict=True))
+    ]
+    features = pd.DataFrame(encoded, index=table.frame.index, columns=names)
+    labels = assign(rule, table.frame)["segment"]
+    return usefulness(labels, features, outcomes, rfm=rfm, seed=seed)

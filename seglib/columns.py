@@ -1,0 +1,56 @@
+"""The columns of a frame of customers or products: their kinds, numbers, levels and labels."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+
+def entries(dictionary, frame: pd.DataFrame) -> dict[str, dict]:
+    """Return the dictionary entry of each column of a frame, made up where there is none.
+
+    Parameters
+    ----------
+    dictionary : list of dict, or dict
+        The entries, or dictionary.json as a whole (its part is chosen by the frame's index name).
+    """
+    if isinstance(dictionary, dict):
+        part = "products" if frame.index.name == "product" else "customers"
+        dictionary = dictionary.get(part, [])
+    known = {entry["name"]: entry for entry in dictionary or []}
+    default = {"base": "", "unit": "", "meaning": ""}
+    return {
+        str(c): default | {"name": str(c), "label": str(c)} | known.get(str(c), {})
+        for c in frame.columns
+    }
+
+
+def numbers(values: pd.Series) -> pd.Series | None:
+    """Return a column as floats, levels of an ordered one as 0, 1, …; None if it is nominal."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        codes = values.cat.codes.astype(float)
+        return codes.mask(codes < 0) if values.cat.ordered else None
+    if pd.api.types.is_bool_dtype(values.dtype) or not pd.api.types.is_numeric_dtype(values.dtype):
+        return None
+    return values.astype(float)
+
+
+def kind(values: pd.Series) -> str:
+    """Return numeric, ordered or nominal."""
+    if numbers(values) is None:
+        return "nominal"
+    return "ordered" if isinstance(values.dtype, pd.CategoricalDtype) else "numeric"
+
+
+def levels_of(values: pd.Series) -> pd.Series:
+    """Return a column's values as text, missing kept."""
+    return values.astype("object").map(str, na_action="ignore")
+
+
+def label(text: str) -> str:
+    """Return a label as it reads inside a sentence: no capitals, no note on its unit."""
+    text = re.sub(r" (\(share of spend\)|share)$", "", text)
+    if text.isupper() and len(text) > 3:
+        return text.lower()
+    return text[0].lower() + text[1:] if text[1:2].islower() else text

@@ -1,0 +1,104 @@
+"""The verdict of a segmentation written out: a dict that JSON can hold, every figure in it."""
+
+import numpy as np
+import pandas as pd
+
+from seglib import evidence, fit, model, verdict
+from seglib.sensitivity import sensitivity
+
+AMBIGUOUS = 0.6  # a lower probability of the own segment is ambiguous
+CLOSE = 0.05  # probabilities are calibrated when they are this close to what resampling shows
+
+
+def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: int) -> dict:
+    """Compose the verdict.
+
+    Parameters
+    ----------
+    table : cluster.Table
+    finding : verdict.Finding
+    rule : dict
+        The model.
+    members : DataFrame
+        From :func:`model.assign`.
+    known : dict
+        What is settled already: ``method``, ``kind``, ``k_chosen_by``, ``usefulness``, …
+    """
+    k, kind = rule["k"], known["kind"]
+    rng = np.random.default_rng((seed, 3))
+    x = model.data(rule, table.frame.iloc[table.sample])
+    again, stay = model.found_again(rule, x, rng) if k > 1 else (np.ones(1), 1.0)
+    tested = known["usefulness"] is not None
+    reasons = verdict.reasons(finding, k, kind) + _use(kind, known["usefulness"])
+    chance = members["probability"]
+    sampled = len(table.sample) < len(table.frame)
+    return {
+        "n": len(table.frame), "columns": [r["name"] for r in table.rules], "k": k,
+        "k_suggested": k if known["k_chosen_by"] == "verdict" else finding.k,
+        "headline": verdict.headline(kind, k, tested), "reasons": reasons + table.notes,
+        "rule": verdict.RULE, "p_value": finding.p_value,
+        "evidence": _evidence(table, finding, rule, x, rng),
+        "segments": _segments(finding, k, members, again),
+        "restarts": {"n": model.RESTARTS, "share_at_best": rule["parameters"]["at_best"]},
+        "ambiguous": {"share": float((chance < AMBIGUOUS).mean()), "threshold": AMBIGUOUS},
+        "membership": _membership(float(chance.mean()), stay),
+        "confusion": model.confusion(rule, table.frame),
+        "sensitivity": sensitivity(table.frame, members["segment"].to_numpy() - 1, k, seed),
+        "sampled": {"rows": len(table.sample), "of": len(table.frame)} if sampled else None,
+        **known,
+    }  # fmt: skip
+
+
+def _use(kind: str, useful: dict | None) -> list[str]:
+    if useful is not None:
+        return [useful["sentence"]]
+    if kind == "none":
+        return ["Whether segments would predict what happens next was not tested: no outcomes."]
+    return []
+
+
+def _membership(mean: float, stay: float) -> dict:
+    """Set the mean probability of the own segment beside the share that keeps it on refitting."""
+    close = abs(mean - stay) <= CLOSE
+    word = "agree with" if close else "are not calibrated to"
+    return {
+        "mean_probability": mean, "kept_on_refit": stay, "calibrated": close,
+        "sentence": f"Membership probabilities (mean {mean:.0%}) {word} the share of rows that "
+        f"keep their segment when it is refitted on bootstrap samples ({stay:.0%}).",
+    }  # fmt: skip
+
+
+def _evidence(table, finding, rule: dict, x: np.ndarray, rng) -> list[dict]:
+    rows = verdict.rows(finding)
+    flat = table.encoded
+    lasting = evidence.across_k(flat, table.k_max, rng)
+    for row, persists in zip(rows, lasting, strict=True):
+        k = row["k"]
+        row["persists"], row["bic"], row["icl"] = persists, None, None
+        row["silhouette"] = evidence.silhouette(flat, k, rng) if k > 1 else None
+        row["prediction_strength"] = evidence.prediction_strength(flat, k, rng) if k > 1 else 1.0
+        if rule["parameters"]["method"] != "kmeans":
+            row["bic"], row["icl"] = _criteria(rule, x, k)
+    return rows
+
+
+def _criteria(rule: dict, x: np.ndarray, k: int) -> tuple[float, float]:
+    """Measure BIC (Schwarz 1978) and ICL (Biernacki, Celeux & Govaert 2000) at k."""
+    method = rule["parameters"]["method"]
+    params = fit.fit(method, x, k, levels=model.sizes(rule), seed=0, restarts=4)
+    return params["bic"], params["bic"] + 2 * fit.entropy(params, x)
+
+
+def _segments(finding, k: int, members: pd.DataFrame, again: np.ndarray) -> list[dict]:
+    size = members["segment"].value_counts().reindex(range(1, k + 1), fill_value=0)
+    rank = size.rank(ascending=False, method="first").astype(int)
+    known = k <= len(finding.z)
+    null = np.mean([m.jaccard[k - 1] for m in finding.null], axis=0) if known else None
+    return [
+        {
+            "segment": i, "n": int(size[i]), "share": float(size[i] / len(members)),
+            "jaccard": float(again[i - 1]), "stable": verdict.stability_word(again[i - 1]),
+            "jaccard_null": float(null[rank[i] - 1]) if known else None,
+        }
+        for i in range(1, k + 1)
+    ]  # fmt: skip

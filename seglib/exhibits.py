@@ -1,0 +1,194 @@
+"""What a notebook shows: figures with alt text, accessible tables, sentences."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+import matplotlib.pyplot as plt
+import pandas as pd
+from IPython.display import Markdown, display
+from PIL import Image
+
+from seglib import words
+from seglib.study import StudyError
+
+TEMPLATES = Path(__file__).parent / "template"
+FILTERS = words.number, words.share, words.count, words.day, words.ink
+LEFT = "text-align:left"
+DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in print
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Return the Jinja environment of the report templates: escaping on, missing keys empty."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.ChainableUndefined,
+        trim_blocks=True,
+    )
+    env.filters |= {f.__name__: f for f in FILTERS}
+    env.filters["fragment"] = quote
+    return env
+
+
+def say(text: str, at=None) -> None:
+    """Display sentences of Markdown, with dollar signs kept from being read as formulas.
+
+    Parameters
+    ----------
+    text
+        Markdown.
+    at
+        A display handle, such as the notebook's `answer`, to fill in instead of displaying below.
+    """
+    sentences = Markdown(re.sub(r"(?<!\\)\$", r"\\$", text))
+    if at is None:
+        display(sentences)
+    else:
+        at.update(sentences)
+
+
+def show(figure, alt: str, caption: str = "") -> None:
+    """Display a figure with its alt text and caption, and close it.
+
+    As pixels, twice as many as the page shows: sharp on a phone and in print, and with at most 256
+    colours lighter than vectors, whatever is drawn.
+
+    Parameters
+    ----------
+    figure
+        A matplotlib figure, or anything with a `figure` attribute (axes, a seaborn grid).
+    alt
+        What the figure shows, for who cannot see it; one or two sentences.
+    caption
+        What stands below the figure.
+
+    Raises
+    ------
+    StudyError
+        If the alt text is empty.
+    """
+    if not alt.strip():
+        raise StudyError("a figure has no alt text: say in a sentence or two what it shows")
+    figure = getattr(figure, "figure", figure)
+    data, size = _png(figure)
+    plt.close(figure)
+    about = {"alt": alt.strip(), "caption": caption.strip()}
+    metadata = {**about, "image/png": {**about, **size}}
+    display({"image/png": data, "text/plain": alt}, raw=True, metadata=metadata)
+    if caption.strip():  # for JupyterLab; on the page it stands in the figure's own caption
+        display({"text/markdown": f"*{caption.strip()}*"}, raw=True, metadata={"figcaption": True})
+
+
+def _png(figure) -> tuple[str, dict[str, int]]:
+    """Return a figure as base64 and the size it is meant to have on the page."""
+    file, packed = io.BytesIO(), io.BytesIO()
+    figure.savefig(file, format="png", dpi=96 * DENSITY, bbox_inches="tight")
+    image = Image.open(file).convert("RGB")
+    image.quantize(256, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
+    width, height = (round(pixels / DENSITY) for pixels in image.size)
+    return base64.b64encode(packed.getvalue()).decode(), {"width": width, "height": height}
+
+
+def table(frame, caption: str, formats: Mapping | None = None, note: str = "") -> None:
+    """Display a frame as a captioned table with row and column headers.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or pandas.Series
+        The index becomes row headers; with the default index, the first column does.
+    caption
+        What the table shows.
+    formats
+        For a column, a function, a format such as ``".0%"`` or a text such as ``"${:,.2f}"``;
+        columns not named get as many decimals as their largest number needs.
+    note
+        A sentence below the table.
+
+    Raises
+    ------
+    StudyError
+        If the caption is empty or `formats` names a column that is not there.
+    """
+    frame = frame.to_frame() if isinstance(frame, pd.Series) else frame
+    if not caption.strip():
+        raise StudyError("a table has no caption: say what it shows")
+    if unknown := set(formats or {}) - set(frame.columns) - set(frame.index.names):
+        raise StudyError(f"formats names {sorted(map(str, unknown))}: not a column of the table")
+    html = table_html(frame, caption, formats or {}, note)
+    display({"text/html": html, "text/plain": frame.to_string()}, raw=True)
+
+
+def table_html(frame: pd.DataFrame, caption: str, formats: Mapping, note: str = "") -> str:
+    """Return the HTML that `table` displays."""
+    labels, body = _split(frame)
+    columns = [body.iloc[:, i] for i in range(body.shape[1])]
+    written = [_column(values, formats) for values in columns]
+    styles = [_style(texts) for texts in written]
+    head = [(_heading(name), LEFT) for name in labels.columns]
+    head += [(_heading(name), style) for name, style in zip(body.columns, styles, strict=True)]
+    stubs = zip(*(_column(labels[name], formats) for name in labels.columns), strict=True)
+    cells = zip(*written, strict=True) if written else ([] for _ in range(len(frame)))
+    rows = [(s, list(zip(c, styles, strict=True))) for s, c in zip(stubs, cells, strict=True)]
+    page = environment().get_template("table.html.j2")
+    return page.render(caption=caption.strip(), head=head, rows=rows, note=note.strip())
+
+
+def _style(texts: list[str]) -> str:
+    """Return the style of a column: numbers as the page has them, right; text left, long text wide.
+
+    Styles stand in the cells, because JupyterLab does not have the page's style sheet.
+    """
+    if all(re.match(r"–|[−+-]?[^\w\s]?\d", text) for text in texts):
+        return ""
+    return LEFT + ";min-width:14em" * (max(map(len, texts)) > 40)
+
+
+def _split(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the columns that head the rows and the columns that fill them."""
+    if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None and frame.shape[1]:
+        return frame.iloc[:, :1], frame.iloc[:, 1:]
+    return frame.index.to_frame(index=False).rename(columns=lambda n: "" if n == 0 else n), frame
+
+
+def _heading(name) -> str:
+    """Return a column's name as text; the levels of a nested one are joined."""
+    parts = name if isinstance(name, tuple) else (name,)
+    return " · ".join(str(part) for part in parts if str(part))
+
+
+def _is_text(values: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
+
+
+def _column(values: pd.Series, formats: Mapping) -> list[str]:
+    """Return a column's values as text; missing ones as an en dash."""
+    write = _writer(values, formats.get(values.name))
+    missing = values.isna()
+    return ["–" if gone else write(v) for v, gone in zip(values, missing, strict=True)]
+
+
+def _writer(values: pd.Series, how: str | Callable | None) -> Callable:
+    """Return the function that writes one value of a column."""
+    if callable(how):
+        return how
+    if how is None and _is_text(values):
+        return _plain
+    how = how or f",.{words.decimals(values.dropna())}f"
+    return lambda value: words.minus(how.format(value) if "{" in how else format(value, how))
+
+
+def _plain(value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, pd.Timestamp) and value == value.normalize():
+        return value.date().isoformat()
+    return str(value)

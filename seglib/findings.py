@@ -1,0 +1,197 @@
+"""What was measured, in sentences: each with its number, its interval and how many it rests on."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from seglib.change import COMPARED
+from seglib.files import Run
+from seglib.measure import EVERYONE
+from seglib.words import listing, share
+
+NOUNS = {"spend": "spend", "orders": "orders", "active": "the share that is active"}
+
+
+def names(run: Run) -> dict[int, str]:
+    """Return segment number → name; 0 is everyone. Without personas they are Segment 1, 2, 3."""
+    known = {int(s): f"Segment {s}" for s in run.read("segments.parquet")["segment"].unique()}
+    if run.has("personas.json"):
+        known |= {int(p["segment"]): p["name"] for p in run.read("personas.json")}
+    return {EVERYONE: "Everyone"} | dict(sorted(known.items()))
+
+
+def main_metric(changes: pd.DataFrame) -> str:
+    """Return the metric that the headline speaks of: spend, else orders; empty if neither."""
+    return next((m for m in ("spend", "orders") if m in set(changes["metric"])), "")
+
+
+def headline(run: Run, changes: pd.DataFrame, called: dict[int, str], notes: list[str]) -> str:
+    """Return one sentence for a manager: how everyone changed, and whose change stands out.
+
+    Parameters
+    ----------
+    run
+    changes
+        From `change.changes`.
+    called
+        Segment → name.
+    notes
+        What is left out and why; the first says why there are no changes, if so.
+    """
+    customer, days = run.study.customer, run.study.holdout
+    metric = main_metric(changes)
+    if not metric:
+        return f"How the segments changed cannot be said. {notes[0] if notes else ''}".strip()
+    rows = changes[changes["metric"] == metric].set_index("segment")
+    whole = rows.loc[EVERYONE]
+    if pd.isna(whole["change"]):
+        return f"There are too few {customer}s to say how {NOUNS[metric]} changed."
+    begin = (
+        f"In the {days} days from {run.as_of}, {NOUNS[metric]} per {customer} "
+        f"{moved(whole['change'])} against the {days} days before "
+        f"(95% interval {span(whole, 'change')})"
+    )
+    return f"{begin}; {_standing_out(rows.drop(index=EVERYONE), called)}."
+
+
+def _standing_out(rows: pd.DataFrame, called: dict[int, str]) -> str:
+    judged = rows[rows["p_adjusted"].notna()]
+    different = judged[judged["differs"]]
+    if len(rows) == 1:
+        return "there is only one segment, so there are no others to compare it with"
+    if judged.empty:
+        return "no segment's change can be judged against a fair comparison"
+    than = (
+        "than segments formed by the same rule one period earlier"
+        if (judged["tested"] == "excess").any()
+        else "than all others, which may be regression to the mean"
+    )
+    if len(different):
+        parts = []
+        for up, word in ((True, "better"), (False, "worse")):
+            chosen = [called[s] for s, r in different.iterrows() if (r[r["tested"]] > 0) == up]
+            parts += [f"{listing(chosen)} did {word}"] if chosen else []
+        return f"{' and '.join(parts)} {than}"
+    left = len(rows) - len(judged)
+    lacking = f" ({left} of {len(rows)} had no comparable one)" if left else ""
+    return f"beyond chance, no segment did better or worse {than}{lacking}"
+
+
+def sentences(run: Run, changes: pd.DataFrame, kpis: pd.DataFrame, called: dict) -> list[dict]:
+    """Return a few sentences on each segment, each with value, low, high and n."""
+    metric = main_metric(changes)
+    found = []
+    for segment, name in called.items():
+        of = changes[(changes["segment"] == segment) & (changes["metric"] == metric)]
+        for _, row in of[of["change"].notna()].iterrows():
+            text = _changed(run, row, name, metric)
+            found.append(_said(segment, metric, text, row["change"], row, "change"))
+        kept = kpis[(kpis["segment"] == segment) & (kpis["metric"] == "retained")]
+        for _, row in kept[kept["value"].notna()].iterrows():
+            who = "Of" if segment == EVERYONE else f"{name}: of"
+            text = (
+                f"{who} {row['n']:,} {run.study.customer}s active before "
+                f"{run.as_of}, {rate(row['value'])} ordered again in the {run.study.holdout} days "
+                f"after (95% interval {rate(row['low'])} to {rate(row['high'])})."
+            )
+            found.append(_said(segment, "retained", text, row["value"], row))
+    return found
+
+
+def _said(segment, metric, text, value, row, part="") -> dict:
+    low, high = (row[f"{part}_{end}".lstrip("_")] for end in ("low", "high"))
+    return {"segment": int(segment), "metric": metric, "sentence": text, "value": value,
+            "low": low, "high": high, "n": int(row["n"])}  # fmt: skip
+
+
+def _changed(run: Run, row: pd.Series, name: str, metric: str) -> str:
+    text = (
+        f"{name}: {NOUNS[metric]} per {run.study.customer} {moved(row['change'])} "
+        f"(95% interval {span(row, 'change')})"
+    )
+    if row["segment"] == EVERYONE or pd.isna(row["gap"]):
+        return text + "."
+    write = signed if COMPARED[metric] == "ratio" else points
+    text += f"; against all others that is {write(row['gap'])} ({span(row, 'gap', write)}). "
+    if row["tested"] == "excess":
+        within = row["excess_low"] <= 0 <= row["excess_high"]
+        chance = "within chance" if within else "within chance, as several segments are looked at"
+        verdict = "more than chance explains" if row["differs"] else chance
+        return text + (
+            f"Formed again now and one period earlier, it moved by {write(row['again_gap'])} and "
+            f"{write(row['placebo_gap'])} against all others; what lies between, "
+            f"{write(row['excess'])} ({span(row, 'excess', write)}), is {verdict}."
+        )
+    towards = (row["gap"] < 0) == (row["level"] > 1)
+    why = "No comparable segment of one period earlier shows how much of this comes by itself"
+    if towards:
+        why += "; regression to the mean pulls in this direction"
+    return f"{text}{why}."
+
+
+def moved(change: float, metric: str = "spend") -> str:
+    """Return 'rose 4%', 'fell 2.1%' or 'did not change'; points for a difference of shares."""
+    size = share(abs(change)) if COMPARED[metric] == "ratio" else points(abs(change))[1:]
+    if not size.strip("0.% points"):
+        return "did not change"
+    return f"{'rose' if change > 0 else 'fell'} {size}"
+
+
+def points(value: float) -> str:
+    """Return a difference of shares or growth rates as percentage points: '−19 points'."""
+    size = 100 * abs(value)
+    text = f"{size:.0f}" if size >= 9.95 else f"{size:.1f}"
+    sign = "" if not text.strip("0.") else ("+" if value > 0 else "−")
+    return f"{sign}{text} points"
+
+
+def signed(value: float) -> str:
+    """Return a relative difference as per cent with its sign: '+4.1%', '−19%'."""
+    text = share(value)
+    return f"+{text}" if value > 0 and text.strip("0.%") else text
+
+
+def rate(value: float) -> str:
+    """Return a rate as per cent that says 0% or 100% only of none or all."""
+    if 0.995 <= value < 1:
+        return "over 99%"
+    return share(value)
+
+
+def span(row: pd.Series, part: str, write=share) -> str:
+    """Return an interval as text."""
+    low, high = write(row[f"{part}_low"]), write(row[f"{part}_high"])
+    return f"{low.removesuffix(' points')} to {high}"
+
+
+def measures(
+    run: Run,
+    called: dict[int, str],
+    kpis: pd.DataFrame,
+    changes: pd.DataFrame,
+    campaigns: pd.DataFrame,
+    notes: list[str],
+    experiments: list[dict] | None = None,
+) -> dict:
+    """Return the content of measures.json."""
+    segments = run.read("segments.parquet")["segment"].value_counts()
+    counts = {EVERYONE: int(segments.sum()), **segments.to_dict()}
+    return {
+        "as_of": run.as_of,
+        "until": run.until,
+        "segments": [{"segment": s, "name": n, "n": counts[s]} for s, n in called.items()],
+        "headline": headline(run, changes, called, notes),
+        "sentences": sentences(run, changes, kpis, called),
+        "kpis": records(kpis),
+        "changes": records(changes),
+        "campaigns": records(campaigns),
+        "experiments": experiments or [],
+        "notes": notes,
+    }
+
+
+def records(frame: pd.DataFrame) -> list[dict]:
+    """Return the rows of a frame as JSON-able objects: days as text, what is missing as None."""
+    dated = frame.select_dtypes("datetime").columns
+    plain = frame.assign(**{c: frame[c].dt.strftime("%Y-%m-%d") for c in dated})
+    return plain.astype(object).where(plain.notna(), None).to_dict("records")

@@ -1,0 +1,136 @@
+"""The grounds of claims: the tables of a run, each read or computed once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from seglib import affinity, dictionary, profile
+from seglib.columns import entries
+from seglib.files import Run
+
+MONTHS = 3  # length of the two windows that growth compares
+
+
+class Evidence:
+    """The tables of a run as claims need them, each read or computed once.
+
+    Parameters
+    ----------
+    run : Run
+        Needs customers, dictionary, segments and verdict; uses what else there is.
+    """
+
+    def __init__(self, run: Run):
+        self.run = run
+        self.minimum = run.study.minimum_cell
+        self.labels = run.read("segments.parquet")["segment"].astype(int).rename_axis("customer")
+        self.customers = run.read("customers.parquet").reindex(self.labels.index)
+        self.verdict = run.read("verdict.json")
+        known = run.read("dictionary.json")
+        self.entries = entries(known, self.customers)
+        self.segments = sorted(int(s) for s in self.labels.unique())
+        size = self.labels.value_counts()
+        self.shown = [s for s in self.segments if size[s] >= self.minimum]
+        columns = self.verdict.get("columns") or dictionary.forming(run.study, known["customers"])
+        formed = set(columns)
+        self.formed = [c for c in self.customers if c in formed]
+        self.described = [
+            c for c in self.customers if c not in formed and not _same_as(c, formed, self.entries)
+        ]
+
+    def inside(self, segment: int) -> np.ndarray:
+        """Return which customers belong to a segment."""
+        return (self.labels == segment).to_numpy()
+
+    @property
+    def chosen_for_growth(self) -> bool:
+        """Whether the trend formed the segments: then one that grew was chosen for having grown."""
+        return "trend" in self.formed
+
+    @cached_property
+    def spend(self) -> pd.Series | None:
+        """Spend of each customer before the cut-off date, if the study has amounts."""
+        return self.customers["spend"].fillna(0) if "spend" in self.customers else None
+
+    @cached_property
+    def markers(self) -> pd.DataFrame:
+        """Effect sizes of the columns that formed the segments; too small segments left out."""
+        frame = self.customers[self.formed]
+        rows = profile.markers(frame, self.labels, [*self.entries.values()])
+        return rows[rows["segment"].isin(self.shown)].reset_index(drop=True)
+
+    @cached_property
+    def descriptors(self) -> pd.DataFrame:
+        """Differences in columns that did not form the segments, corrected for their number."""
+        frame = self.customers[self.described]
+        return profile.descriptors(
+            frame, self.labels, [*self.entries.values()], minimum=self.minimum
+        )
+
+    @cached_property
+    def rules(self) -> pd.DataFrame:
+        """A short rule for each segment with its precision and recall."""
+        frame = self.customers[self.formed]
+        found = profile.rules(frame, self.labels, [*self.entries.values()], seed=self.run.seed)
+        return found.set_index("segment")
+
+    @cached_property
+    def products(self) -> pd.DataFrame:
+        """Affinity of segments to single products; empty without purchases."""
+        if not self.run.has("purchases.parquet"):
+            return pd.DataFrame(columns=["segment", "product", "selected"])
+        return affinity.products(self.run.folder / "purchases.parquet", self.labels, self.minimum)
+
+    @cached_property
+    def windows(self) -> dict[int, tuple[pd.Series, pd.Series]] | None:
+        """Spend of each customer in the last 1, 2 and 3 full months and in as many before."""
+        if not self.run.has("monthly.parquet") or self.spend is None:
+            return None
+        rows = self.run.scan("monthly.parquet")
+        end = pd.Timestamp(self.run.as_of).replace(day=1)
+        if rows.month.min().execute() > end - pd.DateOffset(months=2 * MONTHS):
+            return None
+        sums = {}
+        for m in range(1, MONTHS + 1):
+            for part, first, last in (("after", m, 0), ("before", 2 * m, m)):
+                since, until = (end - pd.DateOffset(months=v) for v in (first, last))
+                within = (rows.month >= since) & (rows.month < until)
+                sums[f"{part}{m}"] = rows.spend.sum(where=within).fill_null(0.0)
+        spent = rows.group_by("customer").agg(**sums).execute().set_index("customer")
+        spent = spent.reindex(self.labels.index).fillna(0.0)
+        return {m: (spent[f"after{m}"], spent[f"before{m}"]) for m in range(1, MONTHS + 1)}
+
+    @property
+    def months(self) -> pd.DataFrame | None:
+        """Spend of each customer in the last months and in as many before; None if too few."""
+        if self.windows is None:
+            return None
+        recent, earlier = self.windows[MONTHS]
+        return pd.DataFrame({"recent": recent, "earlier": earlier})
+
+    @cached_property
+    def campaigns(self) -> pd.DataFrame | None:
+        """Campaigns sent to each customer before the cut-off date, and whether any was answered."""
+        if not self.run.has("campaigns.parquet"):
+            return None
+        rows = self.run.scan("campaigns.parquet")
+        cut = datetime(self.run.as_of.year, self.run.as_of.month, self.run.as_of.day)
+        counts = {"contacts": rows.campaign.nunique().cast("float64")}
+        if "first_response" in rows.columns:
+            counts["responded"] = (rows.first_response < cut).fill_null(False).any()
+        sent = rows.filter(rows.start < cut).group_by("customer").agg(**counts).execute()
+        if sent.empty:
+            return None
+        table = sent.set_index("customer").reindex(self.labels.index)
+        table["contacts"] = table["contacts"].fillna(0.0)
+        return table
+
+
+def _same_as(column: str, formed: set, known: dict) -> bool:
+    """Return whether a column is of a base that formed the segments, and so no independent fact."""
+    bases = {known[c]["base"] for c in formed if c in known} & {"behavioural", "needs"}
+    return bool(bases) and known[column]["base"] in {"behavioural", "needs"}

@@ -1,0 +1,241 @@
+"""The summary of a study: what a manager reads alone, from the files of its newest run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+import pandas as pd
+
+from seglib import report, words
+from seglib.measure import EVERYONE, METRICS
+from seglib.plots import colours
+from seglib.report import ReportError
+from seglib.targeting import CRITERIA
+
+FILES = ("verdict", "personas", "claims", "playbook", "measures", "product_verdict", "quality")
+
+KINDS = {
+    "natural": "The groups are there in the data: they are tighter than chance would make them, "
+    "and they come back when the analysis is repeated.",
+    "reproducible": "The groups shade into each other, but the same ones come back when the "
+    "analysis is repeated. Read their borders as approximate.",
+    "constructive": "The data form a continuum without separate groups. The segments cut it into "
+    "parts that can be treated differently; other cuts would serve about as well.",
+    "none": "The data show no groups that deserve different treatment. Do not segment on them.",
+}
+"""What a verdict's kind means, in a manager's words."""
+
+MAIN = "active", "orders", "spend", "revenue_share"  # what the summary shows of the measures
+DOUBTFUL = {"doubtful", "distrust"}
+
+
+def runs(study, staged: tuple | None = None) -> list[dict]:
+    """Return the runs of a study that have pages, newest first.
+
+    Parameters
+    ----------
+    study : seglib.schema.Study
+    staged
+        Date, data folder and pages folder of a run that is not in its place yet; it stands for
+        the run of that date.
+
+    Returns
+    -------
+    list of dict
+        `folder`, `manifest` and `pages` (file names relative to reports/<study>/).
+    """
+    places = {p.parent.name: (p.parent, study.reports / p.parent.name) for p in _manifests(study)}
+    if staged:
+        places[str(staged[0])] = (Path(staged[1]), Path(staged[2]))
+    found = [
+        {"folder": data, "manifest": _read(data / "manifest.json"), "pages": _pages(day, pages)}
+        for day, (data, pages) in sorted(places.items(), reverse=True)
+    ]
+    return [run for run in found if run["pages"]]
+
+
+def _manifests(study) -> list[Path]:
+    return [p for p in study.folder.glob("*/manifest.json") if not p.parent.name.startswith(".")]
+
+
+def _pages(day: str, folder: Path) -> list[str]:
+    return [f"{day}/{stem}.html" for stem in report.PAGES if (folder / f"{stem}.html").is_file()]
+
+
+def build(
+    study_title: str,
+    objective: str,
+    runs: Sequence[dict],
+    out_path: str | Path,
+    *,
+    customer: str = "customer",
+    currency: str = "",
+) -> Path:
+    """Write the summary of the newest run, with links to its pages and the history of runs.
+
+    Parameters
+    ----------
+    study_title, objective
+        As in study.yaml.
+    runs
+        One dict a run: `folder` (of its files), `manifest`, `pages` (file names relative to the
+        page written). A file that is missing leaves its section out or says why.
+    out_path
+        Where the page goes.
+    customer, currency
+        What one customer is called, and what money is counted in.
+
+    Raises
+    ------
+    ReportError
+        If there is no run, or a file of the run is not readable JSON.
+    """
+    if not runs:
+        raise ReportError(f"no run of {study_title!r} has pages yet: run the study first")
+    ordered = sorted(runs, key=_day, reverse=True)
+    about = {"title": study_title, "objective": objective, "who": f"{customer}s"}
+    html = report.render("summary.html.j2", **about, **_values(ordered, currency))
+    Path(out_path).write_text(html, encoding="utf-8")
+    return Path(out_path)
+
+
+def _values(ordered: list[dict], currency: str) -> dict:
+    """Return what the page shows of the newest run, and of all runs."""
+    newest = ordered[0]
+    return summary(Path(newest["folder"]), currency) | {
+        "manifest": newest["manifest"],
+        "pages": [(*report.PAGES[Path(page).stem], page) for page in newest["pages"]],
+        "history": [(_day(run), run["manifest"], _outcome(run), run["pages"]) for run in ordered],
+        "footer": report.provenance(newest["manifest"]),
+    }
+
+
+def _day(run: dict) -> str:
+    return str(run["manifest"].get("as_of") or Path(run["folder"]).name)
+
+
+def _outcome(run: dict) -> str:
+    return (_read(Path(run["folder"]) / "verdict.json") or {}).get("headline", "")
+
+
+def _read(path: Path):
+    """Return the content of a JSON file, or None if there is no such file."""
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ReportError(
+            f"{path} is not readable JSON ({error}): run its notebook again"
+        ) from None
+
+
+def summary(folder: Path, currency: str = "") -> dict:
+    """Return what the summary's sections show, from the files of a run."""
+    found = {name: _read(folder / f"{name}.json") for name in FILES}
+    verdict, personas = found["verdict"] or {}, found["personas"] or []
+    claims = {claim["id"]: claim for claim in found["claims"] or []}
+    levers = (found["playbook"] or {}).get("levers", [])
+    sound = {row["segment"]: row for row in verdict.get("segments", [])}
+    cards = [_card(p, claims, levers, sound.get(p["segment"], {})) for p in personas]
+    names = {card["segment"]: card["name"] for card in cards}
+    return {
+        "verdict": verdict,
+        "meaning": KINDS.get(verdict.get("kind"), ""),
+        "chosen": _chosen(verdict),
+        "cards": cards,
+        "names": names,
+        "colours": colours(list(sound) + list(names)),
+        "targeting": targeting((found["playbook"] or {}).get("targeting") or {}, names),
+        "measures": found["measures"] or {},
+        "kpis": kpis((found["measures"] or {}).get("kpis", []), currency),
+        "product_verdict": found["product_verdict"] or {},
+        "product_groups": product_groups(folder / "product_segments.parquet"),
+        "quality": found["quality"],
+        "findings": [row for row in found["quality"] or [] if row.get("failing")],
+    }
+
+
+def _card(persona: dict, claims: dict, levers: list, soundness: dict) -> dict:
+    """Return a persona with its claims looked up, its first lever and how sound its segment is."""
+    groups = persona.get("facts") or {}
+    wanted = dict.fromkeys([*persona.get("summary", []), *chain(*groups.values())])
+    shown = [key for key in wanted if key in claims and not _size(claims[key])][:5]
+    lever = next((row for row in levers if row.get("segment") == persona["segment"]), None)
+    because = [key for key in (lever or {}).get("evidence", []) if key not in shown]
+    return persona | {
+        "claims": [claims[key] for key in shown],
+        "do": lever,
+        "because": [claims[key] for key in because if key in claims],
+        "doubtful": soundness if soundness.get("stable") in DOUBTFUL else None,
+    }
+
+
+def _size(claim: dict) -> bool:
+    """Return whether a claim only says how large the segment is, which its card says anyway."""
+    return "size" in claim.get("sections", ())
+
+
+def _chosen(verdict: dict) -> dict:
+    """Return the evidence for the number of segments chosen; empty if there is one segment."""
+    k = verdict.get("k") or 1
+    return next((row for row in verdict.get("evidence", []) if row["k"] == k > 1), {})
+
+
+def targeting(found: dict, names: dict) -> dict:
+    """Return the ranking of segments: score, place under other weights, each weighted criterion."""
+    weights = {key: weight for key, weight in (found.get("weights") or {}).items() if weight}
+    ranking = found.get("ranking", [])
+    columns = [[_two(row.get("score")) for row in ranking]]
+    columns += [[_range(row.get("best"), row.get("worst")) for row in ranking]]
+    columns += [[_two(row.get("scores", {}).get(key)) for row in ranking] for key in weights]
+    return {
+        "criteria": {key: (CRITERIA.get(key, ""), weight) for key, weight in weights.items()},
+        "equal": len(set(weights.values())) == 1,
+        "rows": [(row["segment"], cells) for row, *cells in zip(ranking, *columns, strict=True)],
+        "underserved": [names.get(s, f"Segment {s}") for s in found.get("underserved") or []],
+    }
+
+
+def _two(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _range(low, high) -> str:
+    if low is None or high is None:
+        return "–"
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def kpis(rows: list[dict], currency: str = "") -> dict:
+    """Return a small table of the measures: segment × figure, each before and after."""
+    cells = {(row["segment"], row["metric"], row["period"]): row.get("value") for row in rows}
+    periods = [p for p in ("before", "after") if any(key[2] == p for key in cells)]
+    metrics = [m for m in MAIN if any(key[1] == m and key[2] in periods for key in cells)]
+    segments = sorted({key[0] for key in cells}, key=lambda s: (s == EVERYONE, s))
+    columns = []
+    for metric in metrics:
+        unit = METRICS[metric][1]
+        values = [cells.get((s, metric, p)) for s in segments for p in periods]
+        texts = words.column(values, currency if unit == "money" else unit)
+        columns.append([_change(t) for t in zip(*[iter(texts)] * len(periods), strict=True)])
+    table = list(zip(segments, zip(*columns, strict=True), strict=True)) if columns else []
+    return {"periods": periods, "metrics": [METRICS[m][0] for m in metrics], "rows": table}
+
+
+def _change(texts: tuple[str, ...]) -> str:
+    return " → ".join(texts) if set(texts) != {"–"} else "–"
+
+
+def product_groups(path: Path, typical: int = 4) -> list[tuple[int, int, list[str]]]:
+    """Return number, size and most typical members of each product segment."""
+    if not path.is_file():
+        return []
+    members = pd.read_parquet(path)
+    if "probability" in members:
+        members = members.sort_values("probability", ascending=False, kind="stable")
+    groups = members.groupby("segment", sort=True)
+    return [(int(s), len(g), [str(name) for name in g.index[:typical]]) for s, g in groups]

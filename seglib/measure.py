@@ -1,0 +1,269 @@
+"""What became of the segments: their figures before and after the cut-off date, and over months.
+
+Membership is frozen at the cut-off date. Everything is per customer of the segment, counted or
+resampled customer by customer, and always beside everyone (segment 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from seglib.files import Run
+from seglib.intervals import bootstrap, wilson
+from seglib.schema import Study
+
+EVERYONE = 0
+METRICS = {
+    # name: (label, unit)
+    "active": ("Active customers", "share"),
+    "retained": ("Retained: active before and again after", "share"),
+    "reactivated": ("Reactivated: not active before, but after", "share"),
+    "orders": ("Orders per customer", "orders"),
+    "spend": ("Spend per customer", "money"),
+    "revenue_share": ("Share of revenue", "share"),
+    "discount": ("Discount per customer", "money"),
+    "reached": ("Addressed", "share"),
+    "converted": ("Redeemed, of those addressed", "share"),
+}
+KEYS = ["segment", "period", "metric"]
+
+
+def extent(run: Run) -> tuple[date, date]:
+    """Return the first day of the data, and the day after the last; as far as is known."""
+    if run.has("extent.json"):
+        known = run.read("extent.json")
+        first, last = (date.fromisoformat(known[key][:10]) for key in ("first", "last"))
+        return first, last + timedelta(days=1)
+    months = run.read("monthly.parquet")["month"]
+    tenure = run.read("customers.parquet")["tenure"].max()
+    end = (months.max() + pd.offsets.MonthBegin(1)).date()
+    return run.as_of - timedelta(days=int(tenure)), min(end, run.until)
+
+
+def people(run: Run) -> tuple[pd.DataFrame, list[str]]:
+    """Return every member with what they did in equal times before and after the cut-off date.
+
+    Returns
+    -------
+    people : pandas.DataFrame
+        Indexed by customer: `segment`, and for each period that the data cover (`before`,
+        `after`) `active_…`, `orders_…`, and where the study has money `spend_…`, `discount_…`;
+        `newcomer`: the first order seen falls into the period before.
+    absent : list of str
+        A sentence for each part that is left out, and why.
+    """
+    frame = run.read("segments.parquet")[["segment"]].copy()
+    names = {"before": "before.parquet", "after": "holdout.parquet"}
+    if not any(run.has(name) for name in names.values()):
+        return frame, ["The study has no transactions, so nothing can be followed over time."]
+    lacking = _uncovered(run)
+    money = metrics(run.study)
+    for period, name in names.items():
+        if run.has(name) and period not in lacking:
+            did = run.read(name).reindex(frame.index)
+            for metric in ["active", *money]:
+                frame[f"{metric}_{period}"] = did[metric].fillna(0).astype(float)
+    frame["newcomer"] = _newcomers(run, frame.index)
+    left = [] if "spend" in money else ["The transactions carry no amounts: no money is shown."]
+    return frame, left + list(lacking.values())
+
+
+def metrics(study: Study) -> list[str]:
+    """Return the amounts that the study's transactions carry: orders, spend, discount."""
+    roles = study.tables.transactions.columns if study.tables.transactions else None
+    if roles is None:
+        return []
+    return ["orders"] + ["spend"] * bool(roles.amount) + ["discount"] * bool(roles.discount)
+
+
+def _uncovered(run: Run) -> dict[str, str]:
+    """Return the periods that the data do not cover, each with the sentence that says so."""
+    first, last = extent(run)
+    slack = timedelta(days=max(2, run.study.holdout // 20))  # days without a sale are no gap
+    start = run.as_of - timedelta(days=run.study.holdout)
+    found = {}
+    if first > start + slack:
+        found["before"] = (
+            f"The data begin on {first}, later than {start}, so there is no full period before "
+            f"{run.as_of} to compare with."
+        )
+    if last < run.until - slack:
+        found["after"] = (
+            f"The data end on {last - timedelta(days=1)} and the period after the cut-off date "
+            f"only on {run.until - timedelta(days=1)}, so it is not shown: it would look like a "
+            "fall."
+        )
+    return found
+
+
+def _newcomers(run: Run, index: pd.Index) -> pd.Series:
+    """Return whose first order seen falls into the period before; nobody's if the data begin late.
+
+    With less than another such period of data before it, a first order seen says little.
+    """
+    history = min((run.as_of - extent(run)[0]).days, run.study.history or 10**6)
+    if not run.has("customers.parquet") or history < 2 * run.study.holdout:
+        return pd.Series(False, index)
+    return run.read("customers.parquet")["tenure"].reindex(index) < run.study.holdout
+
+
+def periods(people: pd.DataFrame, *, minimum: int, seed: int, draws: int = 2000) -> pd.DataFrame:
+    """Return the figures of each segment, and of everyone, before and after the cut-off date.
+
+    Parameters
+    ----------
+    people
+        From `people`.
+    minimum
+        Cells with fewer customers are suppressed.
+    seed, draws
+        Of the bootstrap over customers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        segment (0 = everyone), period, metric, value, low, high (95%), n, suppressed.
+    """
+    observed = {}
+    for column in people.columns:
+        metric, _, period = column.rpartition("_")
+        if period in ("before", "after"):
+            observed[metric, period] = people[column]
+    rows = _levels(people["segment"], observed, seed, draws)
+    if {("active", "before"), ("active", "after")} <= observed.keys():
+        again, known = people["active_after"] > 0, sorted(people["segment"].unique())
+        for metric, base in (("retained", 1.0), ("reactivated", 0.0)):
+            asked = people["active_before"] == base
+            rows += rates(people["segment"][asked], again[asked], metric, "after", known)
+    return table(rows, minimum)
+
+
+def months(
+    people: pd.DataFrame,
+    monthly: pd.DataFrame,
+    covered: tuple[date, date],
+    *,
+    amounts: list[str],
+    minimum: int,
+    seed: int,
+    draws: int = 1000,
+) -> pd.DataFrame:
+    """Return the figures of each segment, and of everyone, in each whole month of the data.
+
+    A month that the data begin or end in is left out, because part of a month looks like a fall.
+
+    Parameters
+    ----------
+    people
+        From `people`; only `segment` is used.
+    monthly
+        customer, month and the amounts.
+    covered
+        From `extent`.
+    amounts
+        From `metrics`.
+    minimum, seed, draws
+        As in `periods`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `periods`; the period is the month, YYYY-MM.
+    """
+    begins = pd.date_range(monthly["month"].min(), monthly["month"].max(), freq="MS")
+    ends = begins + pd.offsets.MonthBegin(1)
+    grace = pd.Timedelta(days=1)  # a closed first or last day does not make a month partial
+    whole = begins[
+        (begins >= pd.Timestamp(covered[0]) - grace) & (ends <= pd.Timestamp(covered[1]) + grace)
+    ]
+    observed = {}
+    for metric in amounts:
+        wide = monthly.pivot(index="customer", columns="month", values=metric)
+        wide = wide.reindex(index=people.index, columns=whole).fillna(0.0)
+        for month in whole:
+            observed[metric, f"{month:%Y-%m}"] = wide[month]
+            if metric == "orders":
+                observed["active", f"{month:%Y-%m}"] = (wide[month] > 0).astype(float)
+    return table(_levels(people["segment"], observed, seed, draws), minimum)
+
+
+def _levels(groups: pd.Series, observed: Mapping, seed: int, draws: int) -> list[dict]:
+    """Return a row for each group and figure: Wilson for rates, the bootstrap for amounts."""
+    rows = []
+    for (metric, period), values in observed.items():
+        if metric == "active":
+            rows += rates(groups, values > 0, metric, period)
+    keys = [key for key in observed if key[0] != "active"]
+    if not keys:
+        return rows
+    numbers, codes, sizes = _coded(groups)
+    values = np.column_stack([np.ones(len(groups)), *(observed[key] for key in keys)])
+    spend = [i for i, key in enumerate(keys) if key[0] == "spend"]
+    keys = keys + [("revenue_share", keys[i][1]) for i in spend]
+
+    def figures(sums: np.ndarray) -> np.ndarray:
+        total = sums.sum(axis=-2, keepdims=True)
+        both = np.concatenate([total, sums], axis=-2)
+        shares = (both / total)[..., 1:][..., spend]
+        return np.concatenate([both[..., 1:] / both[..., :1], shares], axis=-1)
+
+    found = bootstrap(values, codes, figures, draws=draws, seed=seed)
+    low, high = found.interval(sizes[:, None])
+    for i, segment in enumerate(numbers):
+        for j, (metric, period) in enumerate(keys):
+            cell = found.estimate[i, j], low[i, j], high[i, j], sizes[i]
+            rows.append(_row(segment, period, metric, *cell))
+    return rows
+
+
+def _coded(groups: pd.Series) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Return 0 and the segments, each customer's position among these, and all sizes."""
+    known, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return [EVERYONE, *map(int, known)], codes.ravel(), np.array([len(groups), *counts])
+
+
+def rates(
+    groups: pd.Series, yes: pd.Series, metric: str, period: str, known: list | None = None
+) -> list[dict]:
+    """Return a row for everyone and each group: of how many it is true, with Wilson intervals.
+
+    Parameters
+    ----------
+    groups
+        Segment of each customer asked.
+    yes
+        True for those of whom it is true.
+    metric, period
+        What the rows are of.
+    known
+        The segments that get a row, also if none of their customers was asked.
+    """
+    known = sorted(groups.unique()) if known is None else known
+    n = np.array([len(groups), *groups.value_counts().reindex(known, fill_value=0)])
+    count = np.array([yes.sum(), *groups[yes].value_counts().reindex(known, fill_value=0)])
+    low, high = wilson(count, n)
+    value = np.where(n > 0, count / np.maximum(n, 1), np.nan)
+    cells = zip([EVERYONE, *known], value, low, high, n, strict=True)
+    return [_row(segment, period, metric, *cell) for segment, *cell in cells]
+
+
+def _row(segment, period, metric, *cell) -> dict:
+    value, low, high, n = cell
+    return {"segment": int(segment), "period": period, "metric": metric, "value": float(value),
+            "low": float(low), "high": float(high), "n": int(n)}  # fmt: skip
+
+
+def table(rows: list[dict], minimum: int) -> pd.DataFrame:
+    """Return rows of figures in the order of `METRICS`, cells of few customers suppressed."""
+    columns = [*KEYS, "value", "low", "high", "n"]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame = frame[(frame["metric"] != "revenue_share") | (frame["segment"] != EVERYONE)]
+    frame["suppressed"] = frame["n"] < minimum
+    frame.loc[frame["suppressed"], ["value", "low", "high"]] = np.nan
+    frame["place"] = frame["metric"].map(list(METRICS).index)
+    ordered = frame.sort_values(["place", "period", "segment"], kind="stable")
+    return ordered.drop(columns="place").reset_index(drop=True)

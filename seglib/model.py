@@ -1,0 +1,130 @@
+"""The model of a segmentation as plain numbers: made, applied to rows, numbered, refitted."""
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+from seglib import encode, evidence, fit, near
+
+FITTED = 20_000  # rows on which the final segments are fitted
+RESTARTS = 20
+
+
+def make(frame: pd.DataFrame, rules: list[dict], method: str, k: int, *, metric=None, seed: int):
+    """Fit k segments on the frame, or on a large random part of it.
+
+    Returns
+    -------
+    dict
+        Plain numbers only: ``version``, ``method``, ``k``, ``columns`` (rules of
+        :mod:`seglib.encode`) and ``parameters`` (of :mod:`seglib.fit`).
+    """
+    family = "kmeans" if method == "mixed" else method
+    rows = np.sort(np.random.default_rng(seed).permutation(len(frame))[:FITTED])
+    blank = {"method": method, "k": k, "columns": rules, "parameters": {"method": family}}
+    params = fit.fit(
+        family, data(blank, frame.iloc[rows]), k,
+        levels=sizes(blank),
+        metric=metric if family == "kmeans" else None, seed=seed, restarts=RESTARTS,
+    )  # fmt: skip
+    return {**blank, "version": 1, "parameters": params}
+
+
+def refit(model: dict, frame: pd.DataFrame, seed: int = 0) -> dict:
+    """Fit the same kind and number of segments to another table, numbered as in ``model``."""
+    rules, _ = encode.learn(frame[[rule["name"] for rule in model["columns"]]])
+    bent = model["parameters"].get("metric") is not None
+    metric = near.metric(encode.matrix(rules, frame)) if bent else None
+    again = make(frame, rules, model["method"], model["k"], metric=metric, seed=seed)
+    return number(again, frame, None, model)
+
+
+def assign(model: dict, frame: pd.DataFrame) -> pd.DataFrame:
+    """Give every row its segment, probability, runner-up and margin, by the model's rule."""
+    score = fit.scores(model["parameters"], data(model, frame))
+    chance = fit.shares(score)
+    rows, best = np.arange(len(frame)), score.argmax(axis=1)
+    top = chance[rows, best]
+    rest = chance.copy()
+    rest[rows, best] = -1.0
+    one = model["k"] == 1
+    return pd.DataFrame(
+        {
+            "segment": best + 1,
+            "probability": top,
+            "runner_up": 0 if one else rest.argmax(axis=1) + 1,
+            "margin": 1.0 if one else np.maximum(top - rest.max(axis=1), 0.0),
+        },
+        index=frame.index,
+    )
+
+
+def data(model: dict, frame: pd.DataFrame) -> np.ndarray:
+    """Encode a frame as the model's method wants it."""
+    encoded = encode.matrix(model["columns"], frame)
+    if model["parameters"]["method"] == "latent_class":
+        return encode.answers(model["columns"], frame)
+    return encoded
+
+
+def sizes(model: dict) -> list[int]:
+    """Count the levels of each column, 0 for a numeric one."""
+    return [len(rule.get("levels", ())) for rule in model["columns"]]
+
+
+def found_again(model: dict, x: np.ndarray, rng, times: int = 20) -> tuple[np.ndarray, float]:
+    """Refit on bootstrap samples: mean Jaccard of each segment, and share of rows that stay.
+
+    ``x`` is what :func:`data` gives for some rows.
+    """
+    params, k = model["parameters"], model["k"]
+    label = fit.labels(params, x)
+    levels = sizes(model)
+    metric = np.array(params["metric"]) if params.get("metric") else None
+    out, stay = [], []
+    for _ in range(times):
+        rows = rng.integers(len(x), size=len(x))
+        refit = fit.fit(
+            params["method"], x[rows], k, levels=levels, metric=metric,
+            seed=int(rng.integers(2**31)), restarts=3,
+        )  # fmt: skip
+        other = fit.labels(refit, x)
+        out.append(evidence.jaccard(label, other, k))
+        stay.append(evidence.agreement(label, other, k))
+    return np.mean(out, axis=0), float(np.mean(stay))
+
+
+def confusion(model: dict, frame: pd.DataFrame) -> list[list[float]]:
+    """Mean probability of segment j among the members of segment i."""
+    chance = fit.probabilities(model["parameters"], data(model, frame))
+    label = chance.argmax(axis=1)
+    mean = [
+        chance[label == i].mean(axis=0) if (label == i).any() else np.zeros(model["k"])
+        for i in range(model["k"])
+    ]
+    return np.round(mean, 6).tolist()
+
+
+def number(model: dict, frame: pd.DataFrame, value, previous) -> dict:
+    """Renumber segments by value or size, or as the earlier run did."""
+    members = assign(model, frame)["segment"].to_numpy() - 1
+    k = model["k"]
+    size = np.bincount(members, minlength=k).astype(float)
+    rank = size
+    if value is not None:
+        worth_of = value.reindex(frame.index).fillna(0).to_numpy(dtype=float)
+        rank = np.bincount(members, worth_of, minlength=k) / np.maximum(size, 1)
+    order = [int(i) for i in np.argsort(-rank, kind="stable")]
+    if previous is not None:
+        order = _matched(order, members, assign(previous, frame)["segment"].to_numpy() - 1, k)
+    return {**model, "parameters": fit.reorder(model["parameters"], order)}
+
+
+def _matched(order: list[int], members: np.ndarray, before: np.ndarray, k: int) -> list[int]:
+    """Old numbers for segments that match best by shared members; the rest in the given order."""
+    overlap = np.zeros((k, int(before.max()) + 1))
+    np.add.at(overlap, (members, before), 1)
+    pairs = zip(*linear_sum_assignment(-overlap), strict=True)
+    kept = {int(old): int(new) for new, old in pairs if overlap[new, old] and old < k}
+    free = iter([i for i in order if i not in kept.values()])
+    return [kept[i] if i in kept else next(free) for i in range(k)]

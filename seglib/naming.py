@@ -1,0 +1,123 @@
+"""Plain, distinct names for segments, made from what sets them apart."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pandas as pd
+
+from seglib import profile
+from seglib.columns import label
+from seglib.files import Run
+from seglib.phrases import NAMES, Trait
+
+CLEAR = 0.25  # |effect| from which a marker may stand in a name: "medium" (Cohen's d of 0.5)
+
+
+def names(
+    markers: pd.DataFrame, noun: str = "customers", given: dict[int, str] | None = None
+) -> dict[int, str]:
+    """Return a name for each segment, no two the same.
+
+    Parameters
+    ----------
+    markers : DataFrame
+        As from `profile.markers`, of the columns that formed the segments.
+    noun : str
+        What the members are called.
+    given : dict, optional
+        Segment → name already chosen, such as by the analyst; these win.
+
+    Returns
+    -------
+    dict
+        Segment → name such as "Frequent shoppers with large baskets".
+    """
+    found = {int(s): str(name) for s, name in (given or {}).items()}
+    segments = sorted({int(s) for s in markers["segment"].unique()} | set(found))
+    if len(segments) == 1:
+        return {segments[0]: found.get(segments[0], f"All {noun}")}
+    for segment in segments:
+        if segment in found:
+            continue
+        traits = _traits(markers[markers["segment"] == segment])
+        choices = [*_choices(traits, noun), f"Segment {segment} {noun}"]
+        taken = {name.lower() for name in found.values()}
+        found[segment] = next(name for name in choices if name.lower() not in taken)
+    return {segment: found[segment] for segment in segments}
+
+
+def _traits(rows: pd.DataFrame) -> list[Trait]:
+    """Return how a segment's clear markers sound, the most telling first, one a topic."""
+    rows = rows[(rows["low"] > 0) | (rows["high"] < 0)]
+    heard = []
+    for row in rows[rows["effect"].abs() >= CLEAR].itertuples():
+        trait = _trait(row)
+        if trait:
+            heard.append((abs(row.effect) * trait.weight, trait))
+    heard.sort(key=lambda pair: -pair[0])
+    kept: dict[str, Trait] = {}
+    for _, trait in heard:
+        kept.setdefault(trait.topic, trait)
+    return list(kept.values())
+
+
+def _trait(row) -> Trait | None:
+    direction = "higher" if row.effect > 0 else "lower"
+    if (row.name, direction) in NAMES:
+        return NAMES[row.name, direction]
+    if row.name == "share_other":
+        return None
+    if row.name.startswith("share_"):
+        more = "more" if row.effect > 0 else "less"
+        return Trait(row.name, "", f"{more} {label(row.label)}", 0.9)
+    if row.level:
+        return Trait(row.name, "", label(row.level), 0.9) if row.effect > 0 else None
+    return Trait(row.name, "", f"{'high' if row.effect > 0 else 'low'} {label(row.label)}", 0.8)
+
+
+def _choices(traits: list[Trait], noun: str) -> list[str]:
+    """Return possible names, the most telling first."""
+    adjectives = [t for t in traits if t.adjective][:4]
+    others = traits[:5]
+    if not traits:
+        return [f"Near-average {noun}"]
+    both = [
+        (traits.index(a) + traits.index(b), f"{a.adjective} {noun} with {b.phrase}")
+        for a, b in product(adjectives, others)
+        if a.topic != b.topic
+    ]
+    single = [f"{a.adjective} {noun}" for a in adjectives]
+    phrases = [f"{noun.capitalize()} with {t.phrase}" for t in others]
+    pairs = [
+        f"{noun.capitalize()} with {a.phrase} and {b.phrase}"
+        for i, a in enumerate(others)
+        for b in others[i + 1 :]
+    ]
+    return [name for _, name in sorted(both, key=lambda p: p[0])] + single + pairs + phrases
+
+
+def products(run: Run, most: int = 8) -> pd.Series | None:
+    """Return the group of each product, to be crossed with the customer segments.
+
+    The product segments, by name, if there are two or more; else the product groups of the study,
+    the `most` with most products by name and the rest together; None without either.
+    """
+    if not (run.has("products.parquet") and run.has("purchases.parquet")):
+        return None
+    frame = run.read("products.parquet")
+    if run.has("product_segments.parquet"):
+        labels = run.read("product_segments.parquet")["segment"].astype(int)
+        if labels.nunique() > 1:
+            return labels.map(_product_names(run, frame.reindex(labels.index), labels))
+    if "group" not in frame or frame["group"].nunique() < 2:
+        return None
+    group = frame["group"].astype("object").fillna("other").map(label)
+    return group.where(group.isin(group.value_counts().head(most).index), "other")
+
+
+def _product_names(run: Run, frame: pd.DataFrame, labels: pd.Series) -> dict[int, str]:
+    columns = run.read("product_verdict.json").get("columns") or list(frame)
+    known = run.read("dictionary.json")
+    rows = profile.markers(frame[[c for c in columns if c in frame]], labels, known)
+    return {s: f"{s} {name}" for s, name in names(rows, "products").items()}

@@ -1,0 +1,58 @@
+"""Columns that fall into separate peaks on their own, and the single peak nearest to them.
+
+The reference keeps every column's own values, and with them any groups that one column shows by
+itself. Where a smooth column has two clear peaks, its reference is the same column smoothed until
+one peak is left, at unchanged mean and variance (Silverman 1981, *J. R. Statist. Soc. B* 43).
+"""
+
+import numpy as np
+
+FEWEST = 60  # values needed to tell two peaks from noise
+CLEAR = 5.0  # standard errors by which the density must fall between peaks
+SHALLOW = 0.7  # and the largest share of the lower peak it may fall to
+TIED = 0.02  # a value held by a larger share is a spike, which is kept
+_GRID = 200
+
+
+def single_peaked(values: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+    """Sorted values smoothed to one peak; None where there is no sign of two."""
+    n, sd = len(values), values.std()
+    if n < FEWEST or sd == 0 or _ties(values) > TIED or not _two_peaks(values):
+        return None
+    low, high = 0.0, 3 * sd
+    for _ in range(12):  # the smallest bandwidth with one peak
+        middle = (low + high) / 2
+        low, high = (low, middle) if _peaks(_density(values, middle)) == 1 else (middle, high)
+    smooth = values + high * rng.normal(size=n)
+    return np.sort(values.mean() + (smooth - values.mean()) / np.sqrt(1 + (high / sd) ** 2))
+
+
+def _ties(values: np.ndarray) -> float:
+    return np.unique(values, return_counts=True)[1].max() / len(values)
+
+
+def _two_peaks(values: np.ndarray) -> bool:
+    """Say whether the density falls significantly between two of its peaks."""
+    n = len(values)
+    low, high = np.quantile(values, [0.25, 0.75])
+    width = 0.9 * min(values.std(), max((high - low) / 1.34, 1e-9)) * n**-0.2
+    f = _density(values, width)
+    left, right = np.maximum.accumulate(f), np.maximum.accumulate(f[::-1])[::-1]
+    lower = np.minimum(left, right)
+    error = np.sqrt(0.2821 * (lower + f) / (n * width)) + 1e-12  # 1 / (2 sqrt(pi)) = 0.2821
+    return bool(((f < SHALLOW * lower) & ((lower - f) / error > CLEAR)).any())
+
+
+def _density(values: np.ndarray, width: float) -> np.ndarray:
+    """Gaussian kernel density on a grid."""
+    edges = np.linspace(values.min(), values.max(), _GRID + 1)
+    counts = np.histogram(values, edges)[0]
+    place = np.arange(_GRID) * (edges[1] - edges[0]) / max(width, 1e-12)
+    kernel = np.exp(-0.5 * (place[:, None] - place[None, :]) ** 2)
+    return kernel @ counts / (len(values) * max(width, 1e-12) * np.sqrt(2 * np.pi))
+
+
+def _peaks(f: np.ndarray) -> int:
+    """Count the peaks of a density on a grid, those at its ends included."""
+    padded = np.r_[-1.0, f, -1.0]
+    return int(((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:])).sum())

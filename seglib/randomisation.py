@@ -1,0 +1,71 @@
+"""Was the assignment to arms random? The sizes of the arms, and what was known before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from seglib.study import StudyError
+
+BROKEN = 0.001  # p-value below which a randomisation is not believed (Fabijan et al. 2019)
+
+
+def sample_ratio(counts: pd.Series, planned: dict[str, float] | None = None) -> dict:
+    """Return the test that arms have the sizes that were planned (chi-squared)."""
+    share = pd.Series(planned or dict.fromkeys(counts.index, 1.0)).reindex(counts.index)
+    if share.isna().any() or (share <= 0).any():
+        raise StudyError(
+            f"planned shares are given for {', '.join(map(str, planned))}, but the arms are "
+            f"{', '.join(map(str, counts.index))}: give a share above 0 for each arm"
+        )
+    expected = share / share.sum() * counts.sum()
+    p = stats.chisquare(counts, expected).pvalue
+    shares = (share / share.sum()).to_dict()
+    return {"counts": {a: int(n) for a, n in counts.items()}, "planned": shares, "p": float(p)}
+
+
+def balance(units: pd.DataFrame, control: str) -> pd.DataFrame:
+    """Return the standardised difference of each arm to the control in what was known before.
+
+    Parameters
+    ----------
+    units
+        `segment`, `arm`, and numeric columns known before; `outcome` is not looked at.
+    control
+        Name of the control arm.
+    """
+    known = units.drop(columns=["segment", "arm", "outcome"]).select_dtypes("number")
+    known = known.join(pd.get_dummies(units["segment"], prefix="segment", dtype=float))
+    rows = []
+    for arm in sorted(set(units["arm"]) - {control}):
+        for name in known:
+            one = known.loc[units["arm"] == arm, name].dropna()
+            other = known.loc[units["arm"] == control, name].dropna()
+            spread = np.sqrt((one.var() + other.var()) / 2)
+            if min(len(one), len(other)) < 2 or not spread > 0:
+                continue
+            p = stats.ttest_ind(one, other, equal_var=False).pvalue
+            rows.append((name, arm, (one.mean() - other.mean()) / spread, p))
+    frame = pd.DataFrame(rows, columns=["column", "arm", "difference", "p"])
+    return frame.assign(p_adjusted=multipletests(frame["p"], method="holm")[1] if rows else [])
+
+
+def problems(ratio: dict, uneven: pd.DataFrame) -> list[str]:
+    """Return the reasons, if any, not to believe that customers were assigned at random."""
+    found = []
+    if ratio["p"] < BROKEN:
+        sizes = ", ".join(f"{n:,} in {arm}" for arm, n in sorted(ratio["counts"].items()))
+        plan = ", ".join(f"{s:.0%} {arm}" for arm, s in sorted(ratio["planned"].items()))
+        found.append(
+            f"The arms do not have the planned sizes ({sizes}; planned {plan}; p = "
+            f"{ratio['p']:.2g}): customers were lost or added after the assignment."
+        )
+    worst = uneven[uneven["p_adjusted"] < BROKEN]
+    if len(worst):
+        found.append(
+            f"The arms differed before the experiment in {', '.join(sorted(set(worst['column'])))}:"
+            " the assignment was not random."
+        )
+    return found

@@ -1,0 +1,241 @@
+"""Executed notebook → one accessible HTML page that needs no network."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+from bs4 import BeautifulSoup
+from markupsafe import Markup
+from nbconvert import HTMLExporter
+
+from seglib import accessible
+from seglib.exhibits import TEMPLATES, environment, say, show, table
+from seglib.study import StudyError
+
+__all__ = ["PAGES", "ReportError", "build", "page", "provenance", "render", "say", "show", "table"]
+
+PAGES = {
+    "01_data_collection": ("Data", "Which data were used, and how good are they?"),
+    "02_exploratory_analysis": ("Exploration", "Who are they, and is there anything to segment?"),
+    "03_clustering": ("Customer segments", "How many groups, and how far can they be trusted?"),
+    "03_clustering_products": ("Product segments", "Which products are bought alike?"),
+    "04_persona_definition": ("Personas", "Who is in each segment, and what to do first?"),
+    "05_measuring_results": ("Results", "What happened in each segment afterwards?"),
+}
+"""The pages of a report in order: file stem → (title, the question it answers)."""
+
+HIDDEN = {"parameters", "injected-parameters", "hide"}
+PLACEHOLDER = "The answer appears here"
+
+
+class ReportError(StudyError):
+    """A notebook that cannot become a page as it is; the text names the notebook and the cell."""
+
+
+class _Source(NamedTuple):
+    """A notebook, the name under which errors speak of it, and the folder of its images."""
+
+    name: str
+    node: nbformat.NotebookNode
+    folder: str
+
+    def error(self, number: int | str, fault: str) -> ReportError:
+        cell = self.node.cells[int(number) - 1]
+        first = cell.source.strip().partition("\n")[0][:60]
+        return ReportError(f"{self.name}, cell {number} ({first!r}): {fault}")
+
+
+def page(
+    notebook: str | Path | nbformat.NotebookNode,
+    html_path: str | Path,
+    *,
+    study: str = "",
+    nav: Sequence[tuple[str, str]] = (),
+    footer: Mapping | None = None,
+    home: str = "../index.html",
+) -> Path:
+    """Write an executed notebook as one self-contained page; return its path.
+
+    Parameters
+    ----------
+    notebook
+        An executed notebook, or its path.
+    html_path
+        Where the page goes.
+    study, home
+        Title of the study, and the address of its summary as seen from this page.
+    nav
+        Title and file name of every page of the report, in order, this one among them.
+    footer
+        What made the page: label → text or mapping; what is empty is left out.
+
+    Raises
+    ------
+    ReportError
+        If a figure has no alt text, a cell failed, the answer at the top was never filled in, or
+        something would need a script or the network.
+    """
+    html_path = Path(html_path)
+    source = _read(notebook, html_path)
+    html = _composed(source, html_path.name, nav, study=study, footer=footer or {}, home=home)
+    html_path.write_text(html, encoding="utf-8")
+    return html_path
+
+
+def _composed(source: _Source, name: str, nav: Sequence[tuple[str, str]], **values) -> str:
+    """Return the page of a notebook that goes to a file name."""
+    body = _body(source)
+    _check(body, source)
+    title = _title(accessible.headings(body), source.node, Path(name).stem)
+    accessible.tables(body)
+    eyebrow = next((title for title, href in nav if href == name), "")
+    return render(
+        "page.html.j2",
+        page_title=" · ".join(filter(None, (title, eyebrow, values["study"]))),
+        heading=title,
+        eyebrow=eyebrow,
+        contents=accessible.contents(body),
+        body=Markup(_linked(body, nav)),
+        nav=nav,
+        **_places(nav, name),
+        **values,
+    )
+
+
+def build(title: str, manifest: Mapping, folder: str | Path) -> list[Path]:
+    """Write the pages of a run beside its executed notebooks.
+
+    Parameters
+    ----------
+    title
+        Title of the study.
+    manifest
+        The run's manifest; its `steps` name the notebooks, in order.
+    folder
+        Holds `<step>.ipynb`, executed; gets `<step>.html`.
+
+    Raises
+    ------
+    ReportError
+        As `page` does.
+    """
+    names = [step["name"] for step in manifest["steps"]]
+    nav = [(PAGES.get(name, (name,))[0], f"{name}.html") for name in names]
+    paths = [Path(folder) / f"{name}.ipynb" for name in names]
+    return [
+        page(path, path.with_suffix(".html"), study=title, nav=nav,
+             footer=provenance(manifest, path.stem))
+        for path in paths
+    ]  # fmt: skip
+
+
+def provenance(manifest: Mapping, name: str = "") -> dict:
+    """Return what a page's footer says, from a run's manifest: of one step, or of the whole."""
+    steps = {step["name"]: step for step in manifest.get("steps", ())}
+    times = manifest.get("times", {})
+    timed = [times[name]] if name in times else sorted(times.values(), key=lambda t: t["started"])
+    began = datetime.fromisoformat(timed[0]["started"]).astimezone(UTC) if timed else None
+    seconds = sum(t["seconds"] for t in timed)
+    run = {key: manifest[key] for key in ("study", "as_of") if key in manifest}
+    return {
+        "made by": f"{name}.ipynb" if name else ", ".join(steps),
+        "parameters": run | steps.get(name, {}).get("parameters", {}),
+        "data hash": manifest.get("data_hash"),
+        "seed": manifest.get("seed"),
+        "versions": manifest.get("versions"),
+        "time of run": f"{began:%Y-%m-%d %H:%M} UTC, {seconds:,.0f} s" if began else "",
+    }
+
+
+def render(template: str, **values) -> str:
+    """Return a template of the report filled in, with the style sheet."""
+    css = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    return environment().get_template(template).render(css=css, **values)
+
+
+def _read(notebook, html_path: Path) -> _Source:
+    if isinstance(notebook, nbformat.NotebookNode):
+        return _Source(f"{html_path.stem}.ipynb", notebook, str(html_path.parent))
+    path = Path(notebook)
+    return _Source(path.name, nbformat.read(path, as_version=4), str(path.parent))
+
+
+def _body(source: _Source) -> BeautifulSoup:
+    """Return the visible cells as HTML."""
+    shown = copy.deepcopy(source.node)
+    shown.cells = [
+        _visible(cell, number, source)
+        for number, cell in enumerate(shown.cells, 1)
+        if not HIDDEN & set(cell.metadata.get("tags", ()))
+    ]
+    exporter = HTMLExporter(
+        extra_template_basedirs=[str(TEMPLATES.parent)],
+        template_name=TEMPLATES.name,
+        template_file="cells.html.j2",
+        exclude_anchor_links=True,
+        embed_images=True,
+    )
+    exporter.log.setLevel("ERROR")  # missing alt text is an error here, not a warning
+    html, _ = exporter.from_notebook_node(shown, {"metadata": {"path": source.folder}})
+    return BeautifulSoup(html, "html.parser")
+
+
+def _visible(cell, number: int, source: _Source):
+    """Return a cell with what the template needs to know, and without what no reader needs."""
+    cell.metadata["number"] = number
+    if cell.cell_type != "code":
+        return cell
+    cell.metadata["answer"] = bool(re.search(r"^answer\s*=", cell.source, re.M))
+    for output in cell.outputs:
+        if output.output_type == "error":
+            raise source.error(number, f"failed with {output.ename}: {output.evalue}")
+        if PLACEHOLDER in output.get("data", {}).get("text/plain", ""):
+            raise source.error(number, "its answer was never filled in: call report.say(…, answer)")
+    cell.outputs = [output for output in cell.outputs if not _is_noise(output)]
+    return cell
+
+
+def _is_noise(output) -> bool:
+    """Return whether an output is no content: progress bars, captions shown twice, bare objects."""
+    if output.output_type == "stream":
+        return output.name == "stderr" or not output.text.strip()
+    data = output.data
+    if output.metadata.get("figcaption") or any("widget" in kind for kind in data):
+        return True
+    text = data.get("text/plain", "").strip()
+    return set(data) == {"text/plain"} and (not text or bool(re.fullmatch(r"\[?<.*>\]?", text)))
+
+
+def _check(body: BeautifulSoup, source: _Source) -> None:
+    """Refuse what a reader could not see or what would need the network."""
+    for tag in body.find_all(True):
+        if fault := accessible.fault(tag):
+            raise source.error(tag.find_parent(attrs={"data-cell": True})["data-cell"], fault)
+
+
+def _linked(body: BeautifulSoup, nav) -> str:
+    """Return the body as text, with links to notebooks turned into links to their pages."""
+    pages = {href for _, href in nav}
+    for link in body.find_all("a", href=True):
+        target = re.sub(r"\.ipynb(?=$|#)", ".html", link["href"])
+        if target.partition("#")[0] in pages:
+            link["href"] = target
+    return str(body)
+
+
+def _title(heading: str, node, stem: str) -> str:
+    return heading or node.metadata.get("title") or PAGES.get(stem, (stem,))[0]
+
+
+def _places(nav: Sequence[tuple[str, str]], name: str) -> dict:
+    """Return this page's address and its neighbours in the report."""
+    around = [None, *nav, None]
+    here = next((i for i, (_, href) in enumerate(nav, 1) if href == name), None)
+    before, after = (around[here - 1], around[here + 1]) if here else (None, None)
+    return {"here": name, "before": before, "after": after}

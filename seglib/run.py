@@ -1,0 +1,310 @@
+"""The notebooks in order through papermill: strict, skipping what has not changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import papermill
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from seglib import files, index, publish, report, study, tables
+from seglib.files import Run
+from seglib.study import StudyError
+
+ROOT = Path(__file__).resolve().parent.parent
+VERSIONS = ("seglib", "duckdb", "ibis-framework", "numpy", "pandas", "papermill", "prince",
+            "scikit-learn", "scipy", "statsmodels", "stepmix")  # fmt: skip
+TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+# a kernel on the machine's own sockets: nothing of the data crosses a network port
+KERNEL = Config({"KernelManager": {"transport": "ipc" if os.name == "posix" else "tcp"}})
+CODE = {".py", ".j2", ".css", ".json"}
+OWN = {"study", "as_of", "out", "unit"}  # parameters that only the runner sets
+
+
+@dataclass(frozen=True)
+class Step:
+    """One notebook with its parameters; `name` is also the name of its page."""
+
+    name: str
+    notebook: str
+    parameters: dict = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """Where the notebook is."""
+        return ROOT / "notebooks" / f"{self.notebook}.ipynb"
+
+
+class NotebookError(Exception):
+    """A notebook failed for a reason that is not the user's."""
+
+
+def steps(loaded: study.Study) -> list[Step]:
+    """Return the steps of a study in order; product segments only when products are sold."""
+    sold = loaded.tables.transactions and loaded.tables.transactions.columns.product
+    found = [
+        Step("01_data_collection", "01_data_collection"),
+        Step("02_exploratory_analysis", "02_exploratory_analysis"),
+        Step("03_clustering", "03_clustering", {"unit": "customers"}),
+        Step("03_clustering_products", "03_clustering", {"unit": "products"}),
+        Step("04_persona_definition", "04_persona_definition"),
+        Step("05_measuring_results", "05_measuring_results"),
+    ]
+    return [step for step in found if sold or step.name != "03_clustering_products"]
+
+
+def check(name: str) -> study.Study:
+    """Return the study if its file and its tables are sound.
+
+    Raises
+    ------
+    StudyError
+        Listing every mistake in the keys, the sources and the columns at once.
+    """
+    path = study.find(name)
+    raw = study.read(path)
+    found = study.problems(raw)
+    if isinstance(raw.get("tables"), dict):
+        found += tables.problems(raw["tables"], path)
+    study.complain(path, found)
+    return study.load(path)
+
+
+def run(
+    name: str,
+    as_of: str = "",
+    *,
+    only: str = "",
+    force: bool = False,
+    parameters: dict[str, str] | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Run the notebooks of a study and publish files and pages together.
+
+    Parameters
+    ----------
+    name
+        Name below data/, or path, of the study.
+    as_of
+        Cut-off date; empty means the study's own.
+    only
+        Beginning of the names of the steps to run; the others are taken from the last run.
+    force
+        Run again what has not changed.
+    parameters
+        As text or values: NAME for every notebook that knows it, STEP.NAME for one.
+    say
+        Called with one line a notebook.
+
+    Returns
+    -------
+    pathlib.Path
+        The index page.
+
+    Raises
+    ------
+    StudyError
+        If the user must change something; nothing has been written.
+    NotebookError
+        If a notebook failed; names the cell, the error and the executed copy.
+    """
+    loaded = check(name)
+    current = files.open_run(loaded.path, as_of)
+    plan = _with_parameters(steps(loaded), parameters or {})
+    wanted = _wanted(plan, only, current)
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    day, reports = current.as_of.isoformat(), loaded.reports
+    with publish.staged(current.folder, reports / day) as (data, pages):
+        manifest = _execute(current, plan, wanted, (data, pages), force, say)
+        (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
+        report.build(loaded.title, manifest, pages)
+        index.build(
+            loaded.title,
+            loaded.objective,
+            index.runs(loaded, (day, data, pages)),
+            pages / "index.html",
+            customer=loaded.customer,
+            currency=loaded.currency,
+        )
+    (reports / day / "index.html").replace(reports / "index.html")
+    for copy in reports.glob("failed_*.ipynb"):
+        copy.unlink()
+    return reports / "index.html"
+
+
+def _with_parameters(plan: list[Step], given: dict) -> list[Step]:
+    """Return the plan with the parameters added to the notebooks that know them.
+
+    Raises
+    ------
+    StudyError
+        For an unknown name or a value of another type, before any kernel starts.
+    """
+    known = {step.name: papermill.inspect_notebook(str(step.path)) for step in plan}
+    accepted = {n: p for found in known.values() for n, p in found.items() if n not in OWN}
+    added = {step.name: {} for step in plan}
+    for name, text in given.items():
+        scope, _, short = name.rpartition(".")
+        if short not in accepted or (scope and short not in known.get(scope, {})):
+            names = sorted(accepted) if not scope else sorted(known)
+            raise StudyError(f"unknown parameter {name!r}{study.nearest(scope or name, names)}")
+        value = _typed(short, text, accepted[short]["inferred_type_name"])
+        for step in [scope] if scope else added:
+            if short in known[step]:
+                added[step][short] = value
+    return [
+        Step(step.name, step.notebook, {**added[step.name], **step.parameters}) for step in plan
+    ]
+
+
+def _typed(name: str, text, kind: str):
+    words = {"true": True, "false": False}
+    try:
+        if kind == "bool":
+            return words[str(text).lower()]
+        return TYPES[kind](text)
+    except (KeyError, ValueError):
+        wanted = {"int": "a whole number", "float": "a number", "bool": "true or false"}.get(kind)
+        raise StudyError(f"parameter {name!r} is {text!r}: expected {wanted or kind}") from None
+
+
+def _wanted(plan: list[Step], only: str, current: Run) -> set[str]:
+    chosen = {step.name for step in plan if step.name.startswith(only)}
+    if not chosen:
+        names = [step.name for step in plan]
+        raise StudyError(f"no notebook begins with {only!r}{study.nearest(only, names)}")
+    if only and not current.has("manifest.json"):
+        raise StudyError(
+            f"there is no run of {current.study.name} at {current.as_of} to add to: "
+            "run the study once without --only"
+        )
+    return chosen
+
+
+def _execute(current, plan, wanted, staging, force, say) -> dict:
+    """Run or reuse each step into the staging folders and return the manifest."""
+    last = current.read("manifest.json") if current.has("manifest.json") else {}
+    old = {entry["name"]: entry for entry in last.get("steps", [])}
+    inputs = _inputs(current)
+    fingerprint = _fingerprint(current, inputs)
+    entries, times = [], {}
+    for step in plan:
+        fingerprint = _hash(fingerprint, step.path.read_bytes(), files.as_json(step.parameters))
+        same = (
+            not force and fingerprint and old.get(step.name, {}).get("fingerprint") == fingerprint
+        )
+        if step.name in old and (step.name not in wanted or same):
+            _reuse(current, old[step.name], staging)
+            times[step.name] = last["times"][step.name]
+            entries.append(old[step.name])
+            say(f"{step.name:<26} {'unchanged' if same else 'kept'}")
+            continue
+        seen = _stamps(staging[0])
+        started, clock = datetime.now(UTC), time.perf_counter()
+        _execute_one(current, step, staging)
+        seconds = time.perf_counter() - clock
+        written = sorted(n for n, stamp in _stamps(staging[0]).items() if seen.get(n) != stamp)
+        times[step.name] = {"started": started.isoformat("T", "seconds"), "seconds": seconds}
+        entries.append(
+            {"name": step.name, "notebook": step.notebook, "parameters": step.parameters,
+             "fingerprint": fingerprint, "files": written}
+        )  # fmt: skip
+        say(f"{step.name:<26} {seconds:6.1f} s")
+    return files.plain({
+        "study": current.study.name, "as_of": current.as_of, "until": current.until,
+        "seed": current.seed, "inputs": inputs, "data_hash": _hash("", files.as_json(inputs))[:12],
+        "versions": {name: version(name) for name in VERSIONS}
+        | {"python": platform.python_version()},
+        "steps": entries, "times": times,
+    })  # fmt: skip
+
+
+def _inputs(current: Run) -> dict[str, str]:
+    """Return the hash of every file that the study reads, by file name."""
+    sources = tables.source_files(current.study)
+    return {p.name: files.digest(p) for p in sources}
+
+
+def _fingerprint(current: Run, inputs: dict) -> str:
+    """Hash what all steps depend on; empty if a database is read, whose state is not known."""
+    specs = current.study.tables.model_dump(exclude_none=True)
+    if any("#" in spec["source"] for spec in specs.values()):
+        return ""
+    code = sorted(p for p in Path(__file__).parent.rglob("*") if p.suffix in CODE)
+    installed = {name: version(name) for name in VERSIONS}
+    return _hash(
+        files.digest(current.study.path, *code),
+        files.as_json([inputs, installed, current.as_of, current.seed]),
+    )
+
+
+def _hash(start: str, *parts: str | bytes) -> str:
+    hasher = hashlib.sha256(start.encode())
+    for part in parts:
+        hasher.update(part if isinstance(part, bytes) else part.encode())
+    return hasher.hexdigest()
+
+
+def _stamps(folder: Path) -> dict[str, tuple]:
+    return {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.iterdir()}
+
+
+def _reuse(current: Run, entry: dict, staging: tuple[Path, Path]) -> None:
+    """Copy what a step wrote in the last run into the staging folders."""
+    for name in entry["files"]:
+        shutil.copy2(current.folder / name, staging[0] / name)
+    pages = current.study.reports / current.as_of.isoformat()
+    shutil.copy2(pages / f"{entry['name']}.ipynb", staging[1])
+
+
+def _execute_one(current: Run, step: Step, staging: tuple[Path, Path]) -> None:
+    data, pages = staging
+    executed = pages / f"{step.name}.ipynb"
+    own = {
+        "study": str(current.study.path),
+        "as_of": current.as_of.isoformat(),
+        "out": str(data),
+    }
+    try:
+        papermill.execute_notebook(
+            str(step.path),
+            str(executed),
+            parameters={**own, **step.parameters},
+            cwd=str(ROOT),
+            progress_bar={"desc": step.name, "leave": False, "disable": None},  # on a terminal
+            autosave_cell_every=0,
+            config=KERNEL,
+            extra_arguments=["--log-level=50"],  # it logs its own end as an error
+        )
+    except PapermillExecutionError as error:
+        if error.ename in {"StudyError", "ReportError"}:
+            raise StudyError(error.evalue) from None
+        copy = current.study.reports / f"failed_{step.name}.ipynb"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(executed, copy)
+        raise NotebookError(
+            f"{step.name} failed in cell {error.exec_count}: {error.ename}: "
+            f"{(error.evalue.splitlines() or [''])[0]} (executed copy: {copy})"
+        ) from None
+    _forget_paths(executed, data, current)
+
+
+def _forget_paths(executed: Path, data: Path, current: Run) -> None:
+    """Write the run's final folder where the executed notebook names the staging one."""
+    text = executed.read_text(encoding="utf-8")
+    final = json.dumps(str(current.folder))[1:-1]
+    executed.write_text(text.replace(json.dumps(str(data))[1:-1], final), encoding="utf-8")

@@ -1,0 +1,226 @@
+"""The statistics that claims rest on, each computed anew from the tables of a run."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binom
+
+from seglib import effects
+from seglib.columns import kind, levels_of, numbers
+from seglib.grounds import Evidence
+from seglib.words import amount, of_level
+
+TINY = 0.005  # medians below this tell nothing, and means are shown instead
+FEW = 10  # values from which a median has an interval
+NO_DIFFERENCE = {"superiority": 0.5, "difference": 0.0, "lift": 1.0, "ratio": 1.0}
+
+
+def measure(ev: Evidence, segment: int, table: str, column: str = "", level: str = "") -> dict:
+    """Return the statistic behind a claim.
+
+    Parameters
+    ----------
+    ev : Evidence
+    segment : int
+    table : str
+        One of `MEASURES`.
+    column, level : str
+        What is measured.
+
+    Returns
+    -------
+    dict
+        kind, statistic (in words), value, low, high, confidence, n, cell (customers in the
+        smallest count that the numbers reveal), inside, outside (float or text), unit (of inside
+        and outside), label; empty where the run cannot tell.
+    """
+    found = MEASURES[table](ev, segment, column, level)
+    if not found:
+        return {}
+    base = {"confidence": 1 - effects.ALPHA, "inside": None, "outside": None, "unit": "",
+            "low": None, "high": None,
+            "label": ev.entries.get(column, {}).get("label", column)}  # fmt: skip
+    found = base | found
+    return found | {"cell": int(found.get("cell", found["n"]))}
+
+
+def _estimate(estimate) -> dict:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+
+
+def _size(ev: Evidence, segment: int, *_) -> dict:
+    n, total = int(ev.inside(segment).sum()), len(ev.labels)
+    return {"kind": "share", "statistic": "share of all", "value": n / total, "n": n,
+            "inside": float(n), "unit": "count"}  # fmt: skip
+
+
+def _revenue(ev: Evidence, segment: int, *_) -> dict:
+    if ev.spend is None:
+        return {}
+    inside = ev.inside(segment)
+    found = effects.ratio_of_means(ev.spend * inside, ev.spend)
+    return {"kind": "share", "statistic": "share of revenue", **_estimate(found),
+            "n": int(inside.sum())}  # fmt: skip
+
+
+def _mean(ev: Evidence, segment: int, column: str, _="") -> dict:
+    if column not in ev.customers:
+        return {}
+    return _ratio(ev, segment, ev.customers[column].fillna(0.0), ev.entries[column]["unit"])
+
+
+def _ratio(ev: Evidence, segment: int, values: pd.Series, unit: str) -> dict:
+    """Return the mean of a segment against that of everyone else, as their ratio."""
+    inside = ev.inside(segment)
+    a, b = values[inside], values[~inside]
+    if not len(b):
+        return {}
+    found = effects.ratio_of_means(a, np.ones(len(a)), others=(b, np.ones(len(b))))
+    return {"kind": "ratio", "statistic": "mean, as a multiple of everyone else's",
+            **_estimate(found), "n": len(a), "cell": min(len(a), len(b)),
+            "inside": a.mean(), "outside": b.mean(), "unit": unit}  # fmt: skip
+
+
+def _customers(ev: Evidence, segment: int, column: str, _="") -> dict:
+    """Return how a numeric or ordered column differs, whether it formed the segments or not."""
+    if column not in ev.customers or kind(ev.customers[column]) == "nominal":
+        return {}
+    x, inside = numbers(ev.customers[column]), ev.inside(segment)
+    a, b = x[inside].dropna(), x[~inside].dropna()
+    if not len(a) or not len(b):
+        return {}
+    found, confidence = effects.superiority(a, b), 1 - effects.ALPHA
+    if column not in ev.formed:
+        found = _of(ev.descriptors, segment, column, "")
+        if found is None:
+            return {}
+        confidence = found["confidence"]
+    return {
+        "kind": "superiority", **_estimate(found), "confidence": confidence, "n": len(a),
+        "statistic": "chance that one of them has more than one of the others",
+        "cell": min(len(a), len(b)), **_middle(ev, column, a, b),
+    }  # fmt: skip
+
+
+def _middle(ev: Evidence, column: str, a: pd.Series, b: pd.Series) -> dict:
+    """Return the medians as a reader sees them, or the means where the medians look the same."""
+    unit = ev.entries[column]["unit"]
+    if kind(ev.customers[column]) == "ordered":
+        levels = list(ev.customers[column].cat.categories)
+        here, there = (of_level(v.median(), levels) for v in (a, b))
+        return {"inside": here, "outside": there, "unit": "level"}
+    pair = a.median(), b.median()
+    same = amount(pair[0], unit) == amount(pair[1], unit) or max(map(abs, pair)) < TINY
+    here, there = (a.mean(), b.mean()) if same else pair
+    return {"inside": here, "outside": there, "unit": unit, "average": bool(same)}
+
+
+def _of(table: pd.DataFrame, segment: int, name: str, level: str):
+    """Return the row of a table of descriptors as an object with its columns; None if not there."""
+    found = table[
+        (table["segment"] == segment) & (table["name"] == name) & (table["level"] == level)
+    ]
+    return found.iloc[0] if len(found) else None
+
+
+def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
+    """Return how common a level is: a difference if it formed the segments, else a lift."""
+    if column not in ev.customers:
+        return {}
+    text, inside = levels_of(ev.customers[column]), ev.inside(segment)
+    known = text.notna().to_numpy()
+    has = (text == level).to_numpy(dtype=bool, na_value=False)
+    a, n, b, others = (int(v.sum()) for v in (has & inside, known & inside, has & ~inside,
+                                              known & ~inside))  # fmt: skip
+    if not n or not others:
+        return {}
+    common = {"n": n, "cell": min(a, b), "inside": a / n, "outside": b / others, "unit": "share",
+              "label": f"{ev.entries[column]['label']}: {level}"}  # fmt: skip
+    if column in ev.formed:
+        found = effects.difference(a, n, b, others)
+        return common | {"kind": "difference", "statistic": "difference of shares",
+                         **_estimate(found)}  # fmt: skip
+    row = _of(ev.descriptors, segment, column, level)
+    if row is None:
+        return {}
+    return common | {"kind": "lift", "statistic": "share, as a multiple of everyone else's",
+                     **_estimate(row), "confidence": row["confidence"]}  # fmt: skip
+
+
+def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
+    rows = ev.products
+    found = rows[(rows["segment"] == segment) & (rows["product"].astype(str) == column)]
+    if found.empty:
+        return {}
+    row = found.iloc[0]
+    return {"kind": "ratio", "statistic": "share of spend, as a multiple of everyone else's",
+            "value": row["index"], "low": row["low"], "high": row["high"],
+            "confidence": row["confidence"], "n": int(row["n"]),
+            "cell": int(min(row["buyers"], row["others"])), "inside": row["inside"],
+            "outside": row["outside"], "unit": "share"}  # fmt: skip
+
+
+def _growth(ev: Evidence, segment: int, *_) -> dict:
+    inside, m = ev.inside(segment), ev.months
+    if m is None or inside.all() or ev.chosen_for_growth:
+        return {}
+    pairs = [(m.loc[side, "recent"], m.loc[side, "earlier"]) for side in (inside, ~inside)]
+    found = effects.ratio_of_means(*pairs[0], others=pairs[1])
+    here, there = (p[0].sum() / p[1].sum() if p[1].sum() > 0 else math.nan for p in pairs)
+    n = int(inside.sum())
+    return {"kind": "ratio", "statistic": "change of spend, as a multiple of everyone else's",
+            **_estimate(found), "n": n, "cell": min(n, len(m) - n), "inside": here,
+            "outside": there, "unit": "share"}  # fmt: skip
+
+
+def _contacts(ev: Evidence, segment: int, *_) -> dict:
+    return {} if ev.campaigns is None else _ratio(ev, segment, ev.campaigns["contacts"], "count")
+
+
+def _responses(ev: Evidence, segment: int, *_) -> dict:
+    if ev.campaigns is None or "responded" not in ev.campaigns:
+        return {}
+    sent = ev.campaigns["contacts"] > 0
+    yes, inside = ev.campaigns["responded"].eq(True), ev.inside(segment)
+    a, n, b, others = (int(v.sum()) for v in (yes & sent & inside, sent & inside,
+                                              yes & sent & ~inside, sent & ~inside))  # fmt: skip
+    found = effects.lift(a, n, b, others)
+    if math.isnan(found.value):
+        return {}
+    return {"kind": "lift", "statistic": "share that answered, as a multiple of everyone else's",
+            **_estimate(found), "n": n, "cell": min(a, b), "inside": a / n, "outside": b / others,
+            "unit": "share"}  # fmt: skip
+
+
+def _median(ev: Evidence, segment: int, column: str, _="") -> dict:
+    """Return the median of a number with its order-statistic interval."""
+    if column not in ev.customers or kind(ev.customers[column]) != "numeric":
+        return {}
+    x = np.sort(ev.customers.loc[ev.inside(segment), column].dropna().to_numpy())
+    if len(x) < FEW:
+        return {}
+    low = int(binom.ppf(effects.ALPHA / 2, len(x), 0.5))
+    return {"kind": "median", "statistic": "median", "value": float(np.median(x)),
+            "low": x[max(low - 1, 0)], "high": x[min(len(x) - low, len(x) - 1)], "n": len(x),
+            "unit": ev.entries[column]["unit"]}  # fmt: skip
+
+
+def _rule(ev: Evidence, segment: int, *_) -> dict:
+    if len(ev.segments) < 2:
+        return {}
+    row = ev.rules.loc[segment]
+    right = effects.share(round(np.nan_to_num(row["precision"]) * row["n"]), int(row["n"]))
+    return {"kind": "share", "statistic": "precision of the rule, cross-validated",
+            "value": row["precision"], "low": right.low, "high": right.high, "n": int(row["n"]),
+            "cell": min(int(ev.inside(segment).sum()), int(row["n"])),
+            "inside": row["recall"], "unit": "share", "label": row["rule"]}  # fmt: skip
+
+
+MEASURES = {
+    "sizes": _size, "revenue": _revenue, "means": _mean, "customers": _customers,
+    "levels": _levels, "products": _product, "growth": _growth, "contacts": _contacts,
+    "responses": _responses, "pairs": _customers, "medians": _median, "rules": _rule,
+}  # fmt: skip

@@ -1,0 +1,236 @@
+"""What notebook 04 says beside its pictures: sentences and tables, all from computed results."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from seglib.affinity import white_spaces
+from seglib.cards import common
+from seglib.columns import label
+from seglib.grounds import Evidence
+from seglib.persona import SAY
+from seglib.targeting import CRITERIA
+from seglib.words import amount, listing, share
+
+
+def usable(ev: Evidence) -> bool:
+    """Return whether there are segments that the verdict supports."""
+    return len(ev.segments) > 1 and ev.verdict.get("kind") != "none"
+
+
+def trust(ev: Evidence) -> str:
+    """Return the verdict, and the warning where it found no segments."""
+    text = f"> {ev.verdict['headline']}"
+    if usable(ev):
+        return text
+    return (
+        f"{text}\n\n**No segments should be used.** What follows describes all "
+        f"{ev.run.study.customer}s as one group, or groups that the data do not support: treat "
+        "everyone alike until there is more to go on."
+    )
+
+
+def strongest(ev: Evidence, most: int = 14) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the effects of the features that differ most, label × segment, and which mark it."""
+    table = ev.markers.assign(size=ev.markers["effect"].abs())
+    chosen = table.groupby("label")["size"].max().nlargest(most).index
+    wide = table.pivot(index="label", columns="segment", values="effect").loc[chosen]
+    return wide, wide.abs() >= SAY
+
+
+def marks(ev: Evidence, names: dict[int, str]) -> str:
+    """Return what marks each segment most, and how not to read it."""
+    if len(ev.segments) < 2:
+        return "There is one group, and nobody to compare it with."
+    top = ev.markers.assign(size=ev.markers["effect"].abs()).sort_values("size", ascending=False)
+    said = [
+        f"{names[row.segment]}: {label(row.label)} ({'higher' if row.effect > 0 else 'lower'})"
+        for row in top.groupby("segment").head(1).sort_values("segment").itertuples()
+    ]
+    return (
+        f"What marks each most: {'; '.join(said)}. These features *formed* the segments, so that "
+        "they differ is no discovery, and no test of significance is shown: read the sizes of the "
+        "differences."
+    )
+
+
+def lifts(ev: Evidence, most: int = 16) -> pd.DataFrame:
+    """Return the attributes that are clearly more or less common in a segment, largest first."""
+    rows = ev.descriptors
+    rows = rows[rows["selected"].astype(bool) & (rows["statistic"] == "lift")]
+    if rows.empty:
+        return rows
+    rows = rows.assign(apart=(rows["inside"] - rows["outside"]).abs()).nlargest(most, "apart")
+    rows = rows.sort_values(["segment", "value"])
+    rows.index = rows["label"] + " · segment " + rows["segment"].astype(str)
+    return rows
+
+
+def described(ev: Evidence) -> str:
+    """Return how many descriptors differ, and for whom they are known."""
+    who, rows = ev.run.study.customer, ev.descriptors
+    if rows.empty:
+        return f"This study has no further attributes of {who}s that can be compared."
+    known = ev.customers[ev.described].notna().any(axis=1)
+    text = f"{int(rows['selected'].sum())} of {len(rows)} comparisons differ by more than chance. "
+    if known.all():
+        return text
+    return text + (
+        f"Attributes are known for {known.sum():,} of {len(known):,} {who}s: what differs among "
+        "these need not differ among the rest."
+    )
+
+
+def questions(people: list[dict]) -> pd.DataFrame:
+    """Return what the data leave open for every segment, why, and what to ask."""
+    asked = common(people)
+    return pd.DataFrame(
+        [{"open": gap["topic"], "because": gap["why"], "ask": " ".join(gap["questions"])}
+         for gap in people[0]["unknown"] if gap["topic"] in asked]
+    )  # fmt: skip
+
+
+def affinities(index: pd.DataFrame, minimum: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the affinities, segment × product group, and whether each is beyond chance."""
+    shown = index[index[["buyers", "others"]].min(axis=1) >= minimum]
+    shown = shown.assign(clear=(shown["low"] > 1) | (shown["high"] < 1))
+    wide = shown.pivot(index="segment", columns="group", values="index")
+    clear = shown.pivot(index="segment", columns="group", values="clear").eq(True)
+    return wide, clear
+
+
+def furthest(index: pd.DataFrame, names: dict[int, str], minimum: int, most: int = 3) -> str:
+    """Return the affinities furthest from no difference, in words."""
+    shown = index[index[["buyers", "others"]].min(axis=1) >= minimum]
+    shown = shown[(shown["low"] > 1) | (shown["high"] < 1)]
+    shown = shown.assign(off=(shown["inside"] - shown["outside"]).abs()).nlargest(most, "off")
+    said = [
+        f"{names[row.segment]} put {amount(row.inside, 'share')} of spend into "
+        f"*{row.group[0].lower() + row.group[1:]}* (others: {amount(row.outside, 'share')})"
+        for row in shown.itertuples()
+    ]
+    return (
+        ("; ".join(said) + ". " if said else "No affinity is beyond chance. ")
+        + "Shares say what takes the place of what, not how much is bought: a segment with little "
+        "spend can have a high number."
+    )
+
+
+def white(ev: Evidence, names: dict[int, str], most: int = 2) -> pd.DataFrame:
+    """Return the products on which each segment spends less than the one most like it."""
+    if len(ev.segments) < 2 or not ev.run.has("purchases.parquet"):
+        return pd.DataFrame()
+    found = white_spaces(
+        ev.run.folder / "purchases.parquet", ev.labels, ev.customers[ev.formed], ev.minimum
+    )
+    found = found.groupby("segment").head(most).reset_index(drop=True)
+    return pd.DataFrame(
+        {"segment": found["segment"].map(names), "product": found["product"].map(label),
+         "share of spend": found["inside"], "most like it": found["like"].map(names),
+         "its share": found["outside"]}
+    )  # fmt: skip
+
+
+def compared(criteria: pd.DataFrame, names: dict[int, str], currency: str) -> dict:
+    """Return frame, formats and note of the table of targeting criteria."""
+    formats = {"size": ".0%", "value": lambda v: amount(v, currency or "money"), "growth": ".0%",
+               "reach": ".0%", "stability": ".2f", "contacts": ".1f"}  # fmt: skip
+    note = "; ".join(f"{name}: {text}" for name, text in CRITERIA.items() if name in criteria)
+    if "growth" not in criteria:
+        note += (
+            ". Growth is left out: it is not recorded, or the recent trend formed the segments, so "
+            "that one that grew was chosen for having grown"
+        )
+    return {
+        "frame": criteria.rename(index=names),
+        "formats": {k: v for k, v in formats.items() if k in criteria},
+        "note": f"{note}. What chance could explain of growth and reach is set to everyone's.",
+    }
+
+
+def ranked(book: dict) -> str:
+    """Return who comes first, how firmly, and who is underserved."""
+    rows, weights = book["targeting"]["ranking"], book["targeting"]["weights"]
+    names = {row["segment"]: row["name"] for row in rows}
+    kind = "Weights (equal, as the study gives none)" if book["targeting"]["equal"] else "Weights"
+    firm = max(rows, key=lambda row: row["first"])
+    text = (
+        f"{kind}: {', '.join(f'{c} {w:.0%}' for c, w in weights.items())}. **{rows[0]['name']}** "
+        f"comes first, and does so under {rows[0]['first']:.0%} of random weightings. "
+    )
+    if firm["segment"] != rows[0]["segment"]:
+        text += f"Most often first under random weights: {firm['name']} ({firm['first']:.0%}). "
+    poor = [names[s] for s in book["targeting"]["underserved"]]
+    if poor:
+        return text + (
+            f"Underserved, that is worth more or holding up better than others, yet addressed "
+            f"less: **{listing(poor)}**."
+        )
+    return text + "No segment is known to be worth more, or to hold up better, and addressed less."
+
+
+def tried(book: dict, found: list[dict]) -> pd.DataFrame:
+    """Return the playbook as a table: segment, lever, what to try, because."""
+    sentence = {claim["id"]: claim["sentence"] for claim in found}
+    return pd.DataFrame(
+        [{"segment": row["name"], "lever": row["lever"], "what to try": row["action"],
+          "because": " ".join(sentence[i] for i in row["evidence"])} for row in book["levers"]],
+        columns=["segment", "lever", "what to try", "because"],
+    )  # fmt: skip
+
+
+def tests(book: dict) -> pd.DataFrame:
+    """Return the experiment that each segment can carry, one row a segment and measure."""
+    rows = {}
+    for row in book["levers"]:
+        test = row["experiment"]
+        if test["baseline"] is None:
+            continue
+        unit = test["unit"]
+        rows[row["segment"], test["metric"]] = {
+            "segment": row["name"], "measure": test["metric"].partition(",")[0],
+            "baseline": amount(test["baseline"], unit), "looked for": _gain(test["target"], unit),
+            "needed a half": test["n_per_arm"], "there are": test["available"],
+            "weeks": test["weeks"], "smallest": _gain(test["detectable"], unit),
+            "pays from": amount(test["break_even"], unit) if test["break_even"] else None,
+        }  # fmt: skip
+    return pd.DataFrame(list(rows.values()))
+
+
+def _gain(value: float, unit: str) -> str:
+    return f"+{100 * value:.0f} points" if unit == "share" else f"+{amount(value, unit)}"
+
+
+def feasible(book: dict) -> str:
+    """Return which segments can carry the test, and what no test here can say."""
+    if not any(row["experiment"]["baseline"] is not None for row in book["levers"]):
+        return "Without a record of spend by month, or without levers, no test can be planned here."
+    big = dict.fromkeys(row["name"] for row in book["levers"] if row["experiment"]["enough"])
+    text = (
+        f"Large enough for the effect looked for: {listing(big)}. "
+        if big
+        else "No segment is large enough for the effect looked for: test on all of it, and for "
+        "longer, or look for a larger effect. "
+    )
+    return text + (
+        "The size of every effect is unknown until tested: what customers did so far shows who "
+        "they are, not what they would do if treated differently. Levers tried together cannot be "
+        "told apart: test one at a time, or draw the halves anew for each."
+    )
+
+
+def answer(ev: Evidence, people: list[dict], book: dict) -> str:
+    """Return the answer at the top of the page."""
+    who = ev.run.study.customer
+    if not usable(ev):
+        return f"No segments should be used. {ev.verdict['headline']}"
+    told = "; ".join(
+        f"**{p['name']}** ({p['share']:.0%} of {who}s"
+        + (f", {share(p['revenue_share'])} of revenue)" if p["revenue_share"] is not None else ")")
+        for p in people
+        if p["share"] is not None
+    )
+    first = book["targeting"]["ranking"][0]
+    do = next((r["action"] for r in book["levers"] if r["segment"] == first["segment"]), "")
+    text = f"{told}. By the weights of the study, look first at **{first['name']}**."
+    return text + (f" First thing to test: {do[0].lower()}{do[1:]}" if do else "")

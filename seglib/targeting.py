@@ -1,0 +1,153 @@
+"""Whom to target: segments compared on several criteria, and how the ranking hangs on weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from seglib import profile
+from seglib.grounds import Evidence
+from seglib.statistic import measure
+from seglib.study import StudyError, nearest
+
+CRITERIA = {
+    "size": "share of all customers",
+    "value": "mean spend of a customer before the cut-off date",
+    "growth": "spend of the last three months against the three before",
+    "stability": "how far the segment comes back when the analysis is repeated (Jaccard overlap)",
+    "reach": "share that answered a campaign, of those addressed",
+}
+"""What segments are compared on; those the data lack are left out."""
+DRAWS = 10_000
+
+
+def criteria(ev: Evidence) -> pd.DataFrame:
+    """Return the segments on every criterion the run can compute, and the attention they got.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by segment: n, the criteria, and `contacts` (campaigns per customer) if known.
+        Of a segment smaller than the study's minimum all is missing. Growth and reach that chance
+        could explain (their interval includes no difference from everyone else) are everyone's.
+    """
+    sizes = profile.sizes(ev.labels, ev.spend)
+    table = pd.DataFrame({"n": sizes["n"], "size": sizes["share"]})
+    if ev.spend is not None:
+        table["value"] = sizes["value_mean"]
+    if ev.months is not None and not ev.chosen_for_growth:
+        sums = ev.months.groupby(ev.labels).sum()
+        growth = sums["recent"] / sums["earlier"].where(sums["earlier"] > 0)
+        everyone = sums["recent"].sum() / max(sums["earlier"].sum(), 1e-9)
+        table["growth"] = growth.where(_clear(ev, "growth"), everyone)
+    stable = {s["segment"]: s.get("jaccard") for s in ev.verdict.get("segments", [])}
+    if any(v is not None for v in stable.values()):
+        table["stability"] = pd.Series(stable, dtype=float).reindex(table.index)
+    if ev.campaigns is not None:
+        table = table.join(_attention(ev))
+    table = table.astype(float).rename_axis("segment")
+    table.loc[table["n"] < ev.minimum] = np.nan
+    return table
+
+
+def _clear(ev: Evidence, table: str) -> pd.Series:
+    """Return for each segment whether it differs from everyone else by more than chance."""
+    found = {s: measure(ev, s, table) for s in ev.segments}
+    return pd.Series({s: bool(m) and not m["low"] <= 1 <= m["high"] for s, m in found.items()})
+
+
+def _attention(ev: Evidence) -> pd.DataFrame:
+    sent = ev.campaigns["contacts"] > 0
+    found = pd.DataFrame({"contacts": ev.campaigns["contacts"].groupby(ev.labels).mean()})
+    if "responded" in ev.campaigns:
+        answered = ev.campaigns.loc[sent, "responded"].eq(True).groupby(ev.labels[sent])
+        rate = answered.mean().reindex(found.index)
+        everyone = ev.campaigns.loc[sent, "responded"].eq(True).mean()
+        clear = _clear(ev, "responses") & (answered.sum().reindex(found.index) >= ev.minimum)
+        found["reach"] = rate.where(clear, everyone)
+    return found
+
+
+def weights(given: dict[str, float], table: pd.DataFrame) -> dict[str, float]:
+    """Return the weight of each criterion in the table, summing to 1; equal unless given.
+
+    Raises
+    ------
+    StudyError
+        If a weight is negative or names no criterion, or all are zero.
+    """
+    for name, weight in given.items():
+        if name not in CRITERIA:
+            raise StudyError(f"targeting: found {name!r}{nearest(name, list(CRITERIA))}")
+        if not weight >= 0:
+            raise StudyError(f"targeting.{name} is {weight}: expected a number of 0 or more")
+    known = [c for c in CRITERIA if c in table and table[c].notna().any()]
+    chosen = {c: float(given.get(c, 0.0)) if given else 1.0 for c in known}
+    total = sum(chosen.values())
+    if total <= 0:
+        raise StudyError(
+            f"targeting gives no weight to any criterion of this study: expected one of "
+            f"{', '.join(known)} above 0"
+        )
+    return {name: weight / total for name, weight in chosen.items()}
+
+
+def rank(table: pd.DataFrame, chosen: dict[str, float], seed: int = 0) -> pd.DataFrame:
+    """Return the segments ranked, and how firmly.
+
+    Each criterion runs from 0 (the lowest segment) to 1 (the highest); a missing value counts as
+    the middle. The score is their weighted mean.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `criteria`.
+    chosen : dict
+        From `weights`.
+    seed : int
+        Of the random weights.
+
+    Returns
+    -------
+    DataFrame
+        segment, score, rank, first (share of 10,000 random sets of weights, all sets equally
+        likely, under which the segment comes first), best and worst (ranks that at least 5 of 100
+        of those sets give it or better, or worse), and the criteria from 0 to 1.
+    """
+    table = table[table["n"].notna()]
+    scaled = pd.DataFrame({c: _scaled(table[c]) for c in chosen})
+    score = scaled @ pd.Series(chosen)
+    drawn = np.random.default_rng(seed).dirichlet(np.ones(len(chosen)), DRAWS)
+    ranks = (-(scaled.to_numpy() @ drawn.T)).argsort(axis=0, kind="stable").argsort(axis=0) + 1
+    found = pd.DataFrame(
+        {"score": score, "rank": score.rank(ascending=False, method="first").astype(int),
+         "first": (ranks == 1).mean(axis=1), "best": np.quantile(ranks, 0.05, axis=1).astype(int),
+         "worst": np.quantile(ranks, 0.95, axis=1).astype(int)},
+        index=table.index,
+    ).join(scaled)  # fmt: skip
+    return found.sort_values("rank").rename_axis("segment").reset_index()
+
+
+def _scaled(values: pd.Series) -> pd.Series:
+    spread = values.max() - values.min()
+    if not spread > 0:
+        return pd.Series(0.5, index=values.index)
+    return ((values - values.min()) / spread).fillna(0.5)
+
+
+def underserved(found: list[dict]) -> list[int]:
+    """Return the segments claimed to be worth more, and claimed to be addressed less, than others.
+
+    Parameters
+    ----------
+    found : list of dict
+        The claims.
+    """
+    by_segment: dict[int, set] = {}
+    for claim in found:
+        by_segment.setdefault(claim["segment"], set()).add(claim["rule"])
+    return sorted(
+        s
+        for s, rules in by_segment.items()
+        if "overlooked" in rules and rules & {"value-high", "growth-up"}
+    )

@@ -1,0 +1,173 @@
+"""How many segments, and how real: a rule over the evidence, and its words."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seglib.evidence import Measures, excess
+
+RULE = (
+    "There is structure at a number of segments when they are at least 3 reference standard "
+    "deviations more compact than in simulated tables without groups, and no such table is as "
+    "compact at any number. "
+    "Where the density also falls between every two segments deeper than in any such table and "
+    "pairs of bootstrap samples agree (adjusted Rand 0.75 or more), segments are natural, and the "
+    "number with the largest product of extra compactness and agreement is taken. "
+    "Otherwise, where agreement is at least 0.6 and 0.1 above that without groups, segments are "
+    "reproducible, and the most compact number is taken; failing that the answer is one segment."
+)
+COMPACT = 3.0  # reference standard deviations
+AGREE = 0.75  # adjusted Rand index of pairs of bootstrap samples, for natural
+DEEPER = 0.1  # by how much a valley (log ratio) must exceed the deepest in the reference
+SHALLOW = 0.2  # a shallower valley is none: the density falls by less than a fifth
+AGREE_SOME = 0.6  # adjusted Rand index, for reproducible
+AGREE_MORE = 0.1  # and by how much it must exceed the reference
+
+WORDS = {0.85: "highly stable", 0.75: "valid", 0.6: "doubtful", 0.0: "distrust"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The rule's answer and the numbers it was read from (arrays over k = 1..k_max)."""
+
+    k: int
+    kind: str  # natural, reproducible or none
+    gap: np.ndarray
+    z: np.ndarray
+    separated: np.ndarray
+    reproducible: np.ndarray
+    p_value: float  # of the largest z over k, by Monte Carlo
+    seen: Measures
+    null: list[Measures]
+
+
+def judge(seen: Measures, null: list[Measures]) -> Finding:
+    """Apply :data:`RULE`."""
+    gap, z = excess(seen, null)
+    agree = np.array([m.stability for m in null])
+    deep = np.array([m.valley for m in null])
+    usual = agree.mean(axis=0)
+    p_value = _p_value(z, null)
+    structure = (z >= COMPACT) & (p_value <= 1 / (len(null) + 1)) & (np.arange(len(z)) > 0)
+    separated = (
+        structure
+        & (seen.valley >= np.maximum(deep.max(axis=0) + DEEPER, SHALLOW))
+        & (seen.stability >= np.maximum(AGREE, usual))
+    )
+    again = structure & (seen.stability >= np.maximum(AGREE_SOME, usual + AGREE_MORE))
+    k, kind = 1, "none"
+    if separated.any():
+        k, kind = 1 + _highest(gap * seen.stability, separated), "natural"
+    elif again.any():
+        k, kind = 1 + _highest(z, again), "reproducible"
+    return Finding(k, kind, gap, z, separated, again, p_value, seen, null)
+
+
+def _highest(score: np.ndarray, allowed: np.ndarray) -> int:
+    return int(np.where(allowed, score, -np.inf).argmax())
+
+
+def kind_at(finding: Finding, k: int) -> str:
+    """Say the kind of a number of segments the analyst chose."""
+    if k == finding.k:
+        return finding.kind
+    if k <= len(finding.z) and finding.separated[k - 1]:
+        return "natural"
+    if k <= len(finding.z) and finding.reproducible[k - 1]:
+        return "reproducible"
+    return "none"
+
+
+def best_cut(finding: Finding) -> int:
+    """Without groups, the number of segments from 3 to 6 that bootstrap samples agree on most."""
+    stability = finding.seen.stability
+    k_max = len(stability)
+    return max(range(min(3, k_max), min(6, k_max) + 1), key=lambda k: stability[k - 1])
+
+
+def _p_value(z: np.ndarray, null: list[Measures]) -> float:
+    """Share of reference tables whose largest z over k, each against the others, is as large."""
+    if len(z) == 1:
+        return 1.0
+    fake = np.array([m.dispersion for m in null])
+    top = []
+    for i in range(len(fake)):
+        rest = np.delete(fake, i, axis=0)
+        top.append(((rest.mean(axis=0) - fake[i]) / (rest.std(axis=0, ddof=1) + 1e-9))[1:].max())
+    return float((1 + np.sum(np.array(top) >= z[1:].max())) / (len(fake) + 1))
+
+
+def rows(finding: Finding) -> list[dict]:
+    """Write the evidence, one dict per k."""
+    agree = np.mean([m.stability for m in finding.null], axis=0)
+    deep = np.max([m.valley for m in finding.null], axis=0)
+    return [
+        {
+            "k": i + 1,
+            "dispersion": float(finding.seen.dispersion[i]),
+            "dispersion_gap": float(finding.gap[i]),
+            "dispersion_z": float(finding.z[i]) if i else 0.0,
+            "stability": float(finding.seen.stability[i]),
+            "stability_null": float(agree[i]),
+            "separation": float(finding.seen.valley[i]),
+            "separation_null": float(deep[i]),
+            "separated": bool(finding.separated[i]),
+        }
+        for i in range(len(finding.z))
+    ]
+
+
+def stability_word(jaccard: float) -> str:
+    """Hennig's (2007) words for a segment's mean Jaccard similarity."""
+    return next(word for least, word in WORDS.items() if jaccard >= least)
+
+
+def headline(kind: str, k: int, tested: bool) -> str:
+    """One sentence for a manager."""
+    if kind == "natural":
+        return f"There are {k} groups in these data, with few cases between them."
+    if kind == "reproducible":
+        return (
+            f"{k} segments come back whenever the data are resampled, but they shade into each "
+            "other: they are regions of a continuum, not separate groups."
+        )
+    if kind == "constructive":
+        return (
+            f"There are no separate groups; {k} segments are a cut we make, and it is useful: "
+            "they differ in what happens next."
+        )
+    end = (
+        "a cut into segments does not help predict what happens next either"
+        if tested
+        else "whether a cut would still be useful was not tested"
+    )
+    what = "treat everybody as one segment" if k == 1 else f"the {k} segments shown are arbitrary"
+    return f"There are no groups in these data; {end}, so {what}."
+
+
+def reasons(finding: Finding, k: int, kind: str) -> list[str]:
+    """Sentences with the figure behind each word."""
+    if len(finding.z) == 1:
+        return ["There are too few different rows for more than one segment."]
+    i = (k if k > 1 else 1 + int(finding.z.argmax())) - 1
+    i = min(max(i, 1), len(finding.z) - 1)
+    row = rows(finding)[i]
+    count = len(finding.null)
+    depth, deepest = (1 - np.exp(-row[name]) for name in ("separation", "separation_null"))
+    out = [
+        f"At {i + 1} segments the data are {row['dispersion_z']:.1f} standard deviations more "
+        f"compact than {count} simulated tables that keep every column and the correlations but "
+        f"have no groups (chance of this without groups: {_chance(finding)}).",
+        f"Pairs of bootstrap samples agree to {row['stability']:.2f} "
+        f"(adjusted Rand, 1 is perfect); without groups it is {row['stability_null']:.2f}.",
+        f"Between the two closest segments the density falls by {depth:.0%}; "
+        f"in tables without groups by at most {deepest:.0%}.",
+    ]
+    if kind == "natural" and finding.kind == "natural" and k != finding.k:
+        out.append(f"The evidence is best for {finding.k} segments.")
+    return out
+
+
+def _chance(finding: Finding) -> str:
+    least = 1 / (len(finding.null) + 1)
+    return f"below {least:.0%}" if finding.p_value <= least else f"{finding.p_value:.0%}"

@@ -1,0 +1,150 @@
+"""Numbers as a manager writes them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from numbers import Real
+
+PLAIN = {"", "orders", "count", "index", "ratio", "per month", "money"}
+
+
+def amount(value: float, unit: str = "") -> str:
+    """Return a number with its unit: '$31', '34 days', '12%', '2.4', '−0.15'.
+
+    Parameters
+    ----------
+    value : float
+    unit : str
+        As in dictionary.json: days, share, count, a currency such as $ or EUR …
+    """
+    if value is None or not math.isfinite(value):
+        return "unknown"
+    sign = "−" if value < 0 else ""
+    size = abs(float(value))
+    if unit == "share":
+        text = f"{size:.0%}" if size >= 0.095 or size == 0 else f"{size:.1%}"
+        text = "under 0.1%" if 0 < size < 0.0005 else text
+    elif unit in PLAIN:
+        text = figure(size)
+    elif len(unit) == 1 and not unit.isalnum():
+        text = unit + figure(size, money=True)
+    elif len(unit) == 3 and unit.isupper():
+        text = f"{unit} {figure(size, money=True)}"
+    else:
+        text = f"{figure(size)} {unit[:-1] if unit.endswith('s') and size == 1 else unit}"
+    return sign + text if text.strip("0.%" + unit) else text
+
+
+def figure(size: float, money: bool = False) -> str:
+    """Return a positive number with as many digits as a reader can use."""
+    if size >= 100 or size == round(size):
+        return f"{size:,.0f}"
+    if size >= 10:
+        return f"{size:,.0f}" if money else f"{size:.0f}"
+    return f"{size:.2f}" if money or size < 1 else f"{size:.1f}"
+
+
+def of_level(position: float, levels: list) -> str:
+    """Return the ordered level at a position (of a half position, the lower one)."""
+    return str(levels[math.floor(position)])
+
+
+def listing(items: list[str]) -> str:
+    """Return 'a', 'a and b' or 'a, b and c'."""
+    items = list(items)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def within_100(chance: float) -> str:
+    """Return a chance as '83 of 100', never 0 or 100 unless it is exactly so."""
+    whole = round(100 * chance)
+    if 0 < chance < 1:
+        whole = min(max(whole, 1), 99)
+    return f"{whole} of 100"
+
+
+def decimals(values: Iterable[float]) -> int:
+    """Return the fewest decimals that show three significant digits of the largest value."""
+    sizes = [abs(float(v)) for v in values if math.isfinite(v)]
+    largest = max(sizes, default=0)
+    most = min(max(2 - math.floor(math.log10(largest)), 0), 4) if largest else 0
+    return next(d for d in range(most + 1) if d == most or all(s == round(s, d) for s in sizes))
+
+
+def minus(text: str) -> str:
+    """Return a number's text with a true minus sign."""
+    return re.sub(r"^-(?=[\d.])", "−", text)
+
+
+def number(value, about: Mapping | None = None) -> str:
+    """Return a number as text; an en dash if missing.
+
+    Parameters
+    ----------
+    value
+        A number or None.
+    about
+        Says what it is: its `unit`, as `amount` takes it, or else the numbers it stands with
+        (`value`, `low`, `high`): then all have the decimals that show three significant digits.
+    """
+    if not _known(value):
+        return "–"
+    about = about or {}
+    if about.get("unit"):
+        return amount(value, about["unit"])
+    together = [about[key] for key in ("value", "low", "high") if _known(about.get(key))]
+    return minus(f"{value:,.{decimals([value, *together])}f}")
+
+
+def share(value) -> str:
+    """Return a share as per cent, with a decimal below ten; an en dash if missing."""
+    if not _known(value):
+        return "–"
+    places = 1 if 0 < abs(value) < 0.0995 else 0
+    return minus(f"{value:.{places}%}")
+
+
+def interval(found: Mapping) -> str:
+    """Return '0.35 (0.32 to 0.37)' from value, low and high; a mean alone without brackets."""
+    value, *ends = (
+        minus(f"{x:.3f}") if _known(x) else ""
+        for x in (found.get("value", found.get("mean")), found.get("low"), found.get("high"))
+    )
+    return f"{value} ({ends[0]} to {ends[1]})" if all(ends) else value
+
+
+def count(value) -> str:
+    """Return a whole number with its thousands apart; an en dash if missing."""
+    return minus(f"{value:,.0f}") if _known(value) else "–"
+
+
+def column(values: Iterable, unit: str = "") -> list[str]:
+    """Return the numbers of a column as text, all with the same decimals, or all in their unit."""
+    values = list(values)
+    places = decimals(round(v, 9) for v in values if _known(v))
+    write = (lambda v: amount(v, unit)) if unit else (lambda v: minus(f"{v:,.{places}f}"))
+    return [write(v) if _known(v) else "–" for v in values]
+
+
+def day(text: str) -> str:
+    """Return 2017-10-01 as 1 October 2017; any other text as it is."""
+    try:
+        found = date.fromisoformat(str(text))
+    except ValueError:
+        return str(text)
+    return f"{found.day} {found:%B %Y}"
+
+
+def ink(colour: str) -> str:
+    """Return black or white, whichever is easier to read on a colour such as #0b5fa5."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return "#ffffff" if luminance < 0.179 else "#000000"
+
+
+def _known(value) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)

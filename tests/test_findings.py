@@ -1,0 +1,102 @@
+"""Sentences say what the numbers say, and no more."""
+
+import pandas as pd
+import pytest
+from conftest import write_shop
+from runs import shop_run
+from test_change import crowd
+
+from seglib import change, files, findings, measure, results
+
+CALLED = {0: "Everyone", 1: "Regulars", 2: "Others"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return shop_run(write_shop(tmp_path_factory.mktemp("findings")))
+
+
+def told(run, people, placebo=None):
+    pair = None if placebo is None else (people, placebo)
+    changes = change.changes(people, pair, minimum=1, seed=1, draws=300)
+    return findings.headline(run, changes, CALLED, ["The data end too early."]), changes
+
+
+def test_the_headline_names_who_stands_out_and_warns_without_a_placebo(run):
+    text, _ = told(run, crowd(growth=(1.4, 1.0)))
+    assert "Regulars did better and Others did worse than all others" in text
+    assert "regression to the mean" in text
+
+
+def test_the_headline_says_when_nobody_stands_out(run):
+    text, _ = told(run, crowd(growth=(1.4, 1.0)), crowd(growth=(1.4, 1.0), seed=3))
+    assert "no segment did better or worse than segments formed by the same rule" in text
+
+
+def test_the_headline_says_when_no_placebo_compares(run):
+    text, _ = told(run, crowd(), crowd(level=(100.0, 5.0), seed=2))
+    assert "no segment's change can be judged against a fair comparison" in text
+
+
+def test_without_a_period_after_the_headline_says_so(run):
+    text, _ = told(run, crowd().drop(columns=["spend_after", "active_after"]))
+    assert text == "How the segments changed cannot be said. The data end too early."
+
+
+def test_every_sentence_carries_its_number_interval_and_n(run):
+    people, _ = measure.people(run)
+    kpis = measure.periods(people, minimum=10, seed=1, draws=100)
+    changes = change.changes(people, minimum=10, seed=1, draws=100)
+    for said in findings.sentences(run, changes, kpis, findings.names(run)):
+        assert said["low"] <= said["value"] <= said["high"] and said["n"] >= 10
+        assert said["sentence"].endswith(".")
+
+
+def test_names_come_from_the_personas_if_there_are_any(run):
+    assert findings.names(run)[1] == "Segment 1"
+    path = run.write("personas.json", [{"segment": 1, "name": "Regulars"}])
+    assert findings.names(run) == {0: "Everyone", 1: "Regulars", 2: "Segment 2", 3: "Segment 3"}
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("change_", "text"), [(0.041, "rose 4.1%"), (-0.2, "fell 20%"), (0.0, "did not change")]
+)
+def test_moved(change_, text):
+    assert findings.moved(change_) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.031, "+3.1 points"), (-0.2, "−20 points"), (0.0, "0.0 points")]
+)
+def test_points(value, text):
+    assert findings.points(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.031, "+3.1%"), (-0.2, "−20%"), (0.0, "0%")])
+def test_signed(value, text):
+    assert findings.signed(value) == text
+
+
+def test_a_rate_is_all_only_of_all():
+    assert [findings.rate(v) for v in (0.997, 1.0, 0.5)] == ["over 99%", "100%", "50%"]
+
+
+def test_tables_show_intervals_and_hide_small_cells(run):
+    row = {"segment": 1, "period": "after", "metric": "active", "value": 0.5, "low": 0.4,
+           "high": 0.6, "n": 90, "suppressed": False}  # fmt: skip
+    rows = pd.DataFrame([row, {**row, "segment": 2, "n": 3, "suppressed": True}])
+    shown = results.tabulated(run, rows, ["active"])
+    assert shown.iloc[:, 0].tolist() == ["50% (40% to 60%)", "fewer than 10"]
+    assert results.spoken(run, rows.iloc[:1]) == "Active customers. Segment 1: 50% after."
+
+
+def test_measures_are_json_without_nan(run):
+    people, notes = measure.people(run)
+    kpis = measure.periods(people, minimum=10, seed=1, draws=50)
+    changes = change.changes(people, minimum=10, seed=1, draws=50)
+    called = findings.names(run)
+    found = findings.measures(run, called, kpis, changes, pd.DataFrame(), notes)
+    text = files.as_json(found)
+    assert "NaN" not in text and '"headline"' in text
+    assert {"segment", "period", "metric", "value", "low", "high", "n"} <= set(found["kpis"][0])

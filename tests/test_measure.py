@@ -1,0 +1,142 @@
+"""Figures per segment on tables that can be checked by hand."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from runs import shop_run
+
+from seglib import measure
+from seglib.measure import EVERYONE
+
+
+def eight():
+    """Two segments of four; segment 2 has one customer who left and one who came back."""
+    return pd.DataFrame(
+        {
+            "segment": [1, 1, 1, 1, 2, 2, 2, 2],
+            "active_before": [1.0, 1, 1, 1, 1, 1, 0, 0],
+            "active_after": [1.0, 1, 1, 1, 1, 0, 1, 0],
+            "orders_before": [4.0, 2, 3, 3, 1, 2, 0, 0],
+            "orders_after": [4.0, 3, 3, 2, 1, 0, 1, 0],
+            "spend_before": [40.0, 20, 30, 30, 10, 10, 0, 0],
+            "spend_after": [50.0, 25, 35, 40, 20, 0, 10, 0],
+            "newcomer": False,
+        },
+        index=pd.Index(range(1, 9), name="customer"),
+    )
+
+
+def figures(minimum=1, frame=None):
+    rows = measure.periods(eight() if frame is None else frame, minimum=minimum, seed=1, draws=200)
+    return rows.set_index(["metric", "period", "segment"])
+
+
+def test_rates_are_counted_for_each_segment_and_everyone():
+    rows = figures()
+    assert rows.loc[("active", "before", EVERYONE), ["value", "n"]].tolist() == [0.75, 8]
+    assert rows.loc[("active", "after", 2), "value"] == 0.5
+
+
+def test_retention_asks_only_those_active_before():
+    rows = figures()
+    assert rows.loc[("retained", "after", 2), ["value", "n"]].tolist() == [0.5, 2]
+    assert rows.loc[("retained", "after", 1), ["value", "n"]].tolist() == [1.0, 4]
+
+
+def test_reactivation_asks_only_the_others_even_if_there_are_none():
+    rows = figures()
+    assert rows.loc[("reactivated", "after", 2), ["value", "n"]].tolist() == [0.5, 2]
+    assert rows.loc[("reactivated", "after", 1), "n"] == 0
+    assert np.isnan(rows.loc[("reactivated", "after", 1), "value"])
+
+
+def test_amounts_are_means_over_all_members_active_or_not():
+    rows = figures()
+    assert rows.loc[("spend", "after", 2), "value"] == 7.5
+    assert rows.loc[("orders", "before", EVERYONE), "value"] == 15 / 8
+
+
+def test_shares_of_revenue_add_up_and_everyone_has_none():
+    share = figures().loc["revenue_share"]["value"]
+    assert share["before"].to_dict() == pytest.approx({1: 120 / 140, 2: 20 / 140})
+    assert share["after"].sum() == pytest.approx(1)
+
+
+def test_every_value_lies_within_its_interval():
+    rows = figures().dropna(subset="value")
+    assert ((rows["low"] <= rows["value"]) & (rows["value"] <= rows["high"])).all()
+
+
+def test_small_cells_are_suppressed_in_all_figures():
+    rows = figures(minimum=3)
+    assert rows.loc[("retained", "after", 2), "suppressed"]
+    assert rows.loc[rows["suppressed"], ["value", "low", "high"]].isna().all(axis=None)
+    assert not rows.loc[("active", "after", 2), "suppressed"]
+
+
+def test_a_segment_that_buys_nothing_has_figures_of_zero():
+    frame = eight()
+    frame.loc[frame["segment"] == 2, ["active_after", "orders_after", "spend_after"]] = 0.0
+    rows = figures(frame=frame)
+    assert rows.loc[("active", "after", 2), "value"] == 0
+    assert rows.loc[("spend", "after", 2), ["value", "low", "high"]].tolist() == [0, 0, 0]
+
+
+def test_without_both_periods_nothing_is_retained():
+    frame = eight().drop(columns=["active_after", "orders_after", "spend_after"])
+    rows = measure.periods(frame, minimum=1, seed=1, draws=50)
+    assert set(rows["period"]) == {"before"} and "retained" not in set(rows["metric"])
+
+
+def test_without_transactions_the_figures_are_empty():
+    assert measure.periods(eight()[["segment"]], minimum=1, seed=1).empty
+
+
+def months(covered):
+    monthly = pd.DataFrame(
+        {
+            "customer": [1, 1, 5, 1],
+            "month": pd.to_datetime(["2020-01-01", "2020-02-01", "2020-02-01", "2020-03-01"]),
+            "spend": [10.0, 20, 8, 1],
+            "orders": [1, 2, 1, 1],
+        }
+    )
+    rows = measure.months(
+        eight(), monthly, covered, amounts=["orders", "spend"], minimum=1, seed=1, draws=50
+    )
+    return rows.set_index(["metric", "period", "segment"])
+
+
+def test_months_count_members_without_an_order_as_nothing():
+    rows = months((date(2020, 1, 1), date(2020, 4, 1)))
+    assert rows.loc[("active", "2020-02", EVERYONE), "value"] == 0.25
+    assert rows.loc[("spend", "2020-02", 2), "value"] == 2
+    assert rows.loc[("spend", "2020-01", 2), "value"] == 0
+
+
+def test_months_that_are_not_whole_are_left_out():
+    rows = months((date(2020, 1, 5), date(2020, 3, 20)))
+    assert set(rows.reset_index()["period"]) == {"2020-02"}
+
+
+def test_people_have_what_they_did_before_and_after(shop):
+    run = shop_run(shop)
+    people, absent = measure.people(run)
+    assert absent == [] and len(people) == len(run.read("segments.parquet"))
+    held = run.read("holdout.parquet")
+    assert people["spend_after"].sum() == pytest.approx(held["spend"].sum())
+    assert people.filter(like="_before").notna().all(axis=None)
+
+    for name in ("before", "holdout", "monthly"):  # and without transactions, one sentence
+        (run.folder / f"{name}.parquet").unlink()
+    people, absent = measure.people(run)
+    assert list(people) == ["segment"] and len(absent) == 1
+
+
+def test_a_period_that_the_data_do_not_cover_is_left_out_and_said(shop):
+    run = shop_run(shop, as_of=date(2023, 10, 10))
+    people, absent = measure.people(run)
+    assert "spend_after" not in people and "spend_before" in people
+    assert len(absent) == 1 and "would look like a fall" in absent[0]

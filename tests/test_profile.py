@@ -1,0 +1,216 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from seglib import profile
+
+DICTIONARY = [
+    {"name": "orders", "label": "Orders", "unit": "orders", "base": "behavioural"},
+    {"name": "basket", "label": "Value of an order", "unit": "$", "base": "behavioural"},
+    {"name": "age", "label": "Age", "unit": "", "base": "demographic"},
+    {"name": "home", "label": "Home", "unit": "", "base": "demographic"},
+]
+
+
+@pytest.fixture
+def eight():
+    """Four frequent customers with small baskets, four others; one of each lacks an attribute."""
+    frame = pd.DataFrame(
+        {
+            "orders": [10, 11, 12, 13, 1, 2, 3, 4],
+            "basket": [5.0, 6, 7, np.nan, 5, 6, 7, 8],
+            "age": pd.Categorical(
+                ["young", "young", "old", None, "old", "old", "middle", "old"],
+                ["young", "middle", "old"], ordered=True,
+            ),
+            "home": pd.Categorical(["rent", "rent", "rent", "own", "own", "own", None, "rent"]),
+        },
+        index=pd.Index(range(101, 109), name="customer"),
+    )  # fmt: skip
+    return frame, pd.Series([1, 1, 1, 1, 2, 2, 2, 2], index=frame.index)
+
+
+def row(table, **where):
+    for key, value in where.items():
+        table = table[table[key] == value]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+def test_markers_put_the_largest_effect_first(eight):
+    table = profile.markers(*eight, DICTIONARY)
+    assert table[table["segment"] == 1].iloc[0]["name"] == "orders"
+    assert row(table, segment=1, name="orders")["effect"] == 1
+    assert row(table, segment=2, name="orders")["effect"] == -1
+
+
+def test_markers_carry_labels_units_and_both_middles(eight):
+    orders = row(profile.markers(*eight, DICTIONARY), segment=1, name="orders")
+    assert (orders["label"], orders["unit"], orders["n"]) == ("Orders", "orders", 4)
+    assert (orders["mean"], orders["overall"]) == (11.5, 7)
+    assert (orders["inside"], orders["outside"]) == (11.5, 2.5)
+
+
+def test_markers_count_only_known_values(eight):
+    basket = row(profile.markers(*eight, DICTIONARY), segment=1, name="basket")
+    assert basket["n"] == 3
+    # 5, 6, 7 against 5, 6, 7, 8: three wins, three ties, six losses of twelve pairs
+    assert basket["effect"] == pytest.approx((3 - 6) / 12)
+
+
+def test_markers_compare_ordered_levels_by_their_order(eight):
+    age = row(profile.markers(*eight, DICTIONARY), segment=1, name="age")
+    # 2 young and 1 old against 1 middle and 3 old: one win, three ties, eight losses
+    assert age["effect"] == pytest.approx((1 - 8) / 12)
+    assert age["kind"] == "ordered"
+
+
+def test_markers_of_a_nominal_level_are_differences_of_shares(eight):
+    rent = row(profile.markers(*eight, DICTIONARY), segment=1, name="home", level="rent")
+    assert rent["label"] == "Home: rent"
+    assert rent["effect"] == pytest.approx(3 / 4 - 1 / 3)
+    assert rent["low"] < rent["effect"] < rent["high"]
+
+
+def test_markers_give_no_p_values(eight):
+    assert not {"p", "q"} & set(profile.markers(*eight, DICTIONARY))
+
+
+def test_markers_need_no_dictionary_and_take_any_index(eight):
+    frame, labels = eight
+    frame.index = labels.index = pd.Index([f"tea {i}" for i in range(8)], name="product")
+    table = profile.markers(frame, labels)
+    assert set(table["label"]) >= {"orders", "home: rent"}
+
+
+def test_markers_read_the_products_part_of_a_whole_dictionary(eight):
+    frame, labels = eight
+    frame.index = labels.index = pd.Index([f"tea {i}" for i in range(8)], name="product")
+    whole = {"customers": [], "products": [{"name": "orders", "label": "Sales", "unit": ""}]}
+    assert "Sales" in set(profile.markers(frame, labels, whole)["label"])
+
+
+def test_markers_of_one_segment_have_no_effect(eight):
+    frame, labels = eight
+    table = profile.markers(frame, labels * 0 + 1, DICTIONARY)
+    assert table["effect"].isna().all()
+    assert row(table, name="orders")["mean"] == 7
+
+
+def test_sizes_share_out_customers_and_value(eight):
+    frame, labels = eight
+    table = profile.sizes(labels, frame["orders"])
+    assert list(table["n"]) == [4, 4]
+    assert table.loc[1, "value_share"] == pytest.approx(46 / 56)
+    assert table.loc[2, "value_mean"] == 2.5
+
+
+# --- rules ----------------------------------------------------------------------------------------
+
+
+def many(n=60):
+    """Segment 1 has from 30 orders; segment 2 fewer."""
+    index = pd.RangeIndex(n, name="customer")
+    frame = pd.DataFrame({"orders": np.arange(n), "basket": np.tile([1.0, 2, 3], n // 3)}, index)
+    return frame, pd.Series(np.where(frame["orders"] >= 30, 1, 2), index=index)
+
+
+def test_rules_say_a_clean_border_in_words():
+    table = profile.rules(*many(), DICTIONARY).set_index("segment")
+    assert table.loc[1, "rule"] == "Orders at least 30"
+    assert table.loc[2, "rule"] == "Orders at most 29"
+    assert list(table["n"]) == [30, 30]
+
+
+def test_rules_are_judged_on_rows_they_have_not_seen():
+    frame, labels = many()
+    shuffled = pd.Series(np.random.default_rng(0).permutation(labels), index=labels.index)
+    table = profile.rules(frame, shuffled, DICTIONARY)
+    assert table["precision"].max() < 0.75  # nothing to learn
+    assert profile.rules(frame, labels, DICTIONARY)["precision"].min() > 0.9
+
+
+def test_rules_are_not_met_by_a_missing_value():
+    frame, labels = many()
+    frame.loc[50:, "orders"] = np.nan
+    assert profile.rules(frame, labels, DICTIONARY).set_index("segment").loc[1, "n"] == 20
+
+
+def test_rules_speak_of_levels_and_units():
+    index = pd.RangeIndex(60)
+    home = pd.Categorical(["rent"] * 30 + ["own"] * 30)
+    labels = pd.Series([1] * 30 + [2] * 30, index=index)
+    frame = pd.DataFrame({"home": home}, index=index)
+    texts = profile.rules(frame, labels, DICTIONARY)["rule"]
+    assert set(texts) <= {"Home is rent", "Home is own", "Home is not rent", "Home is not own"}
+    basket = pd.DataFrame({"basket": np.linspace(1, 31, 60)}, index=index)
+    assert "$16" in profile.rules(basket, labels, DICTIONARY)["rule"].iloc[0]
+
+
+def test_rules_name_ordered_levels():
+    index = pd.RangeIndex(60)
+    age = pd.Categorical(["young"] * 20 + ["middle"] * 20 + ["old"] * 20,
+                         ["young", "middle", "old"], ordered=True)  # fmt: skip
+    labels = pd.Series([1] * 40 + [2] * 20, index=index)
+    table = profile.rules(pd.DataFrame({"age": age}, index=index), labels, DICTIONARY)
+    assert list(table["rule"]) == ["Age is middle or less", "Age is old or more"]
+
+
+def test_rules_of_one_segment_cover_everyone():
+    frame, labels = many()
+    table = profile.rules(frame, labels * 0 + 1, DICTIONARY)
+    assert list(table["rule"]) == ["Everyone"]
+    assert list(table.columns) == ["segment", "rule", "precision", "recall", "n"]
+
+
+# --- descriptors and the typical customer ---------------------------------------------------------
+
+
+def described(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = pd.Series(np.repeat([1, 2], n // 2))
+    own = np.where(rng.random(n) < np.where(labels == 1, 0.7, 0.3), "own", "rent")
+    coins = {f"coin{i}": pd.Categorical(rng.choice(["heads", "tails"], n)) for i in range(8)}
+    return pd.DataFrame({"home": pd.Categorical(own), **coins}), labels
+
+
+def test_descriptors_select_the_real_difference_among_many_coins():
+    frame, labels = described()
+    table = profile.descriptors(frame, labels, DICTIONARY)
+    assert set(table.loc[table["selected"], "name"]) == {"home"}
+    assert (table["q"] >= table["p"] - 1e-12).all()
+
+
+def test_intervals_of_selected_descriptors_leave_out_no_difference():
+    frame, labels = described()
+    chosen = profile.descriptors(frame, labels, DICTIONARY).query("selected")
+    assert ((chosen["low"] > 1) | (chosen["high"] < 1)).all()
+    assert (chosen["confidence"] > 0.95).all()
+
+
+def test_descriptors_leave_out_small_cells_on_either_side():
+    frame, labels = described()
+    frame.loc[:8, "home"] = np.nan
+    frame["rare"] = pd.Categorical(["yes"] * 9 + ["no"] * 391)
+    table = profile.descriptors(frame, labels, DICTIONARY, minimum=10)
+    assert "yes" not in set(table.loc[table["name"] == "rare", "level"])
+
+
+def test_descriptors_without_columns_are_an_empty_table():
+    frame, labels = described()
+    assert profile.descriptors(frame[[]], labels).empty
+
+
+def test_the_typical_customer_is_an_average_and_nobody(eight):
+    frame, labels = eight
+    frame["orders"] += 0.123
+    table = profile.typical(frame, labels, DICTIONARY, members=3)
+    orders = table[(table["segment"] == 1) & (table["name"] == "orders")]["value"].iloc[0]
+    assert orders not in set(frame["orders"])
+    assert orders == float(f"{orders:.2g}")
+
+
+def test_the_typical_customer_has_the_most_frequent_level(eight):
+    table = profile.typical(*eight, DICTIONARY, members=4)
+    home = table[(table["segment"] == 1) & (table["name"] == "home")]["value"].iloc[0]
+    assert home == "rent"

@@ -1,0 +1,91 @@
+"""The reference keeps everything about a table but its groups."""
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from seglib import reference
+
+
+def drawn(values, seed=0):
+    """One table without groups."""
+    learnt = reference.learn(values, seed=1)
+    rows = reference.draw(learnt, np.random.default_rng(seed))
+    return values[rows, np.arange(values.shape[1])]
+
+
+def correlated(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 1)) * [1, 1, -1] + rng.normal(size=(n, 3))
+
+
+@pytest.mark.parametrize("grid", [False, True], ids=["continuous", "1 to 5"])
+def test_every_column_keeps_exactly_its_values(grid):
+    values = np.clip(np.round(correlated() + 3), 1, 5) if grid else correlated()
+    assert (np.sort(drawn(values), axis=0) == np.sort(values, axis=0)).all()
+
+
+@pytest.mark.parametrize("grid", [False, True], ids=["continuous", "1 to 5"])
+def test_rank_correlations_stay(grid):
+    values = np.clip(np.round(correlated(2000) + 3), 1, 5) if grid else correlated(2000)
+    before, after = spearmanr(values).statistic, spearmanr(drawn(values)).statistic
+    assert np.abs(before - after).max() < 0.08
+
+
+def test_missing_cells_stay_as_many_and_in_the_same_rows_together():
+    values = correlated()
+    values[:100, :2] = np.nan
+    after = drawn(values)
+    assert (np.isnan(after).sum(axis=0) == [100, 100, 0]).all()
+    assert (np.isnan(after[:, 0]) == np.isnan(after[:, 1])).all()
+
+
+def test_no_orders_still_means_no_spend():
+    rng = np.random.default_rng(0)
+    orders = rng.poisson(3, 500) * (rng.random(500) < 0.6)
+    spend = orders * np.exp(rng.normal(2, 0.5, 500))
+    after = drawn(np.column_stack([orders, spend, rng.normal(size=500)]))
+    assert ((after[:, 0] == 0) == (after[:, 1] == 0)).all()
+
+
+def test_groups_are_gone():
+    """Two blobs on the diagonal: every value stays, but opposite corners fill up."""
+    rng = np.random.default_rng(0)
+    side = np.repeat([-1, 1], 200)
+    values = 4 * side[:, None] * np.ones(3) + rng.normal(size=(400, 3))
+    same = (np.sign(drawn(values)) == np.sign(drawn(values))[:, [0]]).all(axis=1)
+    assert (np.sign(values) == np.sign(values)[:, [0]]).all(axis=1).mean() > 0.99
+    assert same.mean() < 0.9
+
+
+def test_extreme_answers_still_come_together():
+    """Heavy tails shared by columns without correlation: the squares stay correlated."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(2000, 3)) / np.sqrt(rng.chisquare(3, (2000, 1)) / 3)
+    pairs = np.triu_indices(3, 1)
+    before = spearmanr(np.abs(values)).statistic[pairs].mean()
+    after = spearmanr(np.abs(drawn(values))).statistic[pairs].mean()
+    assert after > 0.6 * before > 0.1
+
+
+def test_more_columns_than_rows_and_copies_of_columns_are_no_obstacle():
+    values = np.random.default_rng(0).normal(size=(20, 30))
+    values[:, 1] = values[:, 0]
+    assert np.isfinite(drawn(values)).all()
+
+
+def test_same_seed_same_table():
+    values = correlated()
+    assert (drawn(values, 3) == drawn(values, 3)).all()
+    assert (drawn(values, 3) != drawn(values, 4)).any()
+
+
+def test_categories_take_the_order_of_the_leading_axis():
+    """Categories b < a < c rise with the number beside them."""
+    number = np.arange(30.0)
+    position = np.repeat([1.0, 0.0, 2.0], 10)  # b, a, c
+    hot = (position[:, None] == np.arange(3)) - 1 / 3
+    encoded = np.column_stack([(number - number.mean()) / number.std(), hot])
+    ordered = reference.quantify(encoded, np.column_stack([number, position]), [False, True])[:, 1]
+    low, middle, high = ordered[0], ordered[10], ordered[20]
+    assert (low < middle < high) or (low > middle > high)

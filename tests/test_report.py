@@ -1,0 +1,416 @@
+"""A page holds what its notebook shows, reads well for everyone, and needs nothing else."""
+
+import base64
+import io
+import re
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from seglib import exhibits, report, words
+from seglib.plots import PALETTE
+from seglib.report import ReportError
+from seglib.study import StudyError
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
+NAV = [(title, f"{name}.html") for name, (title, _) in report.PAGES.items()]
+FOOTER = {
+    "parameters": {"study": "toy", "k": 0, "out": ""},
+    "data hash": "9f3c1b2a",
+    "versions": {"pandas": "3.1.0"},
+    "seed": 7,
+    "time of run": "2017-10-01 08:00 UTC, 41 s",
+}
+
+
+def code(source="x", *outputs, tags=()):
+    return new_code_cell(source, outputs=list(outputs), metadata={"tags": list(tags)})
+
+
+def shown(data, **metadata):
+    return new_output("display_data", data=data, metadata=metadata)
+
+
+def picture(alt="A line that rises.", **more):
+    return shown({"image/png": PNG}, alt=alt, **{"image/png": {"alt": alt, "width": 720, **more}})
+
+
+def stream(name, text):
+    return new_output("stream", name=name, text=text)
+
+
+def frame():
+    index = pd.Index(["a", "b"], name="segment")
+    return pd.DataFrame({"spend": [1234.5, np.nan], "share": [0.25, -0.75]}, index=index)
+
+
+def cells():
+    """A small notebook with one of everything."""
+    return [
+        new_markdown_cell("# Who are they?"),
+        code("answer = display(…)", shown({"text/markdown": "**Three** groups."})),
+        code("k: int = 0", stream("stdout", "secret"), tags=["parameters"]),
+        code("k = 5", stream("stdout", "secret"), tags=["injected-parameters"]),
+        code("load()", stream("stderr", "Warning: noise"), stream("stdout", "3 rows read")),
+        new_markdown_cell("## How many?\n\nBetween $5 and $10.\n\n#### Too deep"),
+        code("plot()", picture(caption="What it shows & not."), tags=["x"]),
+        code("hidden()", shown({"text/markdown": "unseen"}), tags=["hide"]),
+        new_markdown_cell("## How many?\n\n[next](04_persona_definition.ipynb)\n\n# Another title"),
+        code("frame", shown({"text/html": frame().to_html(), "text/plain": "…"})),
+        code("ax.plot()", shown({"text/plain": "[<matplotlib.lines.Line2D at 0x7f>]"})),
+        code("bar()", shown({"application/vnd.jupyter.widget-view+json": {}, "text/plain": "0%|"})),
+    ]
+
+
+def made(tmp_path, *found, name="03_clustering", metadata=None, **options):
+    notebook = new_notebook(cells=list(found), metadata=metadata or {})
+    path = report.page(notebook, tmp_path / f"{name}.html", **options)
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.fixture(scope="module")
+def soup(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    return made(folder, *cells(), study="Toy & Co", nav=NAV, footer=FOOTER)
+
+
+def text(tag):
+    return " ".join(tag.get_text(" ", strip=True).split())
+
+
+# --- what is on the page --------------------------------------------------------------------------
+
+
+def test_no_code_no_parameters_no_standard_error_no_hidden_cell(soup):
+    for absent in ("answer =", "secret", "noise", "unseen", "plot()", "Line2D", "0%|", "In ["):
+        assert absent not in soup.body.get_text()
+
+
+def test_prose_output_and_standard_output_are_there(soup):
+    for present in ("Three", "3 rows read", "Between $5 and $10."):
+        assert present in soup.main.get_text()
+
+
+def test_the_computed_answer_stands_out_at_the_top(soup):
+    first = soup.select_one(".body .cell:has(> *)")
+    assert first["aria-label"] == "The answer"
+    assert text(first) == "Three groups."
+
+
+def test_nothing_is_loaded_from_elsewhere(soup):
+    assert not soup.select("script, link, iframe, object")
+    assert all(tag["src"].startswith("data:") for tag in soup.select("[src]"))
+    assert not re.search(r"url\(|@import|https?://", soup.style.text)
+    assert not any(a["href"].startswith("http") for a in soup.select("a"))
+    policy = soup.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+    assert policy.startswith("default-src 'none'")
+
+
+def test_title_comes_from_the_notebook_with_place_and_study(soup):
+    assert soup.title.text == "Who are they? · Customer segments · Toy & Co"
+    assert soup.html["lang"] == "en"
+    assert soup.find("meta", attrs={"name": "viewport"})
+
+
+def test_one_h1_and_no_level_is_skipped(soup):
+    levels = [int(h.name[1]) for h in soup.main.find_all(re.compile("^h[1-6]$"))]
+    assert levels.count(1) == 1 == levels[0]
+    assert all(b <= a + 1 for a, b in pairwise(levels))
+
+
+def test_one_main_with_a_skip_link(soup):
+    assert len(soup.find_all("main")) == 1
+    assert soup.body.find("a")["href"] == f"#{soup.main['id']}"
+
+
+def test_equal_headings_have_distinct_ids_and_the_contents_lead_to_each(soup):
+    ids = [tag["id"] for tag in soup.select("[id]")]
+    assert len(ids) == len(set(ids))
+    assert {"How-many?", "How-many?-2"} <= set(ids)
+    links = [a["href"] for a in soup.select(".contents a")]
+    assert links[0] == "#How-many%3F" and len(links) == len(soup.select(".body h2, .body h3"))
+
+
+def test_pages_are_linked_in_order_with_this_one_marked(soup):
+    assert [a["href"] for a in soup.select(".top nav a")] == [href for _, href in NAV]
+    assert text(soup.select_one("[aria-current=page]")) == "Customer segments"
+    assert soup.select_one("[rel=prev]")["href"] == "02_exploratory_analysis.html"
+    assert soup.select_one("[rel=next]")["href"] == "03_clustering_products.html"
+    assert soup.select_one(".home")["href"] == "../index.html"
+
+
+def test_the_first_page_has_no_previous_and_the_last_no_next(tmp_path):
+    first = made(tmp_path, name="01_data_collection", nav=NAV)
+    last = made(tmp_path, name="05_measuring_results", nav=NAV)
+    assert not first.select("[rel=prev]") and first.select("[rel=next]")
+    assert last.select("[rel=prev]") and not last.select("[rel=next]")
+
+
+def test_a_link_to_a_notebook_leads_to_its_page(soup):
+    assert soup.find("a", string="next")["href"] == "04_persona_definition.html"
+
+
+def test_footer_says_how_the_page_was_made(soup):
+    told = text(soup.footer)
+    for part in ("study toy", "out (not set)", "k 0", "9f3c1b2a", "pandas 3.1.0", "7", "08:00 UTC"):
+        assert part in told
+
+
+def test_figures_have_alt_text_and_caption(soup):
+    figure = soup.find("figure")
+    assert figure.img["alt"] == "A line that rises."
+    assert figure.figcaption.text == "What it shows & not."
+
+
+def test_pandas_tables_get_caption_scopes_and_a_box_to_scroll_in(soup):
+    table = soup.find("table", class_="dataframe")
+    assert text(table.caption) == "Another title"
+    assert {th["scope"] for th in table.select("thead th")} == {"col"}
+    assert {th["scope"] for th in table.select("tbody th")} == {"row"}
+    assert table.parent["tabindex"] == "0" and table.parent["role"] == "region"
+
+
+def test_a_page_without_title_takes_the_metadata_or_the_name_of_the_step(tmp_path):
+    assert made(tmp_path, metadata={"title": "Named"}).h1.text == "Named"
+    assert made(tmp_path).h1.text == "Customer segments"
+
+
+def test_the_page_is_the_same_for_the_same_notebook(tmp_path):
+    assert str(made(tmp_path, *cells())) == str(made(tmp_path, *cells()))
+
+
+def test_the_notebook_itself_is_left_as_it_was(tmp_path):
+    notebook = new_notebook(cells=cells())
+    before = notebook.copy(), str(notebook)
+    report.page(notebook, tmp_path / "x.html")
+    assert str(notebook) == before[1]
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "fault"),
+    [
+        (code("plot(x)", picture(alt=" ")), "no alt text"),
+        (code("plot(x)", shown({"image/svg+xml": "<svg/>"})), "no alt text"),
+        (code("html()", shown({"text/html": "<img src='data:,x'>"})), "no alt text"),
+        (new_markdown_cell(f"![](data:image/png;base64,{PNG})"), "no alt text"),
+        (new_markdown_cell("![a map](https://example.org/map.png)"), "self-contained"),
+        (code("plotly()", shown({"text/html": "<script>1</script>"})), "<script>"),
+        (
+            code("css()", shown({"text/html": "<link href='https://e.org/x.css'>"})),
+            "self-contained",
+        ),
+        (code("1/0", new_output("error", ename="ZeroDivisionError", evalue="by 0")), "by 0"),
+        (code("answer =", shown({"text/plain": "'The answer appears here …'"})), "never filled in"),
+    ],
+)
+def test_what_a_page_cannot_show_is_refused_naming_notebook_and_cell(tmp_path, cell, fault):
+    with pytest.raises(ReportError) as caught:
+        made(tmp_path, new_markdown_cell("# Title"), code("ok"), cell)
+    assert str(caught.value).startswith("03_clustering.ipynb, cell 3 (")
+    assert fault in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_hidden_figure_needs_no_alt_text(tmp_path):
+    assert not made(tmp_path, code("plot(x)", picture(alt=""), tags=["hide"])).find("img")
+
+
+# --- a whole run ----------------------------------------------------------------------------------
+
+
+def test_build_makes_a_page_for_every_step_of_the_manifest(tmp_path):
+    names = ["01_data_collection", "03_clustering"]
+    for name in names:
+        nbformat.write(new_notebook(cells=cells()), tmp_path / f"{name}.ipynb")
+    manifest = {
+        "study": "toy",
+        "as_of": "2017-10-01",
+        "seed": 7,
+        "data_hash": "9f3c1b2a",
+        "versions": {"pandas": "3.1.0"},
+        "steps": [{"name": name, "parameters": {"k": 4}} for name in names],
+        "times": {names[1]: {"started": "2017-10-01T10:00:00+02:00", "seconds": 41.2}},
+    }
+    paths = report.build("Toy", manifest, tmp_path)
+    assert [path.name for path in paths] == [f"{name}.html" for name in names]
+    page = BeautifulSoup(paths[1].read_text(encoding="utf-8"), "html.parser")
+    for part in ("03_clustering.ipynb", "as_of 2017-10-01", "k 4", "2017-10-01 08:00 UTC, 41 s"):
+        assert part in text(page.footer)
+
+
+# --- helpers for notebooks ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """Collect what the helpers display."""
+    found = []
+    monkeypatch.setattr(exhibits, "display", lambda what, **more: found.append((what, more)))
+    return found
+
+
+def drawn(points):
+    figure, ax = plt.subplots()
+    ax.scatter(*np.random.default_rng(0).normal(size=(2, points)))
+    return figure
+
+
+def test_show_puts_alt_text_and_size_beside_the_picture_and_closes_the_figure(displayed):
+    figure = drawn(3)
+    report.show(figure, alt="Three points.", caption="Few.")
+    (data, more), (caption, _) = displayed
+    assert more["metadata"]["alt"] == more["metadata"]["image/png"]["alt"] == "Three points."
+    assert more["metadata"]["image/png"]["width"] > 400
+    assert caption == {"text/markdown": "*Few.*"} and data["text/plain"] == "Three points."
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_show_stays_light_and_keeps_its_colours(displayed):
+    figure, ax = plt.subplots()
+    for i, colour in enumerate(PALETTE):
+        ax.scatter(*np.random.default_rng(i).normal(i, 1, (2, 300)), color=colour, alpha=0.8)
+        ax.bar(i, -3, color=colour)
+    report.show(figure, alt="Many points.")
+    data = base64.b64decode(displayed[0][0]["image/png"])
+    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).reshape(-1, 3).astype(int)
+    assert len(data) < 200_000
+    for colour in PALETTE:
+        wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        assert np.abs(pixels - wanted).max(axis=1).min() <= 6
+
+
+def test_show_gives_the_same_bytes_for_the_same_figure(displayed):
+    for _ in range(2):
+        report.show(drawn(5), alt="Five points.")
+    assert displayed[0] == displayed[1]
+
+
+def test_show_takes_axes_too(displayed):
+    report.show(drawn(3).axes[0], alt="Three points.")
+    assert displayed
+
+
+def test_show_refuses_a_figure_without_alt_text(displayed):
+    with pytest.raises(StudyError, match="no alt text"):
+        report.show(drawn(3), alt=" ")
+
+
+def test_what_show_displays_becomes_one_captioned_figure(displayed, tmp_path):
+    report.show(drawn(3), alt="Three <points>.", caption="Few & far.")
+    outputs = [shown(data, **more["metadata"]) for data, more in displayed]
+    page = made(tmp_path, code("show()", *outputs))
+    assert page.img["alt"] == "Three <points>."
+    assert page.main.get_text().count("Few & far.") == 1 and page.figcaption.text == "Few & far."
+
+
+def table(displayed, *arguments, **options):
+    report.table(*arguments, **options)
+    return BeautifulSoup(displayed[-1][0]["text/html"], "html.parser")
+
+
+def test_table_has_caption_scopes_and_the_index_as_row_headers(displayed):
+    found = table(displayed, frame(), "Spend of each segment")
+    assert found.caption.text == "Spend of each segment"
+    assert [th.text for th in found.select("thead th[scope=col]")] == ["segment", "spend", "share"]
+    assert [th.text for th in found.select("tbody th[scope=row]")] == ["a", "b"]
+
+
+def test_table_writes_missing_as_a_dash_and_numbers_as_a_reader_wants_them(displayed):
+    found = table(displayed, frame(), "Spend", formats={"share": ".0%"})
+    assert [td.text for td in found.select("td")] == ["1,234", "25%", "–", "−75%"]
+
+
+def test_table_takes_a_text_or_a_function_as_format(displayed):
+    formats = {"spend": "${:,.2f}", "share": lambda v: f"<{v}>"}
+    found = table(displayed, frame(), "Spend", formats=formats)
+    assert [td.text for td in found.select("td")][:2] == ["$1,234.50", "<0.25>"]
+
+
+def test_table_with_the_default_index_heads_rows_by_the_first_column(displayed):
+    found = table(displayed, frame().reset_index(), "Spend")
+    assert [th.text for th in found.select("tbody th[scope=row]")] == ["a", "b"]
+    assert len(found.select("tbody td")) == 4
+
+
+def test_table_keeps_text_left_and_numbers_right(displayed):
+    mixed = pd.DataFrame({"n": [1], "name": ["x"], "written": ["$5 a day"], "long": ["y" * 50]})
+    found = table(displayed, mixed.set_axis(["r"]), "Mixed")
+    styles = [td.get("style", "") for td in found.select("td")]
+    assert styles == ["", "text-align:left", "", "text-align:left;min-width:14em"]
+
+
+def test_table_takes_nested_columns_dates_booleans_and_a_series(displayed):
+    nested = frame()
+    nested.columns = pd.MultiIndex.from_tuples([("spend", "mean"), ("share", "")])
+    assert "spend · mean" in table(displayed, nested, "Nested").thead.text
+    plain = pd.DataFrame({"on": pd.to_datetime(["2017-10-01"]), "yes": [True]}, index=["r"])
+    assert [td.text for td in table(displayed, plain, "Plain").select("td")] == [
+        "2017-10-01",
+        "yes",
+    ]
+    assert len(table(displayed, frame()["spend"], "One").select("td")) == 2
+
+
+def test_table_escapes_what_it_is_given(displayed):
+    found = table(displayed, pd.DataFrame({"a": ["<b>"]}, index=["<i>"]), "A & B", note="1 < 2")
+    assert found.td.text == "<b>" and not found.find(["b", "i"])
+    assert found.select_one(".note").text == "1 < 2"
+
+
+def test_table_without_caption_or_with_an_unknown_format_is_refused(displayed):
+    with pytest.raises(StudyError, match="no caption"):
+        report.table(frame(), " ")
+    with pytest.raises(StudyError, match="'spent'"):
+        report.table(frame(), "Spend", formats={"spent": ".0f"})
+
+
+def test_table_needs_no_further_work_on_the_page(displayed, tmp_path):
+    report.table(frame(), "Spend")
+    html = displayed[-1][0]["text/html"]
+    page = made(tmp_path, code("table()", shown({"text/html": html})))
+    assert str(page.find("table")) == str(BeautifulSoup(html, "html.parser").find("table"))
+
+
+def test_say_keeps_dollars_from_becoming_formulas(displayed):
+    report.say(r"From $5 to \$10")
+    assert displayed[0][0].data == r"From \$5 to \$10"
+
+
+def test_say_fills_in_the_answer():
+    class Handle:
+        def update(self, what):
+            self.what = what
+
+    answer = Handle()
+    report.say("Three groups.", answer)
+    assert answer.what.data == "Three groups."
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([1, 2], 0), ([0.5, 0.25], 2), ([0.123456], 3), ([12.345, 1], 1), ([1234.5], 0), ([], 0)],
+)
+def test_decimals_show_three_digits_of_the_largest_and_no_idle_zeros(values, expected):
+    assert words.decimals(values) == expected
+
+
+def test_the_number_in_a_swatch_is_readable_on_every_colour():
+    for colour in PALETTE:
+        light = 1.0 if words.ink(colour) == "#ffffff" else 0.0
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        own = np.dot(linear, [0.2126, 0.7152, 0.0722])
+        assert (max(own, light) + 0.05) / (min(own, light) + 0.05) >= 4.5

@@ -1,0 +1,252 @@
+"""The road from end to end, on a small shop."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import papermill
+import pytest
+from conftest import shop_study, shop_tables, write_shop
+
+from seglib import cli, files, run
+from seglib.study import StudyError
+
+PAGES = [
+    "01_data_collection", "02_exploratory_analysis", "03_clustering", "03_clustering_products",
+    "04_persona_definition", "05_measuring_results",
+]  # fmt: skip
+DAY = "2023-08-01"
+
+
+def data_of(path):
+    return path.parent / DAY
+
+
+def reports_of(path):
+    return path.parents[2] / "reports" / "shop"
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_one_page_a_notebook_and_an_index(done):
+    reports = reports_of(done[0])
+    assert sorted(p.stem for p in (reports / DAY).glob("*.html")) == PAGES
+    assert sorted(p.stem for p in (reports / DAY).glob("*.ipynb")) == PAGES
+    assert "A small shop" in (reports / "index.html").read_text()
+
+
+def test_one_line_a_notebook_with_its_time(done):
+    assert [line.split()[0] for line in done[1]] == PAGES
+    assert all(line.endswith(" s") for line in done[1])
+
+
+def test_files_of_the_run_are_those_of_the_design(done):
+    names = {p.name for p in data_of(done[0]).iterdir()}
+    assert names >= {name for made in files.MAKERS.values() for name in made} | {"manifest.json"}
+
+
+def test_manifest_says_what_made_the_run(done):
+    manifest = json.loads((data_of(done[0]) / "manifest.json").read_text())
+    assert manifest["seed"] == 7
+    assert set(manifest["inputs"]) == {f"{name}.parquet" for name in shop_tables()}
+    assert [step["name"] for step in manifest["steps"]] == PAGES
+    assert set(manifest["times"]) == set(PAGES)
+
+
+def test_no_path_of_the_staging_folder_is_left(done):
+    for folder in (data_of(done[0]), reports_of(done[0])):
+        for path in folder.rglob("*"):
+            if path.suffix in {".json", ".html", ".ipynb", ".csv", ".sql"}:
+                assert ".staging-" not in path.read_text(), path.name
+
+
+def test_a_second_run_gives_identical_files(done, tmp_path):
+    path = write_shop(tmp_path)
+    run.run(str(path))
+    first, second = contents(data_of(done[0])), contents(data_of(path))
+    assert first.keys() == second.keys()
+    manifests = [json.loads(found.pop("manifest.json")) for found in (first, second)]
+    for manifest in manifests:
+        manifest.pop("times")
+        for step in manifest["steps"]:
+            step.pop("fingerprint")  # of study.yaml at its place
+    assert [name for name in first if first[name] != second[name]] == []
+    assert manifests[0] == manifests[1]
+
+
+def test_what_has_not_changed_is_not_run_again(done):
+    before = contents(data_of(done[0]))
+    said = []
+    run.run(str(done[0]), say=said.append)
+    assert [line.split()[1] for line in said] == ["unchanged"] * len(PAGES)
+    assert contents(data_of(done[0])) == before
+
+
+def test_a_changed_parameter_runs_its_notebook_and_those_after(done, tmp_path):
+    path = write_shop(tmp_path)
+    run.run(str(path))
+    said = []
+    run.run(str(path), parameters={"k": "4"}, say=said.append)
+    assert [line.split()[0] for line in said if "unchanged" in line] == PAGES[:2]
+    verdict = json.loads((data_of(path) / "verdict.json").read_text())
+    assert verdict["k"] == 4
+    assert verdict["k_chosen_by"] == "analyst"
+
+
+def test_unknown_parameter_is_refused_with_the_accepted_names(shop, capsys):
+    assert cli.main(["run", str(shop), "-p", "kk", "5"]) == 2
+    error = capsys.readouterr().err
+    assert "'kk'" in error
+    assert "expected one of" in error
+    assert "method" in error
+    assert not data_of(shop).exists()
+    assert not reports_of(shop).exists()
+
+
+def test_parameter_of_another_type_is_refused(shop, capsys):
+    assert cli.main(["run", str(shop), "-p", "k", "five"]) == 2
+    assert "'five': expected a whole number" in capsys.readouterr().err
+    assert not data_of(shop).exists()
+
+
+def test_five_mistakes_come_at_once_and_nothing_is_written(tmp_path, capsys):
+    raw = shop_study() | {"as_of": "soon", "colour": "red", "objective": ""}
+    raw["tables"]["transactions"]["columns"]["amount"] = "payed"
+    raw["tables"]["customers"]["source"] = "raw/custmers.parquet"
+    path = write_shop(tmp_path, study=raw)
+    before = sorted(tmp_path.rglob("*"))
+    assert cli.main(["run", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert "5 mistakes" in error
+    for word in ("as_of", "colour", "objective", "payed", "custmers.parquet"):
+        assert word in error
+    assert "Traceback" not in error
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_user_mistake_inside_a_notebook_leaves_nothing(tmp_path, capsys):
+    shop = shop_tables()
+    shop["customers"] = shop["customers"].iloc[[0, 0, 1]]
+    path = write_shop(tmp_path, tables=shop)
+    assert cli.main(["run", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert "customers table has 1 rows more" in error
+    assert "Traceback" not in error
+    assert not data_of(path).exists()
+    assert not reports_of(path).exists()
+
+
+def test_only_needs_an_earlier_run(shop, capsys):
+    assert cli.main(["run", str(shop), "--only", "03"]) == 2
+    assert "without --only" in capsys.readouterr().err
+
+
+def test_only_an_unknown_notebook_is_refused(shop, capsys):
+    assert cli.main(["run", str(shop), "--only", "07"]) == 2
+    assert "'07'" in capsys.readouterr().err
+
+
+def test_a_run_killed_half_way_leaves_the_last_pages_and_the_next_works(done, tmp_path):
+    path = write_shop(tmp_path)
+    run.run(str(path))
+    before = contents(reports_of(path)), contents(data_of(path))
+    command = [sys.executable, "-m", "seglib.cli", "run", str(path), "--force"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                               text=True, start_new_session=True)  # fmt: skip
+    assert process.stdout.readline().startswith("01_data_collection")
+    assert process.stdout.readline().startswith("02_exploratory")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(0.5)
+    assert {k: v for k, v in contents(reports_of(path)).items() if k in before[0]}.keys()
+    for folder, old in ((reports_of(path) / DAY, before[0]), (data_of(path), before[1])):
+        now = contents(folder)
+        assert {name: old[name] for name in now} == now
+    run.run(str(path), force=True)
+    assert not list(path.parent.glob(".staging-*"))
+    assert not list(reports_of(path).glob(".staging-*"))
+
+
+def test_a_failing_notebook_is_named_with_its_cell_and_copy(done, tmp_path, monkeypatch, capsys):
+    path = write_shop(tmp_path)
+    broken = tmp_path / "notebooks"
+    broken.mkdir()
+    for source in (run.ROOT / "notebooks").glob("*.ipynb"):
+        text = source.read_text()
+        if source.stem == "02_exploratory_analysis":
+            text = text.replace("plots.style()", "1 / 0")
+        (broken / source.name).write_text(text)
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    assert cli.main(["run", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert "02_exploratory_analysis failed in cell" in error
+    assert "ZeroDivisionError" in error
+    assert Path(error.split("executed copy: ")[1].strip().rstrip(")")).is_file()
+    assert not data_of(path).exists()
+
+
+def test_bare_papermill_honours_k_and_needs_no_runner(done, tmp_path, monkeypatch):
+    monkeypatch.chdir(run.ROOT)
+    papermill.execute_notebook(
+        "notebooks/03_clustering.ipynb", str(tmp_path / "out.ipynb"),
+        parameters={"study": str(done[0]), "k": 5, "out": str(copy_of(done[0], tmp_path))},
+        progress_bar=False, config=run.KERNEL,
+    )  # fmt: skip
+    assert json.loads((tmp_path / "run" / "verdict.json").read_text())["k"] == 5
+
+
+def copy_of(path, folder):
+    target = folder / "run"
+    target.mkdir()
+    for source in data_of(path).iterdir():
+        (target / source.name).write_bytes(source.read_bytes())
+    return target
+
+
+@pytest.mark.parametrize(
+    ("notebook", "first"),
+    [
+        ("02_exploratory_analysis", "01_data_collection"),
+        ("03_clustering", "01_data_collection"),
+        ("04_persona_definition", "01_data_collection"),
+        ("05_measuring_results", "01_data_collection"),
+    ],
+)
+def test_a_notebook_whose_input_is_missing_says_which_to_run(shop, tmp_path, notebook, first):
+    with pytest.raises(papermill.PapermillExecutionError) as caught:
+        papermill.execute_notebook(
+            str(run.ROOT / "notebooks" / f"{notebook}.ipynb"), str(tmp_path / "out.ipynb"),
+            parameters={"study": str(shop), "out": str(tmp_path / "empty")},
+            progress_bar=False, config=run.KERNEL,
+        )  # fmt: skip
+    assert caught.value.ename == "StudyError"
+    assert f"run {first} first" in caught.value.evalue
+    assert len(caught.value.traceback) == 1  # the sentence alone, for the analyst too
+
+
+def test_a_study_without_products_or_campaigns_has_shorter_reports(tmp_path):
+    raw = shop_study()
+    raw["tables"] = {"transactions": raw["tables"]["transactions"]}
+    for role in ("product", "discount", "quantity"):
+        del raw["tables"]["transactions"]["columns"][role]
+    del raw["economics"]
+    path = write_shop(tmp_path, study=raw)
+    run.run(str(path))
+    stems = sorted(p.stem for p in (reports_of(path) / DAY).glob("*.html"))
+    assert stems == [name for name in PAGES if name != "03_clustering_products"]
+
+
+def test_check_says_that_a_study_is_sound(shop, capsys):
+    assert cli.main(["check", str(shop)]) == 0
+    assert "is sound" in capsys.readouterr().out
+
+
+def test_accepted_parameters_are_those_of_the_notebooks(shop):
+    with pytest.raises(StudyError, match=r"k, method, seed, unit|k, method"):
+        run._with_parameters(run.steps(run.check(str(shop))), {"nothing": "1"})

@@ -1,0 +1,79 @@
+"""Prediction out of sample, and what a lift must be to pay or to be seen."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import r2_score, roc_auc_score
+
+from seglib import usefulness as use
+
+
+def customers(n=300, seed=0):
+    """Three segments that spend 10, 20 and 40; a feature that carries only noise."""
+    rng = np.random.default_rng(seed)
+    segment = pd.Series(1 + np.arange(n) % 3)
+    spend = np.array([10.0, 20.0, 40.0])[segment - 1] + rng.normal(0, 5, n)
+    features = pd.DataFrame({"noise": rng.normal(size=n), "more": rng.normal(size=n)})
+    return segment, features, pd.DataFrame({"spend": spend, "active": spend > 25})
+
+
+def test_auc_and_r_squared_agree_with_scikit_learn():
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, 2, 60), rng.normal(size=60)
+    assert use.auc(y, p) == pytest.approx(roc_auc_score(y, p))
+    assert use.r_squared(y, p) == pytest.approx(r2_score(y, p))
+
+
+def test_segments_that_carry_the_outcome_are_useful_and_beat_deciles_of_noise():
+    found = use.usefulness(*customers())
+    spend, active = found["outcomes"]
+    assert found["useful"]
+    assert spend["metric"] == "R²"
+    assert spend["segments"]["value"] > 0.7
+    assert spend["gain"]["low"] > 0.5
+    assert active["metric"] == "AUC"
+    assert active["segments"]["value"] > 0.9
+    assert not found["score_beats_segments"]
+    assert "does worse than the segments" in found["sentence"]
+
+
+def test_shuffled_segments_are_not_useful():
+    segment, features, outcomes = customers()
+    shuffled = segment.sample(frac=1, random_state=1).set_axis(segment.index)
+    found = use.usefulness(shuffled, features, outcomes)
+    assert not found["useful"]
+    assert abs(found["outcomes"][0]["placebo"]["mean"]) < 0.05
+
+
+def test_a_score_that_beats_segments_is_said_to():
+    rng = np.random.default_rng(0)
+    features = pd.DataFrame({"level": rng.normal(size=600)})
+    outcomes = pd.DataFrame({"spend": 10 * features["level"] + rng.normal(size=600)})
+    halves = 1 + (features["level"] > 0).astype(int)
+    found = use.usefulness(halves, features, outcomes, rfm=["level"])
+    assert found["score_beats_segments"]
+    assert "beats the segments" in found["sentence"]
+    assert found["outcomes"][0]["deciles"]["value"] > found["outcomes"][0]["segments"]["value"]
+
+
+def test_too_few_outcomes_are_not_tested():
+    segment, features, outcomes = customers()
+    assert use.usefulness(segment, features, outcomes.head(40)) is None
+
+
+def test_the_lift_that_pays_is_cost_over_margin_and_spend():
+    segment = pd.Series([1] * 50 + [2] * 50)
+    spend = pd.Series([90.0, 110.0] * 25 + [0.0] * 50)
+    first, second = use.worth(segment, spend, margin=0.2, cost_per_customer=1, weeks=13)
+    assert first["lift_that_pays"] == pytest.approx(1 / (0.2 * 100))
+    assert second["lift_that_pays"] is None
+    assert "nothing to lift" in second["sentence"]
+
+
+def test_the_detectable_lift_is_the_textbook_one():
+    """About 2.8 standard errors of the difference of two halves: 2.8 * sd * 2 / sqrt(n)."""
+    rng = np.random.default_rng(0)
+    spend = pd.Series(rng.normal(100, 30, 1000))
+    row = use.worth(pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4)
+    expected = 2.802 * spend.std() * 2 / np.sqrt(1000) / spend.mean()
+    assert row[0]["lift_detectable"] == pytest.approx(expected, rel=0.01)
