@@ -157,7 +157,7 @@ def refuse_effect(study: Study) -> None:
     spec = study.tables.campaigns
     if spec is None:
         raise StudyError("the study has no campaigns table, so no effect can be estimated")
-    if not (getattr(spec, "randomised", False) and spec.columns.arm):
+    if not (spec.randomised and spec.columns.arm):
         raise StudyError(
             "the study does not say that customers were assigned to campaigns at random, so an "
             "effect cannot be told from who was chosen: set tables.campaigns.randomised: true and "

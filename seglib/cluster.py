@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from seglib import dossier, encode, evidence, near, reference, verdict
-from seglib.model import FITTED, RESTARTS, assign, make, number, refit
+from seglib import dossier, encode, evidence, fit, membership, near, reference, verdict
+from seglib.model import assign, data, make, number
 from seglib.sql import select as to_sql
 from seglib.study import StudyError
 from seglib.usefulness import usefulness, worth
 
-__all__ = ["FITTED", "RESTARTS", "Segmentation", "assign", "refit", "segment", "to_sql"]
+__all__ = ["Segmentation", "assign", "judge", "segment", "to_sql"]
 
 METHODS = ("auto", "kmeans", "gmm", "latent_class", "mixed")
 SAMPLE = 1200  # rows on which evidence is simulated
@@ -89,12 +89,14 @@ def segment(
     with threadpool_limits(1):
         table = _prepare(frame, k, k_max, seed)
         method, why = choose_method(method, table.rules)
-        finding, metric = search(table, method, seed, progress)
+        finding, metric = search(table, seed, progress)
         if metric is not None and method == "kmeans":
             why += " Groups are elongated, so distances undo the correlation of near customers."
         rule, kind, useful = _settle(table, method, finding, metric, k, outcomes, rfm, seed)
         rule = number(rule, frame, value, previous)
         members = assign(rule, frame)
+        if useful:
+            useful = {**useful, "means": _means(rule, frame, outcomes)}
         known = {
             "method": method, "method_reason": why, "kind": kind, "usefulness": useful,
             "k_chosen_by": "analyst" if k else "verdict",
@@ -105,11 +107,11 @@ def segment(
     return Segmentation(members["segment"], members, rule, found)
 
 
-def judge(frame: pd.DataFrame, *, k_max: int = 8, method: str = "auto", seed: int = 0):
-    """Judge a frame without fitting its final segments: the verdict.Finding of segment()."""
+def judge(frame: pd.DataFrame, *, k_max: int = 8, seed: int = 0) -> verdict.Finding:
+    """Judge a frame without fitting its final segments: what segment() finds, and why."""
     with threadpool_limits(1):
         table = _prepare(frame, 0, k_max, seed)
-        return search(table, choose_method(method, table.rules)[0], seed)[0]
+        return search(table, seed)[0]
 
 
 def choose_method(method: str, rules: list[dict]) -> tuple[str, str]:
@@ -163,23 +165,18 @@ def _smooth(rules: list[dict], encoded: np.ndarray) -> bool:
     return many and all(r["kind"] == "numeric" for r in rules)
 
 
-def search(table: Table, method: str, seed: int, progress=None):
+def search(table: Table, seed: int, progress=None):
     """Look for groups; return the finding and the metric it was made in (None: plain)."""
     if table.k_max == 1:
         one = evidence.Measures(np.zeros(1), np.ones(1), np.zeros(1), [np.ones(1)])
         return verdict.judge(one, [one, one]), None
     draws = _draws(table, seed)
-    flat = np.eye(table.encoded.shape[1])
-    plain = bend = None
-    if method != "gmm":
-        plain = _judged(table, draws, flat, seed, progress)
-        if plain.kind == "natural" or not _turnable(table):
-            return plain, None
-    bend = near.metric(table.encoded)
-    turned = _judged(table, draws, bend, seed, progress)
-    if plain is None or turned.kind == "natural":
-        return turned, bend
-    return plain, None
+    plain = _judged(table, draws, np.eye(table.encoded.shape[1]), seed, progress)
+    if plain.kind == "natural" or not _turnable(table):
+        return plain, None
+    metric = near.metric(table.encoded)
+    turned = _judged(table, draws, metric, seed, progress)
+    return (turned, metric) if turned.kind == "natural" else (plain, None)
 
 
 def _turnable(table: Table) -> bool:
@@ -233,6 +230,13 @@ def _settle(table: Table, method: str, finding, metric, k: int, outcomes, rfm, s
     if kind == "none" and useful and useful["useful"]:
         kind = "constructive"
     return rule, kind, useful
+
+
+def _means(rule: dict, frame: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]:
+    """Outcomes per segment, plain and allowing for doubtful membership."""
+    known = frame.index.intersection(outcomes.dropna().index)
+    chance = fit.probabilities(rule["parameters"], data(rule, frame.loc[known]))
+    return membership.means(chance, outcomes.loc[known])
 
 
 def _useful(table: Table, rule: dict, outcomes, rfm, seed: int) -> dict | None:

@@ -169,6 +169,14 @@ def products(known: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
     return frame, [*lines, entry("group", "Product group", "plan", kind="nominal", meaning=meaning)]
 
 
+def extent(known: Facts) -> dict[str, date] | None:
+    """Return the first and the last day of the transactions; None without them."""
+    if known.all is None:
+        return None
+    row = known.all.aggregate(first=known.all.time.min(), last=known.all.time.max()).execute()
+    return {name: row.loc[0, name].date() for name in ("first", "last")}
+
+
 def activity(
     known: Facts, start: date, end: date, index: pd.Index, key: str = "customer"
 ) -> pd.DataFrame | None:
@@ -210,7 +218,8 @@ def holdout(known: Facts, index: pd.Index, key: str = "customer") -> pd.DataFram
     None if the data end before the holdout does: what has not happened yet judges nothing.
     """
     end = known.study.until(known.as_of)
-    if known.all is None or known.all.time.max().execute().date() < end - timedelta(days=1):
+    days = extent(known)
+    if days is None or days["last"] < end - timedelta(days=1):
         return None
     return activity(known, known.as_of, end, index, key)
 
@@ -257,7 +266,9 @@ def campaigns(known: Facts) -> ir.Table | None:
     if "campaigns" not in known.tables:
         return None
     sent = known.tables["campaigns"]
-    optional = {c: sent[c].min() for c in ("end", "type", "arm") if c in sent.columns}
+    optional = {c: sent[c].min() for c in ("end", "type") if c in sent.columns}
+    if "arm" in sent.columns:  # whoever is listed in two arms is in none
+        optional["arm"] = ibis.ifelse(sent.arm.nunique() > 1, None, sent.arm.cast("string").min())
     sent = sent.group_by("customer", "campaign").agg(start=sent.start.min(), **optional)
     if "responses" not in known.tables:
         return sent.order_by("customer", "campaign")

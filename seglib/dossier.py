@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from seglib import evidence, fit, model, verdict
+from seglib import evidence, fit, membership, model, verdict
 from seglib.sensitivity import sensitivity
 
 AMBIGUOUS = 0.6  # a lower probability of the own segment is ambiguous
-CLOSE = 0.05  # probabilities are calibrated when they are this close to what resampling shows
 
 
 def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: int) -> dict:
@@ -30,7 +29,8 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
     again, stay = model.found_again(rule, x, rng) if k > 1 else (np.ones(1), 1.0)
     tested = known["usefulness"] is not None
     reasons = verdict.reasons(finding, k, kind) + _use(kind, known["usefulness"])
-    chance = members["probability"]
+    chance = fit.probabilities(rule["parameters"], model.data(rule, table.frame))
+    doubtful = chance.max(axis=1) < AMBIGUOUS
     sampled = len(table.sample) < len(table.frame)
     return {
         "n": len(table.frame), "columns": [r["name"] for r in table.rules], "k": k,
@@ -40,9 +40,9 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
         "evidence": _evidence(table, finding, rule, x, rng),
         "segments": _segments(finding, k, members, again),
         "restarts": {"n": model.RESTARTS, "share_at_best": rule["parameters"]["at_best"]},
-        "ambiguous": {"share": float((chance < AMBIGUOUS).mean()), "threshold": AMBIGUOUS},
-        "membership": _membership(float(chance.mean()), stay),
-        "confusion": model.confusion(rule, table.frame),
+        "ambiguous": {"share": float(np.mean(doubtful)), "threshold": AMBIGUOUS},
+        "membership": membership.doubt(rule["parameters"], chance, stay, rng),
+        "confusion": _confusion(chance),
         "sensitivity": sensitivity(table.frame, members["segment"].to_numpy() - 1, k, seed),
         "sampled": {"rows": len(table.sample), "of": len(table.frame)} if sampled else None,
         **known,
@@ -57,15 +57,11 @@ def _use(kind: str, useful: dict | None) -> list[str]:
     return []
 
 
-def _membership(mean: float, stay: float) -> dict:
-    """Set the mean probability of the own segment beside the share that keeps it on refitting."""
-    close = abs(mean - stay) <= CLOSE
-    word = "agree with" if close else "are not calibrated to"
-    return {
-        "mean_probability": mean, "kept_on_refit": stay, "calibrated": close,
-        "sentence": f"Membership probabilities (mean {mean:.0%}) {word} the share of rows that "
-        f"keep their segment when it is refitted on bootstrap samples ({stay:.0%}).",
-    }  # fmt: skip
+def _confusion(chance: np.ndarray) -> list[list[float]]:
+    """Mean probability of segment j among the members of segment i."""
+    label, k = chance.argmax(axis=1), chance.shape[1]
+    mean = [chance[label == i].mean(axis=0) if (label == i).any() else np.zeros(k) for i in range(k)]
+    return np.round(mean, 6).tolist()
 
 
 def _evidence(table, finding, rule: dict, x: np.ndarray, rng) -> list[dict]:

@@ -31,6 +31,7 @@ MAKERS = {
         "monthly.parquet",
         "campaigns.parquet",
         "dictionary.json",
+        "extent.json",
     ),
     "03_clustering": ("verdict.json", "segments.parquet", "model.json", "segments.sql"),
     "03_clustering with unit=products": (

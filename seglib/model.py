@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from seglib import encode, evidence, fit, near
+from seglib import encode, evidence, fit
 
 FITTED = 20_000  # rows on which the final segments are fitted
 RESTARTS = 20
@@ -28,15 +28,6 @@ def make(frame: pd.DataFrame, rules: list[dict], method: str, k: int, *, metric=
         metric=metric if family == "kmeans" else None, seed=seed, restarts=RESTARTS,
     )  # fmt: skip
     return {**blank, "version": 1, "parameters": params}
-
-
-def refit(model: dict, frame: pd.DataFrame, seed: int = 0) -> dict:
-    """Fit the same kind and number of segments to another table, numbered as in ``model``."""
-    rules, _ = encode.learn(frame[[rule["name"] for rule in model["columns"]]])
-    bent = model["parameters"].get("metric") is not None
-    metric = near.metric(encode.matrix(rules, frame)) if bent else None
-    again = make(frame, rules, model["method"], model["k"], metric=metric, seed=seed)
-    return number(again, frame, None, model)
 
 
 def assign(model: dict, frame: pd.DataFrame) -> pd.DataFrame:
@@ -92,17 +83,6 @@ def found_again(model: dict, x: np.ndarray, rng, times: int = 20) -> tuple[np.nd
         out.append(evidence.jaccard(label, other, k))
         stay.append(evidence.agreement(label, other, k))
     return np.mean(out, axis=0), float(np.mean(stay))
-
-
-def confusion(model: dict, frame: pd.DataFrame) -> list[list[float]]:
-    """Mean probability of segment j among the members of segment i."""
-    chance = fit.probabilities(model["parameters"], data(model, frame))
-    label = chance.argmax(axis=1)
-    mean = [
-        chance[label == i].mean(axis=0) if (label == i).any() else np.zeros(model["k"])
-        for i in range(model["k"])
-    ]
-    return np.round(mean, 6).tolist()
 
 
 def number(model: dict, frame: pd.DataFrame, value, previous) -> dict:

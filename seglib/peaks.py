@@ -8,23 +8,28 @@ one peak is left, at unchanged mean and variance (Silverman 1981, *J. R. Statist
 import numpy as np
 
 FEWEST = 60  # values needed to tell two peaks from noise
-CLEAR = 5.0  # standard errors by which the density must fall between peaks
+CLEAR = 4.0  # standard errors by which the density must fall between peaks
 SHALLOW = 0.7  # and the largest share of the lower peak it may fall to
 TIED = 0.02  # a value held by a larger share is a spike, which is kept
 _GRID = 200
 
 
-def single_peaked(values: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-    """Sorted values smoothed to one peak; None where there is no sign of two."""
-    n, sd = len(values), values.std()
-    if n < FEWEST or sd == 0 or _ties(values) > TIED or not _two_peaks(values):
-        return None
-    low, high = 0.0, 3 * sd
-    for _ in range(12):  # the smallest bandwidth with one peak
+def bandwidth(values: np.ndarray) -> float:
+    """Return the least smoothing that leaves one peak; 0 where there is no sign of two."""
+    if len(values) < FEWEST or _ties(values) > TIED or not _two_peaks(values):
+        return 0.0
+    low, high = 0.0, 3 * values.std()
+    for _ in range(12):
         middle = (low + high) / 2
         low, high = (low, middle) if _peaks(_density(values, middle)) == 1 else (middle, high)
-    smooth = values + high * rng.normal(size=n)
-    return np.sort(values.mean() + (smooth - values.mean()) / np.sqrt(1 + (high / sd) ** 2))
+    return float(high)
+
+
+def smoothed(values: np.ndarray, width: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw the values with normal noise of this width, sorted, at unchanged mean and variance."""
+    noisy = values + width * rng.normal(size=len(values))
+    shrink = np.sqrt(1 + (width / values.std()) ** 2)
+    return np.sort(values.mean() + (noisy - noisy.mean()) / shrink)
 
 
 def _ties(values: np.ndarray) -> float:

@@ -225,6 +225,11 @@ def _campaigns(tables: dict) -> list[dict]:
         checks.append(
             _check("addressed, never bought", "campaigns", rows, n["stranger"], "not used")
         )
+    if "arm" in campaigns.columns:
+        arms = campaigns.group_by("customer", "campaign").agg(arms=campaigns.arm.nunique())
+        rows, n = _count(arms, {"several": (arms.arms > 1, "")})
+        text = "customer in several arms of a campaign"
+        checks.append(_check(text, "campaigns", rows, n["several"], "counts in none"))
     if "responses" not in tables:
         return checks
     responses = tables["responses"]

@@ -1,8 +1,9 @@
 """The calibrated reference: tables like the one observed, with no groups in them.
 
 Every simulated table keeps each column's own values (grid, spikes and missing cells included) and
-the rank correlations; only a smooth column with two clear peaks of its own gets a single one. What it does not keep is anything beyond one cloud of points. Built as a
-nearly elliptical copula with empirical margins:
+the rank correlations; only a smooth column with two clear peaks of its own gets a single one. What
+no table keeps is anything beyond one cloud of points. Built as a nearly elliptical copula with
+empirical margins:
 
 1. Columns are ranked (mid-ranks) and turned into normal scores (Rüschendorf 2009, *On the
    distributional transform*); nominal levels are first put in the order of the leading axis of a
@@ -44,7 +45,7 @@ class Reference:
     radius: np.ndarray  # lengths of the whitened rows
     across: np.ndarray  # lengths across the leading axis, in the order of ranks along it
     order: list[list[np.ndarray]]  # per column and stratum: regular rows, lowest to highest
-    single: list[list[np.ndarray | None]]  # the same: values smoothed to one peak, or None
+    smooth: list[list[float]]  # the same: smoothing that leaves one peak, 0 for none needed
 
 
 def learn(values: np.ndarray, *, seed: int = 0, rounds: int = 4) -> Reference:
@@ -55,8 +56,8 @@ def learn(values: np.ndarray, *, seed: int = 0, rounds: int = 4) -> Reference:
     stratum = _strata(state)
     normal = _normal_scores(values, regular, stratum)
     order = _orders(values, regular, stratum)
-    single = [
-        [peaks.single_peaked(column[rows], rng) for rows in rows_of]
+    smooth = [
+        [peaks.bandwidth(column[rows]) for rows in rows_of]
         for column, rows_of in zip(values.T, order, strict=True)
     ]
     target = correlation = _correlation(normal, regular)
@@ -65,7 +66,7 @@ def learn(values: np.ndarray, *, seed: int = 0, rounds: int = 4) -> Reference:
     for step in range(rounds if tied else 1):
         root, axis = _root(correlation)
         reference = Reference(
-            state, stratum, root, axis, *_lengths(loose, regular, root, axis), order, single
+            state, stratum, root, axis, *_lengths(loose, regular, root, axis), order, smooth
         )
         if step < rounds - 1 and tied:
             correlation = _corrected(correlation, target, reference, values, rng)
@@ -97,11 +98,12 @@ def table(reference: Reference, encoded: np.ndarray, owner: np.ndarray, rng) -> 
     rows = draw(reference, rng)
     out = encoded[rows[:, owner], np.arange(len(owner))]
     for i, j in enumerate(owner):
-        for stratum, shape in enumerate(reference.single[j]):
-            if shape is not None:
+        for stratum, width in enumerate(reference.smooth[j]):
+            if width > 0:
                 regular = reference.state[rows[:, j], j] == 0
                 cells = np.flatnonzero(regular & (reference.stratum[rows[:, j]] == stratum))
-                out[cells[out[cells, i].argsort(kind="stable")], i] = shape
+                lowest_first = cells[out[cells, i].argsort(kind="stable")]
+                out[lowest_first, i] = peaks.smoothed(out[cells, i], width, rng)
     return out
 
 

@@ -300,11 +300,13 @@ def _execute_one(current: Run, step: Step, staging: tuple[Path, Path]) -> None:
             f"{step.name} failed in cell {error.exec_count}: {error.ename}: "
             f"{(error.evalue.splitlines() or [''])[0]} (executed copy: {copy})"
         ) from None
-    _forget_paths(executed, data, current)
+    reports = current.study.reports / current.as_of.isoformat()
+    _rewrite(executed, {str(data): str(current.folder), str(pages): str(reports)})
 
 
-def _forget_paths(executed: Path, data: Path, current: Run) -> None:
-    """Write the run's final folder where the executed notebook names the staging one."""
+def _rewrite(executed: Path, places: dict[str, str]) -> None:
+    """Write the final folders where an executed notebook names the staging ones."""
     text = executed.read_text(encoding="utf-8")
-    final = json.dumps(str(current.folder))[1:-1]
-    executed.write_text(text.replace(json.dumps(str(data))[1:-1], final), encoding="utf-8")
+    for staging, final in places.items():
+        text = text.replace(json.dumps(staging)[1:-1], json.dumps(final)[1:-1])
+    executed.write_text(text, encoding="utf-8")

@@ -131,9 +131,20 @@ class Products(_Table):
 
 
 class Campaigns(_Table):
-    """Who was addressed, when, in which arm."""
+    """Who was addressed, when, in which arm; effects are told only of randomised arms."""
 
     columns: CampaignColumns
+    randomised: bool = False
+    control: str | None = None
+    planned: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {}  # share of each arm; empty = equal
+
+    @model_validator(mode="after")
+    def _arms_are_named(self):
+        if self.randomised and not (self.columns.arm and self.control):
+            raise ValueError(
+                "randomised campaigns need columns.arm and the name of the `control` arm"
+            )
+        return self
 
 
 class Responses(_Table):

@@ -54,7 +54,8 @@ def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]
             units, start, days = assigned(run, name, rows, metric)
             result = experiment.analyse(
                 units,
-                str(getattr(run.study.tables.campaigns, "control", None)),
+                run.study.tables.campaigns.control,
+                planned=run.study.tables.campaigns.planned or None,
                 worth=_worth(run, metric, days),
                 minimum=run.study.minimum_cell,
             )

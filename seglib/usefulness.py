@@ -6,10 +6,11 @@ Features and segments are frozen before the outcomes happen. Every prediction is
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from scipy.stats import rankdata, ttest_ind_from_stats
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import tt_ind_solve_power
 
 MOST = 20_000  # customers used; more change nothing but the time
@@ -42,7 +43,8 @@ def usefulness(
     Returns
     -------
     dict or None
-        ``outcomes`` (one dict each), ``useful``, ``score_beats_segments`` and ``sentence``;
+        ``outcomes`` (one dict each), ``useful``, ``score_beats_segments``, ``alike`` and
+        ``sentence``;
         None if fewer than 50 customers have outcomes.
     """
     both = labels.index.intersection(outcomes.dropna().index)
@@ -58,12 +60,47 @@ def usefulness(
             rows.append({"outcome": str(name), **_one(labels.loc[both], x, y, known, seed)})
     if not rows:
         return None
-    useful = [row for row in rows if row["useful"]]
-    beaten = [row for row in rows if row["model"]["value"] > row["segments"]["value"]]
+    ahead = any(row["score_lead"]["low"] > 0 for row in rows)
+    behind = any(row["score_lead"]["high"] < 0 and row["useful"] for row in rows)
     return {
-        "n": len(both), "outcomes": rows, "useful": bool(useful),
-        "score_beats_segments": len(beaten) == len(rows), "sentence": _sentence(rows),
+        "n": len(both), "outcomes": rows, "useful": any(row["useful"] for row in rows),
+        "score_beats_segments": ahead and not behind,
+        "alike": alike(labels.loc[both], outcomes.loc[both]),
+        "sentence": " ".join(_sentence(row) for row in rows),
     }  # fmt: skip
+
+
+def alike(labels: pd.Series, outcomes: pd.DataFrame) -> list[dict]:
+    """Pairs of segments that no outcome tells apart (Welch tests, Benjamini–Hochberg at 5 %)."""
+    names = sorted(labels.unique())
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    if not pairs:
+        return []
+    chances = [
+        [_welch(outcomes.loc[labels == a, c], outcomes.loc[labels == b, c]) for c in outcomes]
+        for a, b in pairs
+    ]
+    shape = np.shape(chances)
+    told = multipletests(np.ravel(chances), 0.05, "fdr_bh")[0].reshape(shape).any(axis=1)
+    return [
+        {
+            "segments": [int(a), int(b)],
+            "sentence": f"Segments {a} and {b} do not differ in what happened next: "
+            "too alike to treat differently on these outcomes.",
+        }
+        for (a, b), different in zip(pairs, told, strict=True)
+        if not different
+    ]
+
+
+def _welch(first: pd.Series, second: pd.Series) -> float:
+    first, second = first.to_numpy(dtype=float), second.to_numpy(dtype=float)
+    if min(len(first), len(second)) < 3 or np.ptp(np.r_[first, second]) == 0:
+        return 1.0
+    if first.std() == 0 and second.std() == 0:
+        return 0.0
+    (a, b, n), (c, d, m) = ((x.mean(), x.std(ddof=1), len(x)) for x in (first, second))
+    return float(ttest_ind_from_stats(a, b, n, c, d, m, equal_var=False).pvalue)
 
 
 def _one(labels, features: pd.DataFrame, y: np.ndarray, known: list[str], seed: int) -> dict:
@@ -134,7 +171,10 @@ def _boosted(x: np.ndarray, y: np.ndarray, folds: list, binary: bool, seed: int)
     kind = HistGradientBoostingClassifier if binary else HistGradientBoostingRegressor
     total, times = np.zeros(len(y)), np.zeros(len(y))
     for train, test in folds[:5]:
-        model = kind(max_iter=60, learning_rate=0.08, min_samples_leaf=20, random_state=seed)
+        model = kind(
+            max_iter=200, learning_rate=0.05, min_samples_leaf=20, early_stopping=True,
+            validation_fraction=0.2, n_iter_no_change=5, random_state=seed,
+        )  # fmt: skip
         model.fit(x[train], y[train])
         total[test] += model.predict_proba(x[test])[:, 1] if binary else model.predict(x[test])
         times[test] += 1
@@ -159,25 +199,27 @@ def _best(features: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
     return features.iloc[:, [int(np.argmax(strength))]]
 
 
-def _sentence(rows: list[dict]) -> str:
-    parts = []
-    for row in rows:
-        s, m, g = row["segments"], row["model"], row["gain"]
-        lead = row["score_lead"]
-        if lead["low"] > 0:
-            word = "beats the segments"
-        elif lead["high"] < 0:
-            word = "does worse than the segments"
-        else:
-            word = "does no better than the segments within its error"
-        added = "adds" if g["low"] > 0 else "adds nothing certain"
-        parts.append(
-            f"For {row['outcome']}, segments alone reach {row['metric']} {s['value']:.2f} "
-            f"({s['low']:.2f} to {s['high']:.2f}); a continuous score on the same columns reaches "
-            f"{m['value']:.2f} and {word}; putting segments beside deciles {added} "
-            f"({g['value']:+.3f}, {g['low']:+.3f} to {g['high']:+.3f})."
+def _sentence(row: dict) -> str:
+    segments, score, gain, lead = (row[k] for k in ("segments", "model", "gain", "score_lead"))
+    what, name = row["outcome"], row["metric"]
+    nothing = 0.5 if name == "AUC" else 0.0
+    if not row["useful"] and score["low"] <= nothing:
+        return (
+            f"For {what}, neither the segments ({name} {segments['value']:.2f}, {nothing:g} is "
+            f"nothing) nor a continuous score on the same columns ({score['value']:.2f}) predicts."
         )
-    return " ".join(parts)
+    word = "is no better than the segments within its error"
+    if lead["low"] > 0:
+        word = "beats the segments"
+    elif lead["high"] < 0:
+        word = "does worse than the segments"
+    added = "adds" if gain["low"] > 0 else "adds nothing certain"
+    return (
+        f"For {what}, segments alone reach {name} {segments['value']:.2f} "
+        f"({segments['low']:.2f} to {segments['high']:.2f}); a continuous score on the same "
+        f"columns reaches {score['value']:.2f} and {word}; putting segments beside deciles {added} "
+        f"({gain['value']:+.3f}, {gain['low']:+.3f} to {gain['high']:+.3f})."
+    )
 
 
 def worth(

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from conftest import shop_study, shop_tables, write_shop
 
-from seglib import quality, study, tables
+from seglib import collect, quality, study, tables
 from seglib.study import StudyError
 
 
@@ -131,3 +131,24 @@ def test_an_empty_table_is_refused(tmp_path):
     shop["transactions"] = shop["transactions"].iloc[:0]
     with pytest.raises(StudyError, match="no rows"):
         inspected(tmp_path, shop)
+
+
+def test_a_customer_in_two_arms_is_counted_and_in_none(tmp_path):
+    shop, raw = shop_tables(), shop_study()
+    shop["campaigns"] = pd.DataFrame(
+        {
+            "client": [1, 1, 2, 3],
+            "mailing": 1,
+            "day": pd.Timestamp("2023-08-10"),
+            "group": ["letter", "none", "letter", "none"],
+        }
+    )
+    shop["responses"] = shop["responses"].iloc[:0]
+    raw["tables"]["campaigns"]["columns"]["arm"] = "group"
+    loaded = study.load(write_shop(tmp_path, tables=shop, study=raw))
+    clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    found = {c["check"]: c["failing"] for c in checks}
+    assert found["customer in several arms of a campaign"] == 1
+    sent = collect.campaigns(collect.facts(loaded, clean, loaded.as_of)).execute()
+    arms = dict(zip(sent["customer"], sent["arm"].fillna(""), strict=True))
+    assert arms == {1: "", 2: "letter", 3: "none"}

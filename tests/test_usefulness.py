@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
+from seglib import fit, membership
 from seglib import usefulness as use
 
 
@@ -77,3 +78,34 @@ def test_the_detectable_lift_is_the_textbook_one():
     row = use.worth(pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4)
     expected = 2.802 * spend.std() * 2 / np.sqrt(1000) / spend.mean()
     assert row[0]["lift_detectable"] == pytest.approx(expected, rel=0.01)
+
+
+def test_bch_undoes_the_mixing_of_doubtful_members():
+    """Two classes with means 0 and 10; one in five is put in the wrong one."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 20_000)
+    assigned = np.where(rng.random(20_000) < 0.2, 1 - truth, truth)
+    chance = np.where(np.arange(2) == assigned[:, None], 0.8, 0.2)
+    values = pd.DataFrame({"spend": 10.0 * truth + rng.normal(size=20_000)})
+    first, second = membership.means(chance, values)
+    assert (first["mean"], second["mean"]) == pytest.approx((2, 8), abs=0.2)
+    assert (first["corrected"], second["corrected"]) == pytest.approx((0, 10), abs=0.2)
+    assert membership.weights(chance).sum(axis=1) == pytest.approx(np.ones(20_000))
+
+
+def test_segments_that_do_not_differ_are_named():
+    segment, features, outcomes = customers()
+    halves = pd.Series(1 + np.arange(300) % 2)
+    assert use.usefulness(segment, features, outcomes)["alike"] == []
+    assert use.usefulness(halves, features, outcomes)["alike"][0]["segments"] == [1, 2]
+
+
+@pytest.mark.parametrize(("apart", "calibrated"), [(3.0, True), (0.0, False)])
+def test_probabilities_are_checked_against_groups_of_the_assumed_shape(apart, calibrated):
+    """Two round groups fit the model; one uniform square cut in two does not."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 2)) if apart else rng.uniform(-3, 3, (2000, 2))
+    x[::2, 0] += apart
+    params = fit.fit("kmeans", x, 2, seed=0, restarts=5)
+    found = membership.doubt(params, fit.probabilities(params, x), 0.95, rng)
+    assert found["calibrated"] == calibrated
