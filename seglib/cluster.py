@@ -101,7 +101,7 @@ def segment(
             "method": method, "method_reason": why, "kind": kind, "usefulness": useful,
             "k_chosen_by": "analyst" if k else "verdict",
             "worth": worth(members["segment"], outcomes["spend"], **economics)
-            if economics and outcomes is not None else None,
+            if economics and outcomes is not None and "spend" in outcomes else None,
         }  # fmt: skip
         found = dossier.write(table, finding, rule, members, known, seed)
     return Segmentation(members["segment"], members, rule, found)
@@ -136,6 +136,9 @@ def choose_method(method: str, rules: list[dict]) -> tuple[str, str]:
 def _prepare(frame: pd.DataFrame, k: int, k_max: int, seed: int) -> Table:
     if len(frame) < 10:
         raise StudyError(f"The table has {len(frame)} rows; segments need at least 10.")
+    if frame.index.has_duplicates:
+        twice = frame.index[frame.index.duplicated()][0]
+        raise StudyError(f"The row {twice!r} appears more than once; give one row per customer.")
     rules, notes = encode.learn(frame)
     sample = np.sort(np.random.default_rng(seed).permutation(len(frame))[:SAMPLE])
     encoded = encode.matrix(rules, frame.iloc[sample])

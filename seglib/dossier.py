@@ -60,8 +60,8 @@ def _use(kind: str, useful: dict | None) -> list[str]:
 def _confusion(chance: np.ndarray) -> list[list[float]]:
     """Mean probability of segment j among the members of segment i."""
     label, k = chance.argmax(axis=1), chance.shape[1]
-    mean = [chance[label == i].mean(axis=0) if (label == i).any() else np.zeros(k) for i in range(k)]
-    return np.round(mean, 6).tolist()
+    total = np.array([chance[label == i].sum(axis=0) for i in range(k)])
+    return np.round(total / np.maximum(np.bincount(label, minlength=k), 1)[:, None], 6).tolist()
 
 
 def _evidence(table, finding, rule: dict, x: np.ndarray, rng) -> list[dict]:

@@ -14,7 +14,8 @@ from scipy.spatial.distance import squareform
 from sklearn.decomposition import PCA
 from statsmodels.stats.multitest import multipletests
 
-from seglib import effects, encode, reference
+from seglib import encode, reference
+from seglib.profile import effects
 from seglib.tables import midnight
 
 

@@ -104,7 +104,8 @@ def _softness(x: np.ndarray, centres: np.ndarray, rounds: int = 25) -> float:
 
 
 def _squared(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    return ((x[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2)
+    away = (x**2).sum(axis=1)[:, None] - 2 * x @ centres.T + (centres**2).sum(axis=1)
+    return np.maximum(away, 0.0)
 
 
 def _kmeans_scores(params: dict, x: np.ndarray) -> np.ndarray:

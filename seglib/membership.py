@@ -7,10 +7,11 @@ eq. 9) undoes the mixing with the table of assignment errors.
 
 import numpy as np
 import pandas as pd
+from scipy.stats import ks_2samp
 
 from seglib import fit
 
-CLOSE = 0.05  # how near the mean probability must be to what the model itself would show
+CLOSE = 0.1  # Kolmogorov–Smirnov distance up to which probabilities are called calibrated
 
 
 def doubt(params: dict, chance: np.ndarray, kept: float, rng: np.random.Generator) -> dict:
@@ -27,18 +28,19 @@ def doubt(params: dict, chance: np.ndarray, kept: float, rng: np.random.Generato
     kept : float
         Share of rows that keep their segment when it is refitted on bootstrap samples.
     """
-    mean = float(chance.max(axis=1).mean())
     share = np.bincount(chance.argmax(axis=1), minlength=chance.shape[1]) / len(chance)
     flat = {name: value for name, value in params.items() if name != "metric"}
-    fake = fit.probabilities(flat, simulate(flat, share, 2000, rng))
-    expected = float(fake.max(axis=1).mean())
-    close = abs(mean - expected) <= CLOSE
-    word = "is close to" if close else "is far (use it as a ranking only) from"
+    own = chance.max(axis=1)
+    fake = fit.probabilities(flat, simulate(flat, share, 2000, rng)).max(axis=1)
+    far = float(ks_2samp(own, fake).statistic)
+    word = "are calibrated" if far <= CLOSE else "are not calibrated (use them as a ranking only)"
     return {
-        "mean_probability": mean, "expected": expected, "kept_on_refit": kept, "calibrated": close,
-        "sentence": f"The mean probability of the own segment is {mean:.0%}, which {word} "
-        f"what groups of the assumed shape would give ({expected:.0%}); {kept:.0%} of rows keep "
-        "their segment when it is refitted on bootstrap samples.",
+        "mean_probability": float(own.mean()), "expected": float(fake.mean()), "distance": far,
+        "kept_on_refit": kept, "calibrated": far <= CLOSE,
+        "sentence": f"Membership probabilities {word}: their mean is {own.mean():.0%}, groups of "
+        f"the assumed shape would give {fake.mean():.0%}, and the two distributions are "
+        f"{far:.2f} apart (up to {CLOSE} is close). {kept:.0%} of rows keep their segment when "
+        "it is refitted on bootstrap samples.",
     }  # fmt: skip
 
 

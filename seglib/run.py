@@ -19,8 +19,9 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from seglib import files, index, publish, report, study, tables
+from seglib import files, publish, study, tables
 from seglib.files import Run
+from seglib.report import index, report
 from seglib.study import StudyError
 
 ROOT = Path(__file__).resolve().parent.parent

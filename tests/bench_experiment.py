@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from seglib import experiment
+from seglib.measure import experiment
 
 REPETITIONS = 100 if "--quick" in sys.argv else 500
 SIZES = (120, 200, 300, 500, 900)

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pandas as pd
 
-from seglib.change import changes
-from seglib.intervals import bootstrap, wilson
+from seglib.measure.change import changes
+from seglib.measure.intervals import bootstrap, wilson
 
 QUICK = "--quick" in sys.argv
 REPETITIONS = 100 if QUICK else 400

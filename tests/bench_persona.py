@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import planted
 
-from seglib import effects, persona
-from seglib.grounds import Evidence
+from seglib.persona import persona
+from seglib.persona.grounds import Evidence
+from seglib.profile import effects
 
 SEEDS = 20
 

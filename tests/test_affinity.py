@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seglib import affinity
+from seglib.persona import affinity
 
 
 @pytest.fixture

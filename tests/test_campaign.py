@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seglib import campaign, study
+from seglib import study
+from seglib.measure import campaign
 from seglib.study import StudyError
 
 AS_OF, UNTIL = date(2020, 4, 1), date(2020, 7, 1)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from seglib import effects
+from seglib.profile import effects
 
 
 def test_superiority_counts_pairs_won_and_half_of_the_ties():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seglib import experiment, randomisation
+from seglib.measure import experiment, randomisation
 from seglib.study import StudyError
 
 

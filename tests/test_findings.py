@@ -6,7 +6,8 @@ from conftest import write_shop
 from runs import shop_run
 from test_change import crowd
 
-from seglib import change, files, findings, measure, results
+from seglib import files
+from seglib.measure import change, findings, measure, results
 
 CALLED = {0: "Everyone", 1: "Regulars", 2: "Others"}
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from seglib import index, report
 from seglib.plots import colours
-from seglib.report import ReportError
+from seglib.report import index, report
+from seglib.report.report import ReportError
 
 NAMES = {
     1: "Frequent full-basket shoppers",

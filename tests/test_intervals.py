@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seglib import intervals
+from seglib.measure import intervals
 
 
 def means(sums):

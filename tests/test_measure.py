@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from runs import shop_run
 
-from seglib import measure
-from seglib.measure import EVERYONE
+from seglib.measure import measure
+from seglib.measure.measure import EVERYONE
 
 
 def eight():

@@ -7,9 +7,10 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib import cards, claims, naming, persona, playbook, story, targeting
 from seglib.files import Run
-from seglib.grounds import Evidence
+from seglib.persona import claims, naming, persona, playbook, story, targeting
+from seglib.persona.grounds import Evidence
+from seglib.report import cards
 from seglib.study import StudyError
 
 

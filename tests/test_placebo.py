@@ -6,7 +6,7 @@ import pytest
 from conftest import write_shop
 from runs import shop_run
 
-from seglib import placebo
+from seglib.measure import placebo
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seglib import profile
+from seglib.profile import profile
 
 DICTIONARY = [
     {"name": "orders", "label": "Orders", "unit": "orders", "base": "behavioural"},

@@ -14,9 +14,10 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from seglib import exhibits, report, words
+from seglib import words
 from seglib.plots import PALETTE
-from seglib.report import ReportError
+from seglib.report import exhibits, report
+from seglib.report.report import ReportError
 from seglib.study import StudyError
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()

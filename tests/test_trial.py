@@ -8,7 +8,8 @@ import pytest
 from conftest import shop_study, shop_tables, write_shop
 from runs import shop_run
 
-from seglib import campaign, files, findings, measure, trial
+from seglib import files
+from seglib.measure import campaign, findings, measure, trial
 
 START = datetime(2023, 8, 5)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from seglib import profile
-from seglib.grounds import Evidence
-from seglib.statistic import measure
+from seglib.persona.grounds import Evidence
+from seglib.persona.statistic import measure
+from seglib.profile import profile
 from seglib.study import StudyError, nearest
 
 CRITERIA = {

@@ -14,8 +14,8 @@ from bs4 import BeautifulSoup
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 
-from seglib import accessible
-from seglib.exhibits import TEMPLATES, environment, say, show, table
+from seglib.report import accessible
+from seglib.report.exhibits import TEMPLATES, environment, say, show, table
 from seglib.study import StudyError
 
 __all__ = ["PAGES", "ReportError", "build", "page", "provenance", "render", "say", "show", "table"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from IPython.display import display
 
-from seglib.exhibits import environment
-from seglib.persona import sections
+from seglib.persona.persona import common, sections
+from seglib.report.exhibits import environment
 
 
 def html(
@@ -44,9 +44,3 @@ def show(people: list[dict], found: list[dict], colours: dict[int, str], levers,
     for person in people:
         card = html(person, found, colours[person["segment"]], levers, members, asked)
         display({"text/html": card, "text/plain": person["name"]}, raw=True)
-
-
-def common(people: list[dict]) -> list[str]:
-    """Return the topics that the data leave open for every segment."""
-    topics = [[gap["topic"] for gap in person["unknown"]] for person in people]
-    return [topic for topic in topics[0] if all(topic in own for own in topics)]

@@ -8,9 +8,9 @@ import numpy as np
 from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_effectsize
 
-from seglib import targeting
-from seglib.columns import label
-from seglib.grounds import Evidence
+from seglib.persona import targeting
+from seglib.persona.grounds import Evidence
+from seglib.profile.columns import label
 from seglib.words import amount, listing
 
 POWER, ALPHA = 0.8, 0.05

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib.affinity import white_spaces
-from seglib.cards import common
-from seglib.columns import label
-from seglib.grounds import Evidence
-from seglib.persona import SAY
-from seglib.targeting import CRITERIA
+from seglib.persona.affinity import white_spaces
+from seglib.persona.grounds import Evidence
+from seglib.persona.persona import SAY, common
+from seglib.persona.targeting import CRITERIA
+from seglib.profile.columns import label
 from seglib.words import amount, listing, share
 
 

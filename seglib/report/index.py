@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from seglib import report, words
-from seglib.measure import EVERYONE, METRICS
+from seglib import words
+from seglib.measure.measure import EVERYONE, METRICS
+from seglib.persona.targeting import CRITERIA
 from seglib.plots import colours
-from seglib.report import ReportError
-from seglib.targeting import CRITERIA
+from seglib.report import report
+from seglib.report.report import ReportError
 
 FILES = ("verdict", "personas", "claims", "playbook", "measures", "product_verdict", "quality")
 

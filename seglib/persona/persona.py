@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib import naming, phrases, profile
-from seglib.claims import state
-from seglib.grounds import Evidence
-from seglib.phrases import BECAUSE, GAPS, MOST, SECTION_OF_BASE, SECTIONS
+from seglib.persona import naming, phrases
+from seglib.persona.claims import state
+from seglib.persona.grounds import Evidence
+from seglib.persona.phrases import BECAUSE, GAPS, MOST, SECTION_OF_BASE, SECTIONS
+from seglib.profile import profile
 from seglib.words import amount
 
 SAY = 0.25  # |Cliff's delta| from which a forming feature is worth a sentence (d of about 0.5)
@@ -297,3 +298,9 @@ def markdown(people: list[dict], found: list[dict], title: str) -> str:
             for gap in person["unknown"]
         ] + [""]
     return "\n".join(lines)
+
+
+def common(people: list[dict]) -> list[str]:
+    """Return the topics that the data leave open for every segment."""
+    topics = [[gap["topic"] for gap in person["unknown"]] for person in people]
+    return [topic for topic in topics[0] if all(topic in own for own in topics)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib.change import COMPARED
 from seglib.files import Run
-from seglib.measure import EVERYONE
+from seglib.measure.change import COMPARED
+from seglib.measure.measure import EVERYONE
 from seglib.words import listing, share
 
 NOUNS = {"spend": "spend", "orders": "orders", "active": "the share that is active"}

@@ -6,10 +6,10 @@ from itertools import product
 
 import pandas as pd
 
-from seglib import profile
-from seglib.columns import label
 from seglib.files import Run
-from seglib.phrases import NAMES, Trait
+from seglib.persona.phrases import NAMES, Trait
+from seglib.profile import profile
+from seglib.profile.columns import label
 
 CLEAR = 0.25  # |effect| from which a marker may stand in a name: "medium" (Cohen's d of 0.5)
 

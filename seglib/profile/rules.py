@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
-from seglib.columns import entries, kind, label, levels_of, numbers
+from seglib.profile.columns import entries, kind, label, levels_of, numbers
 from seglib.words import amount, of_level
 
 DEPTH = 3  # most conditions in a rule

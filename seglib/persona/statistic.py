@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-from seglib import effects
-from seglib.columns import kind, levels_of, numbers
-from seglib.grounds import Evidence
+from seglib.persona.grounds import Evidence
+from seglib.profile import effects
+from seglib.profile.columns import kind, levels_of, numbers
 from seglib.words import amount, of_level
 
 TINY = 0.005  # medians below this tell nothing, and means are shown instead

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seglib.files import Run
-from seglib.intervals import bootstrap, wilson
+from seglib.measure.intervals import bootstrap, wilson
 from seglib.schema import Study
 
 EVERYONE = 0

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from seglib import effects
-from seglib.columns import entries, kind, levels_of, numbers
-from seglib.rules import rules
+from seglib.profile import effects
+from seglib.profile.columns import entries, kind, levels_of, numbers
+from seglib.profile.rules import rules
 
 __all__ = ["MARKER", "descriptors", "markers", "rules", "sizes", "typical"]
 

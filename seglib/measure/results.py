@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from seglib.files import Run
-from seglib.findings import names, rate, signed, span
-from seglib.measure import METRICS
+from seglib.measure.findings import names, rate, signed, span
+from seglib.measure.measure import METRICS
 from seglib.words import amount, listing
 
 ONCE = ("retained", "reactivated")  # asked only of the period after

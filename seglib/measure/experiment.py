@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from seglib import randomisation
+from seglib.measure import randomisation
 from seglib.study import StudyError
 
 ALPHA, POWER = 0.05, 0.8

@@ -8,9 +8,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from seglib import affinity, dictionary, profile
-from seglib.columns import entries
+from seglib import dictionary
 from seglib.files import Run
+from seglib.persona import affinity
+from seglib.profile import profile
+from seglib.profile.columns import entries
 
 MONTHS = 3  # length of the two windows that growth compares
 

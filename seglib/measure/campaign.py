@@ -11,8 +11,8 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from seglib.intervals import wilson
-from seglib.measure import periods, rates, table
+from seglib.measure.intervals import wilson
+from seglib.measure.measure import periods, rates, table
 from seglib.schema import Study
 from seglib.study import StudyError
 

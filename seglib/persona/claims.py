@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from seglib import phrases
-from seglib.columns import label
 from seglib.files import Run, plain
-from seglib.grounds import MONTHS, Evidence
-from seglib.phrases import Fact
-from seglib.statistic import NO_DIFFERENCE, measure
+from seglib.persona import phrases
+from seglib.persona.grounds import MONTHS, Evidence
+from seglib.persona.phrases import Fact
+from seglib.persona.statistic import NO_DIFFERENCE, measure
+from seglib.profile.columns import label
 from seglib.study import StudyError
 from seglib.words import amount
 

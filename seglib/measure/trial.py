@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from seglib import campaign, collect, experiment, features, quality, tables
+from seglib import collect, features, quality, tables
 from seglib.files import Run
-from seglib.measure import extent, metrics
+from seglib.measure import campaign, experiment
+from seglib.measure.measure import extent, metrics
 from seglib.study import StudyError
 from seglib.words import amount, listing
 

@@ -11,8 +11,8 @@ import prince
 from scipy.stats import norm
 from statsmodels.stats.multitest import multipletests
 
-from seglib import intervals
-from seglib.effects import ALPHA
+from seglib.measure import intervals
+from seglib.profile.effects import ALPHA
 
 DRAWS = 1000
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from seglib.intervals import LEVEL, Bootstrap, bootstrap
+from seglib.measure.intervals import LEVEL, Bootstrap, bootstrap
 
 COMPARED = {"active": "difference", "orders": "ratio", "spend": "ratio"}
 PARTS = ("change", "gap", "again_gap", "placebo_gap", "excess")

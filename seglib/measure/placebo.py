@@ -15,7 +15,7 @@ import pandas as pd
 
 from seglib import cluster, collect, features, quality, tables
 from seglib.files import Run
-from seglib.measure import extent, metrics
+from seglib.measure.measure import extent, metrics
 from seglib.study import StudyError
 
 

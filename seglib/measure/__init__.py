@@ -1,0 +1,1 @@
+"""What happened afterwards: figures, changes, placebos, campaigns, experiments."""

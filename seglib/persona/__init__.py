@@ -1,0 +1,1 @@
+"""Who is in a segment and what to try: claims with their evidence, personas, playbook."""

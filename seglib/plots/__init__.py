@@ -1,0 +1,51 @@
+"""One figure a function: takes data and an axis, returns the axis, computes nothing."""
+
+from seglib.plots.base import (
+    ACCENT,
+    INK,
+    MUTED,
+    PALETTE,
+    colours,
+    figure,
+    intervals,
+    percent,
+    style,
+    wrap,
+)
+from seglib.plots.customers import by_month, correlation, lineup, lorenz, retention
+from seglib.plots.personas import affinity, evaluation, lifts, perceptual, ranks
+from seglib.plots.results import before_after, beside_placebo, forest, timeline, timelines
+from seglib.plots.segments import against_null, beside_null, profiles, scatter, sizes
+
+__all__ = [
+    "ACCENT",
+    "INK",
+    "MUTED",
+    "PALETTE",
+    "affinity",
+    "against_null",
+    "before_after",
+    "beside_null",
+    "beside_placebo",
+    "by_month",
+    "colours",
+    "correlation",
+    "evaluation",
+    "figure",
+    "forest",
+    "intervals",
+    "lifts",
+    "lineup",
+    "lorenz",
+    "percent",
+    "perceptual",
+    "profiles",
+    "ranks",
+    "retention",
+    "scatter",
+    "sizes",
+    "style",
+    "timeline",
+    "timelines",
+    "wrap",
+]

@@ -1,0 +1,87 @@
+"""The look of every figure, and what several of them share."""
+
+from __future__ import annotations
+
+import textwrap
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+# Colour-blind safe and dark enough to be told from white (after Okabe & Ito 2008, darkened).
+PALETTE = (
+    "#0b5fa5", "#b8500c", "#1b7f5c", "#8a3f87", "#8f6a00",
+    "#2a8fbd", "#a3283c", "#5b6b1f", "#4b4b9b", "#6b6b6b",
+)  # fmt: skip
+
+
+INK, MUTED, ACCENT = "#1f2933", "#66727f", "#0b5fa5"
+
+
+def style() -> None:
+    """Set the look of every figure of a notebook."""
+    sns.set_theme(style="whitegrid", context="notebook")
+    mpl.rcParams.update(
+        {
+            "figure.dpi": 110,
+            "figure.constrained_layout.use": True,
+            "axes.edgecolor": "#c9d1d9",
+            "axes.labelcolor": INK,
+            "axes.titlelocation": "left",
+            "axes.titlesize": "medium",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "grid.color": "#e8ebef",
+            "text.color": INK,
+            "xtick.color": MUTED,
+            "ytick.color": MUTED,
+        }
+    )
+
+
+def colours(segments) -> dict[int, str]:
+    """Return the colour of each segment number; the same number has the same colour everywhere."""
+    return {int(s): PALETTE[(int(s) - 1) % len(PALETTE)] for s in sorted(set(segments))}
+
+
+def figure(width: float = 8, height: float = 4, **subplots):
+    """Return a figure and its axes in the notebooks' usual size (inches)."""
+    return plt.subplots(figsize=(width, height), **subplots)
+
+
+def percent(ax: Axes, axes: str = "y", decimals: int | None = 0) -> Axes:
+    """Write an axis in per cent."""
+    form = mpl.ticker.PercentFormatter(1, decimals=decimals)
+    for name in axes:
+        getattr(ax, f"{name}axis").set_major_formatter(form)
+    return ax
+
+
+def wrap(text: str, width: int) -> str:
+    """Return a text broken into lines."""
+    return "\n".join(textwrap.wrap(str(text), width))
+
+
+def intervals(rows: pd.DataFrame, ax: Axes, at: float = 0.0, colour=ACCENT) -> Axes:
+    """Draw one estimate a row with its interval, against a line of no difference.
+
+    Parameters
+    ----------
+    rows
+        `value`, `low`, `high`, indexed by what a reader sees; the first row on top.
+    at
+        Where no difference is.
+    colour
+        One colour, or one a row.
+    """
+    place = np.arange(len(rows))[::-1]
+    ax.hlines(place, rows["low"], rows["high"], color=colour, lw=2)
+    ax.scatter(rows["value"], place, color=colour, zorder=3, s=28)
+    ax.axvline(at, color=MUTED, lw=1)
+    ax.set_yticks(place, rows.index)
+    ax.set_ylim(-0.7, len(rows) - 0.3)
+    ax.grid(axis="y", visible=False)
+    return ax

@@ -1,0 +1,1 @@
+"""What a segment is: markers, descriptors, intervals, a short rule to know it by."""

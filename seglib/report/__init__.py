@@ -1,0 +1,1 @@
+"""From executed notebooks to pages: exhibits, pages, cards and the summary."""
