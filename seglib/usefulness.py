@@ -18,6 +18,9 @@ BOOTSTRAPS = 400
 PLACEBOS = 20
 
 
+RARE = 20  # rows of the rarer of two outcomes that a comparison needs
+
+
 def usefulness(
     labels: pd.Series,
     features: pd.DataFrame,
@@ -55,7 +58,7 @@ def usefulness(
     rows = []
     for name in outcomes.columns:
         y = outcomes.loc[both, name].to_numpy(dtype=float)
-        if len(np.unique(y)) > 1:
+        if _varies(y):
             x = features.loc[both]
             rows.append({"outcome": str(name), **_one(labels.loc[both], x, y, known, seed)})
     if not rows:
@@ -101,6 +104,12 @@ def _welch(first: pd.Series, second: pd.Series) -> float:
         return 0.0
     (a, b, n), (c, d, m) = ((x.mean(), x.std(ddof=1), len(x)) for x in (first, second))
     return float(ttest_ind_from_stats(a, b, n, c, d, m, equal_var=False).pvalue)
+
+
+def _varies(y: np.ndarray) -> bool:
+    """Whether an outcome can be predicted at all: two values need some rows of each."""
+    counts = np.unique(y, return_counts=True)[1]
+    return len(counts) > 2 or (len(counts) == 2 and counts.min() >= RARE)
 
 
 def _one(labels, features: pd.DataFrame, y: np.ndarray, known: list[str], seed: int) -> dict:

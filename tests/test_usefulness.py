@@ -109,3 +109,12 @@ def test_probabilities_are_checked_against_groups_of_the_assumed_shape(apart, ca
     params = fit.fit("kmeans", x, 2, seed=0, restarts=5)
     found = membership.doubt(params, fit.probabilities(params, x), 0.95, rng)
     assert found["calibrated"] == calibrated
+
+
+def test_an_outcome_that_hardly_varies_is_left_out():
+    labels = pd.Series(np.tile([1, 2], 100))
+    features = pd.DataFrame({"x": np.arange(200.0)})
+    outcomes = pd.DataFrame({"spend": labels * 10.0 + np.arange(200) % 7, "active": True})
+    outcomes.loc[0, "active"] = False
+    found = use.usefulness(labels, features, outcomes, seed=1)
+    assert [row["outcome"] for row in found["outcomes"]] == ["spend"]
