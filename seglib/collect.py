@@ -11,6 +11,7 @@ import pandas as pd
 
 from seglib import features
 from seglib.dictionary import attribute, entry
+from seglib.files import Run
 from seglib.schema import Attribute, Study
 from seglib.study import StudyError
 from seglib.tables import midnight
@@ -286,8 +287,36 @@ def campaigns(known: Facts) -> ir.Table | None:
     )
 
 
-def save(expression: ir.Table | None, path) -> None:
-    """Write an expression from the engine to Parquet, without passing through pandas."""
-    if expression is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        expression.to_parquet(path)
+def write(run: Run, known: Facts, people: tuple, sold: tuple | None) -> None:
+    """Write everything that later notebooks read, but for the quality checks.
+
+    Parameters
+    ----------
+    run
+        Where to write.
+    known
+        The facts on the engine.
+    people, sold
+        What `customers` and `products` return.
+    """
+    frame, lines = people
+    goods, goods_lines = sold or (None, [])
+    run.write("dictionary.json", {"customers": lines, "products": goods_lines})
+    frames = {
+        "customers.parquet": frame,
+        "products.parquet": goods,
+        "before.parquet": before(known, frame.index),
+        "holdout.parquet": holdout(known, frame.index),
+        "product_holdout.parquet": holdout(known, goods.index, "level") if sold else None,
+        "extent.json": extent(known),
+    }
+    for name, found in frames.items():
+        if found is not None:
+            run.write(name, found)
+    for name, expression in {
+        "purchases.parquet": purchases(known),
+        "monthly.parquet": monthly(known),
+        "campaigns.parquet": campaigns(known),
+    }.items():
+        if expression is not None:
+            expression.to_parquet(run.folder / name)

@@ -51,7 +51,7 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
 
 def _use(kind: str, useful: dict | None) -> list[str]:
     if useful is not None:
-        return [useful["sentence"]]
+        return [useful["summary"]]
     if kind == "none":
         return ["Whether segments would predict what happens next was not tested: no outcomes."]
     return []

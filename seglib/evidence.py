@@ -19,6 +19,7 @@ from sklearn.cluster import k_means
 from sklearn.metrics import silhouette_score
 
 STARTS = 3  # k-means starts per fit; the data and the reference are treated alike
+SMALL = 500  # rows up to which bootstrap samples get more starts: small groups are easily lost
 BINS = 60  # from one centre distance before the first centre to one beyond the second
 BANDWIDTH = 0.1  # of the kernel, in centre distances
 
@@ -108,7 +109,7 @@ def resample(x, label, k: int, rng, pairs: int) -> tuple[float, np.ndarray]:
         two = []
         for _ in range(2):
             rows = rng.integers(len(x), size=len(x))
-            two.append(nearest(x, cluster(x[rows], k, rng, 2)[0]))
+            two.append(nearest(x, cluster(x[rows], k, rng, 6 if len(x) <= SMALL else 2)[0]))
             again.append(jaccard(label, two[-1], k))
         agreement.append(rand_index(*two))
     return float(np.mean(agreement)), np.mean(again, axis=0)

@@ -114,8 +114,8 @@ class Run:
             raise StudyError(f"{name} is not in {self.folder}: run {maker} first")
         return path
 
-    def write(self, name: str, what: Any) -> Path:
-        """Write a frame, a JSON-able object or a text under a file name; return its path."""
+    def write(self, name: str, what: Any) -> None:
+        """Write a frame, a JSON-able object or a text under a file name."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / name
         if path.suffix == ".parquet":
@@ -126,7 +126,6 @@ class Run:
             path.write_text(as_json(what), encoding="utf-8")
         else:
             path.write_text(what, encoding="utf-8")
-        return path
 
 
 def open_run(

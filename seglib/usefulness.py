@@ -46,8 +46,8 @@ def usefulness(
     Returns
     -------
     dict or None
-        ``outcomes`` (one dict each), ``useful``, ``score_beats_segments``, ``alike`` and
-        ``sentence``;
+        ``outcomes`` (one dict each), ``useful``, ``score_beats_segments``, ``alike``, ``summary``
+        and ``sentence``;
         None if fewer than 50 customers have outcomes.
     """
     both = labels.index.intersection(outcomes.dropna().index)
@@ -69,7 +69,7 @@ def usefulness(
         "n": len(both), "outcomes": rows, "useful": any(row["useful"] for row in rows),
         "score_beats_segments": ahead and not behind,
         "alike": alike(labels.loc[both], outcomes.loc[both]),
-        "sentence": " ".join(_sentence(row) for row in rows),
+        "summary": _summary(rows), "sentence": " ".join(_sentence(row) for row in rows),
     }  # fmt: skip
 
 
@@ -206,6 +206,24 @@ def _best(features: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
         for c in features
     ]
     return features.iloc[:, [int(np.argmax(strength))]]
+
+
+def _summary(rows: list[dict]) -> str:
+    told = [
+        f"{row['outcome']} ({row['metric']} {row['segments']['value']:.2f}, "
+        f"{row['segments']['low']:.2f} to {row['segments']['high']:.2f})"
+        for row in rows
+        if row["useful"]
+    ]
+    first = f"Out of sample the segments predict {', '.join(told) or 'nothing of what came next'}."
+    better = [row for row in rows if row["score_lead"]["low"] > 0]
+    if not better:
+        return f"{first} No continuous score on the same columns is clearly better."
+    reached = ", ".join(f"{row['outcome']} {row['model']['value']:.2f}" for row in better)
+    return (
+        f"{first} A continuous score on the same columns predicts better ({reached}): rank "
+        "customers by a score, and use the segments to decide what to say to whom."
+    )
 
 
 def _sentence(row: dict) -> str:

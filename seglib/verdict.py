@@ -10,15 +10,17 @@ RULE = (
     "There is structure at a number of segments when they are at least 3 reference standard "
     "deviations more compact than in simulated tables without groups, and no such table is as "
     "compact at any number. "
-    "Where the density also falls between every two segments deeper than in any such table and "
-    "pairs of bootstrap samples agree (adjusted Rand 0.75 or more), segments are natural, and the "
-    "number with the largest product of extra compactness and agreement is taken. "
+    "Where the density also falls between every two segments, deeper than in any such table and "
+    "by a fifth at least, and pairs of bootstrap samples agree (adjusted Rand 0.75 or more, and no "
+    "less than without groups), segments are natural, and the number that is most compact "
+    "relative to those tables is taken. "
     "Otherwise, where agreement is at least 0.6 and 0.1 above that without groups, segments are "
-    "reproducible, and the most compact number is taken; failing that the answer is one segment."
+    "reproducible, and the number with the largest excess in standard deviations is taken; failing "
+    "that the answer is one segment."
 )
 COMPACT = 3.0  # reference standard deviations
 AGREE = 0.75  # adjusted Rand index of pairs of bootstrap samples, for natural
-DEEPER = 0.1  # by how much a valley (log ratio) must exceed the deepest in the reference
+DEEPER = 0.05  # by how much a valley (log ratio) must exceed the deepest in the reference
 SHALLOW = 0.2  # a shallower valley is none: the density falls by less than a fifth
 AGREE_SOME = 0.6  # adjusted Rand index, for reproducible
 AGREE_MORE = 0.1  # and by how much it must exceed the reference
@@ -57,7 +59,7 @@ def judge(seen: Measures, null: list[Measures]) -> Finding:
     again = structure & (seen.stability >= np.maximum(AGREE_SOME, usual + AGREE_MORE))
     k, kind = 1, "none"
     if separated.any():
-        k, kind = 1 + _highest(gap * seen.stability, separated), "natural"
+        k, kind = 1 + _highest(gap, separated), "natural"
     elif again.any():
         k, kind = 1 + _highest(z, again), "reproducible"
     return Finding(k, kind, gap, z, separated, again, p_value, seen, null)
@@ -128,8 +130,8 @@ def headline(kind: str, k: int, tested: bool) -> str:
         return f"There are {k} groups in these data, with few cases between them."
     if kind == "reproducible":
         return (
-            f"{k} segments come back whenever the data are resampled, but they shade into each "
-            "other: they are regions of a continuum, not separate groups."
+            f"{k} segments come back, by and large, when the data are drawn again, but they shade "
+            "into each other: they are regions of a continuum, not separate groups."
         )
     if kind == "constructive":
         return (

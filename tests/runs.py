@@ -8,13 +8,9 @@ def shop_run(path, k=3, as_of=None):
     run = files.open_run(path, as_of=str(as_of or ""))
     clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
     known = collect.facts(run.study, clean, run.as_of)
-    customers, _ = collect.customers(known)
-    run.write("customers.parquet", customers)
-    for name in ("before", "holdout"):
-        if (did := getattr(collect, name)(known, customers.index)) is not None:
-            run.write(f"{name}.parquet", did)
-    for name in ("monthly", "campaigns"):
-        collect.save(getattr(collect, name)(known), run.folder / f"{name}.parquet")
+    people = collect.customers(known)
+    collect.write(run, known, people, None)
+    customers = people[0]
     frame = customers[["orders", "spend", "basket_items", "evening_share"]]
     rules, _ = encode.learn(frame)
     fitted = fit.fit("kmeans", encode.matrix(rules, frame), k, seed=1, restarts=5)

@@ -55,7 +55,8 @@ def test_every_sentence_carries_its_number_interval_and_n(run):
 
 def test_names_come_from_the_personas_if_there_are_any(run):
     assert findings.names(run)[1] == "Segment 1"
-    path = run.write("personas.json", [{"segment": 1, "name": "Regulars"}])
+    run.write("personas.json", [{"segment": 1, "name": "Regulars"}])
+    path = run.folder / "personas.json"
     assert findings.names(run) == {0: "Everyone", 1: "Regulars", 2: "Segment 2", 3: "Segment 3"}
     path.unlink()
 

@@ -33,15 +33,10 @@ KEYS = ["segment", "period", "metric"]
 
 
 def extent(run: Run) -> tuple[date, date]:
-    """Return the first day of the data, and the day after the last; as far as is known."""
-    if run.has("extent.json"):
-        known = run.read("extent.json")
-        first, last = (date.fromisoformat(known[key][:10]) for key in ("first", "last"))
-        return first, last + timedelta(days=1)
-    months = run.read("monthly.parquet")["month"]
-    tenure = run.read("customers.parquet")["tenure"].max()
-    end = (months.max() + pd.offsets.MonthBegin(1)).date()
-    return run.as_of - timedelta(days=int(tenure)), min(end, run.until)
+    """Return the first day of the data, and the day after the last."""
+    known = run.read("extent.json")
+    first, last = (date.fromisoformat(known[key]) for key in ("first", "last"))
+    return first, last + timedelta(days=1)
 
 
 def people(run: Run) -> tuple[pd.DataFrame, list[str]]:
