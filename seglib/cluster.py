@@ -138,7 +138,9 @@ def _prepare(frame: pd.DataFrame, k: int, k_max: int, seed: int) -> Table:
         raise StudyError(f"The table has {len(frame)} rows; segments need at least 10.")
     if frame.index.has_duplicates:
         twice = frame.index[frame.index.duplicated()][0]
-        raise StudyError(f"The row {str(twice)!r} appears more than once; give one row per customer.")
+        raise StudyError(
+            f"The row {str(twice)!r} appears more than once; give one row per customer."
+        )
     rules, notes = encode.learn(frame)
     sample = np.sort(np.random.default_rng(seed).permutation(len(frame))[:SAMPLE])
     encoded = encode.matrix(rules, frame.iloc[sample])

@@ -12,8 +12,8 @@ RULE = (
     "compact at any number. "
     "Where the density also falls between every two segments, deeper than in any such table and "
     "by a fifth at least, and pairs of bootstrap samples agree (adjusted Rand 0.75 or more, and no "
-    "less than without groups), segments are natural, and the number that is most compact "
-    "relative to those tables is taken. "
+    "less than without groups), segments are natural, and the number with the largest extra "
+    "compactness (times the root of agreement) is taken. "
     "Otherwise, where agreement is at least 0.6 and 0.1 above that without groups, segments are "
     "reproducible, and the number with the largest excess in standard deviations is taken; failing "
     "that the answer is one segment."
@@ -59,7 +59,8 @@ def judge(seen: Measures, null: list[Measures]) -> Finding:
     again = structure & (seen.stability >= np.maximum(AGREE_SOME, usual + AGREE_MORE))
     k, kind = 1, "none"
     if separated.any():
-        k, kind = 1 + _highest(gap, separated), "natural"
+        agreed = np.sqrt(np.maximum(seen.stability, 0))
+        k, kind = 1 + _highest(gap * agreed, separated), "natural"
     elif again.any():
         k, kind = 1 + _highest(z, again), "reproducible"
     return Finding(k, kind, gap, z, separated, again, p_value, seen, null)

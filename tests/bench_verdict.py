@@ -1,6 +1,7 @@
 """Does the verdict recover what was planted, and stay silent when nothing was? Run: make bench.
 
 Thirty seeds of every family, 200 to 5,000 rows; the rule was tuned on other seeds (1000 and up).
+It was revised after planted seeds 0 to 29 had been seen, so planted families report 100 to 129.
 Prints the table and writes it beside this file. ``--quick`` runs six seeds and writes nothing.
 """
 
@@ -17,6 +18,7 @@ import pandas as pd
 
 from seglib import cluster
 
+UNSEEN = 100  # first seed of planted families
 SIZES = (200, 400, 800, 1500, 2500, 5000)
 
 
@@ -297,10 +299,11 @@ def main():
     parser.add_argument("--only", nargs="*", help="names of families; nothing written")
     parser.add_argument("--runs", help="also write every run to this CSV file")
     asked = parser.parse_args()
-    seeds = range(asked.first, asked.first + (6 if asked.quick else 30))
     runs = []
     families = [f for f in (*STRUCTURELESS, *PLANTED) if not asked.only or f.__name__ in asked.only]
     for family in families:
+        first = asked.first + (UNSEEN if family in PLANTED else 0)
+        seeds = range(first, first + (6 if asked.quick else 30))
         runs += [run(family, seed) for seed in seeds]
         print(markdown(summary(pd.DataFrame(runs[-len(seeds) :]))).splitlines()[-1], flush=True)
         if asked.runs:
@@ -308,7 +311,8 @@ def main():
     text = markdown(summary(pd.DataFrame(runs)))
     print(text)
     if not (asked.quick or asked.first or asked.only):
-        title = f"# Recovery benchmark of the verdict\n\n{__doc__.splitlines()[2]}\n\n"
+        said = " ".join(__doc__.splitlines()[2:4])
+        title = f"# Recovery benchmark of the verdict\n\n{said}\n\n"
         Path(__file__).with_suffix(".md").write_text(title + text)
 
 

@@ -283,7 +283,7 @@ def test_too_few_rows_and_too_many_segments_are_refused():
 
 
 def test_a_customer_given_twice_is_refused():
-    with pytest.raises(StudyError, match="row .0. appears more than once"):
+    with pytest.raises(StudyError, match=r"row .0. appears more than once"):
         cluster.segment(pd.concat([base(), base().head(1)]))
 
 
