@@ -14,7 +14,7 @@ from scipy.spatial.distance import squareform
 from sklearn.decomposition import PCA
 from statsmodels.stats.multitest import multipletests
 
-from seglib import encode, reference
+from seglib.cluster import encode
 from seglib.profile import effects
 from seglib.tables import midnight
 
@@ -174,23 +174,10 @@ def lineup(frame: pd.DataFrame, *, panels: int, seed: int) -> tuple[list[np.ndar
     """
     rules, _ = encode.learn(frame)
     encoded = encode.matrix(rules, frame)
-    draws = _without_groups(rules, frame, encoded, seed)
+    draws = encode.simulator(rules, frame, encoded, seed)
     real = int(np.random.default_rng(seed).integers(panels))
     tables = [encoded if i == real else draws(i) for i in range(panels)]
     return [_first_axes(table) for table in tables], real
-
-
-def _without_groups(rules: list[dict], frame: pd.DataFrame, encoded: np.ndarray, seed: int):
-    """Return a function that gives the i-th table without groups, encoded."""
-    nominal = [rule["kind"] == "nominal" for rule in rules]
-    values = reference.quantify(encoded, encode.answers(rules, frame), nominal)
-    learnt, owner = reference.learn(values, seed=seed), encode.owners(rules)
-
-    def draw(i: int) -> np.ndarray:
-        rows = reference.draw(learnt, np.random.default_rng((seed, 2, i)))
-        return encoded[rows[:, owner], np.arange(len(owner))]
-
-    return draw
 
 
 def _first_axes(table: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A run of the small shop, made without notebooks."""
 
-from seglib import cluster, collect, encode, files, fit, quality, tables
+from seglib import cluster, collect, files, quality, tables
+from seglib.cluster import encode, fit
 
 
 def shop_run(path, k=3, as_of=None):

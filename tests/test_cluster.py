@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from stepmix import StepMix
 
-from seglib import cluster, encode, fit, near
+from seglib import cluster
+from seglib.cluster import encode, fit, near
 from seglib.study import StudyError
 
 # Stouffer & Toby (1951), as tabulated by Goodman (1974): four dilemmas, 216 respondents.

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
-from seglib import fit, membership
-from seglib import usefulness as use
+from seglib.cluster import fit, membership
+from seglib.cluster import usefulness as use
 
 
 def customers(n=300, seed=0):

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from seglib import cluster, encode, evidence, near, verdict
-from seglib.evidence import Measures
+from seglib import cluster
+from seglib.cluster import encode, evidence, near, segmentation, verdict
+from seglib.cluster.evidence import Measures
 
 KEYS = {
     "n", "columns", "method", "method_reason", "k", "k_suggested", "k_chosen_by", "kind",
@@ -202,7 +203,7 @@ def test_the_verdict_has_every_key_and_is_plain_json():
 def test_large_tables_are_sampled_for_evidence_and_everybody_is_assigned():
     table, _ = groups(3, n=4000)
     found = cluster.segment(table.rename(columns=str), k_max=4)
-    assert found.verdict["sampled"] == {"rows": cluster.SAMPLE, "of": 4000}
+    assert found.verdict["sampled"] == {"rows": segmentation.SAMPLE, "of": 4000}
     assert len(found.labels) == 4000
 
 

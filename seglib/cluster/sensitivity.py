@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.cluster import AgglomerativeClustering
 
-from seglib import encode, evidence
+from seglib.cluster import encode, evidence
 
 ROWS = 1500
 

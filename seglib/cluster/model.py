@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from seglib import encode, evidence, fit
+from seglib.cluster import encode, evidence, fit
 
 FITTED = 20_000  # rows on which the final segments are fitted
 RESTARTS = 20

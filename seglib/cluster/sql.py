@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seglib import fit
+from seglib.cluster import fit
 
 
 def select(model: dict, table: str, key: str) -> str:

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from seglib import dossier, encode, evidence, fit, membership, near, reference, verdict
-from seglib.model import assign, data, make, number
-from seglib.sql import select as to_sql
+from seglib.cluster import dossier, encode, evidence, fit, membership, near, verdict
+from seglib.cluster.model import assign, data, make, number
+from seglib.cluster.sql import select as to_sql
+from seglib.cluster.usefulness import usefulness, worth
 from seglib.study import StudyError
-from seglib.usefulness import usefulness, worth
 
 __all__ = ["Segmentation", "assign", "judge", "segment", "to_sql"]
 
@@ -200,18 +200,7 @@ def _judged(table: Table, draws, metric: np.ndarray, seed: int, progress) -> ver
 
 def _draws(table: Table, seed: int) -> Callable[[int], np.ndarray]:
     """Return a function that gives the i-th table without groups, encoded."""
-    part = table.frame.iloc[table.sample]
-    positions = encode.answers(table.rules, part)
-    nominal = [r["kind"] == "nominal" for r in table.rules]
-    values = reference.quantify(table.encoded, positions, nominal)
-    learnt = reference.learn(values, seed=seed)
-    owner = encode.owners(table.rules)
-
-    def draw(i: int) -> np.ndarray:
-        rng = np.random.default_rng((seed, 2, i))
-        return reference.table(learnt, table.encoded, owner, rng)
-
-    return draw
+    return encode.simulator(table.rules, table.frame.iloc[table.sample], table.encoded, seed)
 
 
 def _settle(table: Table, method: str, finding, metric, k: int, outcomes, rfm, seed: int):

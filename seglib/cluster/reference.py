@@ -26,7 +26,7 @@ import numpy as np
 from scipy.stats import norm, rankdata
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from seglib import peaks
+from seglib.cluster import peaks
 
 SPIKE = 0.05  # least share of rows at a structural value
 SAME = 0.9  # Jaccard similarity of the rows that hold it in two columns

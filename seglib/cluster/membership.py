@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ks_2samp
 
-from seglib import fit
+from seglib.cluster import fit
 
 CLOSE = 0.1  # Kolmogorov–Smirnov distance up to which probabilities are called calibrated
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seglib.evidence import Measures, excess
+from seglib.cluster.evidence import Measures, excess
 
 RULE = (
     "There is structure at a number of segments when they are at least 3 reference standard "

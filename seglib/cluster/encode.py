@@ -7,11 +7,13 @@ nominal columns become indicators weighted as in multiple correspondence analysi
 A missing value, or a level the rule has never seen, sits at the centre and adds no distance.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
-from seglib import near
-from seglib.kinds import kind, refuse
+from seglib.cluster import near, reference
+from seglib.cluster.kinds import kind, refuse
 from seglib.study import StudyError
 
 RARE = 0.01  # levels held by a smaller share of rows carry no distance
@@ -222,3 +224,13 @@ def _plain(value: object) -> object:
 def _skew(x: np.ndarray) -> float:
     spread = x.std()
     return float(((x - x.mean()) ** 3).mean() / spread**3) if spread > 0 else 0.0
+
+
+def simulator(
+    rules: list[dict], frame: pd.DataFrame, encoded: np.ndarray, seed: int
+) -> Callable[[int], np.ndarray]:
+    """Return a function that gives the i-th table like this one but without groups, encoded."""
+    nominal = [rule["kind"] == "nominal" for rule in rules]
+    values = reference.quantify(encoded, answers(rules, frame), nominal)
+    learnt, owner = reference.learn(values, seed=seed), owners(rules)
+    return lambda i: reference.table(learnt, encoded, owner, np.random.default_rng((seed, 2, i)))

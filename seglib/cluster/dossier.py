@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from seglib import evidence, fit, membership, model, verdict
-from seglib.sensitivity import sensitivity
+from seglib.cluster import evidence, fit, membership, model, verdict
+from seglib.cluster.sensitivity import sensitivity
 
 AMBIGUOUS = 0.6  # a lower probability of the own segment is ambiguous
 

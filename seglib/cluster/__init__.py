@@ -1,0 +1,6 @@
+"""Segments of a table: found, numbered, judged, and assignable as plain numbers or as SQL."""
+
+from seglib.cluster.segmentation import Segmentation, assign, choose_method, judge, segment
+from seglib.cluster.sql import select as to_sql
+
+__all__ = ["Segmentation", "assign", "choose_method", "judge", "segment", "to_sql"]
