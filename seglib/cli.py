@@ -34,7 +34,12 @@ def _parser() -> argparse.ArgumentParser:
     study = commands.add_parser("run", help="all notebooks of a study, then the pages")
     study.add_argument("study", help="name below data/, or path, of a study")
     study.add_argument("--as-of", default="", metavar="D", help="cut-off date, YYYY-MM-DD")
-    study.add_argument("--only", default="", metavar="03", help="run only these notebooks again")
+    study.add_argument(
+        "--only",
+        default="",
+        metavar="03",
+        help="run again only these notebooks, and what depends on them",
+    )
     study.add_argument("--force", action="store_true", help="run again what has not changed")
     study.add_argument(
         "-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),

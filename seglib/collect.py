@@ -88,7 +88,8 @@ def customers(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
 
 def _behaviour(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
     expression = features.behaviour(known.past, known.as_of)
-    shares, groups = features.needs(known.past, known.study.segmentation.needs)
+    asked = known.study.segmentation
+    shares, groups = features.needs(known.past, asked.needs, asked.features)
     if len(groups) > 1:
         expression = expression.left_join(shares, "customer").drop("customer_right")
     roles = set(known.tables["transactions"].columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
 import ibis
@@ -181,7 +182,9 @@ def _irregularity(baskets: ir.Table) -> ir.Table:
     return sums.select("customer", irregularity=deviation / (sums.s / sums.n))
 
 
-def needs(facts: ir.Table, top: int) -> tuple[ir.Table, dict[str, str]]:
+def needs(
+    facts: ir.Table, top: int, asked: Collection[str] = ()
+) -> tuple[ir.Table, dict[str, str]]:
     """Return the share of spend by product group, the groups with most buyers first.
 
     Parameters
@@ -190,6 +193,8 @@ def needs(facts: ir.Table, top: int) -> tuple[ir.Table, dict[str, str]]:
         The cube, restricted to before the cut-off date.
     top
         How many groups get a column of their own; the rest is `share_other`.
+    asked
+        Columns that the study names: these get one at any cut-off date, the most bought fill up.
 
     Returns
     -------
@@ -198,15 +203,11 @@ def needs(facts: ir.Table, top: int) -> tuple[ir.Table, dict[str, str]]:
     labels : dict
         Column name → group.
     """
-    reach = (
-        facts.filter(facts["group"].notnull())
-        .group_by("group")
-        .agg(buyers=facts.customer.nunique())
-        .order_by(ibis.desc("buyers"), "group")
-        .limit(top)
-        .execute()
-    )
-    labels = {f"share_{_slug(group)}": group for group in reach["group"]}
+    reach = facts.filter(facts["group"].notnull()).group_by("group")
+    reach = reach.agg(buyers=facts.customer.nunique()).order_by(ibis.desc("buyers"), "group")
+    known = {f"share_{_slug(group)}": group for group in reach.execute()["group"]}
+    first = sorted(known, key=lambda name: name not in asked)[:top]  # stable: by reach within each
+    labels = {name: group for name, group in known.items() if name in first}
     total = facts.amount.sum()
     shares = {
         name: _ratio(facts.amount.sum(where=facts["group"] == group).fill_null(0), total)

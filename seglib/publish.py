@@ -31,6 +31,8 @@ def staged(*places: Path) -> Iterator[list[Path]]:
     other. If the process dies in between, `recover` puts the old one back.
     """
     recover(*places)
+    above = [p for place in places for p in (place.parent, place.parent.parent)]
+    made = [folder for folder in above if not folder.exists()]
     folders = [place.parent / f"{STAGING}{os.getpid()}-{place.name}" for place in places]
     try:
         for folder in folders:
@@ -42,8 +44,8 @@ def staged(*places: Path) -> Iterator[list[Path]]:
     finally:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
-        for place in places:
-            _drop_empty(place.parent)
+        for folder in made:
+            _drop_empty(folder)
 
 
 def recover(*places: Path) -> None:

@@ -15,7 +15,7 @@ from seglib.tables import midnight
 MANY_UNITS = 100  # a line of more units than this is a weight or a volume, not a count
 PERIODS = {  # what is done with a row for its date alone, and how the account of rows says it
     "never seen by features; judges the segments": "in the holdout: judge the segments",
-    "not used": "after the holdout: not used",
+    "after the holdout, not used": "after the holdout: not used",
     "older than the history used": "older than the history: not used",
 }
 HOUSE_ACCOUNT = 0.1  # one customer with more than this share of all rows is not one customer
@@ -106,8 +106,15 @@ def _transactions(loaded: Study, tables: dict, as_of: date) -> tuple[ir.Table, l
             f"with {worst}): mend the source, or raise max_dropped (now {loaded.max_dropped:g})"
         )
     clean = table.filter(usable)
-    if not clean.filter(clean.time < midnight(as_of)).limit(1).count().execute():
-        first = clean.time.min().execute()
+    days = clean.aggregate(first=clean.time.min(), last=clean.time.max()).execute().iloc[0]
+    end = days["last"].date() + timedelta(days=1)
+    if as_of > end:
+        raise StudyError(
+            f"as_of {as_of} lies after the data, whose last row is of {days['last']:%Y-%m-%d}: "
+            f"expected {end} or an earlier day"
+        )
+    first = days["first"]
+    if first.date() >= as_of:
         raise StudyError(
             f"no transaction is earlier than as_of {as_of}: the first is of {first:%Y-%m-%d}"
         )
@@ -140,7 +147,7 @@ def _remarkable(loaded: Study, tables: dict, as_of: date) -> dict[str, tuple]:
             (table.time >= midnight(as_of)) & (table.time < midnight(until)),
             "never seen by features; judges the segments",
         ),
-        f"on or after {until}": (table.time >= midnight(until), "not used"),
+        f"on or after {until}": (table.time >= midnight(until), "after the holdout, not used"),
     }
     if loaded.history:
         start = as_of - timedelta(days=loaded.history)

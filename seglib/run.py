@@ -14,20 +14,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import papermill
 from papermill.exceptions import PapermillExecutionError
+from pydantic import TypeAdapter, ValidationError
 from traitlets.config import Config
 
 from seglib import files, publish, study, tables
 from seglib.files import Run
 from seglib.report import index, report
+from seglib.schema import Segmentation, Study
 from seglib.study import StudyError
 
 ROOT = Path(__file__).resolve().parent.parent
 VERSIONS = ("seglib", "duckdb", "ibis-framework", "numpy", "pandas", "papermill", "prince",
             "scikit-learn", "scipy", "statsmodels", "stepmix")  # fmt: skip
 TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")  # one thread a process; kernels inherit it
+logging.getLogger("papermill").setLevel(logging.ERROR)
 # a kernel on the machine's own sockets: nothing of the data crosses a network port
 KERNEL = Config({"KernelManager": {"transport": "ipc" if os.name == "posix" else "tcp"}})
 CODE = {".py", ".j2", ".css", ".json"}
@@ -52,7 +58,7 @@ class NotebookError(Exception):
     """A notebook failed for a reason that is not the user's."""
 
 
-def steps(loaded: study.Study) -> list[Step]:
+def steps(loaded: Study) -> list[Step]:
     """Return the steps of a study in order; product segments only when products are sold."""
     sold = loaded.tables.transactions and loaded.tables.transactions.columns.product
     found = [
@@ -66,7 +72,7 @@ def steps(loaded: study.Study) -> list[Step]:
     return [step for step in found if sold or step.name != "03_clustering_products"]
 
 
-def check(name: str) -> study.Study:
+def check(name: str) -> Study:
     """Return the study if its file and its tables are sound.
 
     Raises
@@ -101,7 +107,8 @@ def run(
     as_of
         Cut-off date; empty means the study's own.
     only
-        Beginning of the names of the steps to run; the others are taken from the last run.
+        Beginning of the names of the steps to run again; those before are taken from the last
+        run, those after follow if they depend on what has changed.
     force
         Run again what has not changed.
     parameters
@@ -125,26 +132,30 @@ def run(
     current = files.open_run(loaded.path, as_of)
     plan = _with_parameters(steps(loaded), parameters or {})
     wanted = _wanted(plan, only, current)
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    day, reports = current.as_of.isoformat(), loaded.reports
-    with publish.staged(current.folder, reports / day) as (data, pages):
-        manifest = _execute(current, plan, wanted, (data, pages), force, say)
-        (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
-        report.build(loaded.title, manifest, pages)
-        index.build(
-            loaded.title,
-            loaded.objective,
-            index.runs(loaded, (day, data, pages)),
-            pages / "index.html",
-            customer=loaded.customer,
-            currency=loaded.currency,
-        )
-    (reports / day / "index.html").replace(reports / "index.html")
+    reports = loaded.reports
+    places = current.folder, reports / current.as_of.isoformat()
+    with publish.staged(*places) as staging:
+        manifest = _execute(current, plan, wanted, staging, force, say)
+        _write_pages(current, manifest, *staging)
+    (places[1] / "index.html").replace(reports / "index.html")
     for copy in reports.glob("failed_*.ipynb"):
         copy.unlink()
     return reports / "index.html"
+
+
+def _write_pages(current: Run, manifest: dict, data: Path, pages: Path) -> None:
+    """Write the manifest, the pages and, beside them, the summary into the staging folders."""
+    loaded = current.study
+    (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
+    report.build(loaded.title, manifest, pages)
+    index.build(
+        loaded.title,
+        loaded.objective,
+        index.runs(loaded, (current.as_of.isoformat(), data, pages)),
+        pages / "index.html",
+        customer=loaded.customer,
+        currency=loaded.currency,
+    )
 
 
 def _with_parameters(plan: list[Step], given: dict) -> list[Step]:
@@ -163,7 +174,7 @@ def _with_parameters(plan: list[Step], given: dict) -> list[Step]:
         if short not in accepted or (scope and short not in known.get(scope, {})):
             names = sorted(accepted) if not scope else sorted(known)
             raise StudyError(f"unknown parameter {name!r}{study.nearest(scope or name, names)}")
-        value = _typed(short, text, accepted[short]["inferred_type_name"])
+        value = _within_bounds(short, _typed(short, text, accepted[short]["inferred_type_name"]))
         for step in [scope] if scope else added:
             if short in known[step]:
                 added[step][short] = value
@@ -181,6 +192,20 @@ def _typed(name: str, text, kind: str):
     except (KeyError, ValueError):
         wanted = {"int": "a whole number", "float": "a number", "bool": "true or false"}.get(kind)
         raise StudyError(f"parameter {name!r} is {text!r}: expected {wanted or kind}") from None
+
+
+def _within_bounds(name: str, value):
+    """Return a parameter's value if the study would accept it too."""
+    fields = Segmentation.model_fields if name in {"k", "method"} else Study.model_fields
+    if value == "" or name not in fields:
+        return value
+    try:
+        field = fields[name]
+        TypeAdapter(Annotated[field.annotation, *field.metadata]).validate_python(value)
+    except ValidationError as error:
+        expected = error.errors()[0]["msg"].lower().replace("input should", "it should")
+        raise StudyError(f"parameter {name!r} is {value!r}: {expected}") from None
+    return value
 
 
 def _wanted(plan: list[Step], only: str, current: Run) -> set[str]:
@@ -202,23 +227,24 @@ def _execute(current, plan, wanted, staging, force, say) -> dict:
     old = {entry["name"]: entry for entry in last.get("steps", [])}
     inputs = _inputs(current)
     fingerprint = _fingerprint(current, inputs)
-    entries, times = [], {}
+    entries, times, ran = [], {}, False
     for step in plan:
         fingerprint = _hash(fingerprint, step.path.read_bytes(), files.as_json(step.parameters))
-        same = (
-            not force and fingerprint and old.get(step.name, {}).get("fingerprint") == fingerprint
-        )
-        if step.name in old and (step.name not in wanted or same):
-            _reuse(current, old[step.name], staging)
+        known = old.get(step.name)
+        same = not force and fingerprint and _unchanged(current, known, fingerprint)
+        if known and (same or (step.name not in wanted and not ran)):
+            _reuse(current, known, staging)
             times[step.name] = last["times"][step.name]
-            entries.append(old[step.name])
+            entries.append(known)
             say(f"{step.name:<26} {'unchanged' if same else 'kept'}")
             continue
+        ran = True  # whatever comes later and is not the same must follow
         seen = _stamps(staging[0])
         started, clock = datetime.now(UTC), time.perf_counter()
         _execute_one(current, step, staging)
         seconds = time.perf_counter() - clock
         written = sorted(n for n, stamp in _stamps(staging[0]).items() if seen.get(n) != stamp)
+        written = {name: files.digest(staging[0] / name) for name in written}
         times[step.name] = {"started": started.isoformat("T", "seconds"), "seconds": seconds}
         entries.append(
             {"name": step.name, "notebook": step.notebook, "parameters": step.parameters,
@@ -234,10 +260,21 @@ def _execute(current, plan, wanted, staging, force, say) -> dict:
     })  # fmt: skip
 
 
+def _unchanged(current: Run, known: dict | None, fingerprint: str) -> bool:
+    """Return whether a step was run the same way and its files are still what it wrote."""
+    if not known or known["fingerprint"] != fingerprint:
+        return False
+    paths = {current.folder / name: written for name, written in known["files"].items()}
+    return all(path.is_file() and files.digest(path) == was for path, was in paths.items())
+
+
 def _inputs(current: Run) -> dict[str, str]:
-    """Return the hash of every file that the study reads, by file name."""
-    sources = tables.source_files(current.study)
-    return {p.name: files.digest(p) for p in sources}
+    """Return the hash of every file that the study reads, by file name (numbered if it recurs)."""
+    found = {}
+    for path in tables.source_files(current.study):
+        count = sum(name.partition(" (")[0] == path.name for name in found)
+        found[f"{path.name} ({count + 1})" if count else path.name] = files.digest(path)
+    return found
 
 
 def _fingerprint(current: Run, inputs: dict) -> str:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from datetime import date, timedelta
+import zoneinfo
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
+Criterion = Literal["size", "value", "growth", "stability", "reach"]  # persona/targeting.py's
+
+# The names of features.BEHAVIOUR and features.PRODUCT, known here before any table is opened.
+BEHAVIOUR = (
+    "recency", "orders", "spend", "tenure", "basket_value", "basket_items", "breadth", "trend",
+    "irregularity", "weekend_share", "evening_share", "discount_share", "coupon_share",
+    "own_label_share", "places",
+)  # fmt: skip
+PRODUCT = (
+    "price", "penetration", "repeat_rate", "orders_per_buyer", "spend_per_buyer",
+    "promotion_share", "own_label_share", "seasonality", "evenness",
+)  # fmt: skip
 
 
 def _days(value: Any) -> Any:
@@ -20,12 +41,46 @@ def _days(value: Any) -> Any:
     return int(match[1]) * (7 if (match[2] or "").startswith("week") else 1)
 
 
-def _strings(value: Any) -> Any:
+def _day(value: Any) -> Any:
+    """Read 2017-10-01 as a day; a number is none, though it could count seconds."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        year, month, day = re.fullmatch(r"\s*(\d{4})-(\d\d)-(\d\d)\s*", str(value)).groups()
+        return date(int(year), int(month), int(day))
+    except (AttributeError, ValueError):
+        raise ValueError("expected a date such as 2017-10-01") from None
+
+
+def strings(value: Any) -> Any:
     """Accept one name where a list of names is meant, and 3 where '3' is meant."""
+    if value is None:
+        return value
     return [str(v) for v in (value if isinstance(value, list) else [value])]
 
 
-Names = Annotated[list[str], BeforeValidator(_strings)]
+def _zone(value: str) -> str:
+    """Refuse a time zone that this machine's list of zones does not hold."""
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = zoneinfo.available_timezones()
+        if known:  # a machine without the list cannot judge
+            close = difflib.get_close_matches(value, sorted(known), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"expected a time zone such as 'America/New_York'{hint}") from None
+    return value
+
+
+def _some_weight(weights: dict) -> dict:
+    if weights and not any(weights.values()):
+        raise ValueError("expected a weight above 0 for at least one criterion")
+    return weights
+
+
+Names = Annotated[list[str], BeforeValidator(strings)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -195,8 +250,8 @@ class Economics(_Part):
 class Timezone(_Part):
     """The zone in which times are stored and the one in which customers live."""
 
-    stored: str = "UTC"
-    local: str
+    stored: Zone = "UTC"
+    local: Zone
 
 
 class Personas(_Part):
@@ -217,7 +272,7 @@ class Study(_Part):
     objective: str = Field(min_length=1)
     customer: str = "customer"
     currency: str = ""
-    as_of: date
+    as_of: Annotated[date, BeforeValidator(_day)]
     holdout: Annotated[int, BeforeValidator(_days), Field(ge=1)]
     history: Annotated[int, BeforeValidator(_days), Field(ge=1)] | None = None
     timezone: Timezone | None = None
@@ -228,7 +283,7 @@ class Study(_Part):
     segmentation: Segmentation = Segmentation()
     economics: Economics | None = None
     personas: Personas = Personas()
-    targeting: dict[str, float] = {}
+    targeting: Annotated[dict[Criterion, Weight], AfterValidator(_some_weight)] = {}
 
     @property
     def folder(self) -> Path:

@@ -6,11 +6,12 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from seglib import schema
 from seglib.schema import Study
 
 
@@ -23,7 +24,7 @@ class StudyError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key written twice."""
+    """Safe YAML that refuses a key written twice and leaves dates as they are written."""
 
 
 def _mapping(loader, node):
@@ -36,6 +37,7 @@ def _mapping(loader, node):
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_scalar)
 
 
 def find(study: str | Path) -> Path:
@@ -68,42 +70,152 @@ def read(path: Path) -> dict:
     """
     try:
         raw = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
-        what = getattr(error, "problem", None) or "not UTF-8 text"
+        text = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
+        what = getattr(error, "problem", None) or text
         raise StudyError(f"{path.name} is not readable YAML{where}: {what}") from None
     if not isinstance(raw, dict):
         raise StudyError(f"{path.name} holds no keys: expected title, objective, as_of, tables …")
     return raw
 
 
-def problems(raw: dict, model: type[BaseModel] = Study, prefix: str = "") -> list[str]:
-    """Return one sentence for every mistake in a raw study.yaml; empty if it is sound."""
+def problems(raw: dict) -> list[str]:
+    """Return one sentence for every mistake in a raw study.yaml; empty if it is sound.
+
+    What the keys promise each other (bases, features) is checked even where others are mistaken;
+    the names of `share_` features come from the data and are not checked here.
+    """
+    found = ["path: unknown key"] if "path" in raw else []
     try:
-        model.model_validate({"path": Path("study.yaml"), **raw} if model is Study else raw)
+        Study.model_validate({**raw, "path": Path("study.yaml")})
     except ValidationError as error:
-        return [f"{prefix}{_sentence(e, model)}" for e in error.errors()]
-    return []
+        found += [_sentence(e) for e in error.errors()]
+    if _block(raw, "tables"):
+        found += _empty_bases(raw) + _unknown_features(raw)
+    return found
 
 
-def _sentence(error: dict, model: type[BaseModel]) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "study"
-    found, kind = error["input"], error["type"]
+EXPECTED = {
+    "string_too_short": "some text",
+    "string_type": "text",
+    "model_type": "a block of keys",
+    "dict_type": "a block of keys",
+    "list_type": "a list",
+    "greater_than_equal": "{ge} or more",
+    "greater_than": "more than {gt}",
+    "less_than_equal": "{le} or less",
+    "less_than": "less than {lt}",
+    "too_short": "at least {min_length}",
+    "finite_number": "a finite number",
+    "invalid_key": "text as a key",
+}
+"""What to write instead, by pydantic's kind of mistake; its own words are for programmers."""
+KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+
+
+def _sentence(error: dict) -> str:
+    loc, found, kind = error["loc"], error["input"], error["type"]
+    is_key = loc[-1:] == ("[key]",)
+    loc = loc[:-1] if is_key else loc
+    where = ".".join(str(part) for part in loc) or "study"
     if kind == "missing":
         return f"{where}: is missing"
     if kind == "extra_forbidden":
-        known = _keys(model, error["loc"][:-1])
-        return f"{where}: unknown key{nearest(str(error['loc'][-1]), known)}"
+        return f"{where}: unknown key{nearest(str(loc[-1]), _keys(Study, loc[:-1]))}"
     if kind == "literal_error":
         known = re.findall(r"'([^']*)'", error["ctx"]["expected"])
-        return f"{where}: found {found!r}{nearest(str(found), known)}"
-    text = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {text[:1].lower()}{text[1:]}, found {_short(found)}"
+        what = "unknown key" if is_key else f"found {_short(found)}"
+        return f"{where}: {what}{nearest(str(found), known)}"
+    if kind == "value_error":
+        text = str(error["ctx"]["error"])
+        return f"{where}: {text}" + ("" if isinstance(found, dict) else f", found {_short(found)}")
+    what = f"the key {found!r}" if is_key else _short(found)
+    return f"{where}: found {what}, expected {_expected(error)}"
+
+
+def _expected(error: dict) -> str:
+    """Return what a key wants, in plain words."""
+    bounds = {
+        name: f"{v:g}" if isinstance(v, float) else v for name, v in _block(error, "ctx").items()
+    }
+    words = EXPECTED.get(error["type"]) or KINDS.get(error["type"].split("_")[0])
+    return words.format(**bounds) if words else f"something else ({error['msg'].lower()})"
 
 
 def _short(value: Any) -> str:
+    if value is None:
+        return "nothing"
     return "a block of keys" if isinstance(value, dict) else repr(value)[:80]
+
+
+def _block(raw: Any, *keys: str) -> dict:
+    """Return the mapping that stands at a place of a raw study, empty if none does."""
+    for key in keys:
+        raw = raw.get(key) if isinstance(raw, dict) else None
+    return raw if isinstance(raw, dict) else {}
+
+
+def _names(raw: dict, key: str, default: tuple = ()) -> list[str]:
+    """Return a list of names in a raw segmentation, or its default."""
+    return schema.strings(_block(raw, "segmentation").get(key)) or list(default)
+
+
+def _attributes(raw: dict) -> dict[str, str]:
+    """Return attribute → base for all that a raw study declares."""
+    default = schema.Attribute.model_fields["base"].default
+    return {
+        str(name): (given.get("base", default) if isinstance(given, dict) else default)
+        for table in ("customers", "survey")
+        for name, given in _block(raw, "tables", table, "attributes").items()
+    }
+
+
+def _bases(raw: dict) -> list[str]:
+    """Return the bases that form the segments, the misspelt left out."""
+    asked = _names(raw, "bases", schema.Segmentation.model_fields["bases"].default)
+    return [base for base in asked if base in get_args(schema.Base)]
+
+
+def _empty_bases(raw: dict) -> list[str]:
+    """Return a sentence for each base that gives this study no column."""
+    reasons = {base: _reason(raw, base) for base in _bases(raw)}
+    return [
+        f"segmentation.bases: {b!r} gives no column: {why}" for b, why in reasons.items() if why
+    ]
+
+
+def _reason(raw: dict, base: str) -> str:
+    """Return what a base lacks, nothing if it has a column."""
+    if base == "behavioural":
+        return "" if _block(raw, "tables").get("transactions") else "expected a table transactions"
+    if base == "needs":
+        roles = {("transactions", "product"), ("transactions", "amount"), ("products", "group")}
+        lacking = sorted(
+            f"tables.{table}.columns.{role}"
+            for table, role in roles
+            if not _block(raw, "tables", table, "columns").get(role)
+        )
+        return f"expected {' and '.join(lacking)}" if lacking else ""
+    known = base in _attributes(raw).values()
+    return "" if known else f"expected an attribute of customers or survey with base: {base}"
+
+
+def _unknown_features(raw: dict) -> list[str]:
+    """Return a sentence for each feature that neither seglib computes nor the study declares."""
+    bases = _bases(raw)
+    known = [name for name, base in _attributes(raw).items() if base in bases]
+    known += schema.BEHAVIOUR if "behavioural" in bases else ()
+    known += ["share_…"] if "needs" in bases else []
+    known = known or [*_attributes(raw), *schema.BEHAVIOUR]  # the bases give nothing, as told above
+    lists = {"features": known, "product_features": list(schema.PRODUCT)}
+    return [
+        f"segmentation.{key}: found {name!r}{nearest(name, allowed)}"
+        for key, allowed in lists.items()
+        for name in _names(raw, key)
+        if name not in allowed and not name.startswith("share_")
+    ]
 
 
 def _keys(model: type[BaseModel], loc: tuple) -> list[str]:
@@ -157,4 +269,4 @@ def load(study: str | Path = "complete_journey") -> Study:
     path = find(study)
     raw = read(path)
     complain(path, problems(raw))
-    return Study.model_validate({"path": path, **raw})
+    return Study.model_validate({**raw, "path": path})

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import ibis
+import ibis.common.exceptions as ibis_errors
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
+from pydantic import BaseModel, ValidationError
 
 from seglib import schema, study
 from seglib.schema import Study
@@ -18,6 +21,7 @@ from seglib.study import StudyError
 
 MONEY = "decimal(18, 6)"  # sums of decimals do not depend on the order of addition
 EXACT = {"amount", "quantity", "discount", "coupon"}
+TIMES = {"time", "start", "end"}
 READERS = {
     ".parquet": "read_parquet",
     ".csv": "read_csv",
@@ -65,25 +69,92 @@ def open_tables(loaded: Study) -> dict[str, ir.Table]:
 
 
 def problems(raw: dict, path: Path) -> list[str]:
-    """Return a sentence for each source or column of raw `tables` that is not there.
+    """Return a sentence for each source or column of raw `tables` that is not there or unfit.
 
-    Tables that are themselves mistaken are passed over: `study.problems` names those.
+    What `study.problems` finds is left to it; the rest of a mistaken table is checked all the same.
+    Only columns of text are read, to see whether they hold the numbers or times of their role.
     """
-    found, engine = [], _Engine(path.parent)
-    for name, field in schema.Tables.model_fields.items():
-        model = field.annotation.__args__[0]
-        if not isinstance(raw.get(name), dict) or study.problems(raw[name], model):
-            continue
-        spec = model.model_validate(raw[name])
-        try:
-            known = list(engine.open(spec).columns)
-        except StudyError as error:
-            found.append(f"tables.{name}.source: {error}")
-            continue
-        for key, column in _named(spec):
-            if column not in known:
-                found.append(f"tables.{name}.{key}: found {column!r}{study.nearest(column, known)}")
-    return found
+    engine = _Engine(path.parent)
+    return [
+        f"tables.{name}.{sentence}"
+        for name, field in schema.Tables.model_fields.items()
+        if isinstance(raw.get(name), dict)
+        for sentence in _faults(engine, raw[name], field.annotation.__args__[0])
+    ]
+
+
+def _faults(engine: _Engine, raw: dict, model: type[BaseModel]) -> Iterator[str]:
+    """Yield what is wrong with a raw table once its source is opened."""
+    if not isinstance(raw.get("source"), str):
+        return
+    lookup = _valid(schema.Lookup, raw.get("lookup"))
+    try:
+        table = engine.open(raw["source"], lookup)
+    except StudyError as error:
+        yield f"source: {error}"
+        return
+    whole = not raw.get("lookup") or lookup  # else a column may belong to the mistaken lookup
+    for role, key, column in _named(raw, model):
+        if column in table.columns:
+            fault = _misfit(table[column], role)
+            yield from [f"{key}: column {column!r} {fault}"] if fault else []
+        elif whole:
+            yield f"{key}: found {column!r}{study.nearest(column, list(table.columns))}"
+
+
+def _valid(model: type[BaseModel], raw):
+    """Return a raw block as its model; None if it is mistaken or not there."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError:
+        return None
+
+
+def _named(raw: dict, model: type[BaseModel]) -> list[tuple[str, str, str]]:
+    """Return (role, key in the study, column) for every column that a raw table rightly names."""
+    roles = model.model_fields["columns"].annotation.model_fields
+    given = raw["columns"] if isinstance(raw.get("columns"), dict) else {}
+    attributes = raw["attributes"] if isinstance(raw.get("attributes"), dict) else {}
+    pairs = [
+        (role, f"columns.{role}", column)
+        for role, columns in given.items()
+        if role in roles and (isinstance(columns, str) or roles[role].annotation == list[str])
+        for column in schema.strings(columns) or []
+    ]
+    return pairs + [("", f"attributes.{column}", column) for column in map(str, attributes)]
+
+
+def _misfit(column: ir.Column, role: str) -> str:
+    """Return why a column cannot play a role of numbers or times; nothing if it can."""
+    kind, what = column.type(), "numbers" if role in EXACT else "dates or times"
+    fits = {
+        "numbers": kind.is_numeric() or kind.is_boolean(),
+        "dates or times": kind.is_timestamp() or kind.is_date(),
+    }
+    if role not in EXACT | TIMES or kind.is_null() or fits[what]:
+        return ""
+    if not (kind.is_string() or kind.is_json()):
+        return f"holds {kind}, expected {what}"
+    try:
+        return _unreadable(column, MONEY if role in EXACT else "timestamp", what)
+    except (ibis_errors.OperationNotDefinedError, ibis_errors.UnsupportedOperationError):
+        return ""  # an engine that cannot try is left to fail by itself
+    except Exception as error:  # the engine has a class of errors for every format
+        return f"cannot be read: {_first_line(error)}"
+
+
+def _unreadable(column: ir.Column, target: str, what: str) -> str:
+    """Return how many values of a text are not of the target type; nothing if none is."""
+    bad = column.notnull() & column.try_cast(target).isnull()
+    text = column.cast("string")
+    counts = {"filled": column.count(), "failed": bad.sum(), "example": text.min(where=bad)}
+    row = column.as_table().aggregate(**counts).execute().iloc[0]
+    if not row["failed"] > 0:
+        return ""
+    return (
+        f"is text and {row['failed']:,} of its {row['filled']:,} values are not {what}, "
+        f"such as {row['example'][:40]!r}; expected {what}"
+    )
 
 
 def source_files(loaded: Study) -> list[Path]:
@@ -101,16 +172,16 @@ class _Engine:
         self.folder = folder
         self.connections: dict[str, ibis.BaseBackend] = {}
 
-    def open(self, spec) -> ir.Table:
-        table = self.table(spec.source)
-        if spec.lookup is None:
+    def open(self, source: str, lookup: schema.Lookup | None) -> ir.Table:
+        table = self.table(source)
+        if lookup is None:
             return table
-        more = self.table(spec.lookup.source)
+        more = self.table(lookup.source)
         for side, columns in (("the table", table.columns), ("the lookup", more.columns)):
-            if spec.lookup.key not in columns:
-                hint = study.nearest(spec.lookup.key, list(columns))
-                raise StudyError(f"lookup.key {spec.lookup.key!r} is not in {side}{hint}")
-        return table.left_join(more, spec.lookup.key, rname="{name}_lookup")
+            if lookup.key not in columns:
+                hint = study.nearest(lookup.key, list(columns))
+                raise StudyError(f"lookup.key {lookup.key!r} is not in {side}{hint}")
+        return table.left_join(more, lookup.key, rname="{name}_lookup")
 
     def table(self, source: str) -> ir.Table:
         if "#" in source:
@@ -180,19 +251,8 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _named(spec) -> list[tuple[str, str]]:
-    """Return (key in the study, column) for every column that a table's spec names."""
-    roles = spec.columns.model_dump(exclude_none=True)
-    pairs = [
-        (f"columns.{role}", column)
-        for role, columns in roles.items()
-        for column in (columns if isinstance(columns, list) else [columns])
-    ]
-    return pairs + [(f"attributes.{column}", column) for column in spec.attributes]
-
-
 def _by_role(engine: _Engine, spec, zone) -> ir.Table:
-    table = engine.open(spec)
+    table = engine.open(spec.source, spec.lookup)
     roles = spec.columns.model_dump(exclude_none=True)
     chosen = {role: _role(table, role, columns, zone) for role, columns in roles.items() if columns}
     labels = getattr(spec, "labels", {})
@@ -206,7 +266,7 @@ def _role(table: ir.Table, role: str, columns, zone) -> ir.Column:
         columns = columns if isinstance(columns, list) else [columns]
         parts = [table[c].cast(MONEY) for c in columns]
         return parts[0] if len(parts) == 1 else sum((p.fill_null(0) for p in parts[1:]), parts[0])
-    if role not in {"time", "start", "end"}:
+    if role not in TIMES:
         return table[columns]
     when = table[columns].cast("timestamp")
     return _local_in(zone.local, _stored_in(zone.stored, when)) if zone else when

@@ -218,3 +218,13 @@ def test_there_is_no_holdout_before_it_has_happened(tmp_path):
     _, _, known = hand(tmp_path, [(1, 901, 0, "2023-07-31 23:59", 1.0)])
     late = collect.Facts(known.study, date(2023, 10, 1), known.tables, known.all, known.past)
     assert collect.holdout(late, pd.Index([1], name="customer")) is None
+
+
+def test_a_group_that_the_study_names_has_a_column_at_any_date(tmp_path):
+    _, _, known = hand(tmp_path, [(1, 901, 0, "2023-07-31 23:59", 1.0)])
+    reach = list(features.needs(known.past, 1)[1].values())
+    least = next(g for g in ("Bakery", "Groceries", "Gifts") if g not in reach)
+    shares, labels = features.needs(known.past, 1, [f"share_{least.lower()}"])
+    assert list(labels.values()) == [least, "other groups"]
+    frame = shares.execute().set_index("customer")
+    np.testing.assert_allclose(frame.sum(axis=1), 1)

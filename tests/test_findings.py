@@ -84,6 +84,11 @@ def test_a_rate_is_all_only_of_all():
     assert [findings.rate(v) for v in (0.997, 1.0, 0.5)] == ["over 99%", "100%", "50%"]
 
 
+def test_one_is_not_written_as_many():
+    assert findings.many(1, "campaign") == "1 campaign"
+    assert findings.many(1200, "segment") == "1,200 segments"
+
+
 def test_tables_show_intervals_and_hide_small_cells(run):
     row = {"segment": 1, "period": "after", "metric": "active", "value": 0.5, "low": 0.4,
            "high": 0.6, "n": 90, "suppressed": False}  # fmt: skip

@@ -9,6 +9,7 @@ from bs4 import BeautifulSoup
 
 from seglib.plots import colours
 from seglib.report import index, report
+from seglib.report.exhibits import environment, level
 from seglib.report.report import ReportError
 
 NAMES = {
@@ -130,7 +131,9 @@ def playbook():
         "metric": "orders in 13 weeks",
         "baseline": 4.1,
         "detectable": 0.4,
+        "target": 0.3,
         "enough": False,
+        "available": 205,
         "n_per_arm": 310,
         "weeks": 13,
     }
@@ -346,6 +349,26 @@ def test_trust_is_told_with_its_figures(soup):
     assert "12%" in told and "near a border" in told
 
 
+def test_agreement_of_refits_replaces_that_of_pairs(tmp_path):
+    run = write_run(tmp_path)
+    told = verdict() | {"agreement": {"value": 0.71, "low": 0.58, "high": 0.83}}
+    (run["folder"] / "verdict.json").write_text(json.dumps(told), encoding="utf-8")
+    shown = words(built(tmp_path, run).select_one(".figures"))
+    assert "0.71 How far" in shown
+    assert "95 of 100 repeats lie from 0.58 to 0.83." in shown
+    assert "0.862" not in shown
+
+
+def test_only_figures_that_are_named_are_explained(soup, tmp_path):
+    assert not soup.select("[aria-labelledby=trust] .note")
+    run = write_run(tmp_path)
+    told = verdict() | {"reasons": ["R² 0.34.", "AUC 0.76.", "0.75 (adjusted Rand)."]}
+    (run["folder"] / "verdict.json").write_text(json.dumps(told), encoding="utf-8")
+    shown = words(built(tmp_path, run).select_one("[aria-labelledby=trust] .note"))
+    assert shown.startswith("R² : share of the variation predicted; 1 is all.")
+    assert "0.5 is nothing." in shown and shown.endswith("1 is identical, 0 is chance.")
+
+
 def test_targeting_keeps_the_order_and_says_how_firm_it_is(soup):
     section = soup.select_one("[aria-labelledby=targeting]")
     rows = [[words(cell) for cell in row.find_all(["th", "td"])] for row in section.select("tr")]
@@ -359,8 +382,38 @@ def test_targeting_keeps_the_order_and_says_how_firm_it_is(soup):
 def test_an_experiment_says_what_it_can_show(soup):
     told = words(soup.select_one(".do .small"))
     assert told.startswith("Test it first: coupon against no coupon, measured by orders")
-    assert "310 in each group, for 13 weeks. It can show a difference of 0.4 from 4.1." in told
-    assert told.endswith("The segment is too small to show less.")
+    assert "205 in each group, for 13 weeks. It can show a difference of 0.4 from 4.1." in told
+    assert told.endswith("To show 0.3, it needs 310 in each group; the segment has 205 for each.")
+
+
+def told_of(**more):
+    plan = playbook()["levers"][0]["experiment"] | more
+    macros = environment().get_template("facts.html.j2").module
+    return " ".join(str(macros.experiment(plan)).split())
+
+
+def test_an_experiment_never_asks_for_more_than_there_are():
+    told = told_of(enough=True, available=400)
+    assert "400 in each group" in told
+    assert told.endswith("To show 0.3, 310 in each group are enough.")
+    assert "too small to show less" in told_of(n_per_arm=None)
+    assert "310 in each group, for 13 weeks" in told_of(enough=True, available=None)
+    assert "None" not in told_of(enough=None, n_per_arm=None, available=None, target=None)
+
+
+@pytest.mark.parametrize(("confidence", "text"), [
+    (0.95, "95%"), (0.99, "99.0%"), (0.996, "99.6%"), (0.99996, "99.996%"), (1.0, "99.9999999%"),
+])  # fmt: skip
+def test_no_interval_is_of_100_per_cent(confidence, text):
+    assert level(confidence) == text
+
+
+def test_an_adjusted_interval_says_for_what():
+    claim = claims()[2] | {"confidence": 0.996, "comparisons": 1234}
+    macros = environment().get_template("facts.html.j2").module
+    told = str(macros.claim(claim))
+    assert "99.6% interval (adjusted for looking at 1,234 comparisons) 45.5 to 50.0" in told
+    assert "looking at several comparisons" in str(macros.claim(claim | {"comparisons": None}))
 
 
 def test_measures_show_before_and_after(soup):

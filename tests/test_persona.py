@@ -284,6 +284,76 @@ def test_a_segment_best_in_everything_is_first_under_all_weights():
     assert (found.loc[1, "best"], found.loc[1, "worst"]) == (1, 1)
 
 
+def test_what_is_missing_is_not_scored():
+    table = pd.DataFrame({"n": [5, 5, 5], "size": [0.5, 0.3, 0.2], "reach": [0.3, 0.1, None]},
+                         index=pd.Index([1, 2, 3], name="segment"))  # fmt: skip
+    found = targeting.rank(table, {"size": 0.4, "reach": 0.6}).set_index("segment")
+    assert found.loc[1, "score"] == pytest.approx(1)
+    assert found.loc[2, "score"] == pytest.approx(0.4 / 3)
+    assert found.loc[3, "score"] == 0  # smallest; reach does not lift it to the middle
+    assert np.isnan(found.loc[3, "reach"])
+    alone = targeting.rank(table, {"size": 0.0, "reach": 1.0}).set_index("segment")
+    assert np.isnan(alone.loc[3, "score"])
+    assert alone.loc[3, "rank"] == 3
+
+
+def test_reach_that_rests_on_few_answers_is_missing_not_everyones(full, tmp_path):
+    run = copied(full[0].run, tmp_path)
+    sent, labels = run.read("campaigns.parquet"), full[0].labels
+    of_third = sent["customer"].map(labels).eq(3)
+    answered = of_third & of_third.cumsum().le(3) | ~of_third & sent["redeemed"]
+    first = pd.Series(np.where(answered, "2024-05-09", "NaT"), sent.index)
+    run.write("campaigns.parquet", sent.assign(first_response=pd.to_datetime(first)))
+    ev = Evidence(run)
+    reach = targeting.criteria(ev)["reach"]
+    assert np.isnan(reach[3])
+    assert reach[[1, 2]].notna().all()
+    found = persona.claims(ev)
+    book = playbook.build(ev, found, persona.names(ev))
+    scores = {row["segment"]: row["scores"]["reach"] for row in book["targeting"]["ranking"]}
+    assert np.isnan(scores[3])
+
+
+def test_adjusted_claims_say_how_many_were_compared(full):
+    adjusted = [c for c in full[1] if c["confidence"] != 0.95]
+    assert adjusted
+    assert all(c["comparisons"] > 1 for c in adjusted)
+    by_table = {c["source"]["table"]: c["comparisons"] for c in adjusted}
+    if "purchases.parquet" in by_table:
+        assert by_table["purchases.parquet"] == len(full[0].products)
+
+
+@pytest.mark.parametrize(("sound", "told"), [
+    (["valid", "distrust", "doubtful"], "**2 of 3 segments are doubtful**: numbers 2 and 3 come"),
+    (["valid", "doubtful"], "**1 of 2 segments is doubtful**: number 2 comes back"),
+    (["valid", "stable"], "None of the 2 segments is doubtful"),
+    ([None, None], ""),
+])  # fmt: skip
+def test_the_page_says_how_many_segments_are_doubtful(sound, told):
+    rows = [{"segment": i, "stable": word} for i, word in enumerate(sound, 1)]
+    assert story.doubts(rows).startswith(told)
+
+
+def test_the_answer_says_whose_weights(full):
+    ev, _, people, book = full
+    assert "With equal weights, look first" in story.answer(ev, people, book)
+    given = book | {"targeting": book["targeting"] | {"equal": False}}
+    assert "By the weights of the study, look first" in story.answer(ev, people, given)
+
+
+def test_a_product_group_is_named_without_its_number():
+    assert story._of_text("1 Often repeated products") == "often repeated products"
+    assert story._of_text("12") == "12"
+    assert story._of_text("7up") == "7up"
+
+
+def test_the_example_customer_is_not_called_typical(full):
+    card = cards.html(full[2][0], full[1], "#0b5fa5")
+    assert "An example: the average of the 10 nearest the middle in everything at once" in card
+    assert "differs from the medians above" in card
+    assert "A typical one" not in card
+
+
 def test_products_without_segments_are_grouped_as_the_study_groups_them(full, tmp_path):
     run = copied(full[0].run, tmp_path)
     things = run.read("product_segments.parquet").index

@@ -152,3 +152,15 @@ def test_a_customer_in_two_arms_is_counted_and_in_none(tmp_path):
     sent = collect.campaigns(collect.facts(loaded, clean, loaded.as_of)).execute()
     arms = dict(zip(sent["customer"], sent["arm"].fillna(""), strict=True))
     assert arms == {1: "", 2: "letter", 3: "none"}
+
+
+def test_a_cut_off_after_the_data_is_refused_with_the_last_day(tmp_path):
+    with pytest.raises(StudyError, match=r"2030-01-01 lies after the data.*2023-10-27"):
+        inspected(tmp_path, shop_tables(), as_of="2030-01-01")
+
+
+def test_only_checks_of_periods_are_marked_as_such(tmp_path):
+    _, found, _ = inspected(tmp_path, shop_tables())
+    periods = {check for (_, check), line in found.items() if line["period"]}
+    assert all(check.startswith("on or after") for check in periods)
+    assert len(periods) == 2

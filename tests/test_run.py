@@ -104,6 +104,67 @@ def test_a_changed_parameter_runs_its_notebook_and_those_after(done, tmp_path):
     assert verdict["k_chosen_by"] == "analyst"
 
 
+def test_what_depends_on_a_changed_notebook_follows(done, tmp_path):
+    path = copy_of(done[0], tmp_path)
+    said = []
+    run.run(str(path), only="03", parameters={"03_clustering.k": "4"}, say=said.append)
+    again = [line.split()[0] for line in said if line.endswith(" s")]
+    assert again == PAGES[2:]
+    people = json.loads((data_of(path) / "personas.json").read_text())
+    assert json.loads((data_of(path) / "verdict.json").read_text())["k"] == len(people) == 4
+
+
+def test_a_file_changed_by_hand_is_made_again(done, tmp_path):
+    path = copy_of(done[0], tmp_path)
+    verdict = data_of(path) / "verdict.json"
+    good = verdict.read_text()
+    verdict.write_text(good.replace('"k": ', '"k": 1'))
+    said = []
+    run.run(str(path), say=said.append)
+    assert verdict.read_text() == good
+    assert [line.split()[1] for line in said][:3] == ["unchanged", "unchanged", said[2].split()[1]]
+    assert said[2].endswith(" s")
+
+
+def test_two_files_of_one_name_are_two_inputs(tmp_path):
+    shop, raw = shop_tables(), shop_study()
+    raw["tables"]["transactions"]["source"] = "raw/*/sales.parquet"
+    path = write_shop(tmp_path, tables=shop, study=raw)
+    for year, part in (("2022", shop["transactions"][:10]), ("2023", shop["transactions"][10:])):
+        folder = path.parent / "raw" / year
+        folder.mkdir()
+        part.to_parquet(folder / "sales.parquet")
+    inputs = run._inputs(files.open_run(path))
+    assert {"sales.parquet", "sales.parquet (2)"} <= set(inputs)
+    assert inputs["sales.parquet"] != inputs["sales.parquet (2)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("k", "50", "less than or equal to 20"),
+        ("k", "-3", "greater than or equal to 0"),
+        ("seed", "-1", "greater than or equal to 0"),
+        ("method", "kmean", "'kmeans'"),
+    ],
+)
+def test_parameter_out_of_bounds_is_refused_before_any_kernel(shop, name, value, words):
+    with pytest.raises(StudyError, match=words):
+        run.run(str(shop), parameters={name: value})
+    assert not data_of(shop).exists()
+
+
+def test_exit_2_leaves_no_folder_beside_a_study_of_its_own(tmp_path, capsys):
+    shop = shop_tables()
+    shop["customers"] = shop["customers"].iloc[[0, 0, 1]]
+    path = write_shop(tmp_path, tables=shop)
+    moved = tmp_path / "elsewhere"
+    path.parent.rename(moved)
+    before = sorted(moved.rglob("*"))
+    assert cli.main(["run", str(moved / "study.yaml")]) == 2
+    assert sorted(moved.rglob("*")) == before
+
+
 def test_unknown_parameter_is_refused_with_the_accepted_names(shop, capsys):
     assert cli.main(["run", str(shop), "-p", "kk", "5"]) == 2
     error = capsys.readouterr().err

@@ -1,6 +1,6 @@
 import pytest
 import yaml
-from conftest import shop_study, write_shop
+from conftest import shop_study, shop_tables, write_shop
 
 from seglib import study, tables
 from seglib.study import StudyError
@@ -152,7 +152,83 @@ def test_faults_of_several_tables_come_at_once(tmp_path):
     assert "2 mistakes" in refusal(changed(tmp_path, change))
 
 
-def test_problems_pass_over_tables_whose_keys_are_wrong(shop):
+def test_a_mistaken_table_is_checked_for_what_is_right_in_it(shop):
     raw = yaml.safe_load(shop.read_text())["tables"]
     raw["customers"]["columns"] = {"client": "x"}
+    raw["products"] |= {"source": "raw/product.parquet", "colour": "red"}
+    raw["transactions"]["columns"] |= {"amount": "payed", "time": 3, "discount": ["saved", "sved"]}
+    raw["campaigns"]["attributes"] = {"weight": 3}
+    raw["responses"] = "nothing"
+    found = tables.problems(raw, shop)
+    assert [line.split(": ")[0] for line in found] == [
+        "tables.transactions.columns.amount",
+        "tables.transactions.columns.discount",
+        "tables.products.source",
+        "tables.campaigns.attributes.weight",
+    ]
+
+
+def test_columns_of_a_mistaken_lookup_are_not_called_unknown(shop):
+    raw = yaml.safe_load(shop.read_text())["tables"]
+    raw["campaigns"]["lookup"] = {"source": "raw/kinds.csv"}
+    raw["campaigns"]["columns"]["type"] = "kind"
     assert tables.problems(raw, shop) == []
+
+
+def retyped(folder, table, column, values):
+    """Write a shop in which a column of a table is replaced."""
+    shop = shop_tables()
+    shop[table][column] = values(shop[table][column])
+    return write_shop(folder, tables=shop)
+
+
+def first_is(value):
+    def change(column):
+        text = column.astype(str).astype(object)
+        text.iloc[0], text.iloc[1] = value, None
+        return text
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "key", "what"),
+    [
+        ("transactions", "paid", "amount", "numbers"),
+        ("transactions", "units", "quantity", "numbers"),
+        ("transactions", "saved", "discount", "numbers"),
+        ("transactions", "at", "time", "dates or times"),
+        ("campaigns", "day", "start", "dates or times"),
+    ],
+)
+def test_text_that_is_not_of_its_role_is_counted_and_shown(tmp_path, table, column, key, what):
+    path = retyped(tmp_path, table, column, first_is("n/a"))
+    text = refusal(path)
+    assert f"tables.{table}.columns.{key}: column {column!r} is text and 1 of its " in text
+    assert f"values are not {what}, such as 'n/a'; expected {what}" in text
+
+
+def test_text_that_reads_as_numbers_and_times_is_accepted(tmp_path):
+    shop = shop_tables()
+    sold = shop["transactions"]
+    shop["transactions"] = sold.assign(paid=sold["paid"].astype(str), at=sold["at"].astype(str))
+    opened = tables.open_tables(study.load(write_shop(tmp_path, tables=shop)))
+    total = opened["transactions"].amount.sum().execute()
+    assert float(total) == pytest.approx(sold["paid"].sum())
+
+
+def test_numbers_are_no_times_and_times_no_numbers(tmp_path):
+    path = retyped(tmp_path, "transactions", "at", lambda column: 20230101)
+    raw = yaml.safe_load(path.read_text())["tables"]
+    raw["transactions"]["columns"]["quantity"] = "sku"
+    raw["campaigns"]["columns"]["end"] = "mailing"
+    found = tables.problems(raw, path)
+    assert found == [
+        "tables.transactions.columns.time: column 'at' holds int64, expected dates or times",
+        "tables.campaigns.columns.end: column 'mailing' holds int64, expected dates or times",
+    ]
+
+
+def test_columns_of_the_right_type_are_not_read(shop, monkeypatch):
+    monkeypatch.setattr(tables, "_unreadable", lambda *given: pytest.fail("was read"))
+    assert tables.problems(shop_study()["tables"], shop) == []

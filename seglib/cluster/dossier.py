@@ -6,6 +6,7 @@ import pandas as pd
 from seglib.cluster import evidence, fit, membership, model, verdict
 from seglib.cluster.sensitivity import sensitivity
 
+REFITTED = 3000  # rows on which the segments are refitted
 AMBIGUOUS = 0.6  # a lower probability of the own segment is ambiguous
 
 
@@ -26,8 +27,13 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
     k, kind = rule["k"], known["kind"]
     rng = np.random.default_rng((seed, 3))
     x = model.data(rule, table.frame.iloc[table.sample])
-    again, stay = model.found_again(rule, x, rng) if k > 1 else (np.ones(1), 1.0)
-    tested = known["usefulness"] is not None
+    many = np.sort(rng.permutation(len(table.frame))[:REFITTED])
+    whole = {"value": 1.0, "low": 1.0, "high": 1.0, "kept": 1.0}
+    again, agreement = (
+        model.found_again(rule, model.data(rule, table.frame.iloc[many]), rng)
+        if k > 1
+        else (np.ones(1), whole)
+    )
     reasons = verdict.reasons(finding, k, kind) + _use(kind, known["usefulness"])
     chance = fit.probabilities(rule["parameters"], model.data(rule, table.frame))
     doubtful = chance.max(axis=1) < AMBIGUOUS
@@ -35,13 +41,14 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
     return {
         "n": len(table.frame), "columns": [r["name"] for r in table.rules], "k": k,
         "k_suggested": k if known["k_chosen_by"] == "verdict" else finding.k,
-        "headline": verdict.headline(kind, k, tested), "reasons": reasons + table.notes,
+        "headline": verdict.headline(kind, k, known["usefulness"]),
+        "reasons": reasons + table.notes,
         "rule": verdict.RULE, "p_value": finding.p_value,
         "evidence": _evidence(table, finding, rule, x, rng),
-        "segments": _segments(finding, k, members, again),
+        "agreement": agreement, "segments": _segments(finding, k, members, again),
         "restarts": {"n": model.RESTARTS, "share_at_best": rule["parameters"]["at_best"]},
         "ambiguous": {"share": float(np.mean(doubtful)), "threshold": AMBIGUOUS},
-        "membership": membership.doubt(rule["parameters"], chance, stay, rng),
+        "membership": membership.doubt(rule["parameters"], chance, agreement["kept"], rng),
         "confusion": _confusion(chance),
         "sensitivity": sensitivity(table.frame, members["segment"].to_numpy() - 1, k, seed),
         "sampled": {"rows": len(table.sample), "of": len(table.frame)} if sampled else None,
@@ -90,11 +97,12 @@ def _segments(finding, k: int, members: pd.DataFrame, again: np.ndarray) -> list
     rank = size.rank(ascending=False, method="first").astype(int)
     known = k <= len(finding.z)
     null = np.mean([m.jaccard[k - 1] for m in finding.null], axis=0) if known else None
+    base = [float(null[rank[i] - 1]) if known else None for i in range(1, k + 1)]
     return [
         {
             "segment": i, "n": int(size[i]), "share": float(size[i] / len(members)),
-            "jaccard": float(again[i - 1]), "stable": verdict.stability_word(again[i - 1]),
-            "jaccard_null": float(null[rank[i] - 1]) if known else None,
+            "jaccard": float(again[i - 1]), "jaccard_null": base[i - 1],
+            "stable": verdict.stability_word(again[i - 1], base[i - 1]),
         }
         for i in range(1, k + 1)
     ]  # fmt: skip

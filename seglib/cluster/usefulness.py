@@ -216,13 +216,24 @@ def _summary(rows: list[dict]) -> str:
         if row["useful"]
     ]
     first = f"Out of sample the segments predict {', '.join(told) or 'nothing of what came next'}."
+    gains = [
+        f"{row['outcome']} ({row['gain']['value']:+.3f}, {row['gain']['low']:+.3f} to "
+        f"{row['gain']['high']:+.3f})"
+        for row in rows
+        if row["gain"]["low"] > 0
+    ]
+    added = (
+        f" Beside tenths of simple columns they add to {', '.join(gains)} and nothing certain else."
+        if gains
+        else " Beside tenths of simple columns they add nothing certain."
+    )
     better = [row for row in rows if row["score_lead"]["low"] > 0]
     if not better:
-        return f"{first} No continuous score on the same columns is clearly better."
+        return f"{first}{added} No continuous score on the same columns is clearly better."
     reached = ", ".join(f"{row['outcome']} {row['model']['value']:.2f}" for row in better)
     return (
-        f"{first} A continuous score on the same columns predicts better ({reached}): rank "
-        "customers by a score, and use the segments to decide what to say to whom."
+        f"{first}{added} A continuous score on the same columns predicts better ({reached}): rank "
+        "by a score, and use the segments to decide what to say to whom."
     )
 
 

@@ -120,13 +120,19 @@ def rows(finding: Finding) -> list[dict]:
     ]
 
 
-def stability_word(jaccard: float) -> str:
-    """Hennig's (2007) words for a segment's mean Jaccard similarity."""
-    return next(word for least, word in WORDS.items() if jaccard >= least)
+def stability_word(jaccard: float, null: float | None = None) -> str:
+    """Return Hennig's (2007) word for a segment's mean Jaccard similarity.
+
+    A stable segment that is no more so than one in data without groups is stable as any cut is.
+    """
+    word = next(word for least, word in WORDS.items() if jaccard >= least)
+    if null is not None and jaccard <= null and jaccard >= 0.75:
+        return "stable, as any cut would be"
+    return word
 
 
-def headline(kind: str, k: int, tested: bool) -> str:
-    """One sentence for a manager."""
+def headline(kind: str, k: int, useful: dict | None) -> str:
+    """Return one sentence for a manager; `useful` as of `usefulness`, None if not tested."""
     if kind == "natural":
         return f"There are {k} groups in these data, with few cases between them."
     if kind == "reproducible":
@@ -135,13 +141,15 @@ def headline(kind: str, k: int, tested: bool) -> str:
             "into each other: they are regions of a continuum, not separate groups."
         )
     if kind == "constructive":
+        better = useful and useful["score_beats_segments"]
+        but = ", but a score tells more" if better else ""
         return (
-            f"There are no separate groups; {k} segments are a cut we make, and it is useful: "
-            "they differ in what happens next."
+            f"There are no separate groups; the {k} segments are a cut we make. "
+            f"They differ in what happens next{but}."
         )
     end = (
         "a cut into segments does not help predict what happens next either"
-        if tested
+        if useful
         else "whether a cut would still be useful was not tested"
     )
     what = "treat everybody as one segment" if k == 1 else f"the {k} segments shown are arbitrary"

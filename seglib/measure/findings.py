@@ -20,6 +20,11 @@ def names(run: Run) -> dict[int, str]:
     return {EVERYONE: "Everyone"} | dict(sorted(known.items()))
 
 
+def many(number: int, noun: str) -> str:
+    """Return '1 campaign' or '2 campaigns'."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def main_metric(changes: pd.DataFrame) -> str:
     """Return the metric that the headline speaks of: spend, else orders; empty if neither."""
     return next((m for m in ("spend", "orders") if m in set(changes["metric"])), "")

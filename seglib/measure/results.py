@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from seglib.files import Run
-from seglib.measure.findings import names, rate, signed, span
+from seglib.measure.findings import many, names, rate, signed, span
 from seglib.measure.measure import METRICS
 from seglib.words import amount, listing
 
@@ -114,8 +114,8 @@ def campaigns_spoken(run: Run, each: pd.DataFrame) -> str:
     known = each[each["period"] != "other"].drop_duplicates("campaign")
     counted = {p: int((known["whole"] & (known["period"] == p)).sum()) for p in ("before", "after")}
     text = (
-        f"{counted['before']} campaigns began in the {run.study.holdout} days before {run.as_of} "
-        f"and {counted['after']} in those after, with all responses in the data."
+        f"{many(counted['before'], 'campaign')} began in the {run.study.holdout} days before "
+        f"{run.as_of} and {counted['after']} in those after, with all responses in the data."
     )
     still = [str(c) for c in known.loc[~known["whole"], "campaign"]]
     if still:

@@ -52,7 +52,7 @@ def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]
         if rows["arm"].nunique() < 2:
             continue
         try:
-            units, start, days = assigned(run, name, rows, metric)
+            units, start, days = assigned(run, rows, metric)
             result = experiment.analyse(
                 units,
                 run.study.tables.campaigns.control,
@@ -71,7 +71,7 @@ def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]
     return trials, notes
 
 
-def assigned(run: Run, name, rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, date, int]:
+def assigned(run: Run, rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, date, int]:
     """Return an experiment's customers with what they did after and, as long, before it began.
 
     Returns

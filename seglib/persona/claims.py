@@ -21,7 +21,7 @@ FILES = {
     "products": "purchases.parquet",
 }  # fmt: skip
 UNITS = {"share": "share", "superiority": "share", "difference": "share"}
-NUMBERS = ("value", "low", "high", "confidence", "n", "cell", "inside", "outside")
+NUMBERS = ("value", "low", "high", "confidence", "comparisons", "n", "cell", "inside", "outside")
 RULES = {fact.rule: fact for fact in phrases.FACTS}
 
 

@@ -227,10 +227,10 @@ def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[d
 
 
 def typical(ev: Evidence) -> dict[int, list[dict]]:
-    """Return the typical customer of each segment in its most telling features, as text.
+    """Return an example customer of each segment in its most telling features, as text.
 
     It is the rounded average of as many customers as the study's minimum cell, so nobody's own
-    numbers.
+    numbers; those nearest the middle in everything at once, so no medians either.
     """
     entries = [*ev.entries.values()]
     table = profile.typical(ev.customers[ev.formed], ev.labels, entries, max(ev.minimum, 5))

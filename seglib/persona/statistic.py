@@ -33,15 +33,16 @@ def measure(ev: Evidence, segment: int, table: str, column: str = "", level: str
     Returns
     -------
     dict
-        kind, statistic (in words), value, low, high, confidence, n, cell (customers in the
-        smallest count that the numbers reveal), inside, outside (float or text), unit (of inside
-        and outside), label; empty where the run cannot tell.
+        kind, statistic (in words), value, low, high, confidence, comparisons (that the confidence
+        is adjusted for; None if for none), n, cell (customers in the smallest count that the
+        numbers reveal), inside, outside (float or text), unit (of inside and outside), label;
+        empty where the run cannot tell.
     """
     found = MEASURES[table](ev, segment, column, level)
     if not found:
         return {}
-    base = {"confidence": 1 - effects.ALPHA, "inside": None, "outside": None, "unit": "",
-            "low": None, "high": None,
+    base = {"confidence": 1 - effects.ALPHA, "comparisons": None, "inside": None,
+            "outside": None, "unit": "", "low": None, "high": None,
             "label": ev.entries.get(column, {}).get("label", column)}  # fmt: skip
     found = base | found
     return found | {"cell": int(found.get("cell", found["n"]))}
@@ -92,17 +93,22 @@ def _customers(ev: Evidence, segment: int, column: str, _="") -> dict:
     a, b = x[inside].dropna(), x[~inside].dropna()
     if not len(a) or not len(b):
         return {}
-    found, confidence = effects.superiority(a, b), 1 - effects.ALPHA
+    found, adjusted = effects.superiority(a, b), {}
     if column not in ev.formed:
         found = _of(ev.descriptors, segment, column, "")
         if found is None:
             return {}
-        confidence = found["confidence"]
+        adjusted = _adjusted(found, ev.descriptors)
     return {
-        "kind": "superiority", **_estimate(found), "confidence": confidence, "n": len(a),
+        "kind": "superiority", **_estimate(found), **adjusted, "n": len(a),
         "statistic": "chance that one of them has more than one of the others",
         "cell": min(len(a), len(b)), **_middle(ev, column, a, b),
     }  # fmt: skip
+
+
+def _adjusted(row, among: pd.DataFrame) -> dict:
+    """Return the confidence of a row's interval, and the comparisons that it is adjusted for."""
+    return {"confidence": row["confidence"], "comparisons": len(among)}
 
 
 def _middle(ev: Evidence, column: str, a: pd.Series, b: pd.Series) -> dict:
@@ -147,7 +153,7 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
     if row is None:
         return {}
     return common | {"kind": "lift", "statistic": "share, as a multiple of everyone else's",
-                     **_estimate(row), "confidence": row["confidence"]}  # fmt: skip
+                     **_estimate(row), **_adjusted(row, ev.descriptors)}  # fmt: skip
 
 
 def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
@@ -158,7 +164,7 @@ def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
     row = found.iloc[0]
     return {"kind": "ratio", "statistic": "share of spend, as a multiple of everyone else's",
             "value": row["index"], "low": row["low"], "high": row["high"],
-            "confidence": row["confidence"], "n": int(row["n"]),
+            **_adjusted(row, rows), "n": int(row["n"]),
             "cell": int(min(row["buyers"], row["others"])), "inside": row["inside"],
             "outside": row["outside"], "unit": "share"}  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from seglib.persona.affinity import white_spaces
@@ -10,6 +12,8 @@ from seglib.persona.persona import SAY, common
 from seglib.persona.targeting import CRITERIA
 from seglib.profile.columns import label
 from seglib.words import amount, listing, share
+
+UNSURE = {"doubtful", "distrust"}
 
 
 def usable(ev: Evidence) -> bool:
@@ -21,11 +25,27 @@ def trust(ev: Evidence) -> str:
     """Return the verdict, and the warning where it found no segments."""
     text = f"> {ev.verdict['headline']}"
     if usable(ev):
-        return text
+        return f"{text}\n\n{doubts(ev.verdict.get('segments', []))}".strip()
     return (
         f"{text}\n\n**No segments should be used.** What follows describes all "
         f"{ev.run.study.customer}s as one group, or groups that the data do not support: treat "
         "everyone alike until there is more to go on."
+    )
+
+
+def doubts(segments: list[dict]) -> str:
+    """Return how many of the verdict's segments are doubtful, and which."""
+    if not any(row.get("stable") for row in segments):
+        return ""
+    poor = [str(row["segment"]) for row in segments if row.get("stable") in UNSURE]
+    if not poor:
+        return f"None of the {len(segments)} segments is doubtful by itself."
+    one = len(poor) == 1
+    return (
+        f"**{len(poor)} of {len(segments)} segments {'is' if one else 'are'} doubtful**: "
+        f"{'number' if one else 'numbers'} {listing(poor)} {'comes' if one else 'come'} back only "
+        f"in part when the analysis is repeated. What is said of {'it' if one else 'them'} is a "
+        "guess until a test confirms it."
     )
 
 
@@ -105,7 +125,7 @@ def furthest(index: pd.DataFrame, names: dict[int, str], minimum: int, most: int
     shown = shown.assign(off=(shown["inside"] - shown["outside"]).abs()).nlargest(most, "off")
     said = [
         f"{names[row.segment]} put {amount(row.inside, 'share')} of spend into "
-        f"*{row.group[0].lower() + row.group[1:]}* (others: {amount(row.outside, 'share')})"
+        f"*{_of_text(row.group)}* (others: {amount(row.outside, 'share')})"
         for row in shown.itertuples()
     ]
     return (
@@ -113,6 +133,12 @@ def furthest(index: pd.DataFrame, names: dict[int, str], minimum: int, most: int
         + "Shares say what takes the place of what, not how much is bought: a segment with little "
         "spend can have a high number."
     )
+
+
+def _of_text(group: str) -> str:
+    """Return a product group's name as it stands in a sentence: without its number."""
+    text = re.sub(r"^\d+[.:]? (?=\D)", "", group)
+    return text[0].lower() + text[1:]
 
 
 def white(ev: Evidence, names: dict[int, str], most: int = 2) -> pd.DataFrame:
@@ -143,7 +169,8 @@ def compared(criteria: pd.DataFrame, names: dict[int, str], currency: str) -> di
     return {
         "frame": criteria.rename(index=names),
         "formats": {k: v for k, v in formats.items() if k in criteria},
-        "note": f"{note}. What chance could explain of growth and reach is set to everyone's.",
+        "note": f"{note}. What chance could explain of growth and reach is set to everyone's. A "
+        "dash: unknown, or it rests on too few to be shown; not scored.",
     }
 
 
@@ -162,10 +189,13 @@ def ranked(book: dict) -> str:
     poor = [names[s] for s in book["targeting"]["underserved"]]
     if poor:
         return text + (
-            f"Underserved, that is worth more or holding up better than others, yet addressed "
-            f"less: **{listing(poor)}**."
+            "Underserved, that is worth more than the others or keeping its spend better, yet "
+            f"getting fewer campaigns: **{listing(poor)}**."
         )
-    return text + "No segment is known to be worth more, or to hold up better, and addressed less."
+    return text + (
+        "The data show no segment that is worth more than the others, or keeps its spend better, "
+        "and still gets fewer campaigns."
+    )
 
 
 def tried(book: dict, found: list[dict]) -> pd.DataFrame:
@@ -231,5 +261,6 @@ def answer(ev: Evidence, people: list[dict], book: dict) -> str:
     )
     first = book["targeting"]["ranking"][0]
     do = next((r["action"] for r in book["levers"] if r["segment"] == first["segment"]), "")
-    text = f"{told}. By the weights of the study, look first at **{first['name']}**."
+    by = "With equal weights" if book["targeting"]["equal"] else "By the weights of the study"
+    text = f"{told}. {by}, look first at **{first['name']}**."
     return text + (f" First thing to test: {do[0].lower()}{do[1:]}" if do else "")

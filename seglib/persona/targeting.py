@@ -28,8 +28,9 @@ def criteria(ev: Evidence) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by segment: n, the criteria, and `contacts` (campaigns per customer) if known.
-        Of a segment smaller than the study's minimum all is missing. Growth and reach that chance
-        could explain (their interval includes no difference from everyone else) are everyone's.
+        Of a segment smaller than the study's minimum all is missing, and so is reach that rests on
+        fewer answers than that. Growth and reach that chance could explain (their interval includes
+        no difference from everyone else) are everyone's.
     """
     sizes = profile.sizes(ev.labels, ev.spend)
     table = pd.DataFrame({"n": sizes["n"], "size": sizes["share"]})
@@ -63,8 +64,8 @@ def _attention(ev: Evidence) -> pd.DataFrame:
         answered = ev.campaigns.loc[sent, "responded"].eq(True).groupby(ev.labels[sent])
         rate = answered.mean().reindex(found.index)
         everyone = ev.campaigns.loc[sent, "responded"].eq(True).mean()
-        clear = _clear(ev, "responses") & (answered.sum().reindex(found.index) >= ev.minimum)
-        found["reach"] = rate.where(clear, everyone)
+        enough = answered.sum().reindex(found.index) >= ev.minimum
+        found["reach"] = rate.where(_clear(ev, "responses"), everyone).where(enough)
     return found
 
 
@@ -95,8 +96,8 @@ def weights(given: dict[str, float], table: pd.DataFrame) -> dict[str, float]:
 def rank(table: pd.DataFrame, chosen: dict[str, float], seed: int = 0) -> pd.DataFrame:
     """Return the segments ranked, and how firmly.
 
-    Each criterion runs from 0 (the lowest segment) to 1 (the highest); a missing value counts as
-    the middle. The score is their weighted mean.
+    Each criterion runs from 0 (the lowest segment) to 1 (the highest). The score is the weighted
+    mean of those known of a segment; one of which none is known comes last.
 
     Parameters
     ----------
@@ -116,11 +117,12 @@ def rank(table: pd.DataFrame, chosen: dict[str, float], seed: int = 0) -> pd.Dat
     """
     table = table[table["n"].notna()]
     scaled = pd.DataFrame({c: _scaled(table[c]) for c in chosen})
-    score = scaled @ pd.Series(chosen)
+    score = pd.Series(_means(scaled, np.array([[*chosen.values()]]))[:, 0], index=table.index)
     drawn = np.random.default_rng(seed).dirichlet(np.ones(len(chosen)), DRAWS)
-    ranks = (-(scaled.to_numpy() @ drawn.T)).argsort(axis=0, kind="stable").argsort(axis=0) + 1
+    ranks = (-_means(scaled, drawn)).argsort(axis=0, kind="stable").argsort(axis=0) + 1
+    place = score.rank(ascending=False, method="first", na_option="bottom").astype(int)
     found = pd.DataFrame(
-        {"score": score, "rank": score.rank(ascending=False, method="first").astype(int),
+        {"score": score, "rank": place,
          "first": (ranks == 1).mean(axis=1), "best": np.quantile(ranks, 0.05, axis=1).astype(int),
          "worst": np.quantile(ranks, 0.95, axis=1).astype(int)},
         index=table.index,
@@ -131,8 +133,15 @@ def rank(table: pd.DataFrame, chosen: dict[str, float], seed: int = 0) -> pd.Dat
 def _scaled(values: pd.Series) -> pd.Series:
     spread = values.max() - values.min()
     if not spread > 0:
-        return pd.Series(0.5, index=values.index)
-    return ((values - values.min()) / spread).fillna(0.5)
+        return values.where(values.isna(), 0.5)
+    return (values - values.min()) / spread
+
+
+def _means(scaled: pd.DataFrame, drawn: np.ndarray) -> np.ndarray:
+    """Return each segment's mean of what is known, under each set of weights (one a row)."""
+    values, known = scaled.fillna(0.0).to_numpy(), scaled.notna().to_numpy(dtype=float)
+    weight = known @ drawn.T
+    return np.divide(values @ drawn.T, weight, out=np.full(weight.shape, np.nan), where=weight > 0)
 
 
 def underserved(found: list[dict]) -> list[int]:

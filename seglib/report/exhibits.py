@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -35,8 +36,17 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
     )
     env.filters |= {f.__name__: f for f in FILTERS}
-    env.filters["fragment"] = quote
+    env.filters |= {"fragment": quote, "level": level}
     return env
+
+
+def level(confidence: float) -> str:
+    """Return a level of confidence as text: '95%', or with the decimals that keep it from 100%."""
+    if math.isclose(confidence, 0.95):
+        return "95%"
+    missed = max(1 - confidence, 1e-9)
+    places = max(math.ceil(-math.log10(missed)) - 2, 1)
+    return f"{1 - missed:.{places}%}"
 
 
 def say(text: str, at=None) -> None:

@@ -29,6 +29,13 @@ KINDS = {
 }
 """What a verdict's kind means, in a manager's words."""
 
+GLOSSES = {
+    "R²": "share of the variation predicted; 1 is all",
+    "AUC": "chance to rank an active customer above an inactive one; 0.5 is nothing",
+    "adjusted Rand": "1 is identical, 0 is chance",
+}
+"""What the figures in a verdict's reasons mean."""
+
 MAIN = "active", "orders", "spend", "revenue_share"  # what the summary shows of the measures
 DOUBTFUL = {"doubtful", "distrust"}
 
@@ -147,6 +154,7 @@ def summary(folder: Path, currency: str = "") -> dict:
         "verdict": verdict,
         "meaning": KINDS.get(verdict.get("kind"), ""),
         "chosen": _chosen(verdict),
+        "glosses": _glosses(verdict),
         "cards": cards,
         "names": names,
         "colours": colours(list(sound) + list(names)),
@@ -184,6 +192,12 @@ def _chosen(verdict: dict) -> dict:
     """Return the evidence for the number of segments chosen; empty if there is one segment."""
     k = verdict.get("k") or 1
     return next((row for row in verdict.get("evidence", []) if row["k"] == k > 1), {})
+
+
+def _glosses(verdict: dict) -> dict[str, str]:
+    """Return the meaning of the figures that the verdict's reasons name."""
+    told = " ".join(verdict.get("reasons") or ())
+    return {name: text for name, text in GLOSSES.items() if name in told}
 
 
 def targeting(found: dict, names: dict) -> dict:

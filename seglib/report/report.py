@@ -31,6 +31,7 @@ PAGES = {
 """The pages of a report in order: file stem → (title, the question it answers)."""
 
 HIDDEN = {"parameters", "injected-parameters", "hide"}
+QUOTES = "'\""
 PLACEHOLDER = "The answer appears here"
 
 
@@ -130,13 +131,30 @@ def build(title: str, manifest: Mapping, folder: str | Path) -> list[Path]:
     paths = [Path(folder) / f"{name}.ipynb" for name in names]
     return [
         page(path, path.with_suffix(".html"), study=title, nav=nav,
-             footer=provenance(manifest, path.stem))
+             footer=provenance(manifest, path.stem, defaults(path)))
         for path in paths
     ]  # fmt: skip
 
 
-def provenance(manifest: Mapping, name: str = "") -> dict:
-    """Return what a page's footer says, from a run's manifest: of one step, or of the whole."""
+def defaults(notebook: str | Path) -> dict[str, str]:
+    """Return what a notebook's parameters k, method and seed are unless given, marked as such."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    found = [c.source for c in cells if "parameters" in c.metadata.get("tags", ())]
+    lines = re.findall(r"^(k|method|seed)\b[^=\n]*= *([^#\n]*)", "\n".join(found), re.M)
+    return {name: f"{value.strip().strip(QUOTES)} (default)".strip() for name, value in lines}
+
+
+def provenance(manifest: Mapping, name: str = "", unless: Mapping | None = None) -> dict:
+    """Return what a page's footer says, from a run's manifest: of one step, or of the whole.
+
+    Parameters
+    ----------
+    manifest
+    name
+        Of the step; empty for the whole.
+    unless
+        Parameters of the step that hold unless it was given others.
+    """
     steps = {step["name"]: step for step in manifest.get("steps", ())}
     times = manifest.get("times", {})
     timed = [times[name]] if name in times else sorted(times.values(), key=lambda t: t["started"])
@@ -145,7 +163,7 @@ def provenance(manifest: Mapping, name: str = "") -> dict:
     run = {key: manifest[key] for key in ("study", "as_of") if key in manifest}
     return {
         "made by": f"{name}.ipynb" if name else ", ".join(steps),
-        "parameters": run | steps.get(name, {}).get("parameters", {}),
+        "parameters": {**run, **(unless or {}), **steps.get(name, {}).get("parameters", {})},
         "data hash": manifest.get("data_hash"),
         "seed": manifest.get("seed"),
         "versions": manifest.get("versions"),
