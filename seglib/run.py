@@ -8,8 +8,10 @@ import logging
 import os
 import platform
 import shutil
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -34,8 +36,6 @@ TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # one thread a process; kernels inherit it
 logging.getLogger("papermill").setLevel(logging.ERROR)
-# a kernel on the machine's own sockets: nothing of the data crosses a network port
-KERNEL = Config({"KernelManager": {"transport": "ipc" if os.name == "posix" else "tcp"}})
 CODE = {".py", ".j2", ".css", ".json"}
 OWN = {"study", "as_of", "out", "unit"}  # parameters that only the runner sets
 
@@ -201,7 +201,7 @@ def _within_bounds(name: str, value):
         return value
     try:
         field = fields[name]
-        TypeAdapter(Annotated[field.annotation, *field.metadata]).validate_python(value)
+        TypeAdapter(Annotated[field.annotation, field, *field.metadata]).validate_python(value)
     except ValidationError as error:
         expected = error.errors()[0]["msg"].lower().replace("input should", "it should")
         raise StudyError(f"parameter {name!r} is {value!r}: {expected}") from None
@@ -318,16 +318,17 @@ def _execute_one(current: Run, step: Step, staging: tuple[Path, Path]) -> None:
         "out": str(data),
     }
     try:
-        papermill.execute_notebook(
-            str(step.path),
-            str(executed),
-            parameters={**own, **step.parameters},
-            cwd=str(ROOT),
-            progress_bar={"desc": step.name, "leave": False, "disable": None},  # on a terminal
-            autosave_cell_every=0,
-            config=KERNEL,
-            extra_arguments=["--log-level=50"],  # it logs its own end as an error
-        )
+        with kernel() as config:
+            papermill.execute_notebook(
+                str(step.path),
+                str(executed),
+                parameters={**own, **step.parameters},
+                cwd=str(ROOT),
+                progress_bar={"desc": step.name, "leave": False, "disable": None},  # on a terminal
+                autosave_cell_every=0,
+                config=config,
+                extra_arguments=["--log-level=50"],  # it logs its own end as an error
+            )
     except PapermillExecutionError as error:
         if error.ename in {"StudyError", "ReportError"}:
             raise StudyError(error.evalue) from None
@@ -340,6 +341,14 @@ def _execute_one(current: Run, step: Step, staging: tuple[Path, Path]) -> None:
         ) from None
     reports = current.study.reports / current.as_of.isoformat()
     _rewrite(executed, {str(data): str(current.folder), str(pages): str(reports)})
+
+
+@contextmanager
+def kernel() -> Iterator[Config]:
+    """Yield the configuration of a kernel that talks through files, not through network ports."""
+    with tempfile.TemporaryDirectory(prefix="seglib-") as folder:
+        sockets = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
+        yield Config({"KernelManager": sockets})
 
 
 def _rewrite(executed: Path, places: dict[str, str]) -> None:

@@ -58,14 +58,6 @@ def listing(items: list[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def within_100(chance: float) -> str:
-    """Return a chance as '83 of 100', never 0 or 100 unless it is exactly so."""
-    whole = round(100 * chance)
-    if 0 < chance < 1:
-        whole = min(max(whole, 1), 99)
-    return f"{whole} of 100"
-
-
 def decimals(values: Iterable[float]) -> int:
     """Return the fewest decimals that show three significant digits of the largest value."""
     sizes = [abs(float(v)) for v in values if math.isfinite(v)]

@@ -258,8 +258,7 @@ def test_bare_papermill_honours_k_and_needs_no_runner(done, tmp_path, monkeypatc
     monkeypatch.chdir(run.ROOT)
     papermill.execute_notebook(
         "notebooks/03_clustering.ipynb", str(tmp_path / "out.ipynb"),
-        parameters={"study": str(copy_of(done[0], tmp_path)), "k": 5},
-        progress_bar=False, config=run.KERNEL,
+        parameters={"study": str(copy_of(done[0], tmp_path)), "k": 5}, progress_bar=False,
     )  # fmt: skip
     made = tmp_path / "copy" / "data" / "shop" / DAY / "verdict.json"
     assert json.loads(made.read_text())["k"] == 5
@@ -279,7 +278,7 @@ def test_a_notebook_whose_input_is_missing_says_which_to_run(shop, tmp_path, not
         papermill.execute_notebook(
             str(run.ROOT / "notebooks" / f"{notebook}.ipynb"), str(tmp_path / "out.ipynb"),
             parameters={"study": str(shop), "out": str(tmp_path / "empty")},
-            progress_bar=False, config=run.KERNEL,
+            progress_bar=False,
         )  # fmt: skip
     assert caught.value.ename == "StudyError"
     assert f"run {first} first" in caught.value.evalue

@@ -61,10 +61,8 @@ def segment(
     ----------
     frame : DataFrame
         One row per customer; numeric, ordered and nominal columns, missing values allowed.
-    k : int
-        Number of segments; 0 lets the verdict choose.
-    k_max : int
-        Most segments considered.
+    k, k_max : int
+        Number of segments, 0 lets the verdict choose; most segments considered.
     method : {"auto", "kmeans", "gmm", "latent_class", "mixed"}
         ``auto`` follows the column types.
     value : Series, optional
@@ -74,8 +72,7 @@ def segment(
     rfm : list of str, optional
         Columns whose deciles the segments are compared with.
     economics : dict, optional
-        ``margin``, ``cost_per_customer`` and ``weeks``; with ``outcomes["spend"]`` says per
-        segment what lift would pay.
+        ``margin``, ``cost_per_customer``, ``weeks``: says per segment what lift would pay.
     previous : dict, optional
         Model of an earlier run, whose numbers are kept where segments match.
     progress : callable, optional
@@ -100,11 +97,16 @@ def segment(
         known = {
             "method": method, "method_reason": why, "kind": kind, "usefulness": useful,
             "k_chosen_by": "analyst" if k else "verdict",
-            "worth": worth(members["segment"], outcomes["spend"], **economics)
-            if economics and outcomes is not None and "spend" in outcomes else None,
+            "worth": _worth(members["segment"], outcomes, economics),
         }  # fmt: skip
         found = dossier.write(table, finding, rule, members, known, seed)
     return Segmentation(members["segment"], members, rule, found)
+
+
+def _worth(segments: pd.Series, outcomes, economics: dict | None) -> list[dict] | None:
+    if not economics or outcomes is None or "spend" not in outcomes:
+        return None
+    return worth(segments, outcomes["spend"], **economics)
 
 
 def judge(frame: pd.DataFrame, *, k_max: int = 8, seed: int = 0) -> verdict.Finding:

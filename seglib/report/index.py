@@ -24,7 +24,7 @@ KINDS = {
     "reproducible": "The groups shade into each other, but the same ones come back when the "
     "analysis is repeated. Read their borders as approximate.",
     "constructive": "The data form a continuum without separate groups. The segments cut it into "
-    "parts that can be treated differently; other cuts would serve about as well.",
+    "parts that can be treated differently; another cut could be made.",
     "none": "The data show no groups that deserve different treatment. Do not segment on them.",
 }
 """What a verdict's kind means, in a manager's words."""
@@ -148,6 +148,7 @@ def summary(folder: Path, currency: str = "") -> dict:
     claims = {claim["id"]: claim for claim in found["claims"] or []}
     levers = (found["playbook"] or {}).get("levers", [])
     sound = {row["segment"]: row for row in verdict.get("segments", [])}
+    checks = found["quality"] and [row for row in found["quality"] if not row.get("period")]
     cards = [_card(p, claims, levers, sound.get(p["segment"], {})) for p in personas]
     names = {card["segment"]: card["name"] for card in cards}
     return {
@@ -163,8 +164,8 @@ def summary(folder: Path, currency: str = "") -> dict:
         "kpis": kpis((found["measures"] or {}).get("kpis", []), currency),
         "product_verdict": found["product_verdict"] or {},
         "product_groups": product_groups(folder / "product_segments.parquet"),
-        "quality": found["quality"],
-        "findings": [row for row in found["quality"] or [] if row.get("failing")],
+        "quality": checks,
+        "findings": [row for row in checks or [] if row.get("failing")],
     }
 
 

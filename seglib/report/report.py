@@ -140,8 +140,12 @@ def defaults(notebook: str | Path) -> dict[str, str]:
     """Return what a notebook's parameters k, method and seed are unless given, marked as such."""
     cells = nbformat.read(notebook, as_version=4).cells
     found = [c.source for c in cells if "parameters" in c.metadata.get("tags", ())]
-    lines = re.findall(r"^(k|method|seed)\b[^=\n]*= *([^#\n]*)", "\n".join(found), re.M)
-    return {name: f"{value.strip().strip(QUOTES)} (default)".strip() for name, value in lines}
+    parts = r"^(k|method|seed)\b[^=\n]*= *([^#\n]*)(?:#[^;\n]*)?(;[^\n]*)?$"
+    lines = re.findall(parts, "\n".join(found), re.M)
+    return {
+        name: f"{value.strip().strip(QUOTES)} (default{meaning})".strip()
+        for name, value, meaning in lines
+    }
 
 
 def provenance(manifest: Mapping, name: str = "", unless: Mapping | None = None) -> dict:
