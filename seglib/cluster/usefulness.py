@@ -233,7 +233,7 @@ def _summary(rows: list[dict]) -> str:
     reached = ", ".join(f"{row['outcome']} {row['model']['value']:.2f}" for row in better)
     return (
         f"{first}{added} A continuous score on the same columns predicts better ({reached}): rank "
-        "by a score, and use the segments to decide what to say to whom."
+        "by a score, and use the segments to decide what to treat alike."
     )
 
 

@@ -169,8 +169,8 @@ def reasons(finding: Finding, k: int, kind: str) -> list[str]:
         f"At {i + 1} segments the data are {row['dispersion_z']:.1f} standard deviations more "
         f"compact than {count} simulated tables that keep every column and the correlations but "
         f"have no groups (chance of this without groups: {_chance(finding)}).",
-        f"Pairs of bootstrap samples agree to {row['stability']:.2f} "
-        f"(adjusted Rand, 1 is perfect); without groups it is {row['stability_null']:.2f}.",
+        f"In the search, a few pairs of bootstrap samples agree to {row['stability']:.2f} on "
+        f"average (adjusted Rand); in tables without groups to {row['stability_null']:.2f}.",
         f"Between the two closest segments the density falls by {depth:.0%}; "
         f"in tables without groups by at most {deepest:.0%}.",
     ]
