@@ -12,64 +12,30 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
 
 import papermill
 from papermill.exceptions import PapermillExecutionError
-from pydantic import TypeAdapter, ValidationError
 from traitlets.config import Config
 
-from seglib import files, publish, study, tables
+from seglib import files, plan, publish, study, tables
 from seglib.files import Run
 from seglib.report import index, report
-from seglib.schema import Segmentation, Study
+from seglib.schema import Study
 from seglib.study import StudyError
 
-ROOT = Path(__file__).resolve().parent.parent
 VERSIONS = ("seglib", "duckdb", "ibis-framework", "numpy", "pandas", "papermill", "prince",
             "scikit-learn", "scipy", "statsmodels", "stepmix")  # fmt: skip
-TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # one thread a process; kernels inherit it
 logging.getLogger("papermill").setLevel(logging.ERROR)
 CODE = {".py", ".j2", ".css", ".json"}
-OWN = {"study", "as_of", "out", "unit"}  # parameters that only the runner sets
-
-
-@dataclass(frozen=True)
-class Step:
-    """One notebook with its parameters; `name` is also the name of its page."""
-
-    name: str
-    notebook: str
-    parameters: dict = field(default_factory=dict)
-
-    @property
-    def path(self) -> Path:
-        """Where the notebook is."""
-        return ROOT / "notebooks" / f"{self.notebook}.ipynb"
 
 
 class NotebookError(Exception):
     """A notebook failed for a reason that is not the user's."""
-
-
-def steps(loaded: Study) -> list[Step]:
-    """Return the steps of a study in order; product segments only when products are sold."""
-    sold = loaded.tables.transactions and loaded.tables.transactions.columns.product
-    found = [
-        Step("01_data_collection", "01_data_collection"),
-        Step("02_exploratory_analysis", "02_exploratory_analysis"),
-        Step("03_clustering", "03_clustering", {"unit": "customers"}),
-        Step("03_clustering_products", "03_clustering", {"unit": "products"}),
-        Step("04_persona_definition", "04_persona_definition"),
-        Step("05_measuring_results", "05_measuring_results"),
-    ]
-    return [step for step in found if sold or step.name != "03_clustering_products"]
 
 
 def check(name: str) -> Study:
@@ -130,12 +96,12 @@ def run(
     """
     loaded = check(name)
     current = files.open_run(loaded.path, as_of)
-    plan = _with_parameters(steps(loaded), parameters or {})
-    wanted = _wanted(plan, only, current)
+    todo = plan.with_parameters(plan.steps(loaded), parameters or {})
+    wanted = plan.wanted(todo, only, current)
     reports = loaded.reports
     places = current.folder, reports / current.as_of.isoformat()
     with publish.staged(*places) as staging:
-        manifest = _execute(current, plan, wanted, staging, force, say)
+        manifest = _execute(current, todo, wanted, staging, force, say)
         _write_pages(current, manifest, *staging)
     (places[1] / "index.html").replace(reports / "index.html")
     for copy in reports.glob("failed_*.ipynb"):
@@ -158,77 +124,14 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path) -> None:
     )
 
 
-def _with_parameters(plan: list[Step], given: dict) -> list[Step]:
-    """Return the plan with the parameters added to the notebooks that know them.
-
-    Raises
-    ------
-    StudyError
-        For an unknown name or a value of another type, before any kernel starts.
-    """
-    known = {step.name: papermill.inspect_notebook(str(step.path)) for step in plan}
-    accepted = {n: p for found in known.values() for n, p in found.items() if n not in OWN}
-    added = {step.name: {} for step in plan}
-    for name, text in given.items():
-        scope, _, short = name.rpartition(".")
-        if short not in accepted or (scope and short not in known.get(scope, {})):
-            names = sorted(accepted) if not scope else sorted(known)
-            raise StudyError(f"unknown parameter {name!r}{study.nearest(scope or name, names)}")
-        value = _within_bounds(short, _typed(short, text, accepted[short]["inferred_type_name"]))
-        for step in [scope] if scope else added:
-            if short in known[step]:
-                added[step][short] = value
-    return [
-        Step(step.name, step.notebook, {**added[step.name], **step.parameters}) for step in plan
-    ]
-
-
-def _typed(name: str, text, kind: str):
-    words = {"true": True, "false": False}
-    try:
-        if kind == "bool":
-            return words[str(text).lower()]
-        return TYPES[kind](text)
-    except (KeyError, ValueError):
-        wanted = {"int": "a whole number", "float": "a number", "bool": "true or false"}.get(kind)
-        raise StudyError(f"parameter {name!r} is {text!r}: expected {wanted or kind}") from None
-
-
-def _within_bounds(name: str, value):
-    """Return a parameter's value if the study would accept it too."""
-    fields = Segmentation.model_fields if name in {"k", "method"} else Study.model_fields
-    if value == "" or name not in fields:
-        return value
-    try:
-        field = fields[name]
-        TypeAdapter(Annotated[field.annotation, field, *field.metadata]).validate_python(value)
-    except ValidationError as error:
-        expected = error.errors()[0]["msg"].lower().replace("input should", "it should")
-        raise StudyError(f"parameter {name!r} is {value!r}: {expected}") from None
-    return value
-
-
-def _wanted(plan: list[Step], only: str, current: Run) -> set[str]:
-    chosen = {step.name for step in plan if step.name.startswith(only)}
-    if not chosen:
-        names = [step.name for step in plan]
-        raise StudyError(f"no notebook begins with {only!r}{study.nearest(only, names)}")
-    if only and not current.has("manifest.json"):
-        raise StudyError(
-            f"there is no run of {current.study.name} at {current.as_of} to add to: "
-            "run the study once without --only"
-        )
-    return chosen
-
-
-def _execute(current, plan, wanted, staging, force, say) -> dict:
+def _execute(current, todo, wanted, staging, force, say) -> dict:
     """Run or reuse each step into the staging folders and return the manifest."""
     last = current.read("manifest.json") if current.has("manifest.json") else {}
     old = {entry["name"]: entry for entry in last.get("steps", [])}
     inputs = _inputs(current)
     fingerprint = _fingerprint(current, inputs)
     entries, times, ran = [], {}, False
-    for step in plan:
+    for step in todo:
         fingerprint = _hash(fingerprint, step.path.read_bytes(), files.as_json(step.parameters))
         known = old.get(step.name)
         same = not force and fingerprint and _unchanged(current, known, fingerprint)
@@ -309,7 +212,7 @@ def _reuse(current: Run, entry: dict, staging: tuple[Path, Path]) -> None:
     shutil.copy2(pages / f"{entry['name']}.ipynb", staging[1])
 
 
-def _execute_one(current: Run, step: Step, staging: tuple[Path, Path]) -> None:
+def _execute_one(current: Run, step: plan.Step, staging: tuple[Path, Path]) -> None:
     data, pages = staging
     executed = pages / f"{step.name}.ipynb"
     own = {
@@ -323,7 +226,7 @@ def _execute_one(current: Run, step: Step, staging: tuple[Path, Path]) -> None:
                 str(step.path),
                 str(executed),
                 parameters={**own, **step.parameters},
-                cwd=str(ROOT),
+                cwd=str(plan.ROOT),
                 progress_bar={"desc": step.name, "leave": False, "disable": None},  # on a terminal
                 autosave_cell_every=0,
                 config=config,

@@ -12,7 +12,7 @@ import papermill
 import pytest
 from conftest import shop_study, shop_tables, write_shop
 
-from seglib import cli, files, run
+from seglib import cli, files, plan, run
 from seglib.study import StudyError
 
 PAGES = [
@@ -240,12 +240,12 @@ def test_a_failing_notebook_is_named_with_its_cell_and_copy(done, tmp_path, monk
     path = write_shop(tmp_path)
     broken = tmp_path / "notebooks"
     broken.mkdir()
-    for source in (run.ROOT / "notebooks").glob("*.ipynb"):
+    for source in (plan.ROOT / "notebooks").glob("*.ipynb"):
         text = source.read_text()
         if source.stem == "02_exploratory_analysis":
             text = text.replace("plots.style()", "1 / 0")
         (broken / source.name).write_text(text)
-    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(plan, "ROOT", tmp_path)
     assert cli.main(["run", str(path)]) == 1
     error = capsys.readouterr().err
     assert "02_exploratory_analysis failed in cell" in error
@@ -255,7 +255,7 @@ def test_a_failing_notebook_is_named_with_its_cell_and_copy(done, tmp_path, monk
 
 
 def test_bare_papermill_honours_k_and_needs_no_runner(done, tmp_path, monkeypatch):
-    monkeypatch.chdir(run.ROOT)
+    monkeypatch.chdir(plan.ROOT)
     papermill.execute_notebook(
         "notebooks/03_clustering.ipynb", str(tmp_path / "out.ipynb"),
         parameters={"study": str(copy_of(done[0], tmp_path)), "k": 5}, progress_bar=False,
@@ -276,7 +276,7 @@ def test_bare_papermill_honours_k_and_needs_no_runner(done, tmp_path, monkeypatc
 def test_a_notebook_whose_input_is_missing_says_which_to_run(shop, tmp_path, notebook, first):
     with pytest.raises(papermill.PapermillExecutionError) as caught:
         papermill.execute_notebook(
-            str(run.ROOT / "notebooks" / f"{notebook}.ipynb"), str(tmp_path / "out.ipynb"),
+            str(plan.ROOT / "notebooks" / f"{notebook}.ipynb"), str(tmp_path / "out.ipynb"),
             parameters={"study": str(shop), "out": str(tmp_path / "empty")},
             progress_bar=False,
         )  # fmt: skip
@@ -304,4 +304,4 @@ def test_check_says_that_a_study_is_sound(shop, capsys):
 
 def test_accepted_parameters_are_those_of_the_notebooks(shop):
     with pytest.raises(StudyError, match=r"k, method, seed, unit|k, method"):
-        run._with_parameters(run.steps(run.check(str(shop))), {"nothing": "1"})
+        plan.with_parameters(plan.steps(run.check(str(shop))), {"nothing": "1"})

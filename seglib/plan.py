@@ -1,0 +1,117 @@
+"""What is to be run: the notebooks in order, with parameters that they and the study accept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import papermill
+from pydantic import TypeAdapter, ValidationError
+
+from seglib import study
+from seglib.files import Run
+from seglib.schema import Segmentation, Study
+from seglib.study import StudyError
+
+ROOT = Path(__file__).resolve().parent.parent
+TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+OWN = {"study", "as_of", "out", "unit"}  # parameters that only the runner sets
+
+
+@dataclass(frozen=True)
+class Step:
+    """One notebook with its parameters; `name` is also the name of its page."""
+
+    name: str
+    notebook: str
+    parameters: dict = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """Where the notebook is."""
+        return ROOT / "notebooks" / f"{self.notebook}.ipynb"
+
+
+def steps(loaded: Study) -> list[Step]:
+    """Return the steps of a study in order; product segments only when products are sold."""
+    sold = loaded.tables.transactions and loaded.tables.transactions.columns.product
+    found = [
+        Step("01_data_collection", "01_data_collection"),
+        Step("02_exploratory_analysis", "02_exploratory_analysis"),
+        Step("03_clustering", "03_clustering", {"unit": "customers"}),
+        Step("03_clustering_products", "03_clustering", {"unit": "products"}),
+        Step("04_persona_definition", "04_persona_definition"),
+        Step("05_measuring_results", "05_measuring_results"),
+    ]
+    return [step for step in found if sold or step.name != "03_clustering_products"]
+
+
+def with_parameters(plan: list[Step], given: dict) -> list[Step]:
+    """Return the plan with the parameters added to the notebooks that know them.
+
+    Raises
+    ------
+    StudyError
+        For an unknown name or a value of another type, before any kernel starts.
+    """
+    known = {step.name: papermill.inspect_notebook(str(step.path)) for step in plan}
+    accepted = {n: p for found in known.values() for n, p in found.items() if n not in OWN}
+    added = {step.name: {} for step in plan}
+    for name, text in given.items():
+        scope, _, short = name.rpartition(".")
+        if short not in accepted or (scope and short not in known.get(scope, {})):
+            names = sorted(accepted) if not scope else sorted(known)
+            raise StudyError(f"unknown parameter {name!r}{study.nearest(scope or name, names)}")
+        value = _within_bounds(short, _typed(short, text, accepted[short]["inferred_type_name"]))
+        for step in [scope] if scope else added:
+            if short in known[step]:
+                added[step][short] = value
+    return [
+        Step(step.name, step.notebook, {**added[step.name], **step.parameters}) for step in plan
+    ]
+
+
+def _typed(name: str, text, kind: str):
+    words = {"true": True, "false": False}
+    try:
+        if kind == "bool":
+            return words[str(text).lower()]
+        return TYPES[kind](text)
+    except (KeyError, ValueError):
+        wanted = {"int": "a whole number", "float": "a number", "bool": "true or false"}.get(kind)
+        raise StudyError(f"parameter {name!r} is {text!r}: expected {wanted or kind}") from None
+
+
+def _within_bounds(name: str, value):
+    """Return a parameter's value if the study would accept it too."""
+    fields = Segmentation.model_fields if name in {"k", "method"} else Study.model_fields
+    if value == "" or name not in fields:
+        return value
+    try:
+        field = fields[name]
+        TypeAdapter(Annotated[field.annotation, field, *field.metadata]).validate_python(value)
+    except ValidationError as error:
+        expected = error.errors()[0]["msg"].lower().replace("input should", "it should")
+        raise StudyError(f"parameter {name!r} is {value!r}: {expected}") from None
+    return value
+
+
+def wanted(plan: list[Step], only: str, current: Run) -> set[str]:
+    """Return the names of the steps that begin so.
+
+    Raises
+    ------
+    StudyError
+        If none does, or if there is no earlier run to add to.
+    """
+    chosen = {step.name for step in plan if step.name.startswith(only)}
+    if not chosen:
+        names = [step.name for step in plan]
+        raise StudyError(f"no notebook begins with {only!r}{study.nearest(only, names)}")
+    if only and not current.has("manifest.json"):
+        raise StudyError(
+            f"there is no run of {current.study.name} at {current.as_of} to add to: "
+            "run the study once without --only"
+        )
+    return chosen
