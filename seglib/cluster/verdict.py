@@ -168,7 +168,8 @@ def reasons(finding: Finding, k: int, kind: str) -> list[str]:
     out = [
         f"At {i + 1} segments the data are {row['dispersion_z']:.1f} standard deviations more "
         f"compact than {count} simulated tables that keep every column and the correlations but "
-        f"have no groups (chance of this without groups: {_chance(finding)}).",
+        f"have no groups; at the number where they are most so it is {finding.z[1:].max():.1f} "
+        f"(chance of as much at any number without groups: {_chance(finding)}).",
         f"In the search, a few pairs of bootstrap samples agree to {row['stability']:.2f} on "
         f"average (adjusted Rand); in tables without groups to {row['stability_null']:.2f}.",
         f"Between the two closest segments the density falls by {depth:.0%}; "
