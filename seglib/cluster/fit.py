@@ -176,10 +176,10 @@ def _latent(x: np.ndarray, k: int, levels: list[int], seed: int, restarts: int) 
     runs = []
     for state in np.random.default_rng(seed).integers(2**31, size=restarts):
         start = np.random.default_rng(state).dirichlet(np.ones(k), size=len(x))
-        runs.append(_latent_once(x, k, levels, start, tolerance=1e-6))
+        runs.append(_latent_once(x, levels, start, tolerance=1e-6))
     values = np.array([run["loglik"] for run in runs])
     best = runs[int(values.argmax())]
-    best = _latent_once(x, k, levels, probabilities(best, x))
+    best = _latent_once(x, levels, probabilities(best, x))
     per_class = sum(c - 1 if c else 2 for c in levels)
     best["bic"] = float(-2 * best["loglik"] + (k * per_class + k - 1) * np.log(len(x)))
     best["objective"] = -best["loglik"]
@@ -188,7 +188,7 @@ def _latent(x: np.ndarray, k: int, levels: list[int], seed: int, restarts: int) 
     return best
 
 
-def _latent_once(x, k, levels, share, rounds: int = 2000, tolerance: float = 1e-10) -> dict:
+def _latent_once(x, levels, share, rounds: int = 2000, tolerance: float = 1e-10) -> dict:
     """EM from given memberships (Linzer & Lewis 2011, eq. 5-7); missing answers are skipped."""
     parts = _parts(x, levels)
     before = -np.inf
