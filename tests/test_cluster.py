@@ -8,7 +8,6 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from stepmix import StepMix
 
 from seglib import cluster
 from seglib.cluster import encode, fit, near
@@ -93,14 +92,23 @@ def test_latent_classes_reach_the_published_log_likelihood(patterns, k, loglik):
     assert params["loglik"] == pytest.approx(loglik, abs=1e-3)
 
 
-def test_latent_classes_agree_with_stepmix_where_answers_are_missing():
+def test_a_latent_class_of_equal_numbers_keeps_a_variance():
+    rng = np.random.default_rng(0)
+    numbers = np.r_[np.zeros(40), rng.normal(5, 1, 40)]
+    numbers[::9] = np.nan
+    x = np.column_stack([numbers, np.repeat([0.0, 1.0], 40)])
+    params = fit.fit("latent_class", x, 2, levels=[0, 2], seed=0, restarts=5)
+    assert np.isfinite(params["loglik"])
+    assert (fit.labels(params, x)[:40] == fit.labels(params, x)[0]).all()
+
+
+def test_latent_classes_pass_over_missing_answers():
+    # a gap adds nothing to the likelihood: with every answer of a column gone, as without it
     x = rows(VALUES)
-    x[::7, 1] = np.nan
-    ours = fit.fit("latent_class", x, 2, levels=[2] * 4, seed=0, restarts=20)
-    theirs = StepMix(
-        2, measurement="categorical_nan", n_init=10, random_state=0, progress_bar=0, abs_tol=1e-8
-    ).fit(x)
-    assert ours["loglik"] == pytest.approx(theirs.score(x) * len(x), abs=1e-3)
+    fewer = fit.fit("latent_class", x[:, :3], 2, levels=[2] * 3, seed=0, restarts=20)
+    x[1:, 3] = np.nan
+    gone = fit.fit("latent_class", x, 2, levels=[2] * 4, seed=0, restarts=20)
+    assert gone["loglik"] == pytest.approx(fewer["loglik"], abs=0.01)
 
 
 # --- one rule, three ways -----------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from seglib.cluster import evidence, fit, membership, model, verdict
+from seglib.cluster import encode, evidence, fit, membership, model, verdict
 from seglib.cluster.sensitivity import sensitivity
 
 REFITTED = 3000  # rows on which the segments are refitted
@@ -27,13 +27,7 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
     k, kind = rule["k"], known["kind"]
     rng = np.random.default_rng((seed, 3))
     x = model.data(rule, table.frame.iloc[table.sample])
-    many = np.sort(rng.permutation(len(table.frame))[:REFITTED])
-    whole = {"value": 1.0, "low": 1.0, "high": 1.0, "kept": 1.0}
-    again, agreement = (
-        model.found_again(rule, model.data(rule, table.frame.iloc[many]), rng)
-        if k > 1
-        else (np.ones(1), whole)
-    )
+    again, null, agreement = _agreement(table, rule, rng, seed)
     reasons = verdict.reasons(finding, k, kind) + _use(kind, known["usefulness"])
     chance = fit.probabilities(rule["parameters"], model.data(rule, table.frame))
     doubtful = chance.max(axis=1) < AMBIGUOUS
@@ -45,7 +39,7 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
         "reasons": reasons + table.notes,
         "rule": verdict.RULE, "p_value": finding.p_value,
         "evidence": _evidence(table, finding, rule, x, rng),
-        "agreement": agreement, "segments": _segments(finding, k, members, again),
+        "agreement": agreement, "segments": _segments(k, members, again, null),
         "restarts": {"n": model.RESTARTS, "share_at_best": rule["parameters"]["at_best"]},
         "ambiguous": {"share": float(np.mean(doubtful)), "threshold": AMBIGUOUS},
         "membership": membership.doubt(rule["parameters"], chance, agreement["kept"], rng),
@@ -53,6 +47,26 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
         "sensitivity": sensitivity(table.frame, members["segment"].to_numpy() - 1, k, seed),
         "sampled": {"rows": len(table.sample), "of": len(table.frame)} if sampled else None,
         **known,
+    }  # fmt: skip
+
+
+def _agreement(table, rule: dict, rng, seed: int) -> tuple[np.ndarray, np.ndarray, dict]:
+    """How well segments come back on redrawn rows: theirs, those of a null, and all together.
+
+    The null is the same method on tables of the same size without groups.
+    """
+    if rule["k"] == 1:
+        one = np.ones(1)
+        return one, one, dict.fromkeys(("value", "low", "high", "kept", "null"), 1.0)
+    rows = np.sort(rng.permutation(len(table.frame))[:REFITTED])
+    frame = table.frame.iloc[rows]
+    overlap, rand, kept = model.found_again(rule, model.data(rule, frame), rng)
+    draws = encode.simulator(table.rules, frame, encode.matrix(table.rules, frame), seed)
+    null, chance = model.without_groups(rule, draws, rng)
+    low, high = np.quantile(rand, [0.025, 0.975])
+    return overlap.mean(axis=0), null, {
+        "value": float(rand.mean()), "low": float(low), "high": float(high),
+        "kept": float(kept.mean()), "null": float(chance.mean()),
     }  # fmt: skip
 
 
@@ -92,12 +106,10 @@ def _criteria(rule: dict, x: np.ndarray, k: int) -> tuple[float, float]:
     return params["bic"], params["bic"] + 2 * fit.entropy(params, x)
 
 
-def _segments(finding, k: int, members: pd.DataFrame, again: np.ndarray) -> list[dict]:
+def _segments(k: int, members: pd.DataFrame, again: np.ndarray, null: np.ndarray) -> list[dict]:
     size = members["segment"].value_counts().reindex(range(1, k + 1), fill_value=0)
     rank = size.rank(ascending=False, method="first").astype(int)
-    known = k <= len(finding.z)
-    null = np.mean([m.jaccard[k - 1] for m in finding.null], axis=0) if known else None
-    base = [float(null[rank[i] - 1]) if known else None for i in range(1, k + 1)]
+    base = [float(null[rank[i] - 1]) for i in range(1, k + 1)]
     return [
         {
             "segment": i, "n": int(size[i]), "share": float(size[i] / len(members)),

@@ -86,6 +86,21 @@ def answers(rules: list[dict], frame: pd.DataFrame) -> np.ndarray:
     return np.column_stack(parts)
 
 
+def decoded(rules: list[dict], encoded: np.ndarray) -> np.ndarray:
+    """Return :func:`answers` from encoded rows; a value between two levels was missing."""
+    parts, owner = [], owners(rules)
+    for i, rule in enumerate(rules):
+        block = encoded[:, owner == i]
+        if rule["kind"] == "nominal":
+            parts.append(np.where(block.any(axis=1), block.argmax(axis=1), np.nan))
+        elif rule["kind"] == "ordered":
+            code = block[:, 0] * rule["scale"] + rule["centre"]
+            parts.append(np.where(np.isclose(code, code.round()), code.round(), np.nan))
+        else:
+            parts.append(block[:, 0])
+    return np.column_stack(parts)
+
+
 def codes(rule: dict, values: pd.Series) -> np.ndarray:
     """Position of each value among the rule's levels; missing or unseen is NaN."""
     place = {level: float(i) for i, level in enumerate(rule["levels"])}

@@ -14,8 +14,13 @@ from scipy.special import logsumexp, softmax
 from sklearn.cluster import k_means
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from stepmix import StepMix
+from stepmix.emission.build_emission import EMISSION_DICT
+from stepmix.emission.gaussian import GaussianDiagNan
 
 SHAPES = ("spherical", "diag", "tied", "full")
+MANY = 10  # from so many restarts on, latent classes are carried to convergence
+LEAST_VARIANCE = 1e-3  # of a number within a latent class, in variances of the column
 
 
 def fit(
@@ -172,42 +177,56 @@ def gaussians(params: dict):
 
 
 def _latent(x: np.ndarray, k: int, levels: list[int], seed: int, restarts: int) -> dict:
-    """Many short EM runs; the best is carried to convergence (Biernacki et al. 2003)."""
-    runs = []
-    for state in np.random.default_rng(seed).integers(2**31, size=restarts):
-        start = np.random.default_rng(state).dirichlet(np.ones(k), size=len(x))
-        runs.append(_latent_once(x, levels, start, tolerance=1e-6))
-    values = np.array([run["loglik"] for run in runs])
-    best = runs[int(values.argmax())]
-    best = _latent_once(x, levels, probabilities(best, x))
-    per_class = sum(c - 1 if c else 2 for c in levels)
-    best["bic"] = float(-2 * best["loglik"] + (k * per_class + k - 1) * np.log(len(x)))
-    best["objective"] = -best["loglik"]
-    near = 1e-4 * abs(best["loglik"])
-    best["at_best"] = float(np.mean(values >= values.max() - near))
-    return best
-
-
-def _latent_once(x, levels, share, rounds: int = 2000, tolerance: float = 1e-10) -> dict:
-    """EM from given memberships (Linzer & Lewis 2011, eq. 5-7); missing answers are skipped."""
-    parts = _parts(x, levels)
-    before = -np.inf
-    for _ in range(rounds):
-        weights, numbers = _maximise(parts, levels, share)
-        joint = _joint(weights, numbers, parts)
-        total = logsumexp(joint, axis=1)
-        share = np.exp(joint - total[:, None])
-        loglik = total.sum()
-        if loglik - before < tolerance * abs(loglik):
-            break
-        before = loglik
-    tables, means, variances = numbers
+    """Latent classes by StepMix (Morin et al. 2025) from random starts; missing is skipped."""
+    states = np.random.default_rng(seed).integers(2**31, size=restarts)
+    tolerance = 1e-5 if restarts < MANY else 1e-8  # a quick look, or the fit that is published
+    runs = [_stepmix(x, k, levels, int(state), tolerance) for state in states]
+    values = np.array([loglik for loglik, _ in runs])
+    weights, (tables, means, variances) = _maximise(
+        _parts(x, levels), levels, runs[int(values.argmax())][1]
+    )
     edges = np.cumsum([c for c in levels if c])[:-1]
-    return {
-        "method": "latent_class", "levels": list(levels), "loglik": float(loglik),
-        "weights": weights.tolist(), "means": means.tolist(), "variances": variances.tolist(),
+    found = {
+        "method": "latent_class", "levels": list(levels), "weights": weights.tolist(),
+        "means": means.tolist(), "variances": variances.tolist(),
         "tables": [[part.tolist() for part in np.split(row, edges)] for row in tables],
+        "at_best": float(np.mean(values >= values.max() - 1e-4 * abs(values.max()))),
     }  # fmt: skip
+    loglik = float(logsumexp(_latent_scores(found, x), axis=1).sum())
+    free = k * sum(c - 1 if c else 2 for c in levels) + k - 1
+    bic = -2 * loglik + free * np.log(len(x))
+    return found | {"loglik": loglik, "objective": -loglik, "bic": float(bic)}
+
+
+class _Numbers(GaussianDiagNan):
+    """StepMix's numbers with gaps; a class of equal values keeps a little variance."""
+
+    name = "gaussian_diag_floored_nan"
+
+    def _compute_cov(self, X, resp, resp_sums):
+        return np.maximum(super()._compute_cov(X, resp, resp_sums), LEAST_VARIANCE)
+
+
+EMISSION_DICT[_Numbers.name] = _Numbers  # how StepMix is told of a model
+
+
+def _stepmix(x: np.ndarray, k: int, levels: list[int], state: int, tolerance: float):
+    """Log-likelihood and memberships of one run of EM from a random start."""
+    answers = [j for j, count in enumerate(levels) if count]
+    numbers = [j for j, count in enumerate(levels) if not count]
+    nan = "_nan" if np.isnan(x).any() else ""
+    blocks = {
+        "answers": {"model": f"categorical{nan}", "n_columns": len(answers)},
+        "numbers": {"model": _Numbers.name, "n_columns": len(numbers)},
+    }
+    mixture = StepMix(
+        k, measurement={name: block for name, block in blocks.items() if block["n_columns"]},
+        random_state=state, max_iter=2000, abs_tol=tolerance, progress_bar=0,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the best of many starts is taken
+        mixture.fit(x[:, answers + numbers])
+    return float(mixture.lower_bound_ * len(x)), mixture.predict_proba(x[:, answers + numbers])
 
 
 def _parts(x: np.ndarray, levels: list[int]) -> tuple[np.ndarray, ...]:
@@ -229,7 +248,7 @@ def _maximise(parts, levels: list[int], share: np.ndarray):
         place += count
     mass = share.T @ known + 1e-10
     means = share.T @ numbers / mass
-    variances = np.maximum(share.T @ numbers**2 / mass - means**2, 1e-3)
+    variances = np.maximum(share.T @ numbers**2 / mass - means**2, LEAST_VARIANCE)
     return np.maximum(share.mean(axis=0), 1e-12), (tables, means, variances)
 
 

@@ -1,5 +1,7 @@
 """The model of a segmentation as plain numbers: made, applied to rows, numbered, refitted."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
@@ -63,7 +65,9 @@ def sizes(model: dict) -> list[int]:
     return [len(rule.get("levels", ())) for rule in model["columns"]]
 
 
-def found_again(model: dict, x: np.ndarray, rng) -> tuple[np.ndarray, dict]:
+def found_again(
+    model: dict, x: np.ndarray, rng, times: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Refit on bootstrap samples and compare with the segments published.
 
     Parameters
@@ -71,35 +75,71 @@ def found_again(model: dict, x: np.ndarray, rng) -> tuple[np.ndarray, dict]:
     model : dict
     x : array
         What :func:`data` gives for some rows.
+    times : int
+        Number of refits; 0 is 40 for centres and 20 for mixtures.
 
     Returns
     -------
-    jaccard : array, shape (k,)
-        Mean overlap of each segment with the most similar one of a refit (Hennig 2007).
-    agreement : dict
-        Adjusted Rand index of refits with the segments: mean `value`, and `low` to `high`, the
-        middle 95% of refits; `kept`, the share of rows that stay in their segment.
+    jaccard : array, shape (times, k)
+        Overlap of each segment with the most similar one of a refit (Hennig 2007).
+    rand : array, shape (times,)
+        Adjusted Rand index of refits with the segments.
+    kept : array, shape (times,)
+        Share of rows that stay in their segment.
     """
     params, k = model["parameters"], model["k"]
-    times, restarts = (40, 10) if params["method"] == "kmeans" else (20, 3)
+    usual, restarts = (40, 10) if params["method"] == "kmeans" else (20, 3)
     label, levels = fit.labels(params, x), sizes(model)
-    metric = np.array(params["metric"]) if params.get("metric") else None
-    overlap, kept, rand = [], [], []
-    for _ in range(times):
+    overlap, rand, kept = [], [], []
+    for _ in range(times or usual):
         rows = rng.integers(len(x), size=len(x))
         refit = fit.fit(
-            params["method"], x[rows], k, levels=levels, metric=metric,
+            params["method"], x[rows], k, levels=levels, metric=_metric(params),
             seed=int(rng.integers(2**31)), restarts=restarts,
         )  # fmt: skip
         other = fit.labels(refit, x)
         overlap.append(evidence.jaccard(label, other, k))
-        kept.append(evidence.agreement(label, other, k))
         rand.append(evidence.rand_index(label, other))
-    low, high = np.quantile(rand, [0.025, 0.975])
-    return np.mean(overlap, axis=0), {
-        "value": float(np.mean(rand)), "low": float(low), "high": float(high),
-        "kept": float(np.mean(kept)),
-    }  # fmt: skip
+        kept.append(evidence.agreement(label, other, k))
+    return np.array(overlap), np.array(rand), np.array(kept)
+
+
+def without_groups(model: dict, draws: Callable[[int], np.ndarray], rng):
+    """Return what :func:`found_again` finds in tables without groups, segmented the same way.
+
+    Parameters
+    ----------
+    model : dict
+    draws : callable
+        Gives the i-th such table, encoded (:func:`encode.simulator`).
+
+    Returns
+    -------
+    jaccard : array, shape (k,)
+        Mean over tables, largest segment first.
+    rand : array
+        Of every refit of every table.
+    """
+    params, k = model["parameters"], model["k"]
+    tables, times, restarts = (10, 4, 10) if params["method"] == "kmeans" else (5, 2, 3)
+    overlap, rand = [], []
+    for i in range(tables):
+        x = draws(i)
+        if params["method"] == "latent_class":
+            x = encode.decoded(model["columns"], x)
+        found = fit.fit(
+            params["method"], x, k, levels=sizes(model), metric=_metric(params),
+            seed=int(rng.integers(2**31)), restarts=restarts,
+        )  # fmt: skip
+        again, agree, _ = found_again({**model, "parameters": found}, x, rng, times)
+        largest = np.argsort(-np.bincount(fit.labels(found, x), minlength=k), kind="stable")
+        overlap.append(again.mean(axis=0)[largest])
+        rand.append(agree)
+    return np.mean(overlap, axis=0), np.concatenate(rand)
+
+
+def _metric(params: dict) -> np.ndarray | None:
+    return np.array(params["metric"]) if params.get("metric") else None
 
 
 def number(model: dict, frame: pd.DataFrame, value, previous) -> dict:
