@@ -34,20 +34,25 @@ def assign(model: dict, frame: pd.DataFrame) -> pd.DataFrame:
     """Give every row its segment, probability, runner-up and margin, by the model's rule."""
     score = fit.scores(model["parameters"], data(model, frame))
     chance = fit.shares(score)
-    rows, best = np.arange(len(frame)), score.argmax(axis=1)
+    rows, best = np.arange(len(frame)), fit.first(score)
     top = chance[rows, best]
     rest = chance.copy()
     rest[rows, best] = -1.0
-    one = model["k"] == 1
+    one, named = model["k"] == 1, np.array(numbers(model))
     return pd.DataFrame(
         {
-            "segment": best + 1,
+            "segment": named[best],
             "probability": top,
-            "runner_up": 0 if one else rest.argmax(axis=1) + 1,
+            "runner_up": 0 if one else named[rest.argmax(axis=1)],
             "margin": 1.0 if one else np.maximum(top - rest.max(axis=1), 0.0),
         },
         index=frame.index,
     )
+
+
+def numbers(model: dict) -> list[int]:
+    """Return the number of each segment, in the order of the model's parameters."""
+    return model.get("numbers") or list(range(1, model["k"] + 1))
 
 
 def data(model: dict, frame: pd.DataFrame) -> np.ndarray:
