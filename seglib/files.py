@@ -107,6 +107,45 @@ class Run:
         newest = dates[max(dates)].parent
         return Run(self.study, date.fromisoformat(newest.name), newest, self.seed).read(name)
 
+    def numbering(self, prefix: str = "") -> dict | None:
+        """Return the segments whose numbers this run takes up, None if it is the first.
+
+        They are those of the newest earlier run that has segments. For the first date they are
+        those of this date's own last run if study.yaml names segments, since a name needs its
+        number; otherwise those of the oldest later run.
+
+        Returns
+        -------
+        dict
+            `segments`, the number of each customer; `used`, the highest number that any run has
+            used; `as_of` and `digest` of the run that they are from.
+        """
+        runs = self._segmented(prefix)
+        own = self.as_of.isoformat()
+        last = runs.pop(own, None)
+        earlier = [day for day in runs if day < own]
+        if earlier:
+            day = max(earlier)
+        elif last is not None and self.study.personas.names:
+            runs, day = {**runs, own: last}, own
+        elif runs:
+            day = min(runs)
+        else:
+            return None
+        found = {one: pd.read_parquet(path, columns=["segment"]) for one, path in runs.items()}
+        used = max(int(each["segment"].max()) for each in found.values())
+        return {"segments": found[day]["segment"], "used": used, "as_of": day,
+                "digest": digest(runs[day])}  # fmt: skip
+
+    def _segmented(self, prefix: str) -> dict[str, Path]:
+        """Return the files of all runs of the study that have two or more segments, by date."""
+        return {
+            path.parent.name: path
+            for path in self.study.folder.glob(f"*/{prefix}segments.parquet")
+            if _is_day(path.parent.name)
+            and pd.read_parquet(path, columns=["segment"])["segment"].nunique() > 1
+        }
+
     def _there(self, name: str) -> Path:
         path = self.folder / name
         if not path.is_file():

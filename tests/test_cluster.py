@@ -193,14 +193,6 @@ def test_without_value_the_largest_segment_is_number_one():
     assert found.labels.value_counts().sort_index().is_monotonic_decreasing
 
 
-def test_a_refresh_keeps_the_numbers_of_matching_segments():
-    frame, truth = three_groups()
-    value = pd.Series(np.array([5.0, 50.0, 20.0])[truth], index=frame.index)
-    first = cluster.segment(frame, k=3, value=value)
-    again = cluster.segment(frame, k=3, value=-value, previous=first.model, seed=9)
-    assert (first.labels == again.labels).mean() > 0.95
-
-
 def test_same_input_and_seed_give_the_same_verdict():
     frame = mixed_frame()
     one, two = (cluster.segment(frame, seed=4) for _ in range(2))

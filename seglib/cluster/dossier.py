@@ -45,7 +45,7 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
         "reasons": reasons + table.notes,
         "rule": verdict.RULE, "p_value": finding.p_value,
         "evidence": _evidence(table, finding, rule, x, rng),
-        "agreement": agreement, "segments": _segments(finding, k, members, again),
+        "agreement": agreement, "segments": _segments(finding, model.numbers(rule), members, again),
         "restarts": {"n": model.RESTARTS, "share_at_best": rule["parameters"]["at_best"]},
         "ambiguous": {"share": float(np.mean(doubtful)), "threshold": AMBIGUOUS},
         "membership": membership.doubt(rule["parameters"], chance, agreement["kept"], rng),
@@ -92,17 +92,18 @@ def _criteria(rule: dict, x: np.ndarray, k: int) -> tuple[float, float]:
     return params["bic"], params["bic"] + 2 * fit.entropy(params, x)
 
 
-def _segments(finding, k: int, members: pd.DataFrame, again: np.ndarray) -> list[dict]:
-    size = members["segment"].value_counts().reindex(range(1, k + 1), fill_value=0)
+def _segments(finding, numbers: list[int], members: pd.DataFrame, again: np.ndarray) -> list[dict]:
+    k = len(numbers)
+    size = members["segment"].value_counts().reindex(numbers, fill_value=0)
     rank = size.rank(ascending=False, method="first").astype(int)
     known = k <= len(finding.z)
     null = np.mean([m.jaccard[k - 1] for m in finding.null], axis=0) if known else None
-    base = [float(null[rank[i] - 1]) if known else None for i in range(1, k + 1)]
+    base = [float(null[rank[s] - 1]) if known else None for s in numbers]
     return [
         {
-            "segment": i, "n": int(size[i]), "share": float(size[i] / len(members)),
-            "jaccard": float(again[i - 1]), "jaccard_null": base[i - 1],
-            "stable": verdict.stability_word(again[i - 1], base[i - 1]),
+            "segment": s, "n": int(size[s]), "share": float(size[s] / len(members)),
+            "jaccard": float(own), "jaccard_null": chance,
+            "stable": verdict.stability_word(own, chance),
         }
-        for i in range(1, k + 1)
+        for s, own, chance in zip(numbers, again, base, strict=True)
     ]  # fmt: skip

@@ -1,8 +1,7 @@
-"""The model of a segmentation as plain numbers: made, applied to rows, numbered, refitted."""
+"""The model of a segmentation as plain numbers: made, applied to rows, refitted."""
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 from seglib.cluster import encode, evidence, fit
 
@@ -105,28 +104,3 @@ def found_again(model: dict, x: np.ndarray, rng) -> tuple[np.ndarray, dict]:
         "value": float(np.mean(rand)), "low": float(low), "high": float(high),
         "kept": float(np.mean(kept)),
     }  # fmt: skip
-
-
-def number(model: dict, frame: pd.DataFrame, value, previous) -> dict:
-    """Renumber segments by value or size, or as the earlier run did."""
-    members = assign(model, frame)["segment"].to_numpy() - 1
-    k = model["k"]
-    size = np.bincount(members, minlength=k).astype(float)
-    rank = size
-    if value is not None:
-        worth_of = value.reindex(frame.index).fillna(0).to_numpy(dtype=float)
-        rank = np.bincount(members, worth_of, minlength=k) / np.maximum(size, 1)
-    order = [int(i) for i in np.argsort(-rank, kind="stable")]
-    if previous is not None:
-        order = _matched(order, members, assign(previous, frame)["segment"].to_numpy() - 1, k)
-    return {**model, "parameters": fit.reorder(model["parameters"], order)}
-
-
-def _matched(order: list[int], members: np.ndarray, before: np.ndarray, k: int) -> list[int]:
-    """Old numbers for segments that match best by shared members; the rest in the given order."""
-    overlap = np.zeros((k, int(before.max()) + 1))
-    np.add.at(overlap, (members, before), 1)
-    pairs = zip(*linear_sum_assignment(-overlap), strict=True)
-    kept = {int(old): int(new) for new, old in pairs if overlap[new, old] and old < k}
-    free = iter([i for i in order if i not in kept.values()])
-    return [kept[i] if i in kept else next(free) for i in range(k)]

@@ -8,7 +8,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from seglib.cluster import dossier, encode, evidence, fit, membership, near, verdict
-from seglib.cluster.model import assign, data, make, number
+from seglib.cluster.model import assign, data, make, numbers
+from seglib.cluster.numbering import number
 from seglib.cluster.sql import select as to_sql
 from seglib.cluster.usefulness import usefulness, worth
 from seglib.study import StudyError
@@ -74,7 +75,7 @@ def segment(
     economics : dict, optional
         ``margin``, ``cost_per_customer``, ``weeks``: says per segment what lift would pay.
     previous : dict, optional
-        Model of an earlier run, whose numbers are kept where segments match.
+        Of an earlier run, as :func:`numbering.number` takes it: numbers stay with their people.
     progress : callable, optional
         Told in a few words what is being done.
 
@@ -232,7 +233,7 @@ def _means(rule: dict, frame: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict
     """Outcomes per segment, plain and allowing for doubtful membership."""
     known = frame.index.intersection(outcomes.dropna().index)
     chance = fit.probabilities(rule["parameters"], data(rule, frame.loc[known]))
-    return membership.means(chance, outcomes.loc[known])
+    return membership.means(chance, outcomes.loc[known], numbers(rule))
 
 
 def _useful(table: Table, rule: dict, outcomes, rfm, seed: int) -> dict | None:
