@@ -118,7 +118,8 @@ class Run:
         -------
         dict
             `segments`, the number of each customer; `used`, the highest number that any run has
-            used; `as_of` and `digest` of the run that they are from.
+            used; `as_of` and `digest` of the run that they are from; `cut`, its number of segments
+            and the date when it was tested, if it is an earlier run whose cut was useful.
         """
         runs = self._segmented(prefix)
         own = self.as_of.isoformat()
@@ -135,7 +136,8 @@ class Run:
         found = {one: pd.read_parquet(path, columns=["segment"]) for one, path in runs.items()}
         used = max(int(each["segment"].max()) for each in found.values())
         return {"segments": found[day]["segment"], "used": used, "as_of": day,
-                "digest": digest(runs[day])}  # fmt: skip
+                "digest": digest(runs[day]),
+                "cut": _cut(runs[day].parent / f"{prefix}verdict.json", day < own)}  # fmt: skip
 
     def _segmented(self, prefix: str) -> dict[str, Path]:
         """Return the files of all runs of the study that have two or more segments, by date."""
@@ -158,13 +160,21 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / name
         if path.suffix == ".parquet":
-            what.to_parquet(path)
+            what.to_parquet(path, index=True if what.index.name else None)  # 1, 2, 3 are keys too
         elif path.suffix == ".csv":
             what.to_csv(path, index=False, float_format="%.6g")
         elif path.suffix == ".json":
             path.write_text(as_json(what), encoding="utf-8")
         else:
             path.write_text(what, encoding="utf-8")
+
+
+def _cut(path: Path, earlier: bool) -> dict | None:
+    """Return the number of segments of a useful cut and when it was tested, None if not useful."""
+    found = json.loads(path.read_text(encoding="utf-8")) if earlier and path.is_file() else {}
+    if found.get("kind") != "constructive":
+        return None
+    return {"k": found["k"], "as_of": found.get("carried") or path.parent.name}
 
 
 def open_run(

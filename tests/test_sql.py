@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from seglib import cluster
-from seglib.cluster import encode, fit, near
+from seglib.cluster import encode, near
 from seglib.cluster.model import make
 
 METHODS = ("kmeans", "mixed", "gmm", "latent_class")

@@ -83,9 +83,7 @@ def weights(chance: np.ndarray) -> np.ndarray:
     return np.linalg.pinv(errors(chance))[chance.argmax(axis=1)]
 
 
-def means(
-    chance: np.ndarray, values: pd.DataFrame, numbers: list[int] | None = None
-) -> list[dict]:
+def means(chance: np.ndarray, values: pd.DataFrame, numbers: list[int] | None = None) -> list[dict]:
     """Compute the plain and corrected mean of every column in every segment.
 
     Parameters

@@ -30,7 +30,8 @@ def number(model: dict, frame: pd.DataFrame, value, previous: dict | None = None
         The highest mean of it comes first; without it the largest segment.
     previous : dict, optional
         Of an earlier run: `segments`, the number of each of its customers; `used`, the highest
-        number that any run has used; what else it holds, such as the run's date, is kept.
+        number that any run has used; what else it holds, such as the run's date, is kept, but for
+        `cut`, which :func:`segmentation.segment` reads.
 
     Returns
     -------
@@ -47,7 +48,8 @@ def number(model: dict, frame: pd.DataFrame, value, previous: dict | None = None
     if previous is not None and model["k"] > 1:
         numbers, numbered = _kept(ranked, model["k"], previous)
         order = [order[i] for i in np.argsort(numbers)]
-    named = {**model, "numbers": sorted(numbers), "parameters": fit.reorder(model["parameters"], order)}
+    parameters = fit.reorder(model["parameters"], order)
+    named = {**model, "numbers": sorted(numbers), "parameters": parameters}
     return named | ({"numbered": numbered} if numbered else {})
 
 
@@ -78,7 +80,9 @@ def _kept(ranked: pd.Series, k: int, previous: dict) -> tuple[list[int], dict]:
          "now": int(common[:, j].sum())}
         for i, j in pairs
     ]  # fmt: skip
-    about = {name: what for name, what in previous.items() if name not in {"segments", "used"}}
+    about = {
+        name: what for name, what in previous.items() if name not in {"segments", "used", "cut"}
+    }
     return numbers, about | {
         "shared": len(both), "kept": kept,
         "new": sorted(set(numbers) - set(old)), "gone": sorted(set(old) - set(numbers)),

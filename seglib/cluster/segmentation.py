@@ -91,6 +91,10 @@ def segment(
         if metric is not None and method == "kmeans":
             why += " Groups are elongated, so distances undo the correlation of near customers."
         rule, kind, useful = _settle(table, method, finding, metric, k, outcomes, rfm, seed)
+        cut = _carried(table, kind, k, outcomes, previous)
+        if cut:
+            kind = "constructive"
+            rule = make(table.frame, table.rules, method, cut["k"], metric=metric, seed=seed)
         rule = number(rule, frame, value, previous)
         members = assign(rule, frame)
         if useful:
@@ -99,6 +103,7 @@ def segment(
             "method": method, "method_reason": why, "kind": kind, "usefulness": useful,
             "k_chosen_by": "analyst" if k else "verdict",
             "worth": _worth(members["segment"], outcomes, economics),
+            "carried": cut["as_of"] if cut else None,
         }  # fmt: skip
         found = dossier.write(table, finding, rule, members, known, seed)
     return Segmentation(members["segment"], members, rule, found)
@@ -227,6 +232,13 @@ def _settle(table: Table, method: str, finding, metric, k: int, outcomes, rfm, s
     if kind == "none" and useful and useful["useful"]:
         kind = "constructive"
     return rule, kind, useful
+
+
+def _carried(table: Table, kind: str, k: int, outcomes, previous: dict | None) -> dict | None:
+    """Return the useful cut of an earlier run, if nothing later is known that could test one."""
+    cut = (previous or {}).get("cut")
+    open_question = kind == "none" and not k and outcomes is None
+    return cut if open_question and cut and cut["k"] <= table.k_max else None
 
 
 def _means(rule: dict, frame: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]:
