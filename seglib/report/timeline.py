@@ -18,7 +18,7 @@ WORDS = {
 
 MEASURES = {"share": "Share of {who}", "revenue_share": "Share of revenue",
             "spend": "Spend per {one}, {days} days", "stayed": "Members that stayed"}  # fmt: skip
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 360, 210, 44, 34, 12, 30  # of a panel, in its own units
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 360, 210, 50, 34, 12, 30  # of a panel, in its own units
 
 
 def timeline(
@@ -108,8 +108,9 @@ def _row(run: Mapping, found: Sequence[Mapping]) -> dict:
         kind += ", their number chosen by the analyst"
     if verdict.get("carried"):
         kind += f", as on {words.day(verdict['carried'])}; not yet tested on what happens next"
+    folders = {other["day"]: other["folder"] for other in found}
     return {"day": run["day"], "k": verdict.get("k"), "kind": kind, "pages": run["pages"],
-            "numbered": numbered(run, {other["day"]: other["folder"] for other in found})}  # fmt: skip
+            "numbered": numbered(run, folders)}  # fmt: skip
 
 
 def numbered(run: Mapping, folders: Mapping[str, Path]) -> str:
@@ -225,13 +226,19 @@ def _scale(highest: float) -> tuple[float, float]:
 
 
 def _labelled(lines: list[dict], gap: float = 17) -> None:
-    """Put a label after the last dot of each line, none upon another."""
-    order = sorted(lines, key=lambda line: line["dots"][-1][1])
-    above = -math.inf
-    for line in order:
-        at, place = line["dots"][-1]
-        above = max(place, above + gap)
-        line["label"] = (at + 18, round(above, 1))
+    """Put a label after the last dot of each line, none upon another or below the figure."""
+    for end in {line["dots"][-1][0] for line in lines}:
+        here = [line for line in lines if line["dots"][-1][0] == end]
+        here.sort(key=lambda line: line["dots"][-1][1])
+        places: list[float] = []
+        for line in here:
+            places.append(max(line["dots"][-1][1], *(p + gap for p in places[-1:]), 0))
+        below = HEIGHT - BOTTOM
+        for i in reversed(range(len(places))):
+            places[i] = min(places[i], below)
+            below = places[i] - gap
+        for line, place in zip(here, places, strict=True):
+            line["label"] = (end + 18, round(place, 1))
 
 
 def _some(days: list[str]) -> list[str]:
