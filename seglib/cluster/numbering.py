@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import hypergeom
 
+from seglib import words
 from seglib.cluster import fit
 from seglib.cluster.model import assign
 
@@ -94,3 +95,33 @@ def _alike(common: np.ndarray) -> np.ndarray:
     before, now = common.sum(axis=1)[:, None], common.sum(axis=0)[None, :]
     most = common >= MOST * np.maximum(np.minimum(before, now), 1)
     return most & (hypergeom.sf(common - 1, common.sum(), before, now) < CHANCE)
+
+
+def sentence(model: dict, day: str) -> str:
+    """Say where the numbers of the segments of a run come from, empty if there is one segment.
+
+    Parameters
+    ----------
+    model : dict
+    day : str
+        The date of the run, YYYY-MM-DD.
+    """
+    about = model.get("numbered")
+    if not about:
+        return "" if model["k"] == 1 else "Numbered afresh, the most valuable first."
+    reference = words.day(about["as_of"])
+    text = f"Numbers follow {reference}"
+    if about["as_of"] > day:
+        text = f"This date was added afterwards; its numbers follow {reference}"
+    if about["as_of"] == day:
+        text = "Numbers follow the last run of this date"
+    same = sum(row["both"] for row in about["kept"])
+    kept = words.share(same / about["shared"]) if about["shared"] else "none"
+    text += f": {kept} of those known in both kept theirs."
+    if about["new"]:
+        text += f" New: {_listed(about['new'])}."
+    return text + (f" Without a match: {_listed(about['gone'])}." if about["gone"] else "")
+
+
+def _listed(numbers: list[int]) -> str:
+    return words.listing([f"segment {n}" for n in numbers])

@@ -90,20 +90,15 @@ def segment(
         finding, metric = search(table, seed, progress)
         if metric is not None and method == "kmeans":
             why += " Groups are elongated, so distances undo the correlation of near customers."
-        rule, kind, useful = _settle(table, method, finding, metric, k, outcomes, rfm, seed)
-        cut = _carried(table, kind, k, outcomes, previous)
-        if cut:
-            kind = "constructive"
-            rule = make(table.frame, table.rules, method, cut["k"], metric=metric, seed=seed)
+        cut = _open(table, k, outcomes, previous)
+        rule, kind, useful = _settle(table, method, finding, metric, k, outcomes, rfm, seed, cut)
         rule = number(rule, frame, value, previous)
         members = assign(rule, frame)
-        if useful:
-            useful = {**useful, "means": _means(rule, frame, outcomes)}
+        useful = useful and {**useful, "means": _means(rule, frame, outcomes)}
         known = {
             "method": method, "method_reason": why, "kind": kind, "usefulness": useful,
-            "k_chosen_by": "analyst" if k else "verdict",
+            "k_chosen_by": "analyst" if k else "verdict", "carried": _dated(cut, kind),
             "worth": _worth(members["segment"], outcomes, economics),
-            "carried": cut["as_of"] if cut else None,
         }  # fmt: skip
         found = dossier.write(table, finding, rule, members, known, seed)
     return Segmentation(members["segment"], members, rule, found)
@@ -211,11 +206,16 @@ def _draws(table: Table, seed: int) -> Callable[[int], np.ndarray]:
     return encode.simulator(table.rules, table.frame.iloc[table.sample], table.encoded, seed)
 
 
-def _settle(table: Table, method: str, finding, metric, k: int, outcomes, rfm, seed: int):
+def _dated(cut: dict | None, kind: str) -> str | None:
+    """Return when the cut that was made again was tested, None if another was found."""
+    return cut["as_of"] if cut and kind == "constructive" else None
+
+
+def _settle(table: Table, method: str, finding, metric, k: int, outcomes, rfm, seed: int, before):
     """Choose the model, its kind and its use.
 
     Where there are no groups and nobody asked for k, the most stable cut into 3 to 6 is tried on
-    the outcomes, and kept if it predicts them.
+    the outcomes, and kept if it predicts them; without outcomes, the useful cut of the run before.
     """
 
     def made(count: int) -> tuple[dict, dict | None]:
@@ -229,16 +229,17 @@ def _settle(table: Table, method: str, finding, metric, k: int, outcomes, rfm, s
     if kind == "none" and not k and outcomes is not None and table.k_max > 1:
         cut, useful = made(verdict.best_cut(finding))
         rule = cut if useful and useful["useful"] else rule
-    if kind == "none" and useful and useful["useful"]:
+    if kind == "none" and before:
+        rule, _ = made(before["k"])
+    if kind == "none" and (before or (useful and useful["useful"])):
         kind = "constructive"
     return rule, kind, useful
 
 
-def _carried(table: Table, kind: str, k: int, outcomes, previous: dict | None) -> dict | None:
+def _open(table: Table, k: int, outcomes, previous: dict | None) -> dict | None:
     """Return the useful cut of an earlier run, if nothing later is known that could test one."""
     cut = (previous or {}).get("cut")
-    open_question = kind == "none" and not k and outcomes is None
-    return cut if open_question and cut and cut["k"] <= table.k_max else None
+    return cut if not k and outcomes is None and cut and cut["k"] <= table.k_max else None
 
 
 def _means(rule: dict, frame: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]:

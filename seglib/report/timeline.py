@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from seglib import files, words
+from seglib.cluster import numbering
 
 SHOWN = 8  # dates in the tables, the newest
 WORDS = {
@@ -115,28 +116,14 @@ def _row(run: Mapping, found: Sequence[Mapping]) -> dict:
 
 def numbered(run: Mapping, folders: Mapping[str, Path]) -> str:
     """Return where the numbers of a run's segments come from, and whether that still holds."""
-    model = run["model"]
-    about = (model or {}).get("numbered")
-    if not about:
-        one = (run["verdict"] or {}).get("k") == 1
-        return "" if not model or one else "Numbered afresh, the most valuable first."
-    same, shared = sum(row["both"] for row in about["kept"]), about["shared"]
-    reference = words.day(about["as_of"])
-    text = f"Numbers follow {reference}: "
-    if about["as_of"] > run["day"]:
-        text = f"This date was added afterwards; its numbers follow {reference}: "
-    if about["as_of"] == run["day"]:
-        text = "Numbers follow the last run of this date: "
-    text += (
-        f"{words.share(same / shared) if shared else 'none'} of those known in both kept theirs."
-    )
-    if about["new"]:
-        text += f" New: {_listed(about['new'])}."
-    if about["gone"]:
-        text += f" Without a match: {_listed(about['gone'])}."
+    if not run["model"]:
+        return ""
+    text, about = numbering.sentence(run["model"], run["day"]), run["model"].get("numbered")
+    if not about or about["as_of"] == run["day"]:
+        return text
     there = folders.get(about["as_of"])
     path = Path(there or "") / "segments.parquet"
-    if about["as_of"] != run["day"] and not (there and path.is_file()):
+    if not (there and path.is_file()):
         text += " That run is no longer there."
     elif about["as_of"] < run["day"] and files.digest(path) != about.get("digest"):
         text += " That run has been made again since: run this date again to follow it."
