@@ -158,6 +158,16 @@ def test_a_date_added_afterwards_follows_a_later_run_and_nobody_stayed_from_it(t
     assert timeline.figures(added)[1]["stayed"] == {}
 
 
+def test_a_jump_that_may_be_the_cuts_is_warned_of(tmp_path):
+    first = row(tmp_path, DAYS[0], {1: 0.6, 2: 0.4})
+    assert "Each run finds" not in " ".join(
+        shown(first, follows(tmp_path, DAYS[1], DAYS[0]))["said"]
+    )
+    few = [{"segment": 1, "both": 20, "before": 50, "now": 30}]
+    told = " ".join(shown(first, follows(tmp_path, DAYS[1], DAYS[0], kept=few))["said"])
+    assert "a change of the people: segment 1 on 1 April 2024 (40%)." in told
+
+
 # --- on the page ----------------------------------------------------------------------------------
 
 

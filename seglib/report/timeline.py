@@ -10,6 +10,7 @@ from pathlib import Path
 from seglib import files, words
 from seglib.cluster import numbering
 
+FEW = 2 / 3  # share of members that stayed below which a jump may be the cut's
 SHOWN = 8  # dates in the tables, the newest
 WORDS = {
     "natural": "separate groups", "reproducible": "regions that come back",
@@ -159,12 +160,29 @@ def _said(
             day, old = changes[-1]
             why = "named anew" if number in names else "that is no longer true of it"
             said.append(f"Segment {number}, {name}, was {old} until {words.day(day)}: {why}.")
+    said += _moved(known)
     lost = sorted(set(names) - set(newest))
     if lost and newest:
         said.append(
             f"study.yaml names {_listed(lost)}, which the newest run does not have: the name waits."
         )
     return said
+
+
+def _moved(known: dict) -> list[str]:
+    """Return a warning where a segment is the same by number, but many of its members left."""
+    few = [
+        f"segment {number} on {words.day(day)} ({words.share(row['stayed']['value'])})"
+        for day in list(known)[-SHOWN:]
+        for number, row in known[day].items()
+        if row["stayed"] and row["stayed"]["value"] < FEW
+    ]
+    if not few:
+        return []
+    return [
+        "Each run finds its segments anew. Where fewer than two in three members stayed, a jump is "
+        f"as much a new cut as a change of the people: {words.listing(few)}."
+    ]
 
 
 def panel(known: Mapping[str, Mapping], key: str, title: str, unit: str) -> dict:
