@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from seglib import __version__, run
+from seglib import __version__, run, score
 from seglib.run import NotebookError
 from seglib.study import StudyError
 
@@ -47,6 +48,15 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     study.set_defaults(command=_run)
 
+    new = commands.add_parser("score", help="segments for customers never seen, or at another date")
+    new.add_argument("model", help="folder of a run, data/STUDY/DATE, or its model.json")
+    new.add_argument("table", help="Parquet or CSV file of customers with the rule's columns, such "
+                     "as the customers.parquet of a run")  # fmt: skip
+    new.add_argument("-o", dest="out", default="", metavar="OUT",
+                     help=".csv or .parquet file to write; without it CSV is printed")  # fmt: skip
+    new.add_argument("--id", default="", metavar="COLUMN", help="who a row is; else customer")
+    new.set_defaults(command=_score)
+
     check = commands.add_parser("check", help="say what is wrong with a study.yaml")
     check.add_argument("study")
     check.set_defaults(command=_check)
@@ -63,6 +73,22 @@ def _run(given) -> None:
         say=lambda line: print(line, flush=True),
     )
     print(index)
+
+
+def _score(given) -> None:
+    if given.out:
+        score.check(Path(given.out), given.model, given.table)
+    found = score.score(given.model, given.table, given.id)
+    counts = found.members.groupby(["segment", "name"], dropna=False).size()
+    for (segment, name), count in counts.items():
+        called = f"{segment} {name}" if isinstance(name, str) else f"Segment {segment}"
+        print(f"{called}: {count:,} ({count / len(found.members):.0%})", file=sys.stderr)
+    for note in found.notes:
+        print(note, file=sys.stderr)
+    if given.out:
+        print(score.write(found.members, given.out, given.model, given.table))
+    else:
+        found.members.to_csv(sys.stdout, float_format="%.6g")
 
 
 def _check(given) -> None:

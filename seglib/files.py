@@ -107,6 +107,47 @@ class Run:
         newest = dates[max(dates)].parent
         return Run(self.study, date.fromisoformat(newest.name), newest, self.seed).read(name)
 
+    def numbering(self, prefix: str = "") -> dict | None:
+        """Return the segments whose numbers this run takes up, None if it is the first.
+
+        They are those of the newest earlier run that has segments. For the first date they are
+        those of this date's own last run if study.yaml names segments, since a name needs its
+        number; otherwise those of the oldest later run.
+
+        Returns
+        -------
+        dict
+            `segments`, the number of each customer; `used`, the highest number that any run has
+            used; `as_of` and `digest` of the run that they are from; `cut`, its number of segments
+            and the date when it was tested, if it is an earlier run whose cut was useful.
+        """
+        runs = self._segmented(prefix)
+        own = self.as_of.isoformat()
+        last = runs.pop(own, None)
+        earlier = [day for day in runs if day < own]
+        if earlier:
+            day = max(earlier)
+        elif last is not None and self.study.personas.names:
+            runs, day = {**runs, own: last}, own
+        elif runs:
+            day = min(runs)
+        else:
+            return None
+        found = {one: pd.read_parquet(path, columns=["segment"]) for one, path in runs.items()}
+        used = max(int(each["segment"].max()) for each in found.values())
+        return {"segments": found[day]["segment"], "used": used, "as_of": day,
+                "digest": digest(runs[day]),
+                "cut": _cut(runs[day].parent / f"{prefix}verdict.json", day < own)}  # fmt: skip
+
+    def _segmented(self, prefix: str) -> dict[str, Path]:
+        """Return the files of all runs of the study that have two or more segments, by date."""
+        return {
+            path.parent.name: path
+            for path in self.study.folder.glob(f"*/{prefix}segments.parquet")
+            if _is_day(path.parent.name)
+            and pd.read_parquet(path, columns=["segment"])["segment"].nunique() > 1
+        }
+
     def _there(self, name: str) -> Path:
         path = self.folder / name
         if not path.is_file():
@@ -119,13 +160,21 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / name
         if path.suffix == ".parquet":
-            what.to_parquet(path)
+            what.to_parquet(path, index=True if what.index.name else None)  # 1, 2, 3 are keys too
         elif path.suffix == ".csv":
             what.to_csv(path, index=False, float_format="%.6g")
         elif path.suffix == ".json":
             path.write_text(as_json(what), encoding="utf-8")
         else:
             path.write_text(what, encoding="utf-8")
+
+
+def _cut(path: Path, earlier: bool) -> dict | None:
+    """Return the number of segments of a useful cut and when it was tested, None if not useful."""
+    found = json.loads(path.read_text(encoding="utf-8")) if earlier and path.is_file() else {}
+    if found.get("kind") != "constructive":
+        return None
+    return {"k": found["k"], "as_of": found.get("carried") or path.parent.name}
 
 
 def open_run(

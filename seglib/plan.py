@@ -9,7 +9,7 @@ from typing import Annotated
 import papermill
 from pydantic import TypeAdapter, ValidationError
 
-from seglib import study
+from seglib import files, study
 from seglib.files import Run
 from seglib.schema import Segmentation, Study
 from seglib.study import StudyError
@@ -45,6 +45,25 @@ def steps(loaded: Study) -> list[Step]:
         Step("05_measuring_results", "05_measuring_results"),
     ]
     return [step for step in found if sold or step.name != "03_clustering_products"]
+
+
+def reads_earlier(step: Step, current: Run) -> str:
+    """Return the hash of what a step reads of the run before, empty if it reads nothing of it.
+
+    Numbers and names are taken from there, so they follow when it changes. What a first run takes
+    from a later one is no reason to run it again.
+    """
+    prefix = "product_" if step.parameters.get("unit") == "products" else ""
+    wanted = {
+        "03_clustering": [f"{prefix}segments.parquet", f"{prefix}verdict.json"],
+        "04_persona_definition": ["personas.json"],
+    }.get(step.notebook, [])
+    numbering = current.numbering(prefix) if wanted else None
+    if not numbering or numbering["as_of"] >= current.as_of.isoformat():
+        return ""
+    folder = current.study.folder / numbering["as_of"]
+    there = [path for path in (folder / name for name in wanted) if path.is_file()]
+    return files.digest(*there)
 
 
 def with_parameters(plan: list[Step], given: dict) -> list[Step]:

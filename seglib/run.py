@@ -121,6 +121,7 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path) -> None:
         pages / "index.html",
         customer=loaded.customer,
         currency=loaded.currency,
+        names=loaded.personas.names,
     )
 
 
@@ -132,7 +133,8 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
     fingerprint = _fingerprint(current, inputs)
     entries, times, ran = [], {}, False
     for step in todo:
-        fingerprint = _hash(fingerprint, step.path.read_bytes(), files.as_json(step.parameters))
+        asked = files.as_json(step.parameters) + plan.reads_earlier(step, current)
+        fingerprint = _hash(fingerprint, step.path.read_bytes(), asked)
         known = old.get(step.name)
         same = not force and fingerprint and _unchanged(current, known, fingerprint)
         if known and (same or (step.name not in wanted and not ran)):

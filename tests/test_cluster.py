@@ -201,12 +201,19 @@ def test_without_value_the_largest_segment_is_number_one():
     assert found.labels.value_counts().sort_index().is_monotonic_decreasing
 
 
-def test_a_refresh_keeps_the_numbers_of_matching_segments():
-    frame, truth = three_groups()
-    value = pd.Series(np.array([5.0, 50.0, 20.0])[truth], index=frame.index)
-    first = cluster.segment(frame, k=3, value=value)
-    again = cluster.segment(frame, k=3, value=-value, previous=first.model, seed=9)
-    assert (first.labels == again.labels).mean() > 0.95
+def test_a_useful_cut_is_made_again_where_nothing_later_is_known():
+    frame = base(240)
+    known = {"segments": pd.Series(1, frame.index), "used": 1, "as_of": "2024-04-01", "digest": "",
+             "cut": {"k": 3, "as_of": "2024-01-01"}}  # fmt: skip
+    found = cluster.segment(frame, previous=known)
+    assert (found.verdict["k"], found.verdict["kind"]) == (3, "constructive")
+    assert "as at 2024-01-01" in found.verdict["headline"]
+    assert "not known yet" in found.verdict["headline"]
+    asked = cluster.segment(frame, k=2, previous=known)
+    assert (asked.verdict["k"], asked.verdict["carried"]) == (2, None)
+    noise = pd.DataFrame({"spend": np.random.default_rng(0).random(240)}, frame.index)
+    tested = cluster.segment(frame, outcomes=noise, previous=known)
+    assert (tested.verdict["k"], tested.verdict["carried"]) == (1, None)
 
 
 def test_same_input_and_seed_give_the_same_verdict():

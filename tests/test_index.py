@@ -438,7 +438,8 @@ def test_six_pages_are_linked_in_order(soup):
 
 
 def test_history_has_a_row_for_each_run_newest_first(soup):
-    rows = soup.select("[aria-labelledby=history] tbody tr")
+    table = soup.find("caption", string="Runs of this study, newest first").find_parent("table")
+    rows = table.select("tbody tr")
     assert [words(row.th) for row in rows] == ["1 October 2017", "1 July 2017"]
     assert rows[1].a["href"].startswith("2017-07-01/")
 

@@ -80,6 +80,16 @@ def test_the_detectable_lift_is_the_textbook_one():
     assert row[0]["lift_detectable"] == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.parametrize("n", [267, 278, 293, 330])
+def test_the_detectable_lift_is_a_plain_number_where_the_solver_takes_another_road(n):
+    """For these sizes statsmodels gives an array of one, of either sign."""
+    spend = pd.Series(np.random.default_rng(0).normal(100, 30, n))
+    row = use.worth(pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4)
+    expected = 2.802 * spend.std() * 2 / np.sqrt(n) / spend.mean()
+    assert isinstance(row[0]["lift_detectable"], float)
+    assert row[0]["lift_detectable"] == pytest.approx(expected, rel=0.02)
+
+
 def test_bch_undoes_the_mixing_of_doubtful_members():
     """Two classes with means 0 and 10; one in five is put in the wrong one."""
     rng = np.random.default_rng(0)

@@ -35,11 +35,11 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
     return {
         "n": len(table.frame), "columns": [r["name"] for r in table.rules], "k": k,
         "k_suggested": k if known["k_chosen_by"] == "verdict" else finding.k,
-        "headline": verdict.headline(kind, k, known["usefulness"]),
+        "headline": verdict.headline(kind, k, known["usefulness"], known["carried"]),
         "reasons": reasons + table.notes,
         "rule": verdict.RULE, "p_value": finding.p_value,
         "evidence": _evidence(table, finding, rule, x, rng),
-        "agreement": agreement, "segments": _segments(k, members, again, null),
+        "agreement": agreement, "segments": _segments(model.numbers(rule), members, again, null),
         "restarts": {"n": model.RESTARTS, "share_at_best": rule["parameters"]["at_best"]},
         "ambiguous": {"share": float(np.mean(doubtful)), "threshold": AMBIGUOUS},
         "membership": membership.doubt(rule["parameters"], chance, agreement["kept"], rng),
@@ -106,15 +106,15 @@ def _criteria(rule: dict, x: np.ndarray, k: int) -> tuple[float, float]:
     return params["bic"], params["bic"] + 2 * fit.entropy(params, x)
 
 
-def _segments(k: int, members: pd.DataFrame, again: np.ndarray, null: np.ndarray) -> list[dict]:
-    size = members["segment"].value_counts().reindex(range(1, k + 1), fill_value=0)
+def _segments(numbers: list[int], members: pd.DataFrame, again: np.ndarray, null) -> list[dict]:
+    size = members["segment"].value_counts().reindex(numbers, fill_value=0)
     rank = size.rank(ascending=False, method="first").astype(int)
-    base = [float(null[rank[i] - 1]) for i in range(1, k + 1)]
+    base = [float(null[rank[s] - 1]) for s in numbers]
     return [
         {
-            "segment": i, "n": int(size[i]), "share": float(size[i] / len(members)),
-            "jaccard": float(again[i - 1]), "jaccard_null": base[i - 1],
-            "stable": verdict.stability_word(again[i - 1], base[i - 1]),
+            "segment": s, "n": int(size[s]), "share": float(size[s] / len(members)),
+            "jaccard": float(own), "jaccard_null": chance,
+            "stable": verdict.stability_word(own, chance),
         }
-        for i in range(1, k + 1)
+        for s, own, chance in zip(numbers, again, base, strict=True)
     ]  # fmt: skip

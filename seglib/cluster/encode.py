@@ -79,7 +79,7 @@ def answers(rules: list[dict], frame: pd.DataFrame) -> np.ndarray:
     for rule in rules:
         values = frame[rule["name"]]
         if rule["kind"] == "numeric":
-            known = pd.to_numeric(values, errors="coerce").notna()
+            known = ~np.isnan(_numbers(values))
             parts.append(np.where(known, _encode_numeric(rule, values), np.nan))
         else:
             parts.append(codes(rule, values))
@@ -209,10 +209,16 @@ _LEVELS = {"ordered": _learn_ordered, "nominal": _learn_nominal}
 
 
 def _encode_numeric(rule: dict, values: pd.Series) -> np.ndarray:
-    x = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    x = _numbers(values)
     y = np.log1p(np.maximum(x, 0)) if rule["log"] else x
     y = np.where(np.isnan(x), rule["fill"], np.clip(y, rule["low"], rule["high"]))
     return (y - rule["centre"]) / rule["scale"]
+
+
+def _numbers(values: pd.Series) -> np.ndarray:
+    """Return finite numbers as they are; everything else is missing."""
+    x = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    return np.where(np.isfinite(x), x, np.nan)
 
 
 def _encode_ordered(rule: dict, values: pd.Series) -> np.ndarray:

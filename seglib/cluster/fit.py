@@ -21,6 +21,7 @@ from stepmix.emission.gaussian import GaussianDiagNan
 SHAPES = ("spherical", "diag", "tied", "full")
 MANY = 10  # from so many restarts on, latent classes are carried to convergence
 LEAST_VARIANCE = 1e-3  # of a number within a latent class, in variances of the column
+CLOSE = 1e-9  # scores that differ by less, relatively, are a tie: arithmetic cannot tell them apart
 
 
 def fit(
@@ -54,7 +55,18 @@ def scores(params: dict, data: np.ndarray) -> np.ndarray:
 
 def labels(params: dict, data: np.ndarray) -> np.ndarray:
     """Segment of each row, counted from 0."""
-    return scores(params, data).argmax(axis=1)
+    return first(scores(params, data))
+
+
+def first(score: np.ndarray) -> np.ndarray:
+    """Return the first of the highest scores of each row, whatever the order of the additions."""
+    best = score.max(axis=1, keepdims=True)
+    return (score >= best - CLOSE * (1 + np.abs(best))).argmax(axis=1)
+
+
+def unit(params: dict) -> float:
+    """Return what one unit of the score is in the figures that the SQL compares."""
+    return 2 * params["softness"] if params["method"] == "kmeans" else 1.0
 
 
 def probabilities(params: dict, data: np.ndarray) -> np.ndarray:

@@ -83,15 +83,17 @@ def weights(chance: np.ndarray) -> np.ndarray:
     return np.linalg.pinv(errors(chance))[chance.argmax(axis=1)]
 
 
-def means(chance: np.ndarray, values: pd.DataFrame) -> list[dict]:
+def means(chance: np.ndarray, values: pd.DataFrame, numbers: list[int] | None = None) -> list[dict]:
     """Compute the plain and corrected mean of every column in every segment.
 
     Parameters
     ----------
     chance : array, shape (rows, k)
-        Membership probabilities; segment 1 first.
+        Membership probabilities.
     values : DataFrame
         Numeric columns that did not form the segments; rows as in ``chance``.
+    numbers : list of int, optional
+        The number of each segment, in the order of ``chance``; 1, 2, 3 if not given.
     """
     table = values.to_numpy(dtype=float)
     plain = np.eye(chance.shape[1])[chance.argmax(axis=1)]
@@ -100,9 +102,9 @@ def means(chance: np.ndarray, values: pd.DataFrame) -> list[dict]:
     raw, corrected = (w.T @ table / t for w, t in zip((plain, soft), total, strict=True))
     return [
         {
-            "segment": i + 1, "outcome": str(name),
+            "segment": number, "outcome": str(name),
             "mean": float(raw[i, j]), "corrected": float(corrected[i, j]),
         }
-        for i in range(chance.shape[1])
+        for i, number in enumerate(numbers or range(1, chance.shape[1] + 1))
         for j, name in enumerate(values.columns)
     ]  # fmt: skip

@@ -1,10 +1,9 @@
-"""The model of a segmentation as plain numbers: made, applied to rows, numbered, refitted."""
+"""The model of a segmentation as plain numbers: made, applied to rows, refitted."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 from seglib.cluster import encode, evidence, fit
 
@@ -36,20 +35,25 @@ def assign(model: dict, frame: pd.DataFrame) -> pd.DataFrame:
     """Give every row its segment, probability, runner-up and margin, by the model's rule."""
     score = fit.scores(model["parameters"], data(model, frame))
     chance = fit.shares(score)
-    rows, best = np.arange(len(frame)), score.argmax(axis=1)
+    rows, best = np.arange(len(frame)), fit.first(score)
     top = chance[rows, best]
     rest = chance.copy()
     rest[rows, best] = -1.0
-    one = model["k"] == 1
+    one, named = model["k"] == 1, np.array(numbers(model))
     return pd.DataFrame(
         {
-            "segment": best + 1,
+            "segment": named[best],
             "probability": top,
-            "runner_up": 0 if one else rest.argmax(axis=1) + 1,
+            "runner_up": 0 if one else named[rest.argmax(axis=1)],
             "margin": 1.0 if one else np.maximum(top - rest.max(axis=1), 0.0),
         },
         index=frame.index,
     )
+
+
+def numbers(model: dict) -> list[int]:
+    """Return the number of each segment, in the order of the model's parameters."""
+    return model.get("numbers") or list(range(1, model["k"] + 1))
 
 
 def data(model: dict, frame: pd.DataFrame) -> np.ndarray:
@@ -140,28 +144,3 @@ def without_groups(model: dict, draws: Callable[[int], np.ndarray], rng):
 
 def _metric(params: dict) -> np.ndarray | None:
     return np.array(params["metric"]) if params.get("metric") else None
-
-
-def number(model: dict, frame: pd.DataFrame, value, previous) -> dict:
-    """Renumber segments by value or size, or as the earlier run did."""
-    members = assign(model, frame)["segment"].to_numpy() - 1
-    k = model["k"]
-    size = np.bincount(members, minlength=k).astype(float)
-    rank = size
-    if value is not None:
-        worth_of = value.reindex(frame.index).fillna(0).to_numpy(dtype=float)
-        rank = np.bincount(members, worth_of, minlength=k) / np.maximum(size, 1)
-    order = [int(i) for i in np.argsort(-rank, kind="stable")]
-    if previous is not None:
-        order = _matched(order, members, assign(previous, frame)["segment"].to_numpy() - 1, k)
-    return {**model, "parameters": fit.reorder(model["parameters"], order)}
-
-
-def _matched(order: list[int], members: np.ndarray, before: np.ndarray, k: int) -> list[int]:
-    """Old numbers for segments that match best by shared members; the rest in the given order."""
-    overlap = np.zeros((k, int(before.max()) + 1))
-    np.add.at(overlap, (members, before), 1)
-    pairs = zip(*linear_sum_assignment(-overlap), strict=True)
-    kept = {int(old): int(new) for new, old in pairs if overlap[new, old] and old < k}
-    free = iter([i for i in order if i not in kept.values()])
-    return [kept[i] if i in kept else next(free) for i in range(k)]

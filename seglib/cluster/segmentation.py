@@ -8,7 +8,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from seglib.cluster import dossier, encode, evidence, fit, membership, near, verdict
-from seglib.cluster.model import assign, data, make, number
+from seglib.cluster.model import assign, data, make, numbers
+from seglib.cluster.numbering import number
 from seglib.cluster.sql import select as to_sql
 from seglib.cluster.usefulness import usefulness, worth
 from seglib.study import StudyError
@@ -74,7 +75,7 @@ def segment(
     economics : dict, optional
         ``margin``, ``cost_per_customer``, ``weeks``: says per segment what lift would pay.
     previous : dict, optional
-        Model of an earlier run, whose numbers are kept where segments match.
+        Of an earlier run, as :func:`numbering.number` takes it: numbers stay with their people.
     progress : callable, optional
         Told in a few words what is being done.
 
@@ -89,14 +90,14 @@ def segment(
         finding, metric = search(table, seed, progress)
         if metric is not None and method == "kmeans":
             why += " Groups are elongated, so distances undo the correlation of near customers."
-        rule, kind, useful = _settle(table, method, finding, metric, k, outcomes, rfm, seed)
+        cut = _open(table, k, outcomes, previous)
+        rule, kind, useful = _settle(table, method, finding, metric, k, outcomes, rfm, seed, cut)
         rule = number(rule, frame, value, previous)
         members = assign(rule, frame)
-        if useful:
-            useful = {**useful, "means": _means(rule, frame, outcomes)}
+        useful = useful and {**useful, "means": _means(rule, frame, outcomes)}
         known = {
             "method": method, "method_reason": why, "kind": kind, "usefulness": useful,
-            "k_chosen_by": "analyst" if k else "verdict",
+            "k_chosen_by": "analyst" if k else "verdict", "carried": _dated(cut, kind),
             "worth": _worth(members["segment"], outcomes, economics),
         }  # fmt: skip
         found = dossier.write(table, finding, rule, members, known, seed)
@@ -205,11 +206,16 @@ def _draws(table: Table, seed: int) -> Callable[[int], np.ndarray]:
     return encode.simulator(table.rules, table.frame.iloc[table.sample], table.encoded, seed)
 
 
-def _settle(table: Table, method: str, finding, metric, k: int, outcomes, rfm, seed: int):
+def _dated(cut: dict | None, kind: str) -> str | None:
+    """Return when the cut that was made again was tested, None if another was found."""
+    return cut["as_of"] if cut and kind == "constructive" else None
+
+
+def _settle(table: Table, method: str, finding, metric, k: int, outcomes, rfm, seed: int, before):
     """Choose the model, its kind and its use.
 
     Where there are no groups and nobody asked for k, the most stable cut into 3 to 6 is tried on
-    the outcomes, and kept if it predicts them.
+    the outcomes, and kept if it predicts them; without outcomes, the useful cut of the run before.
     """
 
     def made(count: int) -> tuple[dict, dict | None]:
@@ -223,16 +229,24 @@ def _settle(table: Table, method: str, finding, metric, k: int, outcomes, rfm, s
     if kind == "none" and not k and outcomes is not None and table.k_max > 1:
         cut, useful = made(verdict.best_cut(finding))
         rule = cut if useful and useful["useful"] else rule
-    if kind == "none" and useful and useful["useful"]:
+    if kind == "none" and before:
+        rule, _ = made(before["k"])
+    if kind == "none" and (before or (useful and useful["useful"])):
         kind = "constructive"
     return rule, kind, useful
+
+
+def _open(table: Table, k: int, outcomes, previous: dict | None) -> dict | None:
+    """Return the useful cut of an earlier run, if nothing later is known that could test one."""
+    cut = (previous or {}).get("cut")
+    return cut if not k and outcomes is None and cut and cut["k"] <= table.k_max else None
 
 
 def _means(rule: dict, frame: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]:
     """Outcomes per segment, plain and allowing for doubtful membership."""
     known = frame.index.intersection(outcomes.dropna().index)
     chance = fit.probabilities(rule["parameters"], data(rule, frame.loc[known]))
-    return membership.means(chance, outcomes.loc[known])
+    return membership.means(chance, outcomes.loc[known], numbers(rule))
 
 
 def _useful(table: Table, rule: dict, outcomes, rfm, seed: int) -> dict | None:

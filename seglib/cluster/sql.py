@@ -3,28 +3,31 @@
 import numpy as np
 
 from seglib.cluster import fit
+from seglib.cluster.model import numbers
 
 
 def select(model: dict, table: str, key: str) -> str:
     """Write a query for ``key`` and ``segment`` of every row of ``table``.
 
-    Plain SQL (CASE, LEAST, GREATEST, LN, POWER), checked on DuckDB.
+    Plain SQL (CASE, LEAST, GREATEST, ABS, LN, POWER), checked on DuckDB.
     """
     params, rules = model["parameters"], model["columns"]
-    name = quote(key)
-    steps = [("encoded", _columns(params, rules), table)]
+    steps = [("encoded", [f"{quote(key)} AS row_key", *_columns(params, rules)], table)]
     if params.get("metric"):
-        steps.append(("turned", _turned(params["metric"]), "encoded"))
+        steps.append(("turned", ["row_key", *_turned(params["metric"])], "encoded"))
     formulas = _FORMULAS[params["method"]](params, rules)
-    scores = [f"{text} AS s{i + 1}" for i, text in enumerate(formulas)]
-    steps.append(("scored", scores, steps[-1][0]))
+    scores = [f"{text} AS s{i}" for i, text in enumerate(formulas)]
+    steps.append(("scored", ["row_key", *scores], steps[-1][0]))
+    names = [f"s{i}" for i in range(len(formulas))]
+    best = names[0] if len(names) == 1 else f"GREATEST({', '.join(names)})"
+    steps.append(("judged", ["row_key", *names, f"{best} AS best"], "scored"))
     parts = [
-        f"{step} AS (\n  SELECT {name},\n    {_lines(columns)}\n  FROM {source}\n)"
+        f"{step} AS (\n  SELECT {_lines(columns)}\n  FROM {source}\n)"
         for step, columns, source in steps
     ]
     return (
         f"WITH {', '.join(parts)}\n"
-        f"SELECT {name},\n  {_highest(len(formulas))} AS segment\nFROM scored\n"
+        f"SELECT row_key AS {quote(key)},\n  {_first(model)} AS segment\nFROM judged\n"
     )
 
 
@@ -32,11 +35,13 @@ def _lines(columns: list[str]) -> str:
     return ",\n    ".join(columns)
 
 
-def _highest(k: int) -> str:
-    names = [f"s{i + 1}" for i in range(k)]
-    best = names[0] if k == 1 else f"GREATEST({', '.join(names)})"
-    cases = "\n    ".join(f"WHEN {name} = {best} THEN {i + 1}" for i, name in enumerate(names))
-    return f"CASE\n    {cases}\n  END"
+def _first(model: dict) -> str:
+    """Write the number of the first segment whose score is the highest, as `fit.first` reads it."""
+    unit = number(fit.CLOSE * fit.unit(model["parameters"]))
+    least = f"best - ({unit} + {number(fit.CLOSE)} * ABS(best))"
+    cases = [f"WHEN s{i} >= {least} THEN {n}" for i, n in enumerate(numbers(model))]
+    written = "\n    ".join(cases)
+    return f"CASE\n    {written}\n  END"
 
 
 def _columns(params: dict, rules: list[dict]) -> list[str]:
@@ -51,7 +56,7 @@ def _answer(rule: dict) -> str:
     name = quote(rule["name"])
     if rule["kind"] != "numeric":
         return name
-    return f"CASE WHEN {name} IS NULL THEN NULL ELSE {encoded_terms([rule])[0]} END"
+    return f"CASE WHEN {_known(rule)} THEN {encoded_terms([rule])[0]} ELSE NULL END"
 
 
 def _turned(metric: list[list[float]]) -> list[str]:
@@ -122,9 +127,14 @@ def _sql_numeric(rule: dict) -> list[str]:
     raw = f"CAST({quote(rule['name'])} AS DOUBLE PRECISION)"
     value = f"LN(1 + GREATEST({raw}, 0))" if rule["log"] else raw
     clipped = f"LEAST(GREATEST({value}, {number(rule['low'])}), {number(rule['high'])})"
-    missing = f"{quote(rule['name'])} IS NULL"
-    filled = f"CASE WHEN {missing} THEN {number(rule['fill'])} ELSE {clipped} END"
+    filled = f"CASE WHEN {_known(rule)} THEN {clipped} ELSE {number(rule['fill'])} END"
     return [f"({filled} - ({number(rule['centre'])})) / {number(rule['scale'])}"]
+
+
+def _known(rule: dict) -> str:
+    """Write that a number is there and finite; engines hold NaN greater than any number."""
+    raw = f"CAST({quote(rule['name'])} AS DOUBLE PRECISION)"
+    return f"ABS({raw}) <= {number(np.finfo(float).max)}"
 
 
 def _sql_ordered(rule: dict) -> list[str]:

@@ -277,7 +277,8 @@ def worth(
     for number, part in spend.groupby(segments.reindex(spend.index)):
         mean, sd, n = float(part.mean()), float(part.std(ddof=1)), len(part)
         pays = cost_per_customer / (margin * mean) if mean > 0 and margin > 0 else None
-        effect = tt_ind_solve_power(nobs1=n / 2, alpha=0.05, power=0.8) if n >= 8 else None
+        asked = {"nobs1": n / 2, "alpha": 0.05, "power": 0.8}  # may be solved as [-0.3]
+        effect = abs(float(np.squeeze(tt_ind_solve_power(**asked)))) if n >= 8 else None
         seen = effect * sd / mean if effect and mean > 0 else None
         rows.append({
             "segment": int(number), "n": n, "mean_spend": mean, "sd_spend": sd,

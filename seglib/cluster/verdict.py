@@ -131,14 +131,29 @@ def stability_word(jaccard: float, null: float | None = None) -> str:
     return word
 
 
-def headline(kind: str, k: int, useful: dict | None) -> str:
-    """Return one sentence for a manager; `useful` as of `usefulness`, None if not tested."""
+def headline(kind: str, k: int, useful: dict | None, carried: str | None = None) -> str:
+    """Return one sentence for a manager.
+
+    Parameters
+    ----------
+    kind : str
+    k : int
+    useful : dict, optional
+        As of `usefulness`, None if not tested.
+    carried : str, optional
+        The date of the earlier run whose useful cut was made again.
+    """
     if kind == "natural":
         return f"There are {k} groups in these data, with few cases between them."
     if kind == "reproducible":
         return (
             f"{k} segments come back, by and large, when the data are drawn again, but they shade "
             "into each other: they are regions of a continuum, not separate groups."
+        )
+    if carried:
+        return (
+            f"There are no separate groups; the {k} segments are a cut we make, as at {carried}, "
+            "when they differed in what happened next. Whether these do is not known yet."
         )
     if kind == "constructive":
         better = useful and useful["score_beats_segments"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 
 import pandas as pd
@@ -15,9 +16,15 @@ CLEAR = 0.25  # |effect| from which a marker may stand in a name: "medium" (Cohe
 
 
 def names(
-    markers: pd.DataFrame, noun: str = "customers", given: dict[int, str] | None = None
+    markers: pd.DataFrame,
+    noun: str = "customers",
+    given: dict[int, str] | None = None,
+    earlier: dict[int, str] | None = None,
 ) -> dict[int, str]:
     """Return a name for each segment, no two the same.
+
+    A name of an earlier run is kept for as long as every word of it is still true: what it says the
+    segment has more, or less, of differs that way beyond chance, be it by less than it did.
 
     Parameters
     ----------
@@ -27,6 +34,8 @@ def names(
         What the members are called.
     given : dict, optional
         Segment → name already chosen, such as by the analyst; these win.
+    earlier : dict, optional
+        Segment → name that a rule gave to the same people in an earlier run.
 
     Returns
     -------
@@ -36,7 +45,14 @@ def names(
     found = {int(s): str(name) for s, name in (given or {}).items()}
     segments = sorted({int(s) for s in markers["segment"].unique()} | set(found))
     if len(segments) == 1:
-        return {segments[0]: found.get(segments[0], f"All {noun}")}
+        return {segments[0]: f"All {noun}"}
+    for segment in segments:
+        if segment in found:
+            continue
+        name = (earlier or {}).get(segment, "")
+        taken = {own.lower() for own in found.values()}
+        if name.lower() not in taken and _holds(name, markers[markers["segment"] == segment], noun):
+            found[segment] = name
     for segment in segments:
         if segment in found:
             continue
@@ -47,19 +63,30 @@ def names(
     return {segment: found[segment] for segment in segments}
 
 
+def _holds(name: str, rows: pd.DataFrame, noun: str) -> bool:
+    """Return whether a name could be made from what is true of a segment, strong or weak."""
+    traits = _heard(rows, 0.0) if _traits(rows) else []
+    return name in _choices(traits, noun, len(traits))
+
+
 def _traits(rows: pd.DataFrame) -> list[Trait]:
     """Return how a segment's clear markers sound, the most telling first, one a topic."""
+    kept: dict[str, Trait] = {}
+    for trait in _heard(rows, CLEAR):
+        kept.setdefault(trait.topic, trait)
+    return list(kept.values())
+
+
+def _heard(rows: pd.DataFrame, least: float) -> list[Trait]:
+    """Return how the markers that are beyond chance and not too weak sound, the strongest first."""
     rows = rows[(rows["low"] > 0) | (rows["high"] < 0)]
     heard = []
-    for row in rows[rows["effect"].abs() >= CLEAR].itertuples():
+    for row in rows[rows["effect"].abs() >= least].itertuples():
         trait = _trait(row)
         if trait:
             heard.append((abs(row.effect) * trait.weight, trait))
     heard.sort(key=lambda pair: -pair[0])
-    kept: dict[str, Trait] = {}
-    for _, trait in heard:
-        kept.setdefault(trait.topic, trait)
-    return list(kept.values())
+    return [trait for _, trait in heard]
 
 
 def _trait(row) -> Trait | None:
@@ -76,10 +103,10 @@ def _trait(row) -> Trait | None:
     return Trait(row.name, "", f"{'high' if row.effect > 0 else 'low'} {label(row.label)}", 0.8)
 
 
-def _choices(traits: list[Trait], noun: str) -> list[str]:
-    """Return possible names, the most telling first."""
-    adjectives = [t for t in traits if t.adjective][:4]
-    others = traits[:5]
+def _choices(traits: list[Trait], noun: str, most: int = 5) -> list[str]:
+    """Return possible names from the first few traits, the most telling first."""
+    adjectives = [t for t in traits if t.adjective][: max(most - 1, 1)]
+    others = traits[:most]
     if not traits:
         return [f"Near-average {noun}"]
     both = [
@@ -95,6 +122,21 @@ def _choices(traits: list[Trait], noun: str) -> list[str]:
         for b in others[i + 1 :]
     ]
     return [name for _, name in sorted(both, key=lambda p: p[0])] + single + pairs + phrases
+
+
+def before(run: Run) -> dict[int, dict]:
+    """Return the personas of the run that the numbers are from, of segments that kept theirs.
+
+    Each also says whether that run is of an `earlier` date.
+    """
+    numbered = run.read("model.json").get("numbered") if run.has("model.json") else None
+    path = run.study.folder / numbered["as_of"] / "personas.json" if numbered else None
+    if not (path and path.is_file()):
+        return {}
+    kept = {row["segment"] for row in numbered["kept"]}
+    people = json.loads(path.read_text(encoding="utf-8"))
+    earlier = numbered["as_of"] < run.as_of.isoformat()
+    return {p["segment"]: {**p, "earlier": earlier} for p in people if p["segment"] in kept}
 
 
 def products(run: Run, most: int = 8) -> pd.Series | None:

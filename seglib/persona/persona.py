@@ -154,7 +154,9 @@ def names(ev: Evidence) -> dict[int, str]:
     noun = "shoppers" if "basket_value" in ev.customers else f"{ev.run.study.customer}s"
     few = {s: f"Segment {s} (too few to describe)" for s in ev.segments if s not in ev.shown}
     given = few | ev.run.study.personas.names
-    return naming.names(ev.markers, noun, {s: given[s] for s in ev.segments if s in given})
+    earlier = {s: p["name"] for s, p in naming.before(ev.run).items() if p["named_by"] == "rule"}
+    own = {s: given[s] for s in ev.segments if s in given}
+    return naming.names(ev.markers, noun, own, earlier)
 
 
 def personas(ev: Evidence, found: list[dict]) -> list[dict]:
@@ -171,7 +173,7 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
     list of dict
         As in personas.json.
     """
-    named, given = names(ev), ev.run.study.personas
+    named, given, before = names(ev), ev.run.study.personas, naming.before(ev.run)
     sizes = profile.sizes(ev.labels, ev.spend)
     nearly = typical(ev)
     stable = {s["segment"]: s for s in ev.verdict.get("segments", [])}
@@ -182,7 +184,8 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
         size = sizes.loc[segment] if segment in ev.shown else {"n": None, "share": None}
         result.append({
             "segment": segment, "name": named[segment],
-            "named_by": "analyst" if segment in given.names else "rule",
+            "named_by": _named_by(ev, segment),
+            "formerly": _other(before.get(segment), named[segment]),
             "n": int(size["n"]) if size["n"] else None, "share": size["share"],
             "revenue_share": size.get("value_share"),
             "size_rank": int((sizes["n"] > sizes.loc[segment, "n"]).sum()) + 1,
@@ -195,6 +198,16 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
             "note": given.notes.get(segment, ""),
         })  # fmt: skip
     return result
+
+
+def _named_by(ev: Evidence, segment: int) -> str:
+    given = len(ev.segments) > 1 and segment in ev.run.study.personas.names
+    return "analyst" if given else "rule"
+
+
+def _other(before: dict | None, name: str) -> str:
+    """Return the name that the segment had at an earlier date, empty if it has it still."""
+    return before["name"] if before and before["earlier"] and before["name"] != name else ""
 
 
 def _summary(rows: list[dict]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from seglib import words
 from seglib.measure.measure import EVERYONE, METRICS
 from seglib.persona.targeting import CRITERIA
 from seglib.plots import colours
-from seglib.report import report
+from seglib.report import report, timeline
 from seglib.report.report import ReportError
 
 FILES = ("verdict", "personas", "claims", "playbook", "measures", "product_verdict", "quality")
@@ -81,6 +81,7 @@ def build(
     *,
     customer: str = "customer",
     currency: str = "",
+    names: Mapping[int, str] | None = None,
 ) -> Path:
     """Write the summary of the newest run, with links to its pages and the history of runs.
 
@@ -95,6 +96,8 @@ def build(
         Where the page goes.
     customer, currency
         What one customer is called, and what money is counted in.
+    names
+        The names that study.yaml gives to segments.
 
     Raises
     ------
@@ -105,7 +108,8 @@ def build(
         raise ReportError(f"no run of {study_title!r} has pages yet: run the study first")
     ordered = sorted(runs, key=_day, reverse=True)
     about = {"title": study_title, "objective": objective, "who": f"{customer}s"}
-    html = report.render("summary.html.j2", **about, **_values(ordered, currency))
+    html = report.render("summary.html.j2", **about, **_values(ordered, currency),
+                         **_history(ordered, names or {}, f"{customer}s", currency))  # fmt: skip
     Path(out_path).write_text(html, encoding="utf-8")
     return Path(out_path)
 
@@ -116,7 +120,6 @@ def _values(ordered: list[dict], currency: str) -> dict:
     return summary(Path(newest["folder"]), currency) | {
         "manifest": newest["manifest"],
         "pages": [(*report.PAGES[Path(page).stem], page) for page in newest["pages"]],
-        "history": [(_day(run), run["manifest"], _outcome(run), run["pages"]) for run in ordered],
         "footer": report.provenance(newest["manifest"]),
     }
 
@@ -125,8 +128,11 @@ def _day(run: dict) -> str:
     return str(run["manifest"].get("as_of") or Path(run["folder"]).name)
 
 
-def _outcome(run: dict) -> str:
-    return (_read(Path(run["folder"]) / "verdict.json") or {}).get("headline", "")
+def _history(ordered: list[dict], names: Mapping[int, str], who: str, currency: str) -> dict:
+    """Return what the page shows of all runs."""
+    found = [timeline.read(run, _read) for run in ordered]
+    shown = timeline.timeline(found, names, who, currency)
+    return {"history": shown, "history_colours": colours(shown["names"])}
 
 
 def _read(path: Path):

@@ -1,0 +1,250 @@
+"""The segments of customers never seen: a run's rule applied to a table of their features."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from seglib import cluster, study, words
+from seglib.study import StudyError
+
+VERSION = 1  # of model.json
+KEYS = {"version", "method", "k", "columns", "parameters"}
+ABSENT = {"", "na", "n/a", "nan", "null", "none"}  # texts that stand for no number
+TOLD = 5  # columns named in a note
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Segments of a table's rows, and what a reader must know about them.
+
+    Attributes
+    ----------
+    members : pandas.DataFrame
+        Indexed by the key; `segment`, `name`, `probability`, `runner_up`, `margin`.
+    notes : list of str
+        What was missing, new or beyond what the rule was made from, counted.
+    """
+
+    members: pd.DataFrame
+    notes: list[str]
+
+
+def score(model: str | Path, table: str | Path, key: str = "") -> Scored:
+    """Give every row of a table its segment.
+
+    Parameters
+    ----------
+    model
+        The folder of a run, or its model.json.
+    table
+        A Parquet or CSV file with a column for each that the rule reads, such as the
+        customers.parquet of any run; other columns are not looked at.
+    key
+        The column that says who a row is; empty means the table's index, or `customer`.
+
+    Raises
+    ------
+    StudyError
+        If the model is not one, a column is not there, or a row cannot be told from another.
+    """
+    path = _model_path(Path(model))
+    rule = _rule(path)
+    frame = _table(Path(table), key, rule["columns"])
+    seen, notes = pd.DataFrame(index=frame.index), []
+    for column in rule["columns"]:
+        values, said = _READ[column["kind"]](column, frame[column["name"]])
+        seen[column["name"]] = values
+        notes.append((column["name"], said))
+    members = cluster.assign(rule, seen)
+    members.insert(1, "name", members["segment"].map(_names(path)))
+    return Scored(members, _told(notes, len(frame)))
+
+
+def write(members: pd.DataFrame, out: str | Path, model: str | Path, table: str | Path) -> Path:
+    """Write scored members as .csv or .parquet; never over the table or a file of the run.
+
+    Raises
+    ------
+    StudyError
+        If the place or the kind of file will not do; nothing has been written.
+    """
+    path = Path(out)
+    check(path, model, table)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if path.suffix == ".csv":
+            members.to_csv(part, float_format="%.6g")
+        else:
+            members.to_parquet(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def check(path: Path, model: str | Path, table: str | Path) -> None:
+    """Refuse a place where the result must not, or cannot, be written."""
+    if path.suffix not in {".csv", ".parquet"}:
+        raise StudyError(f"the output is {path}: expected a name that ends in .csv or .parquet")
+    if not path.resolve().parent.is_dir():
+        raise StudyError(f"the folder of {path} does not exist: make it, or choose another")
+    if path.resolve() == Path(table).resolve():
+        raise StudyError(f"the output {path} is the table itself: choose another name")
+    folder = _model_path(Path(model)).resolve().parent
+    if path.resolve().parent == folder and (folder / "segments.parquet").is_file():
+        raise StudyError(f"{path} is in the folder of a run: choose a place outside {folder}")
+
+
+# --- the model ----------------------------------------------------------------------------------
+
+
+def _model_path(path: Path) -> Path:
+    path = path / "model.json" if path.is_dir() else path
+    if not path.is_file():
+        raise StudyError(
+            f"there is no {path}: expected the folder of a run, data/<study>/<date>, or its "
+            "model.json; run the study first"
+        )
+    return path
+
+
+def _rule(path: Path) -> dict:
+    """Return a model as read, if it is one that this version can apply."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise StudyError(f"{path} is not JSON: expected the model.json of a run") from None
+    if not isinstance(found, dict) or not set(found) >= KEYS:
+        raise StudyError(
+            f"{path} is not a model: expected the keys {', '.join(sorted(KEYS))}, as in the "
+            "model.json of a run"
+        )
+    if found["version"] != VERSION:
+        raise StudyError(
+            f"{path} is of version {found['version']}: this seglib reads version {VERSION}; run "
+            "the study again"
+        )
+    return found
+
+
+def _names(path: Path) -> dict[int, str]:
+    """Return the names of the run's segments, none if it has no personas."""
+    personas = path.parent / "personas.json"
+    if path.name != "model.json" or not personas.is_file():
+        return {}
+    people = json.loads(personas.read_text(encoding="utf-8"))
+    return {p["segment"]: p["name"] for p in people}
+
+
+# --- the table ----------------------------------------------------------------------------------
+
+
+def _table(path: Path, key: str, columns: list[dict]) -> pd.DataFrame:
+    """Return the columns that the rule reads, indexed by the key."""
+    frame = _opened(path)
+    name = key or frame.index.name or "customer"
+    frame = frame.reset_index() if frame.index.name else frame
+    if name not in frame:
+        hint = study.nearest(name, [str(c) for c in frame])
+        raise StudyError(f"{path} has no column {name!r} to tell rows apart{hint}; give it as --id")
+    if frame.empty:
+        raise StudyError(f"{path} has no rows: expected one a customer")
+    if absent := [c["name"] for c in columns if c["name"] not in frame]:
+        raise StudyError(f"{path} lacks {_lacking(absent, [str(c) for c in frame])}")
+    if frame[name].isna().any():
+        raise StudyError(f"{path}: {int(frame[name].isna().sum())} rows have no {name}")
+    if (twice := frame[name].duplicated()).any():
+        raise StudyError(
+            f"{path}: {int(twice.sum())} rows repeat the {name} of another, such as "
+            f"{frame.loc[twice, name].iloc[0]!r}: expected one row each"
+        )
+    return frame.set_index(name)
+
+
+def _opened(path: Path) -> pd.DataFrame:
+    if path.suffix not in {".csv", ".parquet"}:
+        raise StudyError(f"the table is {path}: expected a .parquet or .csv file")
+    if not path.is_file():
+        raise StudyError(f"there is no table {path}")
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    except (ValueError, OSError) as error:
+        first = str(error).partition("\n")[0]
+        raise StudyError(f"{path} cannot be read as {path.suffix[1:]}: {first}") from None
+
+
+def _lacking(absent: list[str], there: list[str]) -> str:
+    """Return '2 columns that the rule reads: orders (is it Orders?), recency'."""
+    parts = []
+    for name in absent[:8]:
+        hint = study.nearest(name, there).partition("did you mean ")[2].rstrip("?")
+        parts.append(f"{name!r}" + (f" (did you mean {hint}?)" if hint else ""))
+    more = f" and {len(absent) - 8} more" if len(absent) > 8 else ""
+    many = "a column" if len(absent) == 1 else f"{len(absent)} columns"
+    return f"{many} that the rule reads: {', '.join(parts)}{more}"
+
+
+def _numeric(rule: dict, values: pd.Series) -> tuple[pd.Series, dict]:
+    """Return a column as numbers, and how many are missing, no number, or beyond the limits."""
+    found = pd.to_numeric(values, errors="coerce").astype(float).replace([np.inf, -np.inf], np.nan)
+    given = values.notna() & ~values.astype(str).str.strip().str.lower().isin(ABSENT)
+    shown = np.log1p(found.clip(lower=0)) if rule["log"] else found
+    slack = 1e-9 * (1 + abs(rule["high"] - rule["low"]))
+    beyond = (shown < rule["low"] - slack) | (shown > rule["high"] + slack)
+    return found, {"missing": int(found.isna().sum()), "odd": int((found.isna() & given).sum()),
+                   "beyond": int(beyond.sum())}  # fmt: skip
+
+
+def _levelled(rule: dict, values: pd.Series) -> tuple[pd.Series, dict]:
+    """Return a column as the rule's levels, matched as text, and what it has never seen."""
+    known = {_text(level): level for level in rule["levels"]}
+    text = values.astype(object).map(_text, na_action="ignore")
+    found = text.map(known).astype(object).where(text.isin(list(known)), None)
+    new = text[text.notna() & ~text.isin(list(known))]
+    return found, {"missing": int(values.isna().sum()), "unseen": len(new),
+                   "levels": list(new.value_counts().index[:3])}  # fmt: skip
+
+
+def _text(value: object) -> str:
+    """Return a value as text: 1 and 1.0 alike, true and True alike."""
+    if isinstance(value, bool | np.bool_) or str(value).lower() in {"true", "false"}:
+        return str(value).lower()
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+_READ = {"numeric": _numeric, "ordered": _levelled, "nominal": _levelled}
+
+
+def _told(notes: list[tuple[str, dict]], rows: int) -> list[str]:
+    """Return a sentence for each thing that happened to a value, with the columns it is in."""
+    ends = {
+        "missing": "no value, and sit in the middle of that column",
+        "odd": "a text where a number is expected, and count as missing",
+        "beyond": "values beyond the limits of the rule, within which 99% of the customers lay who "
+        "made it, and count as the limit",
+        "unseen": "levels that the rule has never seen, and sit in the middle of that column",
+    }
+    said = []
+    for what, meaning in ends.items():
+        counts = {name: about for name, about in notes if about.get(what)}
+        if not counts:
+            continue
+        order = sorted(counts, key=lambda name: (-counts[name][what], name))
+        parts = [_counted(name, counts[name], what) for name in order[:TOLD]]
+        more = f" and {len(order) - TOLD} more columns" if len(order) > TOLD else ""
+        said.append(f"Of {rows:,} rows, some have {meaning}: {', '.join(parts)}{more}.")
+    return said
+
+
+def _counted(name: str, about: dict, what: str) -> str:
+    which = f" ({', '.join(map(repr, about['levels']))})" if what == "unseen" else ""
+    return f"{name} {words.count(about[what])}{which}"

@@ -1,0 +1,179 @@
+"""Customers never seen get the segments that the rule gives; what is odd is counted and said."""
+
+import json
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import write_shop
+from runs import shop_run
+from test_sql import planted
+
+from seglib import cli, cluster, score
+from seglib.cluster import encode
+from seglib.cluster.model import make
+from seglib.study import StudyError
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return write_shop(tmp_path_factory.mktemp("scored"))
+
+
+@pytest.fixture(scope="module")
+def run(path):
+    made = shop_run(path)
+    made.write("segments.sql", cluster.to_sql(made.read("model.json"), "customers", "customer"))
+    made.write("personas.json", [{"segment": s, "name": f"Name {s}"} for s in (1, 2, 3)])
+    return made
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A rule of all kinds of columns in a folder of its own, and the frame that made it."""
+    frame = planted("mixed", 3).rename_axis("customer")
+    rule = make(frame, encode.learn(frame)[0], "mixed", 3, seed=1)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model.json").write_text(json.dumps({**rule}))
+    return tmp_path / "run", frame, rule
+
+
+def test_the_run_s_own_customers_get_their_segments_again(run):
+    found = score.score(run.folder, run.folder / "customers.parquet").members
+    members = run.read("segments.parquet")
+    pd.testing.assert_frame_equal(found.drop(columns="name"), members, check_names=False)
+    assert found["name"].tolist() == [f"Name {s}" for s in members["segment"]]
+
+
+def test_python_score_and_sql_agree_on_the_customers_of_another_date(run, path):
+    later = shop_run(path, as_of="2023-09-15")
+    table = later.folder / "customers.parquet"
+    found = score.score(run.folder / "model.json", table).members
+    connection = duckdb.connect()
+    connection.execute(f"CREATE VIEW customers AS SELECT * FROM '{table}'")
+    by_sql = connection.execute(run.read("segments.sql")).df().set_index("customer")["segment"]
+    direct = cluster.assign(run.read("model.json"), later.read("customers.parquet"))
+    assert (found["segment"] == direct["segment"]).all()
+    assert (found["segment"] == by_sql.reindex(found.index)).all()
+    assert len(found) >= len(run.read("customers.parquet"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_gives_the_labels_of_the_frame(model, tmp_path, kind):
+    folder, frame, rule = model
+    table = tmp_path / f"new.{kind}"
+    frame.assign(extra="x").to_csv(table) if kind == "csv" else frame.to_parquet(table)
+    found = score.score(folder, table).members
+    assert found["segment"].tolist() == cluster.assign(rule, frame)["segment"].tolist()
+
+
+def test_missing_odd_far_and_unseen_values_are_counted_and_said(model, tmp_path):
+    folder, frame, _ = model
+    new = frame.iloc[:100].astype(object)
+    new["spend"] = pd.Series(50.0, new.index, dtype=object)
+    new.iloc[:7, new.columns.get_loc("spend")] = 1e6
+    new.iloc[7:10, new.columns.get_loc("spend")] = "lots"
+    new["plan"] = "b"
+    new.iloc[:4, new.columns.get_loc("plan")] = "gold"
+    new.to_csv(tmp_path / "new.csv")
+    told = " ".join(score.score(folder, tmp_path / "new.csv").notes)
+    assert "spend 7" in told.partition("beyond the limits")[2]
+    assert "spend 3" in told.partition("a text where a number")[2]
+    assert "plan 4 ('gold')" in told
+
+
+def test_a_customer_s_key_keeps_its_leading_zeros(model, tmp_path):
+    folder, frame, _ = model
+    frame.head(3).rename_axis("client").set_axis(["007", "008", "1e5"]).rename_axis(
+        "client"
+    ).to_csv(tmp_path / "new.csv")
+    found = score.score(folder, tmp_path / "new.csv", "client").members
+    assert found.index.tolist() == ["007", "008", "1e5"]
+
+
+# --- on the command line --------------------------------------------------------------------------
+
+
+def test_score_writes_what_is_asked_and_says_how_many(run, tmp_path, capsys):
+    out = tmp_path / "scored.csv"
+    table = str(run.folder / "customers.parquet")
+    assert cli.main(["score", str(run.folder), table, "-o", str(out)]) == 0
+    head = ["customer", "segment", "name", "probability", "runner_up", "margin"]
+    assert list(pd.read_csv(out)) == head
+    assert "1 Name 1: " in capsys.readouterr().err
+    assert cli.main(["score", str(run.folder), table]) == 0
+    assert capsys.readouterr().out == out.read_text()
+
+
+def refused(words, capsys):
+    code = cli.main(["score", *map(str, words)])
+    said = capsys.readouterr().err
+    assert (code, said.count("\n")) == (2, 1)
+    assert "Traceback" not in said
+    return said
+
+
+def test_what_is_not_a_model_is_refused(run, tmp_path, capsys):
+    table, out = run.folder / "customers.parquet", tmp_path / "out.csv"
+    odd = tmp_path / "model.json"
+    model = run.read("model.json")
+    for text, words in [
+        ("{", "is not JSON"),
+        ("[1]", "is not a model"),
+        (json.dumps({"version": 1}), "is not a model"),
+        (json.dumps({**model, "version": 7}), "version 7"),
+    ]:
+        odd.write_text(text)
+        assert words in refused([odd, table, "-o", out], capsys)
+    assert "there is no" in refused([tmp_path / "none", table, "-o", out], capsys)
+    assert not out.exists()
+
+
+def test_what_is_not_a_table_of_customers_is_refused(run, tmp_path, capsys):
+    frame, out = run.read("customers.parquet"), tmp_path / "out.csv"
+
+    def said(table, *more):
+        table.to_csv(tmp_path / "t.csv", index=table.index.name is not None)
+        return refused([run.folder, tmp_path / "t.csv", "-o", out, *more], capsys)
+
+    lacking = said(frame.rename(columns={"orders": "order"}).drop(columns="spend"))
+    assert "lacks 2 columns" in lacking
+    assert "'orders' (did you mean 'order'?)" in lacking
+    assert "no column 'customer'" in said(frame.reset_index(drop=True))
+    assert "has no rows" in said(frame.head(0))
+    assert "repeat the customer" in said(pd.concat([frame, frame.head(2)]))
+    assert "1 rows have no customer" in said(frame.rename(index={frame.index[0]: np.nan}))
+    assert "no column 'clint'" in said(frame, "--id", "clint")
+    (tmp_path / "t.parquet").write_text("no")
+    assert "cannot be read" in refused([run.folder, tmp_path / "t.parquet"], capsys)
+    assert "expected a .parquet or .csv" in refused([run.folder, tmp_path / "t.xlsx"], capsys)
+    assert "there is no table" in refused([run.folder, tmp_path / "u.csv"], capsys)
+    assert not out.exists()
+
+
+def test_neither_the_table_nor_the_run_is_overwritten(run, tmp_path, capsys):
+    table = tmp_path / "t.parquet"
+    run.read("customers.parquet").to_parquet(table)
+    before = table.read_bytes()
+    assert "the table itself" in refused([run.folder, table, "-o", table], capsys)
+    into = run.folder / "segments.csv"
+    assert "folder of a run" in refused([run.folder, table, "-o", into], capsys)
+    assert "does not exist" in refused([run.folder, table, "-o", tmp_path / "x" / "o.csv"], capsys)
+    assert "ends in .csv" in refused([run.folder, table, "-o", tmp_path / "o.txt"], capsys)
+    assert table.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["t.parquet"]
+
+
+def test_a_score_that_fails_in_writing_leaves_nothing(run, tmp_path, monkeypatch):
+    members = score.score(run.folder, run.folder / "customers.parquet").members
+    monkeypatch.setattr(pd.DataFrame, "to_csv", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        score.write(members, tmp_path / "o.csv", run.folder, "t.csv")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_model_s_version_is_known(run):
+    assert run.read("model.json")["version"] == score.VERSION
+    with pytest.raises(StudyError, match="there is no"):
+        score.score("nowhere", "t.csv")

@@ -1,0 +1,170 @@
+"""The rule as SQL gives the labels that Python gives, row for row, whatever the table."""
+
+import json
+
+import duckdb
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+
+from seglib import cluster
+from seglib.cluster import encode, near
+from seglib.cluster.model import make
+
+METHODS = ("kmeans", "mixed", "gmm", "latent_class")
+LEVELS = ["it's", "b", 'say "x"', "ß"]
+
+
+def planted(method, seed, n=450):
+    """A table of all kinds of columns with three groups in it, and names that SQL knows too."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(3, size=n)
+    frame = pd.DataFrame({
+        "spend": np.exp(group + rng.normal(0, 0.5, n)) * 10,
+        "x1": rng.normal(group, 0.5),
+        "x0": rng.normal(-group, 0.7),
+        "s1": rng.poisson(2 + 3 * group).astype(float),
+        "select": rng.normal(size=n) * 1e6,
+        "rating": pd.Categorical(np.clip(group + rng.integers(1, 4, n), 1, 5), [1, 2, 3, 4, 5],
+                                 ordered=True),
+    })  # fmt: skip
+    if method != "kmeans":
+        frame["plan"] = pd.Categorical(np.array(LEVELS)[(group + (rng.random(n) < 0.2)) % 4])
+        frame["member"] = rng.random(n) < 0.2 + 0.3 * group
+        frame["area code"] = pd.Categorical(100 + (group + rng.integers(2, size=n)) % 3)
+    return frame.mask(pd.DataFrame(rng.random(frame.shape) < 0.08, columns=frame.columns))
+
+
+def worse(frame, seed):
+    """The same customers later: levels never seen, values far out, rows with nothing known."""
+    rng = np.random.default_rng(seed)
+    new = frame.sample(frac=1, random_state=seed, ignore_index=True).astype(
+        {name: object for name in frame if not pd.api.types.is_float_dtype(frame[name])}
+    )
+    new.loc[::5, "rating"] = 9
+    new.loc[1::6, "spend"] = 10.0 ** rng.integers(4, 300, len(new.loc[1::6]))
+    new.loc[2::7, "spend"] = -5.0
+    new.loc[3::9, "x1"] = -1e9
+    if "plan" in new:
+        new.loc[::4, "plan"] = "IT'S"
+        new.loc[1::8, "area code"] = -1
+    new.loc[7::50] = None
+    return new
+
+
+def by_sql(model, frame):
+    table = frame.assign(customer=range(len(frame)))
+    for name in table.columns:
+        if isinstance(table[name].dtype, pd.CategoricalDtype):
+            table[name] = table[name].astype(object)
+    connection = duckdb.connect()
+    connection.register("customers", table)
+    answer = connection.execute(cluster.to_sql(model, "customers", "customer")).df()
+    return answer.set_index("customer").sort_index()["segment"].to_numpy()
+
+
+def agree(model, frame):
+    model = json.loads(json.dumps(model, allow_nan=False))
+    return int((by_sql(model, frame) != cluster.assign(model, frame)["segment"].to_numpy()).sum())
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_gives_the_same_labels(method, seed):
+    frame = planted(method, seed)
+    rules, _ = encode.learn(frame)
+    for k in (1, 2, 3, 5):
+        model = make(frame, rules, method, k, seed=seed)
+        assert agree(model, frame) == 0
+        assert agree(model, worse(frame, seed)) == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_rule_that_undoes_correlation_gives_the_same_labels(seed):
+    frame = planted("kmeans", seed)
+    rules, _ = encode.learn(frame)
+    metric = near.metric(encode.matrix(rules, frame))
+    for k in (2, 4):
+        model = make(frame, rules, "kmeans", k, metric=metric, seed=seed)
+        assert agree(model, frame) == 0
+        assert agree(model, worse(frame, seed)) == 0
+
+
+def scale(levels=5, columns=3):
+    """Every combination of answers on scales from 1 to 5: half of the rows lie between centres."""
+    grid = np.stack(np.meshgrid(*[np.arange(1.0, levels + 1)] * columns), -1).reshape(-1, columns)
+    return pd.DataFrame(grid, columns=[f"q{i}" for i in range(columns)])
+
+
+@pytest.mark.parametrize("turn", [False, True])
+def test_a_row_as_near_to_two_centres_goes_to_the_first(turn):
+    frame = scale()
+    rules, _ = encode.learn(frame, near_scale=False)
+    edge = encode.matrix(rules, pd.DataFrame(
+        [[1, 3, 3], [5, 3, 3], [3, 1, 3], [3, 5, 3], [3, 3, 1], [3, 3, 5]], columns=list(frame)
+    ))  # fmt: skip
+    angle = np.array([[0.8, 0.6, 0], [-0.6, 0.8, 0], [0, 0, 1.0]]) if turn else np.eye(3)
+    params = {"method": "kmeans", "centres": (edge @ angle).tolist(), "softness": 0.3}
+    params |= {"metric": angle.tolist()} if turn else {}
+    model = {"method": "kmeans", "k": 6, "columns": rules, "parameters": params}
+    away = ((encode.matrix(rules, frame)[:, None] - edge) ** 2).sum(axis=2)
+    first = (away <= away.min(axis=1, keepdims=True) + 1e-9).argmax(axis=1) + 1
+    assert (np.sort(away, axis=1)[:, 1] - away.min(axis=1) < 1e-9).mean() > 0.3  # many ties
+    assert (cluster.assign(model, frame)["segment"] == first).all()
+    assert (by_sql(model, frame) == first).all()
+
+
+def test_classes_that_answer_alike_tie_and_the_first_wins():
+    frame = scale(3, 4).astype(int).astype(str)
+    rules, _ = encode.learn(frame.astype("category"))
+    up, down = [0.2, 0.3, 0.5], [0.5, 0.3, 0.2]
+    tables = [[up] * 2 + [down] * 2, [down] * 2 + [up] * 2]
+    params = {"method": "latent_class", "weights": [0.5, 0.5], "tables": tables, "levels": [3] * 4,
+              "means": [[], []], "variances": [[], []]}  # fmt: skip
+    model = {"method": "latent_class", "k": 2, "columns": rules, "parameters": params}
+    assert agree(model, frame) == 0
+    middle = frame.eq("2").all(axis=1)
+    assert cluster.assign(model, frame)["segment"][middle].eq(1).all()
+
+
+def test_not_a_number_and_infinity_count_as_missing():
+    frame = planted("kmeans", 1)
+    rules, _ = encode.learn(frame)
+    model = make(frame, rules, "kmeans", 3, seed=1)
+    connection = duckdb.connect()
+    connection.register("known", frame.astype({"rating": object}))
+    for name in ("spend", "x1"):
+        for odd in ("'nan'::DOUBLE", "'infinity'::DOUBLE", "'-infinity'::DOUBLE"):
+            connection.execute(
+                f"CREATE OR REPLACE VIEW customers AS SELECT row_number() OVER () AS customer, * "
+                f"REPLACE ({odd} AS {name}) FROM known"
+            )
+            asked = cluster.to_sql(model, "customers", "customer")
+            answer = connection.execute(f"{asked} ORDER BY 1").df()["segment"]
+            missing = frame.assign(**{name: np.nan})
+            assert (answer == cluster.assign(model, missing)["segment"]).all(), (name, odd)
+            infinite = frame.assign(**{name: np.inf})
+            assert (answer == cluster.assign(model, infinite)["segment"]).all(), (name, odd)
+
+
+@pytest.mark.parametrize("key", ["customer", "x0", "s1", "segment", "Client Nr"])
+def test_the_key_may_have_any_name(key):
+    frame = planted("kmeans", 2)[["spend", "rating"]]
+    model = make(frame, encode.learn(frame)[0], "kmeans", 3, seed=1)
+    connection = duckdb.connect()
+    connection.register("people", frame.astype({"rating": object}).assign(**{key: range(450)}))
+    answer = connection.execute(cluster.to_sql(model, "people", key)).df()
+    assert (answer.sort_values(key).iloc[:, -1] == cluster.assign(model, frame)["segment"]).all()
+
+
+def test_ibis_runs_the_same_query(tmp_path):
+    frame = planted("mixed", 3)
+    model = make(frame, encode.learn(frame)[0], "mixed", 3, seed=1)
+    connection = ibis.duckdb.connect()
+    people = frame.astype({name: object for name in frame.select_dtypes("category")})
+    people.assign(customer=range(len(frame))).to_parquet(tmp_path / "customers.parquet")
+    connection.read_parquet(tmp_path / "customers.parquet", table_name="customers")
+    answer = connection.raw_sql(cluster.to_sql(model, "customers", "customer")).df()
+    labels = answer.sort_values("customer")["segment"].to_numpy()
+    assert (labels == cluster.assign(model, frame)["segment"].to_numpy()).all()
