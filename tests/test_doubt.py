@@ -72,7 +72,7 @@ def test_descriptors_get_their_corrected_figures():
     frame = pd.DataFrame({"plan": np.where(rng.random(600) < 0.3 + 0.4 * truth, "gold", "basic"),
                           "age": rng.normal(40 + 10 * truth, 5)})  # fmt: skip
     labels = pd.Series(chance.argmax(axis=1) + 1)
-    found = doubt.corrected(descriptors(frame, labels), frame, chance)
+    found = doubt.corrected(descriptors(frame, labels), frame, pd.DataFrame(chance, columns=[1, 2]))
     gold = found[(found["level"] == "gold") & (found["segment"] == 2)].iloc[0]
     assert gold["corrected"] > gold["value"] > 1
     age = found[(found["name"] == "age") & (found["segment"] == 2)].iloc[0]

@@ -18,7 +18,7 @@ from seglib.profile.columns import levels_of, numbers
 from seglib.profile.effects import UNKNOWN, Estimate
 
 
-def corrected(found: pd.DataFrame, frame: pd.DataFrame, chance: np.ndarray) -> pd.DataFrame:
+def corrected(found: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) -> pd.DataFrame:
     """Return descriptors with `corrected`, `corrected_low`, `corrected_high` added.
 
     Parameters
@@ -27,31 +27,31 @@ def corrected(found: pd.DataFrame, frame: pd.DataFrame, chance: np.ndarray) -> p
         Of :func:`seglib.profile.profile.descriptors`.
     frame : DataFrame
         The rows that were described.
-    chance : array, shape (rows, k)
-        Membership probabilities of the same rows; segment 1 first.
+    chance : DataFrame, shape (rows, k)
+        Membership probabilities of the same rows; columns are the numbers of the segments.
     """
-    weights = membership.weights(chance)
-    rows = [_compare(row, frame[row.name_], weights) for row in _named(found).itertuples()]
+    weights = dict(zip(chance.columns, membership.weights(chance.to_numpy()).T, strict=True))
+    rows = [
+        _compare(level, frame[name], weights[segment], confidence)
+        for segment, name, level, confidence in zip(
+            *(found[c] for c in ("segment", "name", "level", "confidence")), strict=True
+        )
+    ]
     added = pd.DataFrame(rows, index=found.index, columns=["value", "low", "high", "p"])
     return found.assign(**{
         "corrected": added["value"], "corrected_low": added["low"], "corrected_high": added["high"],
     })  # fmt: skip
 
 
-def _named(found: pd.DataFrame) -> pd.DataFrame:
-    return found.rename(columns={"name": "name_"})
-
-
-def _compare(row, values: pd.Series, weights: np.ndarray) -> Estimate:
-    inside = weights[:, row.segment - 1]
-    if row.level:
+def _compare(level: str, values: pd.Series, inside: np.ndarray, confidence: float) -> Estimate:
+    if level:
         text = levels_of(values)
         known = text.notna().to_numpy()
-        has = (text == row.level).to_numpy(dtype=bool, na_value=False).astype(float)
-        return lift(has[known], inside[known], 1 - row.confidence)
+        has = (text == level).to_numpy(dtype=bool, na_value=False).astype(float)
+        return lift(has[known], inside[known], 1 - confidence)
     x = numbers(values).to_numpy(dtype=float)
     known = ~np.isnan(x)
-    return superiority(x[known], inside[known], 1 - row.confidence)
+    return superiority(x[known], inside[known], 1 - confidence)
 
 
 def lift(has: np.ndarray, inside: np.ndarray, alpha: float = 0.05) -> Estimate:
