@@ -59,6 +59,16 @@ def describing(study: Study, lines: list[dict]) -> list[str]:
     return [line["name"] for line in lines if line["base"] in bases]
 
 
+def by_base(study: Study, lines: list[dict]) -> dict[str, list[str]]:
+    """Return base → its columns: of a base that forms segments, those that form them."""
+    wanted = set(forming(study, lines))
+    found = {}
+    for line in lines:
+        if line["base"] not in study.segmentation.bases or line["name"] in wanted:
+            found.setdefault(line["base"], []).append(line["name"])
+    return found
+
+
 def value(frame: pd.DataFrame, unit: str = "customers") -> pd.Series | None:
     """Return what a customer or a product is worth, to order segments by; None without money."""
     if unit == "products" and "spend_per_buyer" in frame:
