@@ -1,0 +1,128 @@
+"""Sentences on the comparison of bases, from its numbers."""
+
+from seglib.words import listing, minus
+
+BASES = {
+    "behavioural": "how they buy", "needs": "what they buy", "psychographic": "what they think",
+    "demographic": "who they are", "geographic": "where they live", "plan": "what plan they have",
+}  # fmt: skip
+SAME = {
+    0.75: "nearly the same",
+    0.4: "much the same",
+    0.1: "partly the same",
+    -1: "hardly the same",
+}
+
+
+def label(base: str) -> str:
+    """Return a base as a manager would say it, with its technical name."""
+    return f"{BASES[base]} ({base})" if base in BASES else base
+
+
+def sentences(found: dict, known: bool) -> dict[str, str]:
+    """Return what to say about ``who`` is compared, ``best``, ``overlap`` and ``combined``.
+
+    Parameters
+    ----------
+    found : dict
+        As :func:`seglib.cluster.bases.compare` returns it.
+    known : bool
+        Whether anything is known of what happened afterwards.
+    """
+    out = {"who": _who(found), "best": "", "overlap": "", "combined": ""}
+    if len(found["bases"]) < 2:
+        return out
+    out["overlap"] = " ".join(_overlap(row) for row in found["overlap"])
+    if not known:
+        nothing = "Nothing is known yet of what happened afterwards, so none can be called better."
+        return {**out, "best": nothing}
+    out["best"] = " ".join(_best(row) for row in found["outcomes"])
+    out["best"] = out["best"] or "What happened afterwards hardly varies, so no base can lead."
+    return {**out, "combined": _combined(found)}
+
+
+def _who(found: dict) -> str:
+    left = [f"{label(row['base'])} is left out: {row['reason']}" for row in found["left_out"]]
+    text = " ".join(f"{line[0].upper()}{line[1:].rstrip('.')}." for line in left)
+    if len(found["bases"]) < 2:
+        only = listing([label(row["base"]) for row in found["bases"]] or ["no kind of columns"])
+        return f"Only {only} can be segmented here, so there is nothing to compare. {text}".strip()
+    share = found["share"]
+    text += f" All are compared on the {found['n']:,} customers of whom each is known"
+    if not share or share["of"] == found["n"]:
+        return (text + ".").strip()
+    text += f", out of {share['of']:,} whose later {share['outcome']} is known"
+    if share["everyone"] <= 0:
+        return (text + ".").strip()
+    times = share["mean"] / share["everyone"]
+    same = 0.95 < times < 1.05
+    what = "about the same mean" if same else f"{times:.1f} times the mean"
+    end = "" if same else ", so what holds for them need not hold for the rest"
+    return f"{text}. They have {what} {share['outcome']} of everyone{end}.".strip()
+
+
+def _best(row: dict) -> str:
+    lead = next(b for b in row["bases"] if b["base"] == row["leader"])
+    what = f"{row['outcome']} ({row['metric']}; {row['nothing']:g} is nothing)"
+    if not lead["tells"]:
+        return f"Of {what} no base tells anything certain."
+    ahead = [b for b in row["behind"] if b["low"] > 0]
+    near = [label(b["base"]) for b in row["behind"] if b["low"] <= 0]
+    text = f"{label(row['leader'])} tells most about {what}: {span(lead['alone'])}"
+    if ahead:
+        text += ", certainly ahead of " + listing(
+            [f"{label(b['base'])} (by {span(b)})" for b in ahead]
+        )
+    if near:
+        text += f"{', but' if ahead else ','} not certainly ahead of {listing(near)}"
+    return text[0].upper() + text[1:] + "."
+
+
+def _overlap(row: dict) -> str:
+    word = next(word for least, word in SAME.items() if row["value"] >= least)
+    end = "" if row["more_than_chance"] else ", no more than by chance"
+    return (
+        f"{label(row['first']).capitalize()} and {label(row['second'])} make {word} groups "
+        f"(agreement {span(row)}{end})."
+    )
+
+
+def _combined(found: dict) -> str:
+    tried, scheme = found["pairs"], found["combined"]
+    if not tried:
+        return "No two bases can be crossed into more groups than one of them has already."
+    times = f"{len(tried)} crossing{'s' if len(tried) > 1 else ''}"
+    if scheme is None:
+        near = max(tried, key=lambda row: row["gain"]["value"])
+        return (
+            f"**Nothing is gained by combining two of them.** Of {times} tried (every pair for "
+            "every outcome) none predicts "
+            f"clearly better than its rivals; the nearest, {_pair(near)} for {near['outcome']}, "
+            f"changes {near['metric']} by {span(near['gain'])} against {_rival(near['rival'])}."
+        )
+    row = next(r for r in tried if r["adds"] and all(
+        r[key] == scheme[key] for key in ("first", "second", "outcome")
+    ))  # fmt: skip
+    return (
+        f"**Combining adds something**: {_pair(row)}, {row['cells']} groups, predicts "
+        f"{row['outcome']} with {row['metric']} {span(row['score'])}: "
+        f"{span(row['over_single'])} more than the best single base, and {span(row['gain'])} more "
+        f"than {_rival(row['rival'])}. It is the best of {times} tried (chance of this without "
+        f"anything to find, corrected for all tried: {row['p_adjusted']:.3f}), so its gain is a "
+        "little flattered."
+    )
+
+
+def _pair(row: dict) -> str:
+    return f"{label(row['first'])} × {label(row['second'])}"
+
+
+def _rival(name: str) -> str:
+    base, comma, rest = name.partition(",")
+    return f"{label(base)} alone{comma}{rest}" if base in BASES else name
+
+
+def span(found: dict) -> str:
+    """Return '0.35 (0.32 to 0.37)'."""
+    value, low, high = (minus(f"{found[key]:.2f}") for key in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
