@@ -59,12 +59,13 @@ def describing(study: Study, lines: list[dict]) -> list[str]:
     return [line["name"] for line in lines if line["base"] in bases]
 
 
-def by_base(study: Study, lines: list[dict]) -> dict[str, list[str]]:
+def by_base(study: Study, lines: list[dict], unit: str = "customers") -> dict[str, list[str]]:
     """Return base → its columns: of a base that forms segments, those that form them."""
-    wanted = set(forming(study, lines))
+    wanted = set(forming(study, lines, unit))
     found = {}
     for line in lines:
-        if line["base"] not in study.segmentation.bases or line["name"] in wanted:
+        forms = line["base"] in [*study.segmentation.bases, "product"]
+        if line["name"] in wanted or not forms:
             found.setdefault(line["base"], []).append(line["name"])
     return found
 

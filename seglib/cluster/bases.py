@@ -13,20 +13,15 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from seglib.cluster import combine, encode, evidence, told
-from seglib.cluster.combine import indicators
+from seglib.cluster import combine, compared, encode, evidence
+from seglib.cluster.combine import RULE
+from seglib.cluster.leaders import predict
 from seglib.cluster.model import assign
-from seglib.cluster.prediction import (
-    BOOTSTRAPS,
-    PLACEBOS,
-    folds,
-    held_out,
-    interval,
-    target,
-    varies,
-)
+from seglib.cluster.prediction import BOOTSTRAPS, interval
 from seglib.cluster.segmentation import cut as cut_frame
 from seglib.study import StudyError
+
+__all__ = ["RULE", "Way", "compare", "cut", "members"]
 
 LEAST = 100  # customers that a comparison needs
 MOST = 5_000  # customers compared; more change little but the time
@@ -105,6 +100,7 @@ def compare(
     *,
     used: pd.Series | None = None,
     minimum: int = 10,
+    who: str = "customers",
     seed: int = 0,
 ) -> dict:
     """Compare the segments of the bases, and combine two of them where that adds something.
@@ -119,6 +115,8 @@ def compare(
         The segments that are in use: a rival of every combination.
     minimum : int
         Smallest number of customers in a cell of a combination.
+    who : str
+        What the customers are called.
 
     Returns
     -------
@@ -136,10 +134,10 @@ def compare(
         "outcomes": [], "pairs": [], "combined": None, "share": None,
     }  # fmt: skip
     if len(kept) > 1 and everyone is not None:
-        out["outcomes"] = _predict(kept, _sampled(held, seed), used, seed)
+        out["outcomes"] = predict(kept, _sampled(held, seed), used, seed)
         out["share"] = _beside_everyone(held, everyone)
         out |= combine.combine(kept, everyone, used=used, minimum=minimum, most=MOST, seed=seed)
-    return {**out, "sentences": told.sentences(out, everyone is not None)}
+    return {**out, "sentences": compared.sentences(out, everyone is not None, who)}
 
 
 def _about(way: Way) -> dict:
@@ -180,7 +178,7 @@ def _beside_everyone(held: pd.DataFrame, everyone: pd.DataFrame) -> dict:
 
 
 def _overlap(ways: list[Way], seed: int) -> list[dict]:
-    """Adjusted Rand index of every two bases, with its interval and chance (Holm)."""
+    """Take the adjusted Rand index of every two bases, with its interval and chance (Holm)."""
     rng = np.random.default_rng(seed)
     rows = []
     for one, two in combinations(ways, 2):
@@ -201,75 +199,14 @@ def _overlap(ways: list[Way], seed: int) -> list[dict]:
     ]
 
 
-# --- prediction ---------------------------------------------------------------------------------
-
-
-def _predict(ways: list[Way], held: pd.DataFrame, used, seed: int) -> list[dict]:
-    """What each base tells about each outcome, alone and beside the others."""
-    hot = {way.name: indicators(way.labels.loc[held.index]) for way in ways}
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(len(held), size=(BOOTSTRAPS, len(held)))
-    splits = folds(len(held), seed, 2)
-    current = None if used is None else indicators(used.reindex(held.index))
-    rows = []
-    for name in held.columns:
-        y = held[name].to_numpy(dtype=float)
-        if varies(y):
-            rows.append({"outcome": str(name), **_one(hot, current, y, splits, draws, rng)})
-    return _leading(rows)
-
-
-def _one(hot: dict, current, y: np.ndarray, splits, draws, rng) -> dict:
-    y, metric, score, nothing = target(y)
-
-    def scored(*parts: np.ndarray) -> tuple[float, np.ndarray]:
-        p = held_out(np.hstack(parts), y, splits)
-        return score(y, p), np.array([score(y[d], p[d]) for d in draws])
-
-    everything = scored(*hot.values())
-    bases, resampled = [], []
-    for name, own in hot.items():
-        others = [x for other, x in hot.items() if other != name]
-        alone, rest = scored(own), scored(*others)
-        shuffled = [rng.permutation(own) for _ in range(PLACEBOS)]
-        by_chance = [score(y, held_out(x, y, splits)) for x in shuffled]
-        added = [score(y, held_out(np.hstack([*others, x]), y, splits)) for x in shuffled]
-        adds = interval(everything[0] - rest[0], everything[1] - rest[1])
-        placebo = {"alone": float(max(by_chance)), "adds": float(max(added) - rest[0])}
-        bases.append({
-            "base": name, "alone": interval(*alone), "adds": adds, "placebo": placebo,
-            "tells": bool(interval(*alone)["low"] > nothing and alone[0] > placebo["alone"]),
-            "adds_something": bool(adds["low"] > 0 and adds["value"] > placebo["adds"]),
-        })  # fmt: skip
-        resampled.append(alone[1])
-    out = {"metric": metric, "nothing": nothing, "bases": bases, "all": interval(*everything)}
-    out["used"] = None if current is None else interval(*scored(current))
-    return out | {"draws": np.array(resampled)}
-
-
-def _leading(rows: list[dict]) -> list[dict]:
-    """Add which base leads each outcome, and over which others that is certain.
-
-    Leads have simultaneous 95 % intervals over all pairs and outcomes (the bootstrap's largest
-    standardised deviation), because the leader was chosen by the same figures.
-    """
-    leads = []
-    for row in rows:
-        values, draws = np.array([b["alone"]["value"] for b in row["bases"]]), row.pop("draws")
-        for i, j in combinations(range(len(values)), 2):
-            leads.append((row, i, j, values[i] - values[j], draws[i] - draws[j]))
-    if not leads:
-        return rows
-    spread = [max(float(draw.std(ddof=1)), 1e-9) for *_, draw in leads]
-    away = [np.abs(d - v) / s for (*_, v, d), s in zip(leads, spread, strict=True)]
-    width = float(np.quantile(np.max(away, axis=0), 0.95))
-    for row in rows:
-        best = int(np.argmax([b["alone"]["value"] for b in row["bases"]]))
-        row["leader"] = row["bases"][best]["base"]
-        row["behind"] = [
-            {"base": row["bases"][j if i == best else i]["base"], "value": abs(float(v)),
-             "low": abs(float(v)) - width * s, "high": abs(float(v)) + width * s}
-            for (r, i, j, v, _), s in zip(leads, spread, strict=True)
-            if r is row and best in (i, j)
-        ]  # fmt: skip
-    return rows
+def members(ways: list[Way], found: dict) -> pd.DataFrame:
+    """Return each customer's segment by every base, and group of the combined scheme if any."""
+    table = pd.DataFrame({w.name: w.labels for w in ways if w.labels is not None}).astype("Int64")
+    scheme = found["combined"]
+    if scheme:
+        pairs = [table[scheme["first"]], table[scheme["second"]]]
+        group = {(a, b): i for i, c in enumerate(scheme["cells"], 1) for a, b in c["parts"]}
+        table["combined"] = pd.array(
+            [group.get(pair) for pair in zip(*pairs, strict=True)], dtype="Int64"
+        )
+    return table

@@ -13,11 +13,19 @@ from scipy import stats
 from sklearn.cluster import k_means
 from statsmodels.stats.multitest import multipletests
 
-from seglib.cluster.prediction import BOOTSTRAPS, folds, held_out, interval, target, varies
+from seglib.cluster.prediction import (
+    BOOTSTRAPS,
+    folds,
+    held_out,
+    indicators,
+    interval,
+    target,
+    varies,
+)
 
 WORTH = 0.01  # R² or AUC that a crossing must add: one hundredth of the variation
 LEVEL = 0.05  # of all tests together
-PERMUTATIONS = 1999
+PERMUTATIONS = 999
 STARTS = 5
 RULE = (
     "Two bases are combined if the crossing predicts an outcome, on customers left out of the fit, "
@@ -26,11 +34,6 @@ RULE = (
     "above nothing, and if each base still tells something within the fine segments of the other "
     "(permutation test, Holm-corrected at 5% over all pairs and outcomes tried)."
 )
-
-
-def indicators(labels) -> np.ndarray:
-    """One column of 0 and 1 per segment."""
-    return pd.get_dummies(pd.Series(np.asarray(labels)), dtype=float).to_numpy()
 
 
 def cross(first: np.ndarray, second: np.ndarray, minimum: int) -> tuple[np.ndarray, list[dict]]:
@@ -143,11 +146,17 @@ def _pair(one, two, ways, outcomes, used, minimum: int, most: int, seed: int) ->
     rivals |= {f"{name}, cut as finely": labels for name, labels in finer.items()}
     if used is not None and both.isin(used.index).all():
         rivals["the segments used"] = used.loc[both]
-    y = [target(outcomes.loc[both, name].to_numpy(dtype=float)) for name in names]
-    rows = [_judged(cells, rivals, *about_y[:3], seed) for about_y in y]
+    targets = [target(outcomes.loc[both, name].to_numpy(dtype=float)) for name in names]
+    values = np.column_stack([about_y[0] for about_y in targets])
+    splits = folds(len(values), seed, 2)
+    own = held_out(indicators(cells), values, splits)
+    others = {name: held_out(indicators(labels), values, splits) for name, labels in rivals.items()}
+    rows = [
+        _judged(own[:, i], {n: p[:, i] for n, p in others.items()}, y, metric, score, seed)
+        for i, (y, metric, score, _) in enumerate(targets)
+    ]
     chance = np.ones(len(rows))  # only where the crossing is ahead can the test matter
     if any(row["ahead"] for row in rows):
-        values = np.column_stack([about_y[0] for about_y in y])
         worst = [still_tells(cells, labels, values, seed) for labels in finer.values()]
         chance = np.where([row["ahead"] for row in rows], np.max(worst, axis=0), 1.0)
     pair = {"first": one.name, "second": two.name, "n": len(both), "cells": len(about)}
@@ -163,27 +172,25 @@ def _finer(x: np.ndarray, k: int, seed: int) -> np.ndarray:
     return k_means(x, k, n_init=STARTS, random_state=seed)[1]
 
 
-def _judged(cells, rivals: dict, y: np.ndarray, metric: str, score, seed: int) -> dict:
-    """Score a crossing beside its rivals; `gain` is over the best of them."""
-    splits = folds(len(y), seed, 2)
+def _judged(own, others: dict, y: np.ndarray, metric: str, score, seed: int) -> dict:
+    """Score a crossing's predictions beside its rivals'; `gain` is over the best of them."""
     draws = np.random.default_rng(seed).integers(len(y), size=(BOOTSTRAPS, len(y)))
 
-    def scored(labels) -> tuple[float, np.ndarray]:
-        p = held_out(indicators(labels), y, splits)
-        return score(y, p), np.array([score(y[d], p[d]) for d in draws])
+    def drawn(p: np.ndarray) -> np.ndarray:
+        return np.array([score(y[d], p[d]) for d in draws])
 
-    own = scored(cells)
-    gains = {}
-    for name, labels in rivals.items():
-        value, resampled = scored(labels)
-        gains[name] = {**interval(own[0] - value, own[1] - resampled), "rival_score": value}
-    closest = min(gains, key=lambda name: gains[name]["value"])
-    ahead = all(g["value"] >= WORTH and g["low"] > 0 for g in gains.values())
+    value, resampled = score(y, own), drawn(own)
+    behind = {name: value - score(y, p) for name, p in others.items()}
+
+    def gain(name: str) -> dict:
+        return {"over": name, **interval(behind[name], resampled - drawn(others[name]))}
+
+    closest = gain(min(behind, key=behind.get))
+    single = gain(min((name for name in behind if not _is_extra(name)), key=behind.get))
+    ahead = closest["value"] >= WORTH and all(gain(name)["low"] > 0 for name in behind)
     return {
-        "metric": metric, "score": interval(*own), "rival": closest, "gain": gains[closest],
-        "over_single": min((g for n, g in gains.items() if not _is_extra(n)),
-                           key=lambda g: g["value"]),
-        "ahead": bool(ahead),
+        "metric": metric, "score": interval(value, resampled), "gain": closest,
+        "over_single": single, "ahead": bool(ahead),
     }  # fmt: skip
 
 

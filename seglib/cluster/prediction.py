@@ -1,6 +1,7 @@
 """Predictions on customers left out of the fit, and how good they are, with bootstrap intervals."""
 
 import numpy as np
+import pandas as pd
 from scipy.stats import rankdata
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
@@ -56,10 +57,23 @@ def folds(n: int, seed: int, repeats: int = 1) -> list:
     ]
 
 
+def indicators(labels) -> np.ndarray:
+    """One column of 0 and 1 per segment."""
+    return pd.get_dummies(pd.Series(np.asarray(labels)), dtype=float).to_numpy()
+
+
 def held_out(x: np.ndarray, y: np.ndarray, splits: list) -> np.ndarray:
-    """Held-out predictions of a ridge regression on indicators, averaged over repeats."""
-    total, times = np.zeros(len(y)), np.zeros(len(y))
+    """Held-out predictions of a ridge regression on indicators, averaged over repeats.
+
+    Parameters
+    ----------
+    x : array, shape (rows, columns)
+    y : array, shape (rows,) or (rows, outcomes)
+    splits : list
+        As :func:`folds` gives them: every row is left out once a repeat.
+    """
+    total, times = np.zeros(y.shape), np.zeros(len(y))
     for train, test in splits:
         total[test] += Ridge(alpha=1.0).fit(x[train], y[train]).predict(x[test])
         times[test] += 1
-    return total / times
+    return (total.T / times).T

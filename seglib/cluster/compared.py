@@ -1,4 +1,6 @@
-"""Sentences on the comparison of bases, from its numbers."""
+"""The comparison of bases as tables and sentences."""
+
+import pandas as pd
 
 from seglib.words import listing, minus
 
@@ -6,12 +8,12 @@ BASES = {
     "behavioural": "how they buy", "needs": "what they buy", "psychographic": "what they think",
     "demographic": "who they are", "geographic": "where they live", "plan": "what plan they have",
 }  # fmt: skip
-SAME = {
-    0.75: "nearly the same",
-    0.4: "much the same",
-    0.1: "partly the same",
-    -1: "hardly the same",
-}
+SAME = {0.75: "nearly the same", 0.4: "much the same", 0.1: "partly the same",
+        -1: "hardly the same"}  # fmt: skip
+KINDS = {
+    "natural": "groups that stand apart", "reproducible": "regions that come back",
+    "none": "no groups: the cut that comes back best",
+}  # fmt: skip
 
 
 def label(base: str) -> str:
@@ -19,7 +21,7 @@ def label(base: str) -> str:
     return f"{BASES[base]} ({base})" if base in BASES else base
 
 
-def sentences(found: dict, known: bool) -> dict[str, str]:
+def sentences(found: dict, known: bool, who: str = "customers") -> dict[str, str]:
     """Return what to say about ``who`` is compared, ``best``, ``overlap`` and ``combined``.
 
     Parameters
@@ -28,8 +30,10 @@ def sentences(found: dict, known: bool) -> dict[str, str]:
         As :func:`seglib.cluster.bases.compare` returns it.
     known : bool
         Whether anything is known of what happened afterwards.
+    who : str
+        What the customers are called.
     """
-    out = {"who": _who(found), "best": "", "overlap": "", "combined": ""}
+    out = {"who": _who(found, who), "best": "", "overlap": "", "combined": ""}
     if len(found["bases"]) < 2:
         return out
     out["overlap"] = " ".join(_overlap(row) for row in found["overlap"])
@@ -41,14 +45,14 @@ def sentences(found: dict, known: bool) -> dict[str, str]:
     return {**out, "combined": _combined(found)}
 
 
-def _who(found: dict) -> str:
+def _who(found: dict, who: str) -> str:
     left = [f"{label(row['base'])} is left out: {row['reason']}" for row in found["left_out"]]
     text = " ".join(f"{line[0].upper()}{line[1:].rstrip('.')}." for line in left)
     if len(found["bases"]) < 2:
-        only = listing([label(row["base"]) for row in found["bases"]] or ["no kind of columns"])
-        return f"Only {only} can be segmented here, so there is nothing to compare. {text}".strip()
+        only = "Only one kind of columns can be segmented here, so there is nothing to compare."
+        return f"{only} {text}".strip()
     share = found["share"]
-    text += f" All are compared on the {found['n']:,} customers of whom each is known"
+    text += f" All are compared on the {found['n']:,} {who} of whom each is known"
     if not share or share["of"] == found["n"]:
         return (text + ".").strip()
     text += f", out of {share['of']:,} whose later {share['outcome']} is known"
@@ -75,7 +79,19 @@ def _best(row: dict) -> str:
         )
     if near:
         text += f"{', but' if ahead else ','} not certainly ahead of {listing(near)}"
-    return text[0].upper() + text[1:] + "."
+    return text[0].upper() + text[1:] + "." + _beside_used(row)
+
+
+def _beside_used(row: dict) -> str:
+    if not row["used"]:
+        return ""
+    gap = row["over_used"]
+    word = "certainly behind it" if gap["low"] > 0 else "not certainly behind it"
+    word = "certainly ahead of it" if gap["high"] < 0 else word
+    return (
+        f" The {row['k_used']} segments used reach {span(row['used'])}, {word} "
+        f"(its {row['k']} segments lead by {span(gap)})."
+    )
 
 
 def _overlap(row: dict) -> str:
@@ -97,8 +113,9 @@ def _combined(found: dict) -> str:
         return (
             f"**Nothing is gained by combining two of them.** Of {times} tried (every pair for "
             "every outcome) none predicts "
-            f"clearly better than its rivals; the nearest, {_pair(near)} for {near['outcome']}, "
-            f"changes {near['metric']} by {span(near['gain'])} against {_rival(near['rival'])}."
+            f"clearly better than its rivals. The one that comes closest, {_pair(near)} for "
+            f"{near['outcome']}, changes {near['metric']} by {span(near['gain'])} against "
+            f"{_rival(near)}."
         )
     row = next(r for r in tried if r["adds"] and all(
         r[key] == scheme[key] for key in ("first", "second", "outcome")
@@ -107,7 +124,7 @@ def _combined(found: dict) -> str:
         f"**Combining adds something**: {_pair(row)}, {row['cells']} groups, predicts "
         f"{row['outcome']} with {row['metric']} {span(row['score'])}: "
         f"{span(row['over_single'])} more than the best single base, and {span(row['gain'])} more "
-        f"than {_rival(row['rival'])}. It is the best of {times} tried (chance of this without "
+        f"than {_rival(row)}. It is the best of {times} tried (chance of this without "
         f"anything to find, corrected for all tried: {row['p_adjusted']:.3f}), so its gain is a "
         "little flattered."
     )
@@ -117,12 +134,49 @@ def _pair(row: dict) -> str:
     return f"{label(row['first'])} × {label(row['second'])}"
 
 
-def _rival(name: str) -> str:
-    base, comma, rest = name.partition(",")
-    return f"{label(base)} alone{comma}{rest}" if base in BASES else name
+def _rival(row: dict) -> str:
+    base, comma, _ = row["gain"]["over"].partition(",")
+    if base not in BASES:
+        return base
+    return f"{label(base)} alone" + (f", cut into as many groups ({row['cells']})" if comma else "")
+
+
+def table(found: dict) -> pd.DataFrame:
+    """Return one row a base: of whom it is known, its segments, what it adds to the others."""
+    rows = {
+        label(base["base"]): {
+            "known of": base["n"], "segments": base["k"], "what they are": KINDS[base["kind"]],
+            **{f"adds to {row['outcome']} ({row['metric']})": span(own["adds"])
+               for row in found["outcomes"] for own in row["bases"] if own["base"] == base["base"]},
+        }
+        for base in found["bases"]
+    }  # fmt: skip
+    return pd.DataFrame(rows.values(), index=pd.Index(rows, name="kind of columns"))
+
+
+def scores(found: dict) -> dict[str, pd.DataFrame]:
+    """Return per outcome what each base tells alone, the segments used, and all bases together."""
+    out = {}
+    for row in found["outcomes"]:
+        rows = {f"{label(base['base'])}": base["alone"] for base in row["bases"]}
+        rows |= {"the segments used": row["used"]} if row["used"] else {}
+        rows |= {"all of them together": row["all"]}
+        out[f"{row['outcome']} ({row['metric']})"] = pd.DataFrame(rows).T[["value", "low", "high"]]
+    return out
+
+
+def cells(found: dict) -> pd.DataFrame:
+    """Return one row a group of the combined scheme: its members and what they did afterwards."""
+    scheme = found["combined"]
+    rows = {
+        " or ".join(f"{scheme['first']} {a} and {scheme['second']} {b}" for a, b in cell["parts"]):
+        {"n": cell["n"], f"mean {scheme['outcome']}": span({**cell, "value": cell["mean"]})}
+        for cell in scheme["cells"]
+    }  # fmt: skip
+    return pd.DataFrame(rows.values(), index=pd.Index(rows, name="group"))
 
 
 def span(found: dict) -> str:
     """Return '0.35 (0.32 to 0.37)'."""
-    value, low, high = (minus(f"{found[key]:.2f}") for key in ("value", "low", "high"))
+    value, low, high = (minus(f"{found[key]:z.2f}") for key in ("value", "low", "high"))
     return f"{value} ({low} to {high})"
