@@ -85,7 +85,7 @@ def test_bases_that_are_the_same_overlap_and_others_do_so_by_chance():
     _, found = looked(bench.same_information)
     overlap = {(row["first"], row["second"]): row for row in found["overlap"]}
     assert overlap["behavioural", "needs"]["low"] > 0.5
-    assert "much the same groups" in found["sentences"]["overlap"]
+    assert "nearly the same groups" in found["sentences"]["overlap"]
     assert overlap["needs", "demographic"]["high"] < 0.1
     assert not overlap["needs", "demographic"]["more_than_chance"]
 

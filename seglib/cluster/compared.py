@@ -36,11 +36,11 @@ def sentences(found: dict, known: bool, who: str = "customers") -> dict[str, str
     out = {"who": _who(found, who), "best": "", "overlap": "", "combined": ""}
     if len(found["bases"]) < 2:
         return out
-    out["overlap"] = " ".join(_overlap(row) for row in found["overlap"])
+    out["overlap"] = "\n".join(f"- {_overlap(row)}" for row in found["overlap"])
     if not known:
         nothing = "Nothing is known yet of what happened afterwards, so none can be called better."
         return {**out, "best": nothing}
-    out["best"] = " ".join(_best(row) for row in found["outcomes"])
+    out["best"] = "\n".join(f"- {_best(row)}" for row in found["outcomes"])
     out["best"] = out["best"] or "What happened afterwards hardly varies, so no base can lead."
     return {**out, "combined": _combined(found)}
 
@@ -52,7 +52,7 @@ def _who(found: dict, who: str) -> str:
         only = "Only one kind of columns can be segmented here, so there is nothing to compare."
         return f"{only} {text}".strip()
     share = found["share"]
-    text += f" All are compared on the {found['n']:,} {who} of whom each is known"
+    text += f" All kinds are compared on the {found['n']:,} {who} of whom each is known"
     if not share or share["of"] == found["n"]:
         return (text + ".").strip()
     text += f", out of {share['of']:,} whose later {share['outcome']} is known"
@@ -160,7 +160,7 @@ def scores(found: dict) -> dict[str, pd.DataFrame]:
     for row in found["outcomes"]:
         rows = {f"{label(base['base'])}": base["alone"] for base in row["bases"]}
         rows |= {"the segments used": row["used"]} if row["used"] else {}
-        rows |= {"all of them together": row["all"]}
+        rows |= {"all kinds together": row["all"]}
         out[f"{row['outcome']} ({row['metric']})"] = pd.DataFrame(rows).T[["value", "low", "high"]]
     return out
 

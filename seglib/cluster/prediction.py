@@ -74,6 +74,7 @@ def held_out(x: np.ndarray, y: np.ndarray, splits: list) -> np.ndarray:
     """
     total, times = np.zeros(y.shape), np.zeros(len(y))
     for train, test in splits:
-        total[test] += Ridge(alpha=1.0).fit(x[train], y[train]).predict(x[test])
+        fitted = Ridge(alpha=1.0).fit(x[train], y[train]).predict(x[test])
+        total[test] += fitted.reshape(y[test].shape)  # of one outcome in a column it gives a row
         times[test] += 1
     return (total.T / times).T
