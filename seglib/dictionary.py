@@ -64,8 +64,8 @@ def by_base(study: Study, lines: list[dict], unit: str = "customers") -> dict[st
     wanted = set(forming(study, lines, unit))
     found = {}
     for line in lines:
-        forms = line["base"] in [*study.segmentation.bases, "product"]
-        if line["name"] in wanted or not forms:
+        only_describes = unit == "customers" and line["base"] not in study.segmentation.bases
+        if line["name"] in wanted or only_describes:
             found.setdefault(line["base"], []).append(line["name"])
     return found
 

@@ -178,3 +178,8 @@ def test_columns_by_base_are_those_that_form_the_segments(tmp_path):
         dictionary.entry("age", "Age", "demographic"),
     ]
     assert dictionary.by_base(study, lines) == {"behavioural": ["orders"], "demographic": ["age"]}
+    products = [
+        dictionary.entry("price", "Price", "product"),
+        dictionary.entry("group", "Group", "plan"),
+    ]
+    assert dictionary.by_base(study, products, "products") == {"product": ["price"]}
