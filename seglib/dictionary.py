@@ -59,6 +59,17 @@ def describing(study: Study, lines: list[dict]) -> list[str]:
     return [line["name"] for line in lines if line["base"] in bases]
 
 
+def by_base(study: Study, lines: list[dict], unit: str = "customers") -> dict[str, list[str]]:
+    """Return base → its columns: of a base that forms segments, those that form them."""
+    wanted = set(forming(study, lines, unit))
+    found = {}
+    for line in lines:
+        only_describes = unit == "customers" and line["base"] not in study.segmentation.bases
+        if line["name"] in wanted or only_describes:
+            found.setdefault(line["base"], []).append(line["name"])
+    return found
+
+
 def value(frame: pd.DataFrame, unit: str = "customers") -> pd.Series | None:
     """Return what a customer or a product is worth, to order segments by; None without money."""
     if unit == "products" and "spend_per_buyer" in frame:

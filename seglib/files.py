@@ -33,7 +33,14 @@ MAKERS = {
         "dictionary.json",
         "extent.json",
     ),
-    "03_clustering": ("verdict.json", "segments.parquet", "model.json", "segments.sql"),
+    "03_clustering": (
+        "verdict.json",
+        "segments.parquet",
+        "model.json",
+        "segments.sql",
+        "bases.json",
+        "bases.parquet",
+    ),
     "03_clustering with unit=products": (
         "product_verdict.json",
         "product_segments.parquet",

@@ -117,6 +117,17 @@ def judge(frame: pd.DataFrame, *, k_max: int = 8, seed: int = 0) -> verdict.Find
         return search(table, seed)[0]
 
 
+def cut(frame: pd.DataFrame, *, k_max: int = 8, seed: int = 0) -> tuple[dict, verdict.Finding]:
+    """Fit the segments found, or else the most stable 3 to 6, without judging them; why, too."""
+    with threadpool_limits(1):
+        table = _prepare(frame, 0, k_max, seed)
+        finding, metric = search(table, seed)
+        k = finding.k if finding.k > 1 else verdict.best_cut(finding)
+        method = choose_method("auto", table.rules)[0]
+        rule = make(table.frame, table.rules, method, k, metric=metric, seed=seed)
+    return number(rule, frame, None, None), finding
+
+
 def choose_method(method: str, rules: list[dict]) -> tuple[str, str]:
     """Choose the method, and say why."""
     if method not in METHODS:

@@ -8,17 +8,24 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, ttest_ind_from_stats
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import KFold
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import tt_ind_solve_power
 
+from seglib.cluster.prediction import (
+    BOOTSTRAPS,
+    PLACEBOS,
+    auc,
+    folds,
+    held_out,
+    interval,
+    r_squared,
+    target,
+    varies,
+)
+
+__all__ = ["alike", "auc", "r_squared", "usefulness", "worth"]
+
 MOST = 20_000  # customers used; more change nothing but the time
-BOOTSTRAPS = 400
-PLACEBOS = 20
-
-
-RARE = 20  # rows of the rarer of two outcomes that a comparison needs
 
 
 def usefulness(
@@ -58,7 +65,7 @@ def usefulness(
     rows = []
     for name in outcomes.columns:
         y = outcomes.loc[both, name].to_numpy(dtype=float)
-        if _varies(y):
+        if varies(y):
             x = features.loc[both]
             rows.append({"outcome": str(name), **_one(labels.loc[both], x, y, known, seed)})
     if not rows:
@@ -106,74 +113,33 @@ def _welch(first: pd.Series, second: pd.Series) -> float:
     return float(ttest_ind_from_stats(a, b, n, c, d, m, equal_var=False).pvalue)
 
 
-def _varies(y: np.ndarray) -> bool:
-    """Whether an outcome can be predicted at all: two values need some rows of each."""
-    counts = np.unique(y, return_counts=True)[1]
-    return len(counts) > 2 or (len(counts) == 2 and counts.min() >= RARE)
-
-
 def _one(labels, features: pd.DataFrame, y: np.ndarray, known: list[str], seed: int) -> dict:
-    binary = len(np.unique(y)) == 2
-    y = (y == y.max()).astype(float) if binary else np.minimum(y, np.quantile(y, 0.99))
-    metric = auc if binary else r_squared
+    y, name, metric, nothing = target(y)
+    binary = name == "AUC"
     dummies = pd.get_dummies(labels, dtype=float).to_numpy()
     deciles = _deciles(features[known] if known else _best(features, y))
-    folds = [f for r in range(2) for f in _folds(len(y), seed + r)]
+    splits = folds(len(y), seed, 2)
     predicted = {
-        "segments": _held_out(dummies, y, folds),
-        "deciles": _held_out(deciles, y, folds),
-        "both": _held_out(np.hstack([deciles, dummies]), y, folds),
-        "model": _boosted(features.to_numpy(), y, folds, binary, seed),
+        "segments": held_out(dummies, y, splits),
+        "deciles": held_out(deciles, y, splits),
+        "both": held_out(np.hstack([deciles, dummies]), y, splits),
+        "model": _boosted(features.to_numpy(), y, splits, binary, seed),
     }
     rng = np.random.default_rng(seed)
     draws = [rng.integers(len(y), size=len(y)) for _ in range(BOOTSTRAPS)]
     values = {k: np.array([metric(y[d], p[d]) for d in draws]) for k, p in predicted.items()}
-    placebo = [metric(y, _held_out(rng.permutation(dummies), y, folds)) for _ in range(PLACEBOS)]
-    out = {"metric": "AUC" if binary else "R²", "mean": float(y.mean())}
-    for name, p in predicted.items():
-        out[name] = _interval(metric(y, p), values[name])
+    placebo = [metric(y, held_out(rng.permutation(dummies), y, splits)) for _ in range(PLACEBOS)]
+    out = {"metric": name, "mean": float(y.mean())}
+    for what, p in predicted.items():
+        out[what] = interval(metric(y, p), values[what])
     gain = out["both"]["value"] - out["deciles"]["value"]
     lead = out["model"]["value"] - out["segments"]["value"]
-    out["gain"] = _interval(gain, values["both"] - values["deciles"])
-    out["score_lead"] = _interval(lead, values["model"] - values["segments"])
+    out["gain"] = interval(gain, values["both"] - values["deciles"])
+    out["score_lead"] = interval(lead, values["model"] - values["segments"])
     out["placebo"] = {"mean": float(np.mean(placebo)), "high": float(np.max(placebo))}
-    nothing = 0.5 if binary else 0.0
     low = out["segments"]["low"]
     out["useful"] = bool(low > nothing and out["segments"]["value"] > out["placebo"]["high"])
     return out
-
-
-def r_squared(y: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of the variance predicted; negative when worse than the mean."""
-    total = ((y - y.mean()) ** 2).sum()
-    return float(1 - ((y - predicted) ** 2).sum() / total) if total > 0 else 0.0
-
-
-def auc(y: np.ndarray, predicted: np.ndarray) -> float:
-    """Chance that a customer with the outcome is ranked above one without (Mann–Whitney)."""
-    ones = y == 1
-    a, b = ones.sum(), (~ones).sum()
-    if not a or not b:
-        return 0.5
-    return float((rankdata(predicted)[ones].sum() - a * (a + 1) / 2) / (a * b))
-
-
-def _interval(value: float, draws: np.ndarray) -> dict:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return {"value": float(value), "low": float(low), "high": float(high)}
-
-
-def _folds(n: int, seed: int) -> list:
-    return list(KFold(5, shuffle=True, random_state=seed).split(np.zeros(n)))
-
-
-def _held_out(x: np.ndarray, y: np.ndarray, folds: list) -> np.ndarray:
-    """Held-out predictions of a ridge regression on indicators, averaged over repeats."""
-    total, times = np.zeros(len(y)), np.zeros(len(y))
-    for train, test in folds:
-        total[test] += Ridge(alpha=1.0).fit(x[train], y[train]).predict(x[test])
-        times[test] += 1
-    return total / times
 
 
 def _boosted(x: np.ndarray, y: np.ndarray, folds: list, binary: bool, seed: int) -> np.ndarray:
