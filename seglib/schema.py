@@ -241,7 +241,7 @@ class Segmentation(_Part):
 
 
 class Economics(_Part):
-    """What a treatment costs and earns, as the study's author states it."""
+    """What treating a customer for a quarter costs and earns, as the study's author states it."""
 
     margin: float = Field(gt=0, le=1)
     cost_per_customer: float = Field(ge=0)

@@ -240,11 +240,6 @@ def test_every_lever_has_evidence_from_its_own_segment(full):
         assert {found[i]["segment"] for i in row["evidence"]} == {row["segment"]}
 
 
-def test_an_experiment_needs_what_the_textbook_says(full):
-    assert playbook._needed(0.5) == 63  # 2 (1.96 + 0.84)² / 0.5²
-    assert playbook._smallest(63) == pytest.approx(0.5, abs=0.002)
-
-
 def test_an_experiment_says_whether_the_segment_is_large_enough(full):
     test = next(r["experiment"] for r in full[3]["levers"] if r["experiment"]["baseline"])
     assert test["available"] == 130
