@@ -19,7 +19,9 @@ from pydantic import (
 )
 
 Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
-Criterion = Literal["size", "value", "growth", "stability", "reach"]  # persona/targeting.py's
+Criterion = Literal[
+    "size", "value", "growth", "stability", "reach", "objective"
+]  # persona/targeting.py's
 
 # The names of features.BEHAVIOUR and features.PRODUCT, known here before any table is opened.
 BEHAVIOUR = (
@@ -261,6 +263,13 @@ class Personas(_Part):
     notes: dict[int, str] = {}
 
 
+class Figure(_Part):
+    """The column of customers that the objective is about, and which segments then fit better."""
+
+    column: str
+    prefer: Literal["higher", "lower"]
+
+
 class Study(_Part):
     """A checked study.yaml.
 
@@ -270,6 +279,7 @@ class Study(_Part):
     path: Path
     title: str = Field(min_length=1)
     objective: str = Field(min_length=1)
+    objective_figure: Figure | None = None
     customer: str = "customer"
     currency: str = ""
     as_of: Annotated[date, BeforeValidator(_day)]

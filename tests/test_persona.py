@@ -8,7 +8,7 @@ import planted
 import pytest
 
 from seglib.files import Run
-from seglib.persona import claims, naming, persona, playbook, story, targeting
+from seglib.persona import called, claims, naming, persona, playbook, story, targeting
 from seglib.persona.grounds import Evidence
 from seglib.report import cards
 from seglib.study import StudyError
@@ -337,9 +337,9 @@ def test_the_answer_says_whose_weights(full):
 
 
 def test_a_product_group_is_named_without_its_number():
-    assert story._of_text("1 Often repeated products") == "often repeated products"
-    assert story._of_text("12") == "12"
-    assert story._of_text("7up") == "7up"
+    assert called.plain("1 Often repeated products") == "often repeated products"
+    assert called.plain("12") == "12"
+    assert called.plain("7up") == "7up"
 
 
 def test_the_example_customer_is_not_called_typical(full):

@@ -58,6 +58,11 @@ class Evidence:
         return self._made[make]
 
     @property
+    def nearest(self) -> int:
+        """How many customers the example of a segment averages."""
+        return max(self.minimum, 5)
+
+    @property
     def chosen_for_growth(self) -> bool:
         """Whether the trend formed the segments: then one that grew was chosen for having grown."""
         return "trend" in self.formed

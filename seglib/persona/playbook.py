@@ -88,7 +88,7 @@ def levers(ev: Evidence, found: list[dict], named: dict[int, str]) -> list[dict]
             if row.lever in taken or not set(row.when) <= {c["rule"] for c in own}:
                 continue
             test = experiment(ev, segment, row.metric)
-            if row.metric == "active" and (test["baseline"] or 0) > STILL_HERE:
+            if not testable(ev, segment, row.metric):
                 continue
             taken.add(row.lever)
             evidence = [c for c in own if c["rule"] in row.when]
@@ -99,6 +99,11 @@ def levers(ev: Evidence, found: list[dict], named: dict[int, str]) -> list[dict]
                 "experiment": test,
             })  # fmt: skip
     return rows
+
+
+def testable(ev: Evidence, segment: int, metric: str) -> bool:
+    """Return whether a measure leaves room: where nearly all still buy, none need winning back."""
+    return metric != "active" or (experiment(ev, segment, metric)["baseline"] or 0) <= STILL_HERE
 
 
 def _items(ev: Evidence, evidence: list[dict]) -> str:
@@ -138,12 +143,12 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
             "available": half, **dict.fromkeys(FIGURES)}  # fmt: skip
     if ev.windows is None:
         return plan
-    for months, weeks in power.WEEKS.items():
+    for months in power.WEEKS:
         found = _spend(ev, segment, months) if metric == "spend" else _active(ev, segment, months)
         enough = found["n_per_arm"] is not None and found["n_per_arm"] <= half
         if enough or months == max(power.WEEKS):
             break
-    return plan | found | {"weeks": weeks, "enough": enough}
+    return plan | found | {"weeks": power.WEEKS[months], "enough": enough}
 
 
 def _spend(ev: Evidence, segment: int, months: int) -> dict:
@@ -162,9 +167,8 @@ def _active(ev: Evidence, segment: int, months: int) -> dict:
 
 def build(ev: Evidence, found: list[dict], named: dict[int, str]) -> dict:
     """Return playbook.json: the levers of every segment, and the targeting."""
-    table = targeting.criteria(ev)
-    chosen = targeting.weights(ev.run.study.targeting, table)
-    ranked = targeting.rank(table, chosen, ev.run.seed)
+    chosen = targeting.weights(ev.run.study.targeting, ev.once(targeting.criteria))
+    ranked = ev.once(targeting.ranking)
     ranking = [
         {"segment": int(row.segment), "name": named[int(row.segment)], "score": row.score,
          "rank": row.rank, "first": row.first, "best": row.best, "worst": row.worst,
