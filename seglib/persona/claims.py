@@ -68,6 +68,8 @@ def _reference(ev: Evidence, found: dict) -> str:
 def _file(ev: Evidence, fact: Fact, column: str) -> str:
     if fact.table == "criteria":
         return CRITERIA.get(column, "campaigns.parquet")
+    if fact.table == "tests" and column == "break_even":
+        return "study.yaml"
     return OF.get(ev.of, {}).get(fact.table, FILES[fact.table])
 
 

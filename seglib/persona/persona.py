@@ -256,10 +256,12 @@ def sections(person: dict, found: list[dict]) -> list[tuple[str, list[dict]]]:
     return [(heading, rows) for heading, rows in parts.items() if rows]
 
 
-def markdown(people: list[dict], found: list[dict], title: str) -> str:
-    """Return the personas as Markdown for a wiki or a deck."""
+def markdown(people: list[dict], found: list[dict], title: str, levers=()) -> str:
+    """Return the personas as Markdown for a wiki or a deck, with the playbook's levers if given."""
     said = {c["id"]: c for c in found}
-    lines = [f"# {title}: personas", ""]
+    lines = [f"# {title}: personas", "",
+             "Every sentence is a claim; claims.json holds its evidence. *Others*: everyone else.",
+             ""]  # fmt: skip
     for person in people:
         lines += [f"## {person['segment']}. {person['name']}", ""]
         lines += [f"- {said[i]['sentence']}" for i in person["summary"]] or [TOO_FEW]
@@ -268,6 +270,14 @@ def markdown(people: list[dict], found: list[dict], title: str) -> str:
             lines += [f"> {person['note']} (the analyst's own words)", ""]
         for heading, rows in sections(person, found):
             lines += [f"### {heading}", ""] + [f"- {c['sentence']}" for c in rows] + [""]
+        for heading, ids in (("How to know them", person["facts"].get("rule", [])),
+                             ("An example, averaged and rounded", person["typical"])):  # fmt: skip
+            if ids:
+                lines += [f"### {heading}", ""] + [f"- {said[i]['sentence']}" for i in ids] + [""]
+        own = [row for row in levers if row["segment"] == person["segment"]]
+        if own:
+            lines += ["### What to try", ""]
+            lines += [f"- {row['lever'].capitalize()}: {row['action']}" for row in own] + [""]
         lines += ["### What the data cannot say", ""]
         lines += [
             f"- {gap['topic'].capitalize()}: {gap['why']}. Ask: {' '.join(gap['questions'])}"
