@@ -24,7 +24,7 @@ from traitlets.config import Config
 from seglib import files, plan, publish, study, tables
 from seglib.files import Run
 from seglib.persona import ledger
-from seglib.report import index, report
+from seglib.report import cards, index, report
 from seglib.schema import Study
 from seglib.study import StudyError
 
@@ -116,6 +116,7 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path) -> None:
     loaded = current.study
     (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
     report.build(loaded.title, manifest, pages)
+    cards.handout(replace(current, folder=data), manifest, pages)
     index.build(
         loaded.title,
         loaded.objective,

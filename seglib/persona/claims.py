@@ -164,8 +164,9 @@ def _mismatch(claim: dict, ev: Evidence) -> str:
     fact, source = RULES.get(claim["rule"]), claim["source"]
     if fact is None:
         return f"there is no rule {claim['rule']!r} in the table of facts"
-    if claim.get("of") != ev.of:
-        ev = ev.once(assortment)
+    if claim.get("of") not in {"customers", "products"}:
+        return f"it is of {claim.get('of')!r}, neither of customers nor of products"
+    ev = ev if claim["of"] == ev.of else ev.once(assortment)
     if ev is None or claim["segment"] not in ev.segments:
         return f"there is no segment {claim['segment']}"
     again = state(ev, fact, claim["segment"], source["column"], source["level"])
@@ -174,7 +175,7 @@ def _mismatch(claim: dict, ev: Evidence) -> str:
     for key in (*NUMBERS, "reference_value"):
         if not _equal(claim.get(key), plain(again[key])):
             return f"its {key} is {claim.get(key)}, the tables give {plain(again[key])}"
-    for key in ("sentence", "direction", "reference", "unit", "source", "kind", "statistic", "run"):
+    for key in ("of", "sentence", "direction", "reference", "unit", "source", "kind", "statistic", "run"):
         if claim.get(key) != again[key]:
             return f"its {key} is {claim.get(key)!r}, the tables give {again[key]!r}"
     return ""

@@ -53,7 +53,7 @@ def _rank(ev: Evidence, segment: int, *_) -> dict:
 def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
     """Return one figure of the test that a segment can carry; `level` is what it measures."""
     plan = playbook.experiment(ev, segment, level)
-    if plan[column] is None or not math.isfinite(plan[column]):
+    if plan.get(column) is None or not math.isfinite(plan[column]):
         return {}
     unit = "count" if column == "n_per_arm" else plan["unit"]
     n, cell = int(ev.inside(segment).sum()), plan["available"]

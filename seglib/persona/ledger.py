@@ -132,7 +132,7 @@ def check(run: Run) -> int:
         ("personas.json", people, persona.personas(ev, found)),
         ("playbook.json", book, build(ev, found)),
     ):
-        if place := _differs(said, plain(again)):
+        if place := differs(said, plain(again)):
             raise StudyError(
                 f"{name} does not hold: {place}; run 04_persona_definition again on the tables as "
                 "they are"
@@ -140,13 +140,13 @@ def check(run: Run) -> int:
     return held
 
 
-def _differs(said, again, place: str = "") -> str:
+def differs(said, again, place: str = "") -> str:
     """Return where two contents differ first, and how; empty if they do not."""
     if isinstance(said, dict) and isinstance(again, dict) and said.keys() == again.keys():
-        return next(filter(None, (_differs(said[k], again[k], f"{place}.{k}") for k in said)), "")
+        return next(filter(None, (differs(said[k], again[k], f"{place}.{k}") for k in said)), "")
     if isinstance(said, list) and isinstance(again, list) and len(said) == len(again):
         parts = (
-            _differs(a, b, f"{place}[{i}]")
+            differs(a, b, f"{place}[{i}]")
             for i, (a, b) in enumerate(zip(said, again, strict=True))
         )
         return next(filter(None, parts), "")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from IPython.display import display
+from pathlib import Path
 
+from IPython.display import display
+from markupsafe import Markup
+
+from seglib.files import Run
 from seglib.persona.persona import common, sections
+from seglib.plots import colours
+from seglib.report import report
 from seglib.report.exhibits import environment
 
 
@@ -84,6 +90,37 @@ def assortment(rows: list[dict], found: list[dict]) -> None:
         own, lean = ([claims[i] for i in row[key]] for key in ("claims", "lean"))
         page = _filled("range", row=row | {"meanings": told}, own=own, lean=lean)
         _display(page, row["name"])
+
+
+def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
+    """Write personas.html, the personas alone for printing; None before 04 has run.
+
+    Parameters
+    ----------
+    run : Run
+        Its personas.json, claims.json and playbook.json are read.
+    manifest : dict
+        Of the run, for the footer.
+    folder : Path
+        Where the page goes.
+    """
+    if not (run.has("personas.json") and run.has("claims.json")):
+        return None
+    people, found, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))
+    shades = colours(p["segment"] for p in people)
+    first = {row["segment"]: row["action"] for row in reversed(book["levers"])}
+    asked, members = common(people), max(run.study.minimum_cell, 5)
+    told = [gap for gap in people[0]["unknown"] if gap["topic"] in asked] if people else []
+    made = [html(p, found, shades[p["segment"]], book["levers"], members, asked) for p in people]
+    path = folder / "personas.html"
+    page = report.render(
+        "handout.html.j2", title=run.study.title, manifest=manifest, who=f"{run.study.customer}s",
+        headline=run.read("verdict.json").get("headline"), colours=shades, asked=told,
+        overview=[(p, first.get(p["segment"])) for p in people], cards=[Markup(m) for m in made],
+        footer=report.provenance(manifest, "04_persona_definition"),
+    )  # fmt: skip
+    path.write_text(page, encoding="utf-8")
+    return path
 
 
 def _filled(template: str, **values) -> str:
