@@ -175,7 +175,17 @@ def _mismatch(claim: dict, ev: Evidence) -> str:
     for key in (*NUMBERS, "reference_value"):
         if not _equal(claim.get(key), plain(again[key])):
             return f"its {key} is {claim.get(key)}, the tables give {plain(again[key])}"
-    for key in ("of", "sentence", "direction", "reference", "unit", "source", "kind", "statistic", "run"):
+    for key in (
+        "of",
+        "sentence",
+        "direction",
+        "reference",
+        "unit",
+        "source",
+        "kind",
+        "statistic",
+        "run",
+    ):
         if claim.get(key) != again[key]:
             return f"its {key} is {claim.get(key)!r}, the tables give {again[key]!r}"
     return ""

@@ -146,8 +146,7 @@ def differs(said, again, place: str = "") -> str:
         return next(filter(None, (differs(said[k], again[k], f"{place}.{k}") for k in said)), "")
     if isinstance(said, list) and isinstance(again, list) and len(said) == len(again):
         parts = (
-            differs(a, b, f"{place}[{i}]")
-            for i, (a, b) in enumerate(zip(said, again, strict=True))
+            differs(a, b, f"{place}[{i}]") for i, (a, b) in enumerate(zip(said, again, strict=True))
         )
         return next(filter(None, parts), "")
     return "" if said == again else f"{place.lstrip('.')} is {said!r}, the tables give {again!r}"
