@@ -123,7 +123,7 @@ def add_products(made: Run, products: list[str], rng) -> Run:
     third = np.repeat([1, 2, 3], 12)
     goods = {"penetration": 0.3 + 0.3 * (third == 1), "repeat_rate": 0.3 + 0.3 * (third == 1),
              "seasonality": 0.2 + 0.5 * (third == 3), "own_label_share": np.full(36, 0.4),
-             "orders_per_buyer": np.full(36, 3.0), "spend_per_buyer": np.full(36, 20.0)}  # fmt: skip
+             "orders_per_buyer": np.full(36, 3.0), "spend_per_buyer": np.full(36, 20)}  # fmt: skip
     frame = pd.DataFrame({k: v * rng.uniform(0.8, 1.2, 36) for k, v in goods.items()}, index=index)
     made.write("products.parquet", frame)
     lines = made.read("dictionary.json")

@@ -11,9 +11,7 @@ from seglib.files import Run
 from seglib.persona import claims, figures, ledger, statistic
 from seglib.study import StudyError
 
-KINDS = sorted(
-    statistic.MEASURES | figures.MEASURES
-)  # a new one is tried here without being listed
+KINDS = sorted(statistic.MEASURES | figures.MEASURES)  # a new one is tried without a change here
 MONEY = {"economics": {"margin": 0.25, "cost_per_customer": 1.0},
          "objective_figure": {"column": "orders", "prefer": "higher"}}  # fmt: skip
 
