@@ -27,6 +27,7 @@ FILES = {
 OWN_UNIT = {"median", "criterion", "test", "example"}
 UNITS = {"share": "share", "superiority": "share", "difference": "share"}
 NUMBERS = ("value", "low", "high", "confidence", "comparisons", "n", "cell", "inside", "outside")
+WORDS = ("of", "sentence", "direction", "reference", "unit", "source", "kind", "statistic", "run")
 RULES = {fact.rule: fact for fact in (*phrases.FACTS, *sentences.FACTS)}
 OF = {"products": {"customers": "products.parquet", "medians": "products.parquet",
                    "sizes": "product_segments.parquet"}}  # fmt: skip
@@ -175,17 +176,7 @@ def _mismatch(claim: dict, ev: Evidence) -> str:
     for key in (*NUMBERS, "reference_value"):
         if not _equal(claim.get(key), plain(again[key])):
             return f"its {key} is {claim.get(key)}, the tables give {plain(again[key])}"
-    for key in (
-        "of",
-        "sentence",
-        "direction",
-        "reference",
-        "unit",
-        "source",
-        "kind",
-        "statistic",
-        "run",
-    ):
+    for key in WORDS:
         if claim.get(key) != again[key]:
             return f"its {key} is {claim.get(key)!r}, the tables give {again[key]!r}"
     return ""

@@ -18,6 +18,7 @@ SAY_SHARE = 0.01  # products and needs with a smaller part of spend are not wort
 LEAD = 0.4  # head start of products bought more over needs, whose effects have another scale
 MATERIAL = 0.05  # nor are medians that differ by less than this part of the larger
 TYPICAL = 6  # features of the typical customer
+ANSWERED = "their answers in the survey do not set them apart"
 TOO_FEW = "Too few to be described without describing somebody."
 
 
@@ -216,11 +217,12 @@ def _summary(rows: list[dict]) -> list[str]:
 
 def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[dict]:
     """Return what the data cannot say about a segment, and the questions that would tell."""
-    found = []
+    found, asked = [], any(ev.entries[c]["base"] == "psychographic" for c in ev.customers)
     for gap in GAPS:
         if any(sections.get(key) or key in ev.customers for key in gap.known_by):
             continue
-        found.append({"topic": gap.topic, "why": gap.why, "questions": list(gap.questions)})
+        why = ANSWERED if gap.topic == "motivations" and asked else gap.why
+        found.append({"topic": gap.topic, "why": why, "questions": list(gap.questions)})
     why = dict.fromkeys(BECAUSE[c["rule"]] for c in rows if c["rule"] in BECAUSE)
     if why:
         found.append({"topic": "the reasons for what goes wrong", "questions": list(why),
