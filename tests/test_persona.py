@@ -302,9 +302,9 @@ def test_adjusted_claims_say_how_many_were_compared(full):
     adjusted = [c for c in full[1] if c["confidence"] not in {0.95, 0.9}]
     assert adjusted
     assert all(c["comparisons"] > 1 for c in adjusted)
-    by_table = {c["source"]["table"]: c["comparisons"] for c in adjusted}
-    if "purchases.parquet" in by_table:
-        assert by_table["purchases.parquet"] == len(full[0].products)
+    by_rule = {c["rule"]: c["comparisons"] for c in adjusted}
+    assert by_rule["product-high"] == len(full[0].products)
+    assert by_rule["group-high"] == 9  # three segments by three groups of products
 
 
 @pytest.mark.parametrize(("sound", "told"), [

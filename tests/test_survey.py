@@ -43,7 +43,7 @@ def finished(folder, answers=None, tables=None):
 
 
 def answers(seed=1):
-    """The daily customers come for freshness; the music is liked by all alike; two thirds answer."""
+    """The daily customers come for freshness; all like the music alike; two thirds answer."""
     rng = np.random.default_rng(seed)
     people = shop_tables()["customers"]
     lean = np.where(people["truth"] == "daily", 1.2, -0.4) + rng.normal(size=len(people))
