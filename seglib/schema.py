@@ -19,9 +19,7 @@ from pydantic import (
 )
 
 Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
-Criterion = Literal[
-    "size", "value", "growth", "stability", "reach", "objective"
-]  # persona/targeting.py's
+Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
 
 # The names of features.BEHAVIOUR and features.PRODUCT, known here before any table is opened.
 BEHAVIOUR = (
