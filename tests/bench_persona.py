@@ -180,6 +180,7 @@ def main() -> int:
         stated, planted_n, false, said = np.sum(
             [judge(seed, Path(folder)) for seed in range(SEEDS)], axis=0
         )
+    with tempfile.TemporaryDirectory() as folder:
         rows = pd.DataFrame([road(seed, Path(folder)) for seed in range(1000, 1000 + ROADS)])
     names = pd.Series({**TRAITS, **ANSWERS}).index
     each = pd.Series([("" if n in TRAITS else "answer, ") + strength(n) for n in names])

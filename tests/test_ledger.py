@@ -127,7 +127,7 @@ def test_an_objective_that_chance_could_explain_does_not_rank(tmp_path):
 
 def test_an_objective_about_no_column_is_refused(tmp_path):
     ev = aimed(tmp_path, "higher", "ordres")
-    with pytest.raises(StudyError, match="found 'ordres'.*did you mean 'orders'"):
+    with pytest.raises(StudyError, match=r"found 'ordres'.*did you mean 'orders'"):
         targeting.criteria(ev)
 
 

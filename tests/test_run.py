@@ -315,7 +315,11 @@ def test_a_study_without_products_or_campaigns_has_shorter_reports(tmp_path):
     path = write_shop(tmp_path, study=raw)
     run.run(str(path))
     stems = sorted(p.stem for p in (reports_of(path) / DAY).glob("*.html"))
-    assert stems == [name for name in PAGES if name != "03_clustering_products"]
+    assert stems == [name for name in (*PAGES, "personas") if name != "03_clustering_products"]
+    for person in json.loads((data_of(path) / "personas.json").read_text()):
+        assert person["facts"]
+        topics = {gap["topic"] for gap in person["unknown"]}
+        assert {"motivations", "who they are", "price stance", "channels"} <= topics
 
 
 def test_check_says_that_a_study_is_sound(shop, capsys):
