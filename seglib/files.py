@@ -50,6 +50,12 @@ MAKERS = {
     "05_measuring_results": ("measures.json",),
 }
 
+KEYED = {
+    "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
+    "monthly.parquet", "purchases.parquet", "segments.csv", "segments.parquet", "slipped.csv",
+}  # fmt: skip
+"""Files with a row a customer, for a CRM and for later steps; all others may be shared."""
+
 
 @dataclass(frozen=True)
 class Run:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,8 @@ from traitlets.config import Config
 
 from seglib import files, plan, publish, study, tables
 from seglib.files import Run
-from seglib.report import index, report
+from seglib.persona import ledger
+from seglib.report import cards, index, report
 from seglib.schema import Study
 from seglib.study import StudyError
 
@@ -114,6 +116,7 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path) -> None:
     loaded = current.study
     (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
     report.build(loaded.title, manifest, pages)
+    cards.handout(replace(current, folder=data), manifest, pages)
     index.build(
         loaded.title,
         loaded.objective,
@@ -139,6 +142,8 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
         same = not force and fingerprint and _unchanged(current, known, fingerprint)
         if known and (same or (step.name not in wanted and not ran)):
             _reuse(current, known, staging)
+            if not same and "claims.json" in known["files"]:
+                ledger.check(replace(current, folder=staging[0]))  # its tables may have changed
             times[step.name] = last["times"][step.name]
             entries.append(known)
             say(f"{step.name:<26} {'unchanged' if same else 'kept'}")

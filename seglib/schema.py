@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
-Criterion = Literal["size", "value", "growth", "stability", "reach"]  # persona/targeting.py's
+Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
 
 # The names of features.BEHAVIOUR and features.PRODUCT, known here before any table is opened.
 BEHAVIOUR = (
@@ -241,7 +241,7 @@ class Segmentation(_Part):
 
 
 class Economics(_Part):
-    """What a treatment costs and earns, as the study's author states it."""
+    """What treating a customer for a quarter costs and earns, as the study's author states it."""
 
     margin: float = Field(gt=0, le=1)
     cost_per_customer: float = Field(ge=0)
@@ -261,6 +261,13 @@ class Personas(_Part):
     notes: dict[int, str] = {}
 
 
+class Figure(_Part):
+    """The column of customers that the objective is about, and which segments then fit better."""
+
+    column: str
+    prefer: Literal["higher", "lower"]
+
+
 class Study(_Part):
     """A checked study.yaml.
 
@@ -270,6 +277,7 @@ class Study(_Part):
     path: Path
     title: str = Field(min_length=1)
     objective: str = Field(min_length=1)
+    objective_figure: Figure | None = None
     customer: str = "customer"
     currency: str = ""
     as_of: Annotated[date, BeforeValidator(_day)]

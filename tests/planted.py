@@ -7,6 +7,8 @@ import pandas as pd
 
 from seglib.dictionary import entry
 from seglib.files import Run
+from seglib.persona import ledger, persona
+from seglib.persona.grounds import Evidence
 from seglib.schema import Study
 
 SEGMENTS = {1: 260, 2: 300, 3: 340}
@@ -77,16 +79,20 @@ def run(folder: Path, seed: int = 0, labels: pd.Series | None = None, **keys) ->
 
 
 def add_purchases(made: Run, seed: int = 0) -> Run:
-    """Add spend, what was bought, months and campaigns; segment 1 loves tea and is worth most."""
+    """Add spend, what was bought, months and campaigns; segment 1 loves tea and is worth most.
+
+    Of 36 products, the second dozen is bought by two in three customers, whoever they are.
+    """
     rng = np.random.default_rng(seed)
     labels = made.read("segments.parquet")["segment"]
     worth = _by(labels, {1: 900.0, 2: 400.0, 3: 250.0}) * rng.lognormal(0, 0.3, len(labels))
-    products = [f"thing {i}" for i in range(11)] + ["tea"]
+    products = [f"thing {i}" for i in range(35)] + ["tea"]
     rows = []
     for customer, segment, spend in zip(labels.index, labels, worth, strict=True):
-        parts = rng.gamma(1.0, size=12) * np.where(np.arange(12) == 11, 3 if segment == 1 else 1, 1)
+        parts = rng.gamma(1.0, size=36) * np.where(np.arange(36) == 35, 6 if segment == 1 else 2, 1)
+        parts[12:24] *= rng.random() < 2 / 3
         parts *= spend / parts.sum()
-        rows += [(customer, p, part, 1) for p, part in zip(products, parts, strict=True)]
+        rows += [(customer, p, part, 1) for p, part in zip(products, parts, strict=True) if part]
     bought = pd.DataFrame(rows, columns=["customer", "product", "amount", "orders"])
     made.write("purchases.parquet", bought)
     frame = made.read("customers.parquet").assign(spend=worth)
@@ -108,10 +114,37 @@ def add_purchases(made: Run, seed: int = 0) -> Run:
         "first_response": pd.to_datetime(np.where(answered, "2024-05-09", "NaT")),
         "redeemed": answered, "redemptions": answered.astype(int),
     }))  # fmt: skip
-    groups = pd.DataFrame({"segment": [1] * 6 + [2] * 3 + [3] * 3, "probability": 1.0},
-                          index=pd.Index(products, name="product"))  # fmt: skip
-    made.write("product_segments.parquet", groups)
+    return add_products(made, products, rng)
+
+
+def add_products(made: Run, products: list[str], rng) -> Run:
+    """Add three product segments of a dozen: the first bought by many, the last in its season."""
+    index = pd.Index(products, name="product")
+    third = np.repeat([1, 2, 3], 12)
+    goods = {"penetration": 0.3 + 0.3 * (third == 1), "repeat_rate": 0.3 + 0.3 * (third == 1),
+             "seasonality": 0.2 + 0.5 * (third == 3), "own_label_share": np.full(36, 0.4),
+             "orders_per_buyer": np.full(36, 3.0), "spend_per_buyer": np.full(36, 20)}  # fmt: skip
+    frame = pd.DataFrame({k: v * rng.uniform(0.8, 1.2, 36) for k, v in goods.items()}, index=index)
+    made.write("products.parquet", frame)
+    lines = made.read("dictionary.json")
+    lines["products"] = [entry(name, name.replace("_", " ").capitalize(), "product",
+                               unit="share" if name.endswith(("share", "rate")) else "")
+                         for name in goods]  # fmt: skip
+    made.write("dictionary.json", lines)
+    made.write("product_verdict.json", {"columns": list(goods), "kind": "reproducible"})
+    made.write("product_segments.parquet",
+               pd.DataFrame({"segment": third, "probability": 1.0}, index=index))  # fmt: skip
     return made
+
+
+def finished(made: Run) -> tuple:
+    """Return evidence, claims, personas and playbook of a run, and write them as 04 does."""
+    ev = Evidence(made)
+    found = persona.claims(ev) + ledger.claims(ev)
+    people, book = persona.personas(ev, found), ledger.build(ev, found)
+    for name, what in (("claims", found), ("personas", people), ("playbook", book)):
+        made.write(f"{name}.json", what)
+    return ev, found, people, book
 
 
 def _by(labels: pd.Series, values: dict[int, float]) -> np.ndarray:

@@ -1,6 +1,8 @@
 """The pages in a real browser: nothing is loaded, nothing sticks out."""
 
+import json
 import os
+import re
 import shutil
 from urllib.parse import unquote
 
@@ -44,6 +46,16 @@ def test_no_page_loads_anything_or_is_wider_than_the_screen(browser, done, width
     assert all(url.startswith(("file:", "data:")) for url in asked)
     assert complaints == []
     tab.close()
+
+
+def test_personas_print_on_a_page_each_and_one_before(browser, done):
+    day = done[0].parent / "2023-08-01"
+    people = json.loads((day / "personas.json").read_text())
+    tab = browser.new_page()
+    tab.goto((done[0].parents[2] / "reports" / "shop" / day.name / "personas.html").as_uri())
+    printed = tab.pdf(format="A4", prefer_css_page_size=True)
+    tab.close()
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1 + len(people)
 
 
 def test_every_link_leads_somewhere(browser, done):

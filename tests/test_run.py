@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import papermill
 import pytest
 from conftest import shop_study, shop_tables, write_shop
@@ -36,7 +38,7 @@ def contents(folder):
 
 def test_one_page_a_notebook_and_an_index(done):
     reports = reports_of(done[0])
-    assert sorted(p.stem for p in (reports / DAY).glob("*.html")) == PAGES
+    assert sorted(p.stem for p in (reports / DAY).glob("*.html")) == [*PAGES, "personas"]
     assert sorted(p.stem for p in (reports / DAY).glob("*.ipynb")) == PAGES
     assert "A small shop" in (reports / "index.html").read_text()
 
@@ -49,6 +51,25 @@ def test_one_line_a_notebook_with_its_time(done):
 def test_files_of_the_run_are_those_of_the_design(done):
     names = {p.name for p in data_of(done[0]).iterdir()}
     assert names >= {name for made in files.MAKERS.values() for name in made} | {"manifest.json"}
+
+
+@pytest.mark.parametrize("spoil", ["claims.json", "personas.json", "customers.parquet"])
+def test_kept_claims_that_no_longer_hold_stop_the_build(done, tmp_path, spoil):
+    """With --only 05 the notebook that writes the claims is not run, but they are checked."""
+    shutil.copytree(done[0].parents[2], tmp_path / "copy")
+    path = tmp_path / "copy" / "data" / "shop" / "study.yaml"
+    file, pages = data_of(path) / spoil, contents(reports_of(path))
+    if spoil.endswith(".json"):
+        text = file.read_text()
+        number = re.search(r'"(?:value|share)": (0\.\d+)', text)
+        file.write_text(text[: number.start(1)] + "0.123456" + text[number.end(1) :])
+    else:
+        table = pd.read_parquet(file)
+        table["orders"] = table["orders"].to_numpy()[::-1]
+        table.to_parquet(file)
+    with pytest.raises(StudyError, match=r"(claim c-\d-\d\d .*|personas.json) does not hold"):
+        run.run(str(path), only="05")
+    assert contents(reports_of(path)) == pages
 
 
 def test_manifest_says_what_made_the_run(done):
@@ -294,7 +315,11 @@ def test_a_study_without_products_or_campaigns_has_shorter_reports(tmp_path):
     path = write_shop(tmp_path, study=raw)
     run.run(str(path))
     stems = sorted(p.stem for p in (reports_of(path) / DAY).glob("*.html"))
-    assert stems == [name for name in PAGES if name != "03_clustering_products"]
+    assert stems == [name for name in (*PAGES, "personas") if name != "03_clustering_products"]
+    for person in json.loads((data_of(path) / "personas.json").read_text()):
+        assert person["facts"]
+        topics = {gap["topic"] for gap in person["unknown"]}
+        assert {"motivations", "who they are", "price stance", "channels"} <= topics
 
 
 def test_check_says_that_a_study_is_sound(shop, capsys):

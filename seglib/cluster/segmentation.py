@@ -73,7 +73,8 @@ def segment(
     rfm : list of str, optional
         Columns whose deciles the segments are compared with.
     economics : dict, optional
-        ``margin``, ``cost_per_customer``, ``weeks``: says per segment what lift would pay.
+        ``margin``, ``cost_per_customer``, ``weeks``: says per segment what lift would pay; with
+        ``spend`` and ``before``, of these two windows instead of the outcomes.
     previous : dict, optional
         Of an earlier run, as :func:`numbering.number` takes it: numbers stay with their people.
     progress : callable, optional
@@ -105,9 +106,13 @@ def segment(
 
 
 def _worth(segments: pd.Series, outcomes, economics: dict | None) -> list[dict] | None:
-    if not economics or outcomes is None or "spend" not in outcomes:
+    if not economics:
         return None
-    return worth(segments, outcomes["spend"], **economics)
+    if "spend" not in economics:
+        if outcomes is None or "spend" not in outcomes:
+            return None
+        economics = {"spend": outcomes["spend"], **economics}
+    return worth(segments, **economics)
 
 
 def judge(frame: pd.DataFrame, *, k_max: int = 8, seed: int = 0) -> verdict.Finding:

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy.stats import rankdata, ttest_ind_from_stats
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import tt_ind_solve_power
 
+from seglib import power
 from seglib.cluster.prediction import (
     BOOTSTRAPS,
     PLACEBOS,
@@ -22,6 +22,7 @@ from seglib.cluster.prediction import (
     target,
     varies,
 )
+from seglib.schema import Economics
 
 __all__ = ["alike", "auc", "r_squared", "usefulness", "worth"]
 
@@ -233,34 +234,53 @@ def worth(
     margin: float,
     cost_per_customer: float,
     weeks: float,
+    before: pd.Series | None = None,
 ) -> list[dict]:
-    """Per segment, the smallest lift that pays and the smallest an experiment could detect.
+    """Per segment, the smallest lift that pays and the smallest a test on half of it can show.
 
-    The experiment gives half of the segment the treatment for as long as ``spend`` was observed;
-    power 80 %, two-sided 5 % (two-sample t test, Cohen 1988). Lifts are shares of mean spend.
+    Parameters
+    ----------
+    segments : Series
+        Segment of each customer.
+    spend : Series
+        Of each customer in a window of so many weeks.
+    margin, cost_per_customer : float
+        As the study states them; the cost is for a quarter.
+    weeks : float
+        Length of the window, and of the test.
+    before : Series, optional
+        Spend in the window before, for which the test adjusts.
+
+    Source
+    ------
+    `seglib.power.spend_test`, which the playbook's tests use too. Lifts are shares of mean spend.
     """
-    rows = []
+    money, rows = Economics(margin=margin, cost_per_customer=cost_per_customer), []
     for number, part in spend.groupby(segments.reindex(spend.index)):
-        mean, sd, n = float(part.mean()), float(part.std(ddof=1)), len(part)
-        pays = cost_per_customer / (margin * mean) if mean > 0 and margin > 0 else None
-        asked = {"nobs1": n / 2, "alpha": 0.05, "power": 0.8}  # may be solved as [-0.3]
-        effect = abs(float(np.squeeze(tt_ind_solve_power(**asked)))) if n >= 8 else None
-        seen = effect * sd / mean if effect and mean > 0 else None
+        earlier = None if before is None else before.reindex(part.index)
+        test = power.spend_test(part, earlier, money=money, days=7 * weeks)
+        mean, n = test["baseline"], len(part)
+        pays = test["break_even"] / mean if mean > 0 else None
+        seen = test["detectable"] / mean if mean > 0 and np.isfinite(test["detectable"]) else None
         rows.append({
-            "segment": int(number), "n": n, "mean_spend": mean, "sd_spend": sd,
-            "lift_that_pays": pays, "lift_detectable": seen,
-            "sentence": _worth_sentence(int(number), n, pays, seen, weeks),
+            "segment": int(number), "n": n, "mean_spend": mean, "sd_spend": float(part.std(ddof=1)),
+            "lift_that_pays": pays, "lift_detectable": seen, "adjusted": test["adjusted"],
+            "weeks": weeks, "sentence": _worth_sentence(int(number), n, pays, seen, weeks, test),
         })  # fmt: skip
     return rows
 
 
-def _worth_sentence(number: int, n: int, pays, seen, weeks: float) -> str:
-    who = f"Segment {number} ({n} customers)"
+def _worth_sentence(number: int, n: int, pays, seen, weeks: float, test: dict) -> str:
+    who = f"Segment {number} ({n:,} customers)"
     if pays is None:
         return f"{who} earns nothing to lift."
     if seen is None:
         return f"{who} is too small for any experiment; it needs a lift of {pays:.0%} to pay."
-    text = f"{who} pays from a lift of {pays:.1%}; {weeks:.0f} weeks can detect {seen:.0%} or more"
+    how = "adjusted for the spend before" if test["adjusted"] else "not adjusted for earlier spend"
+    text = (
+        f"{who} pays from a lift of {pays:.1%}; a test of half against half for {weeks:.0f} weeks, "
+        f"{how}, can show {seen:.0%} or more"
+    )
     if pays > 0.5:
         return f"{text}: a lift that large is unlikely, so it is not worth its own treatment."
     if seen > 2 * max(pays, 0.05):

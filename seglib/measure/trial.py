@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from seglib import collect, features, quality, tables
+from seglib import collect, features, power, quality, tables
 from seglib.files import Run
 from seglib.measure import campaign, experiment
 from seglib.measure.measure import extent, metrics
@@ -120,7 +120,7 @@ def _worth(run: Run, metric: str, days: int) -> float | None:
     money = run.study.economics
     if money is None or metric != "spend" or not money.cost_per_customer:
         return None
-    return money.cost_per_customer / money.margin * days / 91
+    return power.pays_from(money.margin, money.cost_per_customer, days)
 
 
 def sentences(run: Run, trial: dict, called: dict[int, str]) -> list[str]:

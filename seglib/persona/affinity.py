@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from seglib.measure import intervals
 from seglib.profile.effects import ALPHA
 
-DRAWS = 1000
+DRAWS = 2000
 
 
 def spending(purchases: str | Path, groups: pd.Series | None = None) -> pd.DataFrame:
@@ -61,12 +61,22 @@ def index(spent: pd.DataFrame, labels: pd.Series, seed: int, draws: int = DRAWS)
     -------
     DataFrame
         segment, group, inside and outside (shares of spend), index (inside / outside), low, high
-        (bootstrap over customers, 95%), n (customers), buyers (of them), others.
+        (bootstrap over customers, at the level of the selection), q, selected, confidence, n
+        (customers), buyers (of them), others.
+
+    Notes
+    -----
+    Benjamini & Hochberg over the whole table; intervals as `products` has them.
     """
     table = spent.reindex(labels.index).fillna(0).clip(lower=0)
     segments, codes = np.unique(labels.to_numpy(), return_inverse=True)
     drawn = intervals.bootstrap(table.to_numpy(), codes, _ratios, draws=draws, seed=seed)
-    low, high = drawn.interval(np.bincount(codes)[:, None])
+    n = np.bincount(codes)[:, None]
+    chance = np.nan_to_num(drawn.p_value(n, null=1.0), nan=1.0)
+    selected, q, *_ = multipletests(chance.ravel(), ALPHA, method="fdr_bh")
+    confidence = 1 - max(int(selected.sum()), 1) * ALPHA / selected.size
+    selected, q = selected.reshape(chance.shape), q.reshape(chance.shape)
+    low, high = drawn.interval(n, confidence)
     rows = []
     for i, segment in enumerate(segments):
         inside = codes == i
@@ -76,7 +86,8 @@ def index(spent: pd.DataFrame, labels: pd.Series, seed: int, draws: int = DRAWS)
             {"segment": int(segment), "group": group, "inside": here[j], "outside": there[j],
              "index": drawn.estimate[i, j], "low": low[i, j], "high": high[i, j],
              "n": int(inside.sum()), "buyers": int(bought.loc[inside, group].sum()),
-             "others": int(bought.loc[~inside, group].sum())}
+             "others": int(bought.loc[~inside, group].sum()), "q": q[i, j],
+             "selected": bool(selected[i, j]), "confidence": confidence}
             for j, group in enumerate(table.columns)
         ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -191,18 +202,20 @@ def white_spaces(
     Returns
     -------
     DataFrame
-        As from `products`, with `like` (the other segment), the largest gap in spend first; only
+        As from `products`, with `compared` (products, in both segments) and `like` (the other
+        segment), the largest gap in spend first; only
         clear gaps, of products that take at least 1% of the other's spend.
     """
     alike = similar(frame, labels)
     parts = []
     for segment, other in alike.items():
         rows = products(purchases, labels[labels.isin([segment, other])], minimum)
+        rows = rows.assign(compared=len(rows))
         rows = rows[(rows["segment"] == segment) & rows["selected"].astype(bool)]
         rows = rows[(rows["index"] < 1) & (rows["outside"] >= 0.01)]
         parts.append(rows.assign(like=other, gap=rows["outside"] - rows["inside"]))
     if not parts:
-        return pd.DataFrame(columns=[*_COLUMNS, "like", "gap"])
+        return pd.DataFrame(columns=[*_COLUMNS, "compared", "like", "gap"])
     found = pd.concat(parts, ignore_index=True)
     return found.sort_values(["segment", "gap"], ascending=[True, False], ignore_index=True)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from seglib.files import Run, plain
-from seglib.persona import phrases
+from seglib.persona import figures, phrases, sentences
+from seglib.persona.assortment import assortment
 from seglib.persona.grounds import MONTHS, Evidence
 from seglib.persona.phrases import Fact
 from seglib.persona.statistic import NO_DIFFERENCE, measure
@@ -18,11 +19,21 @@ FILES = {
     "medians": "customers.parquet", "pairs": "customers.parquet", "revenue": "customers.parquet",
     "rules": "customers.parquet", "sizes": "segments.parquet", "growth": "monthly.parquet",
     "contacts": "campaigns.parquet", "responses": "campaigns.parquet",
-    "products": "purchases.parquet",
+    "products": "purchases.parquet", "groups": "purchases.parquet", "gaps": "purchases.parquet",
+    "examples": "customers.parquet", "tests": "monthly.parquet",
+    "ranks": "the tables of the criteria",
+    "takings": "purchases.parquet", "buyers": "purchases.parquet", "own": "products.parquet",
 }  # fmt: skip
+OWN_UNIT = {"median", "criterion", "test", "example"}
 UNITS = {"share": "share", "superiority": "share", "difference": "share"}
 NUMBERS = ("value", "low", "high", "confidence", "comparisons", "n", "cell", "inside", "outside")
-RULES = {fact.rule: fact for fact in phrases.FACTS}
+WORDS = ("of", "sentence", "direction", "reference", "unit", "source", "kind", "statistic", "run")
+RULES = {fact.rule: fact for fact in (*phrases.FACTS, *sentences.FACTS)}
+OF = {"products": {"customers": "products.parquet", "medians": "products.parquet",
+                   "sizes": "product_segments.parquet"}}  # fmt: skip
+CRITERIA = {"size": "segments.parquet", "value": "customers.parquet",
+            "objective": "customers.parquet", "growth": "monthly.parquet",
+            "stability": "verdict.json"}  # fmt: skip
 
 
 def state(ev: Evidence, fact: Fact, segment: int, column: str = "", level: str = "") -> dict | None:
@@ -34,20 +45,38 @@ def state(ev: Evidence, fact: Fact, segment: int, column: str = "", level: str =
         As in claims.json, its `id` still empty; None where the run cannot tell, the group is too
         small to be shown, or the difference has not the direction that the sentence asserts.
     """
-    found = measure(ev, segment, fact.table, column, level)
+    found = measure(ev, segment, fact.table, column, level, figures.MEASURES)
     if not found:
         return None
     claim = {
         "id": "", "segment": int(segment), "rule": fact.rule, "direction": fact.direction or None,
-        "reference": "no difference from everyone else" if fact.direction else None,
+        "of": ev.of, "reference": _reference(ev, found) if fact.direction else None,
         "reference_value": NO_DIFFERENCE.get(found["kind"]) if fact.direction else None,
-        "source": {"table": FILES[fact.table], "column": column, "level": level},
+        "source": {"table": _file(ev, fact, column), "column": column, "level": level},
         "run": f"{ev.run.study.name} {ev.run.as_of}",
         "sentence": _sentence(ev, fact, found),
         **{key: found[key] for key in ("kind", "statistic", *NUMBERS)},
     }  # fmt: skip
-    claim["unit"] = UNITS.get(found["kind"], found["unit"] if found["kind"] == "median" else "")
+    claim["unit"] = _unit(found)
     return None if fault(claim, ev.minimum) else claim
+
+
+def _reference(ev: Evidence, found: dict) -> str:
+    others = "the other products" if ev.of == "products" else "everyone else"
+    return found.get("reference", f"no difference from {others}")
+
+
+def _file(ev: Evidence, fact: Fact, column: str) -> str:
+    if fact.table == "criteria":
+        return CRITERIA.get(column, "campaigns.parquet")
+    if fact.table == "tests" and column == "break_even":
+        return "study.yaml"
+    return OF.get(ev.of, {}).get(fact.table, FILES[fact.table])
+
+
+def _unit(found: dict) -> str:
+    """Return the unit of a claim's value, which need not be that of what it compares."""
+    return UNITS.get(found["kind"], found["unit"] if found["kind"] in OWN_UNIT else "")
 
 
 def fault(claim: dict, minimum: int) -> str:
@@ -136,7 +165,10 @@ def _mismatch(claim: dict, ev: Evidence) -> str:
     fact, source = RULES.get(claim["rule"]), claim["source"]
     if fact is None:
         return f"there is no rule {claim['rule']!r} in the table of facts"
-    if claim["segment"] not in ev.segments:
+    if claim.get("of") not in {"customers", "products"}:
+        return f"it is of {claim.get('of')!r}, neither of customers nor of products"
+    ev = ev if claim["of"] == ev.of else ev.once(assortment)
+    if ev is None or claim["segment"] not in ev.segments:
         return f"there is no segment {claim['segment']}"
     again = state(ev, fact, claim["segment"], source["column"], source["level"])
     if again is None:
@@ -144,7 +176,7 @@ def _mismatch(claim: dict, ev: Evidence) -> str:
     for key in (*NUMBERS, "reference_value"):
         if not _equal(claim.get(key), plain(again[key])):
             return f"its {key} is {claim.get(key)}, the tables give {plain(again[key])}"
-    for key in ("sentence", "direction", "kind", "statistic", "run"):
+    for key in WORDS:
         if claim.get(key) != again[key]:
             return f"its {key} is {claim.get(key)!r}, the tables give {again[key]!r}"
     return ""
@@ -158,16 +190,15 @@ def _equal(a, b) -> bool:
 
 def _sentence(ev: Evidence, fact: Fact, found: dict) -> str:
     """Return a fact's template with its numbers written for a reader."""
-    unit = UNITS.get(found["kind"], found["unit"] if found["kind"] == "median" else "")
-    text = fact.sentence.format(
-        inside=_written(found["inside"], found["unit"]),
-        outside=_written(found["outside"], found["unit"]),
-        typically="on average" if found.get("average") else "typically",
-        value=amount(found["value"], unit),
-        label=label(found["label"]),
-        customers=f"{ev.run.study.customer}s",
-        months=MONTHS,
-    )
+    who = f"{ev.run.study.customer}s"
+    plainly = {
+        "inside": _written(found["inside"], found["unit"]),
+        "outside": _written(found["outside"], found["unit"]),
+        "typically": "on average" if found.get("average") else "typically",
+        "value": amount(found["value"], _unit(found)), "label": label(found["label"]),
+        "customers": who, "months": MONTHS,
+    }  # fmt: skip
+    text = fact.sentence.format(**plainly | found.get("words", {}))
     return text[0].upper() + text[1:]
 
 

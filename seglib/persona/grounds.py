@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from seglib import dictionary
+from seglib import dictionary, power
 from seglib.files import Run
 from seglib.persona import affinity
+from seglib.power import MONTHS
 from seglib.profile import profile
 from seglib.profile.columns import entries
-
-MONTHS = 3  # length of the two windows that growth compares
 
 
 class Evidence:
@@ -26,8 +27,10 @@ class Evidence:
         Needs customers, dictionary, segments and verdict; uses what else there is.
     """
 
+    of = "customers"  # what the segments are segments of
+
     def __init__(self, run: Run):
-        self.run = run
+        self.run, self._made = run, {}
         self.minimum = run.study.minimum_cell
         self.labels = run.read("segments.parquet")["segment"].astype(int).rename_axis("customer")
         self.customers = run.read("customers.parquet").reindex(self.labels.index)
@@ -47,6 +50,17 @@ class Evidence:
     def inside(self, segment: int) -> np.ndarray:
         """Return which customers belong to a segment."""
         return (self.labels == segment).to_numpy()
+
+    def once(self, make: Callable[[Evidence], Any]) -> Any:
+        """Return what a function makes of this evidence, made the first time only."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]
+
+    @property
+    def nearest(self) -> int:
+        """How many customers the example of a segment averages."""
+        return max(self.minimum, 5)
 
     @property
     def chosen_for_growth(self) -> bool:
@@ -90,21 +104,7 @@ class Evidence:
     @cached_property
     def windows(self) -> dict[int, tuple[pd.Series, pd.Series]] | None:
         """Spend of each customer in the last 1, 2 and 3 full months and in as many before."""
-        if not self.run.has("monthly.parquet") or self.spend is None:
-            return None
-        rows = self.run.scan("monthly.parquet")
-        end = pd.Timestamp(self.run.as_of).replace(day=1)
-        if rows.month.min().execute() > end - pd.DateOffset(months=2 * MONTHS):
-            return None
-        sums = {}
-        for m in range(1, MONTHS + 1):
-            for part, first, last in (("after", m, 0), ("before", 2 * m, m)):
-                since, until = (end - pd.DateOffset(months=v) for v in (first, last))
-                within = (rows.month >= since) & (rows.month < until)
-                sums[f"{part}{m}"] = rows.spend.sum(where=within).fill_null(0.0)
-        spent = rows.group_by("customer").agg(**sums).execute().set_index("customer")
-        spent = spent.reindex(self.labels.index).fillna(0.0)
-        return {m: (spent[f"after{m}"], spent[f"before{m}"]) for m in range(1, MONTHS + 1)}
+        return None if self.spend is None else power.windows(self.run, self.labels.index)
 
     @property
     def months(self) -> pd.DataFrame | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib.persona import naming, phrases
+from seglib.persona import phrases
+from seglib.persona.called import names
 from seglib.persona.claims import state
 from seglib.persona.grounds import Evidence
 from seglib.persona.phrases import BECAUSE, GAPS, MOST, SECTION_OF_BASE, SECTIONS
 from seglib.profile import profile
-from seglib.words import amount
 
 SAY = 0.25  # |Cliff's delta| from which a forming feature is worth a sentence (d of about 0.5)
 SAY_OTHER = 0.11  # the same for a descriptor, whose difference is a finding (d of about 0.2)
@@ -18,6 +18,7 @@ SAY_SHARE = 0.01  # products and needs with a smaller part of spend are not wort
 LEAD = 0.4  # head start of products bought more over needs, whose effects have another scale
 MATERIAL = 0.05  # nor are medians that differ by less than this part of the larger
 TYPICAL = 6  # features of the typical customer
+ANSWERED = "their answers in the survey do not set them apart"
 TOO_FEW = "Too few to be described without describing somebody."
 
 
@@ -36,7 +37,7 @@ def claims(ev: Evidence) -> list[dict]:
     found = []
     for segment in ev.segments:
         of_segment = [*_always(ev, segment), *_columns(ev, segment), *_products(ev, segment)]
-        kept = _fewest(of_segment)
+        kept = _fewest(of_segment) + _example(ev, segment)
         found += [c | {"id": f"c-{segment}-{i:02d}"} for i, c in enumerate(kept, 1)]
     return found
 
@@ -125,6 +126,17 @@ def _products(ev: Evidence, segment: int) -> list[dict]:
     ]
 
 
+def _example(ev: Evidence, segment: int) -> list[dict]:
+    """Return the claims about an example customer, in the segment's most telling features.
+
+    It is the rounded average of as many customers as the study's minimum cell, so nobody's own
+    numbers; those nearest the middle in everything at once, so no medians either.
+    """
+    rows = ev.markers[(ev.markers["segment"] == segment) & (ev.markers["name"] != "share_other")]
+    told = rows["name"].drop_duplicates().head(TYPICAL)
+    return [c for name in told for c in _stated(ev, segment, "examples", name, "", "")]
+
+
 def _stated(
     ev: Evidence, segment: int, table: str, column: str, level: str, direction: str, strength=0.0
 ) -> list[dict]:  # fmt: skip
@@ -149,16 +161,6 @@ def _fewest(found: list[dict]) -> list[dict]:
     return kept
 
 
-def names(ev: Evidence) -> dict[int, str]:
-    """Return the name of each segment: the analyst's, or else one from its markers."""
-    noun = "shoppers" if "basket_value" in ev.customers else f"{ev.run.study.customer}s"
-    few = {s: f"Segment {s} (too few to describe)" for s in ev.segments if s not in ev.shown}
-    given = few | ev.run.study.personas.names
-    earlier = {s: p["name"] for s, p in naming.before(ev.run).items() if p["named_by"] == "rule"}
-    own = {s: given[s] for s in ev.segments if s in given}
-    return naming.names(ev.markers, noun, own, earlier)
-
-
 def personas(ev: Evidence, found: list[dict]) -> list[dict]:
     """Return one persona per segment from its claims.
 
@@ -175,11 +177,10 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
     """
     named, given, before = names(ev), ev.run.study.personas, naming.before(ev.run)
     sizes = profile.sizes(ev.labels, ev.spend)
-    nearly = typical(ev)
     stable = {s["segment"]: s for s in ev.verdict.get("segments", [])}
     result = []
     for segment in ev.segments:
-        rows = [c for c in found if c["segment"] == segment]
+        rows = [c for c in found if c["segment"] == segment and c["of"] == ev.of]
         by_section = {s: [c["id"] for c in rows if s in c["sections"]] for s in [*SECTIONS, "rule"]}
         size = sizes.loc[segment] if segment in ev.shown else {"n": None, "share": None}
         result.append({
@@ -194,7 +195,7 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
             "summary": _summary(rows),
             "facts": {s: ids for s, ids in by_section.items() if ids},
             "unknown": unknown(ev, rows, by_section),
-            "typical": nearly.get(segment, []),
+            "typical": [c["id"] for c in rows if c["rule"] == "example"],
             "note": given.notes.get(segment, ""),
         })  # fmt: skip
     return result
@@ -220,49 +221,24 @@ def _summary(rows: list[dict]) -> list[str]:
     told = marks[:2]
     signs = [c for c in rows if "pain_points" in c["sections"]]
     more = [c for section in ("who", "goals") for c in rows if section in c["sections"]]
-    rest = [c for c in [*signs[:1], *more, *rows] if c["rule"] != "rule"]
+    rest = [c for c in [*signs[:1], *more, *rows] if set(c["sections"]) & set(SECTIONS)]
     order = dict.fromkeys(c["id"] for c in [*first, *told, *rest])
     return list(order)[:5]
 
 
 def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[dict]:
     """Return what the data cannot say about a segment, and the questions that would tell."""
-    found = []
+    found, asked = [], any(ev.entries[c]["base"] == "psychographic" for c in ev.customers)
     for gap in GAPS:
         if any(sections.get(key) or key in ev.customers for key in gap.known_by):
             continue
-        found.append({"topic": gap.topic, "why": gap.why, "questions": list(gap.questions)})
+        why = ANSWERED if gap.topic == "motivations" and asked else gap.why
+        found.append({"topic": gap.topic, "why": why, "questions": list(gap.questions)})
     why = dict.fromkeys(BECAUSE[c["rule"]] for c in rows if c["rule"] in BECAUSE)
     if why:
         found.append({"topic": "the reasons for what goes wrong", "questions": list(why),
                       "why": "the data show that it happens, not why"})  # fmt: skip
     return found
-
-
-def typical(ev: Evidence) -> dict[int, list[dict]]:
-    """Return an example customer of each segment in its most telling features, as text.
-
-    It is the rounded average of as many customers as the study's minimum cell, so nobody's own
-    numbers; those nearest the middle in everything at once, so no medians either.
-    """
-    entries = [*ev.entries.values()]
-    table = profile.typical(ev.customers[ev.formed], ev.labels, entries, max(ev.minimum, 5))
-    rows = ev.markers[ev.markers["name"] != "share_other"]
-    told = rows.drop_duplicates(["segment", "name"]).groupby("segment")["name"]
-    first = {segment: list(names.head(TYPICAL)) for segment, names in told}
-    return {
-        segment: [_trait(row) for name in first[segment] for row in _rows(table, segment, name)]
-        for segment in ev.shown
-    }
-
-
-def _rows(table: pd.DataFrame, segment: int, name: str):
-    return table[(table["segment"] == segment) & (table["name"] == name)].itertuples()
-
-
-def _trait(row) -> dict:
-    text = row.value if isinstance(row.value, str) else amount(row.value, row.unit)
-    return {"label": row.label, "value": text, "name": row.name}
 
 
 def assignments(ev: Evidence, named: dict[int, str]) -> pd.DataFrame:
@@ -293,10 +269,12 @@ def sections(person: dict, found: list[dict]) -> list[tuple[str, list[dict]]]:
     return [(heading, rows) for heading, rows in parts.items() if rows]
 
 
-def markdown(people: list[dict], found: list[dict], title: str) -> str:
-    """Return the personas as Markdown for a wiki or a deck."""
+def markdown(people: list[dict], found: list[dict], title: str, levers=()) -> str:
+    """Return the personas as Markdown for a wiki or a deck, with the playbook's levers if given."""
     said = {c["id"]: c for c in found}
-    lines = [f"# {title}: personas", ""]
+    lines = [f"# {title}: personas", "",
+             "Every sentence is a claim; claims.json holds its evidence. *Others*: everyone else.",
+             ""]  # fmt: skip
     for person in people:
         lines += [f"## {person['segment']}. {person['name']}", ""]
         lines += [f"- {said[i]['sentence']}" for i in person["summary"]] or [TOO_FEW]
@@ -305,6 +283,14 @@ def markdown(people: list[dict], found: list[dict], title: str) -> str:
             lines += [f"> {person['note']} (the analyst's own words)", ""]
         for heading, rows in sections(person, found):
             lines += [f"### {heading}", ""] + [f"- {c['sentence']}" for c in rows] + [""]
+        for heading, ids in (("How to know them", person["facts"].get("rule", [])),
+                             ("An example, averaged and rounded", person["typical"])):  # fmt: skip
+            if ids:
+                lines += [f"### {heading}", ""] + [f"- {said[i]['sentence']}" for i in ids] + [""]
+        own = [row for row in levers if row["segment"] == person["segment"]]
+        if own:
+            lines += ["### What to try", ""]
+            lines += [f"- {row['lever'].capitalize()}: {row['action']}" for row in own] + [""]
         lines += ["### What the data cannot say", ""]
         lines += [
             f"- {gap['topic'].capitalize()}: {gap['why']}. Ask: {' '.join(gap['questions'])}"

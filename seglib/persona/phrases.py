@@ -141,6 +141,7 @@ FACTS = (
          "{label} tends to be lower: higher in only {value} of random pairs of one of them and one "
          "of the others, ties counted half.", "pairs"),
     Fact("typical", "{base}", "*", "", "{label}: typically {value}.", "medians"),
+    Fact("example", "example", "*", "", "{label}: {inside}.", "examples"),
     Fact("rule", "rule", "", "",
          "A short rule to know them by: {label}. Of those who meet it, {value} belong here; of "
          "those who belong here, {inside} meet it.", "rules"),

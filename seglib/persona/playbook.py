@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-from statsmodels.stats.power import NormalIndPower
-from statsmodels.stats.proportion import proportion_effectsize
-
+from seglib import power
 from seglib.persona import targeting
 from seglib.persona.grounds import Evidence
 from seglib.profile.columns import label
 from seglib.words import amount, listing
 
-POWER, ALPHA = 0.8, 0.05
-LOOKED_FOR = 0.10  # relative effect an experiment looks for, unless it must be more to pay
 STILL_HERE = 0.9  # segments of which more than this share still buys need no winning back
-WEEKS = {1: 4, 2: 9, 3: 13}  # months of a window → weeks
+FIGURES = "baseline", "detectable", "n_per_arm", "weeks", "target", "enough", "break_even"
 
 
 class Lever(NamedTuple):
@@ -93,7 +88,7 @@ def levers(ev: Evidence, found: list[dict], named: dict[int, str]) -> list[dict]
             if row.lever in taken or not set(row.when) <= {c["rule"] for c in own}:
                 continue
             test = experiment(ev, segment, row.metric)
-            if row.metric == "active" and (test["baseline"] or 0) > STILL_HERE:
+            if not testable(ev, segment, row.metric):
                 continue
             taken.add(row.lever)
             evidence = [c for c in own if c["rule"] in row.when]
@@ -104,6 +99,11 @@ def levers(ev: Evidence, found: list[dict], named: dict[int, str]) -> list[dict]
                 "experiment": test,
             })  # fmt: skip
     return rows
+
+
+def testable(ev: Evidence, segment: int, metric: str) -> bool:
+    """Return whether a measure leaves room: where nearly all still buy, none need winning back."""
+    return metric != "active" or (experiment(ev, segment, metric)["baseline"] or 0) <= STILL_HERE
 
 
 def _items(ev: Evidence, evidence: list[dict]) -> str:
@@ -137,72 +137,38 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
         detectable (the smallest effect this segment can show with 80% power at the 5% level),
         n_per_arm (needed for the target), available (per arm), weeks, enough, break_even.
     """
-    n = int(ev.inside(segment).sum())
-    arms = ["treated (half, at random)", "left as now (the other half)"]
-    unit = ev.run.study.currency or "money"
-    plan = {"arms": arms, "metric": "spend a customer", "unit": unit, "available": n // 2,
-            "baseline": None, "detectable": None, "n_per_arm": None, "weeks": None, "target": None,
-            "enough": None, "break_even": None}  # fmt: skip
+    half = int(ev.inside(segment).sum()) // 2
+    plan = {"arms": ["treated (half, at random)", "left as now (the other half)"],
+            "metric": "to be chosen: the study has no monthly spend", "unit": "",
+            "available": half, **dict.fromkeys(FIGURES)}  # fmt: skip
     if ev.windows is None:
-        return plan | {"metric": "to be chosen: the study has no monthly spend", "unit": ""}
-    compute = _spend if metric == "spend" else _active
-    for months, weeks in WEEKS.items():
-        found = compute(ev, segment, months)
-        enough = found["n_per_arm"] is not None and found["n_per_arm"] <= n // 2
-        if enough or months == max(WEEKS):
-            return plan | found | {"weeks": weeks, "enough": enough}
-    return plan
+        return plan
+    for months in power.WEEKS:
+        found = _spend(ev, segment, months) if metric == "spend" else _active(ev, segment, months)
+        enough = found["n_per_arm"] is not None and found["n_per_arm"] <= half
+        if enough or months == max(power.WEEKS):
+            break
+    return plan | found | {"weeks": power.WEEKS[months], "enough": enough}
 
 
 def _spend(ev: Evidence, segment: int, months: int) -> dict:
-    after, before = (v[ev.inside(segment)].to_numpy() for v in ev.windows[months])
-    mean, deviation = after.mean(), after.std(ddof=1)
-    steady = np.corrcoef(after, before)[0, 1] if before.std() > 0 and deviation > 0 else 0.0
-    noise = deviation * np.sqrt(1 - steady**2)
-    money = ev.run.study.economics
-    even = money.cost_per_customer / money.margin * months / 3 if money else None
-    target = max(even or 0.0, LOOKED_FOR * mean)
-    return {
-        "metric": "spend a customer, adjusted for spend in the window before",
-        "baseline": mean, "target": target, "break_even": even,
-        "n_per_arm": _needed(target / noise if noise > 0 else 0.0),
-        "detectable": noise * _smallest(len(after) // 2),
-    }  # fmt: skip
+    inside, days = ev.inside(segment), 7 * power.WEEKS[months]
+    after, before = (v[inside] for v in ev.windows[months])
+    found = power.spend_test(after, before, money=ev.run.study.economics, days=days)
+    told = {key: found[key] for key in FIGURES if key in found}
+    metric = "spend a customer, adjusted for spend in the window before"
+    return {"metric": metric, "unit": ev.run.study.currency or "money", **told}
 
 
 def _active(ev: Evidence, segment: int, months: int) -> dict:
-    after, _ = (v[ev.inside(segment)] for v in ev.windows[months])
-    share = float((after > 0).mean())
-    target = min(LOOKED_FOR * share, (1 - share) / 2)
-    size = _smallest(len(after) // 2)
-    angle = min(np.arcsin(np.sqrt(share)) + size / 2, np.pi / 2)
-    return {
-        "metric": "share that buys at least once", "unit": "share", "baseline": share,
-        "target": target, "detectable": float(np.sin(angle) ** 2 - share),
-        "n_per_arm": _needed(proportion_effectsize(share + target, share)) if target > 0 else None,
-    }  # fmt: skip
-
-
-def _needed(size: float) -> int | None:
-    """Return customers per arm for a standardised effect, at 80% power."""
-    if not size > 0:
-        return None
-    found = NormalIndPower().solve_power(size, power=POWER, alpha=ALPHA, ratio=1.0)
-    return int(np.ceil(np.max(found)))
-
-
-def _smallest(n: int) -> float:
-    """Return the standardised effect that n customers per arm can show, at 80% power."""
-    if n < 2:
-        return float("nan")
-    return float(NormalIndPower().solve_power(nobs1=n, power=POWER, alpha=ALPHA, ratio=1.0))
+    found = power.share_test(ev.windows[months][0][ev.inside(segment)] > 0)
+    return {"metric": "share that buys at least once", "unit": "share", **found}
 
 
 def build(ev: Evidence, found: list[dict], named: dict[int, str]) -> dict:
     """Return playbook.json: the levers of every segment, and the targeting."""
-    table = targeting.criteria(ev)
-    chosen = targeting.weights(ev.run.study.targeting, table)
-    ranked = targeting.rank(table, chosen, ev.run.seed)
+    chosen = targeting.weights(ev.run.study.targeting, ev.once(targeting.criteria))
+    ranked = ev.once(targeting.ranking)
     ranking = [
         {"segment": int(row.segment), "name": named[int(row.segment)], "score": row.score,
          "rank": row.rank, "first": row.first, "best": row.best, "worst": row.worst,

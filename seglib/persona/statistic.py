@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from seglib.persona.grounds import Evidence
-from seglib.profile import effects
+from seglib.profile import effects, profile
 from seglib.profile.columns import kind, levels_of, numbers
 from seglib.words import amount, of_level
 
@@ -18,7 +18,9 @@ FEW = 10  # values from which a median has an interval
 NO_DIFFERENCE = {"superiority": 0.5, "difference": 0.0, "lift": 1.0, "ratio": 1.0}
 
 
-def measure(ev: Evidence, segment: int, table: str, column: str = "", level: str = "") -> dict:
+def measure(
+    ev: Evidence, segment: int, table: str, column: str = "", level: str = "", more=()
+) -> dict:  # fmt: skip
     """Return the statistic behind a claim.
 
     Parameters
@@ -29,26 +31,36 @@ def measure(ev: Evidence, segment: int, table: str, column: str = "", level: str
         One of `MEASURES`.
     column, level : str
         What is measured.
+    more : mapping
+        Further measures by name.
 
     Returns
     -------
     dict
         kind, statistic (in words), value, low, high, confidence, comparisons (that the confidence
-        is adjusted for; None if for none), n, cell (customers in the smallest count that the
-        numbers reveal), inside, outside (float or text), unit (of inside and outside), label;
+        is adjusted for; None if for none), n, cell (the smallest count of customers that the
+        numbers reveal has at least so many; those whom it leaves out stay hidden if they are few),
+        inside, outside (float or text), unit (of inside and outside), label;
         empty where the run cannot tell.
     """
-    found = MEASURES[table](ev, segment, column, level)
+    found = (MEASURES | dict(more))[table](ev, segment, column, level)
     if not found:
         return {}
     base = {"confidence": 1 - effects.ALPHA, "comparisons": None, "inside": None,
             "outside": None, "unit": "", "low": None, "high": None,
             "label": ev.entries.get(column, {}).get("label", column)}  # fmt: skip
     found = base | found
-    return found | {"cell": int(found.get("cell", found["n"]))}
+    n, cell = int(found["n"]), int(found.get("cell", found["n"]))
+    return found | {"cell": min(cell, n - ev.minimum) if 0 < n - cell < ev.minimum else cell}
 
 
-def _estimate(estimate) -> dict:
+def smallest(cell: int, count: int, n: int) -> int:
+    """Return the smallest of a cell, the customers counted and those left; all of n leaves none."""
+    return min(cell, count, n - count) if count < n else min(cell, count)
+
+
+def estimated(estimate) -> dict:
+    """Return value, low and high of an estimate."""
     return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
@@ -63,7 +75,7 @@ def _revenue(ev: Evidence, segment: int, *_) -> dict:
         return {}
     inside = ev.inside(segment)
     found = effects.ratio_of_means(ev.spend * inside, ev.spend)
-    return {"kind": "share", "statistic": "share of revenue", **_estimate(found),
+    return {"kind": "share", "statistic": "share of revenue", **estimated(found),
             "n": int(inside.sum())}  # fmt: skip
 
 
@@ -81,7 +93,7 @@ def _ratio(ev: Evidence, segment: int, values: pd.Series, unit: str) -> dict:
         return {}
     found = effects.ratio_of_means(a, np.ones(len(a)), others=(b, np.ones(len(b))))
     return {"kind": "ratio", "statistic": "mean, as a multiple of everyone else's",
-            **_estimate(found), "n": len(a), "cell": min(len(a), len(b)),
+            **estimated(found), "n": len(a), "cell": min(len(a), len(b)),
             "inside": a.mean(), "outside": b.mean(), "unit": unit}  # fmt: skip
 
 
@@ -93,20 +105,20 @@ def _customers(ev: Evidence, segment: int, column: str, _="") -> dict:
     a, b = x[inside].dropna(), x[~inside].dropna()
     if not len(a) or not len(b):
         return {}
-    found, adjusted = effects.superiority(a, b), {}
+    found, many = effects.superiority(a, b), {}
     if column not in ev.formed:
         found = _of(ev.descriptors, segment, column, "")
         if found is None:
             return {}
-        adjusted = _adjusted(found, ev.descriptors)
+        many = adjusted(found, ev.descriptors)
     return {
-        "kind": "superiority", **_estimate(found), **adjusted, "n": len(a),
+        "kind": "superiority", **estimated(found), **many, "n": len(a),
         "statistic": "chance that one of them has more than one of the others",
         "cell": min(len(a), len(b)), **_middle(ev, column, a, b),
     }  # fmt: skip
 
 
-def _adjusted(row, among: pd.DataFrame) -> dict:
+def adjusted(row, among: pd.DataFrame) -> dict:
     """Return the confidence of a row's interval, and the comparisons that it is adjusted for."""
     return {"confidence": row["confidence"], "comparisons": len(among)}
 
@@ -143,17 +155,18 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
                                               known & ~inside))  # fmt: skip
     if not n or not others:
         return {}
-    common = {"n": n, "cell": min(a, b), "inside": a / n, "outside": b / others, "unit": "share",
+    common = {"n": n, "cell": min(smallest(a, a, n), smallest(b, b, others)), "inside": a / n,
+              "outside": b / others, "unit": "share",
               "label": f"{ev.entries[column]['label']}: {level}"}  # fmt: skip
     if column in ev.formed:
         found = effects.difference(a, n, b, others)
         return common | {"kind": "difference", "statistic": "difference of shares",
-                         **_estimate(found)}  # fmt: skip
+                         **estimated(found)}  # fmt: skip
     row = _of(ev.descriptors, segment, column, level)
     if row is None:
         return {}
     return common | {"kind": "lift", "statistic": "share, as a multiple of everyone else's",
-                     **_estimate(row), **_adjusted(row, ev.descriptors)}  # fmt: skip
+                     **estimated(row), **adjusted(row, ev.descriptors)}  # fmt: skip
 
 
 def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
@@ -164,7 +177,7 @@ def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
     row = found.iloc[0]
     return {"kind": "ratio", "statistic": "share of spend, as a multiple of everyone else's",
             "value": row["index"], "low": row["low"], "high": row["high"],
-            **_adjusted(row, rows), "n": int(row["n"]),
+            **adjusted(row, rows), "n": int(row["n"]),
             "cell": int(min(row["buyers"], row["others"])), "inside": row["inside"],
             "outside": row["outside"], "unit": "share"}  # fmt: skip
 
@@ -178,7 +191,7 @@ def _growth(ev: Evidence, segment: int, *_) -> dict:
     here, there = (p[0].sum() / p[1].sum() if p[1].sum() > 0 else math.nan for p in pairs)
     n = int(inside.sum())
     return {"kind": "ratio", "statistic": "change of spend, as a multiple of everyone else's",
-            **_estimate(found), "n": n, "cell": min(n, len(m) - n), "inside": here,
+            **estimated(found), "n": n, "cell": min(n, len(m) - n), "inside": here,
             "outside": there, "unit": "share"}  # fmt: skip
 
 
@@ -197,8 +210,8 @@ def _responses(ev: Evidence, segment: int, *_) -> dict:
     if math.isnan(found.value):
         return {}
     return {"kind": "lift", "statistic": "share that answered, as a multiple of everyone else's",
-            **_estimate(found), "n": n, "cell": min(a, b), "inside": a / n, "outside": b / others,
-            "unit": "share"}  # fmt: skip
+            **estimated(found), "n": n, "cell": min(smallest(a, a, n), smallest(b, b, others)),
+            "inside": a / n, "outside": b / others, "unit": "share"}  # fmt: skip
 
 
 def _median(ev: Evidence, segment: int, column: str, _="") -> dict:
@@ -225,8 +238,31 @@ def _rule(ev: Evidence, segment: int, *_) -> dict:
             "inside": row["recall"], "unit": "share", "label": row["rule"]}  # fmt: skip
 
 
+def examples(ev: Evidence) -> pd.DataFrame:
+    """Return the rounded averages of the customers nearest the middle of each segment."""
+    entries = [*ev.entries.values()]
+    return profile.typical(ev.customers[ev.formed], ev.labels, entries, ev.nearest)
+
+
+def _example(ev: Evidence, segment: int, column: str, _="") -> dict:
+    """Return a feature of the example customer; of a level, its place among the levels."""
+    rows = ev.once(examples)
+    rows = rows[(rows["segment"] == segment) & (rows["name"] == column)]
+    if rows.empty or rows.iloc[0]["value"] is None:
+        return {}
+    row, text = rows.iloc[0], isinstance(rows.iloc[0]["value"], str)
+    known = sorted(levels_of(ev.customers[column]).dropna().unique()) if text else []
+    middle = "most frequent level" if text else "average, rounded"
+    return {"kind": "example", "n": int(ev.inside(segment).sum()), "cell": ev.nearest,
+            "statistic": f"{middle}, of the {ev.nearest} nearest the middle in everything at once",
+            "value": float(known.index(row["value"])) if text else float(row["value"]),
+            "inside": row["value"], "unit": "level" if text else row["unit"],
+            "words": {"label": row["label"]}}  # fmt: skip
+
+
 MEASURES = {
     "sizes": _size, "revenue": _revenue, "means": _mean, "customers": _customers,
     "levels": _levels, "products": _product, "growth": _growth, "contacts": _contacts,
     "responses": _responses, "pairs": _customers, "medians": _median, "rules": _rule,
+    "examples": _example,
 }  # fmt: skip

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 
-from seglib.persona.affinity import white_spaces
+from seglib.persona import naming
+from seglib.persona.figures import gain
 from seglib.persona.grounds import Evidence
 from seglib.persona.persona import SAY, common
-from seglib.persona.targeting import CRITERIA
+from seglib.persona.targeting import CRITERIA, meaning, units
 from seglib.profile.columns import label
 from seglib.words import amount, listing, share
 
@@ -112,65 +111,50 @@ def questions(people: list[dict]) -> pd.DataFrame:
 def affinities(index: pd.DataFrame, minimum: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the affinities, segment × product group, and whether each is beyond chance."""
     shown = index[index[["buyers", "others"]].min(axis=1) >= minimum]
-    shown = shown.assign(clear=(shown["low"] > 1) | (shown["high"] < 1))
     wide = shown.pivot(index="segment", columns="group", values="index")
-    clear = shown.pivot(index="segment", columns="group", values="clear").eq(True)
+    clear = shown.pivot(index="segment", columns="group", values="selected").eq(True)
     return wide, clear
 
 
-def furthest(index: pd.DataFrame, names: dict[int, str], minimum: int, most: int = 3) -> str:
-    """Return the affinities furthest from no difference, in words."""
-    shown = index[index[["buyers", "others"]].min(axis=1) >= minimum]
-    shown = shown[(shown["low"] > 1) | (shown["high"] < 1)]
-    shown = shown.assign(off=(shown["inside"] - shown["outside"]).abs()).nlargest(most, "off")
-    said = [
-        f"{names[row.segment]} put {amount(row.inside, 'share')} of spend into "
-        f"*{_of_text(row.group)}* (others: {amount(row.outside, 'share')})"
-        for row in shown.itertuples()
-    ]
-    return (
-        ("; ".join(said) + ". " if said else "No affinity is beyond chance. ")
-        + "Shares say what takes the place of what, not how much is bought: a segment with little "
-        "spend can have a high number."
-    )
+def counted(ev: Evidence) -> str:
+    """Return how many products there are at each step towards the product segments, in order."""
+    groups = naming.products(ev.run)
+    if groups is None:
+        return "Without purchases by product, in groups, the two views cannot be put together."
+    bought = ev.run.scan("purchases.parquet")["product"].nunique().execute()
+    text = f"{bought:,} products were bought before {ev.run.as_of}."
+    if bought > len(groups):
+        text += (
+            f" {len(groups):,} of them had at least {ev.minimum} buyers and are in a group; the "
+            f"other {bought - len(groups):,} are in none, and are left out here."
+        )
+    return text
 
 
-def _of_text(group: str) -> str:
-    """Return a product group's name as it stands in a sentence: without its number."""
-    text = re.sub(r"^\d+[.:]? (?=\D)", "", group)
-    return text[0].lower() + text[1:]
-
-
-def white(ev: Evidence, names: dict[int, str], most: int = 2) -> pd.DataFrame:
-    """Return the products on which each segment spends less than the one most like it."""
-    if len(ev.segments) < 2 or not ev.run.has("purchases.parquet"):
-        return pd.DataFrame()
-    found = white_spaces(
-        ev.run.folder / "purchases.parquet", ev.labels, ev.customers[ev.formed], ev.minimum
-    )
-    found = found.groupby("segment").head(most).reset_index(drop=True)
-    return pd.DataFrame(
-        {"segment": found["segment"].map(names), "product": found["product"].map(label),
-         "share of spend": found["inside"], "most like it": found["like"].map(names),
-         "its share": found["outside"]}
-    )  # fmt: skip
-
-
-def compared(criteria: pd.DataFrame, names: dict[int, str], currency: str) -> dict:
+def compared(ev: Evidence, criteria: pd.DataFrame, names: dict[int, str]) -> dict:
     """Return frame, formats and note of the table of targeting criteria."""
-    formats = {"size": ".0%", "value": lambda v: amount(v, currency or "money"), "growth": ".0%",
-               "reach": ".0%", "stability": ".2f", "contacts": ".1f"}  # fmt: skip
-    note = "; ".join(f"{name}: {text}" for name, text in CRITERIA.items() if name in criteria)
+    unit = units(ev)
+    formats = {"size": ".0%", "growth": ".0%", "reach": ".0%", "stability": ".2f",
+               "contacts": ".1f", "value": lambda v: amount(v, unit["value"]),
+               "objective": lambda v: amount(v, unit["objective"])}  # fmt: skip
+    notes = [f"{name}: {meaning(ev, name)}" for name in CRITERIA if name in criteria]
     if "growth" not in criteria:
-        note += (
-            ". Growth is left out: it is not recorded, or the recent trend formed the segments, so "
+        notes.append(
+            "growth is left out: it is not recorded, or the recent trend formed the segments, so "
             "that one that grew was chosen for having grown"
         )
+    if "objective" not in criteria:
+        notes.append(
+            "fit with the objective is left out: study.yaml does not say, by objective_figure, "
+            "which figure the objective is about"
+        )
+    note = "; ".join(notes)
     return {
         "frame": criteria.rename(index=names),
         "formats": {k: v for k, v in formats.items() if k in criteria},
-        "note": f"{note}. What chance could explain of growth and reach is set to everyone's. A "
-        "dash: unknown, or it rests on too few to be shown; not scored.",
+        "note": f"{note[0].upper()}{note[1:]}. What chance could explain of growth, reach and the "
+        "objective's figure is set to everyone's. A dash: unknown, or it rests on too few to be "
+        "shown; not scored.",
     }
 
 
@@ -218,16 +202,12 @@ def tests(book: dict) -> pd.DataFrame:
         unit = test["unit"]
         rows[row["segment"], test["metric"]] = {
             "segment": row["name"], "measure": test["metric"].partition(",")[0],
-            "baseline": amount(test["baseline"], unit), "looked for": _gain(test["target"], unit),
+            "baseline": amount(test["baseline"], unit), "looked for": gain(test["target"], unit),
             "needed a half": test["n_per_arm"], "there are": test["available"],
-            "weeks": test["weeks"], "smallest": _gain(test["detectable"], unit),
+            "weeks": test["weeks"], "smallest": gain(test["detectable"], unit),
             "pays from": amount(test["break_even"], unit) if test["break_even"] else None,
         }  # fmt: skip
     return pd.DataFrame(list(rows.values()))
-
-
-def _gain(value: float, unit: str) -> str:
-    return f"+{100 * value:.0f} points" if unit == "share" else f"+{amount(value, unit)}"
 
 
 def feasible(book: dict) -> str:

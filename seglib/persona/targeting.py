@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from seglib.persona.grounds import Evidence
-from seglib.persona.statistic import measure
-from seglib.profile import profile
+from seglib.persona.statistic import measure, smallest
+from seglib.profile import effects, profile
+from seglib.profile.columns import kind
 from seglib.study import StudyError, nearest
 
 CRITERIA = {
@@ -16,6 +17,7 @@ CRITERIA = {
     "growth": "spend of the last three months against the three before",
     "stability": "how far the segment comes back when the analysis is repeated (Jaccard overlap)",
     "reach": "share that answered a campaign, of those addressed",
+    "objective": "the figure that study.yaml says the objective is about",
 }
 """What segments are compared on; those the data lack are left out."""
 DRAWS = 10_000
@@ -29,8 +31,8 @@ def criteria(ev: Evidence) -> pd.DataFrame:
     DataFrame
         Indexed by segment: n, the criteria, and `contacts` (campaigns per customer) if known.
         Of a segment smaller than the study's minimum all is missing, and so is reach that rests on
-        fewer answers than that. Growth and reach that chance could explain (their interval includes
-        no difference from everyone else) are everyone's.
+        fewer answers than that. Growth, reach and the objective's figure that chance could explain
+        (their interval includes no difference from everyone else) are everyone's.
     """
     sizes = profile.sizes(ev.labels, ev.spend)
     table = pd.DataFrame({"n": sizes["n"], "size": sizes["share"]})
@@ -46,14 +48,16 @@ def criteria(ev: Evidence) -> pd.DataFrame:
         table["stability"] = pd.Series(stable, dtype=float).reindex(table.index)
     if ev.campaigns is not None:
         table = table.join(_attention(ev))
+    if ev.run.study.objective_figure:
+        table["objective"] = _fit(ev)
     table = table.astype(float).rename_axis("segment")
     table.loc[table["n"] < ev.minimum] = np.nan
     return table
 
 
-def _clear(ev: Evidence, table: str) -> pd.Series:
+def _clear(ev: Evidence, table: str, column: str = "") -> pd.Series:
     """Return for each segment whether it differs from everyone else by more than chance."""
-    found = {s: measure(ev, s, table) for s in ev.segments}
+    found = {s: measure(ev, s, table, column) for s in ev.segments}
     return pd.Series({s: bool(m) and not m["low"] <= 1 <= m["high"] for s, m in found.items()})
 
 
@@ -67,6 +71,77 @@ def _attention(ev: Evidence) -> pd.DataFrame:
         enough = answered.sum().reindex(found.index) >= ev.minimum
         found["reach"] = rate.where(_clear(ev, "responses"), everyone).where(enough)
     return found
+
+
+def _fit(ev: Evidence) -> pd.Series:
+    """Return the mean of the objective's figure in each segment.
+
+    Raises
+    ------
+    StudyError
+        If study.yaml names a column that customers do not have as a number.
+    """
+    name = ev.run.study.objective_figure.column
+    known = [c for c in ev.customers if kind(ev.customers[c]) == "numeric"]
+    if name not in known:
+        raise StudyError(f"objective_figure.column: found {name!r}{nearest(name, known)}")
+    values = ev.customers[name].astype(float)
+    return values.groupby(ev.labels).mean().where(_clear(ev, "means", name), values.mean())
+
+
+def units(ev: Evidence) -> dict[str, str]:
+    """Return the unit of each criterion, and of the attention received."""
+    stated = ev.run.study.objective_figure
+    entry = ev.entries.get(stated.column, {}) if stated else {}
+    return {"size": "share", "value": ev.run.study.currency or "money", "growth": "share",
+            "stability": "index", "reach": "share", "contacts": "count",
+            "objective": entry.get("unit", "")}  # fmt: skip
+
+
+def meaning(ev: Evidence, name: str) -> str:
+    """Return what a criterion measures, in words."""
+    if name == "contacts":
+        return "campaigns a customer, mean"
+    if name != "objective":
+        return CRITERIA[name]
+    stated = ev.run.study.objective_figure
+    label = ev.entries[stated.column]["label"].lower()
+    return f"{label}, mean; {stated.prefer} fits the objective better, as study.yaml says"
+
+
+def interval(ev: Evidence, segment: int, name: str, value: float) -> dict:
+    """Return low, high, n and cell of a criterion's figure; of everyone's in its stead, nothing."""
+    inside = ev.inside(segment)
+    n, more = int(inside.sum()), {}
+    if name == "size":
+        found = effects.share(n, len(inside))
+    elif name in {"value", "objective"}:
+        column = "spend" if name == "value" else ev.run.study.objective_figure.column
+        found = effects.mean(ev.customers.loc[inside, column])
+    elif name == "contacts":
+        found = effects.mean(ev.campaigns.loc[inside, "contacts"])
+    elif name == "growth":
+        found = effects.ratio_of_means(*(ev.months.loc[inside, c] for c in ("recent", "earlier")))
+    elif name == "reach":
+        sent = inside & (ev.campaigns["contacts"] > 0).to_numpy()
+        yes, n = int(ev.campaigns.loc[sent, "responded"].eq(True).sum()), int(sent.sum())
+        found, more = effects.share(yes, n), {"n": n, "cell": smallest(yes, yes, n)}
+    own = name != "stability" and np.isclose(found.value, value)
+    return more | ({"low": found.low, "high": found.high} if own else {})
+
+
+def ranking(ev: Evidence) -> pd.DataFrame:
+    """Return the segments ranked by the study's weights, as `rank` does."""
+    table = ev.once(criteria)
+    return rank(oriented(ev, table), weights(ev.run.study.targeting, table), ev.run.seed)
+
+
+def oriented(ev: Evidence, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the criteria with the sign of the objective's figure so that more fits better."""
+    stated = ev.run.study.objective_figure
+    if stated is None or stated.prefer == "higher":
+        return table
+    return table.assign(objective=-table["objective"])
 
 
 def weights(given: dict[str, float], table: pd.DataFrame) -> dict[str, float]:

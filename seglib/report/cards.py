@@ -1,10 +1,16 @@
-"""A persona as a card: readable at a glance, each sentence opening on its evidence."""
+"""Claims for readers: personas and product segments as cards, lists of claims, on the page."""
 
 from __future__ import annotations
 
-from IPython.display import display
+from pathlib import Path
 
+from IPython.display import display
+from markupsafe import Markup
+
+from seglib.files import Run
 from seglib.persona.persona import common, sections
+from seglib.plots import colours
+from seglib.report import report
 from seglib.report.exhibits import environment
 
 
@@ -29,9 +35,10 @@ def html(
         Topics of open questions that stand elsewhere, because they concern everyone.
     """
     claims = {c["id"]: c for c in found}
-    return environment().get_template("persona.html.j2").render(
-        person=person, colour=colour, members=members, sections=sections(person, found),
+    return _filled(
+        "persona", person=person, colour=colour, members=members, sections=sections(person, found),
         summary=[claims[i] for i in person["summary"]],
+        typical=[claims[i] for i in person["typical"]],
         rule=[claims[i] for i in person["facts"].get("rule", [])],
         levers=[row for row in levers if row["segment"] == person["segment"]],
         unknown=[gap for gap in person["unknown"] if gap["topic"] not in asked],
@@ -43,4 +50,82 @@ def show(people: list[dict], found: list[dict], colours: dict[int, str], levers,
     asked = common(people)
     for person in people:
         card = html(person, found, colours[person["segment"]], levers, members, asked)
-        display({"text/html": card, "text/plain": person["name"]}, raw=True)
+        _display(card, person["name"])
+
+
+def facts(found: list[dict], sections: str, names: dict[int, str] | None = None, title="") -> int:
+    """Display the claims of a section as a list, and return how many there are.
+
+    Parameters
+    ----------
+    found : list of dict
+        The claims.
+    sections : str
+        Of the claims to show.
+    names : dict, optional
+        Segment → name, to stand before each sentence.
+    title : str
+        What stands on the line that unfolds the list; empty for an open list.
+    """
+    own = [c for c in found if sections in c["sections"]]
+    rows = [((names or {}).get(c["segment"], ""), c) for c in own]
+    if rows:
+        _display(_filled("claims", rows=rows, title=title), title or own[0]["sentence"])
+    return len(rows)
+
+
+def assortment(rows: list[dict], found: list[dict]) -> None:
+    """Display the card of every product segment.
+
+    Parameters
+    ----------
+    rows : list of dict
+        The `range` of playbook.json.
+    found : list of dict
+        The claims.
+    """
+    claims = {c["id"]: c for c in found}
+    for row in rows:
+        told = [m | {"because": [claims[i] for i in m["evidence"]]} for m in row["meanings"]]
+        own, lean = ([claims[i] for i in row[key]] for key in ("claims", "lean"))
+        page = _filled("range", row=row | {"meanings": told}, own=own, lean=lean)
+        _display(page, row["name"])
+
+
+def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
+    """Write personas.html, the personas alone for printing; None before 04 has run.
+
+    Parameters
+    ----------
+    run : Run
+        Its personas.json, claims.json and playbook.json are read.
+    manifest : dict
+        Of the run, for the footer.
+    folder : Path
+        Where the page goes.
+    """
+    if not (run.has("personas.json") and run.has("claims.json")):
+        return None
+    people, found, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))
+    shades = colours(p["segment"] for p in people)
+    first = {row["segment"]: row["action"] for row in reversed(book["levers"])}
+    asked, members = common(people), max(run.study.minimum_cell, 5)
+    told = [gap for gap in people[0]["unknown"] if gap["topic"] in asked] if people else []
+    made = [html(p, found, shades[p["segment"]], book["levers"], members, asked) for p in people]
+    path = folder / "personas.html"
+    page = report.render(
+        "handout.html.j2", title=run.study.title, manifest=manifest, who=f"{run.study.customer}s",
+        headline=run.read("verdict.json").get("headline"), colours=shades, asked=told,
+        overview=[(p, first.get(p["segment"])) for p in people], cards=[Markup(m) for m in made],
+        footer=report.provenance(manifest, "04_persona_definition"),
+    )  # fmt: skip
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _filled(template: str, **values) -> str:
+    return environment().get_template(f"{template}.html.j2").render(**values)
+
+
+def _display(card: str, text: str) -> None:
+    display({"text/html": card, "text/plain": text}, raw=True)

@@ -1,0 +1,158 @@
+"""What an experiment can show: one calculation for every page that plans or judges a test."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.power import NormalIndPower, TTestIndPower
+from statsmodels.stats.proportion import proportion_effectsize
+
+from seglib.files import Run
+
+POWER, ALPHA = 0.8, 0.05
+LOOKED_FOR = 0.10  # relative effect a test looks for, unless it must be more to pay
+QUARTER = 91  # days that the study's cost of treating a customer is for
+MONTHS = 3  # longest window of spend that is compared
+WEEKS = {1: 4, 2: 9, 3: 13}  # months of a window → weeks
+
+
+def needed(size: float) -> int | None:
+    """Return customers per arm that find a standardised difference of means; None if never.
+
+    Parameters
+    ----------
+    size : float
+        Difference divided by the standard deviation within the arms (Cohen's d).
+
+    Source
+    ------
+    Two-sided two-sample t test, equal arms, 80% power at the 5% level: statsmodels
+    `TTestIndPower.solve_power` (Cohen 1988, ch. 2); 64 an arm for d = 0.5.
+    """
+    if not size > 0:
+        return None
+    if size > 3:  # two or three customers an arm: the solver has no root below
+        return 4
+    found = TTestIndPower().solve_power(size, power=POWER, alpha=ALPHA, ratio=1.0)
+    return int(np.ceil(np.max(found) - 1e-6))
+
+
+def smallest(n: int) -> float:
+    """Return the standardised difference that `n` customers per arm find; NaN under four.
+
+    Source: as `needed`, solved for the difference.
+    """
+    if n < 4:
+        return float("nan")
+    return float(TTestIndPower().solve_power(nobs1=n, power=POWER, alpha=ALPHA, ratio=1.0))
+
+
+def pays_from(margin: float, cost_per_customer: float, days: float) -> float:
+    """Return the extra spend a customer from which a treatment of so many days pays.
+
+    The study states its cost for a quarter (91 days); a shorter treatment costs its part of it.
+    """
+    return cost_per_customer / margin * days / QUARTER
+
+
+def noise(after, before=None) -> float:
+    """Return the standard deviation of an outcome that earlier values of it leave unexplained.
+
+    sd · √(1 − r²), r the correlation of the two windows: the analysis of covariance with one
+    covariate (Borm, Fransen & Lemmens 2007, J. Clin. Epidemiol. 60; CUPED, Deng et al. 2013).
+    """
+    deviation = float(np.std(after, ddof=1)) if len(after) > 1 else float("nan")
+    if before is None or not np.std(before) > 0 or not deviation > 0:
+        return deviation
+    return deviation * float(np.sqrt(1 - np.corrcoef(after, before)[0, 1] ** 2))
+
+
+def spend_test(after, before=None, *, money=None, days: float = QUARTER) -> dict:
+    """Return what a test on half of these customers, drawn at random, can show of their spend.
+
+    Parameters
+    ----------
+    after, before : array of float
+        Spend of each customer in the last window, and in the one before it, which the test
+        adjusts for; without it nothing is adjusted for.
+    money : Economics, optional
+        The study's `margin` and `cost_per_customer` (for a quarter).
+    days : float
+        Length of the window.
+
+    Returns
+    -------
+    dict
+        baseline (mean spend), deviation, available (customers per arm), detectable (smallest
+        difference found with 80% power at the 5% level), break_even (difference that pays; None
+        without economics), target (a tenth of the baseline, or what pays if that is more),
+        n_per_arm (needed for the target), adjusted (whether for the window before).
+    """
+    after = np.asarray(after, dtype=float)
+    baseline, left = float(after.mean()), noise(after, before)
+    even = money and pays_from(money.margin, money.cost_per_customer, days)
+    target = max(even or 0.0, LOOKED_FOR * baseline)
+    return {
+        "baseline": baseline, "deviation": left, "available": len(after) // 2,
+        "detectable": left * smallest(len(after) // 2), "break_even": even, "target": target,
+        "n_per_arm": needed(target / left) if left > 0 else None, "adjusted": before is not None,
+    }  # fmt: skip
+
+
+def share_test(yes) -> dict:
+    """Return what a test on half of these customers can show of a share, as `spend_test` does.
+
+    Parameters
+    ----------
+    yes : array of bool
+        Whether each customer did it in the last window.
+
+    Source
+    ------
+    Normal test of arcsine-transformed shares: statsmodels `proportion_effectsize` and
+    `NormalIndPower` (Cohen 1988, ch. 6).
+    """
+    share, half = float(np.mean(yes)), len(yes) // 2
+    target = min(LOOKED_FOR * share, (1 - share) / 2)
+    solve = NormalIndPower().solve_power
+    size = solve(nobs1=half, power=POWER, alpha=ALPHA, ratio=1.0) if half > 1 else np.nan
+    angle = min(np.arcsin(np.sqrt(share)) + size / 2, np.pi / 2)
+    wanted = proportion_effectsize(share + target, share) if target > 0 else 0.0
+    n = solve(wanted, power=POWER, alpha=ALPHA, ratio=1.0) if wanted > 0 else None
+    return {
+        "baseline": share, "available": half, "detectable": float(np.sin(angle) ** 2 - share),
+        "target": target, "n_per_arm": None if n is None else int(np.ceil(np.max(n))),
+    }  # fmt: skip
+
+
+def windows(run: Run, customers: pd.Index) -> dict[int, tuple[pd.Series, pd.Series]] | None:
+    """Return each customer's spend in the last 1, 2 and 3 full months and in as many before.
+
+    Parameters
+    ----------
+    run : Run
+        Its monthly.parquet is summed on the engine.
+    customers : Index
+        Whose spend; those without any spent nothing.
+
+    Returns
+    -------
+    dict or None
+        Months → (last window, the one before), both before the cut-off date; None without as many
+        months.
+    """
+    if not run.has("monthly.parquet"):
+        return None
+    rows = run.scan("monthly.parquet")
+    end = pd.Timestamp(run.as_of).replace(day=1)
+    if rows.month.min().execute() > end - pd.DateOffset(months=2 * MONTHS):
+        return None
+    sums = {}
+    for m in WEEKS:
+        for part, first, last in (("after", m, 0), ("before", 2 * m, m)):
+            since, until = (end - pd.DateOffset(months=v) for v in (first, last))
+            within = (rows.month >= since) & (rows.month < until)
+            sums[f"{part}{m}"] = rows.spend.sum(where=within).fill_null(0.0)
+    spent = rows.group_by("customer").agg(**sums).execute().set_index("customer")
+    spent = spent.reindex(customers).fillna(0.0)
+    return {m: (spent[f"after{m}"], spent[f"before{m}"]) for m in WEEKS}
