@@ -80,6 +80,17 @@ def test_the_detectable_lift_is_the_textbook_one():
     assert row[0]["lift_detectable"] == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.filterwarnings("ignore::statsmodels.tools.sm_exceptions.ConvergenceWarning")
+def test_the_detectable_lift_is_a_positive_number_at_every_size():
+    """With halves of 267, the library returns an array with a negative root."""
+    for n in (266, 267, 278):
+        spend = pd.Series(np.resize([90.0, 110.0], n))
+        whole = pd.Series(1, index=spend.index)
+        row = use.worth(whole, spend, margin=1, cost_per_customer=1, weeks=4)[0]
+        expected = 2.802 * spend.std() * 2 / np.sqrt(n) / spend.mean()
+        assert row["lift_detectable"] == pytest.approx(expected, rel=0.01)
+
+
 def test_bch_undoes_the_mixing_of_doubtful_members():
     """Two classes with means 0 and 10; one in five is put in the wrong one."""
     rng = np.random.default_rng(0)

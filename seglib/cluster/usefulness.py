@@ -277,7 +277,7 @@ def worth(
     for number, part in spend.groupby(segments.reindex(spend.index)):
         mean, sd, n = float(part.mean()), float(part.std(ddof=1)), len(part)
         pays = cost_per_customer / (margin * mean) if mean > 0 and margin > 0 else None
-        effect = tt_ind_solve_power(nobs1=n / 2, alpha=0.05, power=0.8) if n >= 8 else None
+        effect = _detectable(n) if n >= 8 else None
         seen = effect * sd / mean if effect and mean > 0 else None
         rows.append({
             "segment": int(number), "n": n, "mean_spend": mean, "sd_spend": sd,
@@ -285,6 +285,12 @@ def worth(
             "sentence": _worth_sentence(int(number), n, pays, seen, weeks),
         })  # fmt: skip
     return rows
+
+
+def _detectable(n: int) -> float:
+    """Smallest difference, in standard deviations, that halves of n customers show."""
+    found = tt_ind_solve_power(nobs1=n / 2, alpha=0.05, power=0.8)
+    return abs(float(np.squeeze(found)))  # for some n it is an array, or the root below zero
 
 
 def _worth_sentence(number: int, n: int, pays, seen, weeks: float) -> str:
