@@ -110,12 +110,18 @@ def two_runs(folder, frames, k, seed, *, again):
         "tables": {"customers": {"source": "x.csv", "columns": {"customer": "id"}}},
     })  # fmt: skip
     previous, verdict = None, None
-    for day, frame in zip(DAYS, frames, strict=True):
+    for day, seen in zip(DAYS, frames, strict=True):
         run = Run(study, day, folder / day.isoformat(), seed)
-        frame = frame.rename_axis("customer")
+        frame = seen.rename_axis("customer")
         if previous is None or again:
-            value = frame["orders"] * frame["basket_value"]
-            found = cluster.segment(frame, k=k, k_max=5, value=value, previous=previous, seed=seed)
+            found = cluster.segment(
+                frame,
+                k=k,
+                k_max=2 if k else 5,
+                value=frame["orders"],
+                previous=previous,
+                seed=seed,
+            )
             previous, verdict = found.model, found.verdict
         run.write("customers.parquet", frame)
         run.write("model.json", previous)
@@ -149,10 +155,10 @@ def judged(pair, planted, plant, seed):
     columns = drift.columns(pair.then, pair.now, lines, seed=seed)
     shares = drift.shares(moved, k, seed=seed)[0]
     fit = misfit.fitted(pair.model, pair.then, pair.now, seed=seed)
-    advice = refresh.advise(pair, columns, shares, fit, {})
+    advice = refresh.advise(pair, columns, shares, fit, migration.split(pair, moved), {})
     named = set(columns.loc[columns["drifted"], "column"])
     found = {
-        "flow": flows["beyond"].any(), "pairs alone": (flows["p_adjusted"] < 0.05).any(),
+        "flow": flows["beyond"].any(), "pairs alone": flows["uneven"].any(),
         "column": bool(named), "shares": shares["drifted"], "fit": fit["drifted"],
         "drift": bool(named) or shares["drifted"] or fit["drifted"],
         "advice": advice["advice"], "named": SHIFTED in named, "others": bool(named - {SHIFTED}),
@@ -189,39 +195,36 @@ def repeated(plant):
     return rows
 
 
+STILL = (
+    "## Nothing planted: how often something is said (at most 5% wanted)\n\n"
+    "*flow*: a flow is called more than chance; *pairs alone*: what Bowker's pairs would say "
+    "without asking whether a segment grew or shrank; *drift*: any of column, shares and fit. Then the "
+    "advice."
+)
+FLOW = (
+    "## One customer in twenty moved: how often it is found\n\n"
+    "*crossed*: of the planted customers, the share that another segment then takes in; *main "
+    "flow*: the flow that most of them take is called more than chance."
+)
+HEADS = ["flow", "pairs alone", "drift", "column", "shares", "fit", "keep", "refresh", "rebuild"]
+
+
 def main():
-    told = [f"# What changed from one run to the next\n\n{__doc__.split(chr(10) * 2, 1)[1]}"]
-    still = pd.DataFrame(repeated(""))
-    for kind in ("keep", "refresh", "rebuild"):
-        still[kind] = still["advice"] == kind
-    heads = [
-        "flow",
-        "pairs alone",
-        "drift",
-        "column",
-        "shares",
-        "fit",
-        "keep",
-        "refresh",
-        "rebuild",
-    ]
-    told.append("## Nothing planted: how often something is said (at most 5% wanted)\n\n"
-                "*flow*: a flow is called more than chance; *pairs alone*: what Bowker's pairs would "
-                "say without asking whether a segment grew or shrank; *drift*: any of column, shares "
-                "and fit. Then the advice.")  # fmt: skip
-    told += [table(still, "world", heads), table(still, "n", heads)]
-    flow = repeated("flow")
-    told.append("## One customer in twenty moved: how often it is found\n\n*crossed*: of the planted "
-                "customers, the share that another segment then takes in; *main flow*: the flow that "
-                "most of them take is called more than chance.")  # fmt: skip
-    told += [table(flow, by, ["crossed", "main flow", "flow"]) for by in ("world", "n")]
-    shifted = repeated("drift")
-    told.append(f"## One column shifted by {SHIFT} standard deviations: is it named?")
-    told += [table(shifted, by, ["named", "others"]) for by in ("world", "n")]
-    text = "\n\n".join(told) + "\n"
-    print(text)
+    about = __doc__.split("\n\n", 1)[1].strip()
+    told = [f"# What changed from one run to the next\n\n{about}"]
+    for plant, said, heads in (
+        ("", STILL, HEADS),
+        ("flow", FLOW, ["crossed", "main flow", "flow"]),
+        ("drift", f"## One column shifted by {SHIFT} standard deviations: is it named?",
+         ["named", "others"]),
+    ):  # fmt: skip
+        rows = pd.DataFrame(repeated(plant))
+        for kind in ("keep", "refresh", "rebuild"):
+            rows[kind] = rows["advice"] == kind
+        told += [said, *(table(rows, by, heads) for by in ("world", "n"))]
+        print("\n\n".join(told[-3:]), flush=True)
     if not QUICK:
-        Path(__file__).with_suffix(".md").write_text(text)
+        Path(__file__).with_suffix(".md").write_text("\n\n".join(told) + "\n")
 
 
 if __name__ == "__main__":

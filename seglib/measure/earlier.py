@@ -12,7 +12,7 @@ from seglib.files import Run
 from seglib.measure.measure import extent
 from seglib.study import StudyError
 
-NEEDED = "model.json", "segments.parquet", "customers.parquet"
+NEEDED = "model.json", "verdict.json", "customers.parquet", "segments.parquet"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def pair(run: Run) -> tuple[Pair | None, str]:
     last = run.predecessor(*NEEDED)
     if last is None:
         return None, f"There is no run of this study before {run.as_of} to compare with."
-    model, then, now = last.read("model.json"), last.read(NEEDED[2]), run.read(NEEDED[2])
+    model = last.read("model.json")
+    then, now = (each.read("customers.parquet") for each in (last, run))
     wanted = [rule["name"] for rule in model["columns"]]
     long, short = history(run), history(last)
     if short > long:
@@ -73,7 +74,7 @@ def pair(run: Run) -> tuple[Pair | None, str]:
             "begin later or the study says so: the two cannot be compared."
         )
     try:
-        if long > short or not set(wanted) <= set(now):
+        if long > short or (short and not set(wanted) <= set(now)):
             now = collect.customers(seen(run, [run.as_of], short, wanted)[0])[0]
     except StudyError as error:
         return None, f"The customers of today cannot be seen as those of {last.as_of}: {error}."

@@ -88,8 +88,8 @@ def flows(moved: pd.DataFrame, k: int, *, minimum: int, seed: int, draws=2000) -
         origin, goal (0 = outside); n; reverse (n of the other direction); net (n - reverse), each
         of n and net with low and high (95%); share of the origin, with the ends; p, p_adjusted
         (exact, Holm over pairs; missing for those who stayed, and where a direction is
-        suppressed); beyond (this direction exceeds the other, and its origin shrank or its goal
-        grew, each beyond chance); suppressed.
+        suppressed); uneven (this direction exceeds the other beyond chance); beyond (and its origin
+        shrank or its goal grew beyond chance); suppressed.
     """
     labels = range(k + 1)
     counts = pd.crosstab(moved["then"], moved["now"])
@@ -98,9 +98,9 @@ def flows(moved: pd.DataFrame, k: int, *, minimum: int, seed: int, draws=2000) -
     rows = rows.assign(**_intervals(table, len(moved), seed, draws))
     rows["reverse"], rows["p"] = table.T.ravel(), _symmetry(table).ravel()
     rows["p_adjusted"] = _holm(rows)
-    more = (rows["p_adjusted"] < ALPHA) & (rows["n"] > rows["reverse"])
+    rows["uneven"] = (rows["p_adjusted"] < ALPHA) & (rows["n"] > rows["reverse"])
     shrunk, grown = _changed(table)
-    rows["beyond"] = more & (rows["origin"].isin(shrunk) | rows["goal"].isin(grown))
+    rows["beyond"] = rows["uneven"] & (rows["origin"].isin(shrunk) | rows["goal"].isin(grown))
     rows = _coarse(rows, minimum)
     size = rows["origin"].map(dict(enumerate(table.sum(axis=1)))).astype(float)
     for name, of in (("share", "n"), ("share_low", "low"), ("share_high", "high")):
@@ -123,7 +123,7 @@ def _intervals(table: np.ndarray, n: int, seed: int, draws: int) -> dict[str, np
 def _coarse(rows: pd.DataFrame, minimum: int) -> pd.DataFrame:
     """Suppress small counts and round the others to multiples of the minimum."""
     rows["suppressed"] = rows["n"] < minimum
-    either = rows["suppressed"] | (rows["reverse"] < minimum)
+    back = rows["reverse"] < minimum
     for ends, write in (("low", np.floor), ("high", np.ceil)):
         for name in (ends, f"net_{ends}"):
             rows[name] = write(rows[name] / minimum) * minimum
@@ -131,8 +131,8 @@ def _coarse(rows: pd.DataFrame, minimum: int) -> pd.DataFrame:
         rows[name] = np.floor(rows[name] / minimum + 0.5) * minimum
     rows["net"] = rows["n"] - rows["reverse"]
     rows.loc[rows["suppressed"], ["n", "low", "high"]] = np.nan
-    rows.loc[rows["reverse"] < minimum, "reverse"] = np.nan
-    rows.loc[either, ["net", "net_low", "net_high", "p", "p_adjusted"]] = np.nan
+    rows.loc[back, "reverse"] = np.nan
+    rows.loc[rows["suppressed"] | back, ["net", "net_low", "net_high", "p", "p_adjusted"]] = np.nan
     return rows
 
 

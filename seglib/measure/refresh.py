@@ -37,7 +37,7 @@ FOUND = "natural", "reproducible"
 
 
 def advise(
-    pair: Pair, columns: pd.DataFrame, shares: dict, fit: dict, labels: dict[str, str]
+    pair: Pair, columns: pd.DataFrame, shares: dict, fit: dict, parts: dict, labels: dict[str, str]
 ) -> dict:
     """Return the advice on the earlier run's segments, with its reasons and a date.
 
@@ -49,6 +49,8 @@ def advise(
         From `drift.columns` and the first of `drift.shares`.
     fit
         From `misfit.fitted`.
+    parts
+        From `migration.split`.
     labels
         Column → what a reader calls it.
 
@@ -67,7 +69,7 @@ def advise(
     advice = "rebuild" if again else "refresh" if anew else "keep"
     calm = not (columns["drifted"].any() or shares["drifted"] or fit["drifted"])
     days = 2 * gap if advice == "keep" and calm else run.study.holdout
-    reasons = again + anew or [_quiet(calm)]
+    reasons = again + anew or [_quiet(calm), _idle(run, parts)]
     return _said(run, advice, MEANING[advice], reasons, min(days, YEAR))
 
 
@@ -137,6 +139,13 @@ def _quiet(calm: bool) -> str:
     return "What has shifted beyond chance is too little to matter, and the verdict still holds."
 
 
+def _idle(run: Run, parts: dict) -> str:
+    return (
+        f"To refresh would put {share(parts['rule']['value'])} of the {run.study.customer}s into "
+        "another segment without their having changed."
+    )
+
+
 # --- reasons to rebuild -------------------------------------------------------------------------
 
 
@@ -144,12 +153,11 @@ def _other_columns(pair: Pair, labels: dict[str, str]) -> list[str]:
     then = set(pair.columns)
     now = {rule["name"] for rule in pair.run.read("model.json")["columns"]}
     said = []
-    for names, word in ((now - then, "not yet"), (then - now, "no longer")):
+    for names, way in ((now - then, "now but not then"), (then - now, "then but not now")):
         if names:
             told = listing([labels.get(name, name) for name in sorted(names)])
-            said.append(f"{told} did {word} form the segments" if word == "not yet"
-                        else f"{told} no longer form{'s' * (len(names) == 1)} them")  # fmt: skip
-    return [f"Then, {' and '.join(said)}."] if said else []
+            said.append(f"{told} {'form' if len(names) > 1 else 'forms'} the segments {way}.")
+    return said
 
 
 def _verdict(then: dict, now: dict) -> list[str]:

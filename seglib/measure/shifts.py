@@ -12,6 +12,7 @@ from seglib.measure.since import called, p_value
 from seglib.words import amount, listing, share
 
 ROWS = 12  # columns shown in the table of shifts
+NOTHING = {"migration": None, "drift": None}  # without an earlier run
 
 
 def columns_said(columns: pd.DataFrame, lines: list[dict]) -> str:
@@ -36,10 +37,17 @@ def _moved(row, line: dict) -> str:
     unit = "share" if row.level else line["unit"]
     if row.low <= 0 <= row.high:
         return f"{what}: its spread or shape, not its mean ({amount(row.after, unit)})"
-    word = "up" if row.change > 0 else "down"
+    word, ends = "up" if row.change > 0 else "down", sorted([abs(row.low), abs(row.high)])
     return (
         f"{what}: {word} from {_fine(row.before, unit)} to {_fine(row.after, unit)} on average "
-        f"(by {_fine(row.low, unit)} to {_fine(row.high, unit)})"
+        f"(by {_by(ends[0], unit)} to {_by(ends[1], unit)})"
+    )
+
+
+def _by(change: float, unit: str) -> str:
+    """Return a change in a column's own unit; a change of a share in percentage points."""
+    return (
+        words.minus(f"{100 * change:.1f}") + " points" if unit == "share" else _fine(change, unit)
     )
 
 
@@ -62,8 +70,7 @@ def column_table(columns: pd.DataFrame, lines: list[dict]) -> pd.DataFrame:
         rows.append({
             "column": about_it["label"] + (f" = {row.level}" if row.level else ""),
             "then": _fine(row.before, unit), "now": _fine(row.after, unit),
-            "change": f"{_fine(row.change, unit)} ({_fine(row.low, unit)} to "
-            f"{_fine(row.high, unit)})",
+            "change": f"{_by(row.change, unit)} ({_by(row.low, unit)} to {_by(row.high, unit)})",
             "stability index": f"{row.psi:.3f}", "usual, up to": f"{row.usual:.3f}",
             "p-value, corrected": p_value(row.p_adjusted),
         })  # fmt: skip
@@ -146,3 +153,38 @@ def advice_said(advice: dict) -> str:
 
 def _small(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def as_dict(pair: Pair, flows: pd.DataFrame, parts: dict, shifted: dict) -> dict:
+    """Return migration and drift for measures.json.
+
+    Parameters
+    ----------
+    pair, flows, parts
+        From `earlier.pair`, `migration.flows` and `migration.split`.
+    shifted
+        columns, shares (both parts), fit and usefulness, as computed.
+    """
+    whole, each = shifted["shares"]
+    about = {"from": pair.last.as_of, "to": pair.run.as_of, "days": pair.days, "notes": pair.notes}
+    names = [{"segment": s, "name": n} for s, n in called(pair).items()]
+    verdicts = {
+        name: {key: run.read("verdict.json")[key] for key in ("kind", "k")}
+        for name, run in (("then", pair.last), ("now", pair.run))
+    }
+    return {
+        "migration": about | {"segments": names, "flows": findings.records(flows), "split": parts},
+        "drift": about | {
+            "columns": findings.records(shifted["columns"]), "fit": shifted["fit"],
+            "shares": whole | {"segments": findings.records(each)}, "verdict": verdicts,
+            "usefulness": findings.records(shifted["usefulness"]),
+        },
+    }  # fmt: skip
+
+
+def advised(advice: dict) -> str:
+    """Return the advice in one sentence."""
+    return (
+        f"Advice: **{advice['advice']}** – {_small(advice['meaning'])}; look again by "
+        f"{words.day(advice['next_review'])}."
+    )

@@ -8,8 +8,8 @@ import pandas as pd
 
 from seglib import words
 from seglib.measure import findings
-from seglib.measure.earlier import Pair
-from seglib.measure.migration import ALPHA, OUTSIDE
+from seglib.measure.earlier import Pair, history
+from seglib.measure.migration import OUTSIDE
 from seglib.words import share
 
 
@@ -39,6 +39,8 @@ def split_said(pair: Pair, parts: dict) -> str:
         f"{_rate(parts['rule'])} are put elsewhere today by the new rule than by the earlier one, "
         "whatever they did"
     )
+    if (seen := history(pair.run)) > pair.days:
+        text += f", partly because the new one sees {seen} days and not {pair.days}"
     if parts["expected"] is not None:
         text += f" ({share(parts['expected'])} is what refitting on {who} drawn again does alone)"
     return (
@@ -87,15 +89,17 @@ def _circles(flows: pd.DataFrame) -> str:
 
 
 def _circular(flows: pd.DataFrame) -> pd.Series:
-    return (flows["p_adjusted"] < ALPHA) & (flows["net"] > 0) & ~flows["beyond"]
+    return flows["uneven"] & ~flows["beyond"]
 
 
 def flow_table(pair: Pair, flows: pd.DataFrame) -> pd.DataFrame:
     """Return each pair of flows as text, the larger direction first."""
     names, minimum = called(pair), pair.run.study.minimum_cell
     circular, rows = _circular(flows), {}
-    ahead = (flows["n"].fillna(0) - flows["reverse"].fillna(0)).where(~flows["beyond"], 1e9)
-    for i in ahead.sort_values(ascending=False, kind="stable").index:
+    order = flows.assign(net=flows["net"].fillna(0)).sort_values(
+        ["beyond", "uneven", "net", "n"], ascending=False, kind="stable"
+    )
+    for i in order.index:
         row = flows.loc[i]
         key = frozenset((int(row["origin"]), int(row["goal"])))
         if len(key) < 2 or key in rows:
