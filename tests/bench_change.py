@@ -198,8 +198,8 @@ def repeated(plant):
 STILL = (
     "## Nothing planted: how often something is said (at most 5% wanted)\n\n"
     "*flow*: a flow is called more than chance; *pairs alone*: what Bowker's pairs would say "
-    "without asking whether a segment grew or shrank; *drift*: any of column, shares and fit. Then the "
-    "advice."
+    "without asking whether a segment grew or shrank; *drift*: any of column, shares and fit. "
+    "Then the advice."
 )
 FLOW = (
     "## One customer in twenty moved: how often it is found\n\n"

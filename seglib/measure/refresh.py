@@ -29,8 +29,8 @@ RULE = (
     "are kept and nothing shifted beyond chance, and after a year at the latest."
 )
 MEANING = {
-    "keep": "Go on with the earlier segments",
-    "refresh": "Put the segments of this run in the place of the earlier ones",
+    "keep": "Go on with the segments of {}",
+    "refresh": "Put the segments of this run in the place of those of {}",
     "rebuild": "Look again at what the segments are made of, then at names, personas and playbook",
 }
 FOUND = "natural", "reproducible"
@@ -70,7 +70,7 @@ def advise(
     calm = not (columns["drifted"].any() or shares["drifted"] or fit["drifted"])
     days = 2 * gap if advice == "keep" and calm else run.study.holdout
     reasons = again + anew or [_quiet(calm), _idle(run, parts)]
-    return _said(run, advice, MEANING[advice], reasons, min(days, YEAR))
+    return _said(run, advice, MEANING[advice].format(last.as_of), reasons, min(days, YEAR))
 
 
 def alone(run: Run, note: str) -> dict:
@@ -135,8 +135,8 @@ def _said(run: Run, advice: str, meaning: str, reasons: list[str], days: int) ->
 
 def _quiet(calm: bool) -> str:
     if calm:
-        return "Nothing has shifted by more than chance, and the verdict still holds."
-    return "What has shifted beyond chance is too little to matter, and the verdict still holds."
+        return "No column, no share of a segment and no fit has shifted by more than chance."
+    return "What has shifted beyond chance is too little to matter by the rule below."
 
 
 def _idle(run: Run, parts: dict) -> str:

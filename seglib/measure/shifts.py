@@ -46,9 +46,12 @@ def _moved(row, line: dict) -> str:
 
 def _by(change: float, unit: str) -> str:
     """Return a change in a column's own unit; a change of a share in percentage points."""
-    return (
-        words.minus(f"{100 * change:.1f}") + " points" if unit == "share" else _fine(change, unit)
-    )
+    return _signed(f"{100 * change:.1f}") + " points" if unit == "share" else _fine(change, unit)
+
+
+def _signed(text: str) -> str:
+    """Return a number's text with a true minus sign, and none before nothing."""
+    return words.minus(text) if text.strip("+-0.%") else text.lstrip("+-")
 
 
 def _fine(value: float, unit: str) -> str:
@@ -102,7 +105,7 @@ def fit_said(pair: Pair, fit: dict) -> str:
     """Return how far customers are from their own segment now, against then."""
     ends = [f"{fit[name]:+.1%}" if fit["relative"] else f"{fit[name]:+.2f}"
             for name in ("change", "low", "high")]  # fmt: skip
-    change, low, high = (words.minus(text) for text in ends)
+    change, low, high = (_signed(text) for text in ends)
     word = "beyond chance" if fit["p"] < ALPHA else "within chance"
     what = "distance" if fit["relative"] else "surprise (minus the log of the likelihood)"
     return (
@@ -135,8 +138,9 @@ def useful_table(rows: pd.DataFrame) -> pd.DataFrame:
         found[f"{row.outcome} ({row.metric})"] = {
             "then": f"{row.then:.2f} ({row.then_low:.2f} to {row.then_high:.2f})",
             "now": f"{row.now:.2f} ({row.now_low:.2f} to {row.now_high:.2f})",
-            "change": words.minus(f"{row.change:+.2f}") + " (" + words.minus(f"{row.low:+.2f}")
-            + " to " + words.minus(f"{row.high:+.2f}") + ")",
+            "change": "{} ({} to {})".format(
+                *(_signed(f"{x:+.2f}") for x in (row.change, row.low, row.high))
+            ),
         }  # fmt: skip
     return pd.DataFrame(found).T.rename_axis("what happened")
 

@@ -64,7 +64,7 @@ def flows_said(pair: Pair, flows: pd.DataFrame) -> str:
             "**No flow is more than chance.** Those who crossed a border were made up for by "
             "others who crossed it the other way, as happens when nobody has changed."
         )
-        return text + _circles(flows)
+        return text + _circles(flows) + _passing(flows, names)
     told = []
     for row in news.sort_values("n", ascending=False).itertuples():
         where = f"From {names[row.origin]} to {names[row.goal]}"
@@ -75,7 +75,12 @@ def flows_said(pair: Pair, flows: pd.DataFrame) -> str:
             of = "" if pd.isna(row.share) else f", {share(row.share)} of the segment"
             size += f" (95% interval {row.low:,.0f} to {row.high:,.0f}{of})"
         told.append(f"- {where}: {size}; the other way {about(row.reverse, minimum)}.")
-    return "More than chance explains:\n\n" + "\n".join(told) + _circles(flows)
+    return (
+        "More than chance explains:\n\n"
+        + "\n".join(told)
+        + _circles(flows)
+        + _passing(flows, names)
+    )
 
 
 def _circles(flows: pd.DataFrame) -> str:
@@ -85,6 +90,17 @@ def _circles(flows: pd.DataFrame) -> str:
         "\n\nSome pairs of flows are uneven although the segments kept their sizes: customers went "
         "in a circle, as they do without any change where the two histories overlap. Marked so "
         "below."
+    )
+
+
+def _passing(flows: pd.DataFrame, names: dict[int, str]) -> str:
+    stayed = flows[(flows["origin"] == flows["goal"]) & (flows["share"] < 0.5)]
+    if stayed.empty:
+        return ""
+    told = words.listing([f"{names[r.origin]} {share(r.share)}" for r in stayed.itertuples()])
+    return (
+        f"\n\n**Fewer than half stayed where they were in:** {told}. Such a segment is a passing "
+        "state: act on it at once, and do not build a programme on its members."
     )
 
 
@@ -156,4 +172,4 @@ def slipped_said(pair: Pair, listed: pd.DataFrame) -> str:
             f"{about(sure, minimum)} of them are on a flow that is more than chance and stand "
             "first; of the others about as many rose as slipped, so for them the move may be luck."
         )
-    return text + "About as many rose the same way, so for each of them the move may be luck."
+    return text + "No flow among them is more than chance, so for each the move may be luck."
