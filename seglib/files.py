@@ -110,15 +110,17 @@ class Run:
 
     def earlier(self, name: str) -> Any:
         """Return a file of the newest earlier run of the study, None if there is none."""
-        dates = {
-            path.parent.name: path
-            for path in self.study.folder.glob(f"*/{name}")
-            if _is_day(path.parent.name) and path.parent.name < self.as_of.isoformat()
-        }
-        if not dates:
-            return None
-        newest = dates[max(dates)].parent
-        return Run(self.study, date.fromisoformat(newest.name), newest, self.seed).read(name)
+        run = self.predecessor(name)
+        return None if run is None else run.read(name)
+
+    def predecessor(self, *names: str) -> Run | None:
+        """Return the newest earlier run of the study that has all the files, None if none has."""
+        days = [path.name for path in self.study.folder.glob("*") if _is_day(path.name)]
+        for day in sorted((d for d in days if d < self.as_of.isoformat()), reverse=True):
+            run = Run(self.study, date.fromisoformat(day), self.study.folder / day, self.seed)
+            if all(run.has(name) for name in names):
+                return run
+        return None
 
     def numbering(self, prefix: str = "") -> dict | None:
         """Return the segments whose numbers this run takes up, None if it is the first.

@@ -1,7 +1,12 @@
-"""A run of the small shop, made without notebooks."""
+"""Runs made without notebooks: of the small shop, and of customers at two dates."""
+
+from datetime import date
+
+import planted
 
 from seglib import cluster, collect, files, quality, tables
 from seglib.cluster import encode, fit
+from seglib.dictionary import entry
 
 
 def shop_run(path, k=3, as_of=None):
@@ -19,3 +24,37 @@ def shop_run(path, k=3, as_of=None):
     run.write("model.json", model)
     run.write("segments.parquet", cluster.assign(model, frame))
     return run
+
+
+DAYS = date(2024, 4, 1), date(2024, 7, 1)
+
+
+def two_runs(folder, frames, k=3, verdicts=None, **keys):
+    """Return the later of two runs of a study of customers, with one rule at both dates."""
+    run, model = None, None
+    for i, (day, frame) in enumerate(zip(DAYS, frames, strict=True)):
+        run = files.Run(planted.study(folder, as_of=day, **keys), day, folder / str(day), 7)
+        rules, _ = encode.learn(frame)
+        params = model or fit.fit("kmeans", encode.matrix(rules, frame), k, seed=1, restarts=5)
+        model = model or {"version": 1, "method": "kmeans", "k": k, "columns": rules,
+                          "parameters": params}  # fmt: skip
+        run.write("customers.parquet", frame)
+        run.write("model.json", model)
+        run.write("segments.parquet", cluster.assign(model, frame))
+        run.write("verdict.json", verdict(k) | (verdicts or [{}, {}])[i])
+        run.write("dictionary.json", {"customers": [
+            entry(name, name.capitalize(), "behavioural") for name in frame
+        ]})  # fmt: skip
+    return run
+
+
+def verdict(k=3, kind="constructive", useful=True):
+    """Return what later notebooks read of a verdict."""
+    row = {"outcome": "spend", "metric": "R²", "useful": useful,
+           "segments": {"value": 0.3, "low": 0.25, "high": 0.35}}  # fmt: skip
+    return {
+        "kind": kind, "k": k, "headline": f"The {k} segments are a cut we make.", "evidence": [],
+        "agreement": {"value": 0.8, "low": 0.7, "high": 0.9, "kept": 0.85},
+        "ambiguous": {"share": 0.1, "threshold": 0.6},
+        "usefulness": {"useful": useful, "outcomes": [row]},
+    }  # fmt: skip

@@ -13,8 +13,9 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from seglib import cluster, collect, features, quality, tables
+from seglib import cluster, collect
 from seglib.files import Run
+from seglib.measure.earlier import seen
 from seglib.measure.measure import extent, metrics
 from seglib.study import StudyError
 
@@ -41,15 +42,8 @@ def pair(run: Run) -> tuple[tuple[pd.DataFrame, pd.DataFrame] | None, str]:
             f"begin on {first}."
         )
     history = min((earlier - first).days, run.study.history or 10**6)
-    study = run.study.model_copy(update={"history": history})
     try:
-        opened, _ = quality.inspect(study, tables.open_tables(study), earlier)
-        cube = features.cube(opened, study)
-        days = (run.as_of, earlier)
-        known = [
-            collect.Facts(study, day, opened, cube, features.before(cube, day, history))
-            for day in days
-        ]
+        known = seen(run, [run.as_of, earlier], history)
         frames = [collect.customers(each)[0] for each in known]
     except StudyError as error:
         return None, f"No placebo segments could be formed at {earlier}: {error}."

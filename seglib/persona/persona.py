@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib.persona import phrases
+from seglib.persona import naming, phrases
 from seglib.persona.called import names
 from seglib.persona.claims import state
 from seglib.persona.grounds import Evidence

@@ -14,7 +14,14 @@ from seglib.plots.base import (
 )
 from seglib.plots.customers import by_month, correlation, lineup, lorenz, retention
 from seglib.plots.personas import affinity, evaluation, lifts, perceptual, ranks
-from seglib.plots.results import before_after, beside_placebo, forest, timeline, timelines
+from seglib.plots.results import (
+    before_after,
+    beside_placebo,
+    flows,
+    forest,
+    timeline,
+    timelines,
+)
 from seglib.plots.segments import against_null, beside_null, profiles, scatter, sizes
 
 __all__ = [
@@ -32,6 +39,7 @@ __all__ = [
     "correlation",
     "evaluation",
     "figure",
+    "flows",
     "forest",
     "intervals",
     "lifts",

@@ -149,3 +149,34 @@ def forest(rows: pd.DataFrame, overall: pd.DataFrame, names: dict[int, str], ax:
     ax.set_ylim(-0.7, len(lines) - 0.3)
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def flows(rows: pd.DataFrame, names: dict[int, str], ax: Axes) -> Axes:
+    """Draw who went where: a row a segment then, a column a segment now, darker for a larger share.
+
+    Parameters
+    ----------
+    rows
+        origin, goal (0 = outside), n (missing: too few to show), share of the origin.
+    names
+        Segment → name; 0 → what those outside are called.
+    ax
+        Where.
+    """
+    order = [*sorted(s for s in names if s), 0]
+    wide = rows.pivot(index="origin", columns="goal", values="n").reindex(order, columns=order)
+    shade = rows.pivot(index="origin", columns="goal", values="share").reindex(order, columns=order)
+    ax.imshow(shade.fillna(0), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for y, x in np.ndindex(wide.shape):
+        value, dark = wide.iloc[y, x], shade.iloc[y, x] > 0.55
+        text = "few" if np.isnan(value) else f"{value:,.0f}"
+        if order[y] or order[x]:
+            ax.text(x, y, text, ha="center", va="center", color="white" if dark else INK,
+                    fontsize="medium" if text != "few" else "small",
+                    fontweight="bold" if x == y else "normal")  # fmt: skip
+    told = [textwrap.fill(names[s], 16) for s in order]
+    ax.set_xticks(range(len(order)), told)
+    ax.set_yticks(range(len(order)), told)
+    ax.set(xlabel="now", ylabel="then")
+    ax.grid(visible=False)
+    return ax
