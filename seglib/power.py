@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
 from statsmodels.stats.power import NormalIndPower, TTestIndPower
 from statsmodels.stats.proportion import proportion_effectsize
 
@@ -44,7 +45,9 @@ def smallest(n: int) -> float:
     """
     if n < 4:
         return float("nan")
-    return float(TTestIndPower().solve_power(nobs1=n, power=POWER, alpha=ALPHA, ratio=1.0))
+    power = TTestIndPower().power  # its own solver returns a negative root for some n
+    roughly = 2.8 * np.sqrt(2 / n)  # with a normal instead of a t distribution
+    return float(brentq(lambda size: power(size, n, ALPHA) - POWER, roughly / 2, roughly * 2))
 
 
 def pays_from(margin: float, cost_per_customer: float, days: float) -> float:

@@ -17,6 +17,7 @@ from seglib.study import StudyError
 __all__ = ["Segmentation", "assign", "judge", "segment", "to_sql"]
 
 METHODS = ("auto", "kmeans", "gmm", "latent_class", "mixed")
+TURNED = " Groups are elongated, so distances undo the correlation of near customers."
 SAMPLE = 1200  # rows on which evidence is simulated
 
 
@@ -63,7 +64,7 @@ def segment(
     frame : DataFrame
         One row per customer; numeric, ordered and nominal columns, missing values allowed.
     k, k_max : int
-        Number of segments, 0 lets the verdict choose; most segments considered.
+        Number of segments (0: the verdict chooses); most segments considered.
     method : {"auto", "kmeans", "gmm", "latent_class", "mixed"}
         ``auto`` follows the column types.
     value : Series, optional
@@ -89,8 +90,7 @@ def segment(
         table = _prepare(frame, k, k_max, seed)
         method, why = choose_method(method, table.rules)
         finding, metric = search(table, seed, progress)
-        if metric is not None and method == "kmeans":
-            why += " Groups are elongated, so distances undo the correlation of near customers."
+        why += TURNED if metric is not None and method == "kmeans" else ""
         cut = _open(table, k, outcomes, previous)
         rule, kind, useful = _settle(table, method, finding, metric, k, outcomes, rfm, seed, cut)
         rule = number(rule, frame, value, previous)
