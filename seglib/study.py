@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from seglib import schema
+from seglib.format import strings
 from seglib.schema import Study
 
 
@@ -159,7 +160,7 @@ def _block(raw: Any, *keys: str) -> dict:
 
 def _names(raw: dict, key: str, default: tuple = ()) -> list[str]:
     """Return a list of names in a raw segmentation, or its default."""
-    return schema.strings(_block(raw, "segmentation").get(key)) or list(default)
+    return strings(_block(raw, "segmentation").get(key)) or list(default)
 
 
 def _attributes(raw: dict) -> dict[str, str]:
