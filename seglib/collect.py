@@ -281,7 +281,7 @@ def campaigns(known: Facts) -> ir.Table | None:
     return (
         joined.group_by(keep)
         .agg(
-            redemptions=counts.fill_null(False).sum(),
+            redemptions=counts.fill_null(False).sum().cast("int64"),
             first_response=joined.time.min(where=counts),
         )
         .mutate(redeemed=ibis._.redemptions > 0)

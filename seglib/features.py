@@ -251,7 +251,7 @@ def products(facts: ir.Table, minimum: int) -> ir.Table:
     joined = spread.left_join(totals, "level").drop("level_right")
     joined = joined.left_join(_seasonality(facts), "level").drop("level_right")
     everyone = facts.customer.nunique().as_scalar()
-    joined = joined.mutate(penetration=joined.buyers / everyone)
+    joined = joined.mutate(penetration=_ratio(joined.buyers, everyone))
     return joined.filter(joined.buyers >= minimum)
 
 
