@@ -153,7 +153,8 @@ def test_no_full_table_crosses_the_wire(address, tmp_path, monkeypatch):
     server.fill(address, shop | {"transactions": many}, "many")
     port = int(address.rsplit(":", 1)[1].split("/")[0])
     wire = Wire(port)
-    monkeypatch.setenv("SHOP_DATABASE", address.replace(f":{port}/", f":{wire.listener.getsockname()[1]}/"))  # fmt: skip
+    relayed = wire.listener.getsockname()[1]
+    monkeypatch.setenv("SHOP_DATABASE", address.replace(f":{port}/", f":{relayed}/"))
     facts, _ = known(write_shop(tmp_path, tables={}, study=on_server(raw, "many")))
     people = collect.customers(facts)
     made = files.Run(facts.study, facts.as_of, tmp_path / "out", 1)

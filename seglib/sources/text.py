@@ -68,7 +68,7 @@ def as_utf8(path: Path, given: Format, folder: Path) -> Path:
         raise StudyError(f"{path.name} is empty: expected a line of names and rows below it")
     encoding = given.encoding or _encoding(path, start)
     spaced = given.delimiter == SPACES
-    if encoding == "utf-8" and not spaced:
+    if encoding == "utf-8" and not spaced and (not given.encoding or _decodes(path, encoding)):
         return path
     copy = folder / f"{len(list(folder.iterdir()))}{path.suffix}"
     try:
