@@ -399,7 +399,7 @@ RUNS = {
     "no rows before as_of": (put("as_of", to="2022-06-01"), [], ["2022-06-01", "2023-01-01"]),
     "as_of in the future": (put("as_of", to="2199-01-01"), [], ["2199-01-01", "after the data"]),
     "holdout longer than the data": (
-        put("holdout", to="400 days"), [], ["holdout of 400 days", "300 days"]
+        put("holdout", to="400 days"), [], ["holdout of 400 days", "span 300 days", "shorten"]
     ),
     "three customers": (first_customers(3), [], ["3 customers", "at least 30"]),
     "one customer": (first_customers(1), [], ["1 customer", "at least 30"]),
@@ -408,7 +408,7 @@ RUNS = {
         frames(lambda shop: shop.update(transactions=shop["transactions"].head(0))), [], ["no rows"]
     ),
     "customers listed twice": (frames(copied), [], ["customers table", "3 rows more"]),
-    "all customers identical": (frames(identical), [], ["identical"]),
+    "all customers identical": (frames(identical), [], ["None of the", "varies", "two values"]),
     "date in words": (put("seed", to=1), ["--as-of", "today"], ["today", "2017-10-01"]),
     "unknown parameter": (put("seed", to=1), ["-p", "kk", "3"], ["'kk'", "did you mean"]),
     "parameter of another type": (put("seed", to=1), ["-p", "k", "many"], ["a whole number"]),

@@ -149,15 +149,14 @@ def _may_read(engine: ibis.BaseBackend, query: str, label: str, name: str) -> No
         ) from None
 
 
-def attach(local: ibis.BaseBackend, path: Path) -> str:
-    """Attach a DuckDB file to the local engine, for reading; return what it is called there.
+def attach(local: ibis.BaseBackend, path: Path, catalog: str) -> None:
+    """Attach a DuckDB file to the local engine, for reading, under the name of a catalog.
 
     Raises
     ------
     StudyError
         If it is not a DuckDB file, or another program is writing to it.
     """
-    catalog = f"file_{len(local.list_catalogs())}"
     try:
         local.attach(path, catalog, read_only=True)
     except Exception as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +44,7 @@ class Source:
 
 
 class Sources:
-    """Opens sources; holds the connections, and copies of text that was not UTF-8, while it lives.
+    """Opens sources and holds the connections; what it opens may outlive it.
 
     Parameters
     ----------
@@ -54,8 +56,8 @@ class Sources:
         self.folder = folder
         self._servers: dict[str, ibis.BaseBackend] = {}
         self._attached: dict[Path, str] = {}
-        self._copies = tempfile.TemporaryDirectory(prefix="seglib-")
         self._local: ibis.BaseBackend | None = None
+        self._copies: Path | None = None
 
     def open(self, source: str, given: Format | None = None) -> Source:
         """Open a source.
@@ -105,6 +107,14 @@ class Sources:
             self._local = ibis.duckdb.connect()
         return self._local
 
+    @property
+    def copies(self) -> Path:
+        """A folder for copies of text that was not UTF-8; it goes when the local engine does."""
+        if self._copies is None:
+            self._copies = Path(tempfile.mkdtemp(prefix="seglib-"))
+            weakref.finalize(self.local, shutil.rmtree, self._copies, ignore_errors=True)
+        return self._copies
+
     def _server_table(self, where: str, part: str) -> ir.Table:
         variable = re.fullmatch(r"\$\{(\w+)\}", where)
         if not variable or not part:
@@ -118,7 +128,9 @@ class Sources:
 
     def _file_table(self, path: Path, part: str) -> ir.Table:
         if path not in self._attached:
-            self._attached[path] = database.attach(self.local, path)
+            catalog = f"file_{len(self._attached)}"
+            database.attach(self.local, path, catalog)
+            self._attached[path] = catalog
         if not part:
             known = self.local.list_tables(database=(self._attached[path], "main"))
             raise StudyError(
@@ -147,7 +159,7 @@ class Sources:
     def _delimited(self, paths: list[Path], given: Format) -> ir.Table:
         tables = []
         for path in paths:
-            copy = text.as_utf8(path, given, Path(self._copies.name))
+            copy = text.as_utf8(path, given, self.copies)
             laid = text.layout(copy, path.name, given)
             names = [name or f"column {i}" for i, name in enumerate(laid.columns, 1)]
             tables.append(self._read(
@@ -158,7 +170,7 @@ class Sources:
         return self._together(paths, tables)
 
     def _json(self, paths: list[Path], given: Format) -> ir.Table:
-        copies = [text.as_utf8(path, given, Path(self._copies.name)) for path in paths]
+        copies = [text.as_utf8(path, given, self.copies) for path in paths]
         tables = [
             self._read("read_json", [copy], sample_size=-1, called=path.name)
             for copy, path in zip(copies, paths, strict=True)
