@@ -94,7 +94,7 @@ def _behaviour(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
         expression = expression.left_join(shares, "customer").drop("customer_right")
     roles = set(known.tables["transactions"].columns)
     unwanted = _without_roles(known)
-    frame = expression.order_by("customer").execute().set_index("customer")
+    frame = expression.execute().set_index("customer").sort_index()
     frame = frame.drop(columns=[c for c in unwanted if c in frame]).astype("float64")
     currency = known.study.currency
     lines = [
@@ -130,8 +130,8 @@ def _unit(unit: str, currency: str) -> str:
 
 
 def _attributes(table: ir.Table, key: str, attributes: dict[str, Attribute]) -> pd.DataFrame:
-    rows = table.filter(table[key].notnull()).order_by(key)
-    frame = rows.select(key, *attributes).execute().set_index(key)
+    rows = table.filter(table[key].notnull())
+    frame = rows.select(key, *attributes).execute().set_index(key).sort_index()
     for column, given in attributes.items():
         if given.kind == "numeric":
             frame[column] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
@@ -150,8 +150,8 @@ def products(known: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
     if known.past is None or "product" not in known.tables["transactions"].columns:
         return None
     rows = features.products(known.past, known.study.minimum_cell)
-    frame = rows.order_by("level").execute().rename(columns={"level": "product"})
-    frame = frame.set_index("product")
+    frame = rows.execute().rename(columns={"level": "product"})
+    frame = frame.set_index("product").sort_index()
     unwanted = {"discount": "promotion_share", "quantity": "price"}
     roles = set(known.tables["transactions"].columns)
     drop = {name for role, name in unwanted.items() if role not in roles}
@@ -162,9 +162,10 @@ def products(known: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
         if name not in drop
     ]
     frame = frame[[line["name"] for line in lines]].astype("float64")
-    group = known.past.group_by("level", "group").agg(amount=known.past.amount.sum())
-    main = group.group_by("level").agg(group=group["group"].argmax(group.amount)).execute()
-    frame["group"] = pd.Categorical(main.set_index("level")["group"].reindex(frame.index))
+    group = known.past.group_by("level", "group").agg(amount=known.past.amount.sum()).execute()
+    main = group.sort_values(["amount", "group"], ascending=[False, True], kind="stable")
+    main = main.drop_duplicates("level").set_index("level")["group"]  # the first in a tie
+    frame["group"] = pd.Categorical(main.reindex(frame.index))
     if frame["group"].isna().all():
         return frame.drop(columns="group"), lines
     meaning = "the product group that most of its revenue belongs to"
@@ -280,7 +281,7 @@ def campaigns(known: Facts) -> ir.Table | None:
     return (
         joined.group_by(keep)
         .agg(
-            redemptions=counts.fill_null(False).sum(),
+            redemptions=counts.fill_null(False).sum().cast("int64"),
             first_response=joined.time.min(where=counts),
         )
         .mutate(redeemed=ibis._.redemptions > 0)

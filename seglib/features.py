@@ -8,8 +8,10 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
+from seglib import reading
 from seglib.quality import MANY_UNITS
 from seglib.schema import Study
+from seglib.sources.database import keep
 from seglib.tables import midnight
 
 RECENT = 91  # days that count as recent in the trend
@@ -76,7 +78,7 @@ def cube(tables: dict[str, ir.Table], loaded: Study) -> ir.Table:
     own_line = lines.brand.isin(own).fill_null(False) if own and "brand" in known else False
     lines = lines.mutate(
         order=lines.order if "order" in known else lines.time.truncate("D"),
-        level=lines[level].cast("string") if level else ibis.literal("all"),
+        level=reading.text(lines[level]) if level else ibis.literal("all"),
         group=lines["group"] if "group" in known else ibis.null("string"),
         place=lines.place if "place" in known else ibis.null("int64"),
         amount=amount,
@@ -88,15 +90,9 @@ def cube(tables: dict[str, ir.Table], loaded: Study) -> ir.Table:
     )
     sums = {name: lines[name].sum() for name in SUMMED}
     grouped = lines.group_by("customer", "order", "level", "group")
-    return _keep(
+    return keep(
         grouped.agg(time=lines.time.min(), place=lines.place.min(), lines=lines.count(), **sums)
     )
-
-
-def _keep(expression: ir.Table) -> ir.Table:
-    """Materialise a table on its engine for the life of the connection."""
-    engine = ibis.get_backend(expression)
-    return engine.create_table(ibis.util.gen_name("seglib"), expression, temp=True)
 
 
 def before(table: ir.Table, as_of: date, history: int | None = None) -> ir.Table:
@@ -204,8 +200,9 @@ def needs(
         Column name → group.
     """
     reach = facts.filter(facts["group"].notnull()).group_by("group")
-    reach = reach.agg(buyers=facts.customer.nunique()).order_by(ibis.desc("buyers"), "group")
-    known = {f"share_{_slug(group)}": group for group in reach.execute()["group"]}
+    reach = reach.agg(buyers=facts.customer.nunique()).execute()
+    reach = reach.sort_values(["buyers", "group"], ascending=[False, True])
+    known = {f"share_{_slug(group)}": group for group in reach["group"]}
     first = sorted(known, key=lambda name: name not in asked)[:top]  # stable: by reach within each
     labels = {name: group for name, group in known.items() if name in first}
     total = facts.amount.sum()
@@ -254,7 +251,7 @@ def products(facts: ir.Table, minimum: int) -> ir.Table:
     joined = spread.left_join(totals, "level").drop("level_right")
     joined = joined.left_join(_seasonality(facts), "level").drop("level_right")
     everyone = facts.customer.nunique().as_scalar()
-    joined = joined.mutate(penetration=joined.buyers / everyone)
+    joined = joined.mutate(penetration=_ratio(joined.buyers, everyone))
     return joined.filter(joined.buyers >= minimum)
 
 

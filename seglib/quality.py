@@ -118,6 +118,12 @@ def _transactions(loaded: Study, tables: dict, as_of: date) -> tuple[ir.Table, l
         raise StudyError(
             f"no transaction is earlier than as_of {as_of}: the first is of {first:%Y-%m-%d}"
         )
+    span = (end - first.date()).days
+    if loaded.holdout >= span:
+        raise StudyError(
+            f"the holdout of {loaded.holdout} days is as long as the data, which span {span} days: "
+            "expected a part of them; shorten `holdout`"
+        )
     return clean, [*checks, _repeated(clean, rows), _house_account(clean)]
 
 

@@ -189,8 +189,7 @@ def _inputs(current: Run) -> dict[str, str]:
 
 def _fingerprint(current: Run, inputs: dict) -> str:
     """Hash what all steps depend on; empty if a database is read, whose state is not known."""
-    specs = current.study.tables.model_dump(exclude_none=True)
-    if any("#" in spec["source"] for spec in specs.values()):
+    if tables.on_a_server(current.study):
         return ""
     code = sorted(p for p in Path(__file__).parent.rglob("*") if p.suffix in CODE)
     installed = {name: version(name) for name in VERSIONS}

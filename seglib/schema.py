@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from seglib.format import Format, Names
+
 Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
 
@@ -52,13 +54,6 @@ def _day(value: Any) -> Any:
         raise ValueError("expected a date such as 2017-10-01") from None
 
 
-def strings(value: Any) -> Any:
-    """Accept one name where a list of names is meant, and 3 where '3' is meant."""
-    if value is None:
-        return value
-    return [str(v) for v in (value if isinstance(value, list) else [value])]
-
-
 def _zone(value: str) -> str:
     """Refuse a time zone that this machine's list of zones does not hold."""
     try:
@@ -78,7 +73,6 @@ def _some_weight(weights: dict) -> dict:
     return weights
 
 
-Names = Annotated[list[str], BeforeValidator(strings)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -108,11 +102,13 @@ class Lookup(_Part):
     """A second source whose columns are added to a table, one row per key."""
 
     source: str
+    format: Format = Format()
     key: str
 
 
 class _Table(_Part):
     source: str
+    format: Format = Format()
     lookup: Lookup | None = None
     attributes: dict[str, Attribute] = {}
 

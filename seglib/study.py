@@ -11,7 +11,8 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from seglib import schema
+from seglib import schema, strict
+from seglib.format import strings
 from seglib.schema import Study
 
 
@@ -21,23 +22,6 @@ class StudyError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Show the sentence alone in a notebook; IPython calls this."""
         return [str(self)]
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key written twice and leaves dates as they are written."""
-
-
-def _mapping(loader, node):
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    twice = {str(key) for key in keys if keys.count(key) > 1}
-    if twice:
-        line = node.start_mark.line + 1
-        raise StudyError(f"the key {sorted(twice)[0]!r} stands twice in the block at line {line}")
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_scalar)
 
 
 def find(study: str | Path) -> Path:
@@ -69,7 +53,7 @@ def read(path: Path) -> dict:
         If the file is not YAML or holds something other than a mapping.
     """
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
+        raw = strict.load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -93,10 +77,25 @@ def problems(raw: dict) -> list[str]:
     except ValidationError as error:
         found += [_sentence(e) for e in error.errors()]
     if _block(raw, "tables"):
-        found += _empty_bases(raw) + _unknown_features(raw)
+        found += _empty_bases(raw) + _unknown_features(raw) + _roles_of_one_column(raw)
     return found
 
 
+def _roles_of_one_column(raw: dict) -> list[str]:
+    """Return a sentence for each column that is given two roles which exclude each other."""
+    found = []
+    for table, block in _block(raw, "tables").items():
+        held: dict[str, str] = {}
+        for role, column in _block({"t": block}, "t", "columns").items():
+            if role in EXCLUSIVE and held.setdefault(str(column), role) != role:
+                found.append(
+                    f"tables.{table}.columns: the column {column!r} is given as {held[column]} "
+                    f"and as {role}: expected a column for each"
+                )
+    return found
+
+
+EXCLUSIVE = {"customer", "order", "product", "campaign", "time", "start", "amount", "quantity"}
 EXPECTED = {
     "string_too_short": "some text",
     "string_type": "text",
@@ -159,7 +158,7 @@ def _block(raw: Any, *keys: str) -> dict:
 
 def _names(raw: dict, key: str, default: tuple = ()) -> list[str]:
     """Return a list of names in a raw segmentation, or its default."""
-    return schema.strings(_block(raw, "segmentation").get(key)) or list(default)
+    return strings(_block(raw, "segmentation").get(key)) or list(default)
 
 
 def _attributes(raw: dict) -> dict[str, str]:

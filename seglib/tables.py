@@ -1,33 +1,23 @@
-"""Opens the tables of a study on an engine, their columns named by role."""
+"""The tables of a study, their columns named by role and of the role's type."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import ibis
-import ibis.common.exceptions as ibis_errors
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-from pydantic import BaseModel, ValidationError
 
-from seglib import schema, study
+from seglib import reading, roles, schema, study
+from seglib.reading import WHOLE, Reading
+from seglib.roles import EXACT, TIMES, Opened
 from seglib.schema import Study
-from seglib.study import StudyError
+from seglib.sources import Sources, database, place
 
 MONEY = "decimal(18, 6)"  # sums of decimals do not depend on the order of addition
-EXACT = {"amount", "quantity", "discount", "coupon"}
-TIMES = {"time", "start", "end"}
-READERS = {
-    ".parquet": "read_parquet",
-    ".csv": "read_csv",
-    ".tsv": "read_csv",
-    ".jsonl": "read_json",
-}
+KEYS = ("customer", "product", "campaign")  # what rows of several tables have in common
 
 
 @ibis.udf.scalar.builtin(name="timezone")
@@ -51,21 +41,28 @@ def open_tables(loaded: Study) -> dict[str, ir.Table]:
     Returns
     -------
     dict of ibis.Table
-        By table name; columns are the roles, then the attributes under their own names.
-        Lists of columns (`discount`, `coupon`) are summed; times of transactions are local.
+        By table name; columns are the roles, then the attributes under their own names, all on
+        the engine of the first table. Lists of columns (`discount`, `coupon`) are summed; times
+        of transactions are local; attributes that are not numeric are text.
 
     Raises
     ------
     StudyError
         Listing everything that cannot be opened or found, at once.
     """
-    study.complain(loaded.path, problems(loaded.tables.model_dump(exclude_none=True), loaded.path))
-    engine = _Engine(loaded.folder)
-    return {
-        name: _by_role(engine, spec, loaded.timezone if name == "transactions" else None)
+    opened: dict[str, Opened] = {}
+    sources = Sources(loaded.folder)
+    raw = loaded.tables.model_dump(exclude_none=True)
+    study.complain(loaded.path, list(_problems(sources, raw, opened)))
+    found = {
+        name: _by_role(opened[name], spec, loaded.timezone if name == "transactions" else None)
         for name in schema.Tables.model_fields
         if (spec := getattr(loaded.tables, name))
     }
+    home = ibis.get_backend(next(iter(found.values())))
+    found = {name: database.bring(table, home) for name, table in _same_keys(found).items()}
+    text = {name for name in found if not all(part.typed for part in opened[name].parts)}
+    return {n: database.keep(table) if n in text else table for n, table in found.items()}
 
 
 def problems(raw: dict, path: Path) -> list[str]:
@@ -74,202 +71,97 @@ def problems(raw: dict, path: Path) -> list[str]:
     What `study.problems` finds is left to it; the rest of a mistaken table is checked all the same.
     Only columns of text are read, to see whether they hold the numbers or times of their role.
     """
-    engine = _Engine(path.parent)
-    return [
-        f"tables.{name}.{sentence}"
-        for name, field in schema.Tables.model_fields.items()
-        if isinstance(raw.get(name), dict)
-        for sentence in _faults(engine, raw[name], field.annotation.__args__[0])
-    ]
-
-
-def _faults(engine: _Engine, raw: dict, model: type[BaseModel]) -> Iterator[str]:
-    """Yield what is wrong with a raw table once its source is opened."""
-    if not isinstance(raw.get("source"), str):
-        return
-    lookup = _valid(schema.Lookup, raw.get("lookup"))
-    try:
-        table = engine.open(raw["source"], lookup)
-    except StudyError as error:
-        yield f"source: {error}"
-        return
-    whole = not raw.get("lookup") or lookup  # else a column may belong to the mistaken lookup
-    for role, key, column in _named(raw, model):
-        if column in table.columns:
-            fault = _misfit(table[column], role)
-            yield from [f"{key}: column {column!r} {fault}"] if fault else []
-        elif whole:
-            yield f"{key}: found {column!r}{study.nearest(column, list(table.columns))}"
-
-
-def _valid(model: type[BaseModel], raw):
-    """Return a raw block as its model; None if it is mistaken or not there."""
-    try:
-        return model.model_validate(raw)
-    except ValidationError:
-        return None
-
-
-def _named(raw: dict, model: type[BaseModel]) -> list[tuple[str, str, str]]:
-    """Return (role, key in the study, column) for every column that a raw table rightly names."""
-    roles = model.model_fields["columns"].annotation.model_fields
-    given = raw["columns"] if isinstance(raw.get("columns"), dict) else {}
-    attributes = raw["attributes"] if isinstance(raw.get("attributes"), dict) else {}
-    pairs = [
-        (role, f"columns.{role}", column)
-        for role, columns in given.items()
-        if role in roles and (isinstance(columns, str) or roles[role].annotation == list[str])
-        for column in schema.strings(columns) or []
-    ]
-    return pairs + [("", f"attributes.{column}", column) for column in map(str, attributes)]
-
-
-def _misfit(column: ir.Column, role: str) -> str:
-    """Return why a column cannot play a role of numbers or times; nothing if it can."""
-    kind, what = column.type(), "numbers" if role in EXACT else "dates or times"
-    fits = {
-        "numbers": kind.is_numeric() or kind.is_boolean(),
-        "dates or times": kind.is_timestamp() or kind.is_date(),
-    }
-    if role not in EXACT | TIMES or kind.is_null() or fits[what]:
-        return ""
-    if not (kind.is_string() or kind.is_json()):
-        return f"holds {kind}, expected {what}"
-    try:
-        return _unreadable(column, MONEY if role in EXACT else "timestamp", what)
-    except (ibis_errors.OperationNotDefinedError, ibis_errors.UnsupportedOperationError):
-        return ""  # an engine that cannot try is left to fail by itself
-    except Exception as error:  # the engine has a class of errors for every format
-        return f"cannot be read: {_first_line(error)}"
-
-
-def _unreadable(column: ir.Column, target: str, what: str) -> str:
-    """Return how many values of a text are not of the target type; nothing if none is."""
-    bad = column.notnull() & column.try_cast(target).isnull()
-    text = column.cast("string")
-    counts = {"filled": column.count(), "failed": bad.sum(), "example": text.min(where=bad)}
-    row = column.as_table().aggregate(**counts).execute().iloc[0]
-    if not row["failed"] > 0:
-        return ""
-    return (
-        f"is text and {row['failed']:,} of its {row['filled']:,} values are not {what}, "
-        f"such as {row['example'][:40]!r}; expected {what}"
-    )
+    return list(_problems(Sources(path.parent), raw, {}))
 
 
 def source_files(loaded: Study) -> list[Path]:
-    """Return the files that a study reads, in order; tables in a database are not among them."""
-    engine = _Engine(loaded.folder)
+    """Return the files that a study reads, in order; tables on a server are not among them."""
+    return [path for s in _named_sources(loaded) for path in place.files(s, loaded.folder)]
+
+
+def on_a_server(loaded: Study) -> bool:
+    """Return whether a table or a lookup is on a server, whose state is not known."""
+    return any(source.startswith("${") for source in _named_sources(loaded))
+
+
+def _named_sources(loaded: Study) -> list[str]:
     specs = [getattr(loaded.tables, name) for name in schema.Tables.model_fields]
-    sources = [s.source for spec in specs if spec for s in (spec, spec.lookup) if s]
-    return [path for source in sources if "#" not in source for path in engine.paths(source)]
+    return [s.source for spec in specs if spec for s in (spec, spec.lookup) if s]
 
 
-class _Engine:
-    """Connections by address, and the reading of files into the local one."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.connections: dict[str, ibis.BaseBackend] = {}
-
-    def open(self, source: str, lookup: schema.Lookup | None) -> ir.Table:
-        table = self.table(source)
-        if lookup is None:
-            return table
-        more = self.table(lookup.source)
-        for side, columns in (("the table", table.columns), ("the lookup", more.columns)):
-            if lookup.key not in columns:
-                hint = study.nearest(lookup.key, list(columns))
-                raise StudyError(f"lookup.key {lookup.key!r} is not in {side}{hint}")
-        return table.left_join(more, lookup.key, rname="{name}_lookup")
-
-    def table(self, source: str) -> ir.Table:
-        if "#" in source:
-            return self.database_table(*source.rsplit("#", 1))
-        paths = self.paths(source)
-        reader = READERS.get(paths[0].suffix.lower())
-        if reader is None:
-            raise StudyError(
-                f"{paths[0].name} has the ending {paths[0].suffix!r}, expected one of "
-                f"{', '.join(READERS)}"
-            )
-        try:
-            return getattr(self.local(), reader)([str(p) for p in paths])
-        except Exception as error:  # the engine has a class of errors for every format
-            raise StudyError(f"{paths[0].name} cannot be read: {_first_line(error)}") from None
-
-    def local(self) -> ibis.BaseBackend:
-        if "" not in self.connections:
-            self.connections[""] = ibis.duckdb.connect()
-        return self.connections[""]
-
-    def database_table(self, address: str, table: str) -> ir.Table:
-        variable = re.fullmatch(r"\$\{(\w+)\}", address)
-        if not variable:
-            raise StudyError(
-                "the address of a database belongs in an environment variable: "
-                "write ${NAME}#table in study.yaml"
-            )
-        url = os.environ.get(variable[1])
-        if not url:
-            raise StudyError(f"the environment variable {variable[1]} is not set")
-        try:
-            if address not in self.connections:
-                self.connections[address] = ibis.connect(url)
-            return self.connections[address].table(table)
-        except Exception as error:
-            safe = _first_line(error).replace(url, f"${{{variable[1]}}}")
-            raise StudyError(f"{address}#{table} cannot be opened: {safe}") from None
-
-    def paths(self, source: str) -> list[Path]:
-        if source.startswith("package:"):
-            package, _, inside = source.removeprefix("package:").partition("/")
-            spec = importlib.util.find_spec(package) if package.isidentifier() else None
-            if spec is None or not spec.submodule_search_locations:
-                raise StudyError(
-                    f"the Python package {package!r} is not installed: pip install "
-                    f"{package.replace('_', '-')}"
-                )
-            root, pattern = Path(spec.submodule_search_locations[0]), inside
-        else:
-            given = Path(os.path.expanduser(source))
-            root = Path(given.anchor) if given.is_absolute() else self.folder
-            pattern = str(given.relative_to(given.anchor)) if given.is_absolute() else source
-        exact = root / pattern
-        found = [exact] if exact.is_file() else sorted(root.glob(pattern)) if "*" in pattern else []
-        if not found:
-            raise StudyError(f"no file {source!r}{_near_file(exact)}")
-        return found
+def _problems(sources: Sources, raw: dict, opened: dict[str, Opened]) -> Iterator[str]:
+    """Yield what is wrong with raw tables; what can be opened is put into `opened`."""
+    for name, model in schema.Tables.model_fields.items():
+        if isinstance(raw.get(name), dict):
+            opened[name] = Opened()
+            for fault in roles.faults(
+                sources, raw[name], model.annotation.__args__[0], opened[name]
+            ):
+                yield f"tables.{name}.{fault}"
 
 
-def _near_file(path: Path) -> str:
-    names = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-    return study.nearest(path.name, sorted(names)) if names else f": {path.parent} does not exist"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def _by_role(engine: _Engine, spec, zone) -> ir.Table:
-    table = engine.open(spec.source, spec.lookup)
-    roles = spec.columns.model_dump(exclude_none=True)
-    chosen = {role: _role(table, role, columns, zone) for role, columns in roles.items() if columns}
+def _by_role(opened: Opened, spec, zone) -> ir.Table:
+    table = _joined(opened, spec)
+    asked = spec.columns.model_dump(exclude_none=True)
+    chosen = {r: _role(table, opened, r, columns, zone) for r, columns in asked.items() if columns}
     labels = getattr(spec, "labels", {})
     for role in {"level", "group"} & set(chosen if labels else ()):
-        chosen[role] = chosen[role].cast("string").substitute(labels)
-    return table.select(**chosen, **{name: table[name] for name in spec.attributes})
+        chosen[role] = reading.text(chosen[role]).substitute(labels)
+    attributes = {
+        name: _number(table, opened, name, "float64")
+        if given.kind == "numeric"
+        else reading.trimmed(table[name])
+        for name, given in spec.attributes.items()
+    }
+    return table.select(**chosen, **attributes)
 
 
-def _role(table: ir.Table, role: str, columns, zone) -> ir.Column:
+def _joined(opened: Opened, spec) -> ir.Table:
+    table = opened.parts[0].table
+    if spec.lookup is None:
+        return table
+    key, more = spec.lookup.key, database.bring(opened.parts[1].table, ibis.get_backend(table))
+    sides = [_key(side[key], opened.readings[i].get(key)) for i, side in enumerate((table, more))]
+    if sides[0].type().is_string() != sides[1].type().is_string():
+        sides = [reading.text(side) for side in sides]
+    table, more = table.mutate(**{key: sides[0]}), more.mutate(**{key: sides[1]})
+    return table.left_join(more, key, rname="{name}_lookup")
+
+
+def _key(column: ir.Column, found: Reading | None) -> ir.Column:
+    """Return ids as whole numbers if all are, else as they stand."""
+    if found is None or found.what != WHOLE:
+        return column
+    return reading.trimmed(column) if found.failed else reading.whole(column)
+
+
+def _role(table: ir.Table, opened: Opened, role: str, columns, zone) -> ir.Column:
     if role in EXACT:
         columns = columns if isinstance(columns, list) else [columns]
-        parts = [table[c].cast(MONEY) for c in columns]
+        parts = [_number(table, opened, c, MONEY) for c in columns]
         return parts[0] if len(parts) == 1 else sum((p.fill_null(0) for p in parts[1:]), parts[0])
+    column, found = table[columns], opened.reading(columns)
     if role not in TIMES:
-        return table[columns]
-    when = table[columns].cast("timestamp")
+        return _key(column, found)
+    when = reading.moment(column, *found.marks) if found else column.cast("timestamp")
     return _local_in(zone.local, _stored_in(zone.stored, when)) if zone else when
+
+
+def _number(table: ir.Table, opened: Opened, column: str, kind: str) -> ir.NumericColumn:
+    found = opened.reading(column)
+    if found:
+        return reading.number(table[column], *found.marks, kind)
+    return table[column].cast(kind)
+
+
+def _same_keys(found: dict[str, ir.Table]) -> dict[str, ir.Table]:
+    """Return the tables with a key as text in all of them if it is text in any."""
+    for key in KEYS:
+        holders = {name: table for name, table in found.items() if key in table.columns}
+        if len({table[key].type().is_string() for table in holders.values()}) > 1:
+            changed = {n: t.mutate(**{key: reading.text(t[key])}) for n, t in holders.items()}
+            found = found | changed
+    return found
 
 
 def midnight(day) -> ir.Scalar:

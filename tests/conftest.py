@@ -116,7 +116,7 @@ def write_shop(folder, tables=None, study=None):
     """Write a shop below a folder and return the path of its study.yaml."""
     raw = folder / "data" / "shop" / "raw"
     raw.mkdir(parents=True)
-    for name, table in (tables or shop_tables()).items():
+    for name, table in (shop_tables() if tables is None else tables).items():
         table.to_parquet(raw / f"{name}.parquet")
     path = raw.parent / "study.yaml"
     path.write_text(yaml.safe_dump(study or shop_study()))

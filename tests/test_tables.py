@@ -2,7 +2,7 @@ import pytest
 import yaml
 from conftest import shop_study, shop_tables, write_shop
 
-from seglib import study, tables
+from seglib import reading, study, tables
 from seglib.study import StudyError
 
 COUNTS = {
@@ -230,5 +230,5 @@ def test_numbers_are_no_times_and_times_no_numbers(tmp_path):
 
 
 def test_columns_of_the_right_type_are_not_read(shop, monkeypatch):
-    monkeypatch.setattr(tables, "_unreadable", lambda *given: pytest.fail("was read"))
+    monkeypatch.setattr(reading, "row", lambda *given: pytest.fail("was read"))
     assert tables.problems(shop_study()["tables"], shop) == []

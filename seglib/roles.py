@@ -1,0 +1,183 @@
+"""Whether the sources of a table are there and its columns can play the roles they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import ibis.expr.datatypes as dt
+from pydantic import BaseModel, ValidationError
+
+from seglib import reading, schema, study
+from seglib.format import Format, strings
+from seglib.reading import NUMBER, TIME, WHOLE, Reading
+from seglib.sources import Source, Sources
+from seglib.study import StudyError
+
+EXACT = {"amount", "quantity", "discount", "coupon"}
+TIMES = {"time", "start", "end"}
+QUESTIONS = {  # what to ask where a text reads in two ways
+    NUMBER: ("with a decimal mark or with groups of thousands", "decimal", ('","', '"."')),
+    TIME: ("day first or month first", "date", ("DD/MM/YYYY", "MM/DD/YYYY")),
+}
+
+
+@dataclass
+class Opened:
+    """The sources of one table: its own and, if there is one, that of its lookup."""
+
+    parts: list[Source] = field(default_factory=list)
+    readings: list[dict[str, Reading]] = field(default_factory=lambda: [{}, {}])  # as in parts
+
+    def at(self, column: str) -> int:
+        """Return which source has a column, the table's own before the lookup's."""
+        return next(i for i, part in enumerate(self.parts) if column in part.table.columns)
+
+    def kind(self, column: str) -> dt.DataType:
+        """Return the type of a column."""
+        return self.parts[self.at(column)].table.schema()[column]
+
+    def reading(self, column: str) -> Reading | None:
+        """Return how a column of text is read; None if it has a type of its own."""
+        return self.readings[self.at(column)].get(column)
+
+
+def faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened) -> Iterator[str]:
+    """Yield what is wrong with a raw table, its lookup and its columns.
+
+    Parameters
+    ----------
+    sources
+        What opens sources.
+    raw
+        The block of study.yaml below `tables.NAME`.
+    model
+        What that block should be.
+    opened
+        Is filled with what could be opened, and how its columns of text are to be read.
+    """
+    lookup = _valid(schema.Lookup, raw.get("lookup"))
+    wanted = [("source", raw.get("source"), _valid(Format, raw.get("format", {})))]
+    wanted += [("lookup.source", lookup.source, lookup.format)] if lookup else []
+    for key, source, given in wanted:
+        if isinstance(source, str):
+            try:
+                opened.parts.append(sources.open(source, given))
+            except StudyError as error:
+                yield f"{key}: {error}"
+    if not opened.parts:
+        return
+    whole = len(opened.parts) == len(wanted) and bool(lookup or not raw.get("lookup"))
+    unkeyed = list(_unkeyed(opened, lookup)) if whole and lookup else []
+    yield from unkeyed
+    columns = [column for part in opened.parts for column in part.table.columns]
+    there = []
+    for role, key, column, kind in _named(raw, model):
+        if column in columns:
+            there.append((key, column, _wanted(role, kind, opened, column)))
+        elif whole:
+            yield f"{key}: found {column!r}{study.nearest(column, columns)}"
+    yield from _misfits(opened, there, lookup.key if whole and lookup and not unkeyed else "")
+
+
+def _unkeyed(opened: Opened, lookup: schema.Lookup) -> Iterator[str]:
+    """Yield on which side the key of a lookup is not."""
+    for side, part in zip(("the table", "the lookup"), opened.parts, strict=True):
+        if lookup.key not in part.table.columns:
+            hint = study.nearest(lookup.key, list(part.table.columns))
+            yield f"lookup.key: {lookup.key!r} is not in {side}{hint}"
+
+
+def _valid(model: type[BaseModel], raw):
+    """Return a raw block as its model; None if it is mistaken or not there."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError:
+        return None
+
+
+def _named(raw: dict, model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
+    """Return (role, key in the study, column, kind) for every column that a table rightly names."""
+    roles = model.model_fields["columns"].annotation.model_fields
+    given = raw["columns"] if isinstance(raw.get("columns"), dict) else {}
+    attributes = raw["attributes"] if isinstance(raw.get("attributes"), dict) else {}
+    pairs = [
+        (role, f"columns.{role}", column, "")
+        for role, columns in given.items()
+        if role in roles and (isinstance(columns, str) or roles[role].annotation == list[str])
+        for column in strings(columns) or []
+    ]
+    return pairs + [
+        ("", f"attributes.{column}", str(column), _kind(spec))
+        for column, spec in attributes.items()
+    ]
+
+
+def _kind(spec) -> str:
+    return str(spec.get("kind")) if isinstance(spec, dict) else ""
+
+
+def _wanted(role: str, kind: str, opened: Opened, column: str) -> str:
+    """Return what a column must be read as: numbers, times, ids if they are, or nothing."""
+    if role in EXACT or kind == "numeric":
+        return NUMBER
+    if role in TIMES:
+        return TIME
+    part, held = opened.parts[opened.at(column)], opened.kind(column)
+    loose = not part.typed or held.is_floating() or held.is_decimal()
+    return WHOLE if role and loose else ""
+
+
+def _misfits(opened: Opened, there: list[tuple[str, str, str]], key: str) -> Iterator[str]:
+    """Yield why columns cannot play their roles; remember how columns of text are to be read."""
+    wanted = [{key: WHOLE} if key and not part.typed else {} for part in opened.parts]
+    for place, column, what in there:
+        index, kind = opened.at(column), opened.kind(column)
+        given = opened.parts[index].given
+        if fault := _unlike(kind, what, given):
+            yield f"{place}: column {column!r} {fault}"
+        elif what and (what == WHOLE or _is_text(kind, what, given)):
+            wanted[index][column] = what
+    for index, part in enumerate(opened.parts):
+        try:
+            opened.readings[index] = reading.look(part.table, wanted[index], part.given)
+        except Exception as error:  # the engine has a class of errors for every format
+            yield f"{'lookup.' * index}source: cannot be read: {type(error).__name__}"
+    for place, column, _ in there:
+        if fault := _unreadable(opened.reading(column)):
+            yield f"{place}: column {column!r} {fault}"
+
+
+def _is_text(kind: dt.DataType, what: str, given: Format) -> bool:
+    compact = what == TIME and kind.is_integer() and given.date == "YMD"  # 20231231
+    return kind.is_string() or kind.is_json() or compact
+
+
+def _unlike(kind: dt.DataType, what: str, given: Format) -> str:
+    """Return why a column of a type cannot be what is wanted; nothing if it could."""
+    fits = {
+        NUMBER: kind.is_numeric() or kind.is_boolean(),
+        TIME: kind.is_timestamp() or kind.is_date(),
+    }
+    if fits.get(what, True) or kind.is_null() or _is_text(kind, what, given):
+        return ""
+    return f"holds {kind}, expected {what}"
+
+
+def _unreadable(found: Reading | None) -> str:
+    """Return why a text cannot be read as what is wanted; nothing if it can."""
+    if found is None or found.what == WHOLE:
+        return ""
+    if len(found.marks) > 1:
+        ways, key, (one, other) = QUESTIONS[found.what]
+        return (
+            f"reads {ways}, such as {found.example[:40]!r}: say which in the table's "
+            f"`format`, {key}: {one} or {key}: {other}"
+        )
+    if not found.failed:
+        return ""
+    return (
+        f"is text and {found.failed:,} of its {found.filled:,} values are not {found.what}, such "
+        f"as {found.example[:40]!r}; expected {found.what}: mend them, or list under "
+        "`format.missing` what stands for nothing"
+    )

@@ -1,0 +1,181 @@
+"""The same study from Parquet files and from a PostgreSQL server."""
+
+import socket
+import threading
+
+import numpy as np
+import pandas as pd
+import psycopg
+import pytest
+import server
+from conftest import shop_study, shop_tables, write_shop
+
+from seglib import collect, explore, files, quality, run, study, tables
+
+
+@pytest.fixture(scope="module")
+def address():
+    with server.cluster() as url:
+        yield url
+
+
+def wide_shop():
+    """Return a shop with all roles, ids that sort differently by language, zones, decimals."""
+    shop, raw = shop_tables(), shop_study()
+    rng = np.random.default_rng(3)
+    sold = shop["transactions"]
+    kinds = np.array(["b-", "B-", "ä_", "a "])
+    for table in ("transactions", "customers", "campaigns", "responses"):
+        number = shop[table]["client"]
+        shop[table]["client"] = kinds[number % 4] + number.astype(str)
+    sold.loc[rng.random(len(sold)) < 0.02, "paid"] *= -1
+    sold.loc[:40, "client"] = None
+    sold["voucher"] = np.where(rng.random(len(sold)) < 0.1, 0.25, 0.0)
+    sold["shop"] = rng.integers(1, 5, len(sold))
+    sold["at"] = sold["at"].dt.tz_localize("UTC")
+    people = shop["customers"]
+    people["member"] = rng.random(len(people)) < 0.5
+    people["height"] = rng.normal(1.7, 0.1, len(people))
+    people["children"] = pd.array(rng.integers(0, 4, len(people)), "Int64")
+    people.loc[:20, ["height", "children"]] = None
+    shop["campaigns"]["arm"] = np.where(rng.random(len(shop["campaigns"])) < 0.5, "Letter", "none")
+    raw["timezone"] = {"local": "America/New_York"}
+    raw["tables"]["transactions"]["columns"] |= {"coupon": "voucher", "place": "shop"}
+    raw["tables"]["customers"]["attributes"] |= {
+        "member": {}, "height": {"kind": "numeric"},
+        "children": {"kind": "ordered", "levels": [0, 1, 2, 3]},
+    }  # fmt: skip
+    raw["tables"]["campaigns"]["columns"]["arm"] = "arm"
+    return shop, raw
+
+
+def on_server(raw, schema):
+    """Return the same study with every source on the server."""
+    for name, table in raw["tables"].items():
+        table["source"] = f"${{SHOP_DATABASE}}#{schema}.{name}"
+    return raw
+
+
+def known(path):
+    loaded = study.load(path)
+    clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    return collect.facts(loaded, clean, loaded.as_of), checks
+
+
+@pytest.fixture(scope="module")
+def both(address, tmp_path_factory):
+    """What is known of the wide shop from files, and from the server."""
+    shop, raw = wide_shop()
+    folder = tmp_path_factory.mktemp("both")
+    here = known(write_shop(folder / "files", tables=shop, study=raw))
+    server.fill(address, shop, "wide")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHOP_DATABASE", address)
+        there = known(write_shop(folder / "server", tables={}, study=on_server(raw, "wide")))
+    return here, there
+
+
+def same(one, other):
+    pd.testing.assert_frame_equal(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_every_feature_of_customers_is_the_same(both):
+    (here, _), (there, _) = both
+    (one, lines), (other, other_lines) = collect.customers(here), collect.customers(there)
+    same(one, other)
+    assert lines == other_lines
+    assert len(one.columns) == 15 + 4 + 4  # features, needs with the rest, attributes
+    assert one.notna().mean().min() > 0.5
+
+
+def test_every_feature_of_products_is_the_same(both):
+    (here, _), (there, _) = both
+    one, other = collect.products(here)[0], collect.products(there)[0]
+    same(one, other)
+    assert len(one) == 20
+
+
+def test_every_check_of_quality_counts_the_same(both):
+    assert both[0][1] == both[1][1]
+    assert sum(check["failing"] > 0 for check in both[0][1]) >= 5
+
+
+def test_what_followed_is_the_same(both):
+    (here, _), (there, _) = both
+    index = collect.customers(here)[0].index
+    same(collect.holdout(here, index), collect.holdout(there, index))
+    same(collect.before(here, index), collect.before(there, index))
+    assert collect.extent(here) == collect.extent(there)
+
+
+@pytest.mark.parametrize("what", ["purchases", "monthly", "campaigns"])
+def test_tables_for_later_notebooks_are_the_same_row_by_row(both, tmp_path, what):
+    found = []
+    for i, (facts, _) in enumerate(both):
+        getattr(collect, what)(facts).to_parquet(tmp_path / f"{i}.parquet")
+        found.append(pd.read_parquet(tmp_path / f"{i}.parquet"))
+    same(*found)
+
+
+def test_cohorts_and_months_are_the_same(both):
+    (here, _), (there, _) = both
+    months = [explore.months(collect.monthly(each), each.as_of) for each in (here, there)]
+    same(*months)
+    cohorts = [explore.cohorts(collect.monthly(each), each.as_of)[0] for each in (here, there)]
+    same(*cohorts)
+
+
+class Wire:
+    """A relay on the loopback that counts the bytes that a server sends."""
+
+    def __init__(self, port):
+        self.received, self.port = 0, port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            near, _ = self.listener.accept()
+            far = socket.create_connection(("127.0.0.1", self.port))
+            threading.Thread(target=self._pass, args=(near, far, False), daemon=True).start()
+            threading.Thread(target=self._pass, args=(far, near, True), daemon=True).start()
+
+    def _pass(self, source, target, counted):
+        while block := source.recv(1 << 16):
+            self.received += len(block) * counted
+            target.sendall(block)
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_no_full_table_crosses_the_wire(address, tmp_path, monkeypatch):
+    shop, raw = shop_tables(), shop_study()
+    many = pd.concat([shop["transactions"]] * 8, ignore_index=True)
+    server.fill(address, shop | {"transactions": many}, "many")
+    port = int(address.rsplit(":", 1)[1].split("/")[0])
+    wire = Wire(port)
+    relayed = wire.listener.getsockname()[1]
+    monkeypatch.setenv("SHOP_DATABASE", address.replace(f":{port}/", f":{relayed}/"))
+    facts, _ = known(write_shop(tmp_path, tables={}, study=on_server(raw, "many")))
+    people = collect.customers(facts)
+    made = files.Run(facts.study, facts.as_of, tmp_path / "out", 1)
+    made.folder.mkdir()
+    collect.write(made, facts, people, collect.products(facts))
+    with psycopg.connect(address) as connection:
+        size = connection.execute("SELECT pg_table_size('many.transactions')").fetchone()[0]
+    assert 0 < wire.received < size / 10, (wire.received, size)
+
+
+def test_the_same_study_gives_identical_segments_from_files_and_server(
+    address, done, tmp_path, monkeypatch
+):
+    server.fill(address, shop_tables(), "crm")
+    monkeypatch.setenv("SHOP_DATABASE", address)
+    path = write_shop(tmp_path, tables={}, study=on_server(shop_study(), "crm"))
+    run.run(str(path))
+    here, there = done[0].parent / "2023-08-01", path.parent / "2023-08-01"
+    one, other = (pd.read_parquet(place / "segments.parquet") for place in (here, there))
+    assert one["segment"].nunique() > 1
+    assert (one["segment"] == other["segment"]).all()
+    assert (here / "segments.csv").read_bytes() == (there / "segments.csv").read_bytes()
+    written = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert [f for f in written if server.PASSWORD.encode() in f.read_bytes()] == []

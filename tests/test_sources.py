@@ -1,0 +1,291 @@
+"""The same rows from files of every kind and layout."""
+
+import csv
+
+import duckdb
+import openpyxl
+import pandas as pd
+import pytest
+from conftest import shop_study, shop_tables, write_shop
+
+from seglib import files, reading, run, sources, study, tables
+from seglib.format import Format
+from seglib.study import StudyError
+
+ROWS = pd.DataFrame(
+    {
+        "Kunde": [1, 2, None, 3],
+        "Größe": ["S; klein", "Größe €", "", 'mit "Zoll"'],
+        "Datum": ["31/01/2023 17:05", "01/02/2023 08:00", "28/02/2023 23:59", "01/03/2023 00:00"],
+        "Betrag": ["1.234,50", "-3,00", "0,99", "12"],
+    }
+).astype({"Kunde": "Int64"})
+PAID = [1234.5, -3.0, 0.99, 12.0]
+
+
+def text_file(path, delimiter=";", encoding="utf-8", frame=ROWS):
+    frame.to_csv(path, sep=delimiter, encoding=encoding, index=False, quoting=csv.QUOTE_MINIMAL)
+    return path
+
+
+def opened(path, **given):
+    return sources.Sources(path.parent).open(path.name, Format(**given))
+
+
+def values(table, column):
+    return table[column].to_pyarrow().to_pylist()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
+def test_text_is_read_in_any_usual_layout(tmp_path, delimiter, encoding):
+    found = opened(text_file(tmp_path / "a.csv", delimiter, encoding)).table
+    assert found.columns == tuple(ROWS.columns)
+    assert values(found, "Größe") == ["S; klein", "Größe €", None, 'mit "Zoll"']
+
+
+def test_latin_letters_are_told_from_utf8_far_into_a_file(tmp_path):
+    frame = pd.DataFrame({"a": range(300_000), "b": "x"})
+    frame.loc[299_999, "b"] = "é"
+    found = opened(text_file(tmp_path / "a.csv", ",", "latin-1", frame)).table
+    assert found.filter(found.a == "299999").b.to_pyarrow().to_pylist() == ["é"]
+
+
+def test_decimal_commas_and_days_first_are_told_from_the_values(tmp_path):
+    found = opened(text_file(tmp_path / "a.csv")).table
+    read = reading.look(found, {"Betrag": reading.NUMBER, "Datum": reading.TIME}, Format())
+    assert (read["Betrag"].marks, read["Datum"].marks) == ((",",), ("DMY",))
+    paid = reading.number(found["Betrag"], ",").cast("float64").name("x")
+    assert paid.to_pyarrow().to_pylist() == PAID
+    when = reading.moment(found["Datum"], "DMY").name("x").to_pyarrow().to_pylist()
+    assert [str(t) for t in when[:2]] == ["2023-01-31 17:05:00", "2023-02-01 08:00:00"]
+
+
+def test_lines_above_the_names_and_quoted_lines_are_no_rows(tmp_path):
+    text = 'Report of May\n\na,b,c\n1,"two\nlines",3\n4,5,6\n'
+    (tmp_path / "a.csv").write_text(text)
+    found = opened(tmp_path / "a.csv").table
+    assert values(found, "b") == ["two\nlines", "5"]
+
+
+def test_blanks_set_columns_apart_and_names_come_from_the_study(tmp_path):
+    (tmp_path / "a.txt").write_text(
+        " 00001  1 19970101  1   11.77\n 00002 12 19970112  2   12.00\n"
+    )
+    names = ["id", "n", "day", "units", "paid"]
+    found = opened(tmp_path / "a.txt", delimiter="spaces", header=names, date="YYYYMMDD").table
+    assert values(found, "id") == ["00001", "00002"]
+    day = reading.moment(found["day"], "YMD").name("x").to_pyarrow().to_pylist()
+    assert [d.day for d in day] == [1, 12]
+
+
+def test_files_of_a_glob_are_one_table_whatever_their_order_of_columns(tmp_path):
+    text_file(tmp_path / "2022.csv", ";")
+    text_file(tmp_path / "2023.csv", ",", "utf-16", ROWS[ROWS.columns[::-1]])
+    found = sources.Sources(tmp_path).open("20*.csv").table
+    assert found.count().execute() == 8
+    assert sorted(values(found, "Betrag")) == sorted(ROWS["Betrag"].tolist() * 2)
+
+
+def test_what_stands_for_nothing_is_missing(tmp_path):
+    text_file(tmp_path / "a.csv", frame=ROWS.replace("12", "n/a"))
+    assert values(opened(tmp_path / "a.csv", missing="n/a").table, "Betrag")[3] is None
+
+
+def shop_as(folder, kind):
+    """Write the shop with tables of another kind and return the path of its study."""
+    shop, raw = shop_tables(), shop_study()
+    for table in shop.values():
+        for column in table.select_dtypes("datetime"):
+            table[column] = table[column].astype("datetime64[us]")
+    path = write_shop(folder, tables=shop, study=raw)
+    place = path.parent / "raw"
+    for name, table in shop.items():
+        raw["tables"][name]["source"] = KINDS[kind](place, name, table)
+    write_shop(folder / "again", tables={}, study=raw)
+    path.write_text((folder / "again/data/shop/study.yaml").read_text())
+    return path
+
+
+def messy(place, name, table):
+    """Write a table as a shop's export: semicolons, Latin-1, decimal commas, days first."""
+    table = table.copy()
+    for column in table.select_dtypes("datetime"):
+        table[column] = table[column].dt.strftime("%d/%m/%Y %H:%M:%S")
+    table.to_csv(place / f"{name}.csv", sep=";", decimal=",", encoding="latin-1", index=False)
+    return f"raw/{name}.csv"
+
+
+def plain(place, name, table):
+    table.to_csv(place / f"{name}.csv", index=False)
+    return f"raw/{name}.csv"
+
+
+def lines(place, name, table):
+    table.to_json(place / f"{name}.jsonl", orient="records", lines=True, date_format="iso")
+    return f"raw/{name}.jsonl"
+
+
+def array(place, name, table):
+    table.to_json(place / f"{name}.json", orient="records", date_format="iso")
+    return f"raw/{name}.json"
+
+
+def in_duckdb(place, name, table):
+    with duckdb.connect(str(place / "shop.duckdb")) as connection:
+        connection.register("frame", table)
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM frame")
+    return f"raw/shop.duckdb#{name}"
+
+
+def excel(place, name, table):
+    if name == "transactions":  # a sheet holds a million rows; writing these takes a minute
+        return f"raw/{name}.parquet"
+    path = place / "shop.xlsx"
+    book = openpyxl.load_workbook(path) if path.exists() else openpyxl.Workbook()
+    sheet = book.create_sheet(name)
+    sheet.append(list(table.columns))
+    for row in table.astype(object).where(table.notna(), None).itertuples(index=False):
+        sheet.append([cell.to_pydatetime() if hasattr(cell, "to_pydatetime") else cell
+                      for cell in row])  # fmt: skip
+    book.save(path)
+    return f"raw/shop.xlsx#{name}"
+
+
+KINDS = {"plain CSV": plain, "messy CSV": messy, "JSON lines": lines, "JSON": array,
+         "DuckDB": in_duckdb, "Excel": excel}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_study_opens_the_same_tables_whatever_holds_them(shop, tmp_path, kind):
+    expected = tables.open_tables(study.load(shop))
+    found = tables.open_tables(study.load(shop_as(tmp_path / "other", kind)))
+    for name, table in expected.items():
+        one, other = (
+            t.execute().sort_values(list(t.columns)).reset_index(drop=True)
+            for t in (table, found[name])
+        )
+        pd.testing.assert_frame_equal(one, other, check_dtype=False)
+        assert [t.is_string() for t in table.schema().types] == [
+            t.is_string() for t in found[name].schema().types
+        ]
+
+
+def test_ids_with_leading_zeros_stay_text_and_meet_their_like(tmp_path):
+    shop, raw = shop_tables(), shop_study()
+    padded = shop["transactions"].assign(client=shop["transactions"]["client"].map("{:05d}".format))
+    path = write_shop(tmp_path, tables=shop, study=raw)
+    padded.to_csv(path.parent / "raw/t.csv", index=False)
+    raw["tables"]["transactions"]["source"] = "raw/t.csv"
+    write_shop(tmp_path / "x", tables={}, study=raw)
+    path.write_text((tmp_path / "x/data/shop/study.yaml").read_text())
+    found = tables.open_tables(study.load(path))
+    assert found["transactions"].customer.min().execute() == "00001"
+    assert found["customers"].customer.type().is_string()  # else they could not be compared
+
+
+def test_an_ambiguous_day_is_read_as_the_study_says(tmp_path):
+    shop, raw = shop_tables(), shop_study()
+    path = write_shop(tmp_path, tables=shop, study=raw)
+    kept = shop["campaigns"].assign(day="03/04/2023")
+    kept.to_csv(path.parent / "raw/c.csv", index=False)
+    raw["tables"]["campaigns"]["source"] = "raw/c.csv"
+    months = {}
+    for order in ("DD/MM/YYYY", "MM/DD/YYYY"):
+        raw["tables"]["campaigns"]["format"] = {"date": order}
+        write_shop(tmp_path / order[:2], tables={}, study=raw)
+        path.write_text((tmp_path / order[:2] / "data/shop/study.yaml").read_text())
+        start = tables.open_tables(study.load(path))["campaigns"].start
+        months[order] = start.max().execute().month
+    assert months == {"DD/MM/YYYY": 4, "MM/DD/YYYY": 3}
+
+
+def test_a_lookup_on_a_server_counts_as_a_database_for_the_fingerprint(tmp_path):
+    raw = shop_study()
+    raw["tables"]["campaigns"]["lookup"] = {"source": "${KINDS}#kinds", "key": "mailing"}
+    path = write_shop(tmp_path, study=raw)
+    current = files.open_run(path)
+    assert tables.on_a_server(current.study)
+    assert run._fingerprint(current, {}) == ""
+    assert run._fingerprint(files.open_run(write_shop(tmp_path / "b")), {}) != ""
+
+
+def test_sheets_and_tables_of_files_count_as_files(tmp_path):
+    path = shop_as(tmp_path, "DuckDB")
+    assert {p.name for p in tables.source_files(study.load(path))} == {"shop.duckdb"}
+
+
+def test_columns_are_described_for_who_has_to_guess(tmp_path):
+    frame = ROWS.assign(day="03/04/2023", blank=None)
+    found = {
+        c["name"]: c for c in sources.describe(opened(text_file(tmp_path / "a.csv", frame=frame)))
+    }
+    kinds = {name: column["kind"] for name, column in found.items()}
+    assert kinds == {"Kunde": "integer", "Größe": "text", "Datum": "time", "Betrag": "number",
+                     "day": "time", "blank": "text"}  # fmt: skip
+    assert found["Datum"]["date"] == ("DMY",)
+    assert found["day"]["date"] == ("DMY", "MDY")
+    assert found["Betrag"]["decimal"] == (",",)
+    assert (found["Kunde"]["filled"], found["Kunde"]["rows"], found["Kunde"]["distinct"]) == (
+        3,
+        4,
+        3,
+    )
+
+
+NUMBERS = {
+    # text: (with a decimal point, with a decimal comma)
+    "1": (1, 1), "-2.5": (-2.5, None), "1,234.50": (1234.5, None), "1.234,50": (None, 1234.5),
+    "1,234": (1234, 1.234), "0,123": (None, 0.123), "1.234.567": (None, 1234567), "€ 5": (5, 5),
+    "$1,000": (1000, 1), "(12)": (-12, -12), "7-": (-7, -7), "−4": (-4, -4), "CHF 3.1": (3.1, None),
+    "1'234": (1234, 1234), "12 34": (None, None), "n/a": (None, None), "": (None, None),
+    "1e3": (1000, 1000), "1,2,3": (None, None), ".5": (0.5, None), "5,": (None, 5),
+}  # fmt: skip
+TIMES = {
+    # text: (order, what is read)
+    "31/12/2023": ("DMY", "2023-12-31 00:00:00"), "12/31/2023": ("MDY", "2023-12-31 00:00:00"),
+    "31.12.99 7:05": ("DMY", "1999-12-31 07:05:00"), "29/02/2024": ("DMY", "2024-02-29 00:00:00"),
+    "29/02/2023": ("DMY", None), "31/04/2023": ("DMY", None),
+    "1/2/23": ("DMY", "2023-02-01 00:00:00"),
+    "1/2/2023 12:30 AM": ("MDY", "2023-01-02 00:30:00"),
+    "1/2/2023 12:30 pm": ("MDY", "2023-01-02 12:30:00"),
+    "2023-12-31T23:30:00-01:00": ("YMD", "2024-01-01 00:30:00"),
+    "2023-12-31 23:30:00Z": ("DMY", "2023-12-31 23:30:00"),
+    "20231231": ("YMD", "2023-12-31 00:00:00"),
+    "2023-12-31 24:00": ("YMD", None),
+    "13/13/2023": ("DMY", None), "yesterday": ("YMD", None), "1/2/3": ("DMY", None),
+    "2023/12/31 1:02:03 PM GMT+1": ("YMD", "2023-12-31 12:02:03"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", NUMBERS)
+def test_a_number_is_read_by_its_decimal_mark(written):
+    column = texts(written)
+    for mark, expected in zip(".,", NUMBERS[written], strict=True):
+        value = reading.number(column, mark).execute()[0]
+        assert (None if value is None else float(value)) == expected
+
+
+@pytest.mark.parametrize("written", TIMES)
+def test_a_time_is_read_by_its_order_or_not_at_all(written):
+    order, expected = TIMES[written]
+    value = reading.moment(texts(written), order).name("x").to_pyarrow().to_pylist()[0]
+    assert (None if value is None else str(value)) == expected
+
+
+def texts(*values):
+    import ibis  # noqa: PLC0415
+
+    return ibis.memtable({"x": list(values)}, schema={"x": "string"}).x
+
+
+def test_a_file_of_another_encoding_is_not_copied_beside_it(tmp_path):
+    text_file(tmp_path / "a.csv", encoding="utf-16")
+    opened(tmp_path / "a.csv")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_source_that_ends_early_is_refused_when_opened(tmp_path):
+    (tmp_path / "a.csv").write_text('a,b\n1,"never closed\n' + "2,3\n" * 10)
+    with pytest.raises(StudyError, match=r"a\.csv"):
+        opened(tmp_path / "a.csv")
