@@ -72,8 +72,7 @@ def segment(
     rfm : list of str, optional
         Columns whose deciles the segments are compared with.
     economics : dict, optional
-        ``margin``, ``cost_per_customer``, ``weeks``: says per segment what lift would pay; with
-        ``spend`` and ``before``, of these two windows instead of the outcomes.
+        ``margin``, ``cost_per_customer``, ``weeks``; ``spend`` and ``before`` replace outcomes.
     previous : dict, optional
         Model of an earlier run, whose numbers are kept where segments match.
     progress : callable, optional
