@@ -74,8 +74,7 @@ def segment(
     rfm : list of str, optional
         Columns whose deciles the segments are compared with.
     economics : dict, optional
-        ``margin``, ``cost_per_customer``, ``weeks``: says per segment what lift would pay; with
-        ``spend`` and ``before``, of these two windows instead of the outcomes.
+        ``margin``, ``cost_per_customer``, ``weeks``; ``spend`` and ``before`` replace outcomes.
     previous : dict, optional
         Of an earlier run, as :func:`numbering.number` takes it: numbers stay with their people.
     progress : callable, optional

@@ -133,10 +133,10 @@ def interval(ev: Evidence, segment: int, name: str, value: float) -> dict:
 def ranking(ev: Evidence) -> pd.DataFrame:
     """Return the segments ranked by the study's weights, as `rank` does."""
     table = ev.once(criteria)
-    return rank(oriented(ev, table), weights(ev.run.study.targeting, table), ev.run.seed)
+    return rank(_oriented(ev, table), weights(ev.run.study.targeting, table), ev.run.seed)
 
 
-def oriented(ev: Evidence, table: pd.DataFrame) -> pd.DataFrame:
+def _oriented(ev: Evidence, table: pd.DataFrame) -> pd.DataFrame:
     """Return the criteria with the sign of the objective's figure so that more fits better."""
     stated = ev.run.study.objective_figure
     if stated is None or stated.prefer == "higher":
