@@ -281,7 +281,7 @@ def campaigns(known: Facts) -> ir.Table | None:
     return (
         joined.group_by(keep)
         .agg(
-            redemptions=counts.fill_null(False).sum().cast("int64"),
+            redemptions=joined.time.count(where=counts),  # a sum would be of another type by engine
             first_response=joined.time.min(where=counts),
         )
         .mutate(redeemed=ibis._.redemptions > 0)

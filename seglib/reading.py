@@ -17,6 +17,7 @@ from seglib.format import Format
 NUMBER, TIME, WHOLE = "numbers", "dates or times", "ids"
 BLANKS = "[\\s\u00a0\u202f\u2009'’]"
 CURRENCY = "[€$£¥₹]|^[A-Z]{3}[ \u00a0]?|[ \u00a0]?[A-Z]{3}$"
+MOST = 1e12  # what a decimal of 18 digits, 6 of them behind the mark, can hold
 INTEGER = r"^(?:0|-?[1-9]\d{0,17})$"
 CLOCK = (
     r"(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6})\d*)?)?\s*([AaPp]\.?[Mm]\.?)?)?"
@@ -221,7 +222,10 @@ def number(column: ir.Column, mark: str, kind: str = "decimal(18, 6)") -> ir.Num
     """
     clean, other = _clean(column), "," if mark == "." else "."
     digits = clean.replace(other, "").replace("'", "").replace(mark, ".")
-    return ibis.ifelse(_fits(clean, _pattern(mark)), digits, None).cast(kind)
+    found = ibis.ifelse(_fits(clean, _pattern(mark)), digits, None)
+    if kind.startswith("decimal"):
+        found = ibis.ifelse(found.cast("float64").abs() < MOST, found, None)
+    return found.cast(kind)
 
 
 def whole(column: ir.Column) -> ir.IntegerColumn:

@@ -151,7 +151,10 @@ def _number(table: ir.Table, opened: Opened, column: str, kind: str) -> ir.Numer
     found = opened.reading(column)
     if found:
         return reading.number(table[column], *found.marks, kind)
-    return table[column].cast(kind)
+    if kind != MONEY or table[column].type().is_boolean():
+        return table[column].cast(kind)
+    sane = table[column].abs() < reading.MOST  # not so: infinite, no number, or beyond all money
+    return ibis.ifelse(sane, table[column], None).cast(kind)
 
 
 def _same_keys(found: dict[str, ir.Table]) -> dict[str, ir.Table]:

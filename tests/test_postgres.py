@@ -10,7 +10,7 @@ import pytest
 import server
 from conftest import shop_study, shop_tables, write_shop
 
-from seglib import collect, explore, files, quality, run, study, tables
+from seglib import cli, collect, explore, files, quality, run, study, tables
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +179,68 @@ def test_the_same_study_gives_identical_segments_from_files_and_server(
     assert (here / "segments.csv").read_bytes() == (there / "segments.csv").read_bytes()
     written = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert [f for f in written if server.PASSWORD.encode() in f.read_bytes()] == []
+
+
+WRONG = {
+    # name: (address, source, words that the message must hold)
+    "wrong password": (("s3cret-Word", "guess-Word"), "people", ["user or the password", "mend"]),
+    "unknown user": (("shopkeeper", "burglar"), "people", ["user or the password", "mend"]),
+    "no database": (("/postgres", "/postgers"), "people", ["no such database", "mend"]),
+    "no server": ((":{port}/", ":1/"), "people", ["no server answers", "mend"]),
+    "table missing": (("", ""), "crm2.customer", ["no table", "did you mean 'customers'"]),
+    "schema missing": (("", ""), "crm3.customers", ["no schema 'crm3'", "did you mean 'crm2'"]),
+    "not to be read": (("shopkeeper", "intern"), "crm2.customers", ["right to SELECT"]),
+}
+
+
+@pytest.fixture(scope="module")
+def staffed(address):
+    shop = shop_tables()
+    server.fill(address, {"customers": shop["customers"]}, "crm2")
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE intern LOGIN PASSWORD '{server.PASSWORD}'")
+        connection.execute("GRANT USAGE ON SCHEMA crm2 TO intern")
+    return address
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_with_a_server_is_told_without_its_address(
+    staffed, tmp_path, monkeypatch, capsys, name
+):
+    (old, new), source, words = WRONG[name]
+    port = staffed.rsplit(":", 1)[1].split("/")[0]
+    monkeypatch.setenv("SHOP_DATABASE", staffed.replace(old.format(port=port), new))
+    raw = shop_study()
+    raw["tables"]["customers"]["source"] = f"${{SHOP_DATABASE}}#{source}"
+    path = write_shop(tmp_path, study=raw)
+    assert cli.main(["check", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert [word for word in words if word not in said] == [], said
+    assert "tables.customers.source: " in said
+    for secret in (server.PASSWORD, "guess-Word", server.USER, "burglar", "127.0.0.1", port):
+        assert secret not in said.replace(str(tmp_path), "")
+
+
+def test_text_on_a_server_is_checked_there(staffed, tmp_path, monkeypatch, capsys):
+    sold = shop_tables()["transactions"].head(100)
+    sold = sold.assign(paid=sold["paid"].astype(str), at=sold["at"].dt.strftime("%d/%m/%Y"))
+    sold.loc[3, "paid"] = "free"
+    server.fill(staffed, {"loose": sold}, "crm2")
+    monkeypatch.setenv("SHOP_DATABASE", staffed)
+    raw = shop_study()
+    raw["tables"]["transactions"]["source"] = "${SHOP_DATABASE}#crm2.loose"
+    path = write_shop(tmp_path, study=raw)
+    assert cli.main(["check", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "1 of its 100 values are not numbers, such as 'free'" in said
+    assert "columns.time" not in said  # days above 12 tell that they stand first
+
+
+def test_tables_of_several_engines_meet_on_that_of_the_transactions(address, tmp_path, monkeypatch):
+    shop, raw = shop_tables(), shop_study()
+    server.fill(address, {"transactions": shop["transactions"]}, "mixed")
+    monkeypatch.setenv("SHOP_DATABASE", address)
+    raw["tables"]["transactions"]["source"] = "${SHOP_DATABASE}#mixed.transactions"
+    mixed, _ = known(write_shop(tmp_path / "mixed", tables=shop, study=raw))
+    here, _ = known(write_shop(tmp_path / "files", tables=shop))
+    same(collect.customers(here)[0], collect.customers(mixed)[0])

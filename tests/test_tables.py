@@ -232,3 +232,28 @@ def test_numbers_are_no_times_and_times_no_numbers(tmp_path):
 def test_columns_of_the_right_type_are_not_read(shop, monkeypatch):
     monkeypatch.setattr(reading, "row", lambda *given: pytest.fail("was read"))
     assert tables.problems(shop_study()["tables"], shop) == []
+
+
+@pytest.mark.parametrize("amount", [float("inf"), float("nan"), 1e20])
+def test_an_amount_beyond_all_money_is_missing(tmp_path, amount):
+    shop = shop_tables()
+    shop["transactions"].loc[0, "paid"] = amount
+    found = tables.open_tables(study.load(write_shop(tmp_path, tables=shop)))["transactions"]
+    assert found.amount.isnull().sum().execute() == 1
+    assert float(found.amount.max().execute()) < 100
+
+
+def test_a_text_beyond_all_money_is_named(tmp_path):
+    path = retyped(tmp_path, "transactions", "paid", first_is("12345678901234567890"))
+    assert "such as '12345678901234567890'; expected numbers" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["float64", "string"])
+def test_ids_that_a_tool_wrote_as_fractions_meet_whole_ones(tmp_path, kind):
+    shop = shop_tables()
+    shop["transactions"]["client"] = shop["transactions"]["client"].astype(kind)
+    found = tables.open_tables(study.load(write_shop(tmp_path, tables=shop)))
+    kinds = {found[name].customer.type().is_string() for name in ("transactions", "customers")}
+    assert kinds == {kind == "string"}
+    both = found["transactions"].customer.isin(found["customers"].customer)
+    assert both.mean().execute() == 1

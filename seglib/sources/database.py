@@ -97,7 +97,9 @@ def table(engine: ibis.BaseBackend, name: str, label: str, catalog: str = "") ->
     try:
         found = engine.table(short, database=place)
     except Exception:  # every engine has an error of its own for what is not there
-        raise StudyError(f"{label} has no table {name!r}{_near(engine, short, place)}") from None
+        raise StudyError(
+            f"{label} has no table {name!r}{_near(engine, short, schema, catalog)}"
+        ) from None
     return plain(found, label) if engine.name == "postgres" else found
 
 
@@ -107,13 +109,28 @@ def _current(engine: ibis.BaseBackend) -> str:
 
 def _schemas(engine: ibis.BaseBackend, catalog: str) -> list[str]:
     hidden = ("pg_", "information_schema")
-    found = engine.list_databases(**({"catalog": catalog} if catalog else {}))
-    return sorted(name for name in found if not name.startswith(hidden))
+    found = [s for s, _ in _listed(engine, catalog)] if catalog else engine.list_databases()
+    return sorted({name for name in found if not name.startswith(hidden)})
 
 
-def _near(engine: ibis.BaseBackend, short: str, place) -> str:
-    known = sorted(engine.list_tables(database=place))
+def _listed(engine: ibis.BaseBackend, catalog: str) -> list[tuple[str, str]]:
+    """Return schema and name of every table of an attached file."""
+    query = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ?"
+    return sorted(engine.con.execute(query, [catalog]).fetchall())
+
+
+def _near(engine: ibis.BaseBackend, short: str, schema: str, catalog: str) -> str:
+    known = (
+        names(engine, catalog, schema)
+        if catalog
+        else sorted(engine.list_tables(database=schema or None))
+    )
     return nearest(short, known) if known else ": that schema has no table that may be read"
+
+
+def names(engine: ibis.BaseBackend, catalog: str, schema: str = "main") -> list[str]:
+    """Return the tables in a schema of an attached DuckDB file, in order."""
+    return [name for where, name in _listed(engine, catalog) if where == schema]
 
 
 def plain(found: ir.Table, label: str = "") -> ir.Table:

@@ -132,10 +132,10 @@ class Sources:
             database.attach(self.local, path, catalog)
             self._attached[path] = catalog
         if not part:
-            known = self.local.list_tables(database=(self._attached[path], "main"))
+            known = database.names(self.local, self._attached[path])
             raise StudyError(
                 f"{path.name} is a database: write {path.name}#TABLE with one of "
-                f"{', '.join(sorted(known)) or 'its tables'}"
+                f"{', '.join(known) or 'its tables'}"
             )
         return database.table(self.local, part, path.name, self._attached[path])
 
