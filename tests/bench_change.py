@@ -109,11 +109,11 @@ def two_runs(folder, frames, k, seed, *, again):
         "path": folder / "study.yaml",
         "tables": {"customers": {"source": "x.csv", "columns": {"customer": "id"}}},
     })  # fmt: skip
-    previous, verdict = None, None
+    model, verdict, previous = None, None, None
     for day, seen in zip(DAYS, frames, strict=True):
         run = Run(study, day, folder / day.isoformat(), seed)
         frame = seen.rename_axis("customer")
-        if previous is None or again:
+        if model is None or again:
             found = cluster.segment(
                 frame,
                 k=k,
@@ -122,10 +122,11 @@ def two_runs(folder, frames, k, seed, *, again):
                 previous=previous,
                 seed=seed,
             )
-            previous, verdict = found.model, found.verdict
+            model, verdict = found.model, found.verdict
+            previous = {"segments": found.labels, "used": int(found.labels.max())}
         run.write("customers.parquet", frame)
-        run.write("model.json", previous)
-        run.write("segments.parquet", cluster.assign(previous, frame))
+        run.write("model.json", model)
+        run.write("segments.parquet", cluster.assign(model, frame))
         run.write("verdict.json", verdict)
     return run
 
@@ -148,12 +149,11 @@ def compare(seed, plant):
 
 
 def judged(pair, planted, plant, seed):
-    k = pair.model["k"]
     lines = [entry(name, name, "behavioural") for name in pair.columns]
     moved = migration.states(pair.model, pair.then, pair.now)
-    flows = migration.flows(moved, k, minimum=1, seed=seed, draws=200)
+    flows = migration.flows(moved, pair.numbers, minimum=1, seed=seed, draws=200)
     columns = drift.columns(pair.then, pair.now, lines, seed=seed)
-    shares = drift.shares(moved, k, seed=seed)[0]
+    shares = drift.shares(moved, pair.numbers, seed=seed)[0]
     fit = misfit.fitted(pair.model, pair.then, pair.now, seed=seed)
     advice = refresh.advise(pair, columns, shares, fit, migration.split(pair, moved), {})
     named = set(columns.loc[columns["drifted"], "column"])

@@ -93,10 +93,10 @@ def moved(change):
 
 
 def test_shares_that_shift_are_told_with_how_much_moved():
-    whole, each = drift.shares(moved(40), 2, seed=1)
+    whole, each = drift.shares(moved(40), [1, 2], seed=1)
     assert whole["drifted"] and whole["moved"] == pytest.approx(0.1)
     assert each["change"].tolist() == pytest.approx([-0.1, 0.1]) and each["high"].iloc[0] < 0
-    assert not drift.shares(moved(0), 2, seed=1)[0]["drifted"]
+    assert not drift.shares(moved(0), [1, 2], seed=1)[0]["drifted"]
 
 
 def numbers(frames):

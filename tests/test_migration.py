@@ -18,7 +18,7 @@ def moved(counts):
 
 
 def found(counts, k=2, minimum=1):
-    rows = migration.flows(moved(counts), k, minimum=minimum, seed=1, draws=400)
+    rows = migration.flows(moved(counts), list(range(1, k + 1)), minimum=minimum, seed=1, draws=400)
     return rows.set_index(["origin", "goal"])
 
 
@@ -64,6 +64,14 @@ def test_small_flows_are_suppressed_and_others_rounded_so_that_they_do_not_follo
     assert len(shown) > 10 and (shown % 10 == 0).all()
 
 
+def test_segments_with_gaps_in_their_numbers_are_counted_too():
+    rows = migration.flows(
+        moved({(1, 1): 60, (1, 4): 40, (4, 4): 15, (0, 4): 3}), [1, 4], minimum=1, seed=1
+    ).set_index(["origin", "goal"])
+    assert rows.loc[(1, 4), ["n", "share"]].tolist() == [40, 0.4]
+    assert rows.loc[(1, 4), "beyond"]
+
+
 def test_with_one_segment_nobody_moves():
     rows = found({(1, 1): 30}, k=1)
     assert not rows["beyond"].any() and rows.loc[(1, 1), "n"] == 30
@@ -91,7 +99,7 @@ def compared(folder, frames, k=2, **keys):
     pair, note = earlier.pair(two_runs(folder, frames, k, **keys))
     assert pair, note
     states = migration.states(pair.model, pair.then, pair.now)
-    return pair, states, migration.flows(states, k, minimum=10, seed=1)
+    return pair, states, migration.flows(states, pair.numbers, minimum=10, seed=1)
 
 
 def test_luck_alone_is_seldom_news_and_planted_moves_are_found(tmp_path):

@@ -66,7 +66,7 @@ def columns(
 
 
 def shares(
-    moved: pd.DataFrame, k: int, *, seed: int, draws: int = SWAPS
+    moved: pd.DataFrame, numbers: list[int], *, seed: int, draws: int = SWAPS
 ) -> tuple[dict, pd.DataFrame]:
     """Return how the segments' shares of customers have shifted under one rule.
 
@@ -74,8 +74,8 @@ def shares(
     ----------
     moved
         From `migration.states`.
-    k
-        Number of segments of the rule.
+    numbers
+        Of the segments of the rule.
     seed, draws
         As in `columns`.
 
@@ -88,8 +88,9 @@ def shares(
         segment, before, after, change, low, high (95%).
     """
     kept = drawn([moved, moved], seed)[0]
+    k = len(numbers)
     then, now = (kept.loc[kept[name] > 0, name] for name in ("then", "now"))
-    levels = pd.CategoricalDtype(range(1, k + 1))
+    levels = pd.CategoricalDtype(numbers)
     pair = then.astype(levels), now.astype(levels)
     whole = _swapped([_binned(*pair)], kept.index, seed, draws).iloc[0].to_dict()
     values = [_hot(of, kept.index, k) for of in (pair[0].cat.codes, pair[1].cat.codes)]
@@ -97,7 +98,7 @@ def shares(
     low, high = found.interval(len(kept))
     before, after, change = np.split(found.estimate, 3)
     each = pd.DataFrame(
-        {"segment": range(1, k + 1), "before": before, "after": after, "change": change,
+        {"segment": numbers, "before": before, "after": after, "change": change,
          "low": low[2 * k :], "high": high[2 * k :]}
     )  # fmt: skip
     whole["p"] = float(corrected([whole["p"]])[0])

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pandas as pd
 
 from seglib import collect, features, quality, tables
+from seglib.cluster.model import numbers
 from seglib.files import Run
 from seglib.measure.measure import extent
 from seglib.study import StudyError
@@ -46,6 +47,11 @@ class Pair:
     def columns(self) -> list[str]:
         """The columns that the earlier rule was made of."""
         return [rule["name"] for rule in self.model["columns"]]
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of its segments."""
+        return numbers(self.model)
 
 
 def pair(run: Run) -> tuple[Pair | None, str]:

@@ -66,15 +66,17 @@ def states(model: dict, then: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({**segments, "probability": after["probability"].reindex(everyone)})
 
 
-def flows(moved: pd.DataFrame, k: int, *, minimum: int, seed: int, draws=2000) -> pd.DataFrame:
+def flows(
+    moved: pd.DataFrame, numbers: list[int], *, minimum: int, seed: int, draws=2000
+) -> pd.DataFrame:
     """Return how many customers went from each segment to each, and whether it is more than chance.
 
     Parameters
     ----------
     moved
         From `states`.
-    k
-        Number of segments of the rule.
+    numbers
+        Of the segments of the rule.
     minimum
         Smaller counts are suppressed. The others are rounded to multiples of it, and intervals
         outwards, so that small ones do not follow from the sizes of the segments.
@@ -91,18 +93,19 @@ def flows(moved: pd.DataFrame, k: int, *, minimum: int, seed: int, draws=2000) -
         suppressed); uneven (this direction exceeds the other beyond chance); beyond (and its origin
         shrank or its goal grew beyond chance); suppressed.
     """
-    labels = range(k + 1)
+    labels = [OUTSIDE, *numbers]
     counts = pd.crosstab(moved["then"], moved["now"])
     table = counts.reindex(index=labels, columns=labels, fill_value=0).to_numpy()
-    rows = pd.DataFrame({"origin": np.repeat(labels, k + 1), "goal": np.tile(labels, k + 1)})
+    rows = pd.DataFrame({"origin": np.repeat(labels, len(labels)),
+                         "goal": np.tile(labels, len(labels))})  # fmt: skip
     rows = rows.assign(**_intervals(table, len(moved), seed, draws))
     rows["reverse"], rows["p"] = table.T.ravel(), _symmetry(table).ravel()
     rows["p_adjusted"] = _holm(rows)
     rows["uneven"] = (rows["p_adjusted"] < ALPHA) & (rows["n"] > rows["reverse"])
-    shrunk, grown = _changed(table)
+    shrunk, grown = (np.array(labels)[of] for of in _changed(table))
     rows["beyond"] = rows["uneven"] & (rows["origin"].isin(shrunk) | rows["goal"].isin(grown))
     rows = _coarse(rows, minimum)
-    size = rows["origin"].map(dict(enumerate(table.sum(axis=1)))).astype(float)
+    size = rows["origin"].map(dict(zip(labels, table.sum(axis=1), strict=True))).astype(float)
     for name, of in (("share", "n"), ("share_low", "low"), ("share_high", "high")):
         rows[name] = (rows[of] / size).clip(upper=1.0).where(rows["origin"] > 0)
     return rows[(rows["origin"] > 0) | (rows["goal"] > 0)].reset_index(drop=True)
@@ -145,16 +148,14 @@ def _symmetry(table: np.ndarray) -> np.ndarray:
     return p
 
 
-def _changed(table: np.ndarray) -> tuple[list[int], list[int]]:
-    """Return which states have shrunk and which have grown beyond chance (exact, Holm)."""
+def _changed(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which states (yes or no) have shrunk, have grown beyond chance (exact, Holm)."""
     stayed = np.diag(table)
     left, entered = table.sum(axis=1) - stayed, table.sum(axis=0) - stayed
     p = [binomtest(int(a), int(a + b)).pvalue if a + b else 1.0
          for a, b in zip(left, entered, strict=True)]  # fmt: skip
     sure = multipletests(p, ALPHA, method="holm")[0]
-    return list(np.flatnonzero(sure & (left > entered))), list(
-        np.flatnonzero(sure & (entered > left))
-    )
+    return sure & (left > entered), sure & (entered > left)
 
 
 def _holm(rows: pd.DataFrame) -> pd.Series:
