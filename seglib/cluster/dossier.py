@@ -28,7 +28,7 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
     rng = np.random.default_rng((seed, 3))
     x = model.data(rule, table.frame.iloc[table.sample])
     again, null, agreement = _agreement(table, rule, rng, seed)
-    reasons = verdict.reasons(finding, k, kind) + _use(kind, known["usefulness"])
+    reasons = verdict.reasons(finding, k, kind, agreement) + _use(kind, known["usefulness"])
     chance = fit.probabilities(rule["parameters"], model.data(rule, table.frame))
     doubtful = chance.max(axis=1) < AMBIGUOUS
     sampled = len(table.sample) < len(table.frame)

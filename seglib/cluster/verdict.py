@@ -171,8 +171,12 @@ def headline(kind: str, k: int, useful: dict | None, carried: str | None = None)
     return f"There are no groups in these data; {end}, so {what}."
 
 
-def reasons(finding: Finding, k: int, kind: str) -> list[str]:
-    """Sentences with the figure behind each word."""
+def reasons(finding: Finding, k: int, kind: str, agreement: dict | None = None) -> list[str]:
+    """Sentences with the figure behind each word.
+
+    ``agreement`` is that of refits with the segments published; without it, or with one segment,
+    the agreement seen in the search is told.
+    """
     if len(finding.z) == 1:
         return ["There are too few different rows for more than one segment."]
     i = (k if k > 1 else 1 + int(finding.z.argmax())) - 1
@@ -185,14 +189,27 @@ def reasons(finding: Finding, k: int, kind: str) -> list[str]:
         f"compact than {count} simulated tables that keep every column and the correlations but "
         f"have no groups; at the number where they are most so it is {finding.z[1:].max():.1f} "
         f"(chance of as much at any number without groups: {_chance(finding)}).",
-        f"In the search, a few pairs of bootstrap samples agree to {row['stability']:.2f} on "
-        f"average (adjusted Rand); in tables without groups to {row['stability_null']:.2f}.",
+        _agreed(row, agreement if k > 1 else None),
         f"Between the two closest segments the density falls by {depth:.0%}; "
         f"in tables without groups by at most {deepest:.0%}.",
     ]
     if kind == "natural" and finding.kind == "natural" and k != finding.k:
         out.append(f"The evidence is best for {finding.k} segments.")
     return out
+
+
+def _agreed(row: dict, agreement: dict | None) -> str:
+    if agreement is None:
+        return (
+            f"In the search, a few pairs of bootstrap samples agree to {row['stability']:.2f} on "
+            f"average (adjusted Rand); in tables without groups to {row['stability_null']:.2f}."
+        )
+    return (
+        f"When rows are drawn again and the segments refitted, they agree with these to "
+        f"{agreement['value']:.2f} on average (adjusted Rand; middle 95% of refits "
+        f"{agreement['low']:.2f} to {agreement['high']:.2f}); segments cut the same way from "
+        f"tables without groups agree to {agreement['null']:.2f}."
+    )
 
 
 def _chance(finding: Finding) -> str:
