@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from seglib import files, study
 from seglib.files import Run
+from seglib.measure import earlier
 from seglib.schema import Segmentation, Study
 from seglib.study import StudyError
 
@@ -50,20 +51,28 @@ def steps(loaded: Study) -> list[Step]:
 def reads_earlier(step: Step, current: Run) -> str:
     """Return the hash of what a step reads of the run before, empty if it reads nothing of it.
 
-    Numbers and names are taken from there, so they follow when it changes. What a first run takes
-    from a later one is no reason to run it again.
+    Numbers and names are taken from there, and results are compared with it, so they follow when
+    it changes. What a first run takes from a later one is no reason to run it again.
     """
     prefix = "product_" if step.parameters.get("unit") == "products" else ""
     wanted = {
         "03_clustering": [f"{prefix}segments.parquet", f"{prefix}verdict.json"],
         "04_persona_definition": ["personas.json"],
+        "05_measuring_results": [*earlier.NEEDED, "personas.json"],
     }.get(step.notebook, [])
-    numbering = current.numbering(prefix) if wanted else None
+    folder = _before(step, current, prefix) if wanted else None
+    return files.digest(*(folder / n for n in wanted if (folder / n).is_file())) if folder else ""
+
+
+def _before(step: Step, current: Run, prefix: str) -> Path | None:
+    """Return the folder of the run that a step looks back to."""
+    if step.notebook == "05_measuring_results":
+        last = current.predecessor(*earlier.NEEDED)
+        return last.folder if last else None
+    numbering = current.numbering(prefix)
     if not numbering or numbering["as_of"] >= current.as_of.isoformat():
-        return ""
-    folder = current.study.folder / numbering["as_of"]
-    there = [path for path in (folder / name for name in wanted) if path.is_file()]
-    return files.digest(*there)
+        return None
+    return current.study.folder / numbering["as_of"]
 
 
 def with_parameters(plan: list[Step], given: dict) -> list[Step]:

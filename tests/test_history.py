@@ -171,3 +171,16 @@ def test_a_step_runs_again_when_the_run_it_follows_has_changed_and_not_for_a_lat
     label(tmp_path, "2024-01-01", [2, 1])
     assert len({"", one, plan.reads_earlier(step, current)}) == 3
     assert plan.reads_earlier(plan.Step("02", "02_exploratory_analysis"), current) == ""
+
+
+def test_results_are_made_again_when_the_run_they_are_compared_with_appears(tmp_path):
+    step = plan.Step("05_measuring_results", "05_measuring_results")
+    current = made(tmp_path, "2024-02-01")
+    assert plan.reads_earlier(step, current) == ""
+    for name in ("model.json", "verdict.json", "customers.parquet", "segments.parquet"):
+        file = tmp_path / "2024-01-01" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("{}")
+    one = plan.reads_earlier(step, current)
+    (tmp_path / "2024-01-01" / "model.json").write_text("{ }")
+    assert len({"", one, plan.reads_earlier(step, current)}) == 3
