@@ -172,12 +172,14 @@ def products(known: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
     return frame, [*lines, entry("group", "Product group", "plan", kind="nominal", meaning=meaning)]
 
 
-def extent(known: Facts) -> dict[str, date] | None:
-    """Return the first and the last day of the transactions; None without them."""
+def extent(known: Facts) -> dict | None:
+    """Return the first and last day of the transactions, and the days of history seen, if any."""
     if known.all is None:
         return None
     row = known.all.aggregate(first=known.all.time.min(), last=known.all.time.max()).execute()
-    return {name: row.loc[0, name].date() for name in ("first", "last")}
+    days = {name: row.loc[0, name].date() for name in ("first", "last")}
+    history = (known.as_of - days["first"]).days
+    return days | {"history": min(history, known.study.history or history)}
 
 
 def activity(

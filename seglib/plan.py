@@ -58,10 +58,13 @@ def reads_earlier(step: Step, current: Run) -> str:
     wanted = {
         "03_clustering": [f"{prefix}segments.parquet", f"{prefix}verdict.json"],
         "04_persona_definition": ["personas.json"],
-        "05_measuring_results": [*earlier.NEEDED, "personas.json"],
+        "05_measuring_results": [*earlier.NEEDED, "extent.json", "personas.json"],
     }.get(step.notebook, [])
     folder = _before(step, current, prefix) if wanted else None
-    return files.digest(*(folder / n for n in wanted if (folder / n).is_file())) if folder else ""
+    if folder is None:
+        return ""
+    there = {name: folder / name for name in wanted if (folder / name).is_file()}
+    return files.as_json([folder.name, {name: files.digest(path) for name, path in there.items()}])
 
 
 def _before(step: Step, current: Run, prefix: str) -> Path | None:

@@ -15,6 +15,7 @@ from seglib.study import StudyError
 VERSION = 1  # of model.json
 KEYS = {"version", "method", "k", "columns", "parameters"}
 ABSENT = {"", "na", "n/a", "nan", "null", "none"}  # texts that stand for no number
+OWN = {"segment", "name", "probability", "runner_up", "margin"}
 TOLD = 5  # columns named in a note
 
 
@@ -62,7 +63,10 @@ def score(model: str | Path, table: str | Path, key: str = "") -> Scored:
         notes.append((column["name"], said))
     members = cluster.assign(rule, seen)
     members.insert(1, "name", members["segment"].map(_names(path)))
-    return Scored(members, _told(notes, len(frame)))
+    unknown = seen.isna().all(axis=1)
+    if unknown.any():
+        members = members.astype({"segment": "Int64", "runner_up": "Int64"}).mask(unknown)
+    return Scored(members, _empty(unknown) + _spans(path, Path(table)) + _told(notes, len(frame)))
 
 
 def write(members: pd.DataFrame, out: str | Path, model: str | Path, table: str | Path) -> Path:
@@ -98,6 +102,27 @@ def check(path: Path, model: str | Path, table: str | Path) -> None:
     folder = _model_path(Path(model)).resolve().parent
     if path.resolve().parent == folder and (folder / "segments.parquet").is_file():
         raise StudyError(f"{path} is in the folder of a run: choose a place outside {folder}")
+
+
+def _empty(unknown: pd.Series) -> list[str]:
+    many = int(unknown.sum())
+    return [f"{many:,} rows have no value in any column and get no segment."] if many else []
+
+
+def _spans(model: Path, table: Path) -> list[str]:
+    """Warn where the table's customers were seen for longer, or for less, than the rule's."""
+    days = []
+    for folder in (model.parent, table.resolve().parent):
+        extent = folder / "extent.json"
+        seen = json.loads(extent.read_text(encoding="utf-8")) if extent.is_file() else {}
+        days.append(seen.get("history"))
+    if None in days or days[0] == days[1]:
+        return []
+    return [
+        f"The rule was made from {days[0]} days of history and this table from {days[1]}: whoever "
+        "is seen for longer has more orders, so segments shift by that alone. `seglib run` at the "
+        "later date compares equal times and writes segments_kept.csv."
+    ]
 
 
 # --- the model ----------------------------------------------------------------------------------
@@ -152,6 +177,10 @@ def _table(path: Path, key: str, columns: list[dict]) -> pd.DataFrame:
     if name not in frame:
         hint = study.nearest(name, [str(c) for c in frame])
         raise StudyError(f"{path} has no column {name!r} to tell rows apart{hint}; give it as --id")
+    if name in OWN:
+        raise StudyError(
+            f"{path}: the key {name!r} is also a column of the result; call it something else"
+        )
     if frame.empty:
         raise StudyError(f"{path} has no rows: expected one a customer")
     if absent := [c["name"] for c in columns if c["name"] not in frame]:

@@ -177,3 +177,30 @@ def test_the_model_s_version_is_known(run):
     assert run.read("model.json")["version"] == score.VERSION
     with pytest.raises(StudyError, match="there is no"):
         score.score("nowhere", "t.csv")
+
+
+def test_a_row_without_any_value_gets_no_segment(run, tmp_path):
+    people = pd.read_parquet(run.folder / "customers.parquet")
+    people.iloc[0] = None
+    people.to_parquet(tmp_path / "people.parquet")
+    found = score.score(run.folder, tmp_path / "people.parquet")
+    assert found.members["segment"].isna().sum() == 1
+    assert any("get no segment" in note for note in found.notes)
+
+
+def test_a_table_seen_for_longer_than_the_rule_is_told(run, tmp_path):
+    (tmp_path / "people.parquet").write_bytes((run.folder / "customers.parquet").read_bytes())
+    extent = json.loads((run.folder / "extent.json").read_text())
+    (tmp_path / "extent.json").write_text(json.dumps(extent))
+    assert not any(
+        "history" in n for n in score.score(run.folder, tmp_path / "people.parquet").notes
+    )
+    (tmp_path / "extent.json").write_text(json.dumps(extent | {"history": extent["history"] + 90}))
+    assert any("history" in n for n in score.score(run.folder, tmp_path / "people.parquet").notes)
+
+
+def test_a_key_named_as_the_result_is_refused(run, tmp_path):
+    people = pd.read_parquet(run.folder / "customers.parquet")
+    people.reset_index(names="segment").to_parquet(tmp_path / "people.parquet")
+    with pytest.raises(StudyError, match="'segment' is also a column of the result"):
+        score.score(run.folder, tmp_path / "people.parquet", "segment")

@@ -212,3 +212,17 @@ def test_judging_alone_gives_the_verdict_of_segmenting():
     finding = cluster.judge(table.rename(columns=str), k_max=4)
     found = cluster.segment(table.rename(columns=str), k_max=4).verdict
     assert (finding.k, finding.kind) == (found["k"], found["kind"])
+
+
+@pytest.mark.parametrize(("k", "does"), [(2, "puts some of them together"), (5, "splits some")])
+def test_another_number_than_the_groups_there_are_is_told(k, does):
+    rng = np.random.default_rng(0)
+    x = 6 * np.eye(3)[np.arange(240) % 3] + rng.normal(0, 1, (240, 3))
+    found = cluster.segment(pd.DataFrame(x), k=k).verdict  # columns without names, too
+    assert "The data show 3 groups" in found["headline"] and does in found["headline"]
+    assert "The evidence is best for 3 segments." in found["reasons"]
+
+
+def test_a_segment_hardly_more_stable_than_without_groups_is_stable_as_any_cut():
+    assert verdict.stability_word(0.86, 0.83) == "stable, as any cut would be"
+    assert verdict.stability_word(0.86, 0.70) == "highly stable"

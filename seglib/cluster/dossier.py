@@ -35,7 +35,10 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
     return {
         "n": len(table.frame), "columns": [r["name"] for r in table.rules], "k": k,
         "k_suggested": k if known["k_chosen_by"] == "verdict" else finding.k,
-        "headline": verdict.headline(kind, k, known["usefulness"], known["carried"]),
+        "headline": verdict.headline(
+            kind, k, known["usefulness"], known["carried"],
+            finding if known["k_chosen_by"] == "analyst" else None,
+        ),
         "reasons": reasons + table.notes,
         "rule": verdict.RULE, "p_value": finding.p_value,
         "evidence": _evidence(table, finding, rule, x, rng),

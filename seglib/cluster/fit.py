@@ -150,7 +150,8 @@ def _gmm(x: np.ndarray, k: int, seed: int, restarts: int) -> dict:
     return {
         "method": "gmm", "shape": shape, "weights": mixture.weights_.tolist(),
         "means": mixture.means_.tolist(), "covariances": _full(mixture, x.shape[1]).tolist(),
-        "objective": float(-mixture.score(x) * len(x)), "bic": float(bic), "at_best": 1.0,
+        "objective": float(-mixture.score(x) * len(x)), "bic": float(bic),
+        "at_best": None,  # the library keeps the best of its starts only
     }  # fmt: skip
 
 

@@ -28,12 +28,20 @@ def doubt(params: dict, chance: np.ndarray, kept: float, rng: np.random.Generato
     kept : float
         Share of rows that keep their segment when it is refitted on bootstrap samples.
     """
+    if chance.shape[1] == 1:
+        return {
+            "mean_probability": 1.0, "expected": 1.0, "distance": 0.0, "kept_on_refit": 1.0,
+            "calibrated": True, "sentence": "With one segment nobody is in doubt.",
+        }  # fmt: skip
     share = np.bincount(chance.argmax(axis=1), minlength=chance.shape[1]) / len(chance)
     flat = {name: value for name, value in params.items() if name != "metric"}
     own = chance.max(axis=1)
     fake = fit.probabilities(flat, simulate(flat, share, 2000, rng)).max(axis=1)
     far = float(ks_2samp(own, fake).statistic)
-    word = "are calibrated" if far <= CLOSE else "are not calibrated (use them as a ranking only)"
+    word = (
+        "fit the shape that the method assumes" if far <= CLOSE
+        else "are not calibrated (use them as a ranking only)"
+    )  # fmt: skip
     return {
         "mean_probability": float(own.mean()), "expected": float(fake.mean()), "distance": far,
         "kept_on_refit": kept, "calibrated": far <= CLOSE,

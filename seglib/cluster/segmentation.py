@@ -85,6 +85,7 @@ def segment(
     StudyError
         If a column cannot be clustered or an argument makes no sense.
     """
+    frame = frame.rename(columns=str)
     with threadpool_limits(1):
         table = _prepare(frame, k, k_max, seed)
         method, why = choose_method(method, table.rules)
@@ -116,6 +117,7 @@ def _worth(segments: pd.Series, outcomes, economics: dict | None) -> list[dict] 
 
 def judge(frame: pd.DataFrame, *, k_max: int = 8, seed: int = 0) -> verdict.Finding:
     """Judge a frame without fitting its final segments: what segment() finds, and why."""
+    frame = frame.rename(columns=str)
     with threadpool_limits(1):
         table = _prepare(frame, 0, k_max, seed)
         return search(table, seed)[0]
@@ -154,6 +156,8 @@ def choose_method(method: str, rules: list[dict]) -> tuple[str, str]:
 def _prepare(frame: pd.DataFrame, k: int, k_max: int, seed: int) -> Table:
     if len(frame) < 10:
         raise StudyError(f"The table has {len(frame)} rows; segments need at least 10.")
+    if frame.columns.nlevels > 1:
+        raise StudyError("The columns have several levels; give each column one name.")
     if frame.index.has_duplicates:
         twice = frame.index[frame.index.duplicated()][0]
         raise StudyError(
@@ -170,6 +174,8 @@ def _prepare(frame: pd.DataFrame, k: int, k_max: int, seed: int) -> Table:
         )
         sample, encoded = sample[first], encoded[first]
     distinct = len(first)
+    if isinstance(k, bool) or int(k) != k or int(k_max) != k_max or k_max < 1:
+        raise StudyError(f"k = {k} and k_max = {k_max}: expected whole numbers, k_max 1 or more.")
     if k < 0 or k > min(distinct, len(frame) // 2):
         raise StudyError(
             f"k = {k} segments were asked for, but the table has {len(frame)} rows, {distinct} of "

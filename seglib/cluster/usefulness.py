@@ -126,6 +126,8 @@ def _one(labels, features: pd.DataFrame, y: np.ndarray, known: list[str], seed: 
         "both": held_out(np.hstack([deciles, dummies]), y, splits),
         "model": _boosted(features.to_numpy(), y, splits, binary, seed),
     }
+    tenths = _deciles(pd.DataFrame({"score": predicted["model"]}))
+    predicted["score_tenths"] = held_out(tenths, y, splits)
     rng = np.random.default_rng(seed)
     draws = [rng.integers(len(y), size=len(y)) for _ in range(BOOTSTRAPS)]
     values = {k: np.array([metric(y[d], p[d]) for d in draws]) for k, p in predicted.items()}
@@ -137,6 +139,8 @@ def _one(labels, features: pd.DataFrame, y: np.ndarray, known: list[str], seed: 
     lead = out["model"]["value"] - out["segments"]["value"]
     out["gain"] = interval(gain, values["both"] - values["deciles"])
     out["score_lead"] = interval(lead, values["model"] - values["segments"])
+    ahead = out["score_tenths"]["value"] - out["segments"]["value"]
+    out["tenths_lead"] = interval(ahead, values["score_tenths"] - values["segments"])
     out["placebo"] = {"mean": float(np.mean(placebo)), "high": float(np.max(placebo))}
     low = out["segments"]["low"]
     out["useful"] = bool(low > nothing and out["segments"]["value"] > out["placebo"]["high"])
@@ -194,6 +198,7 @@ def _summary(rows: list[dict]) -> str:
         if gains
         else " Beside tenths of simple columns they add nothing certain."
     )
+    added += _against_tenths(rows)
     better = [row for row in rows if row["score_lead"]["low"] > 0]
     if not better:
         return f"{first}{added} No continuous score on the same columns is clearly better."
@@ -202,6 +207,20 @@ def _summary(rows: list[dict]) -> str:
         f"{first}{added} A continuous score on the same columns predicts better ({reached}): rank "
         "by a score, and use the segments to decide what to treat alike."
     )
+
+
+def _against_tenths(rows: list[dict]) -> str:
+    """Answer whether segments beat the tenths of a score on the same columns."""
+    told = [
+        f"{row['outcome']} {row['score_tenths']['value']:.2f} (ahead by "
+        f"{row['tenths_lead']['value']:+.2f}, {row['tenths_lead']['low']:+.2f} to "
+        f"{row['tenths_lead']['high']:+.2f})"
+        for row in rows
+    ]
+    beaten = all(row["tenths_lead"]["low"] > 0 for row in rows)
+    beats = all(row["tenths_lead"]["high"] < 0 for row in rows)
+    word = "no" if beaten else "yes" if beats else "not on all, or not certainly"
+    return f" Do they beat the tenths of a score? {word.capitalize()}: {', '.join(told)}."
 
 
 def _sentence(row: dict) -> str:

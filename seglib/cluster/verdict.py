@@ -25,6 +25,7 @@ SHALLOW = 0.2  # a shallower valley is none: the density falls by less than a fi
 AGREE_SOME = 0.6  # adjusted Rand index, for reproducible
 AGREE_MORE = 0.1  # and by how much it must exceed the reference
 
+HARDLY = 0.05  # a Jaccard similarity above the null's by less says nothing for a segment
 WORDS = {0.85: "highly stable", 0.75: "valid", 0.6: "doubtful", 0.0: "distrust"}
 
 
@@ -123,15 +124,19 @@ def rows(finding: Finding) -> list[dict]:
 def stability_word(jaccard: float, null: float | None = None) -> str:
     """Return Hennig's (2007) word for a segment's mean Jaccard similarity.
 
-    A stable segment that is no more so than one in data without groups is stable as any cut is.
+    A stable segment that is hardly more so than one in data without groups (by less than
+    `HARDLY`) is stable as any cut is.
     """
     word = next(word for least, word in WORDS.items() if jaccard >= least)
-    if null is not None and jaccard <= null and jaccard >= 0.75:
+    if null is not None and jaccard < null + HARDLY and jaccard >= 0.75:
         return "stable, as any cut would be"
     return word
 
 
-def headline(kind: str, k: int, useful: dict | None, carried: str | None = None) -> str:
+def headline(
+    kind: str, k: int, useful: dict | None, carried: str | None = None,
+    finding: Finding | None = None,
+) -> str:  # fmt: skip
     """Return one sentence for a manager.
 
     Parameters
@@ -142,7 +147,11 @@ def headline(kind: str, k: int, useful: dict | None, carried: str | None = None)
         As of `usefulness`, None if not tested.
     carried : str, optional
         The date of the earlier run whose useful cut was made again.
+    finding : Finding, optional
+        What the data show, where the analyst chose another k.
     """
+    if finding and finding.kind != "none" and finding.k != k:
+        return _otherwise(finding, k)
     if kind == "natural":
         return f"There are {k} groups in these data, with few cases between them."
     if kind == "reproducible":
@@ -171,6 +180,15 @@ def headline(kind: str, k: int, useful: dict | None, carried: str | None = None)
     return f"There are no groups in these data; {end}, so {what}."
 
 
+def _otherwise(finding: Finding, k: int) -> str:
+    """Return what the data show, and what the number asked for does to it."""
+    what = "groups" if finding.kind == "natural" else "segments that come back"
+    does = "puts some of them together" if k < finding.k else "splits some of them"
+    if k == 1:
+        return f"The data show {finding.k} {what}; one segment for all was asked for."
+    return f"The data show {finding.k} {what}; the {k} asked for are a cut that {does}."
+
+
 def reasons(finding: Finding, k: int, kind: str, agreement: dict | None = None) -> list[str]:
     """Sentences with the figure behind each word.
 
@@ -193,7 +211,7 @@ def reasons(finding: Finding, k: int, kind: str, agreement: dict | None = None) 
         f"Between the two closest segments the density falls by {depth:.0%}; "
         f"in tables without groups by at most {deepest:.0%}.",
     ]
-    if kind == "natural" and finding.kind == "natural" and k != finding.k:
+    if finding.kind != "none" and k != finding.k:
         out.append(f"The evidence is best for {finding.k} segments.")
     return out
 
@@ -214,4 +232,4 @@ def _agreed(row: dict, agreement: dict | None) -> str:
 
 def _chance(finding: Finding) -> str:
     least = 1 / (len(finding.null) + 1)
-    return f"below {least:.0%}" if finding.p_value <= least else f"{finding.p_value:.0%}"
+    return f"at most {least:.0%}" if finding.p_value <= least else f"{finding.p_value:.0%}"

@@ -198,6 +198,21 @@ def _rate(yes: pd.Series) -> dict:
     return {"value": count / n if n else None, "low": float(low), "high": float(high), "n": count}
 
 
+def carried(pair: Pair, moved: pd.DataFrame, called: dict[int, str]) -> pd.DataFrame:
+    """Return today's customers by the earlier rule: the list to load where segments are kept.
+
+    Returns
+    -------
+    pandas.DataFrame
+        customer, segment, name, probability, as in segments.csv; it holds customers' keys.
+    """
+    here = moved[moved["now"] > 0]
+    return pd.DataFrame({
+        "customer": here.index, "segment": here["now"].to_numpy(),
+        "name": here["now"].map(called).to_numpy(), "probability": here["probability"].to_numpy(),
+    })  # fmt: skip
+
+
 def worth(pair: Pair, moved: pd.DataFrame) -> tuple[str, pd.Series]:
     """Return what a segment is worth (spend or orders) and the mean of each at the earlier date."""
     metric = next((name for name in VALUES if name in pair.then), "")

@@ -29,7 +29,7 @@ RULE = (
     "are kept and nothing shifted beyond chance, and after a year at the latest."
 )
 MEANING = {
-    "keep": "Go on with the segments of {}",
+    "keep": "Go on with the segments of {} (`segments_kept.csv` has today's customers by them)",
     "refresh": "Put the segments of this run in the place of those of {}",
     "rebuild": "Look again at what the segments are made of, then at names, personas and playbook",
 }
