@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from seglib.persona.beside import alike
 from seglib.persona.grounds import Evidence
 from seglib.persona.phrases import MOST, SECTIONS
 from seglib.profile.columns import levels_of, numbers
@@ -11,6 +12,7 @@ from seglib.profile.columns import levels_of, numbers
 SAME = 0.5  # |rank correlation| of two columns from which they say the same of a customer
 MARK = 0.25  # strength from which a claim may lead: a medium difference (d of about 0.5)
 MARKS = 3
+LEAST = 5  # sentences that a card begins with, if there are so many
 ALWAYS = {"size", "revenue"}
 APART = {"pain_points", "rule", "near", "example", "size"}  # told in a place of their own
 
@@ -66,18 +68,35 @@ def again(ev: Evidence, rows: list[dict], told: list[dict]) -> list[dict]:
     ]
 
 
-def summary(rows: list[dict], told: list[dict], same: list[dict], least: int = 5) -> list[dict]:
+def summary(
+    ev: Evidence, rows: list[dict], told: list[dict], same: list[dict], found: list[dict]
+) -> list[dict]:
     """Return what a card begins with: size, marks, and what sets it off from its neighbour.
 
-    Where these are fewer than `least`, warning signs, who they are and what they buy fill up.
+    Where these are fewer than `LEAST`, warning signs, who they are and what they buy fill up.
     """
-    near = [c for c in rows if "near" in c["sections"]][:1]
+    near = [c for c in rows if "near" in c["sections"] and _adds(ev, c, told, found)][:1]
     order = [*(c for c in rows if c["rule"] in ALWAYS), *told, *near]
     more = [c for key in ("pain_points", "who", "goals", *SECTIONS) for c in rows
             if key in c["sections"] and key != "near"]  # fmt: skip
     spare = [c for c in more if c not in order and c not in same]
     spare = list({c["id"]: c for c in spare}.values())
-    return order + spare[: max(0, least - len(order))]
+    return order + spare[: max(0, LEAST - len(order))]
+
+
+def _adds(ev: Evidence, claim: dict, told: list[dict], found: list[dict]) -> bool:
+    """Return whether a claim about the neighbour adds to the marks.
+
+    It does where it is of another column, or where the neighbour differs from everyone else in the
+    same direction, so that the mark alone fits both.
+    """
+    column, other = claim["source"]["column"], ev.once(alike).get(claim["segment"])
+    marked = [c for c in told if c["source"]["column"] == column]
+    return not marked or any(
+        c["segment"] == other and c["direction"] == marked[0]["direction"]
+        for c in found
+        if c["source"]["column"] == column and "near" not in c["sections"]
+    )
 
 
 def akin(ev: Evidence, one: dict, other: dict) -> bool:

@@ -5,8 +5,8 @@ word       the difference
 =========  ==========================================================================
 far        is large, its interval reaches no lower than medium, and the levels shown
            are half as much again apart (shares by 5 points too)
-slightly   is small, or the levels shown are less than a quarter apart (shares: less
-           than a point)
+slightly   is small, and the levels shown are not half as much again apart; or they are
+           less than a quarter apart (shares: less than a point)
 (none)     is anything between
 =========  ==========================================================================
 
@@ -39,23 +39,31 @@ def word(found: dict) -> str:
     size, limits = _SIZES[found["kind"]]
     effect, low, high = (size(found[key]) for key in ("value", "low", "high"))
     multiple, points = apart(found["inside"], found["outside"], found["unit"])
-    if effect < limits["small"] or multiple < LEVELS[0] or points < POINTS[0]:
+    if multiple is None:  # words, or an index: the effect alone must tell
+        close = overlapping = effect < limits["small"]
+        wide = True
+    else:
+        close = multiple < LEVELS[0] or points < POINTS[0]
+        overlapping = effect < limits["small"] and multiple < LEVELS[1]
+        wide = multiple >= LEVELS[1] and points >= POINTS[1]
+    if close or overlapping:
         return SLIGHTLY
     strong = effect >= limits["large"] and min(low, high) >= limits["medium"]
-    return FAR if strong and multiple >= LEVELS[1] and points >= POINTS[1] else PLAIN
+    return FAR if strong and wide else PLAIN
 
 
-def apart(here, there, unit: str) -> tuple[float, float]:
+def apart(here, there, unit: str) -> tuple[float | None, float]:
     """Return how far apart two levels are, as a multiple and, of shares, in parts of the whole.
 
-    Infinite where that says nothing: of words, of an index, of numbers below zero.
+    The multiple is None where there is none: of words, of an index, of numbers below zero.
     """
-    if not all(isinstance(v, Real) for v in (here, there)):
-        return math.inf, math.inf
+    if not all(isinstance(v, Real) for v in (here, there)) or unit == "index":
+        return None, math.inf
     low, high = sorted((float(here), float(there)))
     points = high - low if unit == "share" else math.inf
-    multiple = high / low if low > 0 and unit != "index" else math.inf
-    return multiple, points
+    if low < 0:
+        return None, points
+    return (high / low if low > 0 else math.inf), points
 
 
 def _delta(chance: float) -> float:
