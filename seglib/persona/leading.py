@@ -68,14 +68,27 @@ def again(ev: Evidence, rows: list[dict], told: list[dict]) -> list[dict]:
     ]
 
 
-def summary(
-    ev: Evidence, rows: list[dict], told: list[dict], same: list[dict], found: list[dict]
-) -> list[dict]:
+def one_neighbour(ev: Evidence, rows: list[dict], found: list[dict]) -> list[dict]:
+    """Return a segment's claims with only the strongest about its neighbour that adds something.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of the segment.
+    found : list of dict
+        Of all segments.
+    """
+    told = marks(ev, rows)
+    near = [c for c in rows if "near" in c["sections"] and _adds(ev, c, told, found)][:1]
+    return [c for c in rows if "near" not in c["sections"] or c in near]
+
+
+def summary(rows: list[dict], told: list[dict], same: list[dict]) -> list[dict]:
     """Return what a card begins with: size, marks, and what sets it off from its neighbour.
 
     Where these are fewer than `LEAST`, warning signs, who they are and what they buy fill up.
     """
-    near = [c for c in rows if "near" in c["sections"] and _adds(ev, c, told, found)][:1]
+    near = [c for c in rows if "near" in c["sections"]]
     order = [*(c for c in rows if c["rule"] in ALWAYS), *told, *near]
     more = [c for key in ("pain_points", "who", "goals", *SECTIONS) for c in rows
             if key in c["sections"] and key != "near"]  # fmt: skip

@@ -43,7 +43,7 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
     named, given, before = names(ev), ev.run.study.personas, naming.before(ev.run)
     sizes = profile.sizes(ev.labels, ev.spend)
     stable = {s["segment"]: s for s in ev.verdict.get("segments", [])}
-    own, result = [c for c in found if c["of"] == ev.of and c["id"].startswith("c-")], []
+    result = []
     for segment in ev.segments:
         rows = [c for c in found if c["segment"] == segment and c["of"] == ev.of]
         by_section = {s: [c["id"] for c in rows if s in c["sections"]] for s in [*SECTIONS, "rule"]}
@@ -59,7 +59,7 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
             "size_rank": int((sizes["n"] > sizes.loc[segment, "n"]).sum()) + 1,
             "jaccard": stable.get(segment, {}).get("jaccard"),
             "stable": stable.get(segment, {}).get("stable"),
-            "summary": [c["id"] for c in leading.summary(ev, rows, marks, same, own)],
+            "summary": [c["id"] for c in leading.summary(rows, marks, same)],
             "marks": [c["id"] for c in marks], "again": [c["id"] for c in same],
             "facts": {s: ids for s, ids in by_section.items() if ids},
             "unknown": unknown(ev, rows, by_section),

@@ -28,15 +28,20 @@ def claims(ev: Evidence) -> list[dict]:
     list of dict
         As in claims.json, each with its `sections` and `strength` (for order only).
     """
+    each = {segment: leading.fewest(_able(ev, segment)) for segment in ev.segments}
+    every = [claim for rows in each.values() for claim in rows]
     found = []
-    for segment in ev.segments:
-        told = _columns(ev, segment)
-        broad = {c["source"]["column"] for c in told if c["rule"] == "need-high"}
-        of_segment = [*_always(ev, segment), *told, *_products(ev, segment, broad),
-                      *_near(ev, segment)]  # fmt: skip
-        kept = leading.fewest(of_segment) + _example(ev, segment)
+    for segment, rows in each.items():
+        kept = leading.one_neighbour(ev, rows, every) + _example(ev, segment)
         found += [c | {"id": f"c-{segment}-{i:02d}"} for i, c in enumerate(kept, 1)]
     return found
+
+
+def _able(ev: Evidence, segment: int) -> list[dict]:
+    """Return all that can be stated of a segment."""
+    told = _columns(ev, segment)
+    broad = {c["source"]["column"] for c in told if c["rule"] == "need-high"}
+    return [*_always(ev, segment), *told, *_products(ev, segment, broad), *_near(ev, segment)]
 
 
 def _always(ev: Evidence, segment: int) -> list[dict]:

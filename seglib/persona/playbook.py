@@ -39,8 +39,8 @@ LEVERS = (
     Lever("loyalty", ("orders-high", "value-high"),
           "Test a thank-you for coming back, before trying to sell them more."),
     Lever("loyalty", ("breadth-low", "need-low"),
-          "Test an offer on {items}: they put less of their spend there than others do, and the "
-          "data cannot tell whether they buy it elsewhere or do not want it."),
+          "Test an offer on {items}: less of their spend goes there, be it bought elsewhere or "
+          "not wanted."),
     Lever("loyalty", ("breadth-low", "orders-low"),
           "Test an offer on a category that they have not bought yet."),
     Lever("service and retention", ("trend-low",), "Ask what changed, and test a way back."),
