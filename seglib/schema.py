@@ -179,6 +179,7 @@ class Products(_Table):
     columns: ProductColumns
     own_label: Names = []
     labels: dict[str, str] = {}  # levels and groups as the reports write them
+    leftover: Names = []  # levels and groups that hold what was not sorted: never a trait
 
 
 class Campaigns(_Table):

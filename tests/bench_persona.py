@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 from seglib import cluster
 from seglib.dictionary import entry
 from seglib.files import Run
-from seglib.persona import persona
+from seglib.persona import beside, persona
 from seglib.persona.grounds import Evidence
 from seglib.profile import effects
 
@@ -51,16 +51,20 @@ def _sign(gap: float) -> str:
 
 
 TRUE_RULES = {
-    1: {"value-high", "growth-up", "overlooked", "responds"},
+    1: {"value-high", "growth-up", "overlooked", "untouched", "responds"},
     2: {"value-low", "growth-up", "addressed", "responds"},
     3: {"value-low", "growth-down", "addressed", "ignores"},
 }  # of what add_purchases plants; in segment 1 tea crowds out the rest, so elsewhere the rest leads
-PLANTED_RULES = {(1, "value-high"), (1, "overlooked"), (3, "growth-down"), (3, "ignores")}
+PLANTED_RULES = {(1, "value-high"), (1, "overlooked"), (1, "untouched"), (3, "growth-down"),
+                 (3, "ignores")}  # fmt: skip
 
 
-def is_true(claim: dict, true: dict[tuple, str]) -> bool:
-    """Return whether a claim says what was planted."""
+def is_true(claim: dict, true: dict[tuple, str], near: dict[int, int]) -> bool:
+    """Return whether a claim says what was planted; `near`: the segment most like each."""
     segment, column = claim["segment"], claim["source"]["column"]
+    if claim["sections"] == ["near"]:
+        shift = planted.SHIFTS[column]
+        return _sign(shift.get(segment, 0) - shift.get(near[segment], 0)) == claim["direction"]
     if claim["rule"] == "product-high":
         return (column == "tea") == (segment == 1)
     if (segment, column, claim["source"]["level"]) in true:
@@ -71,13 +75,16 @@ def is_true(claim: dict, true: dict[tuple, str]) -> bool:
 def judge(seed: int, folder: Path) -> tuple[int, int, int, int]:
     """Return planted traits stated, planted traits, false statements, statements."""
     run = planted.add_purchases(planted.run(folder, seed), seed)
-    stated = [c for c in persona.claims(Evidence(run)) if c["direction"]]
+    ev = Evidence(run)
+    stated = [c for c in persona.claims(ev) if c["direction"]]
+    near = beside.alike(ev)
     true = truths()
-    said = {(c["segment"], c["source"]["column"], c["direction"]) for c in stated}
+    said = {(c["segment"], c["source"]["column"], c["direction"]) for c in stated
+            if c["sections"] != ["near"]}  # fmt: skip
     rules = {(c["segment"], c["rule"]) for c in stated}
     wanted = planted_traits() | {(1, "tea", "higher")}
     right = len(wanted & said) + len(PLANTED_RULES & rules)
-    false = sum(not is_true(c, true) for c in stated)
+    false = sum(not is_true(c, true, near) for c in stated)
     return right, len(wanted) + len(PLANTED_RULES), false, len(stated)
 
 
@@ -132,14 +139,22 @@ def found_by(frame: pd.DataFrame, folder: Path, seed: int) -> Run:
     return made
 
 
-def truth_of(inside: np.ndarray, truth: np.ndarray, name: str, level: str) -> str:
-    """Return in which direction a group differs from everyone else by what was planted."""
+def truth_of(inside, outside, truth: np.ndarray, name: str, level: str) -> str:
+    """Return in which direction a group differs from another by what was planted."""
     table, base = (TRAITS, 0.0) if name in TRAITS else (ANSWERS, 0.35)
     segment, value = table[name]
     expected = np.where(truth == segment, value, base)
     return _sign(
-        (expected[inside].mean() - expected[~inside].mean()) * (-1 if level == "no" else 1)
+        (expected[inside].mean() - expected[outside].mean()) * (-1 if level == "no" else 1)
     )
+
+
+def _expected(claim: dict, labels: pd.Series, truth: pd.Series, near: dict[int, int]) -> str:
+    inside = (labels == claim["segment"]).to_numpy()
+    beside_it = claim["sections"] == ["near"]
+    outside = (labels == near[claim["segment"]]).to_numpy() if beside_it else ~inside
+    source = claim["source"]
+    return truth_of(inside, outside, truth.to_numpy(), source["column"], source["level"])
 
 
 def road(seed: int, folder: Path) -> dict:
@@ -147,11 +162,11 @@ def road(seed: int, folder: Path) -> dict:
     frame, truth = mixture(seed)
     made = found_by(frame, folder, seed)
     labels = made.read("segments.parquet")["segment"]
-    said = [c for c in persona.claims(Evidence(made)) if c["direction"]]
-    false = [c for c in said if c["direction"] != truth_of(
-        (labels == c["segment"]).to_numpy(), truth.to_numpy(), c["source"]["column"],
-        c["source"]["level"])]  # fmt: skip
-    told = {(c["segment"], c["source"]["column"]) for c in said if c not in false}
+    ev = Evidence(made)
+    said, near = [c for c in persona.claims(ev) if c["direction"]], beside.alike(ev)
+    false = [c for c in said if c["direction"] != _expected(c, labels, truth, near)]
+    told = {(c["segment"], c["source"]["column"]) for c in said
+            if c not in false and c["sections"] != ["near"]}  # fmt: skip
     score = {"k": labels.nunique(), "agreement": adjusted_rand_score(truth, labels),
              "said": len(said), "false": len(false)}  # fmt: skip
     for name, (segment, _) in (TRAITS | ANSWERS).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from seglib.files import Run, plain
-from seglib.persona import figures, phrases, sentences
+from seglib.persona import figures, phrases, sentences, strength
 from seglib.persona.assortment import assortment
 from seglib.persona.grounds import MONTHS, Evidence
 from seglib.persona.phrases import Fact
@@ -22,12 +22,24 @@ FILES = {
     "products": "purchases.parquet", "groups": "purchases.parquet", "gaps": "purchases.parquet",
     "examples": "customers.parquet", "tests": "monthly.parquet",
     "ranks": "the tables of the criteria",
+    "untouched": "campaigns.parquet", "nearest": "customers.parquet",
     "takings": "purchases.parquet", "buyers": "purchases.parquet", "own": "products.parquet",
 }  # fmt: skip
 OWN_UNIT = {"median", "criterion", "test", "example"}
 UNITS = {"share": "share", "superiority": "share", "difference": "share"}
 NUMBERS = ("value", "low", "high", "confidence", "comparisons", "n", "cell", "inside", "outside")
-WORDS = ("of", "sentence", "direction", "reference", "unit", "source", "kind", "statistic", "run")
+WORDS = (
+    "of",
+    "sentence",
+    "word",
+    "direction",
+    "reference",
+    "unit",
+    "source",
+    "kind",
+    "statistic",
+    "run",
+)
 RULES = {fact.rule: fact for fact in (*phrases.FACTS, *sentences.FACTS)}
 OF = {"products": {"customers": "products.parquet", "medians": "products.parquet",
                    "sizes": "product_segments.parquet"}}  # fmt: skip
@@ -46,7 +58,7 @@ def state(ev: Evidence, fact: Fact, segment: int, column: str = "", level: str =
         small to be shown, or the difference has not the direction that the sentence asserts.
     """
     found = measure(ev, segment, fact.table, column, level, figures.MEASURES)
-    if not found:
+    if not found or not _at_level(fact, found["inside"]):
         return None
     claim = {
         "id": "", "segment": int(segment), "rule": fact.rule, "direction": fact.direction or None,
@@ -54,11 +66,17 @@ def state(ev: Evidence, fact: Fact, segment: int, column: str = "", level: str =
         "reference_value": NO_DIFFERENCE.get(found["kind"]) if fact.direction else None,
         "source": {"table": _file(ev, fact, column), "column": column, "level": level},
         "run": f"{ev.run.study.name} {ev.run.as_of}",
-        "sentence": _sentence(ev, fact, found),
+        "sentence": _sentence(ev, fact, found), "word": strength.word(found).strip(),
         **{key: found[key] for key in ("kind", "statistic", *NUMBERS)},
     }  # fmt: skip
     claim["unit"] = _unit(found)
     return None if fault(claim, ev.minimum) else claim
+
+
+def _at_level(fact: Fact, inside) -> bool:
+    """Return whether a segment's own figure bears the words that speak of its level."""
+    low, high = fact.levels
+    return not isinstance(inside, (int, float)) or low < inside <= high
 
 
 def _reference(ev: Evidence, found: dict) -> str:
@@ -194,6 +212,7 @@ def _sentence(ev: Evidence, fact: Fact, found: dict) -> str:
     plainly = {
         "inside": _written(found["inside"], found["unit"]),
         "outside": _written(found["outside"], found["unit"]),
+        "by": strength.word(found),
         "typically": "on average" if found.get("average") else "typically",
         "value": amount(found["value"], _unit(found)), "label": label(found["label"]),
         "customers": who, "months": MONTHS,

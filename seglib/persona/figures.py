@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from seglib.persona import playbook, targeting
+from seglib.persona import beside, playbook, targeting
 from seglib.persona.assortment import Assortment, crossed, gaps, spending
 from seglib.persona.called import names, plain
 from seglib.persona.grounds import Evidence
@@ -160,5 +160,5 @@ def _own(ev: Assortment, segment: int, column: str, _="") -> dict:
 
 MEASURES = {
     "criteria": _criterion, "ranks": _rank, "tests": _test, "groups": _group, "gaps": _gap,
-    "takings": _takings, "buyers": _buyers, "own": _own,
+    "takings": _takings, "buyers": _buyers, "own": _own, **beside.MEASURES,
 }  # fmt: skip

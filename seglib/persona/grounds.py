@@ -77,7 +77,20 @@ class Evidence:
         """Effect sizes of the columns that formed the segments; too small segments left out."""
         frame = self.customers[self.formed]
         rows = profile.markers(frame, self.labels, [*self.entries.values()])
-        return rows[rows["segment"].isin(self.shown)].reset_index(drop=True)
+        telling = rows["segment"].isin(self.shown) & ~rows["name"].isin(self.leftover_columns)
+        return rows[telling].reset_index(drop=True)
+
+    @cached_property
+    def leftover(self) -> set[str]:
+        """Levels and groups of products that hold what was not sorted, as reports write them."""
+        goods = self.run.study.tables.products
+        return {goods.labels.get(name, name) for name in goods.leftover} if goods else set()
+
+    @cached_property
+    def leftover_columns(self) -> set[str]:
+        """Columns about nothing but leftovers of the data: they set nobody apart."""
+        shares = {f"{name} share" for name in self.leftover} | {"other groups share"}
+        return {c for c, e in self.entries.items() if e["base"] == "needs" and e["label"] in shares}
 
     @cached_property
     def descriptors(self) -> pd.DataFrame:
@@ -99,7 +112,22 @@ class Evidence:
         """Affinity of segments to single products; empty without purchases."""
         if not self.run.has("purchases.parquet"):
             return pd.DataFrame(columns=["segment", "product", "selected"])
-        return affinity.products(self.run.folder / "purchases.parquet", self.labels, self.minimum)
+        path = self.run.folder / "purchases.parquet"
+        rows = affinity.products(path, self.labels, self.minimum)
+        return rows[~rows["product"].astype(str).isin(self.leftover_products)]
+
+    @cached_property
+    def leftover_products(self) -> set[str]:
+        """Products that are leftovers of the data, or in a group that is."""
+        group = self.groups
+        return self.leftover | set(group.index[group.isin(self.leftover)])
+
+    @cached_property
+    def groups(self) -> pd.Series:
+        """Group of each product; empty where products are in none."""
+        frame = self.run.read("products.parquet") if self.run.has("products.parquet") else {}
+        found = frame["group"] if "group" in frame else pd.Series(dtype="object")
+        return found.astype("object").set_axis(found.index.astype(str))
 
     @cached_property
     def windows(self) -> dict[int, tuple[pd.Series, pd.Series]] | None:

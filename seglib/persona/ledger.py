@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seglib.files import Run, plain
-from seglib.persona import persona, playbook
+from seglib.persona import persona, picking, playbook
 from seglib.persona.assortment import Assortment, assortment, crossed, gaps
 from seglib.persona.called import names
 from seglib.persona.claims import complete, state, verify
@@ -56,12 +56,16 @@ def _groups(ev: Evidence):
     """Yield the affinities beyond chance, with the fact that states them."""
     rows = ev.once(crossed)
     for segment, group, chosen, ratio in rows[["segment", "group", "selected", "index"]].to_numpy():
-        if chosen:
+        if chosen and group != "other":
             yield int(segment), AFFINITY[0 if ratio > 1 else 1], group, ""
 
 
 def _gaps(ev: Evidence):
-    rows = ev.once(gaps)
+    """Yield what most of the segment most like it buy, and the segment spends less on."""
+    rows, size = ev.once(gaps), ev.labels.value_counts()
+    if len(rows):
+        bought = rows["others"] >= picking.SAY_BUYERS * rows["like"].map(size)
+        rows = rows[bought & ~rows["product"].astype(str).isin(ev.leftover_products)]
     for row in rows.groupby("segment").head(SAY_GAP).itertuples():
         yield int(row.segment), AFFINITY[2], str(row.product), ""
 
@@ -71,7 +75,7 @@ def _range(goods: Assortment):
     rows = goods.markers
     for segment in goods.shown:
         yield from ((segment, fact, fact.column, "") for fact in RANGE if not fact.direction)
-        apart = rows[(rows["segment"] == segment) & (rows["effect"].abs() >= persona.SAY)]
+        apart = rows[(rows["segment"] == segment) & (rows["effect"].abs() >= picking.SAY)]
         for row in apart.itertuples():
             direction = "higher" if row.effect > 0 else "lower"
             fitting = [f for f in RANGE if (f.column, f.direction) == (row.name, direction)]

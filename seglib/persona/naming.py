@@ -4,15 +4,77 @@ from __future__ import annotations
 
 import json
 from itertools import product
+from typing import NamedTuple
 
 import pandas as pd
 
 from seglib.files import Run
-from seglib.persona.phrases import NAMES, Trait
 from seglib.profile import profile
 from seglib.profile.columns import label
 
 CLEAR = 0.25  # |effect| from which a marker may stand in a name: "medium" (Cohen's d of 0.5)
+
+
+class Trait(NamedTuple):
+    """How a marker sounds in a name; `topic` keeps two words for one thing out of a name.
+
+    A name says what a segment has more, or less, of than others, never what it is by itself.
+    """
+
+    topic: str
+    adjective: str
+    phrase: str
+    weight: float = 1.0
+
+
+NAMES = {
+    # (column, direction): what it adds to a name; weight < 1 for what other columns imply
+    ("orders", "higher"): Trait("often", "Frequent", "frequent orders"),
+    ("orders", "lower"): Trait("often", "Occasional", "few orders"),
+    ("basket_value", "higher"): Trait("basket", "", "large baskets"),
+    ("basket_value", "lower"): Trait("basket", "", "small baskets"),
+    ("basket_items", "higher"): Trait("basket", "", "full baskets", 0.9),
+    ("basket_items", "lower"): Trait("basket", "", "few items", 0.9),
+    ("recency", "higher"): Trait("away", "", "longer absences", 0.8),
+    ("recency", "lower"): Trait("often", "", "recent orders", 0.5),
+    ("trend", "higher"): Trait("trend", "", "spend that holds up"),
+    ("trend", "lower"): Trait("trend", "", "spend that falls behind"),
+    ("tenure", "higher"): Trait("tenure", "Longer-standing", "a longer history", 0.5),
+    ("tenure", "lower"): Trait("tenure", "Newer", "a shorter history", 0.7),
+    ("irregularity", "higher"): Trait("rhythm", "Irregular", "irregular visits", 0.8),
+    ("irregularity", "lower"): Trait("rhythm", "Regular", "regular visits", 0.8),
+    ("weekend_share", "higher"): Trait("day", "Weekend", "weekend orders"),
+    ("weekend_share", "lower"): Trait("day", "Weekday", "weekday orders"),
+    ("evening_share", "higher"): Trait("hour", "Evening", "evening orders"),
+    ("evening_share", "lower"): Trait("hour", "Daytime", "daytime orders"),
+    ("discount_share", "higher"): Trait("price", "Discount", "many discounts"),
+    ("discount_share", "lower"): Trait("price", "", "fewer discounts"),
+    ("coupon_share", "higher"): Trait("coupon", "", "more coupons", 0.8),
+    ("coupon_share", "lower"): Trait("coupon", "", "fewer coupons", 0.5),
+    ("own_label_share", "higher"): Trait("label", "Own-label", "own-label products"),
+    ("own_label_share", "lower"): Trait("label", "Brand", "brand products"),
+    ("places", "higher"): Trait("places", "", "more stores", 0.8),
+    ("places", "lower"): Trait("places", "", "fewer stores", 0.6),
+    ("breadth", "higher"): Trait("breadth", "", "a wide choice", 0.75),
+    ("breadth", "lower"): Trait("breadth", "", "a narrow choice", 0.6),
+    ("spend", "higher"): Trait("spend", "High-spending", "high spend", 0.5),
+    ("spend", "lower"): Trait("spend", "Low-spending", "low spend", 0.5),
+    # products
+    ("penetration", "higher"): Trait("reach", "Widely bought", "many buyers"),
+    ("penetration", "lower"): Trait("reach", "Niche", "few buyers"),
+    ("repeat_rate", "higher"): Trait("repeat", "Often repeated", "frequent repeats"),
+    ("repeat_rate", "lower"): Trait("repeat", "Seldom repeated", "few repeats"),
+    ("orders_per_buyer", "higher"): Trait("repeat", "Often repeated", "frequent repeats", 0.8),
+    ("orders_per_buyer", "lower"): Trait("repeat", "Seldom repeated", "few repeats", 0.8),
+    ("promotion_share", "higher"): Trait("price", "Promoted", "many discounts"),
+    ("promotion_share", "lower"): Trait("price", "", "few discounts"),
+    ("price", "higher"): Trait("cost", "Expensive", "high prices"),
+    ("price", "lower"): Trait("cost", "Cheap", "low prices"),
+    ("seasonality", "higher"): Trait("season", "Seasonal", "strong seasons", 0.9),
+    ("seasonality", "lower"): Trait("season", "Year-round", "no season", 0.7),
+    ("spend_per_buyer", "higher"): Trait("spend", "", "high spend", 0.6),
+    ("spend_per_buyer", "lower"): Trait("spend", "", "low spend", 0.6),
+}
 
 
 def names(
@@ -93,8 +155,6 @@ def _trait(row) -> Trait | None:
     direction = "higher" if row.effect > 0 else "lower"
     if (row.name, direction) in NAMES:
         return NAMES[row.name, direction]
-    if row.name == "share_other":
-        return None
     if row.name.startswith("share_"):
         more = "more" if row.effect > 0 else "less"
         return Trait(row.name, "", f"{more} {label(row.label)}", 0.9)
@@ -154,7 +214,10 @@ def products(run: Run, most: int = 8) -> pd.Series | None:
             return labels.map(_product_names(run, frame.reindex(labels.index), labels))
     if "group" not in frame or frame["group"].nunique() < 2:
         return None
-    group = frame["group"].astype("object").fillna("other").map(label)
+    goods = run.study.tables.products
+    left = {goods.labels.get(g, g) for g in goods.leftover} if goods else set()
+    group = frame["group"].astype("object")
+    group = group.mask(group.isin(left)).fillna("other").map(label)
     return group.where(group.isin(group.value_counts().head(most).index), "other")
 
 

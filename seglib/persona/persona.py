@@ -4,161 +4,26 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib.persona import naming, phrases
+from seglib.persona import leading, naming
 from seglib.persona.called import names
-from seglib.persona.claims import state
 from seglib.persona.grounds import Evidence
-from seglib.persona.phrases import BECAUSE, GAPS, MOST, SECTION_OF_BASE, SECTIONS
+from seglib.persona.phrases import BECAUSE, GAPS, SECTIONS
+from seglib.persona.picking import SAY, claims
+from seglib.persona.playbook import advice
 from seglib.profile import profile
 
-SAY = 0.25  # |Cliff's delta| from which a forming feature is worth a sentence (d of about 0.5)
-SAY_OTHER = 0.11  # the same for a descriptor, whose difference is a finding (d of about 0.2)
-SAY_LIFT = 1.2  # and for a level or product: that many times as common, or as rare
-SAY_SHARE = 0.01  # products and needs with a smaller part of spend are not worth a sentence
-LEAD = 0.4  # head start of products bought more over needs, whose effects have another scale
-MATERIAL = 0.05  # nor are medians that differ by less than this part of the larger
-TYPICAL = 6  # features of the typical customer
+__all__ = ["SAY", "assignments", "claims", "common", "markdown", "names", "personas", "sections"]
+
 ANSWERED = "their answers in the survey do not set them apart"
+AGAIN = "The same, seen from other sides"
+DEFINES, BESIDES = "What defines them most", "Besides"
+READ = (
+    "*Others*: everyone else. *Typically*: half have more, half less. *On average*: of a total, "
+    "such as spend or campaigns, or where the middle ones are alike. *Far* and *slightly*: a large "
+    "and a small difference, by one rule for all; neither: one between. A name says what they have "
+    "more or less of than others."
+)
 TOO_FEW = "Too few to be described without describing somebody."
-
-
-def claims(ev: Evidence) -> list[dict]:
-    """Return every claim that the run supports, numbered within its segment.
-
-    Parameters
-    ----------
-    ev : Evidence
-
-    Returns
-    -------
-    list of dict
-        As in claims.json, each with its `sections` and `strength` (for order only).
-    """
-    found = []
-    for segment in ev.segments:
-        of_segment = [*_always(ev, segment), *_columns(ev, segment), *_products(ev, segment)]
-        kept = _fewest(of_segment) + _example(ev, segment)
-        found += [c | {"id": f"c-{segment}-{i:02d}"} for i, c in enumerate(kept, 1)]
-    return found
-
-
-def _always(ev: Evidence, segment: int) -> list[dict]:
-    """Return the claims that do not depend on which columns there are."""
-    rows = [("sizes", ""), ("revenue", "spend"), ("means", "spend"), ("growth", "spend"),
-            ("contacts", "contacts"), ("responses", "responded"), ("rules", "")]  # fmt: skip
-    return [
-        claim
-        for table, column in rows
-        for direction in ("", "higher", "lower")
-        for claim in _stated(ev, segment, table, column, "", direction)
-    ]
-
-
-def _columns(ev: Evidence, segment: int) -> list[dict]:
-    """Return the claims about columns of customers.parquet."""
-    if len(ev.segments) == 1:
-        return [c for name in ev.formed[:12] for c in _stated(ev, segment, "medians", name, "", "")]
-    rows = ev.markers[ev.markers["segment"] == segment]
-    rows = rows[rows["effect"].abs() >= SAY]
-    found = []
-    for row in rows.itertuples():
-        if not _worth_saying(row, ev.entries[row.name]["base"]):
-            continue
-        table = "levels" if row.level else "customers"
-        direction = "higher" if row.effect > 0 else "lower"
-        found += _stated(ev, segment, table, row.name, row.level, direction, abs(row.effect))
-    rows = ev.descriptors[ev.descriptors["segment"] == segment]
-    for row in rows[rows["selected"].astype(bool)].itertuples():
-        found += _described(ev, segment, row)
-    return found
-
-
-def _worth_saying(row, base: str) -> bool:
-    """Return whether a clear difference also matters; spend is told by its own sentences."""
-    if row.name in {"spend", "share_other"}:
-        return False
-    if base == "needs" and row.unit == "share" and row.overall < SAY_SHARE:
-        return False
-    apart = abs(row.inside - row.outside)
-    return apart == 0 or apart >= MATERIAL * max(abs(row.inside), abs(row.outside))
-
-
-def _described(ev: Evidence, segment: int, row) -> list[dict]:
-    if row.statistic == "superiority":
-        effect = 2 * row.value - 1
-        same = row.kind == "ordered" and row.inside == row.outside
-        table, strength, enough = "pairs" if same else "customers", abs(effect), SAY_OTHER
-        direction = "higher" if effect > 0 else "lower"
-    else:
-        if row.kind == "ordered":  # its direction is said once, not level by level
-            return []
-        table, strength = "levels", abs(row.inside - row.outside)
-        direction, enough = "higher" if row.value > 1 else "lower", 0.0
-        if max(row.value, 1 / row.value) < SAY_LIFT or _other_half(ev, row):
-            return []
-    if strength < enough:
-        return []
-    return _stated(ev, segment, table, row.name, row.level, direction, strength)
-
-
-def _other_half(ev: Evidence, row) -> bool:
-    """Return whether a level is rarer only because another, also told, is more common."""
-    rows = ev.descriptors
-    same = rows[(rows["segment"] == row.segment) & (rows["name"] == row.name)
-                & (rows["statistic"] == "lift") & rows["selected"].astype(bool)]  # fmt: skip
-    return row.value < 1 and bool((same["value"] >= SAY_LIFT).any())
-
-
-def _products(ev: Evidence, segment: int) -> list[dict]:
-    """Return the claims about the products that the segment puts more of its spend into."""
-    rows = ev.products[ev.products["segment"] == segment]
-    rows = rows[rows["selected"].astype(bool)]
-    if rows.empty:
-        return []
-    rows = rows[(rows["index"] >= SAY_LIFT) & (rows["inside"] >= SAY_SHARE)]
-    rows = rows.assign(gain=rows["inside"] - rows["outside"]).sort_values("gain", ascending=False)
-    return [
-        claim
-        for row in rows.head(3).itertuples()
-        for claim in _stated(
-            ev, segment, "products", str(row.product), "", "higher", LEAD + row.gain
-        )
-    ]
-
-
-def _example(ev: Evidence, segment: int) -> list[dict]:
-    """Return the claims about an example customer, in the segment's most telling features.
-
-    It is the rounded average of as many customers as the study's minimum cell, so nobody's own
-    numbers; those nearest the middle in everything at once, so no medians either.
-    """
-    rows = ev.markers[(ev.markers["segment"] == segment) & (ev.markers["name"] != "share_other")]
-    told = rows["name"].drop_duplicates().head(TYPICAL)
-    return [c for name in told for c in _stated(ev, segment, "examples", name, "", "")]
-
-
-def _stated(
-    ev: Evidence, segment: int, table: str, column: str, level: str, direction: str, strength=0.0
-) -> list[dict]:  # fmt: skip
-    """Return the claims of the rows of the table of facts that speak of a column."""
-    found = []
-    for fact in phrases.facts_for(column, table, direction):
-        base = ev.entries.get(column, {}).get("base", "")
-        sections = fact.section.format(base=SECTION_OF_BASE.get(base, "behaviour")).split()
-        if claim := state(ev, fact, segment, column, level):
-            found.append(claim | {"sections": sections, "strength": float(strength)})
-    return found
-
-
-def _fewest(found: list[dict]) -> list[dict]:
-    """Return the strongest claims of each section, in the order of the sections."""
-    order = ["size", *SECTIONS, "rule"]
-    kept: list[dict] = []
-    for section in order:
-        rows = [c for c in found if c["sections"][0] == section]
-        rows.sort(key=lambda c: (-c["strength"], c["source"]["column"], c["source"]["level"]))
-        kept += rows[: MOST.get(section, 2)]
-    return kept
 
 
 def personas(ev: Evidence, found: list[dict]) -> list[dict]:
@@ -182,6 +47,8 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
     for segment in ev.segments:
         rows = [c for c in found if c["segment"] == segment and c["of"] == ev.of]
         by_section = {s: [c["id"] for c in rows if s in c["sections"]] for s in [*SECTIONS, "rule"]}
+        marks = leading.marks(ev, rows)
+        same = leading.again(ev, rows, marks)
         size = sizes.loc[segment] if segment in ev.shown else {"n": None, "share": None}
         result.append({
             "segment": segment, "name": named[segment],
@@ -192,7 +59,8 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
             "size_rank": int((sizes["n"] > sizes.loc[segment, "n"]).sum()) + 1,
             "jaccard": stable.get(segment, {}).get("jaccard"),
             "stable": stable.get(segment, {}).get("stable"),
-            "summary": _summary(rows),
+            "summary": [c["id"] for c in leading.summary(rows, marks, same)],
+            "marks": [c["id"] for c in marks], "again": [c["id"] for c in same],
             "facts": {s: ids for s, ids in by_section.items() if ids},
             "unknown": unknown(ev, rows, by_section),
             "typical": [c["id"] for c in rows if c["rule"] == "example"],
@@ -209,21 +77,6 @@ def _named_by(ev: Evidence, segment: int) -> str:
 def _other(before: dict | None, name: str) -> str:
     """Return the name that the segment had at an earlier date, empty if it has it still."""
     return before["name"] if before and before["earlier"] and before["name"] != name else ""
-
-
-def _summary(rows: list[dict]) -> list[str]:
-    """Return the five sentences that a card begins with."""
-    first = [c for c in rows if c["rule"] in {"size", "revenue"}]
-    marks = sorted(
-        (c for c in rows if c["kind"] in {"superiority", "difference"}),
-        key=lambda c: -c["strength"],
-    )
-    told = marks[:2]
-    signs = [c for c in rows if "pain_points" in c["sections"]]
-    more = [c for section in ("who", "goals") for c in rows if section in c["sections"]]
-    rest = [c for c in [*signs[:1], *more, *rows] if set(c["sections"]) & set(SECTIONS)]
-    order = dict.fromkeys(c["id"] for c in [*first, *told, *rest])
-    return list(order)[:5]
 
 
 def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[dict]:
@@ -258,27 +111,43 @@ ASSIGNMENTS = [
 
 
 def sections(person: dict, found: list[dict]) -> list[tuple[str, list[dict]]]:
-    """Return heading and claims of each part of a persona; no claim of the summary, none twice."""
+    """Return heading and claims of each part of a persona; no claim of the summary, none twice.
+
+    Claims that say again what the marks say come last, together.
+    """
     said = {c["id"]: c for c in found}
-    told = set(person["summary"])
+    told = {*person["summary"], *person["again"]}
     parts: dict[str, list[dict]] = {heading: [] for heading in SECTIONS.values()}
     for key in ["pain_points", *SECTIONS]:  # a warning is told as such, and not again
         ids = [i for i in person["facts"].get(key, []) if i not in told]
         told |= set(ids)
         parts[SECTIONS[key]] += [said[i] for i in ids]
+    parts[AGAIN] = [said[i] for i in person["again"] if i not in person["summary"]]
     return [(heading, rows) for heading, rows in parts.items() if rows]
+
+
+def opening(person: dict, found: list[dict]) -> list[tuple[str, list[dict]]]:
+    """Return the claims that a card begins with: how large, what defines them, what comes next."""
+    said, marks = {c["id"]: c for c in found}, person["marks"]
+    rows = [said[i] for i in person["summary"]]
+    size = [c for c in rows if c["rule"] in leading.ALWAYS]
+    more = [c for c in rows if c["id"] not in marks and c not in size]
+    parts = (("", size), (DEFINES, [c for c in rows if c["id"] in marks]),
+             (BESIDES if marks else "", more))  # fmt: skip
+    return [(heading, part) for heading, part in parts if part]
 
 
 def markdown(people: list[dict], found: list[dict], title: str, levers=()) -> str:
     """Return the personas as Markdown for a wiki or a deck, with the playbook's levers if given."""
     said = {c["id"]: c for c in found}
-    lines = [f"# {title}: personas", "",
-             "Every sentence is a claim; claims.json holds its evidence. *Others*: everyone else.",
-             ""]  # fmt: skip
+    about = "Every sentence is a claim; claims.json holds its evidence."
+    lines = [f"# {title}: personas", "", about, "", READ, ""]
     for person in people:
         lines += [f"## {person['segment']}. {person['name']}", ""]
-        lines += [f"- {said[i]['sentence']}" for i in person["summary"]] or [TOO_FEW]
-        lines += [""]
+        for heading, rows in opening(person, found):
+            lines += [f"**{heading}**", ""] if heading else []
+            lines += [f"- {c['sentence']}" for c in rows] + [""]
+        lines += [] if person["summary"] else [TOO_FEW, ""]
         if person["note"]:
             lines += [f"> {person['note']} (the analyst's own words)", ""]
         for heading, rows in sections(person, found):
@@ -290,7 +159,7 @@ def markdown(people: list[dict], found: list[dict], title: str, levers=()) -> st
         own = [row for row in levers if row["segment"] == person["segment"]]
         if own:
             lines += ["### What to try", ""]
-            lines += [f"- {row['lever'].capitalize()}: {row['action']}" for row in own] + [""]
+            lines += [f"- {row['lever'].capitalize()}: {advice(row)}" for row in own] + [""]
         lines += ["### What the data cannot say", ""]
         lines += [
             f"- {gap['topic'].capitalize()}: {gap['why']}. Ask: {' '.join(gap['questions'])}"

@@ -6,6 +6,7 @@ Every factual sentence of a persona comes from one row of `FACTS`; no other text
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from math import inf
 from typing import NamedTuple
 
 
@@ -25,7 +26,10 @@ class Fact(NamedTuple):
     sentence : str
         Template; its fields are those of a measured claim, as text.
     table : str
-        Which statistic to use: see seglib.statistic.
+        Which statistic to use: see `statistic`.
+    levels : tuple of float
+        Between which the segment's own figure must lie (the upper end included) for words that
+        speak of its level; {by} is filled by `strength.word`.
     """
 
     rule: str
@@ -34,112 +38,132 @@ class Fact(NamedTuple):
     direction: str
     sentence: str
     table: str = "customers"
+    levels: tuple[float, float] = (-inf, inf)
 
 
 OTHERS = "(others: {outside})"  # everyone else in the study; the page says so once
+
+FULL_PRICE = 0.03  # discounts taken up to which somebody pays close to full price
 
 FACTS = (
     Fact("size", "size", "", "", "{inside} {customers}, {value} of all.", "sizes"),
     Fact("revenue", "value", "spend", "", "They bring {value} of the revenue.", "revenue"),
     Fact("value-high", "value", "spend", "higher",
-         "They are worth more: {inside} each, on average " + OTHERS + ".", "means"),
+         "They spend {by}more: {inside} each, on average " + OTHERS + ".", "means"),
     Fact("value-low", "value", "spend", "lower",
-         "They are worth less: {inside} each, on average " + OTHERS + ".", "means"),
+         "They spend {by}less: {inside} each, on average " + OTHERS + ".", "means"),
     Fact("orders-high", "behaviour", "orders", "higher",
-         "They order often: {typically} {inside} orders " + OTHERS + "."),
+         "They order {by}more often: {typically} {inside} orders " + OTHERS + "."),
     Fact("orders-low", "behaviour", "orders", "lower",
-         "They order seldom: {typically} {inside} orders " + OTHERS + "."),
+         "They order {by}less often: {typically} {inside} orders " + OTHERS + "."),
     Fact("basket-high", "behaviour", "basket_value", "higher",
-         "Their orders are large: {typically} {inside} " + OTHERS + "."),
+         "Their orders are {by}larger: {typically} {inside} " + OTHERS + "."),
     Fact("basket-low", "behaviour", "basket_value", "lower",
-         "Their orders are small: {typically} {inside} " + OTHERS + "."),
+         "Their orders are {by}smaller: {typically} {inside} " + OTHERS + "."),
     Fact("lines-high", "behaviour", "basket_items", "higher",
-         "They put much into one order: {typically} {inside} lines " + OTHERS + "."),
+         "They put {by}more into one order: {typically} {inside} lines " + OTHERS + "."),
     Fact("lines-low", "behaviour", "basket_items", "lower",
-         "They buy a few things at a time: {typically} {inside} lines " + OTHERS + "."),
+         "They put {by}less into one order: {typically} {inside} lines " + OTHERS + "."),
     Fact("breadth-high", "behaviour", "breadth", "higher",
-         "They buy across the range: {typically} {inside} categories " + OTHERS + "."),
+         "They buy {by}more categories: {typically} {inside} " + OTHERS + "."),
     Fact("breadth-low", "behaviour", "breadth", "lower",
-         "They buy a small part of the range: {typically} {inside} categories " + OTHERS + "."),
+         "They buy {by}fewer categories: {typically} {inside} " + OTHERS + "."),
     Fact("weekend-high", "behaviour", "weekend_share", "higher",
-         "They order at weekends: {typically} {inside} of orders " + OTHERS + "."),
+         "They order {by}more at weekends: {typically} {inside} of orders " + OTHERS + "."),
     Fact("weekend-low", "behaviour", "weekend_share", "lower",
-         "They order on weekdays: {typically} only {inside} of orders at weekends " + OTHERS + "."),
+         "They order {by}less at weekends: {typically} {inside} of orders " + OTHERS + "."),
     Fact("evening-high", "behaviour", "evening_share", "higher",
-         "They order in the evening: {typically} {inside} of orders " + OTHERS + "."),
+         "They order {by}more in the evening: {typically} {inside} of orders " + OTHERS + "."),
     Fact("evening-low", "behaviour", "evening_share", "lower",
-         "They order in the daytime: {typically} only {inside} of orders in the evening "
-         + OTHERS + "."),
+         "They order {by}less in the evening: {typically} {inside} of orders " + OTHERS + "."),
     Fact("irregular", "behaviour", "irregularity", "higher",
-         "They come irregularly: an irregularity of {inside} " + OTHERS + "; 0 is like clockwork."),
+         "They come {by}less regularly: the gaps between visits vary by {typically} {inside} of "
+         "their mean " + OTHERS + "."),
     Fact("regular", "behaviour", "irregularity", "lower",
-         "They come regularly: an irregularity of {inside} " + OTHERS + "; 0 is like clockwork."),
+         "They come {by}more regularly: the gaps between visits vary by {typically} {inside} of "
+         "their mean " + OTHERS + "."),
     Fact("places-high", "channels", "places", "higher",
-         "They buy in several places: {typically} {inside} " + OTHERS + "."),
+         "They buy in {by}more places: {typically} {inside} " + OTHERS + "."),
     Fact("places-low", "channels", "places", "lower",
-         "They buy in few places: {typically} {inside} " + OTHERS + "."),
+         "They buy in {by}fewer places: {typically} {inside} " + OTHERS + "."),
     Fact("discount-high", "price", "discount_share", "higher",
-         "They buy at a discount: it takes off {typically} {inside} " + OTHERS + "."),
+         "They buy {by}more at a discount: it takes off {typically} {inside} " + OTHERS + "."),
+    Fact("discount-low", "price", "discount_share", "lower",
+         "They buy {by}less at a discount: it takes off {typically} {inside} " + OTHERS + ".",
+         levels=(FULL_PRICE, inf)),
     Fact("full-price", "price pain_points", "discount_share", "lower",
          "They pay close to full price although promotions exist: discounts take off {typically} "
-         "{inside} " + OTHERS + "."),
+         "{inside} " + OTHERS + ".", levels=(-inf, FULL_PRICE)),
     Fact("coupon-high", "price", "coupon_share", "higher",
-         "They use coupons: {typically} in {inside} of orders " + OTHERS + "."),
+         "They use coupons {by}more: {typically} in {inside} of orders " + OTHERS + "."),
     Fact("coupon-low", "price", "coupon_share", "lower",
-         "They hardly use coupons: {typically} in {inside} of orders " + OTHERS + "."),
+         "They use coupons {by}less: {typically} in {inside} of orders " + OTHERS + "."),
     Fact("own-label-high", "price", "own_label_share", "higher",
-         "They choose own label: {typically} {inside} of spend " + OTHERS + "."),
+         "They choose own label {by}more: {typically} {inside} of spend " + OTHERS + "."),
     Fact("own-label-low", "price", "own_label_share", "lower",
-         "They choose brands: own label is {typically} {inside} of spend " + OTHERS + "."),
+         "They choose own label {by}less: {typically} {inside} of spend " + OTHERS + "."),
     Fact("tenure-high", "loyalty", "tenure", "higher",
-         "They have been here longer: {typically} {inside} since the first order " + OTHERS + "."),
+         "They have been here {by}longer: {typically} {inside} since the first order " + OTHERS
+         + "."),
     Fact("tenure-low", "loyalty", "tenure", "lower",
-         "They are newer: {typically} {inside} since the first order " + OTHERS + "."),
+         "They came {by}more recently: {typically} {inside} since the first order " + OTHERS + "."),
     Fact("recency-low", "loyalty", "recency", "lower",
-         "They were here lately: {typically} {inside} since the last order " + OTHERS + "."),
+         "They ordered {by}more recently: {typically} {inside} since the last order " + OTHERS
+         + "."),
     Fact("recency-high", "loyalty pain_points", "recency", "higher",
-         "They have been away longer: {typically} {inside} since the last order " + OTHERS + "."),
+         "They have been away {by}longer: {typically} {inside} since the last order " + OTHERS
+         + "."),
     Fact("trend-high", "loyalty", "trend", "higher",
-         "They buy more than before: a trend of {inside} " + OTHERS + ", from −1 to 1."),
+         "Their recent spend compares {by}better with that before: a trend of {inside} " + OTHERS
+         + ", from −1 to 1; 0 is no change."),
     Fact("trend-low", "loyalty pain_points", "trend", "lower",
-         "They buy less than before: a trend of {inside} " + OTHERS + ", from −1 to 1."),
+         "Their recent spend compares {by}worse with that before: a trend of {inside} " + OTHERS
+         + ", from −1 to 1; 0 is no change."),
     Fact("growth-up", "loyalty", "spend", "higher",
-         "Their spend holds up better: the last {months} months made {inside} of the {months} "
+         "Their spend holds up {by}better: the last {months} months made {inside} of the {months} "
          "before " + OTHERS + ".", "growth"),
     Fact("growth-down", "loyalty pain_points", "spend", "lower",
-         "Their spend falls behind: the last {months} months made {inside} of the {months} "
+         "Their spend holds up {by}worse: the last {months} months made {inside} of the {months} "
          "before " + OTHERS + ".", "growth"),
     Fact("overlooked", "channels", "contacts", "lower",
-         "They are addressed less: {inside} campaigns each, on average " + OTHERS + ".",
-         "contacts"),
+         "They get {by}fewer campaigns: {inside} each, on average " + OTHERS + ".", "contacts"),
     Fact("addressed", "channels", "contacts", "higher",
-         "They are addressed more: {inside} campaigns each, on average " + OTHERS + ".",
-         "contacts"),
+         "They get {by}more campaigns: {inside} each, on average " + OTHERS + ".", "contacts"),
+    Fact("untouched", "channels", "contacts", "higher",
+         "{inside} of them got no campaign " + OTHERS + ".", "untouched"),
     Fact("responds", "channels", "responded", "higher",
-         "They answer campaigns: {inside} of those addressed did " + OTHERS + ".", "responses"),
+         "They answer campaigns {by}more often: {inside} of those addressed did " + OTHERS + ".",
+         "responses"),
     Fact("ignores", "channels", "responded", "lower",
-         "They leave campaigns unanswered: only {inside} of those addressed answered any "
-         + OTHERS + ".", "responses"),
+         "They answer campaigns {by}less often: {inside} of those addressed did " + OTHERS + ".",
+         "responses"),
     Fact("product-high", "goals", "*", "higher",
-         "A larger part of their spend goes to {label}: {inside} " + OTHERS + ".", "products"),
+         "They put {by}more of their spend into {label}: {inside} in all " + OTHERS + "; {buyers} "
+         "of them buy it.", "products"),
     Fact("need-high", "goals", "share_*", "higher",
-         "A larger part of their spend goes to {label}: {typically} {inside} " + OTHERS + "."),
+         "They put {by}more of their spend into {label}: {typically} {inside} " + OTHERS + "."),
     Fact("need-low", "goals", "share_*", "lower",
-         "A smaller part of their spend goes to {label}: {typically} {inside} " + OTHERS + "."),
+         "They put {by}less of their spend into {label}: {typically} {inside} " + OTHERS + "."),
+    Fact("near-high", "near", "*", "higher",
+         "Against {like}, the segment most like them: {label} {by}higher, {typically} {inside} "
+         "(there: {outside}).", "nearest"),
+    Fact("near-low", "near", "*", "lower",
+         "Against {like}, the segment most like them: {label} {by}lower, {typically} {inside} "
+         "(there: {outside}).", "nearest"),
     Fact("level-high", "{base}", "*", "higher",
-         "{label} is more common: {inside} " + OTHERS + ".", "levels"),
+         "{label} is {by}more common: {inside} " + OTHERS + ".", "levels"),
     Fact("level-low", "{base}", "*", "lower",
-         "{label} is rarer: {inside} " + OTHERS + ".", "levels"),
+         "{label} is {by}rarer: {inside} " + OTHERS + ".", "levels"),
     Fact("any-high", "{base}", "*", "higher",
-         "{label} is higher: {typically} {inside} " + OTHERS + "."),
+         "{label} is {by}higher: {typically} {inside} " + OTHERS + "."),
     Fact("any-low", "{base}", "*", "lower",
-         "{label} is lower: {typically} {inside} " + OTHERS + "."),
+         "{label} is {by}lower: {typically} {inside} " + OTHERS + "."),
     Fact("tends-high", "{base}", "*", "higher",
-         "{label} tends to be higher: in {value} of random pairs of one of them and one of the "
+         "{label} tends to be {by}higher: in {value} of random pairs of one of them and one of the "
          "others, ties counted half.", "pairs"),
     Fact("tends-low", "{base}", "*", "lower",
-         "{label} tends to be lower: higher in only {value} of random pairs of one of them and one "
-         "of the others, ties counted half.", "pairs"),
+         "{label} tends to be {by}lower: higher in only {value} of random pairs of one of them and "
+         "one of the others, ties counted half.", "pairs"),
     Fact("typical", "{base}", "*", "", "{label}: typically {value}.", "medians"),
     Fact("example", "example", "*", "", "{label}: {inside}.", "examples"),
     Fact("rule", "rule", "", "",
@@ -162,9 +186,11 @@ SECTIONS = {
     "loyalty": "Price, channels, loyalty and worth",
     "value": "Price, channels, loyalty and worth",
     "pain_points": "Warning signs",
+    "near": "Against the segment most like them",
 }
 
-MOST = {"who": 3, "behaviour": 4, "goals": 3, "motivations": 4}  # sentences a section; else 2
+# sentences a section; else 2
+MOST = {"who": 3, "behaviour": 4, "goals": 3, "motivations": 4, "channels": 4}
 
 
 def facts_for(column: str, table: str, direction: str) -> list[Fact]:
@@ -176,65 +202,6 @@ def facts_for(column: str, table: str, direction: str) -> list[Fact]:
     ]
     named = [f for f in fitting if "*" not in f.column]
     return named or fitting[:1]
-
-
-class Trait(NamedTuple):
-    """How a marker sounds in a name; `topic` keeps two words for one thing out of a name."""
-
-    topic: str
-    adjective: str
-    phrase: str
-    weight: float = 1.0
-
-
-NAMES = {
-    # (column, direction): what it adds to a name; weight < 1 for what other columns imply
-    ("orders", "higher"): Trait("often", "Frequent", "frequent orders"),
-    ("orders", "lower"): Trait("often", "Occasional", "few orders"),
-    ("basket_value", "higher"): Trait("basket", "", "large baskets"),
-    ("basket_value", "lower"): Trait("basket", "", "small baskets"),
-    ("basket_items", "higher"): Trait("basket", "", "full baskets", 0.9),
-    ("basket_items", "lower"): Trait("basket", "", "few items", 0.9),
-    ("recency", "higher"): Trait("away", "Lapsing", "long absences", 0.8),
-    ("recency", "lower"): Trait("often", "", "recent orders", 0.5),
-    ("trend", "higher"): Trait("trend", "Growing", "rising spend"),
-    ("trend", "lower"): Trait("trend", "Declining", "falling spend"),
-    ("tenure", "higher"): Trait("tenure", "Long-standing", "a long history", 0.5),
-    ("tenure", "lower"): Trait("tenure", "Newer", "a short history", 0.7),
-    ("irregularity", "higher"): Trait("rhythm", "Irregular", "irregular visits", 0.8),
-    ("irregularity", "lower"): Trait("rhythm", "Regular", "regular visits", 0.8),
-    ("weekend_share", "higher"): Trait("day", "Weekend", "weekend orders"),
-    ("weekend_share", "lower"): Trait("day", "Weekday", "weekday orders"),
-    ("evening_share", "higher"): Trait("hour", "Evening", "evening orders"),
-    ("evening_share", "lower"): Trait("hour", "Daytime", "daytime orders"),
-    ("discount_share", "higher"): Trait("price", "Discount", "many discounts"),
-    ("discount_share", "lower"): Trait("price", "Full-price", "few discounts"),
-    ("coupon_share", "higher"): Trait("coupon", "Coupon", "coupons", 0.8),
-    ("coupon_share", "lower"): Trait("coupon", "", "few coupons", 0.5),
-    ("own_label_share", "higher"): Trait("label", "Own-label", "own-label products"),
-    ("own_label_share", "lower"): Trait("label", "Brand", "brand products"),
-    ("places", "higher"): Trait("places", "", "several stores", 0.8),
-    ("places", "lower"): Trait("places", "", "one store", 0.6),
-    ("breadth", "higher"): Trait("breadth", "", "a wide choice", 0.75),
-    ("breadth", "lower"): Trait("breadth", "", "a narrow choice", 0.6),
-    ("spend", "higher"): Trait("spend", "High-spending", "high spend", 0.5),
-    ("spend", "lower"): Trait("spend", "Low-spending", "low spend", 0.5),
-    # products
-    ("penetration", "higher"): Trait("reach", "Widely bought", "many buyers"),
-    ("penetration", "lower"): Trait("reach", "Niche", "few buyers"),
-    ("repeat_rate", "higher"): Trait("repeat", "Often repeated", "frequent repeats"),
-    ("repeat_rate", "lower"): Trait("repeat", "Seldom repeated", "few repeats"),
-    ("orders_per_buyer", "higher"): Trait("repeat", "Often repeated", "frequent repeats", 0.8),
-    ("orders_per_buyer", "lower"): Trait("repeat", "Seldom repeated", "few repeats", 0.8),
-    ("promotion_share", "higher"): Trait("price", "Promoted", "many discounts"),
-    ("promotion_share", "lower"): Trait("price", "", "few discounts"),
-    ("price", "higher"): Trait("cost", "Expensive", "high prices"),
-    ("price", "lower"): Trait("cost", "Cheap", "low prices"),
-    ("seasonality", "higher"): Trait("season", "Seasonal", "strong seasons", 0.9),
-    ("seasonality", "lower"): Trait("season", "Year-round", "no season", 0.7),
-    ("spend_per_buyer", "higher"): Trait("spend", "", "high spend", 0.6),
-    ("spend_per_buyer", "lower"): Trait("spend", "", "low spend", 0.6),
-}
 
 
 class Gap(NamedTuple):

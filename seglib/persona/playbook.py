@@ -15,7 +15,11 @@ FIGURES = "baseline", "detectable", "n_per_arm", "weeks", "target", "enough", "b
 
 
 class Lever(NamedTuple):
-    """An action that certain claims call for: all of `when` must be claimed."""
+    """A test that certain claims call for: each of `when` must be claimed.
+
+    A rule in `when` may be several, with a bar between them: any of them will do. What {items}
+    stand for comes from the rules in `ITEMS`, and must take enough of the spend to matter.
+    """
 
     lever: str
     when: tuple[str, ...]
@@ -23,43 +27,53 @@ class Lever(NamedTuple):
     metric: str = "spend"
 
 
+ITEMS = {"need-high", "product-high", "need-low"}
+ENOUGH = 0.02  # of the spend, theirs or that of others, from which an item is worth a test
+MORE = "need-high|product-high"
+
 LEVERS = (
     # the most promising first; of each kind of lever, the first row whose claims a segment has
     Lever("loyalty", ("orders-high", "basket-low"),
-          "Give them a reason to add one more thing to an order."),
-    Lever("loyalty", ("orders-low", "basket-high"), "Give them a reason for one more order."),
+          "Test a reason to add one more thing to an order."),
+    Lever("loyalty", ("orders-low", "basket-high"), "Test a reason for one more order."),
     Lever("loyalty", ("orders-high", "value-high"),
-          "Protect them: thank them for coming back before trying to sell them more."),
+          "Test a thank-you for coming back, before trying to sell them more."),
+    Lever("loyalty", ("breadth-low", "need-low"),
+          "Test an offer on {items}: less of their spend goes there, be it bought elsewhere or "
+          "not wanted."),
     Lever("loyalty", ("breadth-low", "orders-low"),
-          "Offer a first purchase in one more category."),
-    Lever("service and retention", ("trend-low",), "Ask what changed, and offer a way back."),
-    Lever("service and retention", ("growth-down",), "Ask what changed, and offer a way back."),
+          "Test an offer on a category that they have not bought yet."),
+    Lever("service and retention", ("trend-low",), "Ask what changed, and test a way back."),
+    Lever("service and retention", ("growth-down",), "Ask what changed, and test a way back."),
     Lever("service and retention", ("recency-high",),
-          "Write to those who have been away longest, with a reason to return.", "active"),
+          "Test a letter, with a reason to return, to those who have been away longest.", "active"),
     Lever("messaging", ("overlooked", "value-high"),
-          "Include them in the next campaigns: they are worth more and hear less."),
+          "Test including them in more campaigns: they spend more than others and get fewer."),
     Lever("messaging", ("overlooked", "growth-up"),
-          "Include them in the next campaigns: their spend holds up and they hear less."),
-    Lever("messaging", ("responds",), "Tell them first: they answer."),
-    Lever("messaging", ("ignores",),
-          "Send fewer messages of the present kind, and try another kind on half of them."),
-    Lever("messaging", ("overlooked",), "Try one campaign on half of them: few have had any."),
-    Lever("pricing and promotion", ("full-price",),
-          "Show them the promotions on what they already buy."),
+          "Test including them in more campaigns: their spend holds up better and they get fewer."),
+    Lever("messaging", ("responds",), "Test telling them first: they answer more often."),
+    Lever("messaging", ("overlooked", "ignores", MORE),
+          "Test another kind of message, about {items}: they get fewer campaigns than others, and "
+          "answer less often."),
+    Lever("messaging", ("ignores",), "Test another kind of message: they answer less often."),
+    Lever("messaging", ("overlooked", MORE), "Test one more campaign, about {items}."),
+    Lever("messaging", ("overlooked",), "Test one more campaign."),
+    Lever("pricing and promotion", ("full-price|discount-low",),
+          "Test one promotion, and count the margin that it gives away: they buy with less "
+          "discount as it is."),
     Lever("pricing and promotion", ("coupon-high",),
-          "Move coupons from what they buy anyway to what they have not bought yet."),
+          "Test coupons for what they have not bought yet."),
     Lever("pricing and promotion", ("discount-high",),
-          "Try smaller discounts on half of them, and see whether they buy less."),
-    Lever("pricing and promotion", ("coupon-low",),
-          "Offer the reduced price without a coupon: coupons do not reach them."),
-    Lever("pricing and promotion", ("own-label-high",), "Offer new own-label products here first."),
-    Lever("range", ("product-high",), "Feature {items} for them, with what goes with them."),
-    Lever("range", ("need-high",), "Feature {items} for them, with what goes with them."),
-    Lever("channel", ("evening-high",), "Reach and staff for them in the evening."),
-    Lever("channel", ("evening-low",), "Reach and staff for them in the daytime."),
-    Lever("channel", ("weekend-high",), "Reach them before the weekend."),
-    Lever("channel", ("weekend-low",), "Reach them on weekdays."),
-    Lever("channel", ("places-high",), "Make offers valid in every place."),
+          "Test smaller discounts, and see whether they buy less."),
+    Lever("pricing and promotion", ("coupon-low",), "Test the reduced price without a coupon."),
+    Lever("pricing and promotion", ("own-label-high",), "Test new own-label products here first."),
+    Lever("range", (MORE,),
+          "Test featuring {items}; check first that this may be promoted, and earns its margin."),
+    Lever("channel", ("evening-high",), "Test reaching them in the evening."),
+    Lever("channel", ("evening-low",), "Test reaching them in the daytime."),
+    Lever("channel", ("weekend-high",), "Test reaching them before the weekend."),
+    Lever("channel", ("weekend-low",), "Test reaching them on weekdays."),
+    Lever("channel", ("places-high",), "Test offers that are valid in every place."),
 )  # fmt: skip
 
 
@@ -78,27 +92,53 @@ def levers(ev: Evidence, found: list[dict], named: dict[int, str]) -> list[dict]
     -------
     list of dict
         segment, name, lever, action, evidence (claim ids), effect, experiment. A lever that no
-        claim calls for is left out.
+        claim calls for is left out. Where an action comes out the same, each says for whom else.
     """
     rows = []
     for segment in ev.shown:
         own = [c for c in found if c["segment"] == segment]
         taken: set[str] = set()
         for row in LEVERS:
-            if row.lever in taken or not set(row.when) <= {c["rule"] for c in own}:
+            evidence = [] if row.lever in taken else called_for(row, own)
+            if not evidence:
                 continue
             test = experiment(ev, segment, row.metric)
             if not testable(ev, segment, row.metric):
                 continue
             taken.add(row.lever)
-            evidence = [c for c in own if c["rule"] in row.when]
             rows.append({
                 "segment": segment, "name": named[segment], "lever": row.lever,
                 "action": row.action.format(items=_items(ev, evidence)),
                 "evidence": [c["id"] for c in evidence], "effect": _effect(ev, test),
                 "experiment": test,
             })  # fmt: skip
+    return _shared(rows)
+
+
+def called_for(row: Lever, own: list[dict]) -> list[dict]:
+    """Return the claims of a segment that call for a lever, none unless every one of it does."""
+    able = [c for c in own if c["rule"] not in ITEMS or "{items}" not in row.action or _matters(c)]
+    found = [[c for c in able if c["rule"] in rules.split("|")] for rules in row.when]
+    return [c for rules in found for c in rules] if all(found) else []
+
+
+def _matters(claim: dict) -> bool:
+    """Return whether an item takes enough of the spend, and differs by more than slightly."""
+    return max(claim["inside"], claim["outside"]) >= ENOUGH and claim["word"] != "slightly"
+
+
+def _shared(rows: list[dict]) -> list[dict]:
+    """Return the levers, with the names of the other segments where they are the same."""
+    for row in rows:
+        row["also"] = [r["name"] for r in rows if r["action"] == row["action"] and r is not row]
     return rows
+
+
+def advice(row: dict) -> str:
+    """Return what a row of the playbook says to do, and for whom else it says the same."""
+    if not row["also"]:
+        return row["action"]
+    return f"{row['action']} The same for {listing(row['also'])}: one test can serve all."
 
 
 def testable(ev: Evidence, segment: int, metric: str) -> bool:
@@ -107,8 +147,9 @@ def testable(ev: Evidence, segment: int, metric: str) -> bool:
 
 
 def _items(ev: Evidence, evidence: list[dict]) -> str:
-    columns = [c["source"]["column"] for c in evidence]
-    return listing([label(ev.entries.get(c, {}).get("label", c)) for c in columns][:3])
+    columns = [c["source"]["column"] for c in evidence if c["rule"] in ITEMS]
+    named = [label(ev.entries.get(c, {}).get("label", c)) for c in columns][:3]
+    return listing(named) if named else ""
 
 
 def _effect(ev: Evidence, test: dict) -> str:

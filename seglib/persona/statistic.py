@@ -114,7 +114,7 @@ def _customers(ev: Evidence, segment: int, column: str, _="") -> dict:
     return {
         "kind": "superiority", **estimated(found), **many, "n": len(a),
         "statistic": "chance that one of them has more than one of the others",
-        "cell": min(len(a), len(b)), **_middle(ev, column, a, b),
+        "cell": min(len(a), len(b)), **middle(ev, column, a, b),
     }  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def adjusted(row, among: pd.DataFrame) -> dict:
     return {"confidence": row["confidence"], "comparisons": len(among)}
 
 
-def _middle(ev: Evidence, column: str, a: pd.Series, b: pd.Series) -> dict:
+def middle(ev: Evidence, column: str, a: pd.Series, b: pd.Series) -> dict:
     """Return the medians as a reader sees them, or the means where the medians look the same."""
     unit = ev.entries[column]["unit"]
     if kind(ev.customers[column]) == "ordered":
@@ -179,7 +179,8 @@ def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
             "value": row["index"], "low": row["low"], "high": row["high"],
             **adjusted(row, rows), "n": int(row["n"]),
             "cell": int(min(row["buyers"], row["others"])), "inside": row["inside"],
-            "outside": row["outside"], "unit": "share"}  # fmt: skip
+            "outside": row["outside"], "unit": "share",
+            "words": {"buyers": amount(row["buyers"] / row["n"], "share")}}  # fmt: skip
 
 
 def _growth(ev: Evidence, segment: int, *_) -> dict:

@@ -8,6 +8,7 @@ from seglib.persona import naming
 from seglib.persona.figures import gain
 from seglib.persona.grounds import Evidence
 from seglib.persona.persona import SAY, common
+from seglib.persona.playbook import advice
 from seglib.persona.targeting import CRITERIA, meaning, units
 from seglib.profile.columns import label
 from seglib.words import amount, listing, share
@@ -186,7 +187,7 @@ def tried(book: dict, found: list[dict]) -> pd.DataFrame:
     """Return the playbook as a table: segment, lever, what to try, because."""
     sentence = {claim["id"]: claim["sentence"] for claim in found}
     return pd.DataFrame(
-        [{"segment": row["name"], "lever": row["lever"], "what to try": row["action"],
+        [{"segment": row["name"], "lever": row["lever"], "what to try": advice(row),
           "because": " ".join(sentence[i] for i in row["evidence"])} for row in book["levers"]],
         columns=["segment", "lever", "what to try", "because"],
     )  # fmt: skip
@@ -243,4 +244,4 @@ def answer(ev: Evidence, people: list[dict], book: dict) -> str:
     do = next((r["action"] for r in book["levers"] if r["segment"] == first["segment"]), "")
     by = "With equal weights" if book["targeting"]["equal"] else "By the weights of the study"
     text = f"{told}. {by}, look first at **{first['name']}**."
-    return text + (f" First thing to test: {do[0].lower()}{do[1:]}" if do else "")
+    return text + (f" To be tried first: {do[0].lower()}{do[1:]}" if do else "")

@@ -8,7 +8,7 @@ from IPython.display import display
 from markupsafe import Markup
 
 from seglib.files import Run
-from seglib.persona.persona import common, sections
+from seglib.persona.persona import READ, common, opening, sections
 from seglib.plots import colours
 from seglib.report import report
 from seglib.report.exhibits import environment
@@ -37,7 +37,7 @@ def html(
     claims = {c["id"]: c for c in found}
     return _filled(
         "persona", person=person, colour=colour, members=members, sections=sections(person, found),
-        summary=[claims[i] for i in person["summary"]],
+        opening=opening(person, found),
         typical=[claims[i] for i in person["typical"]],
         rule=[claims[i] for i in person["facts"].get("rule", [])],
         levers=[row for row in levers if row["segment"] == person["segment"]],
@@ -117,6 +117,7 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
         "handout.html.j2", title=run.study.title, manifest=manifest, who=f"{run.study.customer}s",
         headline=run.read("verdict.json").get("headline"), colours=shades, asked=told,
         overview=[(p, first.get(p["segment"])) for p in people], cards=[Markup(m) for m in made],
+        read=READ,
         footer=report.provenance(manifest, "04_persona_definition"),
     )  # fmt: skip
     path.write_text(page, encoding="utf-8")
