@@ -29,26 +29,8 @@ STREET = re.compile(
     re.IGNORECASE,
 )
 REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL")  # where a number without + may be of
-LOCALES = [
-    "cs_CZ",
-    "da_DK",
-    "de_DE",
-    "en_GB",
-    "en_IN",
-    "en_US",
-    "es_ES",
-    "es_MX",
-    "fi_FI",
-    "fr_FR",
-    "it_IT",
-    "nl_NL",
-    "no_NO",
-    "pl_PL",
-    "pt_BR",
-    "ro_RO",
-    "sv_SE",
-    "tr_TR",
-]
+LOCALES = ["cs_CZ", "da_DK", "de_DE", "en_GB", "en_IN", "en_US", "es_ES", "es_MX", "fi_FI", "fr_FR",
+           "it_IT", "nl_NL", "no_NO", "pl_PL", "pt_BR", "ro_RO", "sv_SE", "tr_TR"]  # fmt: skip
 TITLES = {"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "herr", "frau", "mme", "sr", "sra"}
 CALLED = {  # reason → what the name of such a column says, as whole words
     "e-mail addresses": r"e?mail|e mail|email address",

@@ -36,7 +36,8 @@ def check(
     key
         Of the limit at which a run stops, empty if it never does.
     more
-        `of`: what is counted, if not rows (customers, columns, days).
+        `of`: what is counted, if not rows (customers, columns, days); `kind`: what was looked for,
+        where `what` names a column.
     """
     return {
         "check": what,
@@ -46,7 +47,7 @@ def check(
         "action": action,
         "period": action in PERIODS,
         "limit": key,
-        **{"of": "customers" if table in PEOPLE else "rows", **more},
+        **{"of": "customers" if table in PEOPLE else "rows", "kind": what, **more},
     }
 
 
@@ -122,7 +123,7 @@ def published(checks: list[dict], minimum: int) -> list[dict]:
 
 
 def told(loaded: Study, checks: list[dict]) -> pd.DataFrame:
-    """Return the checks that found something as a table of text.
+    """Return the checks that found something, personal columns apart, as a table of text.
 
     Returns
     -------
@@ -132,7 +133,7 @@ def told(loaded: Study, checks: list[dict]) -> pd.DataFrame:
     """
     rows = []
     for one in published(checks, loaded.minimum_cell):
-        if not one["found"] or one["period"]:
+        if not one["found"] or one["period"] or "reason" in one:
             continue
         few, n = one["failing"] is None, one["failing"] or 0
         share = "–" if few else f"{n / max(one['rows'], 1):.2%}"

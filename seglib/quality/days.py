@@ -17,6 +17,7 @@ DEFAULTS = ("1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01", "1904-01-01"
 """Days that programs write for none: nobody's only day of business."""
 LAST, WEEKS = 7, 8  # last days to look at, and weeks before them that say what is usual
 THIN = 0.5  # of what is usual on that day of the week
+CHANCE = 4  # standard deviations below which a lack is chance
 FEWEST = 10  # rows on a usual day below which nothing can be said
 
 
@@ -59,18 +60,19 @@ def thin(days: pd.Series) -> dict | None:
     """Return the check for an incomplete end; None where what is usual is not known.
 
     Counted are the last days, up to the very last, that have less than half the rows that are
-    usual on their day of the week, and less than chance gives: three (robust) standard deviations
-    below the median of the eight weeks before.
+    usual on their day of the week (the median of eight weeks), if together they lack more than
+    chance takes away: four standard deviations, by the median absolute deviation of those weeks.
     """
     if days.empty or (days.index[-1] - days.index[0]).days + 1 < LAST + 7 * WEEKS:
         return None
     whole = days.reindex(pd.date_range(days.index[0], days.index[-1]), fill_value=0)
-    seen = whole.to_numpy(float)[-(LAST + 7 * WEEKS):].reshape(WEEKS + 1, 7)  # fmt: skip
+    seen = whole.to_numpy(float)[-(LAST + 7 * WEEKS) :].reshape(WEEKS + 1, 7)
     usual, last = np.median(seen[:-1], axis=0), seen[-1]
-    spread = 1.4826 * np.median(np.abs(seen[:-1] - usual), axis=0)
-    spread = np.maximum(spread, np.sqrt(usual))
-    low = (last < THIN * usual) & (last < usual - 3 * spread) & (usual >= FEWEST)
+    low = (last < THIN * usual) & (usual >= FEWEST)
     run = int(np.cumprod(low[::-1]).sum())
+    spread = max(1.4826 * np.median(np.abs(seen[:-1] - usual)), np.sqrt(usual.mean()))
+    lacking = (usual - last)[LAST - run :].sum()
+    run = run if lacking > CHANCE * spread * np.sqrt(max(run, 1)) else 0
     what = f"last days with less than {THIN:.0%} of the rows usual on their day of the week"
     action = "kept: is the extraction complete?"
     return check(what, "transactions", LAST, run, action, "thin_days", of="days")

@@ -54,18 +54,18 @@ def _column(
     values, label, conditions = table[column], attribute.label or column, {}
     if attribute.levels:
         odd = values.notnull() & values.cast("string").notin(attribute.levels)
-        text = f"{label} is none of the listed levels"
-        conditions[text] = (odd, "treated as missing", "odd_levels")
-    conditions[f"{label} is missing"] = (values.isnull(), "stays missing", "")
+        kind = "is none of the listed levels"
+        conditions[kind] = (odd, "treated as missing", "odd_levels")
+    conditions["is missing"] = (values.isnull(), "stays missing", "")
     later = None
     if values.type().is_string():
         later = _day(values) >= as_of.isoformat()
-        text = f"{label} is a day from {as_of} on, not known then"
-        conditions[text] = (later, "treated as missing", "known_later")
+        kind = f"is a day from {as_of} on, not known then"
+        conditions[kind] = (later, "treated as missing", "known_later")
     rows, counts = count(table, conditions)
     checks = [
-        check(text, name, rows, counts[text], action, key)
-        for text, (_, action, key) in conditions.items()
+        check(f"{label} {kind}", name, rows, counts[kind], action, key, kind=f"a value {kind}")
+        for kind, (_, action, key) in conditions.items()
     ]
     if later is not None and checks[-1]["failing"]:
         table = table.mutate(**{column: ibis.ifelse(later.fill_null(False), None, values)})
@@ -94,7 +94,10 @@ def _constant(table: ir.Table, name: str, attributes: dict[str, Attribute]) -> l
     told = f": {', '.join(found)}" if found else ""
     what = f"column with one value in {NEARLY:.0%} of what is known{told}"
     action = "kept: tells few apart"
-    return [check(what, name, len(attributes), len(found), action, "constant", of="columns")]
+    kind = f"column with one value in {NEARLY:.0%} of what is known"
+    return [
+        check(what, name, len(attributes), len(found), action, "constant", of="columns", kind=kind)
+    ]
 
 
 def _most(values: ir.Column) -> float:
