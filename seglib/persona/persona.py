@@ -182,7 +182,7 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
     for segment in ev.segments:
         rows = [c for c in found if c["segment"] == segment and c["of"] == ev.of]
         by_section = {s: [c["id"] for c in rows if s in c["sections"]] for s in [*SECTIONS, "rule"]}
-        size = sizes.loc[segment] if segment in ev.shown else {"n": None, "share": None}
+        size = sizes.loc[segment] if segment in ev.sized else {"n": None, "share": None}
         result.append({
             "segment": segment, "name": named[segment],
             "named_by": _named_by(ev, segment),
