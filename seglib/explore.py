@@ -106,7 +106,7 @@ def cohorts(monthly: ir.Table, as_of: date, minimum: int = 1) -> tuple[pd.DataFr
     known = np.asarray(wide.columns)[None, :] <= np.asarray(seen)[:, None]
     wide = wide.fillna(0).where(known)
     sizes = suppress.shown(wide[0], minimum)
-    return wide.where(wide >= minimum).div(sizes, axis=0), sizes
+    return wide.where((wide >= minimum) | (minimum <= 1)).div(sizes, axis=0), sizes
 
 
 def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> pd.DataFrame:

@@ -23,7 +23,8 @@ def hidden(counts, minimum: int) -> np.ndarray:
     counts : array, shape (cells,) or (rows, columns)
         Numbers of customers that add up to totals which readers know.
     minimum
-        The smallest number that may be shown.
+        The smallest number that may be shown; with 1, only cells of nobody are hidden, and none
+        with them.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def hidden(counts, minimum: int) -> np.ndarray:
     flat = np.ndim(counts) == 1
     table = table[:1] if flat else table
     mask = table < minimum
-    small = [tuple(cell) for cell in np.argwhere(mask)]
+    small = [tuple(cell) for cell in np.argwhere(mask)] if minimum > 1 else []
     while (bare := next((c for c in small if _width(table, mask, c) < minimum), None)) is not None:
         more = _companion(table, mask, bare)
         if more is None:

@@ -264,7 +264,7 @@ def table(rows: list[dict], minimum: int) -> pd.DataFrame:
         frame.loc[cells.index, "suppressed"] = few[:-1]
     everyone = frame["segment"] == EVERYONE
     frame["suppressed"] |= everyone & (frame["n"] < minimum)
-    frame["n"] = frame["n"].where(~frame["suppressed"])
+    frame["n"] = frame["n"].where(~frame["suppressed"] | (minimum <= 1))
     frame.loc[frame["suppressed"], ["value", "low", "high"]] = np.nan
     frame["place"] = frame["metric"].map(list(METRICS).index)
     ordered = frame.sort_values(["place", "period", "segment"], kind="stable")
