@@ -20,7 +20,7 @@ import pandas as pd
 
 from seglib import reading
 from seglib.schema import Study
-from seglib.sources.database import bring, keep
+from seglib.sources.database import keep, plain
 from seglib.study import StudyError
 
 LENGTH = 32  # hexadecimal digits: 128 bits, in which a billion customers do not collide
@@ -89,9 +89,9 @@ def replace(tables: dict[str, ir.Table], study: Study) -> dict[str, ir.Table]:
     ids = ibis.union(*known, distinct=True) if len(known) > 1 else known[0]
     found = ids.filter(ids.customer.notnull()).order_by("customer").execute()
     found["pseudonym"] = of(found["customer"], secret)
-    home = ibis.get_backend(holders[0])
-    local = ibis.duckdb.connect()
-    pairs = bring(local.create_table("pairs", found), home)
+    home, name = ibis.get_backend(holders[0]), ibis.util.gen_name("seglib")
+    pairs = home.create_table(name, ibis.memtable(found), temp=True)
+    pairs = plain(pairs) if home.name == "postgres" else pairs
     return {
         name: _joined(table, pairs) if "customer" in table.columns else table
         for name, table in tables.items()

@@ -70,7 +70,9 @@ def test_dates_far_from_all_others_are_dropped_counted_and_named(tmp_path):
     name = "dated far from all other rows (1970-01-01, 2202-03-04)"
     assert checks[name]["failing"] == 25
     assert clean["transactions"].time.min().execute().year == 2023
-    account = quality.account(list(checks.values()))["rows"]
+    about = loaded(tmp_path / "again", shop)
+    _, told = quality.inspect(about, tables.open_tables(about), about.as_of)
+    account = quality.account(told)["rows"]
     assert account["dropped, see above"] == 25
     assert account.drop("all rows").sum() == account["all rows"]
 
@@ -119,14 +121,14 @@ def test_a_plan_called_demo_is_no_test_account(tmp_path):
 def test_a_house_account_stops_the_run(tmp_path):
     shop = shop_tables()
     shop["transactions"].loc[: int(0.7 * len(shop["transactions"])), "client"] = 1
-    with pytest.raises(StudyError, match="rows of one customer.*raise limits.house_account"):
+    with pytest.raises(StudyError, match=r"rows of one customer.*raise limits.house_account"):
         audited(tmp_path, shop)
 
 
 def test_a_doubled_file_stops_the_run(tmp_path):
     shop = shop_tables()
     shop["transactions"] = pd.concat([shop["transactions"]] * 2)
-    with pytest.raises(StudyError, match="exact copy of another row.*raise limits.copies"):
+    with pytest.raises(StudyError, match=r"exact copy of another row.*raise limits.copies"):
         audited(tmp_path, shop)
 
 
@@ -134,9 +136,7 @@ def test_every_limit_that_is_passed_is_listed_at_once(tmp_path):
     shop = shop_tables()
     shop["transactions"]["paid"] *= -1
     shop["products"] = shop["products"].iloc[:2]
-    with pytest.raises(
-        StudyError, match=r"(?s)beyond 2 limits.*negative_amounts.*unknown_products"
-    ):
+    with pytest.raises(StudyError, match=r"(?s)beyond 2 limits.*negative.*unknown_products"):
         audited(tmp_path, shop)
 
 

@@ -61,7 +61,8 @@ def test_categories_cities_and_plans_are_no_names():
     ("name", "reason"),
     [("E-Mail", "e-mail addresses"), ("phone_number", "telephone numbers"),
      ("customerName", "names of persons"), ("Nachname", "names of persons"),
-     ("street_address", "addresses"), ("date_of_birth", "dates of birth"), ("IBAN", "bank accounts")],
+     ("street_address", "addresses"), ("date_of_birth", "dates of birth"),
+     ("IBAN", "bank accounts")],
 )  # fmt: skip
 def test_the_name_of_a_column_is_enough_where_values_do_not_speak_against_it(name, reason):
     assert privacy.personal([f"value {i}" for i in range(40)], name) == reason
