@@ -74,7 +74,8 @@ def customers(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
     for name in ("customers", "survey"):
         if name not in known.tables:
             continue
-        attributes = getattr(known.study.tables, name).attributes
+        given = getattr(known.study.tables, name).attributes
+        attributes = {c: a for c, a in given.items() if c in known.tables[name].columns}
         more = _attributes(known.tables[name], "customer", attributes)
         frame = frame.join(more) if len(frame) else more
         lines += [attribute(column, given) for column, given in attributes.items()]

@@ -14,6 +14,7 @@ from scipy.spatial.distance import squareform
 from sklearn.decomposition import PCA
 from statsmodels.stats.multitest import multipletests
 
+from seglib import suppress
 from seglib.cluster import encode
 from seglib.profile import effects
 from seglib.tables import midnight
@@ -70,11 +71,20 @@ def months(monthly: ir.Table, as_of: date) -> pd.DataFrame:
     return rows.order_by("month").execute().set_index("month")
 
 
-def cohorts(monthly: ir.Table, as_of: date) -> tuple[pd.DataFrame, pd.Series]:
+def cohorts(monthly: ir.Table, as_of: date, minimum: int = 1) -> tuple[pd.DataFrame, pd.Series]:
     """Return the share of each cohort that orders in the months after its first.
 
     A cohort is the customers whose first order seen falls into the same month; only whole months
     before the cut-off date count.
+
+    Parameters
+    ----------
+    monthly
+        Customer × month.
+    as_of
+        The cut-off date.
+    minimum
+        Shares of fewer customers are missing, and so are sizes that would give such a number away.
 
     Returns
     -------
@@ -95,7 +105,8 @@ def cohorts(monthly: ir.Table, as_of: date) -> tuple[pd.DataFrame, pd.Series]:
     seen = (last.year - wide.index.year) * 12 + last.month - wide.index.month
     known = np.asarray(wide.columns)[None, :] <= np.asarray(seen)[:, None]
     wide = wide.fillna(0).where(known)
-    return wide.div(wide[0], axis=0), wide[0].astype(int)
+    sizes = suppress.shown(wide[0], minimum)
+    return wide.where((wide >= minimum) | (minimum <= 1)).div(sizes, axis=0), sizes
 
 
 def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from seglib import pseudonyms
 from seglib import study as study_module
 from seglib.schema import Study
 from seglib.study import StudyError
@@ -22,6 +23,7 @@ from seglib.study import StudyError
 MAKERS = {
     "01_data_collection": (
         "quality.json",
+        "privacy.json",
         "customers.parquet",
         "before.parquet",
         "holdout.parquet",
@@ -119,7 +121,7 @@ class Run:
         days = [path.name for path in self.study.folder.glob("*") if _is_day(path.name)]
         for day in sorted((d for d in days if d < self.as_of.isoformat()), reverse=True):
             run = Run(self.study, date.fromisoformat(day), self.study.folder / day, self.seed)
-            if all(run.has(name) for name in names):
+            if self._same_ids(run.folder) and all(run.has(name) for name in names):
                 return run
         return None
 
@@ -161,8 +163,15 @@ class Run:
             path.parent.name: path
             for path in self.study.folder.glob(f"*/{prefix}segments.parquet")
             if _is_day(path.parent.name)
+            and self._same_ids(path.parent)
             and pd.read_parquet(path, columns=["segment"])["segment"].nunique() > 1
         }
+
+    def _same_ids(self, folder: Path) -> bool:
+        """Return whether a run has the ids of this one: as they are, or under the same key."""
+        path = folder / "privacy.json"
+        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return known.get("pseudonyms", "") == pseudonyms.mark(self.study)
 
     def _there(self, name: str) -> Path:
         path = self.folder / name

@@ -21,7 +21,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from seglib import files, plan, publish, study, tables
+from seglib import files, plan, pseudonyms, publish, study, tables
 from seglib.files import Run
 from seglib.persona import ledger
 from seglib.report import cards, index, report
@@ -46,7 +46,8 @@ def check(name: str) -> Study:
     Raises
     ------
     StudyError
-        Listing every mistake in the keys, the sources and the columns at once.
+        Listing every mistake in the keys, the sources and the columns at once; or if the key of
+        pseudonyms is missing.
     """
     path = study.find(name)
     raw = study.read(path)
@@ -54,7 +55,9 @@ def check(name: str) -> Study:
     if isinstance(raw.get("tables"), dict):
         found += tables.problems(raw["tables"], path)
     study.complain(path, found)
-    return study.load(path)
+    loaded = study.load(path)
+    pseudonyms.key(loaded)
+    return loaded
 
 
 def run(
@@ -104,11 +107,19 @@ def run(
     places = current.folder, reports / current.as_of.isoformat()
     with publish.staged(*places) as staging:
         manifest = _execute(current, todo, wanted, staging, force, say)
+        for line in _personal(staging[0] / "privacy.json"):
+            say(line)
         _write_pages(current, manifest, *staging)
     (places[1] / "index.html").replace(reports / "index.html")
     for copy in reports.glob("failed_*.ipynb"):
         copy.unlink()
     return reports / "index.html"
+
+
+def _personal(path: Path) -> list[str]:
+    """Return a line for each personal column that 01 has kept out."""
+    found = json.loads(path.read_text(encoding="utf-8"))["kept_out"] if path.is_file() else []
+    return [f"{one['table']}: {one['check']}: {one['action']}" for one in found]
 
 
 def _write_pages(current: Run, manifest: dict, data: Path, pages: Path) -> None:
@@ -197,6 +208,7 @@ def _fingerprint(current: Run, inputs: dict) -> str:
     return _hash(
         files.digest(current.study.path, *code),
         files.as_json([inputs, installed, current.as_of, current.seed]),
+        pseudonyms.mark(current.study),
     )
 
 

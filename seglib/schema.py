@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from seglib.format import Format, Names
+from seglib.limits import Limit, Share
 
 Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
@@ -251,6 +252,13 @@ class Timezone(_Part):
     local: Zone
 
 
+class Privacy(_Part):
+    """Where the key of pseudonyms is, and personal columns that are wanted all the same."""
+
+    pseudonymise: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")] | None = None
+    keep: Names = []
+
+
 class Personas(_Part):
     """The analyst's own words, shown as such."""
 
@@ -284,6 +292,8 @@ class Study(_Part):
     seed: int = Field(default=1, ge=0, lt=2**32)
     minimum_cell: int = Field(default=10, ge=1)
     max_dropped: float = Field(default=0.5, gt=0, le=1)
+    limits: dict[Limit, Share] = {}
+    privacy: Privacy = Privacy()
     tables: Tables
     segmentation: Segmentation = Segmentation()
     economics: Economics | None = None

@@ -170,3 +170,18 @@ def _same_keys(found: dict[str, ir.Table]) -> dict[str, ir.Table]:
 def midnight(day) -> ir.Scalar:
     """Return the first moment of a day as an engine value."""
     return ibis.literal(datetime(day.year, day.month, day.day))
+
+
+def texts(loaded: Study) -> list[tuple[str, str, ir.StringColumn]]:
+    """Return table, role and column of every number and time that its source holds as text."""
+    opened: dict[str, Opened] = {}
+    raw = loaded.tables.model_dump(exclude_none=True)
+    study.complain(loaded.path, list(_problems(Sources(loaded.folder), raw, opened)))
+    found = []
+    for name, held in opened.items():
+        for role, given in raw[name]["columns"].items():
+            for column in given if isinstance(given, list) else [given]:
+                read = held.reading(column) if role in EXACT | TIMES else None
+                if read and held.kind(column).is_string():
+                    found.append((name, role, held.parts[held.at(column)].table[column]))
+    return found

@@ -94,7 +94,7 @@ def test_tables_show_intervals_and_hide_small_cells(run):
            "high": 0.6, "n": 90, "suppressed": False}  # fmt: skip
     rows = pd.DataFrame([row, {**row, "segment": 2, "n": 3, "suppressed": True}])
     shown = results.tabulated(run, rows, ["active"])
-    assert shown.iloc[:, 0].tolist() == ["50% (40% to 60%)", "fewer than 10"]
+    assert shown.iloc[:, 0].tolist() == ["50% (40% to 60%)", "not shown"]
     assert results.spoken(run, rows.iloc[:1]) == "Active customers. Segment 1: 50% after."
 
 

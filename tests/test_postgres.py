@@ -100,6 +100,52 @@ def test_every_check_of_quality_counts_the_same(both):
     assert sum(check["failing"] > 0 for check in both[0][1]) >= 5
 
 
+def dirty_shop():
+    """Return a shop in which most checks find something, and whose ids become pseudonyms."""
+    shop, raw = wide_shop()
+    people, n = shop["customers"], len(shop["customers"])
+    people["mail"] = [f"p{i}@shop.net" for i in range(n)]
+    people.loc[4, "mail"] = "test@shop.net"
+    people["left"] = ["2023-09-09" if i % 5 == 0 else "04.05.2023" for i in range(n)]
+    people["country"] = "DE"
+    raw["tables"]["customers"]["attributes"] |= {"mail": {}, "left": {}, "country": {}}
+    rows = shop["transactions"]
+    rows.loc[50:60, "at"] = pd.Timestamp("1970-01-01", tz="UTC")
+    rows.loc[70:90, "units"] = -1
+    shop["products"].loc[3, "category"] = "for p3@shop.net"
+    answers = np.random.default_rng(1).integers(1, 4, (n, 6))
+    shop["survey"] = pd.DataFrame(answers, columns=[f"q{i}" for i in range(6)])
+    shop["survey"] = shop["survey"].assign(client=people["client"], seconds=np.arange(n) + 20.0)
+    own = {"kind": "numeric", "base": "psychographic"}
+    raw["tables"]["survey"] = {
+        "source": "raw/survey.parquet", "columns": {"customer": "client"},
+        "attributes": {name: own for name in shop["survey"] if name != "client"},
+    }  # fmt: skip
+    return shop, raw | {"privacy": {"pseudonymise": "SHOP_KEY"}}
+
+
+def test_a_dirty_shop_is_cleaned_alike_with_the_same_pseudonyms(address, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP_KEY", "a key of the tests, long enough")
+    monkeypatch.setenv("SHOP_DATABASE", address)
+    shop, raw = dirty_shop()
+    server.fill(address, shop, "dirty")
+    here = known(write_shop(tmp_path / "files", tables=shop, study=raw))
+    there = known(write_shop(tmp_path / "server", tables={}, study=on_server(raw, "dirty")))
+    assert here[1] == there[1]
+    seen = {c["check"].split(" (")[0] for c in here[1] if c["failing"]}
+    assert {
+        "mail holds e-mail addresses",
+        "test account",
+        "dated far from all other rows",
+        "negative quantity with a positive amount",
+        "category holds e-mail addresses",
+    } <= seen
+    one, other = collect.customers(here[0])[0], collect.customers(there[0])[0]
+    same(one, other)
+    assert one.index.str.fullmatch("[0-9a-f]{32}").all()
+    assert "mail" not in one and len(one) > 190
+
+
 def test_what_followed_is_the_same(both):
     (here, _), (there, _) = both
     index = collect.customers(here)[0].index

@@ -16,16 +16,47 @@ DAY = "2023-08-01"
 MINIMUM = 65  # two of the three planted groups of customers have 60 members
 
 
+PLANTED = r"zaphodmail|55501\d{2}|Quimby|Elm Street|3704 ?0044|my doctor"
+FIRST = ["Anna", "John", "Maria", "Liam", "Emma", "Peter", "Julia", "Robert"]
+SCALE = {"kind": "ordered", "levels": ["no", "some", "yes"], "base": "psychographic"}
+SAID = []  # on the terminal
+
+
+def plant(tables, study):
+    """Put names, addresses, telephones and what people wrote into every table that has texts."""
+    people, n = tables["customers"], len(tables["customers"])
+    last = ["Smith", "Quimby", "Brown"]
+    people["contact"] = [f"{FIRST[i % 8]} {last[i % 3]}" for i in range(n)]
+    people["mail"] = [f"p{i}@zaphodmail.com" for i in range(n)]
+    people["reach"] = [f"+1 212 55501{i % 100:02d}" for i in range(n)]
+    people["place"] = [f"{i} Elm Street" for i in range(n)]
+    people["note"] = "none"
+    people.loc[7, "note"] = "pays from DE89 3704 0044 0532 0130 00"
+    attributes = study["tables"]["customers"]["attributes"]
+    attributes |= {name: {} for name in ("contact", "mail", "reach", "place", "note")}
+    words = [f"I come for the bread, number {i}, and for my doctor next door" for i in range(n)]
+    answers = pd.DataFrame({"client": people["client"], "why": words, "other": "nothing"})
+    answers.loc[3, "other"] = "call 212-555-0142 or write to zed@zaphodmail.com"
+    answers["happy"] = ["yes" if i % 2 else "some" for i in range(n)]
+    tables["survey"], own = answers, {"base": "psychographic"}
+    study["tables"]["survey"] = {
+        "source": "raw/survey.parquet", "columns": {"customer": "client"},
+        "attributes": {"why": own, "other": own, "happy": SCALE},
+    }  # fmt: skip
+    tables["products"].loc[4, "category"] = "voucher of zed@zaphodmail.com"
+    tables["products"].loc[9, "brand"] = "Quimby, 12 Elm Street"
+
+
 @pytest.fixture(scope="module")
 def coded(tmp_path_factory):
     """A finished run of a shop whose customers have names that stand nowhere by chance."""
-    tables = shop_tables()
+    tables, study = shop_tables(), shop_study() | {"minimum_cell": MINIMUM}
     for table in tables.values():
         if "client" in table:
             table["client"] = table["client"].map("cust-{:04d}-x".format)
-    study = shop_study() | {"minimum_cell": MINIMUM}
+    plant(tables, study)
     path = write_shop(tmp_path_factory.mktemp("coded"), tables, study)
-    run.run(str(path))
+    run.run(str(path), say=SAID.append)
     return path, set(tables["customers"]["client"])
 
 
@@ -46,6 +77,27 @@ def texts(file: Path) -> str:
         packed += [o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})]
     pictures = [base64.b64decode(p).decode("latin-1") for p in packed]
     return "\n".join([raw, *pictures])
+
+
+def test_nothing_that_points_at_a_person_stands_in_any_file(coded):
+    raw = coded[0].parent / "raw"
+    assert any(re.search(PLANTED, texts(file)) for file in raw.iterdir())  # they are in the source
+    assert [f.name for f in written(coded[0]) if re.search(PLANTED, texts(f))] == []
+
+
+def test_what_is_kept_out_is_said_on_the_page_and_on_the_terminal(coded):
+    path, _ = coded
+    page = next(f for f in written(path) if f.name == "01_data_collection.html").read_text()
+    told = "\n".join(SAID)
+    for column, reason in {
+        "contact": "names of persons", "mail": "e-mail addresses", "reach": "telephone numbers",
+        "place": "addresses", "note": "bank accounts", "why": "free text",
+        "category": "e-mail addresses", "brand": "addresses",
+    }.items():  # fmt: skip
+        assert f"{column} holds {reason}" in told
+        assert re.search(rf"{column}</t[hd]>.*?{reason}", page, re.S), column
+    assert "other holds" in told
+    assert "would replace them" in page
 
 
 def test_only_the_files_that_are_keyed_by_customer_name_customers(coded):

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
+from seglib import suppress
 from seglib.measure.intervals import wilson
 from seglib.measure.measure import periods, rates, table
 from seglib.schema import Study
@@ -96,11 +97,14 @@ def each(addressed: pd.DataFrame, *, minimum: int) -> pd.DataFrame:
     groups = both.groupby([*about, "segment"], dropna=False, observed=True)
     rows = groups.size().rename("n").reset_index()
     rows["suppressed"] = rows["n"] < minimum
+    for _, cells in rows[rows["segment"] > 0].groupby("campaign"):
+        rows.loc[cells.index, "suppressed"] = suppress.hidden(cells["n"], minimum)[:-1]
     if "redeemed" in addressed:
         count = groups["redeemed"].sum().to_numpy()
         rows["low"], rows["high"] = wilson(count, rows["n"])
         rows.insert(len(about) + 2, "value", count / rows["n"])
         rows.loc[rows["suppressed"], ["value", "low", "high"]] = float("nan")
+    rows["n"] = rows["n"].where(~rows["suppressed"])
     return rows.sort_values(["start", "campaign", "segment"]).reset_index(drop=True)
 
 

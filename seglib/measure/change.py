@@ -173,6 +173,7 @@ def _judged(frame: pd.DataFrame, minimum: int) -> pd.DataFrame:
     _hide(frame, frame["suppressed"], ["change", "gap", "excess"])
     _hide(frame, few, ["again_gap", "placebo_gap"])
     _hide(frame, few | unlike, ["excess"])
+    frame["n"] = frame["n"].where(~frame["suppressed"])
     frame.loc[frame["suppressed"] | (frame["tested"] == "nothing"), "p"] = np.nan
     frame["p_adjusted"] = np.nan
     for _, family in frame[frame["p"].notna()].groupby("metric"):

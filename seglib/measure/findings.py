@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from seglib import suppress
 from seglib.files import Run
 from seglib.measure.change import COMPARED
 from seglib.measure.measure import EVERYONE
@@ -95,7 +96,7 @@ def sentences(run: Run, changes: pd.DataFrame, kpis: pd.DataFrame, called: dict)
         for _, row in kept[kept["value"].notna()].iterrows():
             who = "Of" if segment == EVERYONE else f"{name}: of"
             text = (
-                f"{who} {row['n']:,} {run.study.customer}s active before "
+                f"{who} {row['n']:,.0f} {run.study.customer}s active before "
                 f"{run.as_of}, {rate(row['value'])} ordered again in the {run.study.holdout} days "
                 f"after (95% interval {rate(row['low'])} to {rate(row['high'])})."
             )
@@ -180,7 +181,8 @@ def measures(
 ) -> dict:
     """Return the content of measures.json."""
     segments = run.read("segments.parquet")["segment"].value_counts()
-    counts = {EVERYONE: int(segments.sum()), **segments.to_dict()}
+    counts = {EVERYONE: segments.sum(), **suppress.shown(segments, run.study.minimum_cell)}
+    counts = {s: None if pd.isna(n) else int(n) for s, n in counts.items()}
     return {
         "as_of": run.as_of,
         "until": run.until,

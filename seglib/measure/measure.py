@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from seglib import suppress
 from seglib.files import Run
 from seglib.measure.intervals import bootstrap, wilson
 from seglib.schema import Study
@@ -253,11 +254,17 @@ def _row(segment, period, metric, *cell) -> dict:
 
 
 def table(rows: list[dict], minimum: int) -> pd.DataFrame:
-    """Return rows of figures in the order of `METRICS`, cells of few customers suppressed."""
+    """Return rows of figures in the order of `METRICS`, small cells suppressed."""
     columns = [*KEYS, "value", "low", "high", "n"]
     frame = pd.DataFrame(rows, columns=columns)
     frame = frame[(frame["metric"] != "revenue_share") | (frame["segment"] != EVERYONE)]
-    frame["suppressed"] = frame["n"] < minimum
+    frame["suppressed"] = False
+    for _, cells in frame[frame["segment"] != EVERYONE].groupby(["period", "metric"]):
+        few = suppress.hidden(cells["n"], minimum)
+        frame.loc[cells.index, "suppressed"] = few[:-1]
+    everyone = frame["segment"] == EVERYONE
+    frame["suppressed"] |= everyone & (frame["n"] < minimum)
+    frame["n"] = frame["n"].where(~frame["suppressed"] | (minimum <= 1))
     frame.loc[frame["suppressed"], ["value", "low", "high"]] = np.nan
     frame["place"] = frame["metric"].map(list(METRICS).index)
     ordered = frame.sort_values(["place", "period", "segment"], kind="stable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from seglib import suppress
 from seglib.files import Run
 from seglib.measure.findings import many, names, rate, signed, span
 from seglib.measure.measure import METRICS
@@ -37,6 +38,14 @@ def tabulated(run: Run, rows: pd.DataFrame, chosen: list[str], by: str = "period
     return pd.DataFrame(columns, index=pd.Index(order, name="segment"))
 
 
+def note(run: Run) -> str:
+    """Return what stands below tables in which figures are not shown."""
+    return (
+        f"Not shown: figures of fewer than {run.study.minimum_cell} {run.study.customer}s, and of "
+        "the next smallest segment where such a number could be worked out from the others."
+    )
+
+
 def label(run: Run, metric: str) -> str:
     """Return what a reader sees of a metric, customers called as in the study."""
     return METRICS[metric][0].replace("customer", run.study.customer)
@@ -44,7 +53,7 @@ def label(run: Run, metric: str) -> str:
 
 def _cell(run: Run, row) -> str:
     if row.suppressed:
-        return f"fewer than {run.study.minimum_cell}"
+        return suppress.NOT_SHOWN
     low, high = _written(run, row.metric, row.low), _written(run, row.metric, row.high)
     return f"{_written(run, row.metric, row.value)} ({low} to {high})"
 

@@ -49,7 +49,7 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
         by_section = {s: [c["id"] for c in rows if s in c["sections"]] for s in [*SECTIONS, "rule"]}
         marks = leading.marks(ev, rows)
         same = leading.again(ev, rows, marks)
-        size = sizes.loc[segment] if segment in ev.shown else {"n": None, "share": None}
+        size = sizes.loc[segment] if segment in ev.sized else {"n": None, "share": None}
         result.append({
             "segment": segment, "name": named[segment],
             "named_by": _named_by(ev, segment),

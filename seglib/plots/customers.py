@@ -33,7 +33,8 @@ def by_month(values: pd.Series, ax: Axes, label: str) -> Axes:
 
 def retention(shares: pd.DataFrame, sizes: pd.Series, ax: Axes) -> Axes:
     """Draw a cohort table as a heat map, the size of each cohort beside its name."""
-    names = [f"{month:%b %Y}  (n = {sizes[month]:,})" for month in shares.index]
+    counts = sizes.map("{:,.0f}".format, na_action="ignore").fillna("not shown")
+    names = [f"{month:%b %Y}  (n = {counts[month]})" for month in shares.index]
     sns.heatmap(shares, annot=True, fmt=".0%", cmap="Blues", vmin=0, vmax=1, cbar=False,
                 yticklabels=names, ax=ax, linewidths=1)  # fmt: skip
     ax.set(xlabel="Months since the first order seen", ylabel="")

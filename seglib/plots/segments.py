@@ -41,14 +41,14 @@ def beside_null(rows: pd.DataFrame, ax: Axes, value: str, null: str, *, chosen: 
     return ax
 
 
-def sizes(counts: pd.Series, names: dict[int, str], ax: Axes) -> Axes:
-    """Draw the number of members of each segment as bars, segment 1 on top."""
+def sizes(counts: pd.Series, names: dict[int, str], ax: Axes, total: int) -> Axes:
+    """Draw the number of members of each segment as bars, segment 1 on top; missing: not shown."""
     shade = colours(counts.index)
     order = list(counts.index)[::-1]
-    bars = ax.barh([names[s] for s in order], [counts[s] for s in order],
+    bars = ax.barh([names[s] for s in order], counts.reindex(order).fillna(0),
                    color=[shade[s] for s in order])  # fmt: skip
-    total = counts.sum()
-    ax.bar_label(bars, [f"{counts[s]:,} ({counts[s] / total:.0%})" for s in order], padding=4)
+    told = (f"{n:,.0f} ({n / total:.0%})" if pd.notna(n) else "not shown" for n in counts[order])
+    ax.bar_label(bars, list(told), padding=4)
     ax.set(xlim=(0, counts.max() * 1.25), xlabel="Members")
     ax.grid(axis="y", visible=False)
     return ax

@@ -1,0 +1,182 @@
+"""Who must not be known, and who is nobody: personal columns kept out, test accounts dropped."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from seglib import privacy, reading
+from seglib.quality.counting import check, count
+from seglib.schema import Study
+from seglib.study import StudyError
+
+SAMPLE = 1000  # ids that are looked at: enough to see what kind they are
+TEXTS = {"products": ("level", "group", "brand"), "transactions": ("product",)}
+NAMED = {"campaigns": ("campaign", "type", "arm")}  # stand in reports as they are
+WHO = {"names of persons", "e-mail addresses"}
+TEST = (
+    r"^(?:(?:test|tester|testing|demo|dummy|sample|fake|qa|internal|asdf|qwerty|xxx+)"
+    r"(?:[ _.-]*(?:user|account|customer|client|kunde|person|order|shop))?|"
+    r"(?:user|account|customer|client|kunde)[ _.-]*(?:test|demo|dummy))[ _.-]*[0-9]*"
+)
+DOMAINS = r"(?:test|example|invalid|localhost|mailinator|internal)(?:[.][a-z]+)*$"
+
+
+def nobody(
+    tables: dict[str, ir.Table], loaded: Study, personal: list[dict]
+) -> tuple[ir.Table | None, list[dict]]:
+    """Return the customers that are test accounts, and the check.
+
+    Their id, name or e-mail address is nothing but `test`, `demo`, `dummy` and the like, with or
+    without a number, or the address is of such a name or of a domain for tests. Other columns are
+    not looked at: a plan may be called demo.
+
+    Parameters
+    ----------
+    tables, loaded
+        As of `inspect`, with the personal columns.
+    personal
+        The checks from `kept_out`: which columns hold names and addresses.
+
+    Returns
+    -------
+    customers : ibis.Table or None
+        One column `customer`; None if there are none.
+    checks : list of dict
+    """
+    found, holders = [], [t for t in tables.values() if "customer" in t.columns]
+    if not holders:
+        return None, []
+    for name, table in tables.items():
+        if "customer" not in table.columns or name in {"campaigns", "responses"}:
+            continue
+        given = {c["column"] for c in personal if c["table"] == name and c["reason"] in WHO}
+        given |= set(loaded.privacy.keep) & set(getattr(loaded.tables, name).attributes)
+        for column in ["customer", *sorted(given & set(table.columns))]:
+            if table[column].type().is_string():
+                found.append(table.filter(_is_test(table[column])).select("customer"))
+    everyone = _distinct([table.select("customer") for table in holders])
+    rows = int(everyone.count().execute())
+    tests = _distinct(found) if found else None
+    n = int(tests.count().execute()) if found else 0
+    what = "test account (an id, name or e-mail address such as test, demo or dummy)"
+    one = check(what, "customers" if "customers" in tables else next(iter(tables)), rows, n,
+                "left out of every table", "test_accounts", of="customers")  # fmt: skip
+    return (tests if n else None), [one]
+
+
+def _distinct(parts: list[ir.Table]) -> ir.Table:
+    table = ibis.union(*parts, distinct=True) if len(parts) > 1 else parts[0].distinct()
+    return table.filter(table.customer.notnull())
+
+
+def _is_test(values: ir.StringColumn) -> ir.BooleanColumn:
+    low = values.lower().strip()
+    named = low.re_extract(f"{TEST}(?:@.*)?$", 0).fill_null("") != ""
+    return named | (low.re_extract(rf"@(?:[a-z0-9-]+[.])*{DOMAINS}", 0).fill_null("") != "")
+
+
+def without(table: ir.Table, tests: ir.Table | None) -> ir.Table:
+    """Return a table without the rows of test accounts."""
+    if tests is None or "customer" not in table.columns:
+        return table
+    return table.filter(table.customer.isnull() | table.customer.notin(tests.customer))
+
+
+def kept_out(tables: dict[str, ir.Table], loaded: Study) -> tuple[dict[str, ir.Table], list[dict]]:
+    """Return the tables without what points at persons, and a check for each such column.
+
+    Attributes of customers and answers are left out whole; a column of products loses the values
+    in question, or all of them if it holds names of persons.
+
+    Raises
+    ------
+    StudyError
+        If the ids of customers or the names of campaigns point at persons, or a column that forms
+        the segments does, and the study does not say under `privacy` what to do.
+    """
+    clean, checks = dict(tables), []
+    _refuse_ids(tables, loaded)
+    for name in ("customers", "survey"):
+        if name in tables:
+            clean[name], found = _attributes(tables[name], name, loaded)
+            checks += found
+    for name, roles in TEXTS.items():
+        if name in tables and not (name == "transactions" and "products" in tables):
+            for role in roles:
+                clean[name], found = _products(clean[name], name, role, loaded)
+                checks += found
+    return clean, checks
+
+
+def _refuse_ids(tables: dict[str, ir.Table], loaded: Study) -> None:
+    for name, table in tables.items():
+        columns = getattr(loaded.tables, name).columns
+        for role in ("customer", *NAMED.get(name, ())):
+            if role not in table.columns or not table[role].type().is_string():
+                continue
+            ids = role == "customer"
+            wanted = getattr(columns, role) in loaded.privacy.keep
+            if wanted or (ids and loaded.privacy.pseudonymise):
+                continue
+            found = _values(table[role], SAMPLE)
+            reason = privacy.mostly(found) if ids else next(filter(None, map(privacy.within, found)), None)  # fmt: skip  # noqa: E501
+            if reason:
+                hide = "set privacy.pseudonymise to the name of an environment variable that " \
+                    "holds a key, or " if ids else "name them otherwise, or "  # fmt: skip
+                raise StudyError(
+                    f"tables.{name}.columns.{role}: {getattr(columns, role)!r} holds {reason}, "
+                    f"which would stand in the files of the run: {hide}list the column under "
+                    "privacy.keep"
+                )
+
+
+def _values(column: ir.Column, most: int | None = None) -> list:
+    """Return the distinct values of a column in order."""
+    table = column.name("value").as_table()
+    found = table.filter(table.value.notnull()).distinct().order_by("value")
+    return (found.limit(most) if most else found).execute()["value"].tolist()
+
+
+def _attributes(table: ir.Table, name: str, loaded: Study) -> tuple[ir.Table, list[dict]]:
+    checks, gone = [], []
+    for column, given in getattr(loaded.tables, name).attributes.items():
+        if column in loaded.privacy.keep or given.levels:
+            continue
+        text = table[column].type().is_string()
+        values = table[column].execute() if text else _values(table[column], SAMPLE)
+        reason = privacy.personal(values, column)
+        if not reason and given.label:
+            reason = privacy.personal(values, given.label)
+        if not reason:
+            continue
+        if column in loaded.segmentation.features:
+            raise StudyError(
+                f"segmentation.features: {column!r} holds {reason}, which must not form segments: "
+                "take it out, or list the column under privacy.keep"
+            )
+        rows, n = count(table, {"filled": (table[column].notnull(),)})
+        what, action = f"{given.label or column} holds {reason}", "kept out of everything"
+        checks.append(check(what, name, rows, n["filled"], action, column=column, reason=reason))
+        gone.append(column)
+    return table.drop(*gone), checks
+
+
+def _products(table: ir.Table, name: str, role: str, loaded: Study) -> tuple[ir.Table, list[dict]]:
+    column = getattr(getattr(loaded.tables, name).columns, role)
+    if role not in table.columns or column in loaded.privacy.keep:
+        return table, []
+    if not table[role].type().is_string():
+        return table, []
+    values = _values(table[role])
+    bad = {value: reason for value in values if (reason := privacy.within(value))}
+    if not bad and privacy.personal(values) == "names of persons":
+        bad = dict.fromkeys(values, "names of persons")
+    if not bad:
+        return table, []
+    rows, n = count(table, {"bad": (table[role].isin(list(bad)),)})
+    reasons = ", ".join(sorted(set(bad.values())))
+    what, action = f"{column} holds {reasons}", "those values are treated as missing"
+    one = check(what, name, rows, n["bad"], action, column=column, reason=reasons)
+    kept = ibis.ifelse(table[role].isin(list(bad)), None, reading.text(table[role]))
+    return table.mutate(**{role: kept}), [one]

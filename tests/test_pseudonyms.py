@@ -1,0 +1,132 @@
+"""Pseudonyms: the same under the same key at any date, none without a key, nobody's without it."""
+
+import hmac
+import re
+from datetime import date
+
+import pandas as pd
+import pytest
+from conftest import shop_study, shop_tables, write_shop
+from runs import shop_run
+
+from seglib import cli, collect, files, pseudonyms, quality, run, score, study, tables
+from seglib.study import StudyError
+
+KEY = "a key of the tests, long enough"
+ASKED = {"privacy": {"pseudonymise": "SHOP_KEY"}}
+
+
+@pytest.fixture
+def key(monkeypatch):
+    monkeypatch.setenv("SHOP_KEY", KEY)
+
+
+def people(path, day="2023-08-01"):
+    loaded = study.load(path)
+    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), date.fromisoformat(day))
+    known = collect.facts(loaded, clean, date.fromisoformat(day))
+    return collect.customers(known)[0], known
+
+
+def test_a_pseudonym_is_the_hmac_of_the_id(key, tmp_path):
+    frame, _ = people(write_shop(tmp_path, study=shop_study() | ASKED))
+    wanted = {hmac.new(KEY.encode(), str(i).encode(), "sha256").hexdigest()[:32]
+              for i in range(1, 201)}  # fmt: skip
+    assert set(frame.index) <= wanted
+    assert len(frame) > 190
+
+
+def test_features_and_every_table_are_those_of_the_same_customers(key, tmp_path):
+    plain, known = people(write_shop(tmp_path / "plain"))
+    frame, hidden = people(write_shop(tmp_path / "hidden", study=shop_study() | ASKED))
+    ids = pd.Series(plain.index.astype(str), plain.index)
+    renamed = plain.set_axis(pseudonyms.of(ids, KEY.encode()).to_numpy()).sort_index()
+    pd.testing.assert_frame_equal(renamed, frame, check_names=False)
+    for name in ("purchases", "monthly", "campaigns"):
+        one, other = (getattr(collect, name)(k).execute() for k in (known, hidden))
+        one["customer"] = pseudonyms.of(one["customer"].astype(str), KEY.encode())
+        keys = [c for c in one if c in {"customer", "product", "month", "campaign"}]
+        pd.testing.assert_frame_equal(
+            one.sort_values(keys, ignore_index=True), other.sort_values(keys, ignore_index=True)
+        )
+
+
+def test_pseudonyms_stand_in_the_order_of_their_own_not_of_the_ids(key, tmp_path):
+    frame, _ = people(write_shop(tmp_path, study=shop_study() | ASKED))
+    assert frame.index.is_monotonic_increasing
+
+
+def test_runs_at_two_dates_match_and_a_rule_scores_both(key, tmp_path):
+    path = write_shop(tmp_path, study=shop_study() | ASKED)
+    early, late = shop_run(path, as_of="2023-07-01"), shop_run(path)
+    first, second = (r.read("segments.parquet") for r in (early, late))
+    assert len(first.index.intersection(second.index)) > 190
+    assert first.index.str.fullmatch(r"[0-9a-f]{32}").all()
+    found = score.score(early.folder, late.folder / "customers.parquet")
+    assert set(found.members.index) == set(second.index)
+
+
+def test_a_run_under_another_key_is_no_earlier_run(key, tmp_path, monkeypatch):
+    path = write_shop(tmp_path, study=shop_study() | ASKED)
+    early = shop_run(path, as_of="2023-07-01")
+    early.write("privacy.json", {"pseudonyms": pseudonyms.mark(early.study), "kept_out": []})
+    late = files.open_run(path)
+    assert late.predecessor("segments.parquet").as_of == early.as_of
+    assert late.numbering()["as_of"] == "2023-07-01"
+    monkeypatch.setenv("SHOP_KEY", KEY + "!")
+    assert late.predecessor("segments.parquet") is None
+    assert late.numbering() is None
+
+
+@pytest.mark.parametrize(("held", "said"), [("", "SHOP_KEY is not set"), ("short", "5 characters")])
+def test_without_a_good_key_nothing_is_run(held, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SHOP_KEY", held)
+    path = write_shop(tmp_path, study=shop_study() | ASKED)
+    before = sorted(tmp_path.rglob("*"))
+    assert cli.main(["run", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert said in told and "Traceback" not in told
+    assert len(told.strip().splitlines()) == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_change_of_the_key_is_a_change_of_the_input(key, tmp_path, monkeypatch):
+    current = files.open_run(write_shop(tmp_path, study=shop_study() | ASKED))
+    one = run._fingerprint(current, {})
+    monkeypatch.setenv("SHOP_KEY", KEY + "!")
+    assert run._fingerprint(current, {}) != one
+
+
+def mailed(folder, **keys):
+    shop = shop_tables()
+    for table in shop.values():
+        if "client" in table:
+            table["client"] = table["client"].map("p{}@shop.net".format)
+    return write_shop(folder, shop, shop_study() | keys)
+
+
+def test_ids_that_are_addresses_are_refused_unless_the_study_says_what_to_do(key, tmp_path):
+    with pytest.raises(StudyError, match=r"customer: 'client' holds e-mail.*privacy.keep"):
+        people(mailed(tmp_path / "a"))
+    assert people(mailed(tmp_path / "b", privacy={"keep": ["client"]}))[0].index[0].endswith("net")
+    frame, _ = people(mailed(tmp_path / "c", **ASKED))
+    assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in frame.index)
+
+
+def contacts(folder, **keys):
+    shop, raw = shop_tables(), shop_study()
+    shop["customers"]["mail"] = [f"p{i}@shop.net" for i in range(200)]
+    raw["tables"]["customers"]["attributes"]["mail"] = {"base": "plan"}
+    return write_shop(folder, shop, raw | keys)
+
+
+def test_a_personal_column_that_the_study_keeps_is_kept(tmp_path):
+    frame, _ = people(contacts(tmp_path / "a", privacy={"keep": ["mail"]}))
+    assert frame["mail"].notna().all()
+    assert "mail" not in people(contacts(tmp_path / "b"))[0]
+
+
+def test_a_personal_column_may_not_form_segments(tmp_path):
+    asked = {"bases": ["behavioural", "plan"], "features": ["orders", "mail"]}
+    with pytest.raises(StudyError, match=r"features: 'mail' holds e-mail.*privacy.keep"):
+        people(contacts(tmp_path, segmentation=asked))
