@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import ibis
@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 from seglib import reading
 from seglib.format import Format
 from seglib.sources import Source, Sources, describe
+from seglib.sources.database import keep
 from seglib.sources.describe import SAMPLE
 
 COMMON = 60  # values of a column that are looked at, the most frequent first
@@ -88,6 +89,7 @@ class Table:
     opened: Source
     columns: dict[str, Column]
     rows: int
+    lookup: tuple[str, str] | None = None  # a second source with its key, joined to the first
 
     def at(self, name: str) -> ir.Column:
         """Return a column as what it is: numbers of text as numbers, dates of text as times."""
@@ -117,6 +119,13 @@ class Table:
         whole = rows.select("product", "top").distinct().count()
         parts = rows.select("product", each=(rows.top / rows.bottom).round(2)).distinct().count()
         return whole.to_pyarrow().as_py(), parts.to_pyarrow().as_py()
+
+    def bulk(self, name: str) -> tuple[datetime, datetime]:
+        """Return the days between which all but two in a thousand times of a column lie."""
+        seconds = self.at(name).cast("timestamp").epoch_seconds().cast("float64")
+        row = self.opened.table.aggregate(a=seconds.quantile(0.001), b=seconds.quantile(0.999))
+        found = row.to_pyarrow().to_pylist()[0]
+        return tuple(datetime.fromtimestamp(found[k], UTC).replace(tzinfo=None) for k in "ab")
 
     def keys(self, name: str) -> list[str]:
         """Return some values of a key as text."""
@@ -152,15 +161,22 @@ def look(sources: Sources, source: str) -> Table:
     seglib.study.StudyError
         If it is not there, cannot be read, or holds nothing.
     """
-    opened = sources.open(source)
+    opened = _kept(sources.open(source))
     found = describe(opened)
-    words = _blanks(opened, [c["name"] for c in found if c["kind"] == "text"])
-    if words:
-        reopened = sources.open(source, Format(missing=words))
-        again = describe(reopened)
-        if any(a["kind"] != b["kind"] for a, b in zip(again, found, strict=True)):
-            opened, found = reopened, again
-    return _table(source, opened, found)
+    texts = [c["name"] for c in found if c["kind"] == "text"]
+    if words := _blanks(opened, texts):
+        again = describe(_kept(sources.open(source, Format(missing=words))))
+        mended = [a["name"] for a, b in zip(again, found, strict=True) if a["kind"] != b["kind"]]
+        if mended:
+            given = Format(missing=_blanks(opened, mended))
+            opened = _kept(sources.open(source, given))
+            found = describe(opened)
+    return from_source(source, opened, found)
+
+
+def _kept(opened: Source) -> Source:
+    """Return a source that is read once, if it is text."""
+    return opened if opened.typed else replace(opened, table=keep(opened.table))
 
 
 def _blanks(opened: Source, names: list[str]) -> list[str]:
@@ -173,7 +189,9 @@ def _blanks(opened: Source, names: list[str]) -> list[str]:
     return sorted(found)
 
 
-def _table(source: str, opened: Source, found: list[dict]) -> Table:
+def from_source(source: str, opened: Source, found: list[dict] | None = None) -> Table:
+    """Return what the columns of an opened source look like."""
+    found = describe(opened) if found is None else found
     table, names = opened.table, [c["name"] for c in found]
     texts = {name: reading.trimmed(table[name]) for name in names}
     counts = reading.row(table, {"rows": table.count()} | {
@@ -241,9 +259,3 @@ def _common(table: ir.Table, name: str) -> dict[str, int]:
     rows = rows.filter(rows.v.notnull()).group_by("v").agg(n=ibis._.count())
     rows = rows.order_by([ibis.desc("n"), "v"]).limit(COMMON).to_pyarrow().to_pylist()
     return {row["v"]: row["n"] for row in rows}
-
-
-def first_and_last(columns: Iterable[Column]) -> tuple[datetime, datetime] | None:
-    """Return the earliest and the latest moment in columns of times, None if there is none."""
-    ends = [(c.least, c.most) for c in columns if c.kind == "time" and c.least is not None]
-    return (min(a for a, _ in ends), max(b for _, b in ends)) if ends else None

@@ -83,6 +83,8 @@ def is_key(column: Column) -> bool:
     """Return whether values of a column could stand for people, orders or things."""
     if column.kind not in {"integer", "text"} or column.distinct < 2:
         return False
+    if personal(column) not in {"", "e-mail address"}:
+        return False
     if column.kind == "integer":
         return column.least is not None and column.least >= 0
     return column.length <= CODE and column.words < 2
