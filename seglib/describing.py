@@ -8,12 +8,12 @@ from collections import Counter
 from seglib import hints, scales
 from seglib.columns import COMMON, Column, Table
 from seglib.guess import Guess, free_text, is_key, personal, unused
+from seglib.schema import ROW
 
 OPINIONS = {"agreement", "satisfaction", "frequency", "importance", "likelihood", "quality",
             "extent", "points"}  # fmt: skip
 GROUPS = 25  # more different texts than this are no groups
 FEW = 0.05  # a column filled less than this tells nothing
-ROW = "<row>"  # the customer of a table in which each row is somebody without an id
 
 
 def people(table: Table, kind: str, key: str = "") -> Guess:
@@ -115,8 +115,8 @@ def _ordered(found: Guess, column: Column, name: str, levels: list[str], silent:
     if name == "points" and base != "psychographic" and column.distinct == 2:
         _add(found, column, "nominal", "2 different numbers", base)
         return
-    what = {"bands": "bands in order", "points": f"whole numbers from {column.least:g} to "
-            f"{column.most:g}"}.get(name, f"the usual answers of {name}")  # fmt: skip
+    what = {"bands": "bands in order", "points": f"whole numbers from {column.least} to "
+            f"{column.most}".replace(".0", "")}.get(name, f"the usual answers of {name}")  # fmt: skip
     counts = column.values or {}
     answered = sum(counts.get(value, 0) for value in silent)
     note = f"; {answered} of {', '.join(silent)} count as missing" if silent else ""

@@ -144,8 +144,17 @@ def transactions(table: Table, who: str, points: int) -> Guess:
     _place(found)
     for column in columns.values():
         if column.name not in found.taken:
-            found.left[column.name] = unused(column)
+            found.left.setdefault(column.name, _groups(found, column) or unused(column))
     return found
+
+
+def _groups(found: Guess, column: Column) -> str:
+    """Return what a column that groups the products would be good for, empty if it is none."""
+    product = found.roles.get("product")
+    named = any(hints.suggests(column.name, role) for role in ("level", "group"))
+    if not product or not named or not found.table.decides(product, column.name):
+        return ""
+    return f"groups the products; would serve in a table of products with one row a {product}"
 
 
 def _repeats(column: Column) -> str:
@@ -187,8 +196,20 @@ def _product(found: Guess) -> None:
             continue
         nameless = column.kind == "text" and hints.is_id(column.name)
         if (named or nameless) and not (order and table.decides(order, column.name) and not named):
-            found.take("product", column.name, _repeats(column))
+            name = _readable(table, column)
+            found.take("product", name.name, _repeats(name) + (
+                "" if name is column else f"; names what {column.name} numbers"))  # fmt: skip
             return
+
+
+def _readable(table: Table, key: Column) -> Column:
+    """Return the column of names of the same things, the key itself if there is none."""
+    for column in table.columns.values():
+        same = abs(column.distinct - key.distinct) <= 0.01 * key.distinct
+        if column.kind == "text" and column is not key and same and column.length > key.length:
+            if table.decides(key.name, column.name) and table.decides(column.name, key.name):
+                return column
+    return key
 
 
 def _money(found: Guess) -> None:
