@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from seglib import __version__, new, run, score
+from seglib import __version__, new, outlook, run, score
 from seglib.run import NotebookError
 from seglib.study import StudyError
 
@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--id", default="", metavar="COLUMN", help="who a row is; else customer")
     one.set_defaults(command=_score)
 
-    check = commands.add_parser("check", help="say what is wrong with a study.yaml")
+    check = commands.add_parser(
+        "check", help="say what is wrong with a study, and what each page will say"
+    )
     check.add_argument("study")
     check.set_defaults(command=_check)
     return parser
@@ -108,7 +110,11 @@ def _score(given) -> None:
 
 def _check(given) -> None:
     study = run.check(given.study)
+    found = outlook.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
+    parts = {"Rows": found.rows, "What the checks found": found.found, "Pages": found.pages}
+    for heading, lines in parts.items():
+        print(f"\n{heading}", *(f"  {line}" for line in lines or ["nothing"]), sep="\n")
 
 
 if __name__ == "__main__":

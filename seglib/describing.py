@@ -67,7 +67,9 @@ def is_survey(table: Table) -> bool:
 def scale(column: Column) -> tuple[str, list[str], list[str]] | None:
     """Return the ordered answers of a column as `scales.ordered` does, None if it has none."""
     if column.kind == "integer" and column.least is not None and column.distinct <= 11:
-        zero = column.most > 7 and re.search(r"0\s*(-|–|to|bis)\s*10|recommend", column.name.lower())
+        zero = column.most > 7 and re.search(
+            r"0\s*(-|–|to|bis)\s*10|recommend", column.name.lower()
+        )
         least = 0 if zero else column.least
         found = scales.points(least, column.most, column.distinct)
         return ("points", found, []) if found else None

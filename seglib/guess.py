@@ -189,7 +189,9 @@ def _product(found: Guess) -> None:
     for column in _free(found, "product"):
         named = hints.suggests(column.name, "product")
         key = is_key(column) or (named and column.kind == "text" and not free_text(column))
-        several = column.per_value >= 2 and (column.kind == "text" or column.distinct >= LEAST_PEOPLE)
+        several = column.per_value >= 2 and (
+            column.kind == "text" or column.distinct >= LEAST_PEOPLE
+        )
         if not key or not several or hints.base(column.name) == "geographic":
             continue
         if any(hints.suggests(column.name, role) for role in ("place", "quantity", "line")):

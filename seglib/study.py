@@ -95,7 +95,17 @@ def _roles_of_one_column(raw: dict) -> list[str]:
     return found
 
 
-EXCLUSIVE = {"customer", "order", "product", "campaign", "time", "start", "amount", "price", "quantity"}
+EXCLUSIVE = {
+    "customer",
+    "order",
+    "product",
+    "campaign",
+    "time",
+    "start",
+    "amount",
+    "price",
+    "quantity",
+}
 EXPECTED = {
     "string_too_short": "some text",
     "string_type": "text",
