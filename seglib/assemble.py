@@ -102,7 +102,7 @@ def _link(many: Table, one: Table, keys: list[str] | None = None) -> Link | None
 
 
 def _joined(tables: list[Table]) -> list[Table]:
-    """Return the tables, lines of orders joined with the orders that say whose they are and when."""
+    """Return the tables, lines of orders joined with the orders, which say whose and when."""
     for lines in tables:
         if guess.times(lines) and guess.customer(lines):
             continue
@@ -184,21 +184,23 @@ def _responding(table: Table, main: Table) -> Guess:
 def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
     """Return customers, a survey or products: by the key that the transactions share, or alone."""
     link = _link(main.table, table) if main else None
-    if main and link and link.many != main.roles["customer"] and not survey:
-        if not hints.suggests(link.one, "customer"):
-            return _products(table, link, main)
+    of_buyers = bool(link) and link.many == main.roles["customer"]
+    if link and not of_buyers and not survey and not hints.suggests(link.one, "customer"):
+        return _products(table, link, main)
     kind = "survey" if survey else "customers"
-    key = link.one if link and main and link.many == main.roles["customer"] else ""
+    key = link.one if of_buyers else ""
     if not key and not survey:
         key = describing.unique_key(table)
-        if not key or hints.suggests(key, "product") and not hints.suggests(key, "customer"):
+        if not key or (hints.suggests(key, "product") and not hints.suggests(key, "customer")):
             raise StudyError(_not_customers(table))
     found = describing.people(table, kind, key)
     if link and key:
         found.why["customer"] += f"; holds {link.forward:.0%} of those in {main.table.source}"
         if guess.personal(table.columns[key]):
-            found.unsure.append(f"{key!r} is the key between the tables and personal data: look "
-                                "at what the files of a run hold before you share them")  # fmt: skip
+            found.unsure.append(
+                f"{key!r} is the key between the tables and personal data: look at what the files "
+                "of a run hold before you share them"
+            )
     elif main:
         found.unsure.append(f"{table.source} shares no key with {main.table.source}: few or no "
                             "customers of the one are in the other")  # fmt: skip
@@ -252,8 +254,8 @@ def _one_each(found: list[Guess]) -> list[Guess]:
     kept: dict[str, Guess] = {}
     for one in found:
         if one.kind == "other" or one.kind in kept:
-            why = "what it is to the others is not clear" if one.kind == "other" else (
-                f"a study has one table of {one.kind}, which is {kept[one.kind].table.source}")  # fmt: skip
+            why = f"a study has one table of {one.kind}, and there is another"
+            why = "what it is to the others is not clear" if one.kind == "other" else why
             found[0].unsure.append(f"{one.table.source} is left out: {why}")
         else:
             kept[one.kind] = one

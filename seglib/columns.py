@@ -19,7 +19,10 @@ from seglib.sources.describe import SAMPLE
 COMMON = 60  # values of a column that are looked at, the most frequent first
 KEYS = 5_000  # values of a key that are looked for in another table
 EMAIL = r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$"
-PHONE = r"^(?:\+|00)\d[\d\s()./-]{6,}\d$|^\(?0\d{1,5}[)\s/.-][\d\s/.-]{4,}\d$|^\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$"
+PHONE = (
+    r"^(?:\+|00)\d[\d\s()./-]{6,}\d$|^\(?0\d{1,5}[)\s/.-][\d\s/.-]{4,}\d$"
+    r"|^\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$"
+)
 ADDRESS = r"^https?://\S+$|^\d{1,3}(?:\.\d{1,3}){3}$"
 COMPACT = 19000101, 20991231  # days written as whole numbers
 BLANK = {"n/a", "#n/a", "na", "nan", "null", "none", "nil", "-", "--", "?", ".", "unknown", "k.a.",
@@ -101,7 +104,7 @@ class Table:
         both = both.filter(both.a.notnull() & both.b.notnull())
         pairs = both.distinct().count().to_pyarrow().as_py()
         singles = both.a.nunique().to_pyarrow().as_py()
-        return 0 < singles and pairs <= 1.01 * singles
+        return singles > 0 and pairs <= 1.01 * singles
 
     def share(self, test: ir.BooleanValue, within: ir.BooleanValue | None = None) -> float:
         """Return the share of rows that meet a condition, among those that meet another."""

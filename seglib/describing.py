@@ -117,8 +117,9 @@ def _ordered(found: Guess, column: Column, name: str, levels: list[str], silent:
     if name == "points" and base != "psychographic" and column.distinct == 2:
         _add(found, column, "nominal", "2 different numbers", base)
         return
-    what = {"bands": "bands in order", "points": f"whole numbers from {column.least} to "
-            f"{column.most}".replace(".0", "")}.get(name, f"the usual answers of {name}")  # fmt: skip
+    ends = f"whole numbers from {column.least} to {column.most}".replace(".0", "")
+    told = {"bands": "bands in order", "points": ends}
+    what = told.get(name, f"the usual answers of {name}")
     counts = column.values or {}
     answered = sum(counts.get(value, 0) for value in silent)
     note = f"; {answered} of {', '.join(silent)} count as missing" if silent else ""

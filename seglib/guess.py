@@ -177,11 +177,11 @@ def _order(found: Guess) -> None:
         people = table.columns[who].distinct
         if not is_key(column) or column.distinct < people or (column.unique and not named):
             continue
-        if named or hints.is_id(column.name) or column.kind == "integer":
-            if table.decides(column.name, who) and (named or table.decides(column.name, when)):
-                why = "each has one customer" + ("" if column.unique else " and one time")
-                found.take("order", column.name, f"{_repeats(column)}; {why}")
-                return
+        if not (named or hints.is_id(column.name) or column.kind == "integer"):
+            continue
+        if table.decides(column.name, who) and (named or table.decides(column.name, when)):
+            found.take("order", column.name, f"{_repeats(column)}; each has one customer")
+            return
 
 
 def _product(found: Guess) -> None:
@@ -208,9 +208,11 @@ def _readable(table: Table, key: Column) -> Column:
     """Return the column of names of the same things, the key itself if there is none."""
     for column in table.columns.values():
         same = abs(column.distinct - key.distinct) <= 0.01 * key.distinct
-        if column.kind == "text" and column is not key and same and column.length > key.length:
-            if table.decides(key.name, column.name) and table.decides(column.name, key.name):
-                return column
+        longer = column.kind == "text" and column.length > key.length
+        if not longer or not same or column is key or personal(column):
+            continue
+        if table.decides(key.name, column.name) and table.decides(column.name, key.name):
+            return column
     return key
 
 
@@ -255,8 +257,9 @@ def _is_money(column: Column) -> bool:
         return False
     if any(hints.suggests(column.name, role) for role in ("amount", "price")):
         return not hints.is_id(column.name) and column.distinct > 1
-    return column.kind == "number" and 0.001 < 1 - column.share("whole") and column.most > 1 \
-        and not hints.base(column.name) == "geographic"  # fmt: skip
+    if column.kind != "number" or hints.base(column.name) == "geographic":
+        return False
+    return 1 - column.share("whole") > 0.001 and column.most > 1
 
 
 def _multiplied(found: Guess, quantity, prices, amounts) -> tuple[str, str] | None:
@@ -303,10 +306,10 @@ def _reductions(found: Guess) -> None:
 def _place(found: Guess) -> None:
     for column in _free(found, "place"):
         order = found.roles.get("order")
-        if hints.suggests(column.name, "place") and 2 <= column.distinct < column.rows / 5:
-            if not order or found.table.decides(order, column.name):
-                found.take("place", column.name, f"{column.distinct:,} different")
-                return
+        named = hints.suggests(column.name, "place") and 2 <= column.distinct < column.rows / 5
+        if named and (not order or found.table.decides(order, column.name)):
+            found.take("place", column.name, f"{column.distinct:,} different")
+            return
 
 
 def unused(column: Column) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 WORDS = {
     "customer": "customer|client|kunde|kunden|user|member|household|account|subscriber|visitor"
@@ -60,7 +61,7 @@ def parts(name: str) -> list[str]:
     spaced = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     folded = spaced.replace("ß", "ss").translate(FOLDED).lower()
     words = re.findall(r"[a-z]+|\d+", folded)
-    return [*words, *("".join(pair) for pair in zip(words, words[1:], strict=False))]
+    return [*words, *("".join(pair) for pair in pairwise(words))]
 
 
 def suggests(name: str, role: str) -> bool:

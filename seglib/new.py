@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 import yaml
 
 from seglib import assemble, columns, guess, strict, study, tables
-from seglib.columns import Table
 from seglib.guess import Guess
 from seglib.sources import Sources, place
 from seglib.study import StudyError
@@ -134,7 +132,7 @@ def compose(found: list[Guess], path: Path, folder: Path) -> Draft:
     _segmentation(draft, found)
     draft.add()
     draft.add("# economics: {margin: 0.3, cost_per_customer: 1.0}",
-              "share of extra sales that is kept; cost of treating one customer for a quarter")  # fmt: skip
+              "share of extra sales kept; cost of treating one customer for a quarter")  # fmt: skip
     return draft
 
 
@@ -176,7 +174,7 @@ def _cut(draft: Draft, main: Guess) -> None:
     draft.add(
         f"holdout: {held} days",
         f"… and these days judge the segments; the data end {last:%Y-%m-%d}",
-    )  # noqa: E501
+    )
 
 
 def _newest(found: list[Guess], folder: Path) -> date:
@@ -192,9 +190,8 @@ def _table(draft: Draft, one: Guess, path: Path, folder: Path) -> None:
     draft.add(f"    source: {_yaml(_where(one.table.source, path, folder))}")
     _format(draft, one)
     if one.lookup:
-        source, key = one.lookup
-        draft.add(f"    lookup: {{source: {_yaml(_where(source, path, folder))}, key: {_yaml(key)}}}",
-                  "adds whose order it is, and when")  # fmt: skip
+        known = {"source": _where(one.lookup[0], path, folder), "key": one.lookup[1]}
+        draft.add(f"    lookup: {_yaml(known)}", "adds whose order it is, and when")
     draft.add("    columns:")
     for role, column in one.roles.items():
         draft.add(f"      {role}: {_yaml(column)}", one.why[role])

@@ -146,7 +146,7 @@ def pages(loaded: Study, last: date | None) -> list[Page]:
         ),
     ]  # fmt: skip
     if sold and sold.product:
-        level = has.products and has.products.columns.level or sold.product
+        level = (has.products and has.products.columns.level) or sold.product
         found.append(Page("03 products", f"segments of {level!r} by how it is bought"))
     else:
         found.append(Page("03 products", "no such page", ("no column has the role product",)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 NO_ANSWER = {
     "prefer not to say", "prefer not to answer", "rather not say", "don't know", "dont know",
@@ -16,7 +17,8 @@ NO_ANSWER = {
 SCALES = {
     # what it asks: its steps from lowest to highest, each in the wordings that mean it
     "agreement": [
-        "strongly disagree|disagree strongly|completely disagree|totally disagree|disagree completely"
+        "strongly disagree|disagree strongly|completely disagree|totally disagree"
+        "|disagree completely"
         "|stimme überhaupt nicht zu|stimme gar nicht zu|trifft überhaupt nicht zu|trifft nicht zu"
         "|pas du tout d'accord|totalmente en desacuerdo|muy en desacuerdo",
         "disagree|mostly disagree|moderately disagree|stimme nicht zu|trifft eher nicht zu"
@@ -29,7 +31,8 @@ SCALES = {
         "agree|mostly agree|moderately agree|stimme zu|trifft eher zu|stimme eher zu|d'accord"
         "|plutôt d'accord|de acuerdo",
         "strongly agree|agree strongly|completely agree|totally agree|agree completely"
-        "|stimme voll und ganz zu|stimme völlig zu|stimme voll zu|trifft voll zu|trifft voll und ganz zu"
+        "|stimme voll und ganz zu|stimme völlig zu|stimme voll zu|trifft voll zu"
+        "|trifft voll und ganz zu"
         "|trifft zu|tout à fait d'accord|totalmente de acuerdo|muy de acuerdo",
     ],
     "satisfaction": [
@@ -93,7 +96,8 @@ SCALES = {
         "extremely|completely|völlig|tout à fait|totalmente",
     ],
     "size": [
-        "xs|extra small|tiny", "s|small|klein|petit|pequeño", "m|medium|mittel|moyen|mediano|middle",
+        "xs|extra small|tiny", "s|small|klein|petit|pequeño", 
+        "m|medium|mittel|moyen|mediano|middle",
         "l|large|big|groß|gross|grand|grande", "xl|extra large|very large", "xxl",
     ],
     "level": [
@@ -198,10 +202,7 @@ def _bands(values: list[str]) -> list[str] | None:
         return None
     wide = sum(low != high for low, high in found.values())
     order = sorted(values, key=lambda v: found[v])
-    apart = all(
-        found[a][1] <= found[b][0] and found[a] != found[b]
-        for a, b in zip(order, order[1:], strict=False)
-    )
+    apart = all(found[a][1] <= found[b][0] and found[a] != found[b] for a, b in pairwise(order))
     return order if wide and apart else None
 
 

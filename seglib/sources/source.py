@@ -105,7 +105,6 @@ class Sources:
         """The engine in this process, which reads files."""
         if self._local is None:
             self._local = ibis.duckdb.connect()
-            self._local.raw_sql("SET enable_progress_bar = false")
         return self._local
 
     @property
