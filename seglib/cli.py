@@ -49,8 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     study.set_defaults(command=_run)
 
     begin = commands.add_parser("new", help="write a study.yaml by looking at files")
-    begin.add_argument("files", nargs="+", metavar="FILE", help="CSV, Parquet, JSON lines or "
-                       "Excel file, BOOK.xlsx#SHEET, FILE.duckdb#TABLE, ${VARIABLE}#TABLE")  # fmt: skip
+    begin.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="CSV, Parquet, JSON lines, BOOK.xlsx#SHEET, FILE.duckdb#TABLE, ${VARIABLE}#TABLE",
+    )  # fmt: skip
     begin.add_argument("--name", default="", help="of the study; else that of the first file")
     begin.set_defaults(command=_new)
 

@@ -96,7 +96,7 @@ SCALES = {
         "extremely|completely|völlig|tout à fait|totalmente",
     ],
     "size": [
-        "xs|extra small|tiny", "s|small|klein|petit|pequeño", 
+        "xs|extra small|tiny", "s|small|klein|petit|pequeño",
         "m|medium|mittel|moyen|mediano|middle",
         "l|large|big|groß|gross|grand|grande", "xl|extra large|very large", "xxl",
     ],
