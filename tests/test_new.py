@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import shop_tables
 
-from seglib import cli, scales, study, tables
+from seglib import cli, collect, scales, study, tables
 
 AGREE = ["Strongly disagree", "Disagree", "Neutral", "Agree", "Strongly agree"]
 START = pd.Timestamp("2023-01-02")
@@ -433,3 +433,13 @@ def test_check_refuses_data_that_stop_a_run(tmp_path, monkeypatch, capsys):
 def test_usual_answers_are_put_in_order_and_others_are_not(texts, expected):
     found = scales.ordered(texts)
     assert (found[1] if found else None) == expected
+
+
+def test_products_without_a_table_of_products_have_features(tmp_path, monkeypatch):
+    messy_shop().to_csv(tmp_path / "shop.csv", sep=";", decimal=",", index=False)
+    path, _, _ = begun(["shop.csv"], tmp_path, monkeypatch)
+    loaded = study.load(path)
+    known = collect.facts(loaded, tables.open_tables(loaded), loaded.as_of)
+    frame, lines = collect.products(known)
+    assert len(frame) == 40
+    assert "own_label_share" not in {line["name"] for line in lines}
