@@ -32,7 +32,7 @@ def messy_shop(people=120, seed=5, order="%d/%m/%Y %H:%M"):
                         f"Käse Größe {item}",
                         units,
                         1.5 + item / 4,
-                        "Köln Mitte"[: 4 + item % 2],
+                        ["Köln", "Bonn"][person % 2],
                     )
                 )
     columns = ["Beleg-Nr", "Datum", "Kundennr", "Artikelnr", "Bezeichnung", "Menge", "Einzelpreis",
