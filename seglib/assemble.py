@@ -236,7 +236,10 @@ def _products(table: Table, link: Link, main: Guess) -> Guess:
     ]  # fmt: skip
     groups.sort(key=lambda c: -c.distinct)
     if groups:
-        coarse = [c for c in groups[1:] if table.decides(groups[0].name, c.name)]
+        coarse = [
+            c for c in groups[1:]
+            if hints.suggests(c.name, "group") or table.decides(groups[0].name, c.name)
+        ]  # fmt: skip
         group = coarse[-1] if coarse else groups[0]
         found.take("level", groups[0].name, f"{groups[0].distinct:,} different: what is segmented")
         found.take("group", group.name, f"{group.distinct:,} different: shares of these are needs")

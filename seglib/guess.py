@@ -287,12 +287,14 @@ def _per_unit(found: Guess, quantity: Column, money: Column, named: bool) -> boo
 
 
 def _reductions(found: Guess) -> None:
+    money = found.roles.get("amount", found.roles.get("price"))
+    large = money is not None and found.table.columns[money].most > 50
     for role in ("coupon", "discount"):
         chosen = []
         for column in _free(found, role):
             if not hints.suggests(column.name, role) or column.kind not in {"integer", "number"}:
                 continue
-            if column.most <= 1 or (column.name.endswith("%") or {"pct", "percent", "rate"}
+            if (large and column.most <= 1) or (column.name.endswith("%") or {"pct", "percent", "rate"}
                                     & set(hints.parts(column.name))):  # fmt: skip
                 found.unsure.append(f"{column.name!r} seems to be a share, not money: left out")
             elif column.share("negative") < 0.05:

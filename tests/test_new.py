@@ -233,8 +233,8 @@ def test_orders_and_customers_share_a_key(tmp_path, monkeypatch, capsys):
     )
     assert path.parent.name == "both"
     assert raw["tables"]["transactions"]["columns"] == {
-        "customer": "client", "time": "at", "order": "ticket", "product": "sku", "quantity": "units",
-        "amount": "paid", "discount": ["saved"],
+        "customer": "client", "time": "at", "order": "ticket", "product": "sku",
+        "quantity": "units", "amount": "paid", "discount": ["saved"],
     }  # fmt: skip
     assert raw["tables"]["customers"]["columns"] == {"customer": "id"}
     assert "holds 100% of those in orders.parquet" in text
