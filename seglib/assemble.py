@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import ibis
 
-from seglib import columns, describing, guess, hints
+from seglib import columns, describing, guess, hints, orders
 from seglib.columns import Table
 from seglib.guess import NAMED, Guess
 from seglib.sources import Source
@@ -140,7 +140,7 @@ def _has_money(table: Table) -> bool:
 
 def _transactions(table: Table, rows: list[Table]) -> Guess:
     who, points = guess.customer(table, _linked(table, rows))
-    found = guess.transactions(table, who, points)
+    found = orders.transactions(table, who, points)
     found.lookup = table.lookup
     return found
 
@@ -153,7 +153,7 @@ def _responding(table: Table, main: Table) -> Guess:
                      and c.kind in {"integer", "text"}), None)  # fmt: skip
     if not campaign or not who:
         return found
-    found.take("customer", who[0], guess._repeats(table.columns[who[0]]))
+    found.take("customer", who[0], guess.repeats(table.columns[who[0]]))
     found.take("campaign", campaign.name, f"{campaign.distinct:,} different")
     whens = guess.times(table)
     starts = [c for c in whens if hints.suggests(c.name, "start")]

@@ -19,6 +19,11 @@ from seglib.study import StudyError
 QUARTER = 91  # days; the holdout of data that span a year or more
 OBJECTIVE = "Learn which groups of customers differ, and what each of them needs"
 WRITTEN = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY", "YMD": "YYYY-MM-DD"}
+TOLD = {
+    "date": "dates such as days above 12 tell the order",
+    "decimal": "numbers tell the decimal mark",
+    "missing": "words among numbers or dates that stand for nothing",
+}
 FORMING = ("psychographic", "plan", "demographic", "geographic")
 
 
@@ -83,9 +88,7 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
             raise StudyError(f"{table.source} holds one row: expected one a customer, or several")
     found = assemble.study(looked)
     draft = compose(found, path, folder)
-    faults = problems(draft)
-    if faults:
-        draft.unsure += faults
+    draft.unsure += problems(draft)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(draft.lines) + "\n", encoding="utf-8")
     return draft
@@ -238,16 +241,7 @@ def _format(draft: Draft, one: Guess) -> None:
     if missing := one.table.opened.given.missing:
         known["missing"] = missing
     if known:
-        draft.add(f"    format: {_yaml(known)}", _sure(known))
-
-
-def _sure(known: dict) -> str:
-    told = {
-        "date": "dates such as days above 12 tell the order",
-        "decimal": "numbers tell the decimal mark",
-        "missing": "words among numbers or dates that stand for nothing",
-    }
-    return "; ".join(told[key] for key in known)
+        draft.add(f"    format: {_yaml(known)}", "; ".join(TOLD[key] for key in known))
 
 
 def _segmentation(draft: Draft, found: list[Guess]) -> None:
@@ -273,8 +267,7 @@ def _where(source: str, path: Path, folder: Path) -> str:
     """Return a source as study.yaml names it: below its folder if it is there, else in full."""
     if source.startswith(("package:", "${")):
         return source
-    given = folder / os.path.expanduser(source)
-    given = Path(os.path.normpath(given))
+    given = Path(os.path.normpath(folder / os.path.expanduser(source)))
     return str(given.relative_to(path.parent) if given.is_relative_to(path.parent) else given)
 
 
