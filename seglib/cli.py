@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from seglib import __version__, run, score
+from seglib import __version__, new, outlook, run, score
 from seglib.run import NotebookError
 from seglib.study import StudyError
 
@@ -48,19 +48,38 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     study.set_defaults(command=_run)
 
-    new = commands.add_parser("score", help="segments for customers never seen, or at another date")
-    new.add_argument("model", help="folder of a run, data/STUDY/DATE, or its model.json")
-    new.add_argument("table", help="Parquet or CSV file of customers with the rule's columns, such "
-                     "as the customers.parquet of a run")  # fmt: skip
-    new.add_argument("-o", dest="out", default="", metavar="OUT",
-                     help=".csv or .parquet file to write; without it CSV is printed")  # fmt: skip
-    new.add_argument("--id", default="", metavar="COLUMN", help="who a row is; else customer")
-    new.set_defaults(command=_score)
+    begin = commands.add_parser("new", help="write a study.yaml by looking at files")
+    begin.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="CSV, Parquet, JSON lines, BOOK.xlsx#SHEET, FILE.duckdb#TABLE, ${VARIABLE}#TABLE",
+    )  # fmt: skip
+    begin.add_argument("--name", default="", help="of the study; else that of the first file")
+    begin.set_defaults(command=_new)
 
-    check = commands.add_parser("check", help="say what is wrong with a study.yaml")
+    one = commands.add_parser("score", help="segments for customers never seen, or at another date")
+    one.add_argument("model", help="folder of a run, data/STUDY/DATE, or its model.json")
+    one.add_argument("table", help="Parquet or CSV file of customers with the rule's columns, such "
+                     "as the customers.parquet of a run")  # fmt: skip
+    one.add_argument("-o", dest="out", default="", metavar="OUT",
+                     help=".csv or .parquet file to write; without it CSV is printed")  # fmt: skip
+    one.add_argument("--id", default="", metavar="COLUMN", help="who a row is; else customer")
+    one.set_defaults(command=_score)
+
+    check = commands.add_parser(
+        "check", help="say what is wrong with a study, and what each page will say"
+    )
     check.add_argument("study")
     check.set_defaults(command=_check)
     return parser
+
+
+def _new(given) -> None:
+    draft = new.new(given.files, given.name)
+    print(f"{draft.path} is written.")
+    for sentence in draft.unsure:
+        print(f"  unsure: {sentence}")
+    name = draft.path.parent.name
+    print(f"Look at it, then: seglib check {name}; seglib run {name}")
 
 
 def _run(given) -> None:
@@ -93,7 +112,11 @@ def _score(given) -> None:
 
 def _check(given) -> None:
     study = run.check(given.study)
+    found = outlook.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
+    parts = {"Rows": found.rows, "What the checks found": found.found, "Pages": found.pages}
+    for heading, lines in parts.items():
+        print(f"\n{heading}", *(f"  {line}" for line in lines or ["nothing"]), sep="\n")
 
 
 if __name__ == "__main__":

@@ -156,7 +156,8 @@ def products(known: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
     unwanted = {"discount": "promotion_share", "quantity": "price"}
     roles = set(known.tables["transactions"].columns)
     drop = {name for role, name in unwanted.items() if role not in roles}
-    drop |= set() if known.study.tables.products.own_label else {"own_label_share"}
+    listed = known.study.tables.products
+    drop |= set() if listed and listed.own_label else {"own_label_share"}
     lines = [
         entry(name, label, "product", unit=_unit(unit, known.study.currency), meaning=meaning)
         for name, (label, unit, meaning) in features.PRODUCT.items()

@@ -14,7 +14,7 @@ from seglib.reading import NUMBER, TIME, WHOLE, Reading
 from seglib.sources import Source, Sources
 from seglib.study import StudyError
 
-EXACT = {"amount", "quantity", "discount", "coupon"}
+EXACT = {"amount", "price", "quantity", "discount", "coupon"}
 TIMES = {"time", "start", "end"}
 QUESTIONS = {  # what to ask where a text reads in two ways
     NUMBER: ("with a decimal mark or with groups of thousands", "decimal", ('","', '"."')),
@@ -73,7 +73,11 @@ def faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened) 
     columns = [column for part in opened.parts for column in part.table.columns]
     there = []
     for role, key, column, kind in _named(raw, model):
-        if column in columns:
+        if column == schema.ROW and role == "customer" and model is schema.Customers:
+            if not str(raw.get("source")).startswith("${"):
+                continue
+            yield f"{key}: rows of a database have no order: expected a column, not {schema.ROW}"
+        elif column in columns:
             there.append((key, column, _wanted(role, kind, opened, column)))
         elif whole:
             yield f"{key}: found {column!r}{study.nearest(column, columns)}"

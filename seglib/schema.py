@@ -21,6 +21,7 @@ from pydantic import (
 from seglib.format import Format, Names
 from seglib.limits import Limit, Share
 
+ROW = "<row>"  # in place of a column: a customer is a row, and its number is the customer's
 Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
 
@@ -115,21 +116,34 @@ class _Table(_Part):
 
 
 class TransactionColumns(_Part):
-    """Roles of a transaction table; without `amount` it holds usage events."""
+    """Roles of a transaction table; without money it holds usage events.
+
+    Money is the `amount` of a row, or the `price` of a unit, times the `quantity`.
+    """
 
     customer: str
     time: str
     order: str | None = None
     product: str | None = None
     amount: str | None = None
+    price: str | None = None
     quantity: str | None = None
     discount: Names = []
     coupon: Names = []
     place: str | None = None
 
+    @model_validator(mode="after")
+    def _money_once(self):
+        if self.price and (self.amount or not self.quantity):
+            raise ValueError(
+                "`price` is that of a unit and gives the amount together with `quantity`: expected "
+                "either `amount`, or `price` and `quantity`"
+            )
+        return self
+
 
 class CustomerColumns(_Part):
-    """Roles of a table with one row per customer."""
+    """Roles of a table with one row per customer; `<row>` takes each row as one."""
 
     customer: str
 

@@ -95,7 +95,17 @@ def _roles_of_one_column(raw: dict) -> list[str]:
     return found
 
 
-EXCLUSIVE = {"customer", "order", "product", "campaign", "time", "start", "amount", "quantity"}
+EXCLUSIVE = {
+    "customer",
+    "order",
+    "product",
+    "campaign",
+    "time",
+    "start",
+    "amount",
+    "price",
+    "quantity",
+}
 EXPECTED = {
     "string_too_short": "some text",
     "string_type": "text",
@@ -191,6 +201,8 @@ def _reason(raw: dict, base: str) -> str:
         return "" if _block(raw, "tables").get("transactions") else "expected a table transactions"
     if base == "needs":
         roles = {("transactions", "product"), ("transactions", "amount"), ("products", "group")}
+        given = _block(raw, "tables", "transactions", "columns")
+        roles -= {("transactions", "amount")} if given.get("price") else set()
         lacking = sorted(
             f"tables.{table}.columns.{role}"
             for table, role in roles

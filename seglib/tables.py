@@ -104,6 +104,8 @@ def _by_role(opened: Opened, spec, zone) -> ir.Table:
     table = _joined(opened, spec)
     asked = spec.columns.model_dump(exclude_none=True)
     chosen = {r: _role(table, opened, r, columns, zone) for r, columns in asked.items() if columns}
+    if "price" in chosen:
+        chosen["amount"] = (chosen.pop("price") * chosen["quantity"]).cast(MONEY)
     labels = getattr(spec, "labels", {})
     for role in {"level", "group"} & set(chosen if labels else ()):
         chosen[role] = reading.text(chosen[role]).substitute(labels)
@@ -140,6 +142,8 @@ def _role(table: ir.Table, opened: Opened, role: str, columns, zone) -> ir.Colum
         columns = columns if isinstance(columns, list) else [columns]
         parts = [_number(table, opened, c, MONEY) for c in columns]
         return parts[0] if len(parts) == 1 else sum((p.fill_null(0) for p in parts[1:]), parts[0])
+    if columns == schema.ROW and columns not in table.columns:
+        return ibis.row_number().cast("int64") + 1
     column, found = table[columns], opened.reading(columns)
     if role not in TIMES:
         return _key(column, found)

@@ -73,7 +73,11 @@ def metrics(study: Study) -> list[str]:
     roles = study.tables.transactions.columns if study.tables.transactions else None
     if roles is None:
         return []
-    return ["orders"] + ["spend"] * bool(roles.amount) + ["discount"] * bool(roles.discount)
+    return (
+        ["orders"]
+        + ["spend"] * bool(roles.amount or roles.price)
+        + ["discount"] * bool(roles.discount)
+    )
 
 
 def _uncovered(run: Run) -> dict[str, str]:

@@ -1,0 +1,162 @@
+"""Which columns describe customers or answer questions, and of which kind each is."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from seglib import hints, scales
+from seglib.columns import COMMON, Column, Table
+from seglib.guess import Guess, free_text, is_key, personal, unused
+from seglib.schema import ROW
+
+OPINIONS = {"agreement", "satisfaction", "frequency", "importance", "likelihood", "quality",
+            "extent", "points"}  # fmt: skip
+GROUPS = 25  # more different texts than this are no groups
+FEW = 0.05  # a column filled less than this tells nothing
+
+
+def people(table: Table, kind: str, key: str = "") -> Guess:
+    """Return what a table with one row a customer says of them.
+
+    Parameters
+    ----------
+    table
+        The table.
+    kind
+        `customers` or `survey`.
+    key
+        Its customer; empty means that it is to be guessed.
+    """
+    found = Guess(kind, table)
+    key = key or unique_key(table)
+    if key:
+        found.take("customer", key, f"{table.columns[key].distinct:,} distinct, one a row")
+    else:
+        found.take("customer", ROW, "no column identifies who answered: each row is one")
+    for column in table.columns.values():
+        if column.name != key:
+            _describe(found, column)
+    _same_scales(found)
+    return found
+
+
+def unique_key(table: Table) -> str:
+    """Return the column that identifies a row and is no personal data, empty if there is none."""
+    named = [
+        c for c in table.columns.values()
+        if c.unique and is_key(c) and not personal(c)
+        and (hints.is_id(c.name) or hints.suggests(c.name, "customer")
+             or hints.suggests(c.name, "line") or c.kind == "text")
+    ]  # fmt: skip
+    named.sort(key=lambda c: (not hints.suggests(c.name, "customer"), not hints.is_id(c.name)))
+    return named[0].name if named else ""
+
+
+def is_survey(table: Table) -> bool:
+    """Return whether most of what a table holds are answers."""
+    useful = [c for c in table.columns.values() if c.distinct > 1 and not c.unique]
+    told = [scale(c) for c in useful]
+    words = sum(found is not None and found[0] in OPINIONS - {"points"} for found in told)
+    numbers = sum(found is not None and found[0] == "points" for found in told)
+    asked = sum(len(c.name.split()) >= 3 for c in useful) >= 0.5 * max(len(useful), 1)
+    enough = words >= 3 or numbers >= 5 or (asked and words + numbers >= 1)
+    return enough and words + numbers >= 0.3 * len(useful)
+
+
+def scale(column: Column) -> tuple[str, list[str], list[str]] | None:
+    """Return the ordered answers of a column as `scales.ordered` does, None if it has none."""
+    if column.kind == "integer" and column.least is not None and column.distinct <= 11:
+        zero = column.most > 7 and re.search(
+            r"0\s*(-|–|to|bis)\s*10|recommend", column.name.lower()
+        )
+        least = 0 if zero else column.least
+        found = scales.points(least, column.most, column.distinct)
+        return ("points", found, []) if found else None
+    if column.kind != "text" or column.distinct > COMMON // 2 or not column.values:
+        return None
+    return scales.ordered(column.values)
+
+
+def _describe(found: Guess, column: Column) -> None:
+    table_is_survey = found.kind == "survey"
+    if personal(column) or column.distinct < 2 or free_text(column) or column.kind == "time":
+        found.left[column.name] = unused(column)
+    elif column.filled < FEW * column.rows:
+        found.left[column.name] = f"filled in {column.filled / column.rows:.1%} of the rows"
+    elif hints.outcome(column.name) and column.distinct <= 3:
+        found.left[column.name] = "an outcome, it seems"
+        found.unsure.append(
+            f"{column.name!r} seems to be what you want to foresee; it is left out, because "
+            "segments made with it would know the result"
+        )
+    elif (asked := scale(column)) and (column.kind == "text" or table_is_survey):
+        _ordered(found, column, *asked)
+    elif column.kind == "number" or (column.kind == "integer" and column.distinct > 2):
+        if column.unique or (hints.is_id(column.name) and column.distinct > 0.5 * column.filled):
+            found.left[column.name] = "an id, it seems"
+            return
+        why = f"numbers from {column.least:,.10g} to {column.most:,.10g}"
+        _add(found, column, "numeric", why, hints.base(column.name))
+    elif column.distinct <= GROUPS and column.per_value >= 3:
+        shown = ", ".join(list(column.values)[:3])
+        base = hints.base(column.name)
+        if table_is_survey and base == "plan":
+            base = "psychographic"
+        _add(found, column, "nominal", f"{column.distinct} different: {shown[:60]}", base)
+    else:
+        found.left[column.name] = f"{column.distinct:,} different texts: too many for groups"
+
+
+def _ordered(found: Guess, column: Column, name: str, levels: list[str], silent: list[str]) -> None:
+    base = hints.base(column.name)
+    if found.kind == "survey" and name in OPINIONS and (name != "points" or base == "plan"):
+        base = "psychographic"
+    elif name == "bands" and base == "plan":
+        base = "demographic"
+    if name == "points" and base != "psychographic" and column.distinct == 2:
+        _add(found, column, "nominal", "2 different numbers", base)
+        return
+    ends = f"whole numbers from {column.least} to {column.most}".replace(".0", "")
+    told = {"bands": "bands in order", "points": ends}
+    what = told.get(name, f"the usual answers of {name}")
+    counts = column.values or {}
+    answered = sum(counts.get(value, 0) for value in silent)
+    note = f"; {answered} of {', '.join(silent)} count as missing" if silent else ""
+    _add(found, column, "ordered", what + note, base)
+    found.attributes[column.name] |= {"levels": levels, "scale": name}
+
+
+def _add(found: Guess, column: Column, kind: str, why: str, base: str) -> None:
+    missing = 1 - column.filled / max(column.rows, 1)
+    why += f"; {missing:.0%} missing" if missing >= 0.005 else ""
+    found.attributes[column.name] = {
+        "label": label(column.name), "base": base, "kind": kind, "why": why
+    }  # fmt: skip
+
+
+def label(name: str) -> str:
+    """Return a heading as a report writes it: of 'How much … [Price]?' what is asked."""
+    inside = re.search(r"\[(.+)\]\s*$", name)
+    plain = re.sub(r"\s*\([^)]*\)\s*$", "", inside[1] if inside else name).strip(" ?:.")
+    plain = re.sub(r"[_.]+", " ", plain)
+    return plain[:1].upper() + plain[1:] or name
+
+
+def _same_scales(found: Guess) -> None:
+    """Give answers on the same scale the same levels, also those that nobody chose here."""
+    by_scale: dict[str, list[dict]] = {}
+    for about in found.attributes.values():
+        if name := about.pop("scale", ""):
+            by_scale.setdefault(name, []).append(about)
+    for name, abouts in by_scale.items():
+        if name in scales.SCALES:
+            spelt = {(scales.rank(name, v), v) for about in abouts for v in about["levels"]}
+            if len({rank for rank, _ in spelt}) == len(spelt):
+                for about in abouts:
+                    about["levels"] = [v for _, v in sorted(spelt)]
+        elif name == "points":
+            usual = Counter(tuple(about["levels"]) for about in abouts).most_common(1)[0]
+            for about in abouts:
+                if usual[1] >= 3 and set(about["levels"]) < set(usual[0]):
+                    about["levels"] = list(usual[0])

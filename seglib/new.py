@@ -1,0 +1,299 @@
+"""A study.yaml written by looking at the data, every guess with what it is based on."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seglib import assemble, columns, guess, strict, study, tables
+from seglib.guess import Guess
+from seglib.sources import Sources, place
+from seglib.study import StudyError
+
+QUARTER = 91  # days; the holdout of data that span a year or more
+OBJECTIVE = "Learn which groups of customers differ, and what each of them needs"
+WRITTEN = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY", "YMD": "YYYY-MM-DD"}
+TOLD = {
+    "date": "dates such as days above 12 tell the order",
+    "decimal": "numbers tell the decimal mark",
+    "missing": "words among numbers or dates that stand for nothing",
+}
+FORMING = ("psychographic", "plan", "demographic", "geographic")
+
+
+@dataclass
+class Draft:
+    """A study.yaml that is being written.
+
+    Attributes
+    ----------
+    path
+        Where it goes.
+    lines
+        What it holds.
+    unsure
+        What its reader should look at, in sentences.
+    """
+
+    path: Path
+    lines: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+
+    def add(self, line: str = "", why: str = "") -> None:
+        """Add a line of YAML with its reason as a comment."""
+        self.lines.append(f"{line:<44}  # {_one_line(why)}" if why else line)
+
+    def check(self, sentence: str, indent: int = 0) -> None:
+        """Add a doubt to the YAML and to what the terminal says."""
+        self.unsure.append(_one_line(sentence))
+        self.lines.append(f"{' ' * indent}# CHECK: {_one_line(sentence)}")
+
+
+def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft:
+    """Look at files and write a commented study.yaml into data/<name>/.
+
+    Parameters
+    ----------
+    sources
+        Paths, globs, `book.xlsx#Sheet`, `file.duckdb#table`, `${VARIABLE}#table`.
+    name
+        Of the study; empty means that of the first file.
+    folder
+        That holds data/; None means the working directory.
+
+    Returns
+    -------
+    Draft
+        What was written and what is doubtful.
+
+    Raises
+    ------
+    StudyError
+        In one sentence; nothing has been written.
+    """
+    folder = (folder or Path.cwd()).resolve()
+    path = folder / "data" / (_slug(name) if name else _called(sources[0])) / "study.yaml"
+    if path.exists():
+        raise StudyError(f"{path} is there already: take another --name, or move it away first")
+    opener = Sources(folder)
+    looked = [columns.look(opener, source) for source in dict.fromkeys(sources)]
+    for table in looked:
+        if table.rows < 2:
+            raise StudyError(f"{table.source} holds one row: expected one a customer, or several")
+    found = assemble.study(looked)
+    draft = compose(found, path, folder)
+    draft.unsure += problems(draft)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(draft.lines) + "\n", encoding="utf-8")
+    return draft
+
+
+def problems(draft: Draft) -> list[str]:
+    """Return what `seglib check` would say of a draft."""
+    raw = strict.load("\n".join(draft.lines))
+    return study.problems(raw) + tables.problems(raw["tables"], draft.path)
+
+
+def compose(found: list[Guess], path: Path, folder: Path) -> Draft:
+    """Return a commented study.yaml of guessed tables.
+
+    Parameters
+    ----------
+    found
+        From `assemble.study`.
+    path
+        Where it will be.
+    folder
+        From which relative sources go out.
+    """
+    draft = Draft(path)
+    name = path.parent.name
+    draft.add(f"# Written by seglib new from {', '.join(g.table.source for g in found)}")
+    draft.add("# Each comment says what the guess beside it is based on. Look at the lines with")
+    draft.add(f"# CHECK, then: seglib check {name}; seglib run {name}")
+    draft.add(f"title: {_yaml(name.replace('_', ' ').capitalize())}")
+    draft.check("say in your words what the segments are for; pages quote it")
+    draft.add(f"objective: {OBJECTIVE}")
+    survey_alone = [g.kind for g in found] == ["survey"]
+    draft.add(f"customer: {'respondent' if survey_alone else 'customer'}", "what one is called")
+    draft.add("# currency: EUR", "how amounts are written: $, €, EUR …; without it, plain numbers")
+    draft.add()
+    _dates(draft, found, folder)
+    draft.add("# timezone: {stored: UTC, local: Europe/Berlin}",
+              "if times are not those of the customers' clocks")  # fmt: skip
+    draft.add()
+    draft.add("tables:")
+    for one in found:
+        _table(draft, one, path, folder)
+    draft.add()
+    _segmentation(draft, found)
+    draft.add()
+    draft.add("# economics: {margin: 0.3, cost_per_customer: 1.0}",
+              "share of extra sales kept; cost of treating one customer for a quarter")  # fmt: skip
+    return draft
+
+
+def _dates(draft: Draft, found: list[Guess], folder: Path) -> None:
+    main = next((g for g in found if g.kind == "transactions"), None)
+    if main:
+        _cut(draft, main)
+        return
+    ends = [c.most for g in found for c in guess.times(g.table)]
+    if ends:
+        day, why = max(ends).date() + timedelta(days=1), "the day after the last date in the data"
+    else:
+        day, why = _newest(found, folder), "the day on which the file was changed"
+        draft.check("the data hold no dates: say as of which day they are")
+    draft.add(f"as_of: {day}", why)
+    draft.add("holdout: 13 weeks", "no orders or events to judge the segments by afterwards")
+
+
+def _cut(draft: Draft, main: Guess) -> None:
+    """Write as_of and the holdout so that the last quarter of the time judges the segments."""
+    name = main.roles["time"]
+    column = main.table.columns[name]
+    first, last = column.least, column.most
+    inner = main.table.bulk(name)
+    span = (inner[1] - inner[0]).days + 1
+    if (last - inner[1]).days > max(span / 2, 31) or (inner[0] - first).days > max(span / 2, 366):
+        draft.check(
+            f"{name!r} goes from {first:%Y-%m-%d} to {last:%Y-%m-%d}, but nearly all of it lies "
+            f"from {inner[0]:%Y-%m-%d} to {inner[1]:%Y-%m-%d}: are the rest mistakes?"
+        )
+        first, last = inner
+    end = last.date() + timedelta(days=1)
+    days = (end - first.date()).days
+    part = min(QUARTER, days // 4)
+    held = max(part - part % 7 if part >= 14 else part, 1)
+    if days < 90:
+        draft.check(f"the data span {days} days: too short to tell habits from chance")
+    draft.add(f"as_of: {end - timedelta(days=held)}", "features see only what was known before …")
+    draft.add(
+        f"holdout: {held} days",
+        f"… and these days judge the segments; the data end {last:%Y-%m-%d}",
+    )
+
+
+def _newest(found: list[Guess], folder: Path) -> date:
+    paths = [p for g in found for p in place.files(g.table.source, folder)]
+    stamps = [os.path.getmtime(p) for p in paths]
+    return datetime.fromtimestamp(max(stamps)).date() if stamps else date.today()
+
+
+def _table(draft: Draft, one: Guess, path: Path, folder: Path) -> None:
+    draft.add(f"  {one.kind}:", f"{one.table.rows:,} rows; {KINDS[one.kind]}")
+    for sentence in one.unsure:
+        draft.check(sentence, 4)
+    draft.add(f"    source: {_yaml(_where(one.table.source, path, folder))}")
+    _format(draft, one)
+    if one.lookup:
+        known = {"source": _where(one.lookup[0], path, folder), "key": one.lookup[1]}
+        draft.add(f"    lookup: {_yaml(known)}", "adds whose order it is, and when")
+    draft.add("    columns:")
+    for role, column in one.roles.items():
+        draft.add(f"      {role}: {_yaml(column)}", one.why[role])
+    if one.attributes:
+        draft.add("    attributes:")
+    for name, about in one.attributes.items():
+        known = {k: about[k] for k in ("label", "base", "kind", "levels") if about.get(k)}
+        draft.add(f"      {_yaml(name)}:", about["why"])
+        draft.add(f"        {_yaml(known)}")
+    if one.left:
+        draft.add("    # left out:")
+    for name, why in one.left.items():
+        draft.add(f"    #   {_one_line(name)}: {_one_line(why)}")
+
+
+KINDS = {
+    "transactions": "several a customer, each with a time: orders or events",
+    "customers": "one a customer",
+    "survey": "one a respondent; answers",
+    "products": "one a product; a key of the transactions",
+    "campaigns": "who was addressed, and when",
+    "responses": "who responded",
+}
+
+
+def _format(draft: Draft, one: Guess) -> None:
+    """Write how dates and decimals are written, as a question where nothing tells."""
+    used = [one.table.columns[c] for c in (*one.taken, *one.attributes) if c in one.table.columns]
+    known: dict[str, Any] = {}
+    for kind, key in (("time", "date"), ("number", "decimal")):
+        marks = {c.marks for c in used if c.kind == kind and c.marks}
+        either = [c for c in used if c.kind == kind and len(c.marks) > 1]
+        plain = {"date": ("YMD",), "decimal": (".",)}[key]
+        if either and len(marks) == 1:
+            shown = next(iter(either[0].values or {}), "")
+            ways = " or ".join(WRITTEN.get(mark, repr(mark)) for mark in either[0].marks)
+            draft.check(f"{either[0].name!r} holds {shown!r} and the like, which reads two ways: "
+                        f"say {key}: {ways} in a line like the next", 4)  # fmt: skip
+            first = either[0].marks[0]
+            draft.add(f"    # format: {{{key}: {_yaml(WRITTEN.get(first, first))}}}")
+        elif len(marks) == 1 and (plain not in marks or any(c.compact for c in used)):
+            mark = next(iter(marks))[0]
+            known[key] = "YYYYMMDD" if any(c.compact for c in used) else WRITTEN.get(mark, mark)
+    if missing := one.table.opened.given.missing:
+        known["missing"] = missing
+    if known:
+        draft.add(f"    format: {_yaml(known)}", "; ".join(TOLD[key] for key in known))
+
+
+def _segmentation(draft: Draft, found: list[Guess]) -> None:
+    have = {g.kind: g for g in found}
+    bases = {about["base"] for g in found for about in g.attributes.values()}
+    forming = [base for base in FORMING if base in bases][:1]
+    why = "answers" if forming == ["psychographic"] else "what is known of everyone"
+    if main := have.get("transactions"):
+        forming, why = ["behavioural"], "how they buy or use it"
+        groups = "products" in have and "group" in have["products"].roles
+        if groups and {"amount", "price"} & set(main.roles) and "product" in main.roles:
+            forming, why = ["behavioural", "needs"], "how they buy, and which groups of products"
+    describing = [base for base in FORMING if base in bases and base not in forming]
+    if not forming:
+        draft.check("no column describes the customers: nothing can form segments")
+        return
+    draft.add("segmentation:")
+    draft.add(f"  bases: {_yaml(forming)}", f"these form the segments: {why}")
+    draft.add(f"  describe_with: {_yaml(describing)}", "these only describe them")
+
+
+def _where(source: str, path: Path, folder: Path) -> str:
+    """Return a source as study.yaml names it: below its folder if it is there, else in full."""
+    if source.startswith(("package:", "${")):
+        return source
+    given = Path(os.path.normpath(folder / os.path.expanduser(source)))
+    return str(given.relative_to(path.parent) if given.is_relative_to(path.parent) else given)
+
+
+def _called(source: str) -> str:
+    """Return the name of a study of a source: that of its file or table."""
+    where, part = place.split(source)
+    stem = Path(where).stem
+    return _slug(part.rpartition(".")[2] if where.startswith("${") else part or stem)
+
+
+def _slug(text: str) -> str:
+    words = re.findall(r"\w+", text.lower())
+    if not words:
+        raise StudyError(f"{text!r} is no name of a study: expected letters, such as --name shop")
+    return "_".join(words)
+
+
+def _yaml(value: Any) -> str:
+    """Return a value as YAML on one line."""
+    if isinstance(value, dict) and "levels" in value:
+        points = [int(v) if re.fullmatch(r"\d|[1-9]\d+", v) else v for v in value["levels"]]
+        value = value | {"levels": points}
+    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=10**9,
+                          sort_keys=False)  # fmt: skip
+    return text.strip()[1:-1]
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()

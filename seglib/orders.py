@@ -1,0 +1,193 @@
+"""The roles of orders and events: whose they are, what of, for how much."""
+
+from __future__ import annotations
+
+from seglib import hints
+from seglib.columns import Column, Table
+from seglib.guess import (
+    LEAST_PEOPLE,
+    NAMED,
+    Guess,
+    free,
+    free_text,
+    is_key,
+    personal,
+    repeats,
+    times,
+    unused,
+)
+
+
+def _is_share(name: str) -> bool:
+    return name.endswith("%") or bool({"pct", "percent", "rate"} & set(hints.parts(name)))
+
+
+def transactions(table: Table, who: str, points: int) -> Guess:
+    """Return the roles of a table with several rows a customer, which are orders or events."""
+    found, columns = Guess("transactions", table), table.columns
+    found.take("customer", who, repeats(columns[who]))
+    if points < NAMED:
+        found.unsure.append(f"column {who!r} is taken as the customer by its values alone")
+    when = next(iter(times(table)))
+    found.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
+    _order(found)
+    _product(found)
+    _money(found)
+    _reductions(found)
+    _place(found)
+    for column in columns.values():
+        if column.name not in found.taken:
+            found.left.setdefault(column.name, _groups(found, column) or unused(column))
+    return found
+
+
+def _groups(found: Guess, column: Column) -> str:
+    """Return what a column that groups the products would be good for, empty if it is none."""
+    product = found.roles.get("product")
+    named = any(hints.suggests(column.name, role) for role in ("level", "group"))
+    if not product or not named or not found.table.decides(product, column.name):
+        return ""
+    return f"groups the products; would serve in a table of products with one row a {product}"
+
+
+def _order(found: Guess) -> None:
+    table, who, when = found.table, found.roles["customer"], found.roles["time"]
+    for column in free(found, "order"):
+        named = hints.suggests(column.name, "order")
+        people = table.columns[who].distinct
+        if not is_key(column) or column.distinct < people or (column.unique and not named):
+            continue
+        if not (named or hints.is_id(column.name) or column.kind == "integer"):
+            continue
+        if table.decides(column.name, who) and (named or table.decides(column.name, when)):
+            found.take("order", column.name, f"{repeats(column)}; each has one customer")
+            return
+
+
+def _product(found: Guess) -> None:
+    table, order = found.table, found.roles.get("order")
+    for column in free(found, "product"):
+        named = hints.suggests(column.name, "product")
+        key = is_key(column) or (named and column.kind == "text" and not free_text(column))
+        several = column.per_value >= 2 and (
+            column.kind == "text" or column.distinct >= LEAST_PEOPLE
+        )
+        if not key or not several or hints.base(column.name) == "geographic":
+            continue
+        if any(hints.suggests(column.name, role) for role in ("place", "quantity", "line")):
+            continue
+        nameless = column.kind == "text" and hints.is_id(column.name)
+        if (named or nameless) and not (order and table.decides(order, column.name) and not named):
+            name = _readable(table, column)
+            found.take("product", name.name, repeats(name) + (
+                "" if name is column else f"; names what {column.name} numbers"))  # fmt: skip
+            return
+
+
+def _readable(table: Table, key: Column) -> Column:
+    """Return the column of names of the same things, the key itself if there is none."""
+    for column in table.columns.values():
+        same = abs(column.distinct - key.distinct) <= 0.01 * key.distinct
+        longer = column.kind == "text" and column.length > key.length
+        if not longer or not same or column is key or personal(column):
+            continue
+        if table.decides(key.name, column.name) and table.decides(column.name, key.name):
+            return column
+    return key
+
+
+def _money(found: Guess) -> None:
+    """Find quantity, and the amount of a line, or the price of a unit that gives it."""
+    numbers = [c for c in free(found, "amount") if c.kind in {"integer", "number"}]
+    quantity = next((c for c in numbers if hints.suggests(c.name, "quantity")
+                     and c.share("whole") > 0.9), None)  # fmt: skip
+    money = [c for c in numbers if c is not quantity and _is_money(c)]
+    if quantity:
+        back = quantity.share("negative")
+        why = f"whole numbers from {quantity.least:,.0f} to {quantity.most:,.0f}"
+        found.take("quantity", quantity.name, why + (f"; {back:.1%} negative" if back else ""))
+    if not money:
+        return
+    prices = [c for c in money if hints.suggests(c.name, "price")]
+    amounts = [c for c in money if hints.suggests(c.name, "amount") and c not in prices]
+    if quantity and (whole := _multiplied(found, quantity, prices, amounts)):
+        found.take("amount", whole[1], f"= {quantity.name} × {whole[0]} in 95% of the rows or more")
+        found.left[whole[0]] = "the price of a unit; the amount of the line is known"
+        return
+    chosen = (amounts or prices or money)[0]
+    if quantity and _per_unit(found, quantity, chosen, chosen in prices):
+        found.take("price", chosen.name, f"of one unit: the amount of a line is "
+                   f"{quantity.name} × {chosen.name}")  # fmt: skip
+        return
+    ends = f"from {chosen.least:,.2f} to {chosen.most:,.2f}"
+    back = chosen.share("negative")
+    found.take("amount", chosen.name, ends + (f"; {back:.1%} negative: returns" if back else ""))
+    if not amounts:
+        found.unsure.append(f"{chosen.name!r} is taken as the money of a row by its values alone")
+    if quantity and quantity.share("negative") and not back:
+        found.unsure.append(
+            f"{quantity.share('negative'):.1%} of the rows have a negative {quantity.name!r}, "
+            f"returns it seems, but no negative {chosen.name!r}: they count as purchases"
+        )
+
+
+def _is_money(column: Column) -> bool:
+    """Return whether numbers could be money: named so, or with decimals and no share or id."""
+    if any(hints.suggests(column.name, r) for r in ("discount", "coupon", "place", "line")):
+        return False
+    if any(hints.suggests(column.name, role) for role in ("amount", "price")):
+        return not hints.is_id(column.name) and column.distinct > 1
+    if column.kind != "number" or hints.base(column.name) == "geographic":
+        return False
+    return 1 - column.share("whole") > 0.001 and column.most > 1
+
+
+def _multiplied(found: Guess, quantity, prices, amounts) -> tuple[str, str] | None:
+    """Return the price and the amount of which one is the other times the quantity."""
+    units = found.table.at(quantity.name).cast("float64")
+    for price in prices:
+        for amount in amounts:
+            each, whole = (found.table.at(c.name).cast("float64") for c in (price, amount))
+            near = (whole.abs() - (units * each).abs()).abs() <= 0.011
+            if found.table.share(near, units.abs() > 1) >= 0.95:
+                return price.name, amount.name
+    return None
+
+
+def _per_unit(found: Guess, quantity: Column, money: Column, named: bool) -> bool:
+    """Return whether money is of one unit: it then varies less per product than divided by units.
+
+    Without a product, or where both vary alike, its name tells.
+    """
+    product = found.roles.get("product")
+    if not product:
+        return named
+    whole, parts = found.table.ratio_varies(product, money.name, quantity.name)
+    return named if 0.8 < whole / max(parts, 1) < 1.25 else whole < parts
+
+
+def _reductions(found: Guess) -> None:
+    money = found.roles.get("amount", found.roles.get("price"))
+    large = money is not None and found.table.columns[money].most > 50
+    for role in ("coupon", "discount"):
+        chosen = []
+        for column in free(found, role):
+            if not hints.suggests(column.name, role) or column.kind not in {"integer", "number"}:
+                continue
+            if (large and column.most <= 1) or _is_share(column.name):
+                found.unsure.append(f"{column.name!r} seems to be a share, not money: left out")
+            elif column.share("negative") < 0.05:
+                chosen.append(column.name)
+            else:
+                found.unsure.append(f"{column.name!r} is negative at times: left out as a discount")
+        if chosen and {"amount", "price"} & set(found.roles):
+            found.take(role, chosen, "money taken off; 0 or more")
+
+
+def _place(found: Guess) -> None:
+    for column in free(found, "place"):
+        order = found.roles.get("order")
+        named = hints.suggests(column.name, "place") and 2 <= column.distinct < column.rows / 5
+        if named and (not order or found.table.decides(order, column.name)):
+            found.take("place", column.name, f"{column.distinct:,} different")
+            return

@@ -1,0 +1,190 @@
+"""What a study will be able to say, told before it is run: rows, customers, and page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import ibis.expr.types as ir
+
+from seglib import quality, tables
+from seglib.collect import FEWEST
+from seglib.schema import Study
+from seglib.study import StudyError
+from seglib.tables import midnight
+
+SHOWN = 12  # checks that are told
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the report: what it says, and what it leaves out with the reason."""
+
+    name: str
+    says: str
+    without: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the page on one line."""
+        left = f"; left out: {'; '.join(self.without)}" if self.without else ""
+        return f"{self.name:<26} {self.says}{left}"
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is known of a study before it is run.
+
+    Attributes
+    ----------
+    rows
+        Lines on tables, rows and customers.
+    found
+        Lines on what the checks of quality found.
+    pages
+        One a page of the report.
+    """
+
+    rows: list[str]
+    found: list[str]
+    pages: list[Page]
+
+
+def outlook(loaded: Study) -> Outlook:
+    """Return what a study will say, after checking its data.
+
+    Raises
+    ------
+    StudyError
+        If its data stop a run.
+    """
+    opened = tables.open_tables(loaded)
+    clean, checks = quality.inspect(loaded, opened, loaded.as_of)
+    rows = [f"{name:<14} {_count(table):>12,} rows" for name, table in opened.items()]
+    last, known = None, _listed(clean)
+    if "transactions" in clean:
+        rows += _account(checks)
+        last, bought = _before(clean["transactions"], loaded)
+        known = bought or known
+    if known < FEWEST:
+        raise StudyError(
+            f"only {known} customers are known before {loaded.as_of}: expected at least {FEWEST}; "
+            "choose a later as_of or a larger table"
+        )
+    rows.append(f"{'customers':<14} {known:>12,} known before {loaded.as_of}")
+    return Outlook(rows, _found(checks), pages(loaded, last))
+
+
+def _count(table: ir.Table) -> int:
+    return table.count().to_pyarrow().as_py()
+
+
+def _listed(clean: dict[str, ir.Table]) -> int:
+    """Return how many customers the tables with one row each list; 0 without such tables."""
+    return max(
+        (_count(clean[name]) for name in ("customers", "survey") if name in clean), default=0
+    )
+
+
+def _before(table: ir.Table, loaded: Study) -> tuple[date, int]:
+    """Return the last day of the transactions and how many customers have one before as_of."""
+    known = table.customer.nunique(where=table.time < midnight(loaded.as_of))
+    row = table.aggregate(last=table.time.max(), known=known).to_pyarrow().to_pylist()[0]
+    return row["last"].date(), row["known"]
+
+
+def _account(checks: list[dict]) -> list[str]:
+    """Return what becomes of the rows of transactions, and for which reasons rows are dropped."""
+    frame = quality.account(checks)
+    lines = [
+        f"{'':<14} {n:>12,} {what} ({share:.1%})"
+        for what, n, share in zip(frame.index, frame["rows"], frame["share"], strict=True)
+        if what != "all rows" and n
+    ]
+    dropped = [c for c in checks if c["action"] == "dropped" and c["failing"]]
+    why = ", ".join(f"{c['failing']:,} {c['check']} ({c['table']})" for c in dropped)
+    return [*lines, f"{'':<14} dropped: {why}"] if why else lines
+
+
+def _found(checks: list[dict]) -> list[str]:
+    """Return the checks that found something, the largest share first."""
+    told = [c for c in checks if c["failing"] and not c["period"] and c["action"] != "dropped"]
+    told.sort(key=lambda c: -c["failing"] / max(c["rows"], 1))
+    lines = [
+        f"{c['check']} ({c['table']}): {c['failing']:,} of {c['rows']:,}; {c['action']}"
+        for c in told[:SHOWN]
+    ]
+    more = len(told) - len(lines)
+    return [*lines, f"and {more} more, which page 01 shows"] if more > 0 else lines
+
+
+def pages(loaded: Study, last: date | None) -> list[Page]:
+    """Return what each page will say and leave out.
+
+    Parameters
+    ----------
+    loaded
+        The study.
+    last
+        The last day of its transactions; None without them.
+    """
+    has, asked = loaded.tables, loaded.segmentation
+    sold = has.transactions.columns if has.transactions else None
+    attributes = [a for t in (has.customers, has.survey) if t for a in t.attributes.values()]
+    money = sold is not None and bool(sold.amount or sold.price)
+    judged = last is not None and last >= loaded.until(loaded.as_of) - timedelta(days=1)
+    why = "no transactions" if last is None else f"the data end on {last}, before the holdout does"
+    found = [
+        Page("01 data collection", "every row accounted for, every column explained"),
+        Page(
+            "02 exploratory analysis", "who the customers are, and whether groups show",
+            _without({"months (no transactions)": sold, "spend (no amount)": money or not sold,
+                      "who has no attributes (no table of customers or answers)": attributes}),
+        ),
+        Page(
+            "03 customers", f"segments by {' and '.join(asked.bases)}, and how real they are",
+            _without({f"whether they foretell what comes next ({why})": judged}),
+        ),
+    ]  # fmt: skip
+    if sold and sold.product:
+        level = (has.products and has.products.columns.level) or sold.product
+        found.append(Page("03 products", f"segments of {level!r} by how it is bought"))
+    else:
+        found.append(Page("03 products", "no such page", ("no column has the role product",)))
+    return [*found, *_advice(loaded, sold, money, attributes)]
+
+
+def _advice(loaded: Study, sold, money: bool, attributes: list) -> list[Page]:
+    has = loaded.tables
+    asked = [a for a in attributes if a.base == "psychographic"]
+    known = [a for a in attributes if a.base in {"demographic", "geographic"}]
+    return [
+        Page(
+            "04 personas", "claims with their evidence, and a playbook of tests",
+            _without({
+                "motivations (no answers)": asked, "who they are (no attributes)": known,
+                "what they buy (no product)": sold and sold.product,
+                "what pays (no economics)": loaded.economics,
+            }),
+        ),
+        Page(
+            "05 results", "what each segment did before and after" if sold else "what is known now",
+            _without({
+                "orders and visits (no transactions)": sold,
+                "spend (no amount)": money or not sold,
+                "response to campaigns (no campaigns)": has.campaigns,
+                "effects of campaigns (none is randomised)":
+                    not has.campaigns or has.campaigns.randomised,
+                "who moved (first run)": _has_runs(loaded),
+            }),
+        ),
+    ]  # fmt: skip
+
+
+def _without(parts: dict) -> tuple[str, ...]:
+    """Return the parts that lack what they need."""
+    return tuple(part for part, need in parts.items() if not need)
+
+
+def _has_runs(loaded: Study) -> bool:
+    days = (path.parent.name for path in loaded.folder.glob("*/segments.parquet"))
+    return any(day < loaded.as_of.isoformat() for day in days)
