@@ -16,6 +16,9 @@ from seglib.guess import (
     times,
     unused,
 )
+from seglib.schema import TransactionColumns
+
+FEWEST_SEGMENTED = 10  # different things below which a segmentation of them is refused
 
 
 def _is_share(name: str) -> bool:
@@ -33,6 +36,7 @@ def transactions(table: Table, who: str, points: int) -> Guess:
     _order(found)
     _product(found)
     _money(found)
+    _used(found)
     _reductions(found)
     _place(found)
     for column in columns.values():
@@ -94,6 +98,19 @@ def _readable(table: Table, key: Column) -> Column:
         if table.decides(key.name, column.name) and table.decides(column.name, key.name):
             return column
     return key
+
+
+def _used(found: Guess) -> None:
+    """Where nothing is paid, what looked like a product is what was used."""
+    column = found.roles.get("product")
+    if column is None or {"amount", "price"} & set(found.roles):
+        return
+    if "event" in TransactionColumns.model_fields:
+        found.take("event", column, found.why["product"])
+        del found.roles["product"]
+    elif found.table.columns[column].distinct < FEWEST_SEGMENTED:
+        del found.roles["product"]
+        found.left[column] = f"fewer than {FEWEST_SEGMENTED} different: too few to segment"
 
 
 def _money(found: Guess) -> None:
