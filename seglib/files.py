@@ -53,7 +53,7 @@ MAKERS = {
 }
 
 KEYED = {
-    "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
+    "bases.parquet", "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
     "monthly.parquet", "purchases.parquet", "segments.csv", "segments.parquet", "slipped.csv",
 }  # fmt: skip
 """Files with a row a customer, for a CRM and for later steps; all others may be shared."""
