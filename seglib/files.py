@@ -53,6 +53,7 @@ MAKERS = {
 }
 
 KEYED = {
+    "bases.parquet",
     "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
     "monthly.parquet", "purchases.parquet", "segments.csv", "segments.parquet",
     "segments_kept.csv", "slipped.csv",
