@@ -114,12 +114,13 @@ def main():
         power_seen = dict(zip(asked, pool.map(seen, *zip(*asked, strict=True)), strict=True))
         refused = list(pool.map(broken, (0.0, 0.05, 0.15, 0.3)))
     lines = ["# Do experiments claim what is there, and only that?", "",
-             f"{REPETITIONS} experiments a row; segments of {', '.join(map(str, SIZES))} customers, "
-             f"half treated. Nominal 5% and 95%, simulation error ±{error[0]:.1%}.", "",
+             f"{REPETITIONS} experiments a row; segments of {', '.join(map(str, SIZES))} "
+             f"customers, half treated. Nominal 5% and 95%, simulation error ±{error[0]:.1%}.", "",
              *HEAD, *rows, "",
-             "Planted in each segment: the smallest effect that `seglib.power.smallest`, the formula "
-             f"of the playbook, promises to find. Simulation error ±{error[1]:.1%}. Level 1%: that "
-             "of the verdict, 5% divided by five segments.", "", *FORMULA]  # fmt: skip
+             "Planted in each segment: the smallest effect that `seglib.power.smallest`, the "
+             f"formula of the playbook, promises to find. Simulation error ±{error[1]:.1%}. "
+             "Level 1%: that of the verdict, 5% divided by five segments.", "",
+             *FORMULA]  # fmt: skip
     for alpha in levels:
         lines += [
             f"| {n} | {alpha:.0%} | {effect:.1f} | {power.POWER:.0%} | "

@@ -131,8 +131,8 @@ def main():
     gc.freeze()  # statsmodels collects garbage at every call; what is loaded by now is none
     error = 1.96 * np.sqrt(0.05 * 0.95 / REPETITIONS)
     lines = ["# Do the intervals of measured results cover, and does the placebo stop false "
-             "alarms?", "", f"{REPETITIONS} repetitions, {DRAWS} draws; nominal 95% and 5%, simulation error "
-             f"±{error:.1%} where the nominal rate holds."]  # fmt: skip
+             "alarms?", "", f"{REPETITIONS} repetitions, {DRAWS} draws; nominal 95% and 5%, "
+             f"simulation error ±{error:.1%} where the nominal rate holds."]  # fmt: skip
     print("\n".join(lines))
     for part in (intervals, wilsons, placebos):
         lines.append("")
