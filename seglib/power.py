@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
+from scipy.stats import norm
 from statsmodels.stats.power import NormalIndPower, TTestIndPower
 from statsmodels.stats.proportion import proportion_effectsize
 
@@ -17,37 +18,59 @@ MONTHS = 3  # longest window of spend that is compared
 WEEKS = {1: 4, 2: 9, 3: 13}  # months of a window → weeks
 
 
-def needed(size: float) -> int | None:
+def needed(size: float, alpha: float = ALPHA) -> int | None:
     """Return customers per arm that find a standardised difference of means; None if never.
 
     Parameters
     ----------
     size : float
         Difference divided by the standard deviation within the arms (Cohen's d).
+    alpha : float
+        Level of the two-sided test; smaller where several effects are looked at.
 
     Source
     ------
-    Two-sided two-sample t test, equal arms, 80% power at the 5% level: statsmodels
-    `TTestIndPower.solve_power` (Cohen 1988, ch. 2); 64 an arm for d = 0.5.
+    Two-sided two-sample t test, equal arms, 80% power: statsmodels `TTestIndPower.solve_power`
+    (Cohen 1988, ch. 2); 64 an arm for d = 0.5 at the 5% level.
     """
     if not size > 0:
         return None
-    if size > 3:  # two or three customers an arm: the solver has no root below
+    if size > 20 or _power(size, 4, 4, alpha) >= POWER:  # beyond, scipy's power is NaN
         return 4
-    found = TTestIndPower().solve_power(size, power=POWER, alpha=ALPHA, ratio=1.0)
-    return int(np.ceil(np.max(found) - 1e-6))
+    n = 2 * (_reach(alpha) / size) ** 2  # with a normal instead of a t distribution
+    low, high = max(0.99 * n - 1, 2), 1.01 * n + 20
+    found = brentq(lambda n: _power(size, n, n, alpha) - POWER, low, high)
+    return int(np.ceil(found - 1e-6))
 
 
-def smallest(n: int) -> float:
-    """Return the standardised difference that `n` customers per arm find; NaN under four.
+def smallest(n: int, other: int | None = None, alpha: float = ALPHA) -> float:
+    """Return the standardised difference that two arms find; NaN if one has under four customers.
+
+    Parameters
+    ----------
+    n, other : int
+        Customers in each of the arms; without `other` both have `n`.
+    alpha : float
+        Level of the two-sided test; smaller where several effects are looked at.
 
     Source: as `needed`, solved for the difference.
     """
-    if n < 4:
+    other = n if other is None else other
+    if min(n, other) < 4:
         return float("nan")
-    power = TTestIndPower().power  # its own solver returns a negative root for some n
-    roughly = 2.8 * np.sqrt(2 / n)  # with a normal instead of a t distribution
-    return float(brentq(lambda size: power(size, n, ALPHA) - POWER, roughly / 2, roughly * 2))
+    roughly = _reach(alpha) * np.sqrt(1 / n + 1 / other)
+    low, high = roughly / 2, roughly * 4
+    return float(brentq(lambda size: _power(size, n, other, alpha) - POWER, low, high))
+
+
+def _reach(alpha: float) -> float:
+    return float(norm.ppf(1 - alpha / 2) + norm.ppf(POWER))
+
+
+def _power(size: float, n: float, other: float, alpha: float) -> float:
+    """Return the chance to find a difference, on its own side: the other side's can be NaN."""
+    found = TTestIndPower().power(size, n, alpha / 2, ratio=other / n, alternative="larger")
+    return float(found)
 
 
 def pays_from(margin: float, cost_per_customer: float, days: float) -> float:

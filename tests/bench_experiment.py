@@ -1,14 +1,18 @@
 """Do experiments claim what is there, and only that?
 
-Run as a script: `python tests/bench_experiment.py [--quick]`; prints a Markdown table.
+Run as a script: `python tests/bench_experiment.py [--quick]`; prints Markdown tables and, unless
+quick, keeps them in bench_experiment.md beside it.
 """
 
+import gc
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from seglib import power
 from seglib.measure import experiment
 
 REPETITIONS = 100 if "--quick" in sys.argv else 500
@@ -37,7 +41,8 @@ def trial(seed, effects, skewed):
 
 
 def run(name, effects, skewed):
-    """Return one row of the table."""
+    """Return one row of the table, with how often each segment is said to have an effect."""
+    gc.freeze()  # statsmodels collects garbage at every call; what is loaded by now is none
     effects = np.asarray(effects, float)
     wrong, cover, found, whole, mixed, shrunk = 0, [], [], [], [], [[], []]
     for seed in range(REPETITIONS):
@@ -55,44 +60,79 @@ def run(name, effects, skewed):
     ratio = np.sqrt(np.mean(shrunk[1]) / np.mean(shrunk[0]))
     cells = (wrong / REPETITIONS, np.mean(cover), np.min(np.mean(cover, 0)), np.mean(whole),
              np.mean(mixed))  # fmt: skip
-    print(f"| {name} | " + " | ".join(f"{c:.1%}" for c in cells) + f" | {ratio:.2f} |", flush=True)
-    return np.mean(found, 0)
+    told = ", ".join(f"{f:.0%}" for f in np.mean(found, 0))
+    return f"| {name} | " + " | ".join(f"{c:.1%}" for c in cells) + f" | {ratio:.2f} | {told} |"
 
 
-def power(effect, size, tests=1):
-    """Return the power that the playbook's formula promises, normal approximation."""
-    se = SPREAD * np.sqrt(1 - STEADY**2) * np.sqrt(4 / size)
-    return stats.norm.sf(stats.norm.ppf(1 - 0.05 / tests / 2) - effect / se)
+def promised(alpha):
+    """Return the effect in each segment that the playbook's formula finds in four of five tests."""
+    left = SPREAD * np.sqrt(1 - STEADY**2)
+    return np.array([left * power.smallest(n // 2, alpha=alpha) for n in SIZES])
 
 
-def unadjusted_power(effect, skewed=False):
-    """Return how often each segment's own interval leaves out 0."""
+def seen(alpha, skewed):
+    """Return how often each segment's own test at this level finds what is promised."""
+    gc.freeze()
     hits = []
     for seed in range(REPETITIONS):
-        rows = experiment.analyse(trial(seed + 10**6, [effect] * 5, skewed), "off").segments
-        hits.append(rows["p"] < 0.05)
+        rows = experiment.analyse(trial(seed + 10**6, promised(alpha), skewed), "off").segments
+        hits.append(rows["p"] < alpha)
     return np.mean(hits, 0)
 
 
+def broken(lost):
+    """Return how often an experiment that lost so many of the treated is refused, and is silent."""
+    gc.freeze()
+    flagged = silent = 0
+    for seed in range(REPETITIONS):
+        units = trial(seed + 2 * 10**6, [20] * 5, False)
+        gone = np.random.default_rng([5, seed]).random(len(units)) < lost
+        result = experiment.analyse(units[~(gone & (units["arm"] == "on"))], "off")
+        told = pd.concat([result.overall["effect"], result.segments["effect"]]).notna().any()
+        flagged += bool(result.problems)
+        silent += bool(result.problems) and not told
+    return f"| {lost:.0%} | {flagged / REPETITIONS:.1%} | {silent}, {flagged} |"
+
+
+HEAD = ["| effects | false claim in any segment | coverage | coverage, worst segment | coverage "
+        "overall | interaction found | error shrunk / plain | claimed, by segment |",
+        "|---|" + "---:|" * 7]  # fmt: skip
+FORMULA = ["| segment of | level | effect planted | power promised | seen | seen, skewed |",
+           "|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+LOST = ["| of the treated lost | flagged | flagged and silent, flagged |", "|---:|---:|---:|"]
+
+
 def main():
-    error = 1.96 * np.sqrt(0.05 * 0.95 / REPETITIONS)
-    print(f"{REPETITIONS} experiments a row, segments of {', '.join(map(str, SIZES))} customers.")
-    print(f"Nominal 5% and 95%, simulation error ±{error:.1%}.\n")
-    print("| effects | false claim in any segment | coverage | coverage, worst segment |"
-          " coverage overall | interaction found | error shrunk / plain |")  # fmt: skip
-    print("|---|" + "---:|" * 6)
-    for skewed in (False, True):
-        kind = "skewed" if skewed else "normal"
-        run(f"none, {kind}", [0] * 5, skewed)
-        run(f"the same in all, {kind}", [12] * 5, skewed)
-        found = run(f"in two of five, {kind}", [0, 20, 0, 20, 0], skewed)
-        print(f"<!-- found: {', '.join(f'{f:.0%}' for f in found)} -->")
-    print(
-        "\n| segment of | power by the playbook's formula | power seen | skewed |\n|" + "---:|" * 4
-    )
-    plain, odd = unadjusted_power(12), unadjusted_power(12, skewed=True)
-    for i, size in enumerate(SIZES):
-        print(f"| {size} | {power(12, size):.0%} | {plain[i]:.0%} | {odd[i]:.0%} |")
+    error = [1.96 * np.sqrt(p * (1 - p) / REPETITIONS) for p in (0.05, power.POWER)]
+    kinds = [(f"{name}, {kind}", effects, kind == "skewed") for kind in ("normal", "skewed")
+             for name, effects in (("none", [0] * 5), ("the same in all", [12] * 5),
+                                   ("in two of five", [0, 20, 0, 20, 0]))]  # fmt: skip
+    levels = (0.05, 0.05 / len(SIZES))
+    with ProcessPoolExecutor(2) as pool:
+        rows = list(pool.map(run, *zip(*kinds, strict=True)))
+        asked = [(alpha, skewed) for alpha in levels for skewed in (False, True)]
+        power_seen = dict(zip(asked, pool.map(seen, *zip(*asked, strict=True)), strict=True))
+        refused = list(pool.map(broken, (0.0, 0.05, 0.15, 0.3)))
+    lines = ["# Do experiments claim what is there, and only that?", "",
+             f"{REPETITIONS} experiments a row; segments of {', '.join(map(str, SIZES))} "
+             f"customers, half treated. Nominal 5% and 95%, simulation error ±{error[0]:.1%}.", "",
+             *HEAD, *rows, "",
+             "Planted in each segment: the smallest effect that `seglib.power.smallest`, the "
+             f"formula of the playbook, promises to find. Simulation error ±{error[1]:.1%}. "
+             "Level 1%: that of the verdict, 5% divided by five segments.", "",
+             *FORMULA]  # fmt: skip
+    for alpha in levels:
+        lines += [
+            f"| {n} | {alpha:.0%} | {effect:.1f} | {power.POWER:.0%} | "
+            f"{power_seen[alpha, False][i]:.1%} | {power_seen[alpha, True][i]:.1%} |"
+            for i, (n, effect) in enumerate(zip(SIZES, promised(alpha), strict=True))
+        ]
+    lines += ["", f"{sum(SIZES):,} customers, some of the treated lost after the assignment:", "",
+              *LOST, *refused]  # fmt: skip
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if "--quick" not in sys.argv:
+        Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

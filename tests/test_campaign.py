@@ -98,6 +98,22 @@ def test_spending_is_that_of_those_addressed_after_the_cut_off_date():
     assert campaign.spending(campaign.none(), people, minimum=1, seed=1).empty
 
 
+def test_spending_leaves_out_those_addressed_only_by_campaigns_still_open():
+    people = members().assign(spend_before=[5.0] * 5, spend_after=[9.0, 1, 1, 7, 1])
+    open_only = [row for row in ROWS if (row[0], row[1]) != (4, "b")]
+    sent, _ = described(open_only)
+    rows = campaign.spending(sent, people, minimum=1, seed=1)
+    whole = rows[rows["segment"] == 0].set_index("period")
+    assert whole.loc["after", ["value", "n"]].tolist() == [9.0, 1]
+
+
+@pytest.mark.parametrize(("end", "whole"), [("2020-06-30", True), ("2020-07-01", False)])
+def test_a_campaign_is_whole_if_the_data_hold_its_last_day(end, whole):
+    """The last day of the data is 30 June."""
+    sent, _ = described([(1, "a", "2020-06-01", end, True)])
+    assert sent["whole"].tolist() == [whole]
+
+
 def test_an_effect_is_refused_unless_the_study_says_randomised(shop):
     with pytest.raises(StudyError, match="at random"):
         campaign.refuse_effect(study.load(shop))

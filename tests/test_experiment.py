@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seglib import power
 from seglib.measure import experiment, randomisation
 from seglib.study import StudyError
 
@@ -143,3 +144,68 @@ def test_sample_ratio_is_the_chi_squared_test():
 def test_a_planned_share_is_needed_for_every_arm():
     with pytest.raises(StudyError, match="planned shares"):
         randomisation.sample_ratio(pd.Series({"off": 60, "on": 40}), {"on": 1})
+
+
+CLAIMS = ["effect", "low", "high", "p", "shrunk", "saved", "p_adjusted", "p_interaction"]
+
+
+def test_a_broken_experiment_publishes_no_effect():
+    rng = np.random.default_rng(4)
+    units = trial([12, 12, 12])
+    units["arm"] = np.where(rng.permutation(len(units)) < 0.65 * len(units), "on", "off")
+    result = experiment.analyse(units, "off")
+    for frame in (result.overall, result.segments):
+        claims = [c for c in CLAIMS if c in frame]
+        assert len(claims) >= 5 and frame[claims].isna().all(axis=None)
+
+
+def test_what_would_do_is_judged_by_the_level_of_the_verdict():
+    """Five effects: the verdict asks for 1%, so more customers are needed than at 5%."""
+    five = experiment.analyse(trial([0.0] * 5, 200), "off", worth=3).segments
+    one = experiment.analyse(trial([0.0], 200), "off", worth=3).segments.iloc[0]
+    row = five.iloc[0]
+    se = row["se"] / np.sqrt(1 / row["n"] + 1 / row["n_control"])
+    expected = power.smallest(row["n"], row["n_control"], 0.01) * se
+    assert row["detectable"] == pytest.approx(expected)
+    assert five["alpha"].eq(0.01).all() and one["alpha"] == 0.05
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_not_enough_data_never_stands_where_there_are_enough(seed):
+    worth = np.random.default_rng(seed).uniform(2, 12)
+    rows = experiment.analyse(trial([worth / 2] * 5, 150, seed), "off", worth=worth).segments
+    enough = np.minimum(rows["n"], rows["n_control"]) >= rows["needed"]
+    assert not (enough & (rows["verdict"] == "not enough data")).any()
+    assert (rows.loc[rows["verdict"] == "undecided", "detectable"] <= worth).all()
+
+
+def test_an_experiment_large_enough_without_an_answer_is_undecided():
+    told = set()
+    for seed in range(8):
+        rows = experiment.analyse(trial([2.7, 2.7], 150, seed), "off", worth=5.5).segments
+        enough = np.minimum(rows["n"], rows["n_control"]) >= rows["needed"]
+        told |= set(rows.loc[enough, "verdict"])
+    assert "undecided" in told
+
+
+def test_small_segments_count_overall_as_one_stratum():
+    units = pd.concat([trial([10.0] * 2, 300), trial([10.0] * 8, 14, 2).assign(
+        segment=lambda frame: frame["segment"] + 2)], ignore_index=True)  # fmt: skip
+    result = experiment.analyse(units, "off", minimum=20)
+    whole, rows = result.overall.iloc[0], result.segments
+    assert rows["effect"].notna().sum() == 2
+    assert (whole["n"] + whole["n_control"], whole["pooled"], whole["left_out"]) == (712, 112, 0)
+
+
+def test_small_segments_that_are_too_few_together_are_counted_as_left_out():
+    units = pd.concat([trial([10.0] * 2, 300), trial([10.0], 12, 2).assign(segment=3)])
+    whole = experiment.analyse(units, "off", minimum=20).overall.iloc[0]
+    assert (whole["n"] + whole["n_control"], whole["pooled"], whole["left_out"]) == (600, 12, 12)
+
+
+def test_a_repeated_index_changes_nothing():
+    units = trial([12, 0, 5])
+    again = units.set_axis(np.arange(len(units)) % 7)
+    plain, repeated = (experiment.analyse(u, "off") for u in (units, again))
+    pd.testing.assert_frame_equal(plain.segments, repeated.segments)
+    pd.testing.assert_frame_equal(plain.balance, repeated.balance)

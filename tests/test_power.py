@@ -19,6 +19,19 @@ def test_the_smallest_difference_is_the_one_that_needs_as_many():
     assert np.isnan(power.smallest(2))
 
 
+def test_a_stricter_level_needs_more_customers():
+    """Two-sided level 1%, d = 0.5: 96 an arm; 64 at 5%."""
+    assert power.needed(0.5, alpha=0.01) == 96
+    assert power.smallest(64, alpha=0.01) > power.smallest(64)
+    found = [power.needed(d, alpha) for d in np.geomspace(0.01, 60, 40) for alpha in (0.05, 0.001)]
+    assert min(found) == 4
+
+
+def test_unequal_arms_find_less_than_equal_ones_of_as_many_customers():
+    assert power.smallest(20, 108) > power.smallest(64)
+    assert power.smallest(20, 108) == pytest.approx(power.smallest(108, 20))
+
+
 def test_earlier_spend_takes_out_what_it_explains():
     rng = np.random.default_rng(1)
     before = rng.normal(100, 20, 4000)

@@ -1,6 +1,8 @@
 """Experiments of a study: what is read, what is refused, and what is said."""
 
-from datetime import datetime
+import dataclasses
+import json
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ from conftest import shop_study, shop_tables, write_shop
 from runs import shop_run
 
 from seglib import files
-from seglib.measure import campaign, findings, measure, trial
+from seglib.measure import campaign, findings, measure, outcomes, trial
 
 START = datetime(2023, 8, 5)
 
@@ -59,7 +61,7 @@ def test_a_planted_effect_is_found_overall_and_said(autumn):
     assert notes == [] and trials[0]["days"] in (56, 60)  # 56 as long as the end is a guess
     overall = trials[0]["result"].overall.iloc[0]
     assert overall["low"] > 0
-    said = trial.sentences(run, trials[0], findings.names(run))
+    said = outcomes.sentences(run, trials[0], findings.names(run))
     assert said[0].startswith("Overall, letter changed spend per customer by")
     assert any("works" in text for text in said)
 
@@ -93,9 +95,94 @@ def test_without_a_control_arm_the_arms_are_named(shop_with_arms):
     assert trials == [] and "letter, none" in notes[0]
 
 
-def test_a_broken_experiment_says_only_that(autumn):
+@pytest.fixture(scope="module")
+def lost(shop_with_arms):
+    """The same campaign, where most of the control were lost after the assignment."""
+    run, sent = shop_with_arms
+    others = sent.index[sent["arm"] == "none"]
+    return run, *read(run, sent.drop(others.difference(others[::5])))
+
+
+def test_a_broken_experiment_says_only_that(lost):
+    run, trials, _ = lost
+    said = outcomes.sentences(run, trials[0], findings.names(run))
+    assert "planned sizes" in said[0] and said[1:] == ["Therefore no effect is stated."]
+
+
+def test_a_broken_experiment_publishes_no_effect_in_any_form(lost):
+    run, trials, _ = lost
+    kept = json.loads(files.as_json(trial.as_dict(trials[0])))
+    for row in kept["overall"] + kept["segments"]:
+        claims = "effect", "low", "high", "p", "shrunk", "saved", "p_adjusted", "p_interaction"
+        assert all(row.get(name) is None for name in claims)
+    assert {row["verdict"] for row in kept["segments"]} == {"not valid"}
+    assert outcomes.drawable(trials) == []
+    assert outcomes.by_segment(run, trials[0], findings.names(run)).empty
+    assert "none could be estimated" in outcomes.spoken(trials[0], findings.names(run))
+
+
+def test_soundness_shows_the_arms_also_of_a_broken_experiment(lost):
+    run, trials, _ = lost
+    rows, note = outcomes.soundness(run, trials[0], findings.names(run))
+    assert rows.loc["none", "customers"] == "20" and rows.loc["none", "planned"] == "50.0%"
+    assert "below 0.001" in note
+
+
+def test_effects_are_shown_by_segment_and_all_together(autumn):
+    run, trials, _ = autumn
+    called = findings.names(run)
+    rows = outcomes.by_segment(run, trials[0], called)
+    assert list(rows.index) == [*[called[s] for s in sorted(called) if s], "All together"]
+    counted = rows.iloc[:-1][["treated", "control"]].astype(int).sum()
+    assert counted.tolist() == rows.iloc[-1][["treated", "control"]].astype(int).tolist()
+    assert rows["verdict"].isin(["–", *outcomes.SAID.values()]).all()
+    assert "nan" not in rows.to_string()
+
+
+def test_a_mailing_of_one_day_is_followed_for_the_holdout(shop_with_arms):
+    run, sent = shop_with_arms
+    without = read(run, sent.drop(columns="end", errors="ignore"))[0][0]
+    mailing = read(run, sent.assign(end=sent["start"]))[0][0]
+    assert mailing["days"] == without["days"] > 50
+
+
+def test_a_campaign_that_ends_in_the_data_is_judged_to_its_last_day(shop_with_arms):
+    run, sent = shop_with_arms
+    found = read(run, sent.assign(end=sent["start"] + pd.Timedelta(days=29)))[0][0]
+    assert (found["days"], found["short"]) == (30, "")
+
+
+def test_a_campaign_still_open_says_how_many_days_are_judged(shop_with_arms):
+    run, sent = shop_with_arms
+    found = read(run, sent.assign(end=sent["start"] + pd.Timedelta(days=199)))[0][0]
+    last = measure.extent(run)[1] - timedelta(days=1)
+    assert found["short"] == (
+        f"It was still open when the data end; only the first {found['days']} of 200 days are "
+        f"judged, because the data end on {last}."
+    )
+    assert found["short"] in outcomes.sentences(run, found, findings.names(run))
+    assert trial.as_dict(found)["short"] == found["short"]
+
+
+def test_a_campaign_that_ends_before_it_begins_is_refused(shop_with_arms):
+    run, sent = shop_with_arms
+    trials, notes = read(run, sent.assign(end=sent["start"] - pd.Timedelta(days=3)))
+    assert trials == [] and "it ends on 2023-08-02, before it begins" in notes[0]
+
+
+def test_arms_without_transactions_are_told_what_is_missing(shop_with_arms, monkeypatch):
+    run, _ = shop_with_arms
+    monkeypatch.setattr(type(run), "has", lambda self, name: name != "monthly.parquet")
+    trials, notes = read(run, campaign.none())
+    assert trials == [] and "no transactions" in notes[0]
+
+
+def test_what_is_undecided_or_pooled_is_said(autumn):
     run, trials, _ = autumn
     result = trials[0]["result"]
-    broken = {**trials[0], "result": type(result)(**{**vars(result), "problems": ["Broken."]})}
-    said = trial.sentences(run, broken, findings.names(run))
-    assert said == ["Broken.", "Therefore no effect is stated."]
+    rows = result.segments.assign(verdict="undecided", low=-1.0)
+    whole = result.overall.assign(pooled=9, left_out=9)
+    changed = dataclasses.replace(result, segments=rows, overall=whole)
+    said = outcomes.sentences(run, trials[0] | {"result": changed}, findings.names(run))
+    assert "neither that nor none can be ruled out" in said[-1]
+    assert any(text.startswith("9 customers of segments too small") for text in said)

@@ -7,7 +7,7 @@ addressed and the rest, or between segments, therefore describes; only arms assi
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import pandas as pd
 
@@ -48,8 +48,8 @@ def sent(
     known["period"] = "other"
     known.loc[(start >= earlier) & (start < pd.Timestamp(as_of)), "period"] = "before"
     known.loc[(start >= pd.Timestamp(as_of)) & (start < pd.Timestamp(until)), "period"] = "after"
-    last = pd.Timestamp(covered[1] + timedelta(days=1))
-    known["whole"] = (start >= pd.Timestamp(covered[0])) & (end.fillna(start) < last)
+    begun = start >= pd.Timestamp(covered[0])
+    known["whole"] = begun & (end.fillna(start) < pd.Timestamp(covered[1]))
     return known
 
 
@@ -135,14 +135,16 @@ def spending(
 ) -> pd.DataFrame:
     """Return what those addressed after the cut-off date spent and were given off, by segment.
 
-    It describes whom the campaigns chose; what they had spent before stands beside it.
+    It describes whom the campaigns chose; what they had spent before stands beside it. As in
+    `figures`, campaigns still open when the data end do not count.
 
     Returns
     -------
     pandas.DataFrame
         As `measure.periods`, metrics spend and discount.
     """
-    chosen = addressed.loc[addressed["period"] == "after", "customer"]
+    whole = addressed["whole"].astype(bool) & (addressed["period"] == "after")
+    chosen = addressed.loc[whole, "customer"]
     reached = people[people.index.isin(chosen)]
     if reached.empty:
         return table([], minimum)

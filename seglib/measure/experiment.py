@@ -13,11 +13,15 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from seglib import power
 from seglib.measure import randomisation
 from seglib.study import StudyError
 
-ALPHA, POWER = 0.05, 0.8
+ALPHA = power.ALPHA
 FEWEST = 10  # customers an arm of a segment must have
+SMALL = 0  # number of the stratum that holds the members of all segments with fewer
+CLAIMS = ["effect", "low", "high", "p", "p_adjusted", "p_interaction", "se", "df", "saved",
+          "shrunk", "shrunk_low", "shrunk_high"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,17 @@ class Result:
         By column known before: arm, difference (standardised), p, p_adjusted.
     overall : pandas.DataFrame
         By arm: effect, low, high, p, baseline (mean of the control), saved (share of variance that
-        the pre-period explains), p_interaction.
+        the pre-period explains), p_interaction, n, n_control, detectable (at the 5% level), pooled
+        (customers of segments too small to be analysed alone, who count as one stratum), left_out
+        (of them, those not in it, because together they were too few).
     segments : pandas.DataFrame
         By segment and arm: effect, low, high, p, p_adjusted, shrunk, shrunk_low, shrunk_high, n,
-        n_control, baseline, worth, detectable (with 80% power), needed (customers per arm that
-        find what is worth having), verdict: works, works too little, does not, harms, not enough
-        data, or not valid.
+        n_control, baseline, worth, detectable (with 80% power at the level of the verdict, which is
+        corrected for all effects looked at), needed (customers per arm that find what is worth
+        having, at that level), verdict: works, works too little, does not, harms, undecided (what
+        is worth having would have been found with 80% power), not enough data, or not valid.
     problems : list of str
-        Reasons not to believe any effect; while there is one, no verdict is given.
+        Reasons not to believe any effect; while there is one, no effect and no verdict is given.
     """
 
     ratio: dict
@@ -64,7 +71,7 @@ def analyse(
     units
         Columns `segment` (frozen before the assignment), `arm`, `outcome`; optional `before`, the
         same quantity in a period before the assignment (CUPED, Deng et al. 2013); any further
-        numeric columns known before are checked for balance.
+        numeric columns known before are checked for balance. The index is not looked at.
     control
         Name of the control arm.
     worth
@@ -73,7 +80,7 @@ def analyse(
     planned
         Planned share of each arm; without it all arms are equally large.
     minimum
-        Arms of a segment with fewer customers are not analysed.
+        Segments with fewer customers in an arm are not analysed alone; overall they are pooled.
 
     Raises
     ------
@@ -87,20 +94,34 @@ def analyse(
             "other; name the control arm in tables.campaigns.control"
         )
     arms = [arm for arm in arms if arm != control]
-    units = units.assign(arm=units["arm"].astype(str))
+    units = units.assign(arm=units["arm"].astype(str)).reset_index(drop=True)
     ratio = randomisation.sample_ratio(units["arm"].value_counts(), planned)
     uneven = randomisation.balance(units, control)
     problems = randomisation.problems(ratio, uneven)
     adjusted, saved = cuped(units)
-    rows, overall = [], []
+    rows, overall, minimum = [], [], max(minimum, FEWEST)
     for arm in arms:
-        of = _by_segment(adjusted, arm, control, max(minimum, FEWEST))
-        whole = _overall(of[of["effect"].notna()])
-        shrunk = _shrunk(of)
-        rows.append(of.join(shrunk).assign(arm=arm))
+        of = _by_segment(adjusted, arm, control, minimum)
+        alone = of["effect"].notna()
+        small = adjusted["segment"].isin(of.loc[~alone, "segment"])
+        strata = [of[alone], _by_segment(adjusted[small].assign(segment=SMALL), arm, control,
+                                         minimum)]  # fmt: skip
+        whole = _overall(pd.concat([part for part in strata if len(part)], ignore_index=True))
+        whole["p_interaction"] = _interaction(of[alone])
+        whole["pooled"] = int(of.loc[~alone, ["n", "n_control"]].to_numpy().sum())
+        rows.append(of.join(_shrunk(of)).assign(arm=arm))
         overall.append({"arm": arm, **whole, "saved": saved})
-    segments = _judged(pd.concat(rows, ignore_index=True), worth, bool(problems))
-    return Result(ratio, uneven, pd.DataFrame(overall), segments, problems)
+    found = pd.DataFrame(overall), _judged(pd.concat(rows, ignore_index=True), worth)
+    if problems:
+        found = [_voided(frame) for frame in found]
+    return Result(ratio, uneven, *found, problems)
+
+
+def _voided(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows without anything that claims an effect."""
+    empty = dict.fromkeys([c for c in CLAIMS if c in frame], np.nan)
+    verdict = {"verdict": "not valid"} if "verdict" in frame else {}
+    return frame.assign(**empty, **verdict)
 
 
 def cuped(units: pd.DataFrame) -> tuple[pd.DataFrame, float]:
@@ -144,6 +165,8 @@ def _by_segment(units: pd.DataFrame, arm: str, control: str, minimum: int) -> pd
             }  # fmt: skip
         rows.append(row)
     frame = pd.DataFrame(rows)
+    if frame.empty:
+        return frame
     return frame.assign(**_tested(frame["effect"], frame["se"], frame["df"]))
 
 
@@ -154,25 +177,36 @@ def _tested(effect, se, df) -> dict:
     return {"low": effect - half, "high": effect + half, "p": np.where(se > 0, p, np.nan)}
 
 
-def _overall(of: pd.DataFrame) -> dict:
-    """Return the effect on all analysed customers, and the test that segments do not differ.
-
-    Segments weigh by their customers; the interaction is Welch's (1951) test on the effects, which
-    allows for unequal and estimated variances.
-    """
+def _overall(strata: pd.DataFrame) -> dict:
+    """Return the effect on all customers of strata that have one; strata weigh by customers."""
+    known = strata["effect"].notna()
+    lost, of = strata.loc[~known, ["n", "n_control"]].to_numpy().sum(), strata[known]
+    n, m = (int(of[name].sum()) for name in ("n", "n_control"))
+    about = {"n": n, "n_control": m, "left_out": int(lost)}
     if of.empty:
-        return dict.fromkeys(("effect", "low", "high", "p", "baseline", "p_interaction"), np.nan)
-    weight = (of["n"] + of["n_control"]) / (of["n"] + of["n_control"]).sum()
+        claims = ("effect", "low", "high", "p", "baseline", "detectable")
+        return dict.fromkeys(claims, np.nan) | about
+    weight = (of["n"] + of["n_control"]) / (n + m)
     effect, variance = (weight * of["effect"]).sum(), (weight**2 * of["se"] ** 2).sum()
     df = variance**2 / max((weight**4 * of["se"] ** 4 / of["df"]).sum(), 1e-300)
     tested = _tested(effect, np.sqrt(variance), df)
-    return {
+    return about | {
         "effect": effect, **{k: float(v) for k, v in tested.items()},
-        "baseline": (weight * of["baseline"]).sum(), "p_interaction": _interaction(of),
+        "baseline": (weight * of["baseline"]).sum(),
+        "detectable": _detectable(n, m, np.sqrt(variance), ALPHA),
     }  # fmt: skip
 
 
+def _detectable(n: float, other: float, se: float, alpha: float) -> float:
+    """Return the smallest effect that arms of these sizes find, in units of the outcome."""
+    return power.smallest(n, other, alpha) * se / np.sqrt(1 / n + 1 / other) if se > 0 else np.nan
+
+
 def _interaction(of: pd.DataFrame) -> float:
+    """Return the p-value of the test that segments do not differ in their effects.
+
+    Welch's (1951) test, on the effects: it allows for unequal and estimated variances.
+    """
     k = len(of)
     if k < 2 or (of["se"] <= 0).any():
         return float("nan")
@@ -213,26 +247,38 @@ def _between(e: np.ndarray, v: np.ndarray) -> float:
     return 0.0 if high < 1e-9 * v.max() else high
 
 
-def _judged(rows: pd.DataFrame, worth: float | None, broken: bool) -> pd.DataFrame:
-    """Correct for looking at several segments, and give each its verdict."""
+def _judged(rows: pd.DataFrame, worth: float | None) -> pd.DataFrame:
+    """Correct for looking at several segments, and give each its verdict.
+
+    What can be detected and how many are needed go by the strictest level that the verdict asks
+    for: 5% divided by all effects looked at, which for one not analysed yet are one more.
+    """
     known = rows["p"].notna()
     rows["p_adjusted"] = np.nan
     if known.any():
         rows.loc[known, "p_adjusted"] = multipletests(rows.loc[known, "p"], method="holm")[1]
-    reach = stats.norm.ppf(1 - ALPHA / 2) + stats.norm.ppf(POWER)
     level = rows["baseline"].fillna(rows["baseline"].mean()).abs()
-    aim = level / 10 if worth is None else pd.Series(float(worth), rows.index)
+    rows["worth"] = level / 10 if worth is None else float(worth)
+    rows["alpha"] = ALPHA / (known.sum() + ~known)
     spread = rows["spread"].fillna(rows["spread"].mean())
-    rows["worth"], rows["detectable"] = aim, reach * rows["se"]
-    rows["needed"] = np.ceil(reach**2 * spread / aim.where(aim > 0) ** 2)
-    sure = stats.t.ppf(1 - ALPHA / 2 / max(known.sum(), 1), rows["df"]) * rows["se"]
-    rows["verdict"] = "not enough data"
+    size = rows["worth"].where(rows["worth"] > 0) / np.sqrt(spread.where(spread > 0) / 2)
+    rows["needed"] = [power.needed(*pair) for pair in zip(size, rows["alpha"], strict=True)]
+    rows["needed"] = rows["needed"].astype(float)
+    rows["detectable"] = [
+        _detectable(r.n, r.n_control, r.se, r.alpha) if pd.notna(r.se) else np.nan
+        for r in rows.itertuples()
+    ]
+    return rows.assign(verdict=_verdicts(rows)).drop(columns=["spread"])
+
+
+def _verdicts(rows: pd.DataFrame) -> pd.Series:
+    verdict = pd.Series("not enough data", rows.index)
+    verdict[rows["detectable"] <= rows["worth"]] = "undecided"
     found = rows["p_adjusted"] < ALPHA
-    small = rows["effect"] + sure < aim
-    rows.loc[small, "verdict"] = "does not"
-    rows.loc[found & (rows["effect"] > 0), "verdict"] = "works"
-    rows.loc[found & (rows["effect"] > 0) & small, "verdict"] = "works too little"
-    rows.loc[found & (rows["effect"] < 0), "verdict"] = "harms"
-    if broken:
-        rows["verdict"] = "not valid"
-    return rows.drop(columns=["spread"])
+    small = rows["effect"] + stats.t.ppf(1 - rows["alpha"] / 2, rows["df"]) * rows["se"]
+    small = small < rows["worth"]
+    verdict[small] = "does not"
+    verdict[found & (rows["effect"] > 0)] = "works"
+    verdict[found & (rows["effect"] > 0) & small] = "works too little"
+    verdict[found & (rows["effect"] < 0)] = "harms"
+    return verdict

@@ -8,6 +8,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from seglib.study import StudyError
+from seglib.words import listing
 
 BROKEN = 0.001  # p-value below which a randomisation is not believed (Fabijan et al. 2019)
 
@@ -36,6 +37,7 @@ def balance(units: pd.DataFrame, control: str) -> pd.DataFrame:
     control
         Name of the control arm.
     """
+    units = units.reset_index(drop=True)
     known = units.drop(columns=["segment", "arm", "outcome"]).select_dtypes("number")
     known = known.join(pd.get_dummies(units["segment"], prefix="segment", dtype=float))
     rows = []
@@ -64,8 +66,15 @@ def problems(ratio: dict, uneven: pd.DataFrame) -> list[str]:
         )
     worst = uneven[uneven["p_adjusted"] < BROKEN]
     if len(worst):
+        columns = listing([_plain(name) for name in sorted(set(worst["column"]))])
         found.append(
-            f"The arms differed before the experiment in {', '.join(sorted(set(worst['column'])))}:"
-            " the assignment was not random."
+            f"The arms differed before the experiment in {columns}: the assignment was not random."
         )
     return found
+
+
+def _plain(column: str) -> str:
+    """Return what a column that was known before holds, in words."""
+    if column == "before":
+        return "the same figure before"
+    return f"the share of segment {column[8:]}" if column.startswith("segment_") else column

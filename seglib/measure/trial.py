@@ -1,4 +1,4 @@
-"""The experiments of a study: from the tables to one row a customer, and from results to words."""
+"""The experiments of a study: from its tables to one row a customer, and what they show."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ from seglib.files import Run
 from seglib.measure import campaign, experiment
 from seglib.measure.measure import extent, metrics
 from seglib.study import StudyError
-from seglib.words import amount, listing
-
-SAID = {
-    "works": "works",
-    "works too little": "works, but brings less than is worth having",
-    "does not": "does not work",
-    "harms": "does harm",
-    "not enough data": "not enough data",
-    "not valid": "no statement, because the experiment is not valid",
-}
 
 
 def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
@@ -36,7 +26,8 @@ def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]
     Returns
     -------
     trials : list of dict
-        campaign, start, days, metric, result (`experiment.Result`).
+        campaign, start, days, short (a sentence if fewer days than planned are judged, else
+        empty), metric, result (`experiment.Result`).
     notes : list of str
         A sentence for each that is refused, or why there is none.
     """
@@ -44,6 +35,8 @@ def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]
         campaign.refuse_effect(run.study)
     except StudyError as refusal:
         return [], [f"No effect is estimated: {refusal}."]
+    if not (metrics(run.study) and run.has("monthly.parquet")):
+        return [], ["No effect is estimated: the study has no transactions to measure it in."]
     if "arm" not in sent:
         return [], ["No effect is estimated: no member of a segment is in any arm."]
     trials, notes = [], []
@@ -52,35 +45,33 @@ def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]
         if rows["arm"].nunique() < 2:
             continue
         try:
-            units, start, days = assigned(run, rows, metric)
+            units, period = assigned(run, rows, metric)
             result = experiment.analyse(
                 units,
                 run.study.tables.campaigns.control,
                 planned=run.study.tables.campaigns.planned or None,
-                worth=_worth(run, metric, days),
+                worth=_worth(run, metric, period["days"]),
                 minimum=run.study.minimum_cell,
             )
         except StudyError as refusal:
             notes.append(f"Campaign {name} is not analysed: {refusal}.")
             continue
-        trials.append(
-            {"campaign": name, "start": start, "days": days, "metric": metric, "result": result}
-        )
+        trials.append({"campaign": name, **period, "metric": metric, "result": result})
     if not trials and not notes:
         notes = ["No effect is estimated: no campaign has two arms."]
     return trials, notes
 
 
-def assigned(run: Run, rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, date, int]:
+def assigned(run: Run, rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return an experiment's customers with what they did after and, as long, before it began.
 
     Returns
     -------
     units : pandas.DataFrame
         segment, arm, outcome, before.
-    start : datetime.date
-    days : int
-        Length of both periods: to the campaign's end, else the holdout; less if the data end.
+    period : dict
+        start; days, the length of both periods: to the campaign's last day, for a mailing of one
+        day or without an end the holdout, less if the data end or begin; short, which says so.
 
     Raises
     ------
@@ -100,11 +91,7 @@ def assigned(run: Run, rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, d
             f"it begins on {starts.nunique()} different days, the first {start}: expected one; "
             "give each wave a campaign of its own"
         )
-    end = pd.to_datetime(rows["end"]).max() if "end" in rows else pd.NaT
-    length = (end.date() - start).days if pd.notna(end) else run.study.holdout
-    days = min(length, (first_end[1] - start).days, (start - first_end[0]).days)
-    if days < 1:
-        raise StudyError(f"it begins on {start}, and the data end on {first_end[1]}")
+    days, short = _length(run, start, rows, first_end)
     clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
     cube = features.cube(clean, run.study)
     known = collect.Facts(run.study, run.as_of, clean, cube, None)
@@ -112,7 +99,31 @@ def assigned(run: Run, rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, d
     period = timedelta(days=days)
     after = collect.activity(known, start, start + period, units.index)
     before = collect.activity(known, start - period, start, units.index)
-    return units.assign(outcome=after[metric], before=before[metric]), start, days
+    return units.assign(outcome=after[metric], before=before[metric]), {
+        "start": start, "days": days, "short": short,
+    }  # fmt: skip
+
+
+def _length(run: Run, start: date, rows: pd.DataFrame, covered: tuple) -> tuple[int, str]:
+    """Return how many days are judged, and a sentence if these are fewer than were planned."""
+    end = pd.to_datetime(rows["end"]).max() if "end" in rows else pd.NaT
+    if pd.notna(end) and end.date() < start:
+        raise StudyError(f"it ends on {end.date()}, before it begins on {start}: correct its dates")
+    lasts = (end.date() - start).days + 1 if pd.notna(end) else 1
+    planned = lasts if lasts > 1 else run.study.holdout
+    later, earlier = (covered[1] - start).days, (start - covered[0]).days
+    last = covered[1] - timedelta(days=1)
+    if later < 1:
+        raise StudyError(f"it begins on {start}, and the data end before, on {last}")
+    if earlier < 1:
+        raise StudyError(f"it begins on {start}, and the data begin no earlier: nothing is before")
+    days = min(planned, later, earlier)
+    if days == planned:
+        return days, ""
+    why = f"the data end on {last}" if later == days else f"the data begin only on {covered[0]}"
+    still = "It was still open when the data end; " if later < lasts and lasts > 1 else ""
+    what = f"only the first {days} of {planned} days are judged, because {why}."
+    return days, still + what if still else what.capitalize()
 
 
 def _worth(run: Run, metric: str, days: int) -> float | None:
@@ -123,54 +134,11 @@ def _worth(run: Run, metric: str, days: int) -> float | None:
     return power.pays_from(money.margin, money.cost_per_customer, days)
 
 
-def sentences(run: Run, trial: dict, called: dict[int, str]) -> list[str]:
-    """Return what an experiment says, for a manager: overall, whether it differs, by segment."""
-    result, metric = trial["result"], trial["metric"]
-    unit = (run.study.currency or "") if metric == "spend" else ""
-    told = list(result.problems)
-    if told:
-        return [*told, "Therefore no effect is stated."]
-    for row in result.overall.dropna(subset="effect").itertuples():
-        told.append(
-            f"Overall, {row.arm} changed {metric} per {run.study.customer} by "
-            f"{_span(row, unit)} in {trial['days']} days from {trial['start']}."
-        )
-        if pd.notna(row.p_interaction):
-            word = "differs" if row.p_interaction < experiment.ALPHA else "does not clearly differ"
-            told.append(f"The effect {word} between segments (p = {row.p_interaction:.2g}).")
-    return told + [_segment_said(row, called, unit) for row in result.segments.itertuples()]
-
-
-def _segment_said(row, called: dict[int, str], unit: str) -> str:
-    text = f"{called[row.segment]}, {row.arm}: {SAID[row.verdict]}"
-    if pd.notna(row.effect):
-        text += f", {_span(row, unit)}"
-    if row.verdict == "not enough data" and pd.notna(row.needed):
-        text += (
-            f"; an effect of {amount(row.worth, unit)} would show with about {row.needed:,.0f} in "
-            f"each arm, and there are {row.n:,} and {row.n_control:,}"
-        )
-    return text + "."
-
-
-def _span(row, unit: str) -> str:
-    low, high = amount(row.low, unit), amount(row.high, unit)
-    return f"{amount(row.effect, unit)} (95% interval {low} to {high})"
-
-
 def as_dict(trial: dict) -> dict:
     """Return an experiment for measures.json."""
     result = trial["result"]
     frames = {name: getattr(result, name) for name in ("balance", "overall", "segments")}
     plain = {name: f.astype(object).where(f.notna(), None).to_dict("records")
              for name, f in frames.items()}  # fmt: skip
-    about = {key: trial[key] for key in ("campaign", "start", "days", "metric")}
+    about = {key: trial.get(key) for key in ("campaign", "start", "days", "short", "metric")}
     return about | plain | {"ratio": result.ratio, "problems": result.problems}
-
-
-def spoken(trial: dict, called: dict[int, str]) -> str:
-    """Return what the forest plot of an experiment shows."""
-    rows = trial["result"].segments.dropna(subset="effect")
-    told = [f"{called[r.segment]} {r.arm} {r.effect:.3g} ({r.low:.3g} to {r.high:.3g})"
-            for r in rows.itertuples()]  # fmt: skip
-    return f"Effects with 95% intervals: {listing(told) if told else 'none could be estimated'}."
