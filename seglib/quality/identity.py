@@ -55,7 +55,9 @@ def nobody(
         for column in ["customer", *sorted(given & set(table.columns))]:
             if table[column].type().is_string():
                 found.append(table.filter(_is_test(table[column])).select("customer"))
-    everyone = _distinct([table.select("customer") for table in holders])
+    everyone = _distinct(
+        [table.select(customer=table.customer.cast("string")) for table in holders]
+    )
     rows = int(everyone.count().execute())
     tests = _distinct(found) if found else None
     n = int(tests.count().execute()) if found else 0

@@ -12,6 +12,7 @@ from seglib.quality.counting import check, count
 from seglib.schema import Attribute, Study
 from seglib.study import StudyError
 
+FEW = 30  # known values below which nothing is said of them
 NEARLY = 0.99  # of the known values: a column in which so many are one value tells few apart
 ISO, LAST = r"^(\d{4}-\d{2}-\d{2})(?:[ T]|$)", r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?: |$)"
 
@@ -101,12 +102,13 @@ def _constant(table: ir.Table, name: str, attributes: dict[str, Attribute]) -> l
 
 
 def _most(values: ir.Column) -> float:
-    """Return the share of the known values that the most frequent one has."""
+    """Return the share of the known values that the most frequent one has; 0 of a few."""
     known = values.name("value").as_table()
     known = known.filter(known.value.notnull())
     sizes = known.group_by("value").agg(n=known.count())
     row = reading.row(sizes, {"most": sizes.n.max(), "all": sizes.n.sum()})
-    return float(row["most"]) / max(float(row["all"]), 1)
+    known = float(row["all"])
+    return float(row["most"]) / known if known >= FEW else 0.0
 
 
 def undescribed(tables: dict[str, ir.Table]) -> list[dict]:
