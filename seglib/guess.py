@@ -122,7 +122,7 @@ def _points(table: Table, column: Column, keys: Iterable[Column]) -> int:
     ) or hints.base(column.name) == "geographic"  # fmt: skip
     found = NAMED * named - NAMED * (other and not named) + (column.share("email") > 0.5)
     found += column.distinct <= 0.9 * column.filled
-    found -= NAMED * (column.distinct < LEAST_PEOPLE)
+    found -= 2 * NAMED * (column.distinct < LEAST_PEOPLE)
     found -= NAMED * (column.unique and not named)
     owners = [k for k in keys if k.distinct > 1.2 * column.distinct and not k.unique]
     found += DECIDED * any(table.decides(o.name, column.name) for o in owners[:4])

@@ -234,7 +234,7 @@ WRONG = {
     "no database": (("/postgres", "/postgers"), "people", ["no such database", "mend"]),
     "no server": ((":{port}/", ":1/"), "people", ["no server answers", "mend"]),
     "table missing": (("", ""), "crm2.customer", ["no table", "did you mean 'customers'"]),
-    "schema missing": (("", ""), "crm3.customers", ["no schema 'crm3'", "did you mean 'crm2'"]),
+    "schema missing": (("", ""), "crm3.customers", ["no schema 'crm3'", "did you mean 'crm"]),
     "not to be read": (("shopkeeper", "intern"), "crm2.customers", ["right to SELECT"]),
 }
 

@@ -139,5 +139,8 @@ def test_the_rule_is_three_sentences():
 
 def test_the_advice_reads_as_sentences(tmp_path):
     advice = advise(pair(tmp_path))
-    assert "**Keep: go on with the segments of 2024-04-01.**" in shifts.advice_said(advice)
+    assert (
+        "**Keep: go on with the segments of 2024-04-01 (`segments_kept.csv`"
+        in shifts.advice_said(advice)
+    )
     assert "30 December 2024" in shifts.advised(advice)
