@@ -217,10 +217,9 @@ def _against_tenths(rows: list[dict]) -> str:
         f"{row['tenths_lead']['high']:+.2f})"
         for row in rows
     ]
-    beaten = all(row["tenths_lead"]["low"] > 0 for row in rows)
-    beats = all(row["tenths_lead"]["high"] < 0 for row in rows)
-    word = "no" if beaten else "yes" if beats else "not on all, or not certainly"
-    return f" Do they beat the tenths of a score? {word.capitalize()}: {', '.join(told)}."
+    beats = [row["tenths_lead"]["high"] < 0 for row in rows]
+    word = "Yes" if all(beats) else "In part" if any(beats) else "No"
+    return f" Do they beat the tenths of a score? {word}: {', '.join(told)}."
 
 
 def _sentence(row: dict) -> str:
