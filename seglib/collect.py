@@ -12,11 +12,10 @@ import pandas as pd
 from seglib import features
 from seglib.dictionary import attribute, entry
 from seglib.files import Run
+from seglib.limits import FEWEST
 from seglib.schema import Attribute, Study
 from seglib.study import StudyError
 from seglib.tables import midnight
-
-FEWEST = 30  # customers below which nothing can be segmented
 
 
 @dataclass(frozen=True)

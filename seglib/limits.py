@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+FEWEST = 30  # customers, or known values, below which nothing is said of them
 LIMITS = {  # key below `limits` in study.yaml: (default share, of what)
     "copies": (0.4, "rows that are exact copies of another"),
     "impossible_dates": (0.05, "rows dated far from all others"),

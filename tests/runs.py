@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import duckdb
+import pandas as pd
 import planted
 
 from seglib import cluster, collect, files, quality, tables
@@ -58,3 +60,15 @@ def verdict(k=3, kind="constructive", useful=True):
         "ambiguous": {"share": 0.1, "threshold": 0.6},
         "usefulness": {"useful": useful, "outcomes": [row]},
     }  # fmt: skip
+
+
+def by_sql(model, frame):
+    """Return the segments of a frame's rows by the SQL of a model."""
+    table = frame.assign(customer=range(len(frame)))
+    for name in table.columns:
+        if isinstance(table[name].dtype, pd.CategoricalDtype):
+            table[name] = table[name].astype(object)
+    connection = duckdb.connect()
+    connection.register("customers", table)
+    answer = connection.execute(cluster.to_sql(model, "customers", "customer")).df()
+    return answer.set_index("customer").sort_index()["segment"].to_numpy()

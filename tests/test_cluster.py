@@ -4,10 +4,10 @@ import importlib
 import json
 import os
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from runs import by_sql
 
 from seglib import cluster
 from seglib.cluster import encode, fit, near
@@ -139,17 +139,6 @@ def unseen(frame):
     new.loc[2::7, "spend"] = 1e7
     new.loc[3::7, "spend"] = -5.0
     return new
-
-
-def by_sql(model, frame):
-    table = frame.assign(customer=range(len(frame)))
-    for name in table.columns:
-        if isinstance(table[name].dtype, pd.CategoricalDtype):
-            table[name] = table[name].astype(object)
-    connection = duckdb.connect()
-    connection.register("customers", table)
-    answer = connection.execute(cluster.to_sql(model, "customers", "customer")).df()
-    return answer.set_index("customer").sort_index()["segment"].to_numpy()
 
 
 @pytest.mark.parametrize("method", ["kmeans", "mixed", "gmm", "latent_class"])

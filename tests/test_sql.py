@@ -7,6 +7,7 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
+from runs import by_sql
 
 from seglib import cluster
 from seglib.cluster import encode, near
@@ -51,17 +52,6 @@ def worse(frame, seed):
         new.loc[1::8, "area code"] = -1
     new.loc[7::50] = None
     return new
-
-
-def by_sql(model, frame):
-    table = frame.assign(customer=range(len(frame)))
-    for name in table.columns:
-        if isinstance(table[name].dtype, pd.CategoricalDtype):
-            table[name] = table[name].astype(object)
-    connection = duckdb.connect()
-    connection.register("customers", table)
-    answer = connection.execute(cluster.to_sql(model, "customers", "customer")).df()
-    return answer.set_index("customer").sort_index()["segment"].to_numpy()
 
 
 def agree(model, frame):

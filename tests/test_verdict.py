@@ -81,7 +81,7 @@ def test_blurring_fills_the_gap_between_the_steps_of_a_scale():
 
 def measures(dispersion, stability, valley):
     whole = [np.array([0.0, *dispersion]), np.array([1.0, *stability]), np.array([0.0, *valley])]
-    return Measures(*whole, [np.ones(k + 1) for k in range(len(whole[0]))])
+    return Measures(*whole)
 
 
 def null(n=20):

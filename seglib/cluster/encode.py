@@ -56,7 +56,8 @@ def learn(
             rules.append(_learn_numeric(str(name), values, logs, tails))
         else:
             rules.append(_LEVELS[kind(values)](str(name), values))
-    for name in redundant(frame[[n for n in frame if _plainly(n, rules)]].astype(float)):
+    numeric = {rule["name"] for rule in rules if rule["kind"] == "numeric"}
+    for name in redundant(frame[[n for n in frame if str(n) in numeric]].astype(float)):
         rules = [rule for rule in rules if rule["name"] != str(name)]
         notes.append(
             f"Column {name!r} follows from the others (a sum or a product of them) and was left "
@@ -67,10 +68,6 @@ def learn(
             f"None of the {frame.shape[1]} columns varies; give at least one that has two values."
         )
     return _near_scales(rules, frame) if near_scale else rules, notes
-
-
-def _plainly(name: object, rules: list[dict]) -> bool:
-    return any(rule["name"] == str(name) and rule["kind"] == "numeric" for rule in rules)
 
 
 def matrix(rules: list[dict], frame: pd.DataFrame) -> np.ndarray:

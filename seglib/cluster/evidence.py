@@ -1,13 +1,12 @@
 """What a clustering shows at k, and what the same clustering shows where there are no groups.
 
-Four measures, each taken on the data and on tables drawn by :mod:`seglib.reference`:
+Three measures, each taken on the data and on tables drawn by :mod:`seglib.reference`:
 
 dispersion  log of the within-segment sum of squares (Tibshirani, Walther & Hastie 2001, with a
             reference that keeps margins and correlations instead of a uniform box)
 stability   mean adjusted Rand index of pairs of bootstrap samples (Dolnicar & Leisch 2010)
 valley      for two segments, how far the density falls between their centres: the log of the
             lower peak over the lowest point between; the least over all pairs counts
-jaccard     how well each segment is found again in a bootstrap sample (Hennig 2007)
 """
 
 from collections.abc import Callable
@@ -26,16 +25,15 @@ BANDWIDTH = 0.1  # of the kernel, in centre distances
 
 @dataclass(frozen=True)
 class Measures:
-    """Arrays over k = 1..k_max; ``jaccard[k]`` holds the segments from largest to smallest."""
+    """Arrays over k = 1..k_max."""
 
     dispersion: np.ndarray
     stability: np.ndarray
     valley: np.ndarray
-    jaccard: list[np.ndarray]
 
 
 def measure(x: np.ndarray, spread: np.ndarray, k_max: int, rng, *, pairs: int) -> Measures:
-    """All four measures for every k.
+    """All three measures for every k.
 
     Parameters
     ----------
@@ -47,15 +45,13 @@ def measure(x: np.ndarray, spread: np.ndarray, k_max: int, rng, *, pairs: int) -
         Pairs of bootstrap samples.
     """
     dispersion = [np.log(max(x.var(axis=0).sum() * len(x), 1e-12))]
-    stability, deepest, found = [1.0], [0.0], [np.ones(1)]
+    stability, deepest = [1.0], [0.0]
     for k in range(2, k_max + 1):
         centres, label, within = cluster(x, k, rng)
-        agreement, again = resample(x, label, k, rng, pairs)
         dispersion.append(np.log(max(within, 1e-12)))
-        stability.append(agreement)
+        stability.append(resample(x, k, rng, pairs))
         deepest.append(valley(spread, label, centres))
-        found.append(again[np.argsort(-np.bincount(label, minlength=k), kind="stable")])
-    return Measures(np.array(dispersion), np.array(stability), np.array(deepest), found)
+    return Measures(np.array(dispersion), np.array(stability), np.array(deepest))
 
 
 def against_reference(
@@ -102,17 +98,16 @@ def cluster(x: np.ndarray, k: int, rng: np.random.Generator, starts: int = START
     return k_means(x, k, n_init=starts, random_state=int(rng.integers(2**31)))
 
 
-def resample(x, label, k: int, rng, pairs: int) -> tuple[float, np.ndarray]:
-    """Mean agreement of pairs of bootstrap samples, and mean Jaccard of each segment."""
-    agreement, again = [], []
+def resample(x: np.ndarray, k: int, rng, pairs: int) -> float:
+    """Mean agreement of pairs of bootstrap samples."""
+    agreement = []
     for _ in range(pairs):
         two = []
         for _ in range(2):
             rows = rng.integers(len(x), size=len(x))
             two.append(nearest(x, cluster(x[rows], k, rng, 6 if len(x) <= SMALL else 2)[0]))
-            again.append(jaccard(label, two[-1], k))
         agreement.append(rand_index(*two))
-    return float(np.mean(agreement)), np.mean(again, axis=0)
+    return float(np.mean(agreement))
 
 
 def nearest(x: np.ndarray, centres: np.ndarray) -> np.ndarray:

@@ -85,9 +85,9 @@ def segment(
     StudyError
         If a column cannot be clustered or an argument makes no sense.
     """
-    frame = frame.rename(columns=str)
     with threadpool_limits(1):
         table = _prepare(frame, k, k_max, seed)
+        frame = table.frame
         method, why = choose_method(method, table.rules)
         finding, metric = search(table, seed, progress)
         why += TURNED if metric is not None and method == "kmeans" else ""
@@ -117,7 +117,6 @@ def _worth(segments: pd.Series, outcomes, economics: dict | None) -> list[dict] 
 
 def judge(frame: pd.DataFrame, *, k_max: int = 8, seed: int = 0) -> verdict.Finding:
     """Judge a frame without fitting its final segments: what segment() finds, and why."""
-    frame = frame.rename(columns=str)
     with threadpool_limits(1):
         table = _prepare(frame, 0, k_max, seed)
         return search(table, seed)[0]
@@ -131,7 +130,7 @@ def cut(frame: pd.DataFrame, *, k_max: int = 8, seed: int = 0) -> tuple[dict, ve
         k = finding.k if finding.k > 1 else verdict.best_cut(finding)
         method = choose_method("auto", table.rules)[0]
         rule = make(table.frame, table.rules, method, k, metric=metric, seed=seed)
-    return number(rule, frame, None, None), finding
+    return number(rule, table.frame, None, None), finding
 
 
 def choose_method(method: str, rules: list[dict]) -> tuple[str, str]:
@@ -163,6 +162,7 @@ def _prepare(frame: pd.DataFrame, k: int, k_max: int, seed: int) -> Table:
         raise StudyError(
             f"The row {str(twice)!r} appears more than once; give one row per customer."
         )
+    frame = frame.rename(columns=str)
     rules, notes = encode.learn(frame)
     sample = np.sort(np.random.default_rng(seed).permutation(len(frame))[:SAMPLE])
     encoded = encode.matrix(rules, frame.iloc[sample])
@@ -197,7 +197,7 @@ def _smooth(rules: list[dict], encoded: np.ndarray) -> bool:
 def search(table: Table, seed: int, progress=None):
     """Look for groups; return the finding and the metric it was made in (None: plain)."""
     if table.k_max == 1:
-        one = evidence.Measures(np.zeros(1), np.ones(1), np.zeros(1), [np.ones(1)])
+        one = evidence.Measures(np.zeros(1), np.ones(1), np.zeros(1))
         return verdict.judge(one, [one, one]), None
     draws = _draws(table, seed)
     plain = _judged(table, draws, np.eye(table.encoded.shape[1]), seed, progress)

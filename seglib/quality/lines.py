@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
+from seglib.limits import FEWEST
 from seglib.quality import days
 from seglib.quality.counting import check, count, either
 from seglib.schema import Study
@@ -14,7 +15,6 @@ from seglib.study import StudyError
 from seglib.tables import midnight
 
 MANY_UNITS = 100  # a line of more units than this is a weight or a volume, not a count
-FEW = 30  # customers below which none can be said to have too much
 HOUSE_ACCOUNT = 0.1  # one customer with more than this share of all rows is not one customer
 LIMITED = {
     "negative amount": "negative_amounts",
@@ -184,7 +184,7 @@ def _repeated(clean: ir.Table, rows: int) -> dict:
 def _house_account(clean: ir.Table) -> dict:
     sizes = clean.group_by("customer").agg(n=clean.count())
     row = sizes.aggregate(most=sizes.n.max(), rows=sizes.n.sum(), n=sizes.count()).execute().iloc[0]
-    large = row["most"] > HOUSE_ACCOUNT * row["rows"] and row["n"] >= FEW
+    large = row["most"] > HOUSE_ACCOUNT * row["rows"] and row["n"] >= FEWEST
     name = f"rows of one customer with over {HOUSE_ACCOUNT:.0%} of all rows"
     most = row["most"] if large else 0
     return check(name, "transactions", row["rows"], most, "kept: look at it", "house_account")

@@ -8,11 +8,11 @@ import ibis
 import ibis.expr.types as ir
 
 from seglib import reading
+from seglib.limits import FEWEST
 from seglib.quality.counting import check, count
 from seglib.schema import Attribute, Study
 from seglib.study import StudyError
 
-FEW = 30  # known values below which nothing is said of them
 NEARLY = 0.99  # of the known values: a column in which so many are one value tells few apart
 ISO, LAST = r"^(\d{4}-\d{2}-\d{2})(?:[ T]|$)", r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?: |$)"
 
@@ -108,7 +108,7 @@ def _most(values: ir.Column) -> float:
     sizes = known.group_by("value").agg(n=known.count())
     row = reading.row(sizes, {"most": sizes.n.max(), "all": sizes.n.sum()})
     known = float(row["all"])
-    return float(row["most"]) / known if known >= FEW else 0.0
+    return float(row["most"]) / known if known >= FEWEST else 0.0
 
 
 def undescribed(tables: dict[str, ir.Table]) -> list[dict]:
