@@ -9,10 +9,10 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from seglib import features
-from seglib.dictionary import attribute, entry
+from seglib import answers, features
+from seglib.dictionary import attribute, entry, scale
 from seglib.files import Run
-from seglib.schema import Attribute, Study
+from seglib.schema import Study
 from seglib.study import StudyError
 from seglib.tables import midnight
 
@@ -74,13 +74,14 @@ def customers(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
     for name in ("customers", "survey"):
         if name not in known.tables:
             continue
-        attributes = getattr(known.study.tables, name).attributes
-        more = _attributes(known.tables[name], "customer", attributes)
+        spec = getattr(known.study.tables, name)
+        more = answers.described(known.tables[name], spec)
         frame = frame.join(more) if len(frame) else more
-        lines += [attribute(column, given) for column, given in attributes.items()]
+        lines += [attribute(column, given) for column, given in spec.attributes.items()]
+        lines += [scale(column, given, spec.attributes) for column, given in spec.scales.items()]
     if len(frame) < FEWEST:
         raise StudyError(
-            f"only {len(frame)} customers are known before {known.as_of}: expected at least "
+            f"only {len(frame)} customers are known {known.study.known(known.as_of)}: expected at least "
             f"{FEWEST}; choose a later as_of or a larger table"
         )
     return frame, lines
@@ -127,19 +128,6 @@ def _without_roles(known: Facts) -> list[str]:
 
 def _unit(unit: str, currency: str) -> str:
     return (currency or "money") if unit == "money" else unit
-
-
-def _attributes(table: ir.Table, key: str, attributes: dict[str, Attribute]) -> pd.DataFrame:
-    rows = table.filter(table[key].notnull())
-    frame = rows.select(key, *attributes).execute().set_index(key).sort_index()
-    for column, given in attributes.items():
-        if given.kind == "numeric":
-            frame[column] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
-        else:
-            text = frame[column].astype("string").astype("object")
-            levels = given.levels or sorted(text.dropna().unique())
-            frame[column] = pd.Categorical(text, levels, ordered=given.kind == "ordered")
-    return frame
 
 
 def products(known: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
@@ -303,12 +291,15 @@ def write(run: Run, known: Facts, people: tuple, sold: tuple | None) -> None:
     """
     frame, lines = people
     goods, goods_lines = sold or (None, [])
-    run.write("dictionary.json", {"customers": lines, "products": goods_lines})
+    after = answers.outcomes(known.study, known.tables, frame.index)
+    run.write("dictionary.json", {"customers": lines, "products": goods_lines,
+                                  "outcomes": answers.outcome_lines(known.study)})  # fmt: skip
     frames = {
         "customers.parquet": frame,
         "products.parquet": goods,
         "before.parquet": before(known, frame.index),
         "holdout.parquet": holdout(known, frame.index),
+        "outcomes.parquet": after,
         "product_holdout.parquet": holdout(known, goods.index, "level") if sold else None,
         "extent.json": extent(known),
     }

@@ -25,6 +25,7 @@ MAKERS = {
         "customers.parquet",
         "before.parquet",
         "holdout.parquet",
+        "outcomes.parquet",
         "products.parquet",
         "product_holdout.parquet",
         "purchases.parquet",
@@ -52,7 +53,7 @@ MAKERS = {
 
 KEYED = {
     "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
-    "monthly.parquet", "purchases.parquet", "segments.csv", "segments.parquet", "slipped.csv",
+    "monthly.parquet", "outcomes.parquet", "purchases.parquet", "segments.csv", "segments.parquet", "slipped.csv",
 }  # fmt: skip
 """Files with a row a customer, for a CRM and for later steps; all others may be shared."""
 

@@ -214,6 +214,12 @@ def _keyed(table: ir.Table, name: str, loaded: Study) -> list[dict]:
             _, n = _count(table, {"odd": (odd, "")})
             text = f"{attribute.label or column} is none of the listed levels"
             checks.append(_check(text, name, rows, n["odd"], "treated as missing"))
+        if attribute.bounds:
+            odd = ~table[column].between(*attribute.bounds)
+            _, n = _count(table, {"odd": (odd, "")})
+            low, high = attribute.bounds
+            text = f"{attribute.label or column} is outside {low:g} to {high:g}"
+            checks.append(_check(text, name, rows, n["odd"], "treated as missing"))
         _, n = _count(table, {"gap": (table[column].isnull(), "")})
         text = f"{attribute.label or column} is missing"
         checks.append(_check(text, name, rows, n["gap"], "stays missing"))

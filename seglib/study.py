@@ -163,11 +163,13 @@ def _names(raw: dict, key: str, default: tuple = ()) -> list[str]:
 
 def _attributes(raw: dict) -> dict[str, str]:
     """Return attribute → base for all that a raw study declares."""
-    default = schema.Attribute.model_fields["base"].default
+    models = {"attributes": schema.Attribute, "scales": schema.Scale}
     return {
-        str(name): (given.get("base", default) if isinstance(given, dict) else default)
+        str(name): given.get("base", default) if isinstance(given, dict) else default
         for table in ("customers", "survey")
-        for name, given in _block(raw, "tables", table, "attributes").items()
+        for key, model in models.items()
+        for default in [model.model_fields["base"].default]
+        for name, given in _block(raw, "tables", table, key).items()
     }
 
 
@@ -188,7 +190,8 @@ def _empty_bases(raw: dict) -> list[str]:
 def _reason(raw: dict, base: str) -> str:
     """Return what a base lacks, nothing if it has a column."""
     if base == "behavioural":
-        return "" if _block(raw, "tables").get("transactions") else "expected a table transactions"
+        there = _block(raw, "tables").get("transactions") or base in _attributes(raw).values()
+        return "" if there else "expected a table transactions"
     if base == "needs":
         roles = {("transactions", "product"), ("transactions", "amount"), ("products", "group")}
         lacking = sorted(
