@@ -217,7 +217,7 @@ def holdout(known: Facts, index: pd.Index, key: str = "customer") -> pd.DataFram
 
 def before(known: Facts, index: pd.Index) -> pd.DataFrame | None:
     """Return what each customer did in as many days before the cut-off date."""
-    start = known.as_of - timedelta(days=known.study.holdout)
+    start = known.as_of - timedelta(days=known.study.holdout or 0)
     return activity(known, start, known.as_of, index)
 
 

@@ -134,6 +134,7 @@ class Outcome(_Part):
     """What a customer did after the date of the data, by a yes or no; never a feature."""
 
     label: str = Field(min_length=1)  # in the past tense, such as "left within the month"
+    wanted: bool = False  # something to bring about, rather than to prevent
     happened: Names = Field(min_length=1)  # the values that mean it did; all others: it did not
 
 

@@ -22,6 +22,7 @@ FILES = {
     "products": "purchases.parquet", "groups": "purchases.parquet", "gaps": "purchases.parquet",
     "examples": "customers.parquet", "tests": "monthly.parquet",
     "ranks": "the tables of the criteria",
+    "losses": "outcomes.parquet", "gains": "outcomes.parquet",
     "takings": "purchases.parquet", "buyers": "purchases.parquet", "own": "products.parquet",
 }  # fmt: skip
 OWN_UNIT = {"median", "criterion", "test", "example"}

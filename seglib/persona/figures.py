@@ -78,9 +78,10 @@ TESTED = {
 }
 
 
-def gain(value: float, unit: str) -> str:
-    """Return a change as text: '+8 points' of a share, '+$31'."""
-    return f"+{100 * value:.0f} points" if unit == "share" else f"+{amount(value, unit)}"
+def gain(value: float, unit: str, less: bool = False) -> str:
+    """Return a change as text: '+8 points' of a share, '+$31'; of what is unwanted '−8 points'."""
+    sign = "−" if less else "+"
+    return f"{sign}{100 * value:.0f} points" if unit == "share" else f"{sign}{amount(value, unit)}"
 
 
 def _group(ev: Evidence, segment: int, column: str, _="") -> dict:

@@ -84,6 +84,8 @@ def _worth_saying(row, base: str) -> bool:
 
 
 def _described(ev: Evidence, segment: int, row) -> list[dict]:
+    if ev.entries[row.name]["base"] == "outcome":
+        return _happened(ev, segment, row)
     if row.statistic == "superiority":
         effect = 2 * row.value - 1
         same = row.kind == "ordered" and row.inside == row.outside
@@ -99,6 +101,15 @@ def _described(ev: Evidence, segment: int, row) -> list[dict]:
     if strength < enough:
         return []
     return _stated(ev, segment, table, row.name, row.level, direction, strength)
+
+
+def _happened(ev: Evidence, segment: int, row) -> list[dict]:
+    """Return the claim about an outcome; that it did not happen says the same thing again."""
+    if row.level != "yes":
+        return []
+    table = "gains" if ev.run.study.outcomes[row.name].wanted else "losses"
+    direction = "higher" if row.value > 1 else "lower"
+    return _stated(ev, segment, table, row.name, "yes", direction, abs(row.inside - row.outside))
 
 
 def _other_half(ev: Evidence, row) -> bool:
@@ -142,7 +153,8 @@ def _stated(
 ) -> list[dict]:  # fmt: skip
     """Return the claims of the rows of the table of facts that speak of a column."""
     found = []
-    for fact in phrases.facts_for(column, table, direction):
+    given = ev.entries.get(column, {}).get("given", False)
+    for fact in phrases.facts_for(column, table, direction, given):
         base = ev.entries.get(column, {}).get("base", "")
         sections = fact.section.format(base=SECTION_OF_BASE.get(base, "behaviour")).split()
         if claim := state(ev, fact, segment, column, level):
@@ -219,18 +231,20 @@ def _summary(rows: list[dict]) -> list[str]:
         key=lambda c: -c["strength"],
     )
     told = marks[:2]
+    after = [c for c in rows if "afterwards" in c["sections"]]
     signs = [c for c in rows if "pain_points" in c["sections"]]
     more = [c for section in ("who", "goals") for c in rows if section in c["sections"]]
     rest = [c for c in [*signs[:1], *more, *rows] if set(c["sections"]) & set(SECTIONS)]
-    order = dict.fromkeys(c["id"] for c in [*first, *told, *rest])
+    order = dict.fromkeys(c["id"] for c in [*first, *told, *after[:1], *rest])
     return list(order)[:5]
 
 
 def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[dict]:
     """Return what the data cannot say about a segment, and the questions that would tell."""
     found, asked = [], any(ev.entries[c]["base"] == "psychographic" for c in ev.customers)
+    about = phrases.ABOUT["people" if ev.run.study.snapshot else "buyers"]
     for gap in GAPS:
-        if any(sections.get(key) or key in ev.customers for key in gap.known_by):
+        if gap.topic not in about or any(sections.get(key) or key in ev.customers for key in gap.known_by):
             continue
         why = ANSWERED if gap.topic == "motivations" and asked else gap.why
         found.append({"topic": gap.topic, "why": why, "questions": list(gap.questions)})

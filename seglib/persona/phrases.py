@@ -126,6 +126,14 @@ FACTS = (
          "A larger part of their spend goes to {label}: {typically} {inside} " + OTHERS + "."),
     Fact("need-low", "goals", "share_*", "lower",
          "A smaller part of their spend goes to {label}: {typically} {inside} " + OTHERS + "."),
+    Fact("loss-high", "afterwards pain_points", "*", "higher",
+         "More of them {outcome}: {inside} " + OTHERS + ".", "losses"),
+    Fact("loss-low", "afterwards", "*", "lower",
+         "Fewer of them {outcome}: {inside} " + OTHERS + ".", "losses"),
+    Fact("gain-high", "afterwards", "*", "higher",
+         "More of them {outcome}: {inside} " + OTHERS + ".", "gains"),
+    Fact("gain-low", "afterwards pain_points", "*", "lower",
+         "Fewer of them {outcome}: {inside} " + OTHERS + ".", "gains"),
     Fact("level-high", "{base}", "*", "higher",
          "{label} is more common: {inside} " + OTHERS + ".", "levels"),
     Fact("level-low", "{base}", "*", "lower",
@@ -148,11 +156,13 @@ FACTS = (
 )  # fmt: skip
 
 SECTION_OF_BASE = {
-    "demographic": "who", "geographic": "who", "plan": "who", "psychographic": "motivations",
+    "demographic": "who", "geographic": "who", "plan": "plan", "psychographic": "motivations",
     "needs": "goals", "behavioural": "behaviour", "product": "behaviour",
 }  # fmt: skip
 
 SECTIONS = {
+    "afterwards": "What happened afterwards",
+    "plan": "What they have with us",
     "who": "Who they are",
     "behaviour": "How and when they buy",
     "goals": "What they buy",
@@ -164,18 +174,22 @@ SECTIONS = {
     "pain_points": "Warning signs",
 }
 
-MOST = {"who": 3, "behaviour": 4, "goals": 3, "motivations": 4}  # sentences a section; else 2
+MOST = {"plan": 5, "who": 3, "behaviour": 4, "goals": 3, "motivations": 4}  # sentences a section; else 2
 
 
-def facts_for(column: str, table: str, direction: str) -> list[Fact]:
-    """Return the rows that speak of a column: those naming it, else the first pattern that fits."""
+def facts_for(column: str, table: str, direction: str, given: bool = False) -> list[Fact]:
+    """Return the rows that speak of a column: those naming it, else the first pattern that fits.
+
+    What a study gives under the name of a feature, such as `tenure`, need not mean the same: of
+    such a column only the patterns speak.
+    """
     fitting = [
         f
         for f in FACTS
         if f.table == table and f.direction == direction and fnmatchcase(column, f.column)
     ]
-    named = [f for f in fitting if "*" not in f.column]
-    return named or fitting[:1]
+    named = [f for f in fitting if "*" not in f.column and not given]
+    return named or [f for f in fitting if "*" in f.column][:1]
 
 
 class Trait(NamedTuple):
@@ -250,6 +264,11 @@ GAPS = (
     Gap("motivations", ("motivations",), "there are no survey answers",
         ("Think of the last time you bought from us: what made you come?",
          "What would you have done if we had been closed that day?")),
+    Gap("why they are here", ("motivations",), "there are no survey answers",
+        ("What made you choose us, and what else did you look at?",
+         "What would you do if we were gone tomorrow?")),
+    Gap("what they do", ("behaviour",), "only what they are, have or say is recorded",
+        ("When did you last use it, and what for?",)),
     Gap("what they buy elsewhere", (), "only purchases made here are recorded",
         ("Where else do you buy such things, and what do you get there?",
          "Of ten such purchases, how many are made with us?")),
@@ -264,10 +283,19 @@ GAPS = (
         ("How do you hear from us, and how would you like to?",)),
 )  # fmt: skip
 
+ABOUT = {
+    "buyers": {"motivations", "what they buy elsewhere", "who they are", "the job to be done",
+               "price stance", "channels"},
+    "people": {"why they are here", "what they do", "who they are"},
+}  # fmt: skip
+"""The gaps that are asked about where there are transactions, and where there are none."""
+
 BECAUSE = {
     # rule of a pain point: the question that would explain it
     "recency-high": "What has changed since your last order?",
     "trend-low": "Where do you buy now what you used to buy from us?",
     "growth-down": "Where do you buy now what you used to buy from us?",
+    "loss-high": "What would make you stay, and what nearly made you go?",
+    "gain-low": "What kept you from it?",
     "full-price": "Did you see our promotions, and what kept you from using them?",
 }

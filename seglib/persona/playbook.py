@@ -36,6 +36,12 @@ LEVERS = (
     Lever("service and retention", ("growth-down",), "Ask what changed, and offer a way back."),
     Lever("service and retention", ("recency-high",),
           "Write to those who have been away longest, with a reason to return.", "active"),
+    Lever("service and retention", ("loss-high",),
+          "Ask why, and try an offer to stay on half of them, drawn at random.", "outcome"),
+    Lever("service and retention", ("gain-low",),
+          "Ask what keeps them from it, and try to help half of them, drawn at random.", "outcome"),
+    Lever("messaging", ("gain-high",), "Address them first: it comes most easily to them.",
+          "outcome"),
     Lever("messaging", ("overlooked", "value-high"),
           "Include them in the next campaigns: they are worth more and hear less."),
     Lever("messaging", ("overlooked", "growth-up"),
@@ -128,7 +134,7 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
 
     Parameters
     ----------
-    metric : {"spend", "active"}
+    metric : {"spend", "active", "outcome"}
 
     Returns
     -------
@@ -141,6 +147,8 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     plan = {"arms": ["treated (half, at random)", "left as now (the other half)"],
             "metric": "to be chosen: the study has no monthly spend", "unit": "",
             "available": half, **dict.fromkeys(FIGURES)}  # fmt: skip
+    if metric == "outcome":
+        return plan | _outcome(ev, segment, half)
     if ev.windows is None:
         return plan
     for months in power.WEEKS:
@@ -163,6 +171,16 @@ def _spend(ev: Evidence, segment: int, months: int) -> dict:
 def _active(ev: Evidence, segment: int, months: int) -> dict:
     found = power.share_test(ev.windows[months][0][ev.inside(segment)] > 0)
     return {"metric": "share that buys at least once", "unit": "share", **found}
+
+
+def _outcome(ev: Evidence, segment: int, half: int) -> dict:
+    """Return the test on the study's first outcome; how long it takes, the study does not say."""
+    name, given = next(iter(ev.run.study.outcomes.items()))
+    known = ev.customers.loc[ev.inside(segment), name].dropna()
+    found = power.share_test((known == "yes").to_numpy(float))
+    enough = found["n_per_arm"] is not None and found["n_per_arm"] <= half
+    return {"metric": f"share that {given.label}", "unit": "share", "less": not given.wanted,
+            **found, "enough": enough}  # fmt: skip
 
 
 def build(ev: Evidence, found: list[dict], named: dict[int, str]) -> dict:

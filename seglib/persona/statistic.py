@@ -169,6 +169,13 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
                      **estimated(row), **adjusted(row, ev.descriptors)}  # fmt: skip
 
 
+def _outcome(ev: Evidence, segment: int, column: str, level: str) -> dict:
+    """Return how much more often an outcome came true, told by its label in the study."""
+    given = ev.run.study.outcomes.get(column)
+    found = _levels(ev, segment, column, level) if given else {}
+    return found and found | {"words": {"outcome": given.label}}
+
+
 def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
     rows = ev.products
     found = rows[(rows["segment"] == segment) & (rows["product"].astype(str) == column)]
@@ -262,7 +269,8 @@ def _example(ev: Evidence, segment: int, column: str, _="") -> dict:
 
 MEASURES = {
     "sizes": _size, "revenue": _revenue, "means": _mean, "customers": _customers,
-    "levels": _levels, "products": _product, "growth": _growth, "contacts": _contacts,
+    "levels": _levels, "losses": _outcome, "gains": _outcome, "products": _product,
+    "growth": _growth, "contacts": _contacts,
     "responses": _responses, "pairs": _customers, "medians": _median, "rules": _rule,
     "examples": _example,
 }  # fmt: skip

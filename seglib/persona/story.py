@@ -12,6 +12,14 @@ from seglib.persona.targeting import CRITERIA, meaning, units
 from seglib.profile.columns import label
 from seglib.words import amount, listing, share
 
+VIEWS = """\
+- **Customer segments** say whom to address, when, and through what. Look here when you plan
+  campaigns, service or loyalty.
+- **Product segments** say what to stock, promote or drop. Look here when you plan the range, space
+  or prices.
+- **Both together** say what to offer to whom. Look here before a product is dropped: who lives on
+  it? And before a segment is won: what would it come for?
+"""
 UNSURE = {"doubtful", "distrust"}
 
 
@@ -76,6 +84,7 @@ def lifts(ev: Evidence, most: int = 16) -> pd.DataFrame:
     """Return the attributes that are clearly more or less common in a segment, largest first."""
     rows = ev.descriptors
     rows = rows[rows["selected"].astype(bool) & (rows["statistic"] == "lift")]
+    rows = rows[(rows["level"] != "no") | ~rows["name"].isin(ev.run.study.outcomes)]
     if rows.empty:
         return rows
     rows = rows.assign(apart=(rows["inside"] - rows["outside"]).abs()).nlargest(most, "apart")
@@ -202,12 +211,14 @@ def tests(book: dict) -> pd.DataFrame:
         unit = test["unit"]
         rows[row["segment"], test["metric"]] = {
             "segment": row["name"], "measure": test["metric"].partition(",")[0],
-            "baseline": amount(test["baseline"], unit), "looked for": gain(test["target"], unit),
+            "baseline": amount(test["baseline"], unit), "looked for": gain(test["target"], unit, test.get("less", False)),
             "needed a half": test["n_per_arm"], "there are": test["available"],
-            "weeks": test["weeks"], "smallest": gain(test["detectable"], unit),
+            "weeks": test["weeks"],
+            "smallest": gain(test["detectable"], unit, test.get("less", False)),
             "pays from": amount(test["break_even"], unit) if test["break_even"] else None,
         }  # fmt: skip
-    return pd.DataFrame(list(rows.values()))
+    table = pd.DataFrame(list(rows.values()))
+    return table.dropna(axis=1, how="all")
 
 
 def feasible(book: dict) -> str:

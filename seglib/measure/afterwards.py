@@ -1,0 +1,125 @@
+"""What became of the members of each segment, by the outcomes that the study knows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from seglib.files import Run
+from seglib.measure.findings import names, rate
+from seglib.measure.measure import EVERYONE
+from seglib.profile import effects
+from seglib.words import listing
+
+ALPHA = 0.05
+COLUMNS = ("outcome", "label", "segment", "name", "value", "low", "high", "n", "others", "times",
+           "times_low", "times_high", "p_adjusted", "differs", "suppressed")  # fmt: skip
+
+
+def figures(run: Run) -> pd.DataFrame:
+    """Return of how many members each outcome came true, beside everyone else.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an outcome and segment (0 = everyone): outcome, label, segment, name, value with
+        its 95% interval (Wilson), n of whom it is known, the same share among the others, how many
+        times it is theirs (`times`, with its 95% interval), p_adjusted (Holm's method, over all
+        segments and outcomes), differs, suppressed (few members, or few of them or the others).
+    """
+    if not run.has("outcomes.parquet"):
+        return pd.DataFrame(columns=[*COLUMNS])
+    found = run.read("outcomes.parquet")
+    labels, called = run.read("segments.parquet")["segment"], names(run)
+    rows = [
+        {"outcome": name, "label": given.label, "name": called[segment],
+         **_row(found[name].reindex(labels.index), labels, segment, run.study.minimum_cell)}
+        for name, given in run.study.outcomes.items() for segment in called
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    tested = table["p"].notna() & ~table["suppressed"]
+    table["p_adjusted"], table["differs"] = np.nan, False
+    if tested.any():
+        differs, adjusted, *_ = multipletests(table.loc[tested, "p"], ALPHA, "holm")
+        table.loc[tested, "p_adjusted"], table.loc[tested, "differs"] = adjusted, differs
+    return table[[*COLUMNS]]
+
+
+def _row(happened: pd.Series, labels: pd.Series, segment: int, minimum: int) -> dict:
+    known = happened.notna()
+    inside = known & ((labels == segment) | (segment == EVERYONE))
+    outside = known & ~inside
+    a, n, b, m = (
+        int(happened[inside].sum()), int(inside.sum()),
+        int(happened[outside].sum()), int(outside.sum()),
+    )  # fmt: skip
+    cells = [a, n - a] + ([b, m - b] if m else [])
+    few = n < minimum or any(0 < cell < minimum for cell in cells)
+    own = effects.share(a, n)
+    row = {"segment": segment, "n": n, "suppressed": few, "p": np.nan}
+    row |= dict.fromkeys(("value", "low", "high", "others", "times", "times_low", "times_high"))
+    if few:
+        return row
+    row |= {"value": own.value, "low": own.low, "high": own.high}
+    if not m:
+        return row
+    against = effects.lift(a, n, b, m)
+    return row | {"others": b / m, "times": against.value, "times_low": against.low,
+                  "times_high": against.high, "p": against.p}  # fmt: skip
+
+
+def table(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures as text, a row a segment, for one outcome."""
+    shown = {
+        row.name: [
+            f"{row.n:,}",
+            _few(run) if row.suppressed else f"{rate(row.value)} ({rate(row.low)} to {rate(row.high)})",
+            "–" if pd.isna(row.others) else rate(row.others),
+            "–" if pd.isna(row.times) else f"{row.times:.2f} ({row.times_low:.2f} to {row.times_high:.2f})",
+            _p(row.p_adjusted),
+        ]
+        for row in rows.itertuples(index=False)
+    }  # fmt: skip
+    heads = ["known of", rows["label"].iloc[0], "of all others", "times as many",
+             "p-value, corrected"]  # fmt: skip
+    return pd.DataFrame(shown, heads).T.rename_axis("segment")
+
+
+def _few(run: Run) -> str:
+    return f"too few to show (under {run.study.minimum_cell})"
+
+
+def _p(value: float) -> str:
+    if pd.isna(value):
+        return "–"
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def spoken(rows: pd.DataFrame) -> str:
+    """Return what the picture of one outcome shows, by the names in the index."""
+    return "; ".join(f"{name} {rate(value)}" for name, value in rows["value"].items())
+
+
+def sentences(run: Run, rows: pd.DataFrame) -> list[str]:
+    """Return for each outcome a sentence: how many of all, and which segments stand out."""
+    told = []
+    for label, of in rows.groupby("label", sort=False):
+        whole = of[of["segment"] == EVERYONE].iloc[0]
+        if whole["suppressed"]:
+            told.append(f"Too few to say how many {label}.")
+            continue
+        text = (
+            f"{rate(whole['value'])} of the {whole['n']:,} {run.study.customer}s {label} (95% "
+            f"interval {rate(whole['low'])} to {rate(whole['high'])})"
+        )
+        own = of[(of["segment"] != EVERYONE) & of["differs"].astype(bool)]
+        more = own[own["times"] > 1].sort_values("times", ascending=False)
+        less = own[own["times"] < 1].sort_values("times")
+        parts = [
+            f"{word} of {listing([f'{r.name} ({rate(r.value)})' for r in chosen.itertuples(index=False)])}"
+            for word, chosen in (("more", more), ("fewer", less))
+            if len(chosen)
+        ]
+        told.append(f"{text}; {' and '.join(parts) or 'no segment differs beyond chance'}.")
+    return told
