@@ -24,7 +24,7 @@ def seen(run: Run) -> str:
             f"**{run.as_of}**. The {asked.holdout} days from then to {run.until} are kept aside: "
             "they judge whether the segments say anything about what happens next."
         )
-    return "\n\n".join(lines + [leakage(asked)] * bool(asked.outcomes))
+    return "\n\n".join(lines + ([leakage(asked)] if asked.outcomes else []))
 
 
 def leakage(asked: Study) -> str:

@@ -61,12 +61,13 @@ def _row(happened: pd.Series, labels: pd.Series, segment: int, minimum: int) -> 
     row |= dict.fromkeys(("value", "low", "high", "others", "times", "times_low", "times_high"))
     if few:
         return row
-    row |= {"value": own.value, "low": own.low, "high": own.high}
+    row |= {"value": round(own.value, 3), "low": round(own.low, 3), "high": round(own.high, 3)}
     if not m:
         return row
     against = effects.lift(a, n, b, m)
-    return row | {"others": b / m, "times": against.value, "times_low": against.low,
-                  "times_high": against.high, "p": against.p}  # fmt: skip
+    return row | {"others": round(b / m, 3), "times": round(against.value, 2),
+                  "times_low": round(against.low, 2), "times_high": round(against.high, 2),
+                  "p": against.p}  # fmt: skip
 
 
 def table(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
@@ -74,9 +75,9 @@ def table(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     shown = {
         row.name: [
             f"{row.n:,}",
-            _few(run) if row.suppressed else f"{rate(row.value)} ({rate(row.low)} to {rate(row.high)})",
+            _few(run, row) if row.suppressed else _share(row),
             "–" if pd.isna(row.others) else rate(row.others),
-            "–" if pd.isna(row.times) else f"{row.times:.2f} ({row.times_low:.2f} to {row.times_high:.2f})",
+            "–" if pd.isna(row.times) else _times(row),
             _p(row.p_adjusted),
         ]
         for row in rows.itertuples(index=False)
@@ -86,8 +87,19 @@ def table(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(shown, heads).T.rename_axis("segment")
 
 
-def _few(run: Run) -> str:
-    return f"too few to show (under {run.study.minimum_cell})"
+def _few(run: Run, row) -> str:
+    least = run.study.minimum_cell
+    if row.n < least:
+        return f"fewer than {least} members"
+    return f"fewer than {least}, or all but so few"
+
+
+def _share(row) -> str:
+    return f"{rate(row.value)} ({rate(row.low)} to {rate(row.high)})"
+
+
+def _times(row) -> str:
+    return f"{row.times:.2f} ({row.times_low:.2f} to {row.times_high:.2f})"
 
 
 def _p(value: float) -> str:
@@ -116,10 +128,16 @@ def sentences(run: Run, rows: pd.DataFrame) -> list[str]:
         own = of[(of["segment"] != EVERYONE) & of["differs"].astype(bool)]
         more = own[own["times"] > 1].sort_values("times", ascending=False)
         less = own[own["times"] < 1].sort_values("times")
-        parts = [
-            f"{word} of {listing([f'{r.name} ({rate(r.value)})' for r in chosen.itertuples(index=False)])}"
-            for word, chosen in (("more", more), ("fewer", less))
-            if len(chosen)
-        ]
-        told.append(f"{text}; {' and '.join(parts) or 'no segment differs beyond chance'}.")
+        parts = [f"more of {_named(more)}"] * bool(len(more))
+        parts += [f"fewer of {_named(less)}"] * bool(len(less))
+        few = of[(of["segment"] != EVERYONE) & of["suppressed"]]
+        text += f"; {' and '.join(parts) or 'no segment differs beyond chance'}."
+        if len(few):
+            text += f" Too few to be shown, one way or the other: {listing([*few['name']])}."
+        told.append(text)
     return told
+
+
+def _named(rows: pd.DataFrame) -> str:
+    pairs = zip(rows["name"], rows["value"], strict=True)
+    return listing([f"{name} ({rate(value)})" for name, value in pairs])

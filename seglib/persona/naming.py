@@ -10,7 +10,7 @@ import pandas as pd
 from seglib.files import Run
 from seglib.persona.phrases import NAMES, Trait
 from seglib.profile import profile
-from seglib.profile.columns import label
+from seglib.profile.columns import NO, YES, label
 
 CLEAR = 0.25  # |effect| from which a marker may stand in a name: "medium" (Cohen's d of 0.5)
 
@@ -99,7 +99,9 @@ def _trait(row) -> Trait | None:
         more = "more" if row.effect > 0 else "less"
         return Trait(row.name, "", f"{more} {label(row.label)}", 0.9)
     if row.level:
-        return Trait(row.name, "", label(row.level), 0.9) if row.effect > 0 else None
+        plain = row.level.lower() in YES | NO
+        told = label(row.label if plain else row.level)
+        return Trait(row.name, "", told, 0.9) if row.effect > 0 else None
     return Trait(row.name, "", f"{'high' if row.effect > 0 else 'low'} {label(row.label)}", 0.8)
 
 

@@ -62,7 +62,7 @@ def _columns(ev: Evidence, segment: int) -> list[dict]:
     rows = rows[rows["effect"].abs() >= SAY]
     found = []
     for row in rows.itertuples():
-        if not _worth_saying(row, ev.entries[row.name]["base"]):
+        if not _worth_saying(row, ev.entries[row.name]["base"]) or _mirrors(row, rows):
             continue
         table = "levels" if row.level else "customers"
         direction = "higher" if row.effect > 0 else "lower"
@@ -71,6 +71,12 @@ def _columns(ev: Evidence, segment: int) -> list[dict]:
     for row in rows[rows["selected"].astype(bool)].itertuples():
         found += _described(ev, segment, row)
     return found
+
+
+def _mirrors(row, rows: pd.DataFrame) -> bool:
+    """Return whether a level is rarer only because another, told anyway, is more common."""
+    same = rows[(rows["name"] == row.name) & (rows["effect"] > 0)]
+    return bool(row.level) and row.effect < 0 and len(same) > 0
 
 
 def _worth_saying(row, base: str) -> bool:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from seglib.persona.grounds import Evidence
-from seglib.profile import effects, profile
+from seglib.profile import columns, effects, profile
 from seglib.profile.columns import kind, levels_of, numbers
 from seglib.words import amount, of_level
 
@@ -157,7 +157,7 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
         return {}
     common = {"n": n, "cell": min(smallest(a, a, n), smallest(b, b, others)), "inside": a / n,
               "outside": b / others, "unit": "share",
-              "label": f"{ev.entries[column]['label']}: {level}"}  # fmt: skip
+              "label": columns.of_level(ev.entries[column]["label"], level)}  # fmt: skip
     if column in ev.formed:
         found = effects.difference(a, n, b, others)
         return common | {"kind": "difference", "statistic": "difference of shares",

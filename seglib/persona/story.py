@@ -147,7 +147,7 @@ def compared(ev: Evidence, criteria: pd.DataFrame, names: dict[int, str]) -> dic
                "contacts": ".1f", "value": lambda v: amount(v, unit["value"]),
                "objective": lambda v: amount(v, unit["objective"])}  # fmt: skip
     notes = [f"{name}: {meaning(ev, name)}" for name in CRITERIA if name in criteria]
-    if "growth" not in criteria:
+    if "growth" not in criteria and not ev.run.study.snapshot:
         notes.append(
             "growth is left out: it is not recorded, or the recent trend formed the segments, so "
             "that one that grew was chosen for having grown"
@@ -185,6 +185,8 @@ def ranked(book: dict) -> str:
             "Underserved, that is worth more than the others or keeping its spend better, yet "
             f"getting fewer campaigns: **{listing(poor)}**."
         )
+    if not any("reach" in row["scores"] for row in rows):
+        return text
     return text + (
         "The data show no segment that is worth more than the others, or keeps its spend better, "
         "and still gets fewer campaigns."
@@ -219,6 +221,17 @@ def tests(book: dict) -> pd.DataFrame:
         }  # fmt: skip
     table = pd.DataFrame(list(rows.values()))
     return table.dropna(axis=1, how="all")
+
+
+def test_note(book: dict) -> str:
+    """Return what the columns of the table of tests mean."""
+    timed = any(row["experiment"]["weeks"] for row in book["levers"])
+    baseline = "as many weeks before the cut-off date" if timed else "what happened so far"
+    pays = any(row["experiment"]["break_even"] for row in book["levers"])
+    return (
+        f"Baseline: {baseline}. Needed: in each half, to find the effect looked for in 4 of 5 tests "
+        "at the 5% level. Smallest: the effect that this segment, halved, shows as often."
+    ) + " Pays from: on the study's own costs and margin." * pays
 
 
 def feasible(book: dict) -> str:

@@ -31,7 +31,7 @@ KINDS = {
 
 GLOSSES = {
     "R²": "share of the variation predicted; 1 is all",
-    "AUC": "chance to rank an active customer above an inactive one; 0.5 is nothing",
+    "AUC": "chance to rank one who did it above one who did not; 0.5 is nothing",
     "adjusted Rand": "1 is identical, 0 is chance",
 }
 """What the figures in a verdict's reasons mean."""
@@ -82,6 +82,8 @@ def build(
     customer: str = "customer",
     currency: str = "",
     names: Mapping[int, str] | None = None,
+    about: str = "",
+    snapshot: bool = False,
 ) -> Path:
     """Write the summary of the newest run, with links to its pages and the history of runs.
 
@@ -98,6 +100,8 @@ def build(
         What one customer is called, and what money is counted in.
     names
         The names that study.yaml gives to segments.
+    about, snapshot
+        What must be known of the data, and whether they are of one day only.
 
     Raises
     ------
@@ -107,8 +111,9 @@ def build(
     if not runs:
         raise ReportError(f"no run of {study_title!r} has pages yet: run the study first")
     ordered = sorted(runs, key=_day, reverse=True)
-    about = {"title": study_title, "objective": objective, "who": f"{customer}s"}
-    html = report.render("summary.html.j2", **about, **_values(ordered, currency),
+    told = {"title": study_title, "objective": objective, "who": f"{customer}s", "about": about,
+            "snapshot": snapshot}  # fmt: skip
+    html = report.render("summary.html.j2", **told, **_values(ordered, currency),
                          **_history(ordered, names or {}, f"{customer}s", currency))  # fmt: skip
     Path(out_path).write_text(html, encoding="utf-8")
     return Path(out_path)
