@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from seglib import answers, features
+from seglib import answers, features, usage
 from seglib.dictionary import attribute, entry, scale
 from seglib.files import Run
 from seglib.schema import Study
@@ -87,7 +87,27 @@ def customers(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
     return frame, lines
 
 
+def _usage(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
+    frame = features.used(known.past, known.as_of).execute().set_index("customer").sort_index()
+    roles = set(known.tables["transactions"].columns)
+    frame = frame.drop(columns=[n for n, role in usage.ROLES.items() if role not in roles])
+    frame = _without_hours(frame).astype("float64")
+    lines = [
+        entry(name, label, "behavioural", unit=unit, meaning=meaning)
+        for name, (label, unit, meaning) in usage.USAGE.items()
+        if name in frame
+    ]
+    return frame[[line["name"] for line in lines]], lines
+
+
+def _without_hours(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the features without the evenings, where no event of anybody is in one."""
+    return frame if frame["evening_share"].any() else frame.drop(columns="evening_share")
+
+
 def _behaviour(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
+    if known.study.usage:
+        return _usage(known)
     expression = features.behaviour(known.past, known.as_of)
     asked = known.study.segmentation
     shares, groups = features.needs(known.past, asked.needs, asked.features)
@@ -97,6 +117,7 @@ def _behaviour(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
     unwanted = _without_roles(known)
     frame = expression.execute().set_index("customer").sort_index()
     frame = frame.drop(columns=[c for c in unwanted if c in frame]).astype("float64")
+    frame = _without_hours(frame)
     currency = known.study.currency
     lines = [
         entry(name, label, "behavioural", unit=_unit(unit, currency), meaning=meaning)

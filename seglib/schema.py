@@ -29,6 +29,11 @@ BEHAVIOUR = (
     "irregularity", "weekend_share", "evening_share", "discount_share", "coupon_share",
     "own_label_share", "places",
 )  # fmt: skip
+USAGE = (
+    "recency", "sessions", "active_days", "engagement", "session_events", "features_used",
+    "adoption", "first_days", "first_features", "usage_trend", "overdue", "tenure", "irregularity",
+    "weekend_share", "evening_share", "places",
+)  # fmt: skip
 PRODUCT = (
     "price", "penetration", "repeat_rate", "orders_per_buyer", "spend_per_buyer",
     "promotion_share", "own_label_share", "seasonality", "evenness",
@@ -160,6 +165,7 @@ class TransactionColumns(_Part):
     time: str
     order: str | None = None
     product: str | None = None
+    event: str | None = None  # what was used, where nothing is sold
     amount: str | None = None
     quantity: str | None = None
     discount: Names = []
@@ -356,6 +362,21 @@ class Study(_Part):
     economics: Economics | None = None
     personas: Personas = Personas()
     targeting: Annotated[dict[Criterion, Weight], AfterValidator(_some_weight)] = {}
+
+    @property
+    def usage(self) -> bool:
+        """Whether the transactions are events of use: they carry no amount and no product."""
+        sold = self.tables.transactions and self.tables.transactions.columns
+        return bool(sold and not sold.amount and not sold.product)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What the reports call an order, and to order: a session and to be active, of events."""
+        if self.usage:
+            return {"order": "session", "orders": "sessions", "ordered": "were active",
+                    "do": "are active", "begin": "use"}  # fmt: skip
+        return {"order": "order", "orders": "orders", "ordered": "ordered", "do": "order",
+                "begin": "order"}  # fmt: skip
 
     @model_validator(mode="after")
     def _holdout_fits(self):

@@ -52,7 +52,7 @@ def afterwards(run: Run, held: pd.DataFrame | None, outcomes: pd.DataFrame | Non
     if held is not None:
         told.append(
             f"In the {asked.holdout} days from {run.as_of}, {share(held['active'].mean())} of the "
-            f"{len(held):,} {asked.customer}s known before it {_came(asked)} again."
+            f"{len(held):,} {asked.customer}s known before it {asked.words['ordered']} again."
         )
     elif not asked.snapshot:
         told.append("There are no complete weeks after the cut-off date yet.")
@@ -63,10 +63,6 @@ def afterwards(run: Run, held: pd.DataFrame | None, outcomes: pd.DataFrame | Non
             f"{given.label}."
         )
     return " ".join(told)
-
-
-def _came(asked: Study) -> str:
-    return "ordered" if asked.tables.transactions.columns.amount else "were active"
 
 
 def held(run: Run, unit: str = "customers") -> pd.DataFrame | None:
@@ -86,6 +82,8 @@ def held(run: Run, unit: str = "customers") -> pd.DataFrame | None:
     """
     after = "holdout.parquet" if unit == "customers" else "product_holdout.parquet"
     parts = [run.read(after)[["spend", "orders", "active"]]] if run.has(after) else []
+    if parts and run.study.usage:
+        parts = [parts[0].drop(columns="spend").rename(columns=run.study.words)]
     if unit == "customers" and run.has("outcomes.parquet"):
         called = {name: given.label for name, given in run.study.outcomes.items()}
         parts.append(run.read("outcomes.parquet").rename(columns=called))

@@ -208,7 +208,9 @@ def _unknown_features(raw: dict) -> list[str]:
     """Return a sentence for each feature that neither seglib computes nor the study declares."""
     bases = _bases(raw)
     known = [name for name, base in _attributes(raw).items() if base in bases]
-    known += schema.BEHAVIOUR if "behavioural" in bases else ()
+    sold = _block(raw, "tables", "transactions", "columns")
+    computed = schema.BEHAVIOUR if sold.get("amount") or sold.get("product") else schema.USAGE
+    known += computed if "behavioural" in bases else ()
     known += ["share_…"] if "needs" in bases else []
     known = known or [*_attributes(raw), *schema.BEHAVIOUR]  # the bases give nothing, as told above
     lists = {"features": known, "product_features": list(schema.PRODUCT)}

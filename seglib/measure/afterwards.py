@@ -29,7 +29,7 @@ def figures(run: Run) -> pd.DataFrame:
         segments and outcomes), differs, suppressed (few members, or few of them or the others).
     """
     if not run.has("outcomes.parquet"):
-        return pd.DataFrame(columns=[*COLUMNS])
+        return pd.DataFrame(columns=[*COLUMNS]).astype({"suppressed": bool})
     found = run.read("outcomes.parquet")
     labels, called = run.read("segments.parquet")["segment"], names(run)
     rows = [

@@ -87,13 +87,17 @@ def headline(run: Run, changes: pd.DataFrame, called: dict[int, str], notes: lis
     rows = changes[changes["metric"] == metric].set_index("segment")
     whole = rows.loc[EVERYONE]
     if pd.isna(whole["change"]):
-        return f"There are too few {customer}s to say how {NOUNS[metric]} changed."
+        return f"There are too few {customer}s to say how {_noun(run, metric)} changed."
     begin = (
-        f"In the {days} days from {run.as_of}, {NOUNS[metric]} per {customer} "
+        f"In the {days} days from {run.as_of}, {_noun(run, metric)} per {customer} "
         f"{moved(whole['change'])} against the {days} days before "
         f"(95% interval {span(whole, 'change')})"
     )
     return f"{begin}; {_standing_out(rows.drop(index=EVERYONE), called)}."
+
+
+def _noun(run: Run, metric: str) -> str:
+    return run.study.words.get(metric, NOUNS[metric])
 
 
 def _standing_out(rows: pd.DataFrame, called: dict[int, str]) -> str:
@@ -133,7 +137,7 @@ def sentences(run: Run, changes: pd.DataFrame, kpis: pd.DataFrame, called: dict)
             who = "Of" if segment == EVERYONE else f"{name}: of"
             text = (
                 f"{who} {row['n']:,} {run.study.customer}s active before "
-                f"{run.as_of}, {rate(row['value'])} ordered again in the {run.study.holdout} days "
+                f"{run.as_of}, {rate(row['value'])} {run.study.words['ordered']} again in the {run.study.holdout} days "
                 f"after (95% interval {rate(row['low'])} to {rate(row['high'])})."
             )
             found.append(_said(segment, "retained", text, row["value"], row))
@@ -148,7 +152,7 @@ def _said(segment, metric, text, value, row, part="") -> dict:
 
 def _changed(run: Run, row: pd.Series, name: str, metric: str) -> str:
     text = (
-        f"{name}: {NOUNS[metric]} per {run.study.customer} {moved(row['change'])} "
+        f"{name}: {_noun(run, metric)} per {run.study.customer} {moved(row['change'])} "
         f"(95% interval {span(row, 'change')})"
     )
     if row["segment"] == EVERYONE or pd.isna(row["gap"]):
@@ -229,6 +233,7 @@ def measures(
         "until": run.until,
         "segments": [{"segment": s, "name": n, "n": counts[s]} for s, n in called.items()],
         "headline": " ".join(said),
+        "words": run.study.words,
         "outcomes": records(outcomes) if known else [],
         "sentences": sentences(run, changes, kpis, called),
         "kpis": records(kpis),

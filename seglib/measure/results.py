@@ -39,7 +39,8 @@ def tabulated(run: Run, rows: pd.DataFrame, chosen: list[str], by: str = "period
 
 def label(run: Run, metric: str) -> str:
     """Return what a reader sees of a metric, customers called as in the study."""
-    return METRICS[metric][0].replace("customer", run.study.customer)
+    text = METRICS[metric][0].replace("Orders", run.study.words["orders"].capitalize())
+    return text.replace("customer", run.study.customer)
 
 
 def _cell(run: Run, row) -> str:

@@ -197,7 +197,7 @@ def _sentence(ev: Evidence, fact: Fact, found: dict) -> str:
         "outside": _written(found["outside"], found["unit"]),
         "typically": "on average" if found.get("average") else "typically",
         "value": amount(found["value"], _unit(found)), "label": label(found["label"]),
-        "customers": who, "months": MONTHS,
+        "customers": who, "months": MONTHS, **ev.run.study.words,
     }  # fmt: skip
     text = fact.sentence.format(**plainly | found.get("words", {}))
     return text[0].upper() + text[1:]

@@ -248,7 +248,7 @@ def _summary(rows: list[dict]) -> list[str]:
 def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[dict]:
     """Return what the data cannot say about a segment, and the questions that would tell."""
     found, asked = [], any(ev.entries[c]["base"] == "psychographic" for c in ev.customers)
-    about = phrases.ABOUT["people" if ev.run.study.snapshot else "buyers"]
+    about = phrases.ABOUT[_kind(ev.run.study)]
     for gap in GAPS:
         if gap.topic not in about or any(sections.get(key) or key in ev.customers for key in gap.known_by):
             continue
@@ -259,6 +259,11 @@ def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[d
         found.append({"topic": "the reasons for what goes wrong", "questions": list(why),
                       "why": "the data show that it happens, not why"})  # fmt: skip
     return found
+
+
+def _kind(study) -> str:
+    """Return what the customers are to a study: buyers, users of a product, or people."""
+    return "people" if study.snapshot else "users" if study.usage else "buyers"
 
 
 def assignments(ev: Evidence, named: dict[int, str]) -> pd.DataFrame:

@@ -172,7 +172,8 @@ def summary(folder: Path, currency: str = "") -> dict:
         "colours": colours(list(sound) + list(names)),
         "targeting": targeting((found["playbook"] or {}).get("targeting") or {}, names),
         "measures": found["measures"] or {},
-        "kpis": kpis((found["measures"] or {}).get("kpis", []), currency),
+        "kpis": kpis((found["measures"] or {}).get("kpis", []), currency,
+                     (found["measures"] or {}).get("words", {})),
         "product_verdict": found["product_verdict"] or {},
         "product_groups": product_groups(folder / "product_segments.parquet"),
         "quality": checks,
@@ -237,7 +238,7 @@ def _range(low, high) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def kpis(rows: list[dict], currency: str = "") -> dict:
+def kpis(rows: list[dict], currency: str = "", called: Mapping[str, str] | None = None) -> dict:
     """Return a small table of the measures: segment × figure, each before and after."""
     cells = {(row["segment"], row["metric"], row["period"]): row.get("value") for row in rows}
     periods = [p for p in ("before", "after") if any(key[2] == p for key in cells)]
@@ -250,7 +251,12 @@ def kpis(rows: list[dict], currency: str = "") -> dict:
         texts = words.column(values, currency if unit == "money" else unit)
         columns.append([_change(t) for t in zip(*[iter(texts)] * len(periods), strict=True)])
     table = list(zip(segments, zip(*columns, strict=True), strict=True)) if columns else []
-    return {"periods": periods, "metrics": [METRICS[m][0] for m in metrics], "rows": table}
+    return {"periods": periods, "metrics": [_metric(m, called or {}) for m in metrics], "rows": table}
+
+
+def _metric(metric: str, called: Mapping[str, str]) -> str:
+    """Return what a metric is called; of product usage, orders are sessions."""
+    return METRICS[metric][0].replace("Orders", called.get("orders", "orders").capitalize())
 
 
 def _change(texts: tuple[str, ...]) -> str:
