@@ -248,9 +248,9 @@ def _summary(rows: list[dict]) -> list[str]:
 def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[dict]:
     """Return what the data cannot say about a segment, and the questions that would tell."""
     found, asked = [], any(ev.entries[c]["base"] == "psychographic" for c in ev.customers)
-    about = phrases.ABOUT[_kind(ev.run.study)]
+    about = _kind(ev.run.study)
     for gap in GAPS:
-        if gap.topic not in about or any(sections.get(key) or key in ev.customers for key in gap.known_by):
+        if about not in gap.about or any(sections.get(key) or key in ev.customers for key in gap.known_by):
             continue
         why = ANSWERED if gap.topic == "motivations" and asked else gap.why
         found.append({"topic": gap.topic, "why": why, "questions": list(gap.questions)})

@@ -177,7 +177,10 @@ def summary(folder: Path, currency: str = "") -> dict:
         "product_verdict": found["product_verdict"] or {},
         "product_groups": product_groups(folder / "product_segments.parquet"),
         "quality": checks,
-        "findings": [row for row in checks or [] if row.get("failing")],
+        "findings": sorted(
+            [row for row in checks or [] if row.get("failing")],
+            key=lambda row: -row["failing"] / max(row["rows"], 1),
+        ),
     }
 
 
