@@ -8,6 +8,8 @@ import pandas as pd
 import psycopg
 import pytest
 import server
+import test_usage
+import yaml
 from conftest import shop_study, shop_tables, write_shop
 
 from seglib import collect, explore, files, quality, run, study, tables
@@ -179,3 +181,14 @@ def test_the_same_study_gives_identical_segments_from_files_and_server(
     assert (here / "segments.csv").read_bytes() == (there / "segments.csv").read_bytes()
     written = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert [f for f in written if server.PASSWORD.encode() in f.read_bytes()] == []
+
+
+def test_every_feature_of_use_is_the_same(address, tmp_path, monkeypatch):
+    log, raw = test_usage.events(), test_usage.log_study()
+    here = test_usage.known(test_usage.written(tmp_path / "file", log))
+    server.fill(address, {"events": log}, "tool")
+    raw["tables"]["transactions"]["source"] = "${TOOL_DATABASE}#tool.events"
+    monkeypatch.setenv("TOOL_DATABASE", address)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(raw))
+    there = test_usage.known(tmp_path / "study.yaml")
+    same(collect.customers(here)[0], collect.customers(there)[0])

@@ -110,6 +110,12 @@ class Evidence:
         """Spend of each customer in the last 1, 2 and 3 full months and in as many before."""
         return None if self.spend is None else power.windows(self.run, self.labels.index)
 
+    @cached_property
+    def visits(self) -> dict[int, tuple[pd.Series, pd.Series]] | None:
+        """Sessions of each customer in the windows of `windows`, where nothing is sold."""
+        usage = self.run.study.usage
+        return power.windows(self.run, self.labels.index, "orders") if usage else None
+
     @property
     def months(self) -> pd.DataFrame | None:
         """Spend of each customer in the last months and in as many before; None if too few."""

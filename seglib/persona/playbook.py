@@ -152,11 +152,11 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     """
     half = int(ev.inside(segment).sum()) // 2
     plan = {"arms": ["treated (half, at random)", "left as now (the other half)"],
-            "metric": "to be chosen: the study has no monthly spend", "unit": "",
+            "metric": "to be chosen: nothing of it is known by month", "unit": "",
             "available": half, **dict.fromkeys(FIGURES)}  # fmt: skip
     if metric == "outcome":
         return plan | _outcome(ev, segment, half)
-    if ev.windows is None:
+    if ev.windows is None and not (metric == "active" and ev.visits):
         return plan
     for months in power.WEEKS:
         found = _spend(ev, segment, months) if metric == "spend" else _active(ev, segment, months)
@@ -176,8 +176,10 @@ def _spend(ev: Evidence, segment: int, months: int) -> dict:
 
 
 def _active(ev: Evidence, segment: int, months: int) -> dict:
-    found = power.share_test(ev.windows[months][0][ev.inside(segment)] > 0)
-    return {"metric": "share that buys at least once", "unit": "share", **found}
+    seen = ev.windows or ev.visits
+    found = power.share_test(seen[months][0][ev.inside(segment)] > 0)
+    did = "is active" if ev.run.study.usage else "buys"
+    return {"metric": f"share that {did} at least once", "unit": "share", **found}
 
 
 def _outcome(ev: Evidence, segment: int, half: int) -> dict:

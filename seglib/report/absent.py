@@ -57,9 +57,9 @@ def _split(cell: NotebookNode) -> list[NotebookNode]:
     cuts = [0, *(s for s in starts if s), len(cell.source)]
     texts = [cell.source[a:b].strip() for a, b in zip(cuts, cuts[1:], strict=False)]
     parts = []
-    for text in filter(None, texts):
+    for number, text in enumerate(filter(None, texts)):
         part = copy.deepcopy(cell)
-        part.source = text
+        part.source, part.id = text, f"{cell.get('id', 'cell')}-{number}"
         parts.append(part)
     return parts
 
