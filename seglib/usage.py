@@ -59,7 +59,7 @@ def sessions(lines: ir.Table) -> ir.Table:
     ticks = ticks.mutate(
         pause=ticks.tick - ticks.tick.lag().over(group_by="customer", order_by="tick")
     )
-    begins = (ticks.pause.fill_null(PAUSE + 1) > PAUSE).cast("int64")
+    begins = ibis.ifelse(ticks.pause.fill_null(PAUSE + 1) > PAUSE, 1, 0)
     numbered = ticks.mutate(begins=begins)
     numbered = numbered.mutate(
         number=numbered.begins.sum().over(

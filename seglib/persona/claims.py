@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from seglib.files import Run, plain
 from seglib.persona import figures, phrases, sentences
@@ -200,6 +201,7 @@ def _sentence(ev: Evidence, fact: Fact, found: dict) -> str:
         "customers": who, "months": MONTHS, **ev.run.study.words,
     }  # fmt: skip
     text = fact.sentence.format(**plainly | found.get("words", {}))
+    text = re.sub(r"\b(1 order)s\b", r"\1", text)
     return text[0].upper() + text[1:]
 
 

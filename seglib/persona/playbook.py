@@ -11,6 +11,10 @@ from seglib.profile.columns import label
 from seglib.words import amount, listing
 
 STILL_HERE = 0.9  # segments of which more than this share still buys need no winning back
+NOBODY = (
+    "share that {did} at least once: nobody did in the last {weeks} weeks, so watch first how many "
+    "would by themselves"
+)
 FIGURES = "baseline", "detectable", "n_per_arm", "weeks", "target", "enough", "break_even"
 
 
@@ -163,6 +167,9 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
         enough = found["n_per_arm"] is not None and found["n_per_arm"] <= half
         if enough or months == max(power.WEEKS):
             break
+    if not found["baseline"]:
+        return plan | {"metric": NOBODY.format(did="is active" if ev.run.study.usage else "buys",
+                                               weeks=power.WEEKS[months])}  # fmt: skip
     return plan | found | {"weeks": power.WEEKS[months], "enough": enough}
 
 
