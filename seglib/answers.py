@@ -76,9 +76,10 @@ def outcomes(study: Study, tables: dict[str, ir.Table], index: pd.Index) -> pd.D
         for column, given in spec.outcomes.items():
             yes = raw[column].isin(given.happened).astype("float64")
             if not yes.any():
+                seen = ", ".join(sorted(map(str, raw[column].dropna().unique()))[:5])
                 raise StudyError(
-                    f"the outcome {column!r} is never {' or '.join(given.happened)}: its values are "
-                    f"{', '.join(sorted(map(str, raw[column].dropna().unique()))[:5]) or 'missing'}"
+                    f"the outcome {column!r} is never {' or '.join(given.happened)}: its values "
+                    f"are {seen or 'missing'}"
                 )
             found[column] = yes.where(raw[column].notna()).reindex(index)
     return pd.DataFrame(found, index) if found else None

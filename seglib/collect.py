@@ -81,8 +81,8 @@ def customers(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
         lines += [scale(column, given, spec.attributes) for column, given in spec.scales.items()]
     if len(frame) < FEWEST:
         raise StudyError(
-            f"only {len(frame)} customers are known {known.study.known(known.as_of)}: expected at least "
-            f"{FEWEST}; choose a later as_of or a larger table"
+            f"only {len(frame)} customers are known {known.study.known(known.as_of)}: expected at "
+            f"least {FEWEST}; choose a later as_of or a larger table"
         )
     return frame, lines
 

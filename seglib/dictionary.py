@@ -33,7 +33,9 @@ def scale(column: str, given: Scale, items: dict[str, Attribute]) -> dict:
     """Return the line of the mean of several items."""
     label = given.label or column.replace("_", " ").capitalize()
     turned = sum(items[item].reversed for item in given.items)
-    meaning = f"mean of {', '.join(given.items)}" + f"; {turned} of them turned round" * bool(turned)
+    meaning = f"mean of {', '.join(given.items)}" + f"; {turned} of them turned round" * bool(
+        turned
+    )
     return entry(column, label, given.base, unit="points", meaning=meaning) | {"given": True}
 
 

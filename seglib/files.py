@@ -53,7 +53,8 @@ MAKERS = {
 
 KEYED = {
     "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
-    "monthly.parquet", "outcomes.parquet", "purchases.parquet", "segments.csv", "segments.parquet", "slipped.csv",
+    "monthly.parquet", "outcomes.parquet", "purchases.parquet", "segments.csv",
+    "segments.parquet", "slipped.csv",
 }  # fmt: skip
 """Files with a row a customer, for a CRM and for later steps; all others may be shared."""
 

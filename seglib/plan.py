@@ -49,7 +49,9 @@ def steps(loaded: Study) -> list[Step]:
         Step("05_measuring_results", "05_measuring_results"),
     ]
     gone = set() if sold else {"03_clustering_products"}
-    if not (loaded.tables.transactions or loaded.tables.campaigns or loaded.outcomes or _ran(loaded)):
+    if not (
+        loaded.tables.transactions or loaded.tables.campaigns or loaded.outcomes or _ran(loaded)
+    ):
         gone.add("05_measuring_results")
     return [step for step in found if step.name not in gone]
 

@@ -1,4 +1,4 @@
-"""Questions to a survey before anything is clustered: do scales hold, and who answers how?"""
+"""A survey before anything is clustered: whether scales hold, and who answers how."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def reliability(frame: pd.DataFrame, study: Study, *, seed: int, draws: int = 40
                 continue
             again = [_alpha(rng.choice(answers, len(answers))) for _ in range(draws)]
             low, high = np.quantile(again, [0.025, 0.975])
-            rows[scale.label or name] = {"items": len(scale.items), "n": len(answers),
-                                         "alpha": _alpha(answers), "low": low, "high": high}  # fmt: skip
+            about = {"items": len(scale.items), "n": len(answers), "alpha": _alpha(answers)}
+            rows[scale.label or name] = about | {"low": low, "high": high}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

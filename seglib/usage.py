@@ -26,11 +26,13 @@ USAGE = {
                    "by the days since the first session if these are fewer"),
     "session_events": ("Events in a session", "count", "events divided by sessions"),
     "features_used": ("Features used", "count", "different events"),
-    "adoption": ("Adoption of features", "share", "features used, divided by all that anybody used"),
+    "adoption": ("Adoption of features", "share", "features used, divided by all that "
+                 "anybody used"),
     "first_days": ("Active days in the first week", "count", "active days within 7 days of the "
                    "first session; missing if that is less than 7 days ago"),
     "first_features": ("Features tried in the first week", "count", "different features used "
-                       "within 7 days of the first session; missing if that is less than 7 days ago"),
+                       "within 7 days of the first session; missing if that is less than 7 "
+                       "days ago"),
     "usage_trend": ("Recent trend of use", "index", "active days of the last 28 against the 28 "
                     "before: (recent - earlier) / (recent + earlier), from -1 to 1"),
     "overdue": ("Absence against own rhythm", "ratio", "days since the last session, divided by "

@@ -120,7 +120,7 @@ def telco(tmp_path_factory):
 
 
 def test_an_outcome_judges_and_describes_segments_and_never_forms_them(telco):
-    pages, folder = telco
+    _, folder = telco
     verdict = json.loads((folder / "verdict.json").read_text())
     assert "churn" not in verdict["columns"]
     assert "churn" not in pd.read_parquet(folder / "customers.parquet")

@@ -38,6 +38,10 @@ def figures(run: Run) -> pd.DataFrame:
         for name, given in run.study.outcomes.items() for segment in called
     ]  # fmt: skip
     table = pd.DataFrame(rows)
+    coarse = table["outcome"].isin(table.loc[table["suppressed"], "outcome"])
+    for column in ("value", "low", "high", "others"):  # else what is hidden could be worked out
+        exact = table[column].astype("float64")
+        table[column] = exact.where(~coarse, exact.round(2))
     tested = table["p"].notna() & ~table["suppressed"]
     table["p_adjusted"], table["differs"] = np.nan, False
     if tested.any():
@@ -61,12 +65,12 @@ def _row(happened: pd.Series, labels: pd.Series, segment: int, minimum: int) -> 
     row |= dict.fromkeys(("value", "low", "high", "others", "times", "times_low", "times_high"))
     if few:
         return row
-    row |= {"value": round(own.value, 3), "low": round(own.low, 3), "high": round(own.high, 3)}
+    row |= {"value": own.value, "low": own.low, "high": own.high}
     if not m:
         return row
     against = effects.lift(a, n, b, m)
-    return row | {"others": round(b / m, 3), "times": round(against.value, 2),
-                  "times_low": round(against.low, 2), "times_high": round(against.high, 2),
+    return row | {"others": b / m, "times": against.value,
+                  "times_low": against.low, "times_high": against.high,
                   "p": against.p}  # fmt: skip
 
 

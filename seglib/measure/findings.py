@@ -39,8 +39,8 @@ def followed(run: Run, members: int, called: dict[int, str], notes: list[str]) -
 
 ALWAYS = "They describe the members at the cut-off date. New customers are a different question."
 CHANCE = (
-    "The intervals cover chance among customers. They do not cover a price change, a new competitor "
-    "or a mild winter, which touch all customers at once."
+    "The intervals cover chance among customers. They do not cover a price change, a new "
+    "competitor or a mild winter, which touch all customers at once."
 )
 EXPERIMENT = "Only an experiment, with customers assigned at random, tells what an action brought."
 OVER_TIME = (
@@ -50,7 +50,8 @@ OVER_TIME = (
 )
 AMOUNTS = (
     "For amounts in a segment of fewer than 100 with a few very large spenders, the interval holds "
-    "the true mean less often than 95 times in 100, down to about 85; for growth it keeps its promise."
+    "the true mean less often than 95 times in 100, down to about 85; for growth it keeps its "
+    "promise."
 )
 
 
@@ -137,8 +138,9 @@ def sentences(run: Run, changes: pd.DataFrame, kpis: pd.DataFrame, called: dict)
             who = "Of" if segment == EVERYONE else f"{name}: of"
             text = (
                 f"{who} {row['n']:,} {run.study.customer}s active before "
-                f"{run.as_of}, {rate(row['value'])} {run.study.words['ordered']} again in the {run.study.holdout} days "
-                f"after (95% interval {rate(row['low'])} to {rate(row['high'])})."
+                f"{run.as_of}, {rate(row['value'])} {run.study.words['ordered']} again in the "
+                f"{run.study.holdout} days after (95% interval {rate(row['low'])} to "
+                f"{rate(row['high'])})."
             )
             found.append(_said(segment, "retained", text, row["value"], row))
     return found

@@ -248,9 +248,11 @@ def _summary(rows: list[dict]) -> list[str]:
 def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[dict]:
     """Return what the data cannot say about a segment, and the questions that would tell."""
     found, asked = [], any(ev.entries[c]["base"] == "psychographic" for c in ev.customers)
-    about = _kind(ev.run.study)
+    about = _kind(ev)
     for gap in GAPS:
-        if about not in gap.about or any(sections.get(key) or key in ev.customers for key in gap.known_by):
+        if about not in gap.about or any(
+            sections.get(key) or key in ev.customers for key in gap.known_by
+        ):
             continue
         why = ANSWERED if gap.topic == "motivations" and asked else gap.why
         found.append({"topic": gap.topic, "why": why, "questions": list(gap.questions)})
@@ -261,9 +263,9 @@ def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[d
     return found
 
 
-def _kind(study) -> str:
+def _kind(ev: Evidence) -> str:
     """Return what the customers are to a study: buyers, users of a product, or people."""
-    return "people" if study.snapshot else "users" if study.usage else "buyers"
+    return "users" if ev.run.study.usage else "buyers" if "orders" in ev.customers else "people"
 
 
 def assignments(ev: Evidence, named: dict[int, str]) -> pd.DataFrame:

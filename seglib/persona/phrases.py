@@ -64,7 +64,8 @@ FACTS = (
     Fact("weekend-high", "behaviour", "weekend_share", "higher",
          "They {do} at weekends: {typically} {inside} of {orders} " + OTHERS + "."),
     Fact("weekend-low", "behaviour", "weekend_share", "lower",
-         "They {do} on weekdays: {typically} only {inside} of {orders} at weekends " + OTHERS + "."),
+         "They {do} on weekdays: {typically} only {inside} of {orders} at weekends " + OTHERS
+         + "."),
     Fact("evening-high", "behaviour", "evening_share", "higher",
          "They {do} in the evening: {typically} {inside} of {orders} " + OTHERS + "."),
     Fact("evening-low", "behaviour", "evening_share", "lower",
@@ -120,7 +121,8 @@ FACTS = (
     Fact("own-label-low", "price", "own_label_share", "lower",
          "They choose brands: own label is {typically} {inside} of spend " + OTHERS + "."),
     Fact("tenure-high", "loyalty", "tenure", "higher",
-         "They have been here longer: {typically} {inside} since the first {begin} " + OTHERS + "."),
+         "They have been here longer: {typically} {inside} since the first {begin} " + OTHERS
+         + "."),
     Fact("tenure-low", "loyalty", "tenure", "lower",
          "They are newer: {typically} {inside} since the first {begin} " + OTHERS + "."),
     Fact("recency-low", "loyalty", "recency", "lower",
@@ -202,7 +204,13 @@ SECTIONS = {
     "pain_points": "Warning signs",
 }
 
-MOST = {"plan": 5, "who": 3, "behaviour": 4, "goals": 3, "motivations": 4}  # sentences a section; else 2
+MOST = {
+    "plan": 5,
+    "who": 3,
+    "behaviour": 4,
+    "goals": 3,
+    "motivations": 4,
+}  # sentences a section; else 2
 
 
 def facts_for(column: str, table: str, direction: str, given: bool = False) -> list[Fact]:

@@ -213,7 +213,8 @@ def tests(book: dict) -> pd.DataFrame:
         unit = test["unit"]
         rows[row["segment"], test["metric"]] = {
             "segment": row["name"], "measure": test["metric"].partition(",")[0],
-            "baseline": amount(test["baseline"], unit), "looked for": gain(test["target"], unit, test.get("less", False)),
+            "baseline": amount(test["baseline"], unit),
+            "looked for": gain(test["target"], unit, test.get("less", False)),
             "needed a half": test["n_per_arm"], "there are": test["available"],
             "weeks": test["weeks"],
             "smallest": gain(test["detectable"], unit, test.get("less", False)),
@@ -229,8 +230,8 @@ def test_note(book: dict) -> str:
     baseline = "as many weeks before the cut-off date" if timed else "what happened so far"
     pays = any(row["experiment"]["break_even"] for row in book["levers"])
     return (
-        f"Baseline: {baseline}. Needed: in each half, to find the effect looked for in 4 of 5 tests "
-        "at the 5% level. Smallest: the effect that this segment, halved, shows as often."
+        f"Baseline: {baseline}. Needed: in each half, to find the effect looked for in 4 of 5 "
+        "tests at the 5% level. Smallest: the effect that this segment, halved, shows as often."
     ) + " Pays from: on the study's own costs and margin." * pays
 
 

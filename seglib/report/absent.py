@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
@@ -55,7 +56,7 @@ def _split(cell: NotebookNode) -> list[NotebookNode]:
         return [cell]
     starts = [m.start() for m in HEADING.finditer(cell.source)]
     cuts = [0, *(s for s in starts if s), len(cell.source)]
-    texts = [cell.source[a:b].strip() for a, b in zip(cuts, cuts[1:], strict=False)]
+    texts = [cell.source[a:b].strip() for a, b in pairwise(cuts)]
     parts = []
     for number, text in enumerate(filter(None, texts)):
         part = copy.deepcopy(cell)

@@ -172,8 +172,11 @@ def summary(folder: Path, currency: str = "") -> dict:
         "colours": colours(list(sound) + list(names)),
         "targeting": targeting((found["playbook"] or {}).get("targeting") or {}, names),
         "measures": found["measures"] or {},
-        "kpis": kpis((found["measures"] or {}).get("kpis", []), currency,
-                     (found["measures"] or {}).get("words", {})),
+        "kpis": kpis(
+            (found["measures"] or {}).get("kpis", []),
+            currency,
+            (found["measures"] or {}).get("words", {}),
+        ),
         "product_verdict": found["product_verdict"] or {},
         "product_groups": product_groups(folder / "product_segments.parquet"),
         "quality": checks,
@@ -254,7 +257,11 @@ def kpis(rows: list[dict], currency: str = "", called: Mapping[str, str] | None 
         texts = words.column(values, currency if unit == "money" else unit)
         columns.append([_change(t) for t in zip(*[iter(texts)] * len(periods), strict=True)])
     table = list(zip(segments, zip(*columns, strict=True), strict=True)) if columns else []
-    return {"periods": periods, "metrics": [_metric(m, called or {}) for m in metrics], "rows": table}
+    return {
+        "periods": periods,
+        "metrics": [_metric(m, called or {}) for m in metrics],
+        "rows": table,
+    }
 
 
 def _metric(metric: str, called: Mapping[str, str]) -> str:

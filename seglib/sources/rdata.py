@@ -51,7 +51,7 @@ def read(source: str) -> pd.DataFrame:
     texts = {
         name: "string"
         for name, kind in frame.dtypes.items()
-        if kind == object or isinstance(kind, pd.CategoricalDtype)
+        if pd.api.types.is_object_dtype(kind) or isinstance(kind, pd.CategoricalDtype)
     }
     return frame.reset_index(drop=True).astype(texts)
 

