@@ -117,7 +117,8 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
         "handout.html.j2", title=run.study.title, manifest=manifest, who=f"{run.study.customer}s",
         headline=run.read("verdict.json").get("headline"), colours=shades, asked=told,
         overview=[(p, first.get(p["segment"])) for p in people], cards=[Markup(m) for m in made],
-        footer=report.provenance(manifest, "04_persona_definition"),
+        footer=report.provenance(manifest, "04_persona_definition"), snapshot=run.study.snapshot,
+        valued=any(p["revenue_share"] is not None for p in people),
     )  # fmt: skip
     path.write_text(page, encoding="utf-8")
     return path
