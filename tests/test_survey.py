@@ -71,7 +71,7 @@ def test_motivations_are_claims_from_answers(asked):
     assert {c["source"]["column"] for c in told} == {"fresh"}
     higher = [c for c in told if c["direction"] == "higher"]
     assert len(higher) == 1
-    assert higher[0]["sentence"].startswith("Buys for freshness is higher: typically")
+    assert higher[0]["sentence"].startswith("Buys for freshness is far higher: typically")
     assert 10 <= higher[0]["n"] < (ev.labels == higher[0]["segment"]).sum()
     person = next(p for p in people if p["segment"] == higher[0]["segment"])
     assert higher[0]["id"] in person["facts"]["motivations"]

@@ -101,7 +101,7 @@ def assigned(run: Run, rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, d
             "give each wave a campaign of its own"
         )
     end = pd.to_datetime(rows["end"]).max() if "end" in rows else pd.NaT
-    length = (end.date() - start).days if pd.notna(end) else run.study.holdout
+    length = (end.date() - start).days if pd.notna(end) else run.study.holdout or 91
     days = min(length, (first_end[1] - start).days, (start - first_end[0]).days)
     if days < 1:
         raise StudyError(f"it begins on {start}, and the data end on {first_end[1]}")
