@@ -143,5 +143,6 @@ def test_an_event_log_becomes_a_report_of_use(pages):
 
 def test_no_page_of_an_event_log_speaks_of_money_or_orders(pages):
     for stem in ("index", "personas"):
+        told = pages[stem].split("Read more")[0].lower().replace("in order of priority", "")
         for word in ("revenue", "spend", "basket", " order "):
-            assert word not in pages[stem].split("Read more")[0].lower(), (stem, word)
+            assert word not in told, (stem, word)

@@ -20,7 +20,7 @@ AGAIN = "The same, seen from other sides"
 DEFINES, BESIDES = "What defines them most", "Besides"
 READ = (
     "*Others*: everyone else. *Typically*: half have more, half less. *On average*: of a total, "
-    "such as spend or campaigns, or where the middle ones are alike. *Far* and *slightly*: a large "
+    "or where the middle ones are alike. *Far* and *slightly*: a large "
     "and a small difference, by one rule for all; neither: one between. A name says what they have "
     "more or less of than others."
 )
