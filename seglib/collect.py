@@ -9,11 +9,11 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from seglib import features
-from seglib.dictionary import attribute, entry
+from seglib import answers, features, usage
+from seglib.dictionary import attribute, entry, scale
 from seglib.files import Run
 from seglib.limits import FEWEST
-from seglib.schema import Attribute, Study
+from seglib.schema import Study
 from seglib.study import StudyError
 from seglib.tables import midnight
 
@@ -73,20 +73,40 @@ def customers(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
     for name in ("customers", "survey"):
         if name not in known.tables:
             continue
-        given = getattr(known.study.tables, name).attributes
-        attributes = {c: a for c, a in given.items() if c in known.tables[name].columns}
-        more = _attributes(known.tables[name], "customer", attributes)
+        spec = getattr(known.study.tables, name)
+        more = answers.described(known.tables[name], spec)
         frame = frame.join(more) if len(frame) else more
-        lines += [attribute(column, given) for column, given in attributes.items()]
+        lines += [attribute(c, given) for c, given in spec.attributes.items() if c in more]
+        lines += [scale(c, given, spec.attributes) for c, given in spec.scales.items() if c in more]
     if len(frame) < FEWEST:
         raise StudyError(
-            f"only {len(frame)} customers are known before {known.as_of}: expected at least "
-            f"{FEWEST}; choose a later as_of or a larger table"
+            f"only {len(frame)} customers are known {known.study.known(known.as_of)}: expected at "
+            f"least {FEWEST}; choose a later as_of or a larger table"
         )
     return frame, lines
 
 
+def _usage(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
+    frame = features.used(known.past, known.as_of).execute().set_index("customer").sort_index()
+    roles = set(known.tables["transactions"].columns)
+    frame = frame.drop(columns=[n for n, role in usage.ROLES.items() if role not in roles])
+    frame = _without_hours(frame).astype("float64")
+    lines = [
+        entry(name, label, "behavioural", unit=unit, meaning=meaning)
+        for name, (label, unit, meaning) in usage.USAGE.items()
+        if name in frame
+    ]
+    return frame[[line["name"] for line in lines]], lines
+
+
+def _without_hours(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the features without the evenings, where no event of anybody is in one."""
+    return frame if frame["evening_share"].any() else frame.drop(columns="evening_share")
+
+
 def _behaviour(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
+    if known.study.usage:
+        return _usage(known)
     expression = features.behaviour(known.past, known.as_of)
     asked = known.study.segmentation
     shares, groups = features.needs(known.past, asked.needs, asked.features)
@@ -96,6 +116,7 @@ def _behaviour(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
     unwanted = _without_roles(known)
     frame = expression.execute().set_index("customer").sort_index()
     frame = frame.drop(columns=[c for c in unwanted if c in frame]).astype("float64")
+    frame = _without_hours(frame)
     currency = known.study.currency
     lines = [
         entry(name, label, "behavioural", unit=_unit(unit, currency), meaning=meaning)
@@ -127,19 +148,6 @@ def _without_roles(known: Facts) -> list[str]:
 
 def _unit(unit: str, currency: str) -> str:
     return (currency or "money") if unit == "money" else unit
-
-
-def _attributes(table: ir.Table, key: str, attributes: dict[str, Attribute]) -> pd.DataFrame:
-    rows = table.filter(table[key].notnull())
-    frame = rows.select(key, *attributes).execute().set_index(key).sort_index()
-    for column, given in attributes.items():
-        if given.kind == "numeric":
-            frame[column] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
-        else:
-            text = frame[column].astype("string").astype("object")
-            levels = given.levels or sorted(text.dropna().unique())
-            frame[column] = pd.Categorical(text, levels, ordered=given.kind == "ordered")
-    return frame
 
 
 def products(known: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
@@ -232,7 +240,7 @@ def holdout(known: Facts, index: pd.Index, key: str = "customer") -> pd.DataFram
 
 def before(known: Facts, index: pd.Index) -> pd.DataFrame | None:
     """Return what each customer did in as many days before the cut-off date."""
-    start = known.as_of - timedelta(days=known.study.holdout)
+    start = known.as_of - timedelta(days=known.study.holdout or 0)
     return activity(known, start, known.as_of, index)
 
 
@@ -306,12 +314,15 @@ def write(run: Run, known: Facts, people: tuple, sold: tuple | None) -> None:
     """
     frame, lines = people
     goods, goods_lines = sold or (None, [])
-    run.write("dictionary.json", {"customers": lines, "products": goods_lines})
+    after = answers.outcomes(known.study, known.tables, frame.index)
+    run.write("dictionary.json", {"customers": lines, "products": goods_lines,
+                                  "outcomes": answers.outcome_lines(known.study)})  # fmt: skip
     frames = {
         "customers.parquet": frame,
         "products.parquet": goods,
         "before.parquet": before(known, frame.index),
         "holdout.parquet": holdout(known, frame.index),
+        "outcomes.parquet": after,
         "product_holdout.parquet": holdout(known, goods.index, "level") if sold else None,
         "extent.json": extent(known),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib.schema import Attribute, Study
+from seglib.schema import Attribute, Scale, Study
 from seglib.study import StudyError, nearest
 
 
@@ -19,7 +19,24 @@ def attribute(column: str, given: Attribute) -> dict:
     """Return the line of a column that the study describes itself."""
     label = given.label or column.replace("_", " ").capitalize()
     meaning = f"column {column} as given"
-    return entry(column, label, given.base, kind=given.kind, meaning=meaning, levels=given.levels)
+    if given.bounds:
+        low, high = (f"{bound:g}" for bound in given.bounds)
+        meaning = f"answer to {column}, {low} to {high}"
+        meaning += f", turned round: {sum(given.bounds):g} minus the answer" * given.reversed
+    levels = given.levels and [given.labels.get(level, level) for level in given.levels]
+    line = entry(column, label, given.base, kind=given.kind, unit=given.unit, meaning=meaning,
+                 levels=levels)  # fmt: skip
+    return line | {"given": True}
+
+
+def scale(column: str, given: Scale, items: dict[str, Attribute]) -> dict:
+    """Return the line of the mean of several items."""
+    label = given.label or column.replace("_", " ").capitalize()
+    turned = sum(items[item].reversed for item in given.items)
+    meaning = f"mean of {', '.join(given.items)}" + f"; {turned} of them turned round" * bool(
+        turned
+    )
+    return entry(column, label, given.base, unit="points", meaning=meaning) | {"given": True}
 
 
 def labels(lines: list[dict]) -> dict[str, str]:

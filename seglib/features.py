@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from seglib import reading
+from seglib import reading, usage
 from seglib.quality import MANY_UNITS
 from seglib.schema import Study
 from seglib.sources.database import keep
@@ -69,7 +69,10 @@ def cube(tables: dict[str, ir.Table], loaded: Study) -> ir.Table:
     if "product" in lines.columns and "products" in tables:
         lines = lines.left_join(tables["products"], "product")
     known = set(lines.columns)
-    level = next((c for c in ("level", "product") if c in known), None)
+    if loaded.usage and "order" not in known:
+        lines = usage.sessions(lines)
+        known = set(lines.columns)
+    level = next((c for c in ("level", "product", "event") if c in known), None)
     zero = ibis.literal(0).cast("decimal(18, 6)")
     amount = lines.amount if "amount" in known else zero
     units = lines.quantity if "quantity" in known else zero
@@ -154,6 +157,12 @@ def behaviour(facts: ir.Table, as_of: date) -> ir.Table:
         .left_join(_irregularity(baskets), "customer")
         .drop("customer_right")
     )
+
+
+def used(facts: ir.Table, as_of: date) -> ir.Table:
+    """Return the features of use where nothing is sold; see `usage.usage`."""
+    found = usage.usage(facts, as_of)
+    return found.left_join(_irregularity(orders(facts)), "customer").drop("customer_right")
 
 
 def _ratio(top, bottom) -> ir.FloatingValue:

@@ -27,6 +27,7 @@ MAKERS = {
         "customers.parquet",
         "before.parquet",
         "holdout.parquet",
+        "outcomes.parquet",
         "products.parquet",
         "product_holdout.parquet",
         "purchases.parquet",
@@ -55,8 +56,8 @@ MAKERS = {
 KEYED = {
     "bases.parquet",
     "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
-    "monthly.parquet", "purchases.parquet", "segments.csv", "segments.parquet",
-    "segments_kept.csv", "slipped.csv",
+    "monthly.parquet", "outcomes.parquet", "purchases.parquet", "segments.csv",
+    "segments.parquet", "segments_kept.csv", "slipped.csv",
 }  # fmt: skip
 """Files with a row a customer, for a CRM and for later steps; all others may be shared."""
 

@@ -35,7 +35,11 @@ class Step:
 
 
 def steps(loaded: Study) -> list[Step]:
-    """Return the steps of a study in order; product segments only when products are sold."""
+    """Return the steps of a study in order: those that have something to say.
+
+    Product segments need products; results need transactions, campaigns, outcomes, or a run of
+    another date to compare with.
+    """
     sold = loaded.tables.transactions and loaded.tables.transactions.columns.product
     found = [
         Step("01_data_collection", "01_data_collection"),
@@ -45,7 +49,18 @@ def steps(loaded: Study) -> list[Step]:
         Step("04_persona_definition", "04_persona_definition"),
         Step("05_measuring_results", "05_measuring_results"),
     ]
-    return [step for step in found if sold or step.name != "03_clustering_products"]
+    gone = set() if sold else {"03_clustering_products"}
+    if not (
+        loaded.tables.transactions or loaded.tables.campaigns or loaded.outcomes or _ran(loaded)
+    ):
+        gone.add("05_measuring_results")
+    return [step for step in found if step.name not in gone]
+
+
+def _ran(loaded: Study) -> bool:
+    """Return whether a study has runs of several dates, or of another than its own."""
+    days = [path.parent.name for path in loaded.folder.glob("*/segments.parquet")]
+    return bool({day for day in days if not day.startswith(".")} - {loaded.as_of.isoformat()})
 
 
 def reads_earlier(step: Step, current: Run) -> str:

@@ -151,7 +151,9 @@ def share_test(yes) -> dict:
     }  # fmt: skip
 
 
-def windows(run: Run, customers: pd.Index) -> dict[int, tuple[pd.Series, pd.Series]] | None:
+def windows(
+    run: Run, customers: pd.Index, what: str = "spend"
+) -> dict[int, tuple[pd.Series, pd.Series]] | None:
     """Return each customer's spend in the last 1, 2 and 3 full months and in as many before.
 
     Parameters
@@ -160,6 +162,8 @@ def windows(run: Run, customers: pd.Index) -> dict[int, tuple[pd.Series, pd.Seri
         Its monthly.parquet is summed on the engine.
     customers : Index
         Whose spend; those without any spent nothing.
+    what : str
+        The column of monthly.parquet that is summed: spend or orders.
 
     Returns
     -------
@@ -178,7 +182,7 @@ def windows(run: Run, customers: pd.Index) -> dict[int, tuple[pd.Series, pd.Seri
         for part, first, last in (("after", m, 0), ("before", 2 * m, m)):
             since, until = (end - pd.DateOffset(months=v) for v in (first, last))
             within = (rows.month >= since) & (rows.month < until)
-            sums[f"{part}{m}"] = rows.spend.sum(where=within).fill_null(0.0)
+            sums[f"{part}{m}"] = rows[what].cast("float64").sum(where=within).fill_null(0.0)
     spent = rows.group_by("customer").agg(**sums).execute().set_index("customer")
     spent = spent.reindex(customers).fillna(0.0)
     return {m: (spent[f"after{m}"], spent[f"before{m}"]) for m in WEEKS}

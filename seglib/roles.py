@@ -111,6 +111,8 @@ def _named(raw: dict, model: type[BaseModel]) -> list[tuple[str, str, str, str]]
         if role in roles and (isinstance(columns, str) or roles[role].annotation == list[str])
         for column in strings(columns) or []
     ]
+    outcomes = raw["outcomes"] if isinstance(raw.get("outcomes"), dict) else {}
+    pairs += [("", f"outcomes.{column}", str(column), "") for column in outcomes]
     return pairs + [
         ("", f"attributes.{column}", str(column), _kind(spec))
         for column, spec in attributes.items()

@@ -136,6 +136,8 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path) -> None:
         customer=loaded.customer,
         currency=loaded.currency,
         names=loaded.personas.names,
+        about=loaded.about,
+        snapshot=loaded.snapshot,
     )
 
 

@@ -31,6 +31,11 @@ BEHAVIOUR = (
     "irregularity", "weekend_share", "evening_share", "discount_share", "coupon_share",
     "own_label_share", "places",
 )  # fmt: skip
+USAGE = (
+    "recency", "sessions", "active_days", "engagement", "session_events", "features_used",
+    "adoption", "first_days", "first_features", "usage_trend", "overdue", "tenure", "irregularity",
+    "weekend_share", "evening_share", "places",
+)  # fmt: skip
 PRODUCT = (
     "price", "penetration", "repeat_rate", "orders_per_buyer", "spend_per_buyer",
     "promotion_share", "own_label_share", "seasonality", "evenness",
@@ -79,6 +84,14 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+def _text_keys(value: Any) -> Any:
+    """Accept 0 where the value '0' is meant."""
+    return {str(k): v for k, v in value.items()} if isinstance(value, dict) else value
+
+
+Labels = Annotated[dict[str, str], BeforeValidator(_text_keys)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -89,7 +102,23 @@ class Attribute(_Part):
     label: str = ""
     base: Base = "demographic"
     kind: Literal["numeric", "ordered", "nominal"] = "nominal"
+    unit: str = ""
     levels: Names | None = None
+    labels: Labels = {}  # values as the reports write them
+    bounds: tuple[float, float] | None = None  # lowest and highest answer; others are missing
+    reversed: bool = False  # worded the other way round: answers are turned within the bounds
+
+    @model_validator(mode="after")
+    def _bounds_fit(self):
+        if self.kind != "numeric" and (self.bounds or self.reversed):
+            raise ValueError("`bounds` and `reversed` are for kind: numeric")
+        if self.bounds and self.bounds[0] >= self.bounds[1]:
+            raise ValueError("expected `bounds` as [lowest, highest]")
+        if self.reversed and not self.bounds:
+            raise ValueError("a reversed item needs `bounds`, such as [1, 6], to be turned within")
+        if self.kind == "numeric" and self.labels:
+            raise ValueError("`labels` name the values of kinds nominal and ordered")
+        return self
 
     @model_validator(mode="after")
     def _levels_fit(self):
@@ -98,6 +127,22 @@ class Attribute(_Part):
         if self.levels and len(set(self.levels)) < len(self.levels):
             raise ValueError("a level is listed twice")
         return self
+
+
+class Scale(_Part):
+    """The mean of several numeric attributes of the same table, known if half of them are."""
+
+    label: str = ""
+    base: Base = "psychographic"
+    items: Names = Field(min_length=2)
+
+
+class Outcome(_Part):
+    """What a customer did after the date of the data, by a yes or no; never a feature."""
+
+    label: str = Field(min_length=1)  # in the past tense, such as "left within the month"
+    wanted: bool = False  # something to bring about, rather than to prevent
+    happened: Names = Field(min_length=1)  # the values that mean it did; all others: it did not
 
 
 class Lookup(_Part):
@@ -125,6 +170,7 @@ class TransactionColumns(_Part):
     time: str
     order: str | None = None
     product: str | None = None
+    event: str | None = None  # what was used, where nothing is sold
     amount: str | None = None
     price: str | None = None
     quantity: str | None = None
@@ -186,6 +232,33 @@ class Customers(_Table):
     """Attributes, one row per customer; also used for survey answers."""
 
     columns: CustomerColumns
+    scales: dict[str, Scale] = {}
+    outcomes: dict[str, Outcome] = {}
+
+    @model_validator(mode="after")
+    def _scales_fit(self):
+        for name, scale in self.scales.items():
+            if name in self.attributes:
+                raise ValueError(f"the scale {name!r} has the name of an attribute")
+            for item in scale.items:
+                given = self.attributes.get(item)
+                if given is None or given.kind != "numeric":
+                    raise ValueError(
+                        f"the scale {name!r} names {item!r}: expected numeric attributes of the "
+                        "same table"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_leaks(self):
+        known = {*self.attributes, self.columns.customer}
+        for name in self.outcomes:
+            if name in known:
+                raise ValueError(
+                    f"{name!r} is an outcome and also a column that is known before it: leakage; "
+                    "a segment made of what it should foretell would look useful and be none"
+                )
+        return self
 
 
 class Products(_Table):
@@ -297,10 +370,11 @@ class Study(_Part):
     title: str = Field(min_length=1)
     objective: str = Field(min_length=1)
     objective_figure: Figure | None = None
+    about: str = ""  # what a reader must know of where the data come from
     customer: str = "customer"
     currency: str = ""
     as_of: Annotated[date, BeforeValidator(_day)]
-    holdout: Annotated[int, BeforeValidator(_days), Field(ge=1)]
+    holdout: Annotated[int, BeforeValidator(_days), Field(ge=1)] | None = None
     history: Annotated[int, BeforeValidator(_days), Field(ge=1)] | None = None
     timezone: Timezone | None = None
     seed: int = Field(default=1, ge=0, lt=2**32)
@@ -313,6 +387,27 @@ class Study(_Part):
     economics: Economics | None = None
     personas: Personas = Personas()
     targeting: Annotated[dict[Criterion, Weight], AfterValidator(_some_weight)] = {}
+
+    @property
+    def usage(self) -> bool:
+        """Whether the transactions are events of use: they carry no amount and no product."""
+        sold = self.tables.transactions and self.tables.transactions.columns
+        return bool(sold and not sold.amount and not sold.product)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What the reports call an order, and to order: a session and to be active, of events."""
+        if self.usage:
+            return {"order": "session", "orders": "sessions", "ordered": "were active",
+                    "do": "are active", "begin": "use"}  # fmt: skip
+        return {"order": "order", "orders": "orders", "ordered": "ordered", "do": "order",
+                "begin": "order"}  # fmt: skip
+
+    @model_validator(mode="after")
+    def _holdout_fits(self):
+        if self.tables.transactions and not self.holdout:
+            raise ValueError("holdout: is missing; expected such as '13 weeks', or '91 days'")
+        return self
 
     @property
     def folder(self) -> Path:
@@ -333,4 +428,19 @@ class Study(_Part):
 
     def until(self, as_of: date) -> date:
         """Return the first day after the holdout that follows `as_of`."""
-        return as_of + timedelta(days=self.holdout)
+        return as_of + timedelta(days=self.holdout or 0)
+
+    @property
+    def snapshot(self) -> bool:
+        """Whether all is known of one day only: there are no transactions."""
+        return self.tables.transactions is None
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """What customers did afterwards, by the column that says so."""
+        tables = (self.tables.customers, self.tables.survey)
+        return {name: given for table in tables if table for name, given in table.outcomes.items()}
+
+    def known(self, as_of: date) -> str:
+        """Return since when features are known: 'before 2017-10-01', 'in the snapshot of …'."""
+        return f"in the snapshot of {as_of}" if self.snapshot else f"before {as_of}"

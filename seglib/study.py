@@ -173,11 +173,13 @@ def _names(raw: dict, key: str, default: tuple = ()) -> list[str]:
 
 def _attributes(raw: dict) -> dict[str, str]:
     """Return attribute → base for all that a raw study declares."""
-    default = schema.Attribute.model_fields["base"].default
+    models = {"attributes": schema.Attribute, "scales": schema.Scale}
     return {
-        str(name): (given.get("base", default) if isinstance(given, dict) else default)
+        str(name): given.get("base", default) if isinstance(given, dict) else default
         for table in ("customers", "survey")
-        for name, given in _block(raw, "tables", table, "attributes").items()
+        for key, model in models.items()
+        for default in [model.model_fields["base"].default]
+        for name, given in _block(raw, "tables", table, key).items()
     }
 
 
@@ -198,7 +200,8 @@ def _empty_bases(raw: dict) -> list[str]:
 def _reason(raw: dict, base: str) -> str:
     """Return what a base lacks, nothing if it has a column."""
     if base == "behavioural":
-        return "" if _block(raw, "tables").get("transactions") else "expected a table transactions"
+        there = _block(raw, "tables").get("transactions") or base in _attributes(raw).values()
+        return "" if there else "expected a table transactions"
     if base == "needs":
         roles = {("transactions", "product"), ("transactions", "amount"), ("products", "group")}
         given = _block(raw, "tables", "transactions", "columns")
@@ -217,7 +220,9 @@ def _unknown_features(raw: dict) -> list[str]:
     """Return a sentence for each feature that neither seglib computes nor the study declares."""
     bases = _bases(raw)
     known = [name for name, base in _attributes(raw).items() if base in bases]
-    known += schema.BEHAVIOUR if "behavioural" in bases else ()
+    sold = _block(raw, "tables", "transactions", "columns")
+    computed = schema.BEHAVIOUR if sold.get("amount") or sold.get("product") else schema.USAGE
+    known += computed if "behavioural" in bases else ()
     known += ["share_…"] if "needs" in bases else []
     known = known or [*_attributes(raw), *schema.BEHAVIOUR]  # the bases give nothing, as told above
     lists = {"features": known, "product_features": list(schema.PRODUCT)}

@@ -115,7 +115,8 @@ def _by_role(opened: Opened, spec, zone) -> ir.Table:
         else reading.trimmed(table[name])
         for name, given in spec.attributes.items()
     }
-    return table.select(**chosen, **attributes)
+    outcomes = {name: reading.trimmed(table[name]) for name in getattr(spec, "outcomes", {})}
+    return table.select(**chosen, **attributes, **outcomes)
 
 
 def _joined(opened: Opened, spec) -> ir.Table:

@@ -7,6 +7,7 @@ import pandas as pd
 import planted
 import pytest
 
+from seglib import answers
 from seglib.files import Run
 from seglib.persona import claims, figures, ledger, statistic
 from seglib.study import StudyError
@@ -14,6 +15,12 @@ from seglib.study import StudyError
 KINDS = sorted(statistic.MEASURES | figures.MEASURES)  # a new one is tried without a change here
 MONEY = {"economics": {"margin": 0.25, "cost_per_customer": 1.0},
          "objective_figure": {"column": "orders", "prefer": "higher"}}  # fmt: skip
+
+
+OUTCOMES = {"customers": {"source": "x.csv", "columns": {"customer": "id"}, "outcomes": {
+    "left": {"label": "left", "happened": "yes"},
+    "renewed": {"label": "renewed", "happened": "yes", "wanted": True},
+}}}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +32,19 @@ def runs(tmp_path_factory):
     mixed = planted.run(tmp_path_factory.mktemp("mixed"), 1)
     verdict = mixed.read("verdict.json")
     mixed.write("verdict.json", verdict | {"columns": [*verdict["columns"], "member"]})
-    return [planted.finished(made)[:2] for made in (whole, alone, mixed)]
+    after = with_outcomes(planted.run(tmp_path_factory.mktemp("after"), 1, tables=OUTCOMES))
+    return [planted.finished(made)[:2] for made in (whole, alone, mixed, after)]
+
+
+def with_outcomes(made: Run) -> Run:
+    """Let most of the largest segment leave and renew, and few of the others."""
+    labels = made.read("segments.parquet")["segment"]
+    chance = np.where(labels == labels.mode()[0], 0.7, 0.2)
+    happened = np.random.default_rng(3).random((len(labels), 2)) < chance[:, None]
+    made.write("outcomes.parquet", pd.DataFrame(happened * 1.0, labels.index, ["left", "renewed"]))
+    lines = made.read("dictionary.json")
+    made.write("dictionary.json", lines | {"outcomes": answers.outcome_lines(made.study)})
+    return made
 
 
 def stated(runs, kind):

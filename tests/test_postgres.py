@@ -8,6 +8,8 @@ import pandas as pd
 import psycopg
 import pytest
 import server
+import test_usage
+import yaml
 from conftest import shop_study, shop_tables, write_shop
 
 from seglib import cli, collect, explore, files, quality, run, study, tables
@@ -290,3 +292,14 @@ def test_tables_of_several_engines_meet_on_that_of_the_transactions(address, tmp
     mixed, _ = known(write_shop(tmp_path / "mixed", tables=shop, study=raw))
     here, _ = known(write_shop(tmp_path / "files", tables=shop))
     same(collect.customers(here)[0], collect.customers(mixed)[0])
+
+
+def test_every_feature_of_use_is_the_same(address, tmp_path, monkeypatch):
+    log, raw = test_usage.events(), test_usage.log_study()
+    here = test_usage.known(test_usage.written(tmp_path / "file", log))
+    server.fill(address, {"events": log}, "tool")
+    raw["tables"]["transactions"]["source"] = "${TOOL_DATABASE}#tool.events"
+    monkeypatch.setenv("TOOL_DATABASE", address)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(raw))
+    there = test_usage.known(tmp_path / "study.yaml")
+    same(collect.customers(here)[0], collect.customers(there)[0])

@@ -11,7 +11,7 @@ from conftest import shop_study, shop_tables, write_shop
 from runs import shop_run
 
 from seglib import files
-from seglib.measure import campaign, findings, measure, outcomes, trial
+from seglib.measure import campaign, findings, measure, told, trial
 
 START = datetime(2023, 8, 5)
 
@@ -61,7 +61,7 @@ def test_a_planted_effect_is_found_overall_and_said(autumn):
     assert notes == [] and trials[0]["days"] in (56, 60)  # 56 as long as the end is a guess
     overall = trials[0]["result"].overall.iloc[0]
     assert overall["low"] > 0
-    said = outcomes.sentences(run, trials[0], findings.names(run))
+    said = told.sentences(run, trials[0], findings.names(run))
     assert said[0].startswith("Overall, letter changed spend per customer by")
     assert any("works" in text for text in said)
 
@@ -105,7 +105,7 @@ def lost(shop_with_arms):
 
 def test_a_broken_experiment_says_only_that(lost):
     run, trials, _ = lost
-    said = outcomes.sentences(run, trials[0], findings.names(run))
+    said = told.sentences(run, trials[0], findings.names(run))
     assert "planned sizes" in said[0] and said[1:] == ["Therefore no effect is stated."]
 
 
@@ -116,14 +116,14 @@ def test_a_broken_experiment_publishes_no_effect_in_any_form(lost):
         claims = "effect", "low", "high", "p", "shrunk", "saved", "p_adjusted", "p_interaction"
         assert all(row.get(name) is None for name in claims)
     assert {row["verdict"] for row in kept["segments"]} == {"not valid"}
-    assert outcomes.drawable(trials) == []
-    assert outcomes.by_segment(run, trials[0], findings.names(run)).empty
-    assert "none could be estimated" in outcomes.spoken(trials[0], findings.names(run))
+    assert told.drawable(trials) == []
+    assert told.by_segment(run, trials[0], findings.names(run)).empty
+    assert "none could be estimated" in told.spoken(trials[0], findings.names(run))
 
 
 def test_soundness_shows_the_arms_also_of_a_broken_experiment(lost):
     run, trials, _ = lost
-    rows, note = outcomes.soundness(run, trials[0], findings.names(run))
+    rows, note = told.soundness(run, trials[0], findings.names(run))
     assert rows.loc["none", "customers"] == "20" and rows.loc["none", "planned"] == "50.0%"
     assert "below 0.001" in note
 
@@ -131,11 +131,11 @@ def test_soundness_shows_the_arms_also_of_a_broken_experiment(lost):
 def test_effects_are_shown_by_segment_and_all_together(autumn):
     run, trials, _ = autumn
     called = findings.names(run)
-    rows = outcomes.by_segment(run, trials[0], called)
+    rows = told.by_segment(run, trials[0], called)
     assert list(rows.index) == [*[called[s] for s in sorted(called) if s], "All together"]
     counted = rows.iloc[:-1][["treated", "control"]].astype(int).sum()
     assert counted.tolist() == rows.iloc[-1][["treated", "control"]].astype(int).tolist()
-    assert rows["verdict"].isin(["–", *outcomes.SAID.values()]).all()
+    assert rows["verdict"].isin(["–", *told.SAID.values()]).all()
     assert "nan" not in rows.to_string()
 
 
@@ -160,7 +160,7 @@ def test_a_campaign_still_open_says_how_many_days_are_judged(shop_with_arms):
         f"It was still open when the data end; only the first {found['days']} of 200 days are "
         f"judged, because the data end on {last}."
     )
-    assert found["short"] in outcomes.sentences(run, found, findings.names(run))
+    assert found["short"] in told.sentences(run, found, findings.names(run))
     assert trial.as_dict(found)["short"] == found["short"]
 
 
@@ -183,6 +183,6 @@ def test_what_is_undecided_or_pooled_is_said(autumn):
     rows = result.segments.assign(verdict="undecided", low=-1.0)
     whole = result.overall.assign(pooled=9, left_out=9)
     changed = dataclasses.replace(result, segments=rows, overall=whole)
-    said = outcomes.sentences(run, trials[0] | {"result": changed}, findings.names(run))
+    said = told.sentences(run, trials[0] | {"result": changed}, findings.names(run))
     assert "neither that nor none can be ruled out" in said[-1]
     assert any(text.startswith("9 customers of segments too small") for text in said)

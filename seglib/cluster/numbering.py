@@ -108,7 +108,11 @@ def sentence(model: dict, day: str) -> str:
     """
     about = model.get("numbered")
     if not about:
-        return "" if model["k"] == 1 else "Numbered afresh, the most valuable first."
+        return (
+            ""
+            if model["k"] == 1
+            else "Numbered afresh, the most valuable (where no value is known, the largest) first."
+        )
     reference = words.day(about["as_of"])
     text = f"Numbers follow {reference}"
     if about["as_of"] > day:

@@ -26,6 +26,44 @@ def many(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def followed(run: Run, members: int, called: dict[int, str], notes: list[str]) -> str:
+    """Return who is followed, from when to when, and what is left out."""
+    asked = run.study
+    who = f"{many(members, asked.customer)} in {many(len(called) - 1, 'segment')}"
+    if asked.snapshot:
+        return f"Followed: {who}, as they were {asked.known(run.as_of)}."
+    return (
+        f"Followed: {who}. *Before* means the {asked.holdout} days before {run.as_of}, *after* the "
+        f"{asked.holdout} days from then, so that both are equally long.\n\n" + " ".join(notes)
+    )
+
+
+ALWAYS = "They describe the members at the cut-off date. New customers are a different question."
+CHANCE = (
+    "The intervals cover chance among customers. They do not cover a price change, a new "
+    "competitor or a mild winter, which touch all customers at once."
+)
+EXPERIMENT = "Only an experiment, with customers assigned at random, tells what an action brought."
+OVER_TIME = (
+    "Every member had been there at least once before the cut-off date, so some loss afterwards is "
+    "built in for all segments alike.",
+    "One period before and one after cannot tell a trend from a season.",
+)
+AMOUNTS = (
+    "For amounts in a segment of fewer than 100 with a few very large spenders, the interval holds "
+    "the true mean less often than 95 times in 100, down to about 85; for growth it keeps its "
+    "promise."
+)
+
+
+def trusted(run: Run) -> str:
+    """Return how far the figures of a study of this kind can be trusted, as a list."""
+    sold = run.study.tables.transactions
+    lines = [ALWAYS, *(OVER_TIME if sold else ()), CHANCE]
+    lines += [AMOUNTS] * bool(sold and sold.columns.amount) + [EXPERIMENT]
+    return "\n".join(f"- {line}" for line in lines)
+
+
 def main_metric(changes: pd.DataFrame) -> str:
     """Return the metric that the headline speaks of: spend, else orders; empty if neither."""
     return next((m for m in ("spend", "orders") if m in set(changes["metric"])), "")
@@ -51,13 +89,17 @@ def headline(run: Run, changes: pd.DataFrame, called: dict[int, str], notes: lis
     rows = changes[changes["metric"] == metric].set_index("segment")
     whole = rows.loc[EVERYONE]
     if pd.isna(whole["change"]):
-        return f"There are too few {customer}s to say how {NOUNS[metric]} changed."
+        return f"There are too few {customer}s to say how {_noun(run, metric)} changed."
     begin = (
-        f"In the {days} days from {run.as_of}, {NOUNS[metric]} per {customer} "
+        f"In the {days} days from {run.as_of}, {_noun(run, metric)} per {customer} "
         f"{moved(whole['change'])} against the {days} days before "
         f"(95% interval {span(whole, 'change')})"
     )
     return f"{begin}; {_standing_out(rows.drop(index=EVERYONE), called)}."
+
+
+def _noun(run: Run, metric: str) -> str:
+    return run.study.words.get(metric, NOUNS[metric])
 
 
 def _standing_out(rows: pd.DataFrame, called: dict[int, str]) -> str:
@@ -97,8 +139,9 @@ def sentences(run: Run, changes: pd.DataFrame, kpis: pd.DataFrame, called: dict)
             who = "Of" if segment == EVERYONE else f"{name}: of"
             text = (
                 f"{who} {row['n']:,.0f} {run.study.customer}s active before "
-                f"{run.as_of}, {rate(row['value'])} ordered again in the {run.study.holdout} days "
-                f"after (95% interval {rate(row['low'])} to {rate(row['high'])})."
+                f"{run.as_of}, {rate(row['value'])} {run.study.words['ordered']} again in the "
+                f"{run.study.holdout} days after (95% interval {rate(row['low'])} to "
+                f"{rate(row['high'])})."
             )
             found.append(_said(segment, "retained", text, row["value"], row))
     return found
@@ -112,7 +155,7 @@ def _said(segment, metric, text, value, row, part="") -> dict:
 
 def _changed(run: Run, row: pd.Series, name: str, metric: str) -> str:
     text = (
-        f"{name}: {NOUNS[metric]} per {run.study.customer} {moved(row['change'])} "
+        f"{name}: {_noun(run, metric)} per {run.study.customer} {moved(row['change'])} "
         f"(95% interval {span(row, 'change')})"
     )
     if row["segment"] == EVERYONE or pd.isna(row["gap"]):
@@ -178,8 +221,14 @@ def measures(
     campaigns: pd.DataFrame,
     notes: list[str],
     experiments: list[dict] | None = None,
+    outcomes: pd.DataFrame | None = None,
+    told: list[str] | None = None,
 ) -> dict:
     """Return the content of measures.json."""
+    known = outcomes is not None and len(outcomes)
+    said = list(told or [])
+    if main_metric(changes) or not said:
+        said.append(headline(run, changes, called, notes))
     segments = run.read("segments.parquet")["segment"].value_counts()
     counts = {EVERYONE: segments.sum(), **suppress.shown(segments, run.study.minimum_cell)}
     counts = {s: None if pd.isna(n) else int(n) for s, n in counts.items()}
@@ -187,7 +236,9 @@ def measures(
         "as_of": run.as_of,
         "until": run.until,
         "segments": [{"segment": s, "name": n, "n": counts[s]} for s, n in called.items()],
-        "headline": headline(run, changes, called, notes),
+        "headline": " ".join(said),
+        "words": run.study.words,
+        "outcomes": records(outcomes) if known else [],
         "sentences": sentences(run, changes, kpis, called),
         "kpis": records(kpis),
         "changes": records(changes),

@@ -68,7 +68,7 @@ def advise(
         anew.append(f"The segments of {last.as_of} are {gap} days old.")
     advice = "rebuild" if again else "refresh" if anew else "keep"
     calm = not (columns["drifted"].any() or shares["drifted"] or fit["drifted"])
-    days = 2 * gap if advice == "keep" and calm else run.study.holdout
+    days = 2 * gap if advice == "keep" and calm else run.study.holdout or YEAR
     reasons = again + anew or [_quiet(calm), _idle(run, parts)]
     return _said(run, advice, MEANING[advice].format(last.as_of), reasons, min(days, YEAR))
 
@@ -88,7 +88,7 @@ def alone(run: Run, note: str) -> dict:
     said = verdict.get("headline", "No verdict on these segments is known.")
     meaning = MEANING["rebuild"] if nothing else "Use these segments until the next review"
     return _said(run, "rebuild" if nothing else "keep", meaning, [note, said],
-                 min(run.study.holdout, YEAR))  # fmt: skip
+                 min(run.study.holdout or YEAR, YEAR))  # fmt: skip
 
 
 def usefulness(pair: Pair) -> tuple[pd.DataFrame, str]:

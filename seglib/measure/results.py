@@ -48,7 +48,8 @@ def note(run: Run) -> str:
 
 def label(run: Run, metric: str) -> str:
     """Return what a reader sees of a metric, customers called as in the study."""
-    return METRICS[metric][0].replace("customer", run.study.customer)
+    text = METRICS[metric][0].replace("Orders", run.study.words["orders"].capitalize())
+    return text.replace("customer", run.study.customer)
 
 
 def _cell(run: Run, row) -> str:

@@ -110,7 +110,7 @@ def _length(run: Run, start: date, rows: pd.DataFrame, covered: tuple) -> tuple[
     if pd.notna(end) and end.date() < start:
         raise StudyError(f"it ends on {end.date()}, before it begins on {start}: correct its dates")
     lasts = (end.date() - start).days + 1 if pd.notna(end) else 1
-    planned = lasts if lasts > 1 else run.study.holdout
+    planned = lasts if lasts > 1 else run.study.holdout or 91
     later, earlier = (covered[1] - start).days, (start - covered[0]).days
     last = covered[1] - timedelta(days=1)
     if later < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from seglib.files import Run, plain
 from seglib.persona import figures, phrases, sentences, strength
@@ -23,6 +24,7 @@ FILES = {
     "examples": "customers.parquet", "tests": "monthly.parquet",
     "ranks": "the tables of the criteria",
     "untouched": "campaigns.parquet", "nearest": "customers.parquet",
+    "losses": "outcomes.parquet", "gains": "outcomes.parquet",
     "takings": "purchases.parquet", "buyers": "purchases.parquet", "own": "products.parquet",
 }  # fmt: skip
 OWN_UNIT = {"median", "criterion", "test", "example"}
@@ -215,9 +217,10 @@ def _sentence(ev: Evidence, fact: Fact, found: dict) -> str:
         "by": strength.word(found),
         "typically": "on average" if found.get("average") else "typically",
         "value": amount(found["value"], _unit(found)), "label": label(found["label"]),
-        "customers": who, "months": MONTHS,
+        "customers": who, "months": MONTHS, **ev.run.study.words,
     }  # fmt: skip
     text = fact.sentence.format(**plainly | found.get("words", {}))
+    text = re.sub(r"\b(1 order)s\b", r"\1", text)
     return text[0].upper() + text[1:]
 
 

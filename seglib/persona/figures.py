@@ -62,7 +62,8 @@ def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
     words = {"target": gain(plan["target"], plan["unit"]), "there": f"{plan['available']:,}",
              "weeks": plan["weeks"], "customer": ev.run.study.customer,
              "metric": "spent a " + ev.run.study.customer if level == "spend" else
-             f"of the {ev.run.study.customer}s buy at least once"}  # fmt: skip
+             f"of the {ev.run.study.customer}s {'are active' if ev.run.study.usage else 'buy'} "
+             "at least once"}  # fmt: skip
     if column == "detectable":
         words["value"] = gain(plan["detectable"], plan["unit"])
     return {"kind": "test", "statistic": TESTED[column].format(metric=plan["metric"]),
@@ -78,9 +79,10 @@ TESTED = {
 }
 
 
-def gain(value: float, unit: str) -> str:
-    """Return a change as text: '+8 points' of a share, '+$31'."""
-    return f"+{100 * value:.0f} points" if unit == "share" else f"+{amount(value, unit)}"
+def gain(value: float, unit: str, less: bool = False) -> str:
+    """Return a change as text: '+8 points' of a share, '+$31'; of what is unwanted '−8 points'."""
+    sign = "−" if less else "+"
+    return f"{sign}{100 * value:.0f} points" if unit == "share" else f"{sign}{amount(value, unit)}"
 
 
 def _group(ev: Evidence, segment: int, column: str, _="") -> dict:

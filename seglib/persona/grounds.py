@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seglib import dictionary, power, suppress
+from seglib import answers, dictionary, power, suppress
 from seglib.files import Run
 from seglib.persona import affinity
 from seglib.power import MONTHS
@@ -36,6 +36,10 @@ class Evidence:
         self.customers = run.read("customers.parquet").reindex(self.labels.index)
         self.verdict = run.read("verdict.json")
         known = run.read("dictionary.json")
+        if run.has("outcomes.parquet"):  # described like any attribute that formed no segment
+            after = answers.as_levels(run.read("outcomes.parquet"))
+            self.customers = self.customers.join(after)
+            known = known | {"customers": [*known["customers"], *known["outcomes"]]}
         self.entries = entries(known, self.customers)
         self.segments = sorted(int(s) for s in self.labels.unique())
         size = self.labels.value_counts()
@@ -136,6 +140,12 @@ class Evidence:
         """Spend of each customer in the last 1, 2 and 3 full months and in as many before."""
         return None if self.spend is None else power.windows(self.run, self.labels.index)
 
+    @cached_property
+    def visits(self) -> dict[int, tuple[pd.Series, pd.Series]] | None:
+        """Sessions of each customer in the windows of `windows`, where nothing is sold."""
+        usage = self.run.study.usage
+        return power.windows(self.run, self.labels.index, "orders") if usage else None
+
     @property
     def months(self) -> pd.DataFrame | None:
         """Spend of each customer in the last months and in as many before; None if too few."""
@@ -164,5 +174,6 @@ class Evidence:
 
 def _same_as(column: str, formed: set, known: dict) -> bool:
     """Return whether a column is of a base that formed the segments, and so no independent fact."""
-    bases = {known[c]["base"] for c in formed if c in known} & {"behavioural", "needs"}
-    return bool(bases) and known[column]["base"] in {"behavioural", "needs"}
+    bases = {known[c]["base"] for c in formed if c in known}
+    alike = {"behavioural", "needs"}
+    return known[column]["base"] in bases | (alike if bases & alike else set())

@@ -14,7 +14,14 @@ MARK = 0.25  # strength from which a claim may lead: a medium difference (d of a
 MARKS = 3
 LEAST = 5  # sentences that a card begins with, if there are so many
 ALWAYS = {"size", "revenue"}
-APART = {"pain_points", "rule", "near", "example", "size"}  # told in a place of their own
+APART = {
+    "afterwards",
+    "pain_points",
+    "rule",
+    "near",
+    "example",
+    "size",
+}  # told in a place of their own
 
 
 def fewest(found: list[dict]) -> list[dict]:
@@ -53,7 +60,7 @@ def distinct(ev: Evidence, rows: list[dict], most: int) -> list[dict]:
 def marks(ev: Evidence, rows: list[dict]) -> list[dict]:
     """Return the claims that define a segment: strong, and each about something else."""
     able = [c for c in rows if c["strength"] >= MARK and c["kind"] != "ratio"
-            and not {"near", "example"} & set(c["sections"])]  # fmt: skip
+            and not {"near", "example", "afterwards"} & set(c["sections"])]  # fmt: skip
     return distinct(ev, able, MARKS)
 
 
@@ -84,12 +91,13 @@ def one_neighbour(ev: Evidence, rows: list[dict], found: list[dict]) -> list[dic
 
 
 def summary(rows: list[dict], told: list[dict], same: list[dict]) -> list[dict]:
-    """Return what a card begins with: size, marks, and what sets it off from its neighbour.
+    """Return what a card begins with: size, marks, what came after, and what sets it off.
 
     Where these are fewer than `LEAST`, warning signs, who they are and what they buy fill up.
     """
     near = [c for c in rows if "near" in c["sections"]]
-    order = [*(c for c in rows if c["rule"] in ALWAYS), *told, *near]
+    after = [c for c in rows if "afterwards" in c["sections"]][:1]
+    order = [*(c for c in rows if c["rule"] in ALWAYS), *told, *after, *near]
     more = [c for key in ("pain_points", "who", "goals", *SECTIONS) for c in rows
             if key in c["sections"] and key != "near"]  # fmt: skip
     spare = [c for c in more if c not in order and c not in same]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from seglib.files import Run
 from seglib.profile import profile
-from seglib.profile.columns import label
+from seglib.profile.columns import NO, YES, label
 
 CLEAR = 0.25  # |effect| from which a marker may stand in a name: "medium" (Cohen's d of 0.5)
 
@@ -31,6 +31,22 @@ NAMES = {
     # (column, direction): what it adds to a name; weight < 1 for what other columns imply
     ("orders", "higher"): Trait("often", "Frequent", "frequent orders"),
     ("orders", "lower"): Trait("often", "Occasional", "few orders"),
+    ("sessions", "higher"): Trait("often", "Frequent", "frequent use"),
+    ("sessions", "lower"): Trait("often", "Occasional", "little use"),
+    ("active_days", "higher"): Trait("often", "Frequent", "many active days", 0.9),
+    ("active_days", "lower"): Trait("often", "Occasional", "few active days", 0.9),
+    ("engagement", "higher"): Trait("engaged", "More active", "more active days lately", 0.9),
+    ("engagement", "lower"): Trait("engaged", "Less active", "fewer active days lately", 0.9),
+    ("adoption", "higher"): Trait("breadth", "", "many features"),
+    ("adoption", "lower"): Trait("breadth", "", "few features"),
+    ("features_used", "higher"): Trait("breadth", "", "many features", 0.9),
+    ("features_used", "lower"): Trait("breadth", "", "few features", 0.9),
+    ("first_days", "higher"): Trait("start", "", "an eager start", 0.8),
+    ("first_days", "lower"): Trait("start", "", "a slow start", 0.8),
+    ("usage_trend", "higher"): Trait("trend", "", "use that holds up"),
+    ("usage_trend", "lower"): Trait("trend", "", "use that falls behind"),
+    ("overdue", "higher"): Trait("away", "", "longer absences", 0.8),
+    ("overdue", "lower"): Trait("away", "", "shorter absences", 0.6),
     ("basket_value", "higher"): Trait("basket", "", "large baskets"),
     ("basket_value", "lower"): Trait("basket", "", "small baskets"),
     ("basket_items", "higher"): Trait("basket", "", "full baskets", 0.9),
@@ -159,7 +175,9 @@ def _trait(row) -> Trait | None:
         more = "more" if row.effect > 0 else "less"
         return Trait(row.name, "", f"{more} {label(row.label)}", 0.9)
     if row.level:
-        return Trait(row.name, "", label(row.level), 0.9) if row.effect > 0 else None
+        plain = row.level.lower() in YES | NO
+        told = label(row.label if plain else row.level)
+        return Trait(row.name, "", told, 0.9) if row.effect > 0 else None
     return Trait(row.name, "", f"{'high' if row.effect > 0 else 'low'} {label(row.label)}", 0.8)
 
 

@@ -6,8 +6,9 @@ import pandas as pd
 
 from seglib.persona import leading, naming
 from seglib.persona.called import names
+from seglib.persona.gaps import BECAUSE, GAPS
 from seglib.persona.grounds import Evidence
-from seglib.persona.phrases import BECAUSE, GAPS, SECTIONS
+from seglib.persona.phrases import SECTIONS
 from seglib.persona.picking import SAY, claims
 from seglib.persona.playbook import advice
 from seglib.profile import profile
@@ -19,7 +20,7 @@ AGAIN = "The same, seen from other sides"
 DEFINES, BESIDES = "What defines them most", "Besides"
 READ = (
     "*Others*: everyone else. *Typically*: half have more, half less. *On average*: of a total, "
-    "such as spend or campaigns, or where the middle ones are alike. *Far* and *slightly*: a large "
+    "or where the middle ones are alike. *Far* and *slightly*: a large "
     "and a small difference, by one rule for all; neither: one between. A name says what they have "
     "more or less of than others."
 )
@@ -82,8 +83,11 @@ def _other(before: dict | None, name: str) -> str:
 def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[dict]:
     """Return what the data cannot say about a segment, and the questions that would tell."""
     found, asked = [], any(ev.entries[c]["base"] == "psychographic" for c in ev.customers)
+    about = _kind(ev)
     for gap in GAPS:
-        if any(sections.get(key) or key in ev.customers for key in gap.known_by):
+        if about not in gap.about or any(
+            sections.get(key) or key in ev.customers for key in gap.known_by
+        ):
             continue
         why = ANSWERED if gap.topic == "motivations" and asked else gap.why
         found.append({"topic": gap.topic, "why": why, "questions": list(gap.questions)})
@@ -92,6 +96,11 @@ def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[d
         found.append({"topic": "the reasons for what goes wrong", "questions": list(why),
                       "why": "the data show that it happens, not why"})  # fmt: skip
     return found
+
+
+def _kind(ev: Evidence) -> str:
+    """Return what the customers are to a study: buyers, users of a product, or people."""
+    return "users" if ev.run.study.usage else "buyers" if "orders" in ev.customers else "people"
 
 
 def assignments(ev: Evidence, named: dict[int, str]) -> pd.DataFrame:

@@ -69,19 +69,53 @@ FACTS = (
     Fact("breadth-low", "behaviour", "breadth", "lower",
          "They buy {by}fewer categories: {typically} {inside} " + OTHERS + "."),
     Fact("weekend-high", "behaviour", "weekend_share", "higher",
-         "They order {by}more at weekends: {typically} {inside} of orders " + OTHERS + "."),
+         "They {do} {by}more at weekends: {typically} {inside} of {orders} " + OTHERS + "."),
     Fact("weekend-low", "behaviour", "weekend_share", "lower",
-         "They order {by}less at weekends: {typically} {inside} of orders " + OTHERS + "."),
+         "They {do} {by}less at weekends: {typically} {inside} of {orders} " + OTHERS + "."),
     Fact("evening-high", "behaviour", "evening_share", "higher",
-         "They order {by}more in the evening: {typically} {inside} of orders " + OTHERS + "."),
+         "They {do} {by}more in the evening: {typically} {inside} of {orders} " + OTHERS + "."),
     Fact("evening-low", "behaviour", "evening_share", "lower",
-         "They order {by}less in the evening: {typically} {inside} of orders " + OTHERS + "."),
+         "They {do} {by}less in the evening: {typically} {inside} of {orders} " + OTHERS + "."),
     Fact("irregular", "behaviour", "irregularity", "higher",
          "They come {by}less regularly: the gaps between visits vary by {typically} {inside} of "
          "their mean " + OTHERS + "."),
     Fact("regular", "behaviour", "irregularity", "lower",
          "They come {by}more regularly: the gaps between visits vary by {typically} {inside} of "
          "their mean " + OTHERS + "."),
+    Fact("sessions-high", "behaviour", "sessions", "higher",
+         "They use it {by}more often: {typically} {inside} " + OTHERS + "."),
+    Fact("sessions-low", "behaviour", "sessions", "lower",
+         "They use it {by}less often: {typically} {inside} " + OTHERS + "."),
+    Fact("engaged", "loyalty", "engagement", "higher",
+         "They are active on {by}more days: {typically} {inside} of the recent ones " + OTHERS
+         + "."),
+    Fact("disengaged", "loyalty pain_points", "engagement", "lower",
+         "They are active on {by}fewer days: {typically} {inside} of the recent ones " + OTHERS
+         + "."),
+    Fact("adoption-high", "goals", "adoption", "higher",
+         "They use {by}more of what there is: {typically} {inside} of all features " + OTHERS
+         + "."),
+    Fact("adoption-low", "goals pain_points", "adoption", "lower",
+         "They use {by}less of what there is: {typically} {inside} of all features " + OTHERS
+         + "."),
+    Fact("start-high", "loyalty", "first_days", "higher",
+         "They began {by}more eagerly: active on {typically} {inside} days of their first week "
+         + OTHERS + "."),
+    Fact("start-low", "loyalty pain_points", "first_days", "lower",
+         "They began {by}more slowly: active on {typically} {inside} days of their first week "
+         + OTHERS + "."),
+    Fact("overdue", "loyalty pain_points", "overdue", "higher",
+         "They stay away {by}longer, measured by their own rhythm: {typically} {inside} times it "
+         + OTHERS + "."),
+    Fact("on-time", "loyalty", "overdue", "lower",
+         "They come back {by}sooner, measured by their own rhythm: away for {typically} {inside} "
+         "times it " + OTHERS + "."),
+    Fact("use-up", "loyalty", "usage_trend", "higher",
+         "Their recent use compares {by}better with that before: a trend of {inside} " + OTHERS
+         + ", from −1 to 1; 0 is no change."),
+    Fact("use-down", "loyalty pain_points", "usage_trend", "lower",
+         "Their recent use compares {by}worse with that before: a trend of {inside} " + OTHERS
+         + ", from −1 to 1; 0 is no change."),
     Fact("places-high", "channels", "places", "higher",
          "They buy in {by}more places: {typically} {inside} " + OTHERS + "."),
     Fact("places-low", "channels", "places", "lower",
@@ -103,15 +137,16 @@ FACTS = (
     Fact("own-label-low", "price", "own_label_share", "lower",
          "They choose own label {by}less: {typically} {inside} of spend " + OTHERS + "."),
     Fact("tenure-high", "loyalty", "tenure", "higher",
-         "They have been here {by}longer: {typically} {inside} since the first order " + OTHERS
+         "They have been here {by}longer: {typically} {inside} since the first {begin} " + OTHERS
          + "."),
     Fact("tenure-low", "loyalty", "tenure", "lower",
-         "They came {by}more recently: {typically} {inside} since the first order " + OTHERS + "."),
+         "They came {by}more recently: {typically} {inside} since the first {begin} " + OTHERS
+         + "."),
     Fact("recency-low", "loyalty", "recency", "lower",
-         "They ordered {by}more recently: {typically} {inside} since the last order " + OTHERS
+         "They {ordered} {by}more recently: {typically} {inside} since the last {begin} " + OTHERS
          + "."),
     Fact("recency-high", "loyalty pain_points", "recency", "higher",
-         "They have been away {by}longer: {typically} {inside} since the last order " + OTHERS
+         "They have been away {by}longer: {typically} {inside} since the last {begin} " + OTHERS
          + "."),
     Fact("trend-high", "loyalty", "trend", "higher",
          "Their recent spend compares {by}better with that before: a trend of {inside} " + OTHERS
@@ -144,6 +179,14 @@ FACTS = (
          "They put {by}more of their spend into {label}: {typically} {inside} " + OTHERS + "."),
     Fact("need-low", "goals", "share_*", "lower",
          "They put {by}less of their spend into {label}: {typically} {inside} " + OTHERS + "."),
+    Fact("loss-high", "afterwards pain_points", "*", "higher",
+         "{by}more of them {outcome}: {inside} " + OTHERS + ".", "losses"),
+    Fact("loss-low", "afterwards", "*", "lower",
+         "{by}fewer of them {outcome}: {inside} " + OTHERS + ".", "losses"),
+    Fact("gain-high", "afterwards", "*", "higher",
+         "{by}more of them {outcome}: {inside} " + OTHERS + ".", "gains"),
+    Fact("gain-low", "afterwards pain_points", "*", "lower",
+         "{by}fewer of them {outcome}: {inside} " + OTHERS + ".", "gains"),
     Fact("near-high", "near", "*", "higher",
          "Against {like}, the segment most like them: {label} {by}higher, {typically} {inside} "
          "(there: {outside}).", "nearest"),
@@ -172,11 +215,13 @@ FACTS = (
 )  # fmt: skip
 
 SECTION_OF_BASE = {
-    "demographic": "who", "geographic": "who", "plan": "who", "psychographic": "motivations",
+    "demographic": "who", "geographic": "who", "plan": "plan", "psychographic": "motivations",
     "needs": "goals", "behavioural": "behaviour", "product": "behaviour",
 }  # fmt: skip
 
 SECTIONS = {
+    "afterwards": "What happened afterwards",
+    "plan": "What they have with us",
     "who": "Who they are",
     "behaviour": "How and when they buy",
     "goals": "What they buy",
@@ -190,51 +235,19 @@ SECTIONS = {
 }
 
 # sentences a section; else 2
-MOST = {"who": 3, "behaviour": 4, "goals": 3, "motivations": 4, "channels": 4}
+MOST = {"plan": 5, "who": 3, "behaviour": 4, "goals": 3, "motivations": 4, "channels": 4}
 
 
-def facts_for(column: str, table: str, direction: str) -> list[Fact]:
-    """Return the rows that speak of a column: those naming it, else the first pattern that fits."""
+def facts_for(column: str, table: str, direction: str, given: bool = False) -> list[Fact]:
+    """Return the rows that speak of a column: those naming it, else the first pattern that fits.
+
+    What a study gives under the name of a feature, such as `tenure`, need not mean the same: of
+    such a column only the patterns speak.
+    """
     fitting = [
         f
         for f in FACTS
         if f.table == table and f.direction == direction and fnmatchcase(column, f.column)
     ]
-    named = [f for f in fitting if "*" not in f.column]
-    return named or fitting[:1]
-
-
-class Gap(NamedTuple):
-    """What the data of a study cannot say, and what to ask instead."""
-
-    topic: str
-    known_by: tuple[str, ...]  # sections or columns that would tell
-    why: str
-    questions: tuple[str, ...]
-
-
-GAPS = (
-    Gap("motivations", ("motivations",), "there are no survey answers",
-        ("Think of the last time you bought from us: what made you come?",
-         "What would you have done if we had been closed that day?")),
-    Gap("what they buy elsewhere", (), "only purchases made here are recorded",
-        ("Where else do you buy such things, and what do you get there?",
-         "Of ten such purchases, how many are made with us?")),
-    Gap("who they are", ("who",), "nothing known about who they are sets them apart",
-        ("Who do you buy for?", "Who else decides what is bought?")),
-    Gap("the job to be done", (), "a purchase shows what was taken, not what it was for",
-        ("What did you want to get done when you came?", "What nearly stopped you?")),
-    Gap("price stance", ("price", "discount_share", "coupon_share"),
-        "prices and discounts are not recorded",
-        ("When do you compare prices, and with whom?",)),
-    Gap("channels", ("channels", "places"), "where and how they buy is not recorded",
-        ("How do you hear from us, and how would you like to?",)),
-)  # fmt: skip
-
-BECAUSE = {
-    # rule of a pain point: the question that would explain it
-    "recency-high": "What has changed since your last order?",
-    "trend-low": "Where do you buy now what you used to buy from us?",
-    "growth-down": "Where do you buy now what you used to buy from us?",
-    "full-price": "Did you see our promotions, and what kept you from using them?",
-}
+    named = [f for f in fitting if "*" not in f.column and not given]
+    return named or [f for f in fitting if "*" in f.column][:1]

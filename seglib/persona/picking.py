@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from seglib.persona import beside, leading, phrases
 from seglib.persona.claims import state
 from seglib.persona.grounds import Evidence
@@ -65,7 +67,7 @@ def _columns(ev: Evidence, segment: int) -> list[dict]:
     rows = rows[rows["effect"].abs() >= SAY]
     found = []
     for row in rows.itertuples():
-        if not _worth_saying(row, ev.entries[row.name]["base"]):
+        if not _worth_saying(row, ev.entries[row.name]["base"]) or _mirrors(row, rows):
             continue
         table = "levels" if row.level else "customers"
         direction = "higher" if row.effect > 0 else "lower"
@@ -74,6 +76,12 @@ def _columns(ev: Evidence, segment: int) -> list[dict]:
     for row in rows[rows["selected"].astype(bool)].itertuples():
         found += _described(ev, segment, row)
     return found
+
+
+def _mirrors(row, rows: pd.DataFrame) -> bool:
+    """Return whether a level is rarer only because another, told anyway, is more common."""
+    same = rows[(rows["name"] == row.name) & (rows["effect"] > 0)]
+    return bool(row.level) and row.effect < 0 and len(same) > 0
 
 
 def _worth_saying(row, base: str) -> bool:
@@ -91,6 +99,8 @@ def _worth_saying(row, base: str) -> bool:
 
 
 def _described(ev: Evidence, segment: int, row) -> list[dict]:
+    if ev.entries[row.name]["base"] == "outcome":
+        return _happened(ev, segment, row)
     if row.statistic == "superiority":
         effect = 2 * row.value - 1
         same = row.kind == "ordered" and row.inside == row.outside
@@ -106,6 +116,15 @@ def _described(ev: Evidence, segment: int, row) -> list[dict]:
     if strength < enough:
         return []
     return _stated(ev, segment, table, row.name, row.level, direction, strength)
+
+
+def _happened(ev: Evidence, segment: int, row) -> list[dict]:
+    """Return the claim about an outcome; that it did not happen says the same thing again."""
+    if row.level != "yes":
+        return []
+    table = "gains" if ev.run.study.outcomes[row.name].wanted else "losses"
+    direction = "higher" if row.value > 1 else "lower"
+    return _stated(ev, segment, table, row.name, "yes", direction, abs(row.inside - row.outside))
 
 
 def _other_half(ev: Evidence, row) -> bool:
@@ -168,7 +187,8 @@ def _stated(
 ) -> list[dict]:  # fmt: skip
     """Return the claims of the rows of the table of facts that speak of a column."""
     found = []
-    for fact in phrases.facts_for(column, table, direction):
+    given = ev.entries.get(column, {}).get("given", False)
+    for fact in phrases.facts_for(column, table, direction, given):
         base = ev.entries.get(column, {}).get("base", "")
         sections = fact.section.format(base=SECTION_OF_BASE.get(base, "behaviour")).split()
         if claim := state(ev, fact, segment, column, level):

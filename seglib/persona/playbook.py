@@ -11,6 +11,10 @@ from seglib.profile.columns import label
 from seglib.words import amount, listing
 
 STILL_HERE = 0.9  # segments of which more than this share still buys need no winning back
+NOBODY = (
+    "share that {did} at least once: nobody did in the last {weeks} weeks, so watch first how many "
+    "would by themselves"
+)
 FIGURES = "baseline", "detectable", "n_per_arm", "weeks", "target", "enough", "break_even"
 
 
@@ -47,6 +51,22 @@ LEVERS = (
     Lever("service and retention", ("growth-down",), "Ask what changed, and test a way back."),
     Lever("service and retention", ("recency-high",),
           "Test a letter, with a reason to return, to those who have been away longest.", "active"),
+    Lever("onboarding", ("start-low",),
+          "Test help through the first week on half of the next newcomers, drawn at random.",
+          "active"),
+    Lever("adoption", ("adoption-low", "engaged"),
+          "Test showing half of them, drawn at random, one feature that others use.", "active"),
+    Lever("service and retention", ("use-down",), "Ask what changed, and test an offer of help.",
+          "active"),
+    Lever("service and retention", ("overdue",),
+          "Test a letter, with a reason to come back, to half of them, drawn at random.", "active"),
+    Lever("service and retention", ("loss-high",),
+          "Ask why, and test an offer to stay on half of them, drawn at random.", "outcome"),
+    Lever("service and retention", ("gain-low",),
+          "Ask what keeps them from it, and test help on half of them, drawn at random.",
+          "outcome"),
+    Lever("messaging", ("gain-high",), "Test addressing them first: it comes more easily to them.",
+          "outcome"),
     Lever("messaging", ("overlooked", "value-high"),
           "Test including them in more campaigns: they spend more than others and get fewer."),
     Lever("messaging", ("overlooked", "growth-up"),
@@ -169,7 +189,7 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
 
     Parameters
     ----------
-    metric : {"spend", "active"}
+    metric : {"spend", "active", "outcome"}
 
     Returns
     -------
@@ -180,15 +200,20 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     """
     half = int(ev.inside(segment).sum()) // 2
     plan = {"arms": ["treated (half, at random)", "left as now (the other half)"],
-            "metric": "to be chosen: the study has no monthly spend", "unit": "",
+            "metric": "to be chosen: nothing of it is known by month", "unit": "",
             "available": half, **dict.fromkeys(FIGURES)}  # fmt: skip
-    if ev.windows is None:
+    if metric == "outcome":
+        return plan | _outcome(ev, segment, half)
+    if ev.windows is None and not (metric == "active" and ev.visits):
         return plan
     for months in power.WEEKS:
         found = _spend(ev, segment, months) if metric == "spend" else _active(ev, segment, months)
         enough = found["n_per_arm"] is not None and found["n_per_arm"] <= half
         if enough or months == max(power.WEEKS):
             break
+    if not found["baseline"]:
+        return plan | {"metric": NOBODY.format(did="is active" if ev.run.study.usage else "buys",
+                                               weeks=power.WEEKS[months])}  # fmt: skip
     return plan | found | {"weeks": power.WEEKS[months], "enough": enough}
 
 
@@ -202,8 +227,20 @@ def _spend(ev: Evidence, segment: int, months: int) -> dict:
 
 
 def _active(ev: Evidence, segment: int, months: int) -> dict:
-    found = power.share_test(ev.windows[months][0][ev.inside(segment)] > 0)
-    return {"metric": "share that buys at least once", "unit": "share", **found}
+    seen = ev.windows or ev.visits
+    found = power.share_test(seen[months][0][ev.inside(segment)] > 0)
+    did = "is active" if ev.run.study.usage else "buys"
+    return {"metric": f"share that {did} at least once", "unit": "share", **found}
+
+
+def _outcome(ev: Evidence, segment: int, half: int) -> dict:
+    """Return the test on the study's first outcome; how long it takes, the study does not say."""
+    name, given = next(iter(ev.run.study.outcomes.items()))
+    known = ev.customers.loc[ev.inside(segment), name].dropna()
+    found = power.share_test((known == "yes").to_numpy(float))
+    enough = found["n_per_arm"] is not None and found["n_per_arm"] <= half
+    return {"metric": f"share that {given.label}", "unit": "share", "less": not given.wanted,
+            **found, "enough": enough}  # fmt: skip
 
 
 def build(ev: Evidence, found: list[dict], named: dict[int, str]) -> dict:

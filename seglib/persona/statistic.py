@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from seglib.persona.grounds import Evidence
-from seglib.profile import effects, profile
+from seglib.profile import columns, effects, profile
 from seglib.profile.columns import kind, levels_of, numbers
 from seglib.words import amount, of_level
 
@@ -157,7 +157,7 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
         return {}
     common = {"n": n, "cell": min(smallest(a, a, n), smallest(b, b, others)), "inside": a / n,
               "outside": b / others, "unit": "share",
-              "label": f"{ev.entries[column]['label']}: {level}"}  # fmt: skip
+              "label": columns.of_level(ev.entries[column]["label"], level)}  # fmt: skip
     if column in ev.formed:
         found = effects.difference(a, n, b, others)
         return common | {"kind": "difference", "statistic": "difference of shares",
@@ -167,6 +167,13 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
         return {}
     return common | {"kind": "lift", "statistic": "share, as a multiple of everyone else's",
                      **estimated(row), **adjusted(row, ev.descriptors)}  # fmt: skip
+
+
+def _outcome(ev: Evidence, segment: int, column: str, level: str) -> dict:
+    """Return how much more often an outcome came true, told by its label in the study."""
+    given = ev.run.study.outcomes.get(column)
+    found = _levels(ev, segment, column, level) if given else {}
+    return found and found | {"words": {"outcome": given.label}}
 
 
 def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
@@ -263,7 +270,8 @@ def _example(ev: Evidence, segment: int, column: str, _="") -> dict:
 
 MEASURES = {
     "sizes": _size, "revenue": _revenue, "means": _mean, "customers": _customers,
-    "levels": _levels, "products": _product, "growth": _growth, "contacts": _contacts,
+    "levels": _levels, "losses": _outcome, "gains": _outcome, "products": _product,
+    "growth": _growth, "contacts": _contacts,
     "responses": _responses, "pairs": _customers, "medians": _median, "rules": _rule,
     "examples": _example,
 }  # fmt: skip

@@ -13,6 +13,14 @@ from seglib.persona.targeting import CRITERIA, meaning, units
 from seglib.profile.columns import label
 from seglib.words import amount, listing, share
 
+VIEWS = """\
+- **Customer segments** say whom to address, when, and through what. Look here when you plan
+  campaigns, service or loyalty.
+- **Product segments** say what to stock, promote or drop. Look here when you plan the range, space
+  or prices.
+- **Both together** say what to offer to whom. Look here before a product is dropped: who lives on
+  it? And before a segment is won: what would it come for?
+"""
 UNSURE = {"doubtful", "distrust"}
 
 
@@ -77,6 +85,7 @@ def lifts(ev: Evidence, most: int = 16) -> pd.DataFrame:
     """Return the attributes that are clearly more or less common in a segment, largest first."""
     rows = ev.descriptors
     rows = rows[rows["selected"].astype(bool) & (rows["statistic"] == "lift")]
+    rows = rows[(rows["level"] != "no") | ~rows["name"].isin(ev.run.study.outcomes)]
     if rows.empty:
         return rows
     rows = rows.assign(apart=(rows["inside"] - rows["outside"]).abs()).nlargest(most, "apart")
@@ -139,7 +148,7 @@ def compared(ev: Evidence, criteria: pd.DataFrame, names: dict[int, str]) -> dic
                "contacts": ".1f", "value": lambda v: amount(v, unit["value"]),
                "objective": lambda v: amount(v, unit["objective"])}  # fmt: skip
     notes = [f"{name}: {meaning(ev, name)}" for name in CRITERIA if name in criteria]
-    if "growth" not in criteria:
+    if "growth" not in criteria and not ev.run.study.snapshot:
         notes.append(
             "growth is left out: it is not recorded, or the recent trend formed the segments, so "
             "that one that grew was chosen for having grown"
@@ -177,6 +186,8 @@ def ranked(book: dict) -> str:
             "Underserved, that is worth more than the others or keeping its spend better, yet "
             f"getting fewer campaigns: **{listing(poor)}**."
         )
+    if not any("reach" in row["scores"] for row in rows):
+        return text
     return text + (
         "The data show no segment that is worth more than the others, or keeps its spend better, "
         "and still gets fewer campaigns."
@@ -200,15 +211,29 @@ def tests(book: dict) -> pd.DataFrame:
         test = row["experiment"]
         if test["baseline"] is None:
             continue
-        unit = test["unit"]
+        unit, less = test["unit"], test.get("less", False)
         rows[row["segment"], test["metric"]] = {
             "segment": row["name"], "measure": test["metric"].partition(",")[0],
-            "baseline": amount(test["baseline"], unit), "looked for": gain(test["target"], unit),
+            "baseline": amount(test["baseline"], unit),
+            "looked for": gain(test["target"], unit, less),
             "needed a half": test["n_per_arm"], "there are": test["available"],
-            "weeks": test["weeks"], "smallest": gain(test["detectable"], unit),
+            "weeks": test["weeks"],
+            "smallest": gain(test["detectable"], unit, less),
             "pays from": amount(test["break_even"], unit) if test["break_even"] else None,
         }  # fmt: skip
-    return pd.DataFrame(list(rows.values()))
+    table = pd.DataFrame(list(rows.values()))
+    return table.dropna(axis=1, how="all")
+
+
+def test_note(book: dict) -> str:
+    """Return what the columns of the table of tests mean."""
+    timed = any(row["experiment"]["weeks"] for row in book["levers"])
+    baseline = "as many weeks before the cut-off date" if timed else "what happened so far"
+    pays = any(row["experiment"]["break_even"] for row in book["levers"])
+    return (
+        f"Baseline: {baseline}. Needed: in each half, to find the effect looked for in 4 of 5 "
+        "tests at the 5% level. Smallest: the effect that this segment, halved, shows as often."
+    ) + " Pays from: on the study's own costs and margin." * pays
 
 
 def feasible(book: dict) -> str:

@@ -48,6 +48,19 @@ def levels_of(values: pd.Series) -> pd.Series:
     return values.astype("object").map(str, na_action="ignore")
 
 
+YES, NO = {"yes", "true"}, {"no", "none", "false"}
+
+
+def of_level(name: str, level: str) -> str:
+    """Return how a level of a column is called: 'Internet: DSL'; a yes or no by the column alone.
+
+    Of a column such as Television, yes is 'Television' and no is 'No television'.
+    """
+    if level.lower() in YES:
+        return name
+    return f"No {label(name)}" if level.lower() in NO else f"{name}: {level}"
+
+
 def label(text: str) -> str:
     """Return a label as it reads inside a sentence: no capitals, no note on its unit."""
     text = re.sub(r" (\(share of spend\)|share)$", "", text)

@@ -7,7 +7,7 @@ import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
 from seglib.profile import effects
-from seglib.profile.columns import entries, kind, levels_of, numbers
+from seglib.profile.columns import entries, kind, levels_of, numbers, of_level
 from seglib.profile.rules import rules
 
 __all__ = ["MARKER", "descriptors", "markers", "rules", "sizes", "typical"]
@@ -72,7 +72,7 @@ def markers(frame: pd.DataFrame, labels: pd.Series, dictionary=()) -> pd.DataFra
 
 
 def _row(entry: dict, values: pd.Series, level: str = "") -> dict:
-    label = f"{entry['label']}: {level}" if level else entry["label"]
+    label = of_level(entry["label"], level) if level else entry["label"]
     unit = "share" if level else entry["unit"]
     return {"name": entry["name"], "label": label, "level": level, "unit": unit,
             "kind": kind(values)}  # fmt: skip

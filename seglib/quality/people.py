@@ -57,6 +57,10 @@ def _column(
         odd = values.notnull() & values.cast("string").notin(attribute.levels)
         kind = "is none of the listed levels"
         conditions[kind] = (odd, "treated as missing", "odd_levels")
+    if attribute.bounds:
+        low, high = attribute.bounds
+        kind = f"is outside {low:g} to {high:g}"
+        conditions[kind] = (~values.between(low, high), "treated as missing", "")
     conditions["is missing"] = (values.isnull(), "stays missing", "")
     later = None
     if values.type().is_string():

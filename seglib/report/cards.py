@@ -119,6 +119,8 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
         overview=[(p, first.get(p["segment"])) for p in people], cards=[Markup(m) for m in made],
         read=READ,
         footer=report.provenance(manifest, "04_persona_definition"),
+        snapshot=run.study.snapshot,
+        valued=any(p["revenue_share"] is not None for p in people),
     )  # fmt: skip
     path.write_text(page, encoding="utf-8")
     return path

@@ -66,6 +66,17 @@ def say(text: str, at=None) -> None:
         at.update(sentences)
 
 
+def absent(reason: str) -> None:
+    """Display why a part has nothing to show; the page leaves the part out and lists the reason.
+
+    Parameters
+    ----------
+    reason
+        A sentence: what the study lacks, and what is therefore not said.
+    """
+    display({"text/markdown": reason, "text/plain": reason}, raw=True, metadata={"absent": True})
+
+
 def show(figure, alt: str, caption: str = "") -> None:
     """Display a figure with its alt text and caption, and close it.
 

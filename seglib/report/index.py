@@ -31,7 +31,7 @@ KINDS = {
 
 GLOSSES = {
     "R²": "share of the variation predicted; 1 is all",
-    "AUC": "chance to rank an active customer above an inactive one; 0.5 is nothing",
+    "AUC": "chance to rank one who did it above one who did not; 0.5 is nothing",
     "adjusted Rand": "1 is identical, 0 is chance",
 }
 """What the figures in a verdict's reasons mean."""
@@ -82,6 +82,8 @@ def build(
     customer: str = "customer",
     currency: str = "",
     names: Mapping[int, str] | None = None,
+    about: str = "",
+    snapshot: bool = False,
 ) -> Path:
     """Write the summary of the newest run, with links to its pages and the history of runs.
 
@@ -98,6 +100,8 @@ def build(
         What one customer is called, and what money is counted in.
     names
         The names that study.yaml gives to segments.
+    about, snapshot
+        What must be known of the data, and whether they are of one day only.
 
     Raises
     ------
@@ -107,8 +111,9 @@ def build(
     if not runs:
         raise ReportError(f"no run of {study_title!r} has pages yet: run the study first")
     ordered = sorted(runs, key=_day, reverse=True)
-    about = {"title": study_title, "objective": objective, "who": f"{customer}s"}
-    html = report.render("summary.html.j2", **about, **_values(ordered, currency),
+    told = {"title": study_title, "objective": objective, "who": f"{customer}s", "about": about,
+            "snapshot": snapshot}  # fmt: skip
+    html = report.render("summary.html.j2", **told, **_values(ordered, currency),
                          **_history(ordered, names or {}, f"{customer}s", currency))  # fmt: skip
     Path(out_path).write_text(html, encoding="utf-8")
     return Path(out_path)
@@ -167,11 +172,18 @@ def summary(folder: Path, currency: str = "") -> dict:
         "colours": colours(list(sound) + list(names)),
         "targeting": targeting((found["playbook"] or {}).get("targeting") or {}, names),
         "measures": found["measures"] or {},
-        "kpis": kpis((found["measures"] or {}).get("kpis", []), currency),
+        "kpis": kpis(
+            (found["measures"] or {}).get("kpis", []),
+            currency,
+            (found["measures"] or {}).get("words", {}),
+        ),
         "product_verdict": found["product_verdict"] or {},
         "product_groups": product_groups(folder / "product_segments.parquet"),
         "quality": checks,
-        "findings": [row for row in checks or [] if row.get("failing")],
+        "findings": sorted(
+            [row for row in checks or [] if row.get("failing")],
+            key=lambda row: -row["failing"] / max(row["rows"], 1),
+        ),
     }
 
 
@@ -232,7 +244,7 @@ def _range(low, high) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def kpis(rows: list[dict], currency: str = "") -> dict:
+def kpis(rows: list[dict], currency: str = "", called: Mapping[str, str] | None = None) -> dict:
     """Return a small table of the measures: segment × figure, each before and after."""
     cells = {(row["segment"], row["metric"], row["period"]): row.get("value") for row in rows}
     periods = [p for p in ("before", "after") if any(key[2] == p for key in cells)]
@@ -245,7 +257,16 @@ def kpis(rows: list[dict], currency: str = "") -> dict:
         texts = words.column(values, currency if unit == "money" else unit)
         columns.append([_change(t) for t in zip(*[iter(texts)] * len(periods), strict=True)])
     table = list(zip(segments, zip(*columns, strict=True), strict=True)) if columns else []
-    return {"periods": periods, "metrics": [METRICS[m][0] for m in metrics], "rows": table}
+    return {
+        "periods": periods,
+        "metrics": [_metric(m, called or {}) for m in metrics],
+        "rows": table,
+    }
+
+
+def _metric(metric: str, called: Mapping[str, str]) -> str:
+    """Return what a metric is called; of product usage, orders are sessions."""
+    return METRICS[metric][0].replace("Orders", called.get("orders", "orders").capitalize())
 
 
 def _change(texts: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 
-from seglib.report import accessible
+from seglib.report import absent, accessible
 from seglib.report.exhibits import TEMPLATES, environment, say, show, table
 from seglib.study import StudyError
 
@@ -191,11 +191,12 @@ def _read(notebook, html_path: Path) -> _Source:
 def _body(source: _Source) -> BeautifulSoup:
     """Return the visible cells as HTML."""
     shown = copy.deepcopy(source.node)
-    shown.cells = [
+    visible = [
         _visible(cell, number, source)
         for number, cell in enumerate(shown.cells, 1)
         if not HIDDEN & set(cell.metadata.get("tags", ()))
     ]
+    shown.cells = absent.trimmed(visible, _is_noise)
     exporter = HTMLExporter(
         extra_template_basedirs=[str(TEMPLATES.parent)],
         template_name=TEMPLATES.name,

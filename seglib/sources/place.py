@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+from seglib.sources import rdata
 from seglib.study import StudyError, nearest
 
 EXCEL = {".xlsx", ".xlsm", ".xls"}
@@ -45,6 +46,8 @@ def files(source: str, folder: Path) -> list[Path]:
     StudyError
         If there is none, or the path leads out of where it belongs.
     """
+    if source.startswith(rdata.KIND):
+        return [rdata.file(source)]
     place, _ = split(source)
     if place.startswith("${"):
         return []

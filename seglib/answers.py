@@ -1,0 +1,106 @@
+"""What customers are and answered: attributes, scales of items, and what they did afterwards."""
+
+from __future__ import annotations
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+from seglib.schema import Attribute, Customers, Study
+from seglib.study import StudyError
+
+ENOUGH = 0.5  # share of its items that must be answered for a scale to be known
+
+
+def described(table: ir.Table, spec: Customers) -> pd.DataFrame:
+    """Return the attributes and scales of a table, one row per customer.
+
+    Parameters
+    ----------
+    table
+        `customers` or `survey`, by role.
+    spec
+        The same table as the study describes it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by `customer`. Numbers as floats: those out of their bounds are missing, reversed
+        items are turned. Levels as categoricals under the names that reports use. A scale is the
+        mean of its items that were answered. What the table lacks, since it points at persons, is
+        left out, and so is a scale that needs it.
+    """
+    there = {name: given for name, given in spec.attributes.items() if name in table.columns}
+    rows = table.filter(table.customer.notnull()).select("customer", *there)
+    raw = rows.execute().set_index("customer").sort_index()
+    frame = pd.DataFrame({name: _values(raw[name], given) for name, given in there.items()},
+                         raw.index)  # fmt: skip
+    for name, scale in spec.scales.items():
+        if not {*scale.items} <= there.keys():
+            continue
+        items = frame[scale.items]
+        frame[name] = items.mean(axis=1).where(items.notna().mean(axis=1) >= ENOUGH)
+    return frame
+
+
+def _values(raw: pd.Series, given: Attribute) -> pd.Series:
+    if given.kind == "numeric":
+        values = pd.to_numeric(raw, errors="coerce").astype("float64")
+        if given.bounds:
+            low, high = given.bounds
+            values = values.where(values.between(low, high))
+            values = low + high - values if given.reversed else values
+        return values
+    text = raw.astype("string").astype("object")
+    levels = given.levels or sorted(text.dropna().unique())
+    named = [given.labels.get(level, level) for level in levels]
+    text = text.map(lambda level: given.labels.get(level, level), na_action="ignore")
+    return pd.Categorical(text, list(dict.fromkeys(named)), ordered=given.kind == "ordered")
+
+
+def outcomes(study: Study, tables: dict[str, ir.Table], index: pd.Index) -> pd.DataFrame | None:
+    """Return what each customer did afterwards: 1 for yes, 0 for no; None if nothing is known.
+
+    Parameters
+    ----------
+    study
+    tables
+        By role, as opened.
+    index
+        The customers to report on.
+    """
+    found = {}
+    for name in ("customers", "survey"):
+        spec = getattr(study.tables, name)
+        if spec is None or not spec.outcomes:
+            continue
+        rows = tables[name].filter(tables[name].customer.notnull())
+        raw = rows.select("customer", *spec.outcomes).execute().set_index("customer")
+        for column, given in spec.outcomes.items():
+            yes = raw[column].isin(given.happened).astype("float64")
+            if not yes.any():
+                seen = ", ".join(sorted(map(str, raw[column].dropna().unique()))[:5])
+                raise StudyError(
+                    f"the outcome {column!r} is never {' or '.join(given.happened)}: its values "
+                    f"are {seen or 'missing'}"
+                )
+            found[column] = yes.where(raw[column].notna()).reindex(index)
+    return pd.DataFrame(found, index) if found else None
+
+
+def outcome_lines(study: Study) -> list[dict]:
+    """Return the line of each outcome in the dictionary."""
+    return [
+        {"name": name, "label": given.label, "base": "outcome", "kind": "nominal", "unit": "share",
+         "meaning": f"column {name} is {' or '.join(given.happened)}; what happened afterwards"}
+        for name, given in study.outcomes.items()
+    ]  # fmt: skip
+
+
+def as_levels(found: pd.DataFrame) -> pd.DataFrame:
+    """Return outcomes as yes, no or unknown, to be compared like any attribute."""
+    return found.apply(
+        lambda values: pd.Series(
+            np.select([values == 1, values == 0], ["yes", "no"], default=""), values.index
+        ).replace("", None).astype("category")
+    )  # fmt: skip

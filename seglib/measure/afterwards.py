@@ -1,0 +1,156 @@
+"""What became of the members of each segment, by the outcomes that the study knows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from seglib import suppress
+from seglib.files import Run
+from seglib.measure.findings import names, rate
+from seglib.measure.measure import EVERYONE
+from seglib.profile import effects
+from seglib.words import listing
+
+ALPHA = 0.05
+COLUMNS = ("outcome", "label", "segment", "name", "value", "low", "high", "n", "others", "times",
+           "times_low", "times_high", "p_adjusted", "differs", "suppressed")  # fmt: skip
+
+
+def figures(run: Run) -> pd.DataFrame:
+    """Return of how many members each outcome came true, beside everyone else.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an outcome and segment (0 = everyone): outcome, label, segment, name, value with
+        its 95% interval (Wilson), n of whom it is known, the same share among the others, how many
+        times it is theirs (`times`, with its 95% interval), p_adjusted (Holm's method, over all
+        segments and outcomes), differs, suppressed (few members, or few of them or the others).
+    """
+    if not run.has("outcomes.parquet"):
+        return pd.DataFrame(columns=[*COLUMNS]).astype({"suppressed": bool})
+    found = run.read("outcomes.parquet")
+    labels, called = run.read("segments.parquet")["segment"], names(run)
+    rows = [
+        {"outcome": name, "label": given.label, "name": called[segment],
+         **_row(found[name].reindex(labels.index), labels, segment, run.study.minimum_cell)}
+        for name, given in run.study.outcomes.items() for segment in called
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    table["n"] = _sizes(table, run.study.minimum_cell)
+    coarse = table["outcome"].isin(table.loc[table["suppressed"], "outcome"])
+    for column in ("value", "low", "high", "others"):  # else what is hidden could be worked out
+        exact = table[column].astype("float64")
+        table[column] = exact.where(~coarse, exact.round(2))
+    tested = table["p"].notna() & ~table["suppressed"]
+    table["p_adjusted"], table["differs"] = np.nan, False
+    if tested.any():
+        differs, adjusted, *_ = multipletests(table.loc[tested, "p"], ALPHA, "holm")
+        table.loc[tested, "p_adjusted"], table.loc[tested, "differs"] = adjusted, differs
+    return table[[*COLUMNS]]
+
+
+def _sizes(table: pd.DataFrame, minimum: int) -> pd.Series:
+    """Return of how many an outcome is known; missing where subtraction too must not tell it."""
+    own = table[table["segment"] != EVERYONE].groupby("outcome")["n"]
+    shown = own.transform(lambda n: suppress.shown(n, minimum))
+    return shown.reindex(table.index).fillna(table["n"].where(table["segment"] == EVERYONE))
+
+
+def _row(happened: pd.Series, labels: pd.Series, segment: int, minimum: int) -> dict:
+    known = happened.notna()
+    inside = known & ((labels == segment) | (segment == EVERYONE))
+    outside = known & ~inside
+    a, n, b, m = (
+        int(happened[inside].sum()), int(inside.sum()),
+        int(happened[outside].sum()), int(outside.sum()),
+    )  # fmt: skip
+    cells = [a, n - a] + ([b, m - b] if m else [])
+    few = n < minimum or any(0 < cell < minimum for cell in cells)
+    own = effects.share(a, n)
+    row = {"segment": segment, "n": n, "suppressed": few, "p": np.nan}
+    row |= dict.fromkeys(("value", "low", "high", "others", "times", "times_low", "times_high"))
+    if few:
+        return row
+    row |= {"value": own.value, "low": own.low, "high": own.high}
+    if not m:
+        return row
+    against = effects.lift(a, n, b, m)
+    return row | {"others": b / m, "times": against.value,
+                  "times_low": against.low, "times_high": against.high,
+                  "p": against.p}  # fmt: skip
+
+
+def table(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures as text, a row a segment, for one outcome."""
+    shown = {
+        row.name: [
+            suppress.NOT_SHOWN if pd.isna(row.n) else f"{row.n:,.0f}",
+            _few(run, row) if row.suppressed else _share(row),
+            "–" if pd.isna(row.others) else rate(row.others),
+            "–" if pd.isna(row.times) else _times(row),
+            _p(row.p_adjusted),
+        ]
+        for row in rows.itertuples(index=False)
+    }  # fmt: skip
+    heads = ["known of", rows["label"].iloc[0], "of all others", "times as many",
+             "p-value, corrected"]  # fmt: skip
+    return pd.DataFrame(shown, heads).T.rename_axis("segment")
+
+
+def _few(run: Run, row) -> str:
+    least = run.study.minimum_cell
+    if pd.isna(row.n) or row.n < least:
+        return f"fewer than {least} members"
+    return f"fewer than {least}, or all but so few"
+
+
+def _share(row) -> str:
+    return f"{rate(row.value)} ({rate(row.low)} to {rate(row.high)})"
+
+
+def _times(row) -> str:
+    return f"{row.times:.2f} ({row.times_low:.2f} to {row.times_high:.2f})"
+
+
+def _p(value: float) -> str:
+    if pd.isna(value):
+        return "–"
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def spoken(rows: pd.DataFrame) -> str:
+    """Return what the picture of one outcome shows, by the names in the index."""
+    return "; ".join(f"{name} {rate(value)}" for name, value in rows["value"].items())
+
+
+def sentences(run: Run, rows: pd.DataFrame) -> list[str]:
+    """Return for each outcome a sentence: how many of all, and which segments stand out."""
+    told = []
+    for label, of in rows.groupby("label", sort=False):
+        whole = of[of["segment"] == EVERYONE].iloc[0]
+        if whole["suppressed"]:
+            told.append(f"Too few to say how many {label}.")
+            continue
+        text = (
+            f"{rate(whole['value'])} of the {whole['n']:,.0f} {run.study.customer}s {label} (95% "
+            f"interval {rate(whole['low'])} to {rate(whole['high'])})"
+        )
+        own = of[(of["segment"] != EVERYONE) & of["differs"].astype(bool)]
+        more = own[own["times"] > 1].sort_values("times", ascending=False)
+        less = own[own["times"] < 1].sort_values("times")
+        parts = [f"more of {_named(more)}"] * bool(len(more))
+        parts += [f"fewer of {_named(less)}"] * bool(len(less))
+        few = of[(of["segment"] != EVERYONE) & of["suppressed"]]
+        text += f"; {' and '.join(parts) or 'no segment differs beyond chance'}."
+        if len(few):
+            text += f" Too few to be shown, one way or the other: {listing([*few['name']])}."
+        told.append(text)
+    return told
+
+
+def _named(rows: pd.DataFrame) -> str:
+    pairs = zip(rows["name"], rows["value"], strict=True)
+    return listing([f"{name} ({rate(value)})" for name, value in pairs])

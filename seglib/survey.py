@@ -1,0 +1,117 @@
+"""A survey before anything is clustered: whether scales hold, and who answers how."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from seglib.profile import effects
+from seglib.profile.columns import entries, kind, levels_of, numbers, of_level
+from seglib.schema import Study
+
+FEWEST = 10  # members of a group that is compared
+
+
+def reliability(frame: pd.DataFrame, study: Study, *, seed: int, draws: int = 400) -> pd.DataFrame:
+    """Return how far the items of each scale say the same thing.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By scale: items, n (who answered all of them), alpha with its 95% interval (percentile
+        bootstrap over customers); empty without scales.
+
+    Source
+    ------
+    Cronbach (1951), on the answers as turned: k / (k - 1) · (1 - sum of variances / variance of
+    the sum).
+    """
+    rng, rows = np.random.default_rng(seed), {}
+    for table in filter(None, (study.tables.customers, study.tables.survey)):
+        for name, scale in table.scales.items():
+            answers = frame[scale.items].dropna().to_numpy()
+            if len(answers) < FEWEST:
+                continue
+            again = [_alpha(rng.choice(answers, len(answers))) for _ in range(draws)]
+            low, high = np.quantile(again, [0.025, 0.975])
+            about = {"items": len(scale.items), "n": len(answers), "alpha": _alpha(answers)}
+            rows[scale.label or name] = about | {"low": low, "high": high}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _alpha(answers: np.ndarray) -> float:
+    total, own = answers.sum(axis=1).var(ddof=1), answers.var(axis=0, ddof=1).sum()
+    count = answers.shape[1]
+    return float(count / (count - 1) * (1 - own / total)) if total > 0 else np.nan
+
+
+def related(
+    frame: pd.DataFrame, forming: list[str], describing: list[str], lines: list[dict],
+    alpha: float = 0.05,
+) -> pd.DataFrame:  # fmt: skip
+    """Return how the columns that form segments hang together with those that only describe.
+
+    Parameters
+    ----------
+    frame
+        One row per customer.
+    forming, describing
+        Columns; of those that form, the numeric and ordered ones are looked at.
+    lines
+        The dictionary.
+    alpha
+        False discoveries allowed among those that `differ` (Benjamini & Hochberg 1995).
+
+    Returns
+    -------
+    pandas.DataFrame
+        who, what, value with its 95% interval (low, high), n, p_adjusted, differs; the strongest
+        first. The value is Spearman's rank correlation with a number or ordered answer; of a
+        group, the chance that a member has more of it than others, minus the chance of less. Both
+        run from -1 to 1, 0 is no difference.
+    """
+    known = entries(lines, frame)
+    rows = [
+        {"who": who, "what": known[what]["label"], **found}
+        for what in forming
+        if kind(frame[what]) != "nominal"
+        for column in describing
+        for who, found in _pairs(frame, what, column, known[column]["label"])
+    ]
+    table = pd.DataFrame(rows)
+    if table.empty:
+        return table
+    table["differs"], table["p_adjusted"] = multipletests(table["p"], alpha, "fdr_bh")[:2]
+    order = table["value"].abs().sort_values(ascending=False, kind="stable").index
+    return table.loc[order].drop(columns="p").reset_index(drop=True)
+
+
+def _pairs(frame: pd.DataFrame, what: str, column: str, label: str):
+    """Yield each comparison of one column with one that describes."""
+    x = numbers(frame[what])
+    if kind(frame[column]) != "nominal":
+        y = numbers(frame[column])
+        both = x.notna() & y.notna()
+        if both.sum() > FEWEST and min(x[both].nunique(), y[both].nunique()) > 1:
+            yield label, _correlated(x[both], y[both])
+        return
+    text = levels_of(frame[column])
+    levels = sorted(text.dropna().unique())
+    for level in levels[1:] if len(levels) == 2 else levels:  # of two, one tells both
+        inside, outside = x[text == level].dropna(), x[text.notna() & (text != level)].dropna()
+        if min(len(inside), len(outside)) >= FEWEST:
+            found = effects.superiority(inside, outside)
+            yield of_level(label, level), {
+                "value": 2 * found.value - 1, "low": 2 * found.low - 1, "high": 2 * found.high - 1,
+                "n": len(inside) + len(outside), "p": found.p,
+            }  # fmt: skip
+
+
+def _correlated(x: pd.Series, y: pd.Series) -> dict:
+    """Return a rank correlation with its interval by Fisher's z (Bonett & Wright 2000)."""
+    rho, p = stats.spearmanr(x, y)
+    error = np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
+    low, high = np.tanh(np.arctanh(rho) + np.array([-1.96, 1.96]) * error)
+    return {"value": float(rho), "low": float(low), "high": float(high), "n": len(x), "p": float(p)}
