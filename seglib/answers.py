@@ -6,7 +6,8 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from seglib.schema import Attribute, Customers, Study
+from seglib.layout import Attribute, Customers
+from seglib.schema import Study
 from seglib.study import StudyError
 
 ENOUGH = 0.5  # share of its items that must be answered for a scale to be known

@@ -8,7 +8,7 @@ from collections import Counter
 from seglib import hints, scales
 from seglib.columns import COMMON, Column, Table
 from seglib.guess import Guess, free_text, is_key, personal, unused
-from seglib.schema import ROW
+from seglib.layout import ROW
 
 OPINIONS = {"agreement", "satisfaction", "frequency", "importance", "likelihood", "quality",
             "extent", "points"}  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib.schema import Attribute, Scale, Study
+from seglib.layout import Attribute, Scale
+from seglib.schema import Study
 from seglib.study import StudyError, nearest
 
 

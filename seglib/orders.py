@@ -16,7 +16,7 @@ from seglib.guess import (
     times,
     unused,
 )
-from seglib.schema import TransactionColumns
+from seglib.layout import TransactionColumns
 
 FEWEST_SEGMENTED = 10  # different things below which a segmentation of them is refused
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import ibis.expr.datatypes as dt
 from pydantic import BaseModel, ValidationError
 
-from seglib import reading, schema, study
+from seglib import layout, reading, study
 from seglib.format import Format, strings
 from seglib.reading import NUMBER, TIME, WHOLE, Reading
 from seglib.sources import Source, Sources
@@ -56,7 +56,7 @@ def faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened) 
     opened
         Is filled with what could be opened, and how its columns of text are to be read.
     """
-    lookup = _valid(schema.Lookup, raw.get("lookup"))
+    lookup = _valid(layout.Lookup, raw.get("lookup"))
     wanted = [("source", raw.get("source"), _valid(Format, raw.get("format", {})))]
     wanted += [("lookup.source", lookup.source, lookup.format)] if lookup else []
     for key, source, given in wanted:
@@ -73,10 +73,10 @@ def faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened) 
     columns = [column for part in opened.parts for column in part.table.columns]
     there = []
     for role, key, column, kind in _named(raw, model):
-        if column == schema.ROW and role == "customer" and model is schema.Customers:
+        if column == layout.ROW and role == "customer" and model is layout.Customers:
             if not str(raw.get("source")).startswith("${"):
                 continue
-            yield f"{key}: rows of a database have no order: expected a column, not {schema.ROW}"
+            yield f"{key}: rows of a database have no order: expected a column, not {layout.ROW}"
         elif column in columns:
             there.append((key, column, _wanted(role, kind, opened, column)))
         elif whole:
@@ -84,7 +84,7 @@ def faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened) 
     yield from _misfits(opened, there, lookup.key if whole and lookup and not unkeyed else "")
 
 
-def _unkeyed(opened: Opened, lookup: schema.Lookup) -> Iterator[str]:
+def _unkeyed(opened: Opened, lookup: layout.Lookup) -> Iterator[str]:
     """Yield on which side the key of a lookup is not."""
     for side, part in zip(("the table", "the lookup"), opened.parts, strict=True):
         if lookup.key not in part.table.columns:

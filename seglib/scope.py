@@ -44,7 +44,7 @@ def afterwards(run: Run, held: pd.DataFrame | None, outcomes: pd.DataFrame | Non
     ----------
     run
     held
-        From `collect.holdout`.
+        From `records.holdout`.
     outcomes
         From `answers.outcomes`.
     """

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from seglib import schema, strict
+from seglib import layout, schema, strict
 from seglib.format import strings
 from seglib.schema import Study
 
@@ -173,7 +173,7 @@ def _names(raw: dict, key: str, default: tuple = ()) -> list[str]:
 
 def _attributes(raw: dict) -> dict[str, str]:
     """Return attribute → base for all that a raw study declares."""
-    models = {"attributes": schema.Attribute, "scales": schema.Scale}
+    models = {"attributes": layout.Attribute, "scales": layout.Scale}
     return {
         str(name): given.get("base", default) if isinstance(given, dict) else default
         for table in ("customers", "survey")
@@ -186,7 +186,7 @@ def _attributes(raw: dict) -> dict[str, str]:
 def _bases(raw: dict) -> list[str]:
     """Return the bases that form the segments, the misspelt left out."""
     asked = _names(raw, "bases", schema.Segmentation.model_fields["bases"].default)
-    return [base for base in asked if base in get_args(schema.Base)]
+    return [base for base in asked if base in get_args(layout.Base)]
 
 
 def _empty_bases(raw: dict) -> list[str]:
@@ -221,7 +221,7 @@ def _unknown_features(raw: dict) -> list[str]:
     bases = _bases(raw)
     known = [name for name, base in _attributes(raw).items() if base in bases]
     sold = _block(raw, "tables", "transactions", "columns")
-    computed = schema.BEHAVIOUR if sold.get("amount") or sold.get("product") else schema.USAGE
+    computed = schema.BEHAVIOUR if any(map(sold.get, layout.SOLD)) else schema.USAGE
     known += computed if "behavioural" in bases else ()
     known += ["share_…"] if "needs" in bases else []
     known = known or [*_attributes(raw), *schema.BEHAVIOUR]  # the bases give nothing, as told above

@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from seglib import reading, roles, schema, study
+from seglib import layout, reading, roles, study
 from seglib.reading import WHOLE, Reading
 from seglib.roles import EXACT, TIMES, Opened
 from seglib.schema import Study
@@ -56,7 +56,7 @@ def open_tables(loaded: Study) -> dict[str, ir.Table]:
     study.complain(loaded.path, list(_problems(sources, raw, opened)))
     found = {
         name: _by_role(opened[name], spec, loaded.timezone if name == "transactions" else None)
-        for name in schema.Tables.model_fields
+        for name in layout.Tables.model_fields
         if (spec := getattr(loaded.tables, name))
     }
     home = ibis.get_backend(next(iter(found.values())))
@@ -85,13 +85,13 @@ def on_a_server(loaded: Study) -> bool:
 
 
 def _named_sources(loaded: Study) -> list[str]:
-    specs = [getattr(loaded.tables, name) for name in schema.Tables.model_fields]
+    specs = [getattr(loaded.tables, name) for name in layout.Tables.model_fields]
     return [s.source for spec in specs if spec for s in (spec, spec.lookup) if s]
 
 
 def _problems(sources: Sources, raw: dict, opened: dict[str, Opened]) -> Iterator[str]:
     """Yield what is wrong with raw tables; what can be opened is put into `opened`."""
-    for name, model in schema.Tables.model_fields.items():
+    for name, model in layout.Tables.model_fields.items():
         if isinstance(raw.get(name), dict):
             opened[name] = Opened()
             for fault in roles.faults(
@@ -143,7 +143,7 @@ def _role(table: ir.Table, opened: Opened, role: str, columns, zone) -> ir.Colum
         columns = columns if isinstance(columns, list) else [columns]
         parts = [_number(table, opened, c, MONEY) for c in columns]
         return parts[0] if len(parts) == 1 else sum((p.fill_null(0) for p in parts[1:]), parts[0])
-    if columns == schema.ROW and columns not in table.columns:
+    if columns == layout.ROW and columns not in table.columns:
         return ibis.row_number().cast("int64") + 1
     column, found = table[columns], opened.reading(columns)
     if role not in TIMES:

@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 import planted
 
-from seglib import cluster, collect, files, quality, tables
+from seglib import cluster, collect, files, quality, records, tables
 from seglib.cluster import encode, fit
 from seglib.dictionary import entry
 
@@ -15,7 +15,7 @@ def shop_run(path, k=3, as_of=None):
     """Return a run of the shop with the files of 01 and plain segments."""
     run = files.open_run(path, as_of=str(as_of or ""))
     clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
-    known = collect.facts(run.study, clean, run.as_of)
+    known = records.facts(run.study, clean, run.as_of)
     people = collect.customers(known)
     collect.write(run, known, people, None)
     customers = people[0]

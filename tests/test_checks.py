@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import shop_study, shop_tables, write_shop
 
-from seglib import collect, quality, study, tables
+from seglib import collect, quality, records, study, tables
 from seglib.quality import days
 from seglib.study import StudyError
 
@@ -243,9 +243,9 @@ def leaking(folder, column, **keys):
     raw["segmentation"] = keys.pop("segmentation", {})
     about = loaded(folder, shop, raw, **keys)
     clean, _ = quality.inspect(about, tables.open_tables(about), about.as_of)
-    known = collect.facts(about, clean, about.as_of)
+    known = records.facts(about, clean, about.as_of)
     people, lines = collect.customers(known)
-    held = collect.holdout(known, people.index)
+    held = records.holdout(known, people.index)
     return quality.leakage(about, people, lines, held)[0]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import shop_tables, write_shop
 
-from seglib import collect, features, quality, study, tables
+from seglib import collect, features, quality, records, study, tables
 
 AS_OF = pd.Timestamp("2017-10-01")
 NAN = float("nan")
@@ -18,7 +18,7 @@ def journey():
     """The Complete Journey at its own cut-off date: the study and its facts on the engine."""
     loaded = study.load("complete_journey")
     clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    return loaded, collect.facts(loaded, clean, loaded.as_of)
+    return loaded, records.facts(loaded, clean, loaded.as_of)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def features_of(folder, shop):
     path = write_shop(folder, tables=shop)
     loaded = study.load(path)
     clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    known = collect.facts(loaded, clean, loaded.as_of)
+    known = records.facts(loaded, clean, loaded.as_of)
     return collect.customers(known)[0], collect.products(known)[0], known
 
 
@@ -207,17 +207,17 @@ def test_holdout_counts_from_the_cut_off_for_its_length(tmp_path):
             (1, 904, 0, "2023-09-30 00:00", 8.0),
         ],
     )
-    frame = collect.holdout(known, pd.Index([1, 2], name="customer"))
+    frame = records.holdout(known, pd.Index([1, 2], name="customer"))
     assert frame.loc[1].tolist() == [6.0, 2.0, 0.0, True]
     assert frame.loc[2].tolist() == [0.0, 0.0, 0.0, False]
-    earlier = collect.before(known, pd.Index([1], name="customer"))
+    earlier = records.before(known, pd.Index([1], name="customer"))
     assert earlier.loc[1, "spend"] == 1.0
 
 
 def test_there_is_no_holdout_before_it_has_happened(tmp_path):
     _, _, known = hand(tmp_path, [(1, 901, 0, "2023-07-31 23:59", 1.0)])
-    late = collect.Facts(known.study, date(2023, 10, 1), known.tables, known.all, known.past)
-    assert collect.holdout(late, pd.Index([1], name="customer")) is None
+    late = records.Facts(known.study, date(2023, 10, 1), known.tables, known.all, known.past)
+    assert records.holdout(late, pd.Index([1], name="customer")) is None
 
 
 def test_a_group_that_the_study_names_has_a_column_at_any_date(tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from runs import shop_run
 
-from seglib import collect, files, quality, tables
+from seglib import files, quality, records, tables
 from seglib.measure import campaign, change, experiment, findings, measure, outcomes
 
 
@@ -73,8 +73,8 @@ def test_a_response_before_its_campaign_does_not_count(shop):
     answers.to_parquet(raw / "responses.parquet")
     run = files.open_run(shop)
     clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
-    known = collect.facts(run.study, clean, run.as_of)
-    rows = collect.campaigns(known).execute().set_index("customer")
+    known = records.facts(run.study, clean, run.as_of)
+    rows = records.campaigns(known).execute().set_index("customer")
     assert rows["redeemed"].to_dict() == {1: False, 2: True}
     assert rows.loc[1, "redemptions"] == 0 and pd.isna(rows.loc[1, "first_response"])
 

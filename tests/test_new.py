@@ -8,8 +8,8 @@ import pytest
 import yaml
 from conftest import shop_tables
 
-from seglib import cli, collect, scales, study, tables
-from seglib.schema import TransactionColumns
+from seglib import cli, collect, records, scales, study, tables
+from seglib.layout import TransactionColumns
 
 AGREE = ["Strongly disagree", "Disagree", "Neutral", "Agree", "Strongly agree"]
 START = pd.Timestamp("2023-01-02")
@@ -445,7 +445,7 @@ def test_products_without_a_table_of_products_have_features(tmp_path, monkeypatc
     messy_shop().to_csv(tmp_path / "shop.csv", sep=";", decimal=",", index=False)
     path, _, _ = begun(["shop.csv"], tmp_path, monkeypatch)
     loaded = study.load(path)
-    known = collect.facts(loaded, tables.open_tables(loaded), loaded.as_of)
+    known = records.facts(loaded, tables.open_tables(loaded), loaded.as_of)
     frame, lines = collect.products(known)
     assert len(frame) == 40
     assert "own_label_share" not in {line["name"] for line in lines}

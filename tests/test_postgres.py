@@ -12,7 +12,7 @@ import test_usage
 import yaml
 from conftest import shop_study, shop_tables, write_shop
 
-from seglib import cli, collect, explore, files, quality, run, study, tables
+from seglib import cli, collect, explore, files, quality, records, run, study, tables
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def on_server(raw, schema):
 def known(path):
     loaded = study.load(path)
     clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    return collect.facts(loaded, clean, loaded.as_of), checks
+    return records.facts(loaded, clean, loaded.as_of), checks
 
 
 @pytest.fixture(scope="module")
@@ -151,9 +151,9 @@ def test_a_dirty_shop_is_cleaned_alike_with_the_same_pseudonyms(address, tmp_pat
 def test_what_followed_is_the_same(both):
     (here, _), (there, _) = both
     index = collect.customers(here)[0].index
-    same(collect.holdout(here, index), collect.holdout(there, index))
-    same(collect.before(here, index), collect.before(there, index))
-    assert collect.extent(here) == collect.extent(there)
+    same(records.holdout(here, index), records.holdout(there, index))
+    same(records.before(here, index), records.before(there, index))
+    assert records.extent(here) == records.extent(there)
 
 
 @pytest.mark.parametrize("what", ["purchases", "monthly", "campaigns"])
@@ -167,9 +167,9 @@ def test_tables_for_later_notebooks_are_the_same_row_by_row(both, tmp_path, what
 
 def test_cohorts_and_months_are_the_same(both):
     (here, _), (there, _) = both
-    months = [explore.months(collect.monthly(each), each.as_of) for each in (here, there)]
+    months = [explore.months(records.monthly(each), each.as_of) for each in (here, there)]
     same(*months)
-    cohorts = [explore.cohorts(collect.monthly(each), each.as_of)[0] for each in (here, there)]
+    cohorts = [explore.cohorts(records.monthly(each), each.as_of)[0] for each in (here, there)]
     same(*cohorts)
 
 

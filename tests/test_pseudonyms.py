@@ -9,7 +9,7 @@ import pytest
 from conftest import shop_study, shop_tables, write_shop
 from runs import shop_run
 
-from seglib import cli, collect, files, pseudonyms, quality, run, score, study, tables
+from seglib import cli, collect, files, pseudonyms, quality, records, run, score, study, tables
 from seglib.study import StudyError
 
 KEY = "a key of the tests, long enough"
@@ -24,7 +24,7 @@ def key(monkeypatch):
 def people(path, day="2023-08-01"):
     loaded = study.load(path)
     clean, _ = quality.inspect(loaded, tables.open_tables(loaded), date.fromisoformat(day))
-    known = collect.facts(loaded, clean, date.fromisoformat(day))
+    known = records.facts(loaded, clean, date.fromisoformat(day))
     return collect.customers(known)[0], known
 
 

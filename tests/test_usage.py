@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import collect, quality, run, study, tables
+from seglib import collect, quality, records, run, study, tables
+from seglib.schema import Study
 
 AS_OF = date(2024, 7, 1)
 FEATURES = ["search", "edit", "share", "export", "comment", "invite", "chart", "print"]
@@ -60,7 +61,7 @@ def written(folder, frame):
 def known(path):
     loaded = study.load(path)
     clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    return collect.facts(loaded, clean, loaded.as_of)
+    return records.facts(loaded, clean, loaded.as_of)
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +147,11 @@ def test_no_page_of_an_event_log_speaks_of_money_or_orders(pages):
         told = pages[stem].split("Read more")[0].lower().replace("in order of priority", "")
         for word in ("revenue", "spend", "basket", " order "):
             assert word not in told, (stem, word)
+
+
+def test_a_shop_with_a_price_and_a_quantity_sells_and_is_no_log():
+    raw = log_study() | {"path": "study.yaml"}
+    assert Study.model_validate(raw).usage
+    sold = raw["tables"]["transactions"]["columns"] | {"price": "p", "quantity": "q"}
+    raw["tables"]["transactions"]["columns"] = sold
+    assert not Study.model_validate(raw).usage

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from seglib import collect, features, quality, tables
+from seglib import collect, features, quality, records, tables
 from seglib.cluster.model import numbers
 from seglib.files import Run
 from seglib.measure.measure import extent
@@ -99,7 +99,7 @@ def history(run: Run) -> int:
     return min((run.as_of - extent(run)[0]).days, run.study.history or 10**6)
 
 
-def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> list[collect.Facts]:
+def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> list[records.Facts]:
     """Return what the engine holds about customers at some days, from histories of one length.
 
     Parameters
@@ -123,10 +123,10 @@ def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> li
     study = run.study.model_copy(update={"history": length or None, "segmentation": asked})
     opened, _ = quality.inspect(study, tables.open_tables(study), min(days))
     if "transactions" not in opened:
-        return [collect.Facts(study, day, opened, None, None) for day in days]
+        return [records.Facts(study, day, opened, None, None) for day in days]
     cube = features.cube(opened, study)
     return [
-        collect.Facts(study, day, opened, cube, features.before(cube, day, study.history))
+        records.Facts(study, day, opened, cube, features.before(cube, day, study.history))
         for day in days
     ]
 

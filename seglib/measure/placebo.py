@@ -13,7 +13,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from seglib import cluster, collect
+from seglib import cluster, collect, records
 from seglib.files import Run
 from seglib.measure.earlier import seen
 from seglib.measure.measure import extent, metrics
@@ -90,15 +90,15 @@ def _ranked(values: pd.Series, reference: pd.Series) -> pd.Series:
     return pd.Series(mapped, known.index, dtype=float).reindex(values.index)
 
 
-def _followed(known: collect.Facts, segments: pd.Series, burnt_in: bool) -> pd.DataFrame:
+def _followed(known: records.Facts, segments: pd.Series, burnt_in: bool) -> pd.DataFrame:
     """Return the members of segments with what they did before and after a day."""
     period = timedelta(days=known.study.holdout)
     start, end = known.as_of - period, known.as_of + period
     members = segments.to_frame("segment")
-    before = collect.activity(known, start, known.as_of, members.index)
-    after = collect.activity(known, known.as_of, end, members.index)
+    before = records.activity(known, start, known.as_of, members.index)
+    after = records.activity(known, known.as_of, end, members.index)
     for metric in ["active", *metrics(known.study)]:
         members[f"{metric}_before"] = before[metric].astype(float)
         members[f"{metric}_after"] = after[metric].astype(float)
-    earlier = collect.activity(known, date(1, 1, 1), start, members.index)
+    earlier = records.activity(known, date(1, 1, 1), start, members.index)
     return members.assign(newcomer=burnt_in & ~earlier["active"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from seglib import collect, features, power, quality, tables
+from seglib import features, power, quality, records, tables
 from seglib.files import Run
 from seglib.measure import campaign, experiment
 from seglib.measure.measure import extent, metrics
@@ -94,11 +94,11 @@ def assigned(run: Run, rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, d
     days, short = _length(run, start, rows, first_end)
     clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
     cube = features.cube(clean, run.study)
-    known = collect.Facts(run.study, run.as_of, clean, cube, None)
+    known = records.Facts(run.study, run.as_of, clean, cube, None)
     units = rows.set_index("customer")[["segment", "arm"]]
     period = timedelta(days=days)
-    after = collect.activity(known, start, start + period, units.index)
-    before = collect.activity(known, start - period, start, units.index)
+    after = records.activity(known, start, start + period, units.index)
+    before = records.activity(known, start - period, start, units.index)
     return units.assign(outcome=after[metric], before=before[metric]), {
         "start": start, "days": days, "short": short,
     }  # fmt: skip

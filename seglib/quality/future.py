@@ -33,7 +33,7 @@ def leakage(
     customers, lines
         From `collect.customers`.
     held
-        From `collect.holdout`; nothing can be said without.
+        From `records.holdout`; nothing can be said without.
 
     Raises
     ------

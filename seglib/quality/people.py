@@ -8,9 +8,10 @@ import ibis
 import ibis.expr.types as ir
 
 from seglib import reading
+from seglib.layout import Attribute
 from seglib.limits import FEWEST
 from seglib.quality.counting import check, count
-from seglib.schema import Attribute, Study
+from seglib.schema import Study
 from seglib.study import StudyError
 
 NEARLY = 0.99  # of the known values: a column in which so many are one value tells few apart
