@@ -1,7 +1,7 @@
 """Does the verdict recover what was planted, and stay silent when nothing was? Run: make bench.
 
-Thirty seeds of every family, 200 to 5,000 rows; the rule was tuned on other seeds (1000 and up).
-It was revised after planted seeds 0 to 29 had been seen, so planted families report 100 to 129.
+Thirty seeds of every family, 200 to 5,000 rows: 200 to 229, none of which had been looked at when
+the rule was last changed (it was tuned on seeds from 1000, and revised after 0 to 129 were seen).
 Prints the table and writes it beside this file. ``--quick`` runs six seeds and writes nothing.
 """
 
@@ -18,7 +18,7 @@ import pandas as pd
 
 from seglib import cluster
 
-UNSEEN = 100  # first seed of planted families
+UNSEEN = 200  # first seed
 SIZES = (200, 400, 800, 1500, 2500, 5000)
 
 
@@ -305,22 +305,21 @@ def markdown(table: pd.DataFrame) -> str:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="six seeds, nothing written")
-    parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument("--first", type=int, default=UNSEEN, help="first seed")
     parser.add_argument("--only", nargs="*", help="names of families; nothing written")
     parser.add_argument("--runs", help="also write every run to this CSV file")
     asked = parser.parse_args()
     runs = []
     families = [f for f in (*STRUCTURELESS, *PLANTED) if not asked.only or f.__name__ in asked.only]
     for family in families:
-        first = asked.first + (UNSEEN if family in PLANTED else 0)
-        seeds = range(first, first + (6 if asked.quick else 30))
+        seeds = range(asked.first, asked.first + (6 if asked.quick else 30))
         runs += [run(family, seed) for seed in seeds]
         print(markdown(summary(pd.DataFrame(runs[-len(seeds) :]))).splitlines()[-1], flush=True)
         if asked.runs:
             pd.DataFrame(runs).to_csv(asked.runs, index=False)
     text = markdown(summary(pd.DataFrame(runs)))
     print(text)
-    if not (asked.quick or asked.first or asked.only):
+    if not (asked.quick or asked.first != UNSEEN or asked.only):
         said = " ".join(__doc__.splitlines()[2:4])
         title = f"# Recovery benchmark of the verdict\n\n{said}\n\n"
         Path(__file__).with_suffix(".md").write_text(title + text)

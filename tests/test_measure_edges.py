@@ -8,7 +8,7 @@ import pytest
 from runs import shop_run
 
 from seglib import files, quality, records, tables
-from seglib.measure import campaign, change, experiment, findings, measure, outcomes
+from seglib.measure import campaign, change, experiment, findings, measure, told
 
 
 def members(n=60):
@@ -91,5 +91,5 @@ def test_one_customer_in_an_arm_gives_no_effect_and_a_sentence(shop, sizes):
     assert set(result.segments["verdict"]) == {"not enough data"}
     run = shop_run(shop)
     about = {"metric": "spend", "days": 30, "start": date(2023, 8, 10), "campaign": "a"}
-    told = outcomes.sentences(run, about | {"result": result}, {1: "Ones"})
+    words = told.sentences(run, about | {"result": result}, {1: "Ones"})
     assert told and "not enough data" in told[-1] and "nan" not in " ".join(told)

@@ -86,7 +86,7 @@ def test_every_feature_of_customers_is_the_same(both):
     (one, lines), (other, other_lines) = collect.customers(here), collect.customers(there)
     same(one, other)
     assert lines == other_lines
-    assert len(one.columns) == 15 + 4 + 4  # features, needs with the rest, attributes
+    assert len(one.columns) == 14 + 4 + 4  # features but for evenings, needs with the rest, attributes
     assert one.notna().mean().min() > 0.5
 
 

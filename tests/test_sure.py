@@ -44,7 +44,7 @@ def test_soft_segments_get_figures_nearer_to_what_was_planted_and_hard_ones_a_se
     assert sure.chances(ev).sum(axis=1).to_numpy() == pytest.approx(1.0)
     many = ev.labels[truth == 1].mode().iloc[0]
     rows = sure.corrected(ev, {many: "first"}).query("segment == 'first'")
-    row = rows.set_index("attribute").loc["Member: yes"]
+    row = rows.set_index("attribute").loc["Member"]
     assert row["plain"] < row["corrected"]
     assert row["from"] <= 3.0 <= row["to"]
     assert abs(row["corrected"] - 3.0) < abs(row["plain"] - 3.0)

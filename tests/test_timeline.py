@@ -130,7 +130,7 @@ def follows(tmp_path, day, reference, **more):
 
 
 def test_a_run_says_whose_numbers_it_follows_and_whether_they_still_stand(tmp_path):
-    first = row(tmp_path, DAYS[0], {1: 0.6, 2: 0.4}, model={"k": 2})
+    first = row(tmp_path, DAYS[0], {1: 0.6, 2: 0.4}, model={"k": 2, "first": "valuable"})
     path = first["folder"] / "segments.parquet"
     pd.DataFrame({"segment": [1, 2]}).to_parquet(path)
     later = follows(tmp_path, DAYS[1], DAYS[0], digest=files.digest(path), new=[2], gone=[3])

@@ -37,7 +37,8 @@ def number(model: dict, frame: pd.DataFrame, value, previous: dict | None = None
     Returns
     -------
     dict
-        The model, with `numbers`, in the order of its parameters; and, if there is an earlier run,
+        The model, with `numbers`, in the order of its parameters, and `first`, whether the most
+        `valuable` or the `largest` came first; and, if there is an earlier run,
         `numbered`: `shared`, how many customers are known in both; `kept`, how many of the earlier
         segment's and of this one's are in both; `new` and `gone`, numbers.
     """
@@ -50,7 +51,8 @@ def number(model: dict, frame: pd.DataFrame, value, previous: dict | None = None
         numbers, numbered = _kept(ranked, model["k"], previous)
         order = [order[i] for i in np.argsort(numbers)]
     parameters = fit.reorder(model["parameters"], order)
-    named = {**model, "numbers": sorted(numbers), "parameters": parameters}
+    first = "largest" if value is None else "valuable"
+    named = {**model, "numbers": sorted(numbers), "parameters": parameters, "first": first}
     return named | ({"numbered": numbered} if numbered else {})
 
 
@@ -108,11 +110,8 @@ def sentence(model: dict, day: str) -> str:
     """
     about = model.get("numbered")
     if not about:
-        return (
-            ""
-            if model["k"] == 1
-            else "Numbered afresh, the most valuable (where no value is known, the largest) first."
-        )
+        first = "the most valuable" if model["first"] == "valuable" else "the largest"
+        return "" if model["k"] == 1 else f"Numbered afresh, {first} first."
     reference = words.day(about["as_of"])
     text = f"Numbers follow {reference}"
     if about["as_of"] > day:
