@@ -92,4 +92,4 @@ def test_one_customer_in_an_arm_gives_no_effect_and_a_sentence(shop, sizes):
     run = shop_run(shop)
     about = {"metric": "spend", "days": 30, "start": date(2023, 8, 10), "campaign": "a"}
     words = told.sentences(run, about | {"result": result}, {1: "Ones"})
-    assert told and "not enough data" in told[-1] and "nan" not in " ".join(told)
+    assert words and "not enough data" in words[-1] and "nan" not in " ".join(words)
