@@ -65,8 +65,9 @@ def thirds(score):
 def world(seed, grows, n=900):
     """Return people and placebo of customers to whom nothing happened but chance.
 
-    Segments are thirds by spend: of the last period (`grows` False), or of all history so far
-    (`grows` True), which at the later date is one period longer.
+    Segments are thirds by spend: of the last period (`grows` False), which is how `placebo.pair`
+    cuts both histories to one length; or of all history so far (`grows` True), which at the later
+    date is one period longer: what would come of leaving out that cut.
     """
     rng = np.random.default_rng([3, seed])
     level = rng.normal(0, 0.8, n)
@@ -123,7 +124,7 @@ def placebos():
     for grows in (False, True):
         for planted in (1.0, 1.25):
             cells = " | ".join(f"{value:.1%}" for value in alarms(grows, planted))
-            formed = "one period more than the placebo" if grows else "as much as the placebo"
+            formed = "one period more, were it not cut" if grows else "as long as the placebo's"
             yield f"| {formed} | {planted - 1:+.0%} | {cells} |"
 
 

@@ -86,7 +86,7 @@ def test_every_feature_of_customers_is_the_same(both):
     (one, lines), (other, other_lines) = collect.customers(here), collect.customers(there)
     same(one, other)
     assert lines == other_lines
-    assert len(one.columns) == 14 + 4 + 4  # features but for evenings, needs with the rest, attributes
+    assert len(one.columns) == 14 + 4 + 4  # features but evenings, needs, attributes
     assert one.notna().mean().min() > 0.5
 
 
@@ -160,7 +160,7 @@ def test_what_followed_is_the_same(both):
 def test_tables_for_later_notebooks_are_the_same_row_by_row(both, tmp_path, what):
     found = []
     for i, (facts, _) in enumerate(both):
-        getattr(collect, what)(facts).to_parquet(tmp_path / f"{i}.parquet")
+        getattr(records, what)(facts).to_parquet(tmp_path / f"{i}.parquet")
         found.append(pd.read_parquet(tmp_path / f"{i}.parquet"))
     same(*found)
 

@@ -43,7 +43,7 @@ def test_features_and_every_table_are_those_of_the_same_customers(key, tmp_path)
     renamed = plain.set_axis(pseudonyms.of(ids, KEY.encode()).to_numpy()).sort_index()
     pd.testing.assert_frame_equal(renamed, frame, check_names=False)
     for name in ("purchases", "monthly", "campaigns"):
-        one, other = (getattr(collect, name)(k).execute() for k in (known, hidden))
+        one, other = (getattr(records, name)(k).execute() for k in (known, hidden))
         one["customer"] = pseudonyms.of(one["customer"].astype(str), KEY.encode())
         keys = [c for c in one if c in {"customer", "product", "month", "campaign"}]
         pd.testing.assert_frame_equal(
