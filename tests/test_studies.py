@@ -180,6 +180,8 @@ def test_a_survey_that_holds_no_groups_says_so_and_names_nobody(personality):
     if verdict["k"] == 1:
         assert "Do not segment on them" in pages["index"]
         assert "Whom to address first" not in pages["index"]
+        for part in ("How would you know a member?", "What makes each one different?"):
+            assert part not in pages["03_clustering"]
 
 
 def test_transactions_alone_become_a_whole_report(tmp_path):

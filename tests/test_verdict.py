@@ -1,5 +1,6 @@
 """The measures by hand, the rule on made-up evidence, and planted answers from end to end."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -226,3 +227,13 @@ def test_another_number_than_the_groups_there_are_is_told(k, does):
 def test_a_segment_hardly_more_stable_than_without_groups_is_stable_as_any_cut():
     assert verdict.stability_word(0.86, 0.83) == "stable, as any cut would be"
     assert verdict.stability_word(0.86, 0.70) == "highly stable"
+
+
+def test_less_compact_than_without_groups_is_said_so():
+    z = [-1.5, -0.2]
+    finding = verdict.judge(measures([0.0, 0.0], [0.9, 0.9], [0.0, 0.0]), null())
+    less = dataclasses.replace(finding, z=np.array([0.0, *z]))
+    assert "0.2 standard deviations less compact" in verdict.reasons(less, 1, "none")[0]
+    two = verdict.reasons(less, 2, "none")[0]
+    assert "1.5 standard deviations less compact" in two
+    assert "at 3, where they are most so, 0.2 standard deviations less" in two

@@ -197,15 +197,15 @@ def reasons(finding: Finding, k: int, kind: str, agreement: dict | None = None) 
     """
     if len(finding.z) == 1:
         return ["There are too few different rows for more than one segment."]
-    i = (k if k > 1 else 1 + int(finding.z.argmax())) - 1
-    i = min(max(i, 1), len(finding.z) - 1)
+    most = 1 + int(finding.z[1:].argmax())
+    i = min(k - 1, len(finding.z) - 1) if k > 1 else most
     row = rows(finding)[i]
     count = len(finding.null)
     depth, deepest = (1 - np.exp(-row[name]) for name in ("separation", "separation_null"))
+    best = "" if i == most else f"; at {most + 1}, where they are most so, {_apart(finding, most)}"
     out = [
-        f"At {i + 1} segments the data are {row['dispersion_z']:.1f} standard deviations more "
-        f"compact than {count} simulated tables that keep every column and the correlations but "
-        f"have no groups; at the number where they are most so it is {finding.z[1:].max():.1f} "
+        f"At {i + 1} segments the data are {_apart(finding, i)} compact than {count} simulated "
+        f"tables that keep every column and the correlations but have no groups{best} "
         f"(chance of as much at any number without groups: {_chance(finding)}).",
         _agreed(row, agreement if k > 1 else None),
         f"Between the two closest segments the density falls by {depth:.0%}; "
@@ -214,6 +214,11 @@ def reasons(finding: Finding, k: int, kind: str, agreement: dict | None = None) 
     if finding.kind != "none" and k != finding.k:
         out.append(f"The evidence is best for {finding.k} segments.")
     return out
+
+
+def _apart(finding: Finding, i: int) -> str:
+    z = finding.z[i]
+    return f"{abs(z):.1f} standard deviations {'more' if z >= 0 else 'less'}"
 
 
 def _agreed(row: dict, agreement: dict | None) -> str:
