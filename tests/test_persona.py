@@ -1,5 +1,6 @@
 import json
 import re
+from types import SimpleNamespace
 
 import bench_persona
 import numpy as np
@@ -8,7 +9,7 @@ import planted
 import pytest
 
 from seglib.files import Run
-from seglib.persona import called, claims, naming, persona, playbook, story, targeting
+from seglib.persona import called, claims, naming, persona, picking, playbook, story, targeting
 from seglib.persona.grounds import Evidence
 from seglib.report import cards
 from seglib.study import StudyError
@@ -346,3 +347,13 @@ def test_products_without_segments_are_grouped_as_the_study_groups_them(full, tm
     run.write("product_segments.parquet", pd.DataFrame({"segment": 1}, index=things))
     assert naming.products(run)["tea"] == "drinks"
     assert naming.products(planted.run(tmp_path / "bare", 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "inside", "outside", "table"),
+    [("ordered", 2, 2, "pairs"), ("ordered", 1, 2, "customers"), ("numeric", 2, 2, "customers")],
+)
+def test_ordered_answers_with_one_middle_are_told_by_pairs(kind, inside, outside, table):
+    ev = SimpleNamespace(entries={"term": {"kind": kind}})
+    row = SimpleNamespace(name="term", inside=inside, outside=outside)
+    assert picking._compared(ev, row) == table

@@ -69,13 +69,19 @@ def _columns(ev: Evidence, segment: int) -> list[dict]:
     for row in rows.itertuples():
         if not _worth_saying(row, ev.entries[row.name]["base"]) or _mirrors(row, rows):
             continue
-        table = "levels" if row.level else "customers"
+        table = "levels" if row.level else _compared(ev, row)
         direction = "higher" if row.effect > 0 else "lower"
         found += _stated(ev, segment, table, row.name, row.level, direction, abs(row.effect))
     rows = ev.descriptors[ev.descriptors["segment"] == segment]
     for row in rows[rows["selected"].astype(bool)].itertuples():
         found += _described(ev, segment, row)
     return found
+
+
+def _compared(ev: Evidence, row) -> str:
+    """Return how a whole column is told of: of ordered answers with one middle, by pairs."""
+    same = ev.entries[row.name]["kind"] == "ordered" and row.inside == row.outside
+    return "pairs" if same else "customers"
 
 
 def _mirrors(row, rows: pd.DataFrame) -> bool:
@@ -103,8 +109,7 @@ def _described(ev: Evidence, segment: int, row) -> list[dict]:
         return _happened(ev, segment, row)
     if row.statistic == "superiority":
         effect = 2 * row.value - 1
-        same = row.kind == "ordered" and row.inside == row.outside
-        table, strength, enough = "pairs" if same else "customers", abs(effect), SAY_OTHER
+        table, strength, enough = _compared(ev, row), abs(effect), SAY_OTHER
         direction = "higher" if effect > 0 else "lower"
     else:
         if row.kind == "ordered":  # its direction is said once, not level by level
