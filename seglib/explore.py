@@ -153,11 +153,18 @@ def correlations(frame: pd.DataFrame) -> pd.DataFrame:
     return matrix.iloc[order, order]
 
 
-def pairs(matrix: pd.DataFrame, least: float = 0.7) -> pd.DataFrame:
-    """Return the pairs of columns correlated at least so strongly, strongest first."""
+def pairs(
+    matrix: pd.DataFrame, least: float = 0.7, parts: dict[str, list[str]] | None = None
+) -> pd.DataFrame:
+    """Return the pairs of columns correlated at least so strongly, strongest first.
+
+    `parts` names the columns that another is the mean of: these go together by themselves.
+    """
     upper = matrix.where(np.triu(np.ones(matrix.shape, bool), 1))
     long = upper.rename_axis("one").rename_axis("other", axis=1).stack().rename("correlation")
     long = long[long.abs() >= least]
+    own = {frozenset((whole, part)) for whole, of in (parts or {}).items() for part in of}
+    long = long[[frozenset(pair) not in own for pair in long.index]]
     return long.reindex(long.abs().sort_values(ascending=False).index).reset_index()
 
 

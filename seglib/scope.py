@@ -77,7 +77,7 @@ def held(run: Run, unit: str = "customers") -> pd.DataFrame | None:
     Returns
     -------
     pandas.DataFrame or None
-        spend, orders and active in the holdout, then each outcome under its label; None if
+        spend, orders and active in the holdout, then each outcome as 'who …' by its label; None if
         nothing is known yet.
     """
     after = "holdout.parquet" if unit == "customers" else "product_holdout.parquet"
@@ -85,6 +85,6 @@ def held(run: Run, unit: str = "customers") -> pd.DataFrame | None:
     if parts and run.study.usage:
         parts = [parts[0].drop(columns="spend").rename(columns=run.study.words)]
     if unit == "customers" and run.has("outcomes.parquet"):
-        called = {name: given.label for name, given in run.study.outcomes.items()}
+        called = {name: f"who {given.label}" for name, given in run.study.outcomes.items()}
         parts.append(run.read("outcomes.parquet").rename(columns=called))
     return pd.concat(parts, axis=1) if parts else None

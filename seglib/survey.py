@@ -41,6 +41,17 @@ def reliability(frame: pd.DataFrame, study: Study, *, seed: int, draws: int = 40
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def parts(study: Study, labels: dict[str, str]) -> dict[str, list[str]]:
+    """Return the labels of the items of each scale, by the scale's label."""
+    tables = filter(None, (study.tables.customers, study.tables.survey))
+    scales = {name: scale for table in tables for name, scale in table.scales.items()}
+    return {
+        labels[name]: [labels[item] for item in scale.items if item in labels]
+        for name, scale in scales.items()
+        if name in labels
+    }
+
+
 def _alpha(answers: np.ndarray) -> float:
     total, own = answers.sum(axis=1).var(ddof=1), answers.var(axis=0, ddof=1).sum()
     count = answers.shape[1]

@@ -92,3 +92,14 @@ def test_lineup_holds_the_real_rows_once():
     assert real == same
     assert all(cloud.shape == (120, 2) for cloud in clouds)
     np.testing.assert_array_equal(clouds[real], again[real])
+
+
+def test_a_mean_is_no_twin_of_its_parts():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(200, 2)), columns=["a", "b"])
+    frame["mean"] = frame.mean(axis=1)
+    frame["copy"] = frame["a"] + 0.1
+    matrix = explore.correlations(frame)
+    assert {"mean"} <= set(explore.pairs(matrix, 0.5)[["one", "other"]].to_numpy().ravel())
+    rest = explore.pairs(matrix, 0.5, {"mean": ["a", "b", "copy"]})
+    assert set(rest[["one", "other"]].to_numpy().ravel()) == {"a", "copy"}

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from seglib import power
-from seglib.cluster import usefulness
+from seglib.cluster import treatment
 from seglib.schema import Economics
 
 
@@ -68,7 +68,7 @@ def test_the_page_on_segments_and_the_playbook_say_the_same():
     after = 0.7 * before + rng.normal(0, 30, 300)
     money = Economics(margin=0.25, cost_per_customer=1.0)
     plan = power.spend_test(after, before, money=money)
-    row = usefulness.worth(
+    row = treatment.worth(
         pd.Series(1, after.index), after, before=before, weeks=13, **money.model_dump()
     )[0]
     assert row["lift_detectable"] * row["mean_spend"] == pytest.approx(plan["detectable"])

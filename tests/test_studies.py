@@ -127,9 +127,8 @@ def test_an_outcome_judges_and_describes_segments_and_never_forms_them(telco):
     assert {r["name"] for r in json.loads((folder / "model.json").read_text())["columns"]} == set(
         verdict["columns"]
     )
-    assert [row["outcome"] for row in verdict["usefulness"]["outcomes"]] == [
-        "left within the month"
-    ]
+    judged = [row["outcome"] for row in verdict["usefulness"]["outcomes"]]
+    assert judged == ["who left within the month"]
     measured = json.loads((folder / "measures.json").read_text())["outcomes"]
     shown = [row for row in measured if row["segment"] and not row["suppressed"]]
     truth = pd.read_parquet(folder / "outcomes.parquet")["churn"]

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
-from seglib.cluster import fit, membership
+from seglib import cluster
+from seglib.cluster import fit, membership, treatment
 from seglib.cluster import usefulness as use
 
 
@@ -16,6 +17,10 @@ def customers(n=300, seed=0):
     spend = np.array([10.0, 20.0, 40.0])[segment - 1] + rng.normal(0, 5, n)
     features = pd.DataFrame({"noise": rng.normal(size=n), "more": rng.normal(size=n)})
     return segment, features, pd.DataFrame({"spend": spend, "active": spend > 25})
+
+
+def everyone(spend):
+    return pd.Series(1, index=spend.index)
 
 
 def test_auc_and_r_squared_agree_with_scikit_learn():
@@ -65,7 +70,7 @@ def test_too_few_outcomes_are_not_tested():
 def test_the_lift_that_pays_is_cost_over_margin_and_spend():
     segment = pd.Series([1] * 50 + [2] * 50)
     spend = pd.Series([90.0, 110.0] * 25 + [0.0] * 50)
-    first, second = use.worth(segment, spend, margin=0.2, cost_per_customer=1, weeks=13)
+    first, second = treatment.worth(segment, spend, margin=0.2, cost_per_customer=1, weeks=13)
     assert first["lift_that_pays"] == pytest.approx(1 / (0.2 * 100))
     assert second["lift_that_pays"] is None
     assert "nothing to lift" in second["sentence"]
@@ -75,7 +80,9 @@ def test_the_detectable_lift_is_the_textbook_one():
     """About 2.8 standard errors of the difference of two halves: 2.8 * sd * 2 / sqrt(n)."""
     rng = np.random.default_rng(0)
     spend = pd.Series(rng.normal(100, 30, 1000))
-    row = use.worth(pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4)
+    row = treatment.worth(
+        pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4
+    )
     expected = 2.802 * spend.std() * 2 / np.sqrt(1000) / spend.mean()
     assert row[0]["lift_detectable"] == pytest.approx(expected, rel=0.01)
 
@@ -84,7 +91,9 @@ def test_the_detectable_lift_is_the_textbook_one():
 def test_the_detectable_lift_is_a_plain_number_where_the_solver_takes_another_road(n):
     """For these sizes statsmodels gives an array of one, of either sign."""
     spend = pd.Series(np.random.default_rng(0).normal(100, 30, n))
-    row = use.worth(pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4)
+    row = treatment.worth(
+        pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4
+    )
     expected = 2.802 * spend.std() * 2 / np.sqrt(n) / spend.mean()
     assert isinstance(row[0]["lift_detectable"], float)
     assert row[0]["lift_detectable"] == pytest.approx(expected, rel=0.02)
@@ -104,10 +113,10 @@ def test_bch_undoes_the_mixing_of_doubtful_members():
 
 
 def test_segments_that_do_not_differ_are_named():
-    segment, features, outcomes = customers()
+    segment, _, outcomes = customers()
     halves = pd.Series(1 + np.arange(300) % 2)
-    assert use.usefulness(segment, features, outcomes)["alike"] == []
-    assert use.usefulness(halves, features, outcomes)["alike"][0]["segments"] == [1, 2]
+    assert treatment.alike(segment, outcomes) == []
+    assert treatment.alike(halves, outcomes)[0]["segments"] == [1, 2]
 
 
 @pytest.mark.parametrize(("apart", "calibrated"), [(3.0, True), (0.0, False)])
@@ -128,3 +137,14 @@ def test_an_outcome_that_hardly_varies_is_left_out():
     outcomes.loc[0, "active"] = False
     found = use.usefulness(labels, features, outcomes, seed=1)
     assert [row["outcome"] for row in found["outcomes"]] == ["spend"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_segments_that_end_alike_are_named_by_the_numbers_of_the_reports(seed):
+    rng = np.random.default_rng(seed)
+    truth = rng.permutation(np.arange(400) % 4)
+    frame = pd.DataFrame(8 * np.eye(4)[truth] + rng.normal(size=(400, 4))).add_prefix("x")
+    spend = pd.Series(np.array([40.0, 40.0, 10.0, 90.0])[truth] + rng.normal(0, 4, 400))
+    value = pd.Series(np.array([2.0, 4.0, 3.0, 1.0])[truth])  # numbers follow it, highest first
+    found = cluster.segment(frame, value=value, outcomes=spend.to_frame("spend"), seed=seed)
+    assert [row["segments"] for row in found.verdict["usefulness"]["alike"]] == [[1, 3]]

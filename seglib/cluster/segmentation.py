@@ -11,7 +11,8 @@ from seglib.cluster import dossier, encode, evidence, fit, membership, near, ver
 from seglib.cluster.model import assign, data, make, numbers
 from seglib.cluster.numbering import number
 from seglib.cluster.sql import select as to_sql
-from seglib.cluster.usefulness import usefulness, worth
+from seglib.cluster.treatment import alike, worth
+from seglib.cluster.usefulness import usefulness
 from seglib.study import StudyError
 
 __all__ = ["Segmentation", "assign", "judge", "segment", "to_sql"]
@@ -95,7 +96,9 @@ def segment(
         rule, kind, useful = _settle(table, method, finding, metric, k, outcomes, rfm, seed, cut)
         rule = number(rule, frame, value, previous)
         members = assign(rule, frame)
-        useful = useful and {**useful, "means": _means(rule, frame, outcomes)}
+        useful = useful and useful | {
+            "means": _means(rule, frame, outcomes), "alike": alike(members["segment"], outcomes)
+        }  # fmt: skip
         known = {
             "method": method, "method_reason": why, "kind": kind, "usefulness": useful,
             "k_chosen_by": "analyst" if k else "verdict", "carried": _dated(cut, kind),

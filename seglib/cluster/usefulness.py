@@ -1,4 +1,4 @@
-"""Whether segments predict what happens next, and whether treating them differently can pay.
+"""Whether segments predict what happens next, beside tenths of simple columns and a score.
 
 Features and segments are frozen before the outcomes happen. Every prediction is out of sample
 (repeated cross-validation over customers), every interval a bootstrap over customers.
@@ -6,11 +6,9 @@ Features and segments are frozen before the outcomes happen. Every prediction is
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata, ttest_ind_from_stats
+from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from statsmodels.stats.multitest import multipletests
 
-from seglib import power
 from seglib.cluster.prediction import (
     BOOTSTRAPS,
     PLACEBOS,
@@ -22,9 +20,8 @@ from seglib.cluster.prediction import (
     target,
     varies,
 )
-from seglib.schema import Economics
 
-__all__ = ["alike", "auc", "r_squared", "usefulness", "worth"]
+__all__ = ["auc", "r_squared", "usefulness"]
 
 MOST = 20_000  # customers used; more change nothing but the time
 
@@ -54,9 +51,8 @@ def usefulness(
     Returns
     -------
     dict or None
-        ``outcomes`` (one dict each), ``useful``, ``score_beats_segments``, ``alike``, ``summary``
-        and ``sentence``;
-        None if fewer than 50 customers have outcomes.
+        ``outcomes`` (one dict each), ``useful``, ``score_beats_segments``, ``summary`` and
+        ``sentence``; None if fewer than 50 customers have outcomes.
     """
     both = labels.index.intersection(outcomes.dropna().index)
     if len(both) < 50:
@@ -76,42 +72,8 @@ def usefulness(
     return {
         "n": len(both), "outcomes": rows, "useful": any(row["useful"] for row in rows),
         "score_beats_segments": ahead and not behind,
-        "alike": alike(labels.loc[both], outcomes.loc[both]),
         "summary": _summary(rows), "sentence": " ".join(_sentence(row) for row in rows),
     }  # fmt: skip
-
-
-def alike(labels: pd.Series, outcomes: pd.DataFrame) -> list[dict]:
-    """Pairs of segments that no outcome tells apart (Welch tests, Benjamini–Hochberg at 5 %)."""
-    names = sorted(labels.unique())
-    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-    if not pairs:
-        return []
-    chances = [
-        [_welch(outcomes.loc[labels == a, c], outcomes.loc[labels == b, c]) for c in outcomes]
-        for a, b in pairs
-    ]
-    shape = np.shape(chances)
-    told = multipletests(np.ravel(chances), 0.05, "fdr_bh")[0].reshape(shape).any(axis=1)
-    return [
-        {
-            "segments": [int(a), int(b)],
-            "sentence": f"Segments {a} and {b} do not differ in what happened next: "
-            "too alike to treat differently on these outcomes.",
-        }
-        for (a, b), different in zip(pairs, told, strict=True)
-        if not different
-    ]
-
-
-def _welch(first: pd.Series, second: pd.Series) -> float:
-    first, second = first.to_numpy(dtype=float), second.to_numpy(dtype=float)
-    if min(len(first), len(second)) < 3 or np.ptp(np.r_[first, second]) == 0:
-        return 1.0
-    if first.std() == 0 and second.std() == 0:
-        return 0.0
-    (a, b, n), (c, d, m) = ((x.mean(), x.std(ddof=1), len(x)) for x in (first, second))
-    return float(ttest_ind_from_stats(a, b, n, c, d, m, equal_var=False).pvalue)
 
 
 def _one(labels, features: pd.DataFrame, y: np.ndarray, known: list[str], seed: int) -> dict:
@@ -194,15 +156,15 @@ def _summary(rows: list[dict]) -> str:
         if row["gain"]["low"] > 0
     ]
     added = (
-        f" Beside tenths of simple columns they add to {', '.join(gains)} and nothing certain else."
+        f"they improve the prediction of {', '.join(gains)} and of nothing else for certain."
         if gains
-        else " Beside tenths of simple columns they add nothing certain."
+        else "they add nothing certain."
     )
-    added += _against_tenths(rows)
+    added = f" Beside tenths of simple columns {added}{_against_tenths(rows)}"
     better = [row for row in rows if row["score_lead"]["low"] > 0]
     if not better:
         return f"{first}{added} No continuous score on the same columns is clearly better."
-    reached = ", ".join(f"{row['outcome']} {row['model']['value']:.2f}" for row in better)
+    reached = ", ".join(f"{row['model']['value']:.2f} for {row['outcome']}" for row in better)
     return (
         f"{first}{added} A continuous score on the same columns predicts better ({reached}): rank "
         "by a score, and use the segments to decide what to treat alike."
@@ -212,14 +174,14 @@ def _summary(rows: list[dict]) -> str:
 def _against_tenths(rows: list[dict]) -> str:
     """Answer whether segments beat the tenths of a score on the same columns."""
     told = [
-        f"{row['outcome']} {row['score_tenths']['value']:.2f} (ahead by "
+        f"{row['score_tenths']['value']:.2f} for {row['outcome']} (ahead by "
         f"{row['tenths_lead']['value']:+.2f}, {row['tenths_lead']['low']:+.2f} to "
         f"{row['tenths_lead']['high']:+.2f})"
         for row in rows
     ]
     beats = [row["tenths_lead"]["high"] < 0 for row in rows]
     word = "Yes" if all(beats) else "In part" if any(beats) else "No"
-    return f" Do they beat the tenths of a score? {word}: {', '.join(told)}."
+    return f" Do they beat the tenths of a score? {word}: these reach {', '.join(told)}."
 
 
 def _sentence(row: dict) -> str:
@@ -243,64 +205,3 @@ def _sentence(row: dict) -> str:
         f"columns reaches {score['value']:.2f} and {word}; putting segments beside deciles {added} "
         f"({gain['value']:+.3f}, {gain['low']:+.3f} to {gain['high']:+.3f})."
     )
-
-
-def worth(
-    segments: pd.Series,
-    spend: pd.Series,
-    *,
-    margin: float,
-    cost_per_customer: float,
-    weeks: float,
-    before: pd.Series | None = None,
-) -> list[dict]:
-    """Per segment, the smallest lift that pays and the smallest a test on half of it can show.
-
-    Parameters
-    ----------
-    segments : Series
-        Segment of each customer.
-    spend : Series
-        Of each customer in a window of so many weeks.
-    margin, cost_per_customer : float
-        As the study states them; the cost is for a quarter.
-    weeks : float
-        Length of the window, and of the test.
-    before : Series, optional
-        Spend in the window before, for which the test adjusts.
-
-    Source
-    ------
-    `seglib.power.spend_test`, which the playbook's tests use too. Lifts are shares of mean spend.
-    """
-    money, rows = Economics(margin=margin, cost_per_customer=cost_per_customer), []
-    for number, part in spend.groupby(segments.reindex(spend.index)):
-        earlier = None if before is None else before.reindex(part.index)
-        test = power.spend_test(part, earlier, money=money, days=7 * weeks)
-        mean, n = test["baseline"], len(part)
-        pays = test["break_even"] / mean if mean > 0 else None
-        seen = test["detectable"] / mean if mean > 0 and np.isfinite(test["detectable"]) else None
-        rows.append({
-            "segment": int(number), "n": n, "mean_spend": mean, "sd_spend": float(part.std(ddof=1)),
-            "lift_that_pays": pays, "lift_detectable": seen, "adjusted": test["adjusted"],
-            "weeks": weeks, "sentence": _worth_sentence(int(number), n, pays, seen, weeks, test),
-        })  # fmt: skip
-    return rows
-
-
-def _worth_sentence(number: int, n: int, pays, seen, weeks: float, test: dict) -> str:
-    who = f"Segment {number} ({n:,} customers)"
-    if pays is None:
-        return f"{who} earns nothing to lift."
-    if seen is None:
-        return f"{who} is too small for any experiment; it needs a lift of {pays:.0%} to pay."
-    how = "adjusted for the spend before" if test["adjusted"] else "not adjusted for earlier spend"
-    text = (
-        f"{who} pays from a lift of {pays:.1%}; a test of half against half for {weeks:.0f} weeks, "
-        f"{how}, can show {seen:.0%} or more"
-    )
-    if pays > 0.5:
-        return f"{text}: a lift that large is unlikely, so it is not worth its own treatment."
-    if seen > 2 * max(pays, 0.05):
-        return f"{text}: too small or too varied to learn soon whether treatment pays."
-    return f"{text}."
