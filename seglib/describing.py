@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from seglib import hints, scales
+from seglib import hints, privacy, scales
 from seglib.columns import COMMON, Column, Table
 from seglib.guess import Guess, free_text, is_key, personal, unused
 from seglib.layout import ROW
@@ -13,6 +13,7 @@ from seglib.layout import ROW
 OPINIONS = {"agreement", "satisfaction", "frequency", "importance", "likelihood", "quality",
             "extent", "points"}  # fmt: skip
 GROUPS = 25  # more different texts than this are no groups
+STATEMENT = 4  # words of a heading that is a statement or a question, not the name of a thing
 FEW = 0.05  # a column filled less than this tells nothing
 
 
@@ -98,6 +99,8 @@ def _describe(found: Guess, column: Column) -> None:
             return
         why = f"numbers from {column.least:,.10g} to {column.most:,.10g}"
         _add(found, column, "numeric", why, hints.base(column.name))
+    elif what := _pointing(column):
+        found.left[column.name] = f"personal data ({what}); not needed"
     elif column.distinct <= GROUPS and column.per_value >= 3:
         shown = ", ".join(list(column.values)[:3])
         base = hints.base(column.name)
@@ -106,6 +109,12 @@ def _describe(found: Guess, column: Column) -> None:
         _add(found, column, "nominal", f"{column.distinct} different: {shown[:60]}", base)
     else:
         found.left[column.name] = f"{column.distinct:,} different texts: too many for groups"
+
+
+def _pointing(column: Column) -> str:
+    """Return what in the few values of a column of text points at a person, empty if nothing."""
+    values = list(column.values or {}) if column.kind == "text" else []
+    return next((what for value in values if (what := privacy.within(value))), "")
 
 
 def _ordered(found: Guess, column: Column, name: str, levels: list[str], silent: list[str]) -> None:
@@ -125,6 +134,9 @@ def _ordered(found: Guess, column: Column, name: str, levels: list[str], silent:
     note = f"; {answered} of {', '.join(silent)} count as missing" if silent else ""
     _add(found, column, "ordered", what + note, base)
     found.attributes[column.name] |= {"levels": levels, "scale": name}
+    said = label(column.name)
+    if name in OPINIONS and len(said.split()) >= STATEMENT:  # words that were put to people
+        found.attributes[column.name]["label"] = f"“{said}”"
 
 
 def _add(found: Guess, column: Column, kind: str, why: str, base: str) -> None:

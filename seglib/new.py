@@ -151,7 +151,6 @@ def _dates(draft: Draft, found: list[Guess], folder: Path) -> None:
         day, why = _newest(found, folder), "the day on which the file was changed"
         draft.check("the data hold no dates: say as of which day they are")
     draft.add(f"as_of: {day}", why)
-    draft.add("holdout: 13 weeks", "no orders or events to judge the segments by afterwards")
 
 
 def _cut(draft: Draft, main: Guess) -> None:

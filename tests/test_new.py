@@ -175,6 +175,8 @@ def test_a_form_is_a_survey_whose_rows_are_people(tmp_path, monkeypatch, capsys)
     assert about["I enjoy trying new dishes"]["levels"] == AGREE
     assert about["I enjoy trying new dishes"]["base"] == "psychographic"
     assert about["How much do you agree? [Price matters most]"]["label"] == "Price matters most"
+    assert about["I enjoy trying new dishes"]["label"] == "“I enjoy trying new dishes”"
+    assert "holdout" not in raw  # nothing comes after a survey
     assert about["How likely are you to recommend us? (0-10)"]["levels"] == list(range(11))
     assert about["What is your age?"]["levels"] == ["Under 18", "18-24", "25-34", "55+"]
     assert about["What is your age?"]["base"] == "demographic"
@@ -449,3 +451,14 @@ def test_products_without_a_table_of_products_have_features(tmp_path, monkeypatc
     frame, lines = collect.products(known)
     assert len(frame) == 40
     assert "own_label_share" not in {line["name"] for line in lines}
+
+
+def test_the_few_comments_of_a_form_are_not_shown_where_one_holds_a_telephone(
+    tmp_path, monkeypatch
+):
+    rows = form()
+    rows["Comments"] = np.resize(["Fine", "Call me: 0171 5551234", "No"], len(rows))
+    rows.to_csv(tmp_path / "form.csv", index=False)
+    _, text, raw = begun(["form.csv"], tmp_path, monkeypatch)
+    assert "Comments" not in raw["tables"]["survey"]["attributes"]
+    assert "Comments: personal data (telephone numbers)" in text and "0171" not in text

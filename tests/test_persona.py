@@ -357,3 +357,16 @@ def test_ordered_answers_with_one_middle_are_told_by_pairs(kind, inside, outside
     ev = SimpleNamespace(entries={"term": {"kind": kind}})
     row = SimpleNamespace(name="term", inside=inside, outside=outside)
     assert picking._compared(ev, row) == table
+
+
+def test_a_statement_stands_in_a_name_as_it_was_put_to_people():
+    rows = pd.DataFrame({"segment": [1, 1, 2], "name": ["a", "b", "a"], "level": "",
+                         "label": ["“I compare prices before I buy”",
+                                   "“I would recommend the app to all my friends”",
+                                   "“I compare prices before I buy”"],
+                         "effect": [0.8, -0.7, -0.8], "low": [0.7, -0.8, -0.9],
+                         "high": [0.9, -0.6, -0.7]})  # fmt: skip
+    assert naming.names(rows, "respondents") == {
+        1: "Respondents with high answers to “I compare prices before I buy”",
+        2: "Respondents with low answers to “I compare prices before I buy”",
+    }

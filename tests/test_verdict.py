@@ -237,3 +237,20 @@ def test_less_compact_than_without_groups_is_said_so():
     two = verdict.reasons(less, 2, "none")[0]
     assert "1.5 standard deviations less compact" in two
     assert "at 3, where they are most so, 0.2 standard deviations less" in two
+
+
+@pytest.mark.parametrize(
+    ("beyond", "words"), [(True, "come back, by and large"), (False, "hardly better than those")]
+)
+def test_segments_that_come_back_like_any_cut_are_not_said_to_come_back(beyond, words):
+    said = verdict.headline("reproducible", 3, None, agreement={"beyond": beyond})
+    assert words in said
+
+
+def test_agreement_is_beyond_that_of_no_groups_by_the_margin_of_the_rule():
+    table, _ = groups(3, n=120)
+    again = cluster.segment(table.rename(columns=str), k_max=4).verdict["agreement"]
+    assert again["beyond"] == (again["value"] >= again["null"] + verdict.AGREE_MORE)
+    line = np.repeat(np.arange(60.0), 2)
+    alone = cluster.segment(pd.DataFrame({"a": line}), k_max=2).verdict
+    assert alone["k"] > 1 or not alone["agreement"]["beyond"]

@@ -37,7 +37,7 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
         "k_suggested": k if known["k_chosen_by"] == "verdict" else finding.k,
         "headline": verdict.headline(
             kind, k, known["usefulness"], known["carried"],
-            finding if known["k_chosen_by"] == "analyst" else None,
+            finding if known["k_chosen_by"] == "analyst" else None, agreement,
         ),
         "reasons": reasons + table.notes,
         "rule": verdict.RULE, "p_value": finding.p_value,
@@ -60,16 +60,18 @@ def _agreement(table, rule: dict, rng, seed: int) -> tuple[np.ndarray, np.ndarra
     """
     if rule["k"] == 1:
         one = np.ones(1)
-        return one, one, dict.fromkeys(("value", "low", "high", "kept", "null"), 1.0)
+        same = dict.fromkeys(("value", "low", "high", "kept", "null"), 1.0)
+        return one, one, same | {"beyond": False}
     rows = np.sort(rng.permutation(len(table.frame))[:REFITTED])
     frame = table.frame.iloc[rows]
     overlap, rand, kept = model.found_again(rule, model.data(rule, frame), rng)
     draws = encode.simulator(table.rules, frame, encode.matrix(table.rules, frame), seed)
     null, chance = model.without_groups(rule, draws, rng)
     low, high = np.quantile(rand, [0.025, 0.975])
+    mean, usual = float(rand.mean()), float(chance.mean())
     return overlap.mean(axis=0), null, {
-        "value": float(rand.mean()), "low": float(low), "high": float(high),
-        "kept": float(kept.mean()), "null": float(chance.mean()),
+        "value": mean, "low": float(low), "high": float(high), "kept": float(kept.mean()),
+        "null": usual, "beyond": mean >= usual + verdict.AGREE_MORE,
     }  # fmt: skip
 
 

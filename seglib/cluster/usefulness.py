@@ -20,6 +20,7 @@ from seglib.cluster.prediction import (
     target,
     varies,
 )
+from seglib.words import minus
 
 __all__ = ["auc", "r_squared", "usefulness"]
 
@@ -150,10 +151,7 @@ def _summary(rows: list[dict]) -> str:
     ]
     first = f"Out of sample the segments predict {', '.join(told) or 'nothing of what came next'}."
     gains = [
-        f"{row['outcome']} ({row['gain']['value']:+.3f}, {row['gain']['low']:+.3f} to "
-        f"{row['gain']['high']:+.3f})"
-        for row in rows
-        if row["gain"]["low"] > 0
+        f"{row['outcome']} ({_signed(row['gain'], 3)})" for row in rows if row["gain"]["low"] > 0
     ]
     added = (
         f"they improve the prediction of {', '.join(gains)} and of nothing else for certain."
@@ -174,14 +172,19 @@ def _summary(rows: list[dict]) -> str:
 def _against_tenths(rows: list[dict]) -> str:
     """Answer whether segments beat the tenths of a score on the same columns."""
     told = [
-        f"{row['score_tenths']['value']:.2f} for {row['outcome']} (ahead by "
-        f"{row['tenths_lead']['value']:+.2f}, {row['tenths_lead']['low']:+.2f} to "
-        f"{row['tenths_lead']['high']:+.2f})"
+        f"{row['score_tenths']['value']:.2f} for {row['outcome']} (difference "
+        f"{_signed(row['tenths_lead'], 2)})"
         for row in rows
     ]
     beats = [row["tenths_lead"]["high"] < 0 for row in rows]
     word = "Yes" if all(beats) else "In part" if any(beats) else "No"
     return f" Do they beat the tenths of a score? {word}: these reach {', '.join(told)}."
+
+
+def _signed(found: dict, places: int) -> str:
+    """Return a difference with its interval: '+0.07, −0.01 to +0.15'."""
+    value, low, high = (minus(f"{found[key]:+.{places}f}") for key in ("value", "low", "high"))
+    return f"{value}, {low} to {high}"
 
 
 def _sentence(row: dict) -> str:
@@ -203,5 +206,5 @@ def _sentence(row: dict) -> str:
         f"For {what}, segments alone reach {name} {segments['value']:.2f} "
         f"({segments['low']:.2f} to {segments['high']:.2f}); a continuous score on the same "
         f"columns reaches {score['value']:.2f} and {word}; putting segments beside deciles {added} "
-        f"({gain['value']:+.3f}, {gain['low']:+.3f} to {gain['high']:+.3f})."
+        f"({_signed(gain, 3)})."
     )

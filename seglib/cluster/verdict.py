@@ -135,7 +135,7 @@ def stability_word(jaccard: float, null: float | None = None) -> str:
 
 def headline(
     kind: str, k: int, useful: dict | None, carried: str | None = None,
-    finding: Finding | None = None,
+    finding: Finding | None = None, agreement: dict | None = None,
 ) -> str:  # fmt: skip
     """Return one sentence for a manager.
 
@@ -149,11 +149,18 @@ def headline(
         The date of the earlier run whose useful cut was made again.
     finding : Finding, optional
         What the data show, where the analyst chose another k.
+    agreement : dict, optional
+        Of refits on all rows with the segments published; the search saw a part of the rows.
     """
     if finding and finding.kind != "none" and finding.k != k:
         return _otherwise(finding, k)
     if kind == "natural":
         return f"There are {k} groups in these data, with few cases between them."
+    if kind == "reproducible" and agreement and not agreement["beyond"]:
+        return (
+            f"{k} segments are a cut of a continuum: tighter than chance would make them, but when "
+            "all the data are drawn again their borders hold hardly better than those of any cut."
+        )
     if kind == "reproducible":
         return (
             f"{k} segments come back, by and large, when the data are drawn again, but they shade "

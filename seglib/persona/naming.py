@@ -12,6 +12,7 @@ from seglib.files import Run
 from seglib.profile import profile
 from seglib.profile.columns import NO, YES, label
 
+LONG = 80  # letters of a name that is only taken if no shorter one is free
 CLEAR = 0.25  # |effect| from which a marker may stand in a name: "medium" (Cohen's d of 0.5)
 
 
@@ -178,7 +179,8 @@ def _trait(row) -> Trait | None:
         plain = row.level.lower() in YES | NO
         told = label(row.label if plain else row.level)
         return Trait(row.name, "", told, 0.9) if row.effect > 0 else None
-    return Trait(row.name, "", f"{'high' if row.effect > 0 else 'low'} {label(row.label)}", 0.8)
+    much, of = "high" if row.effect > 0 else "low", label(row.label)
+    return Trait(row.name, "", f"{much} {'answers to ' * of.startswith('“')}{of}", 0.8)
 
 
 def _choices(traits: list[Trait], noun: str, most: int = 5) -> list[str]:
@@ -199,7 +201,8 @@ def _choices(traits: list[Trait], noun: str, most: int = 5) -> list[str]:
         for i, a in enumerate(others)
         for b in others[i + 1 :]
     ]
-    return [name for _, name in sorted(both, key=lambda p: p[0])] + single + pairs + phrases
+    names = [name for _, name in sorted(both, key=lambda p: p[0])] + single + pairs + phrases
+    return sorted(names, key=lambda name: len(name) > LONG)
 
 
 def before(run: Run) -> dict[int, dict]:

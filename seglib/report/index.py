@@ -28,6 +28,10 @@ KINDS = {
     "none": "The data show no groups that deserve different treatment. Do not segment on them.",
 }
 """What a verdict's kind means, in a manager's words."""
+HARDLY = (
+    "The groups shade into each other, and on all the data their borders hold hardly better than "
+    "those of a cut of data without groups. Treat them as a choice that was made."
+)
 
 GLOSSES = {
     "R²": "share of the variation predicted; 1 is all",
@@ -38,6 +42,12 @@ GLOSSES = {
 
 MAIN = "active", "orders", "spend", "revenue_share"  # what the summary shows of the measures
 DOUBTFUL = {"doubtful", "distrust"}
+
+
+def _hardly(verdict: dict) -> bool:
+    """Return whether refits on all rows agree hardly better than where there are no groups."""
+    again = verdict.get("agreement") or {}
+    return verdict.get("kind") == "reproducible" and not again.get("beyond", True)
 
 
 def runs(study, staged: tuple | None = None) -> list[dict]:
@@ -164,7 +174,7 @@ def summary(folder: Path, currency: str = "") -> dict:
     names = {card["segment"]: card["name"] for card in cards}
     return {
         "verdict": verdict,
-        "meaning": KINDS.get(verdict.get("kind"), ""),
+        "meaning": HARDLY if _hardly(verdict) else KINDS.get(verdict.get("kind"), ""),
         "chosen": _chosen(verdict),
         "glosses": _glosses(verdict),
         "cards": cards,
