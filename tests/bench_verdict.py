@@ -1,7 +1,7 @@
 """Does the verdict recover what was planted, and stay silent when nothing was? Run: make bench.
 
-Thirty seeds of every family, 200 to 5,000 rows: 200 to 229, none of which had been looked at when
-the rule was last changed (it was tuned on seeds from 1000, and revised after 0 to 129 were seen).
+Thirty seeds of every family, 200 to 5,000 rows: 200 to 229, for columns tied to one another 300 to
+329; none had been looked at when the code was last changed (it was tuned on seeds from 1000).
 Prints the table and writes it beside this file. ``--quick`` runs six seeds and writes nothing.
 """
 
@@ -18,7 +18,7 @@ import pandas as pd
 
 from seglib import cluster
 
-UNSEEN = 200  # first seed
+UNSEEN, UNSEEN_TIED = 200, 300  # first seeds; ties were mended after 200 to 229 had been seen
 SIZES = (200, 400, 800, 1500, 2500, 5000)
 
 
@@ -189,6 +189,12 @@ def skewed_groups(n, rng):
     return np.exp(0.6 * table), truth
 
 
+def groups_of_shares(n, rng):
+    """Shares of spend in six departments; each of three groups spends more in one of its own."""
+    truth = _members(n, rng, 3)
+    return frame(np.array([rng.dirichlet(1 + 12 * np.eye(6)[i]) for i in truth]), "share"), truth
+
+
 def categorical_only(n, rng):
     truth = _members(n, rng, 3)
     return _answers(truth, rng, 8, 0.75), truth
@@ -199,10 +205,11 @@ STRUCTURELESS = (
     purchase_process, counts, skewed_amounts, likert_with_response_style, mixed_categorical,
     nominal_only, spend_is_a_product, shares_of_a_whole, curved,
 )  # fmt: skip
+TIED = spend_is_a_product, shares_of_a_whole, groups_of_shares
 PLANTED = {  # least share with the planted k; None: reported, not promised
     separated: 0.95, unequal: 0.95, noise_columns: 0.95, five_groups: 0.95, overlapping: 0.80,
     one_type_only: 0.80, overlapping_total: 0.80, elongated: None, categorical_only: None,
-    two_groups: None, skewed_groups: None,
+    two_groups: None, skewed_groups: None, groups_of_shares: None,
 }  # fmt: skip
 
 
@@ -312,7 +319,8 @@ def main():
     runs = []
     families = [f for f in (*STRUCTURELESS, *PLANTED) if not asked.only or f.__name__ in asked.only]
     for family in families:
-        seeds = range(asked.first, asked.first + (6 if asked.quick else 30))
+        first = asked.first + (UNSEEN_TIED - UNSEEN) * (family in TIED)
+        seeds = range(first, first + (6 if asked.quick else 30))
         runs += [run(family, seed) for seed in seeds]
         print(markdown(summary(pd.DataFrame(runs[-len(seeds) :]))).splitlines()[-1], flush=True)
         if asked.runs:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from seglib import cluster
 from seglib.cluster import encode
-from seglib.cluster.redundant import redundant
+from seglib.cluster.redundant import parts_of_a_whole, redundant
 
 
 def amounts(n=300, seed=0):
@@ -46,3 +46,46 @@ def test_the_arithmetic_of_spend_is_not_a_group():
     frame = amounts(200, 9)
     frame = frame.assign(spend=frame["orders"] * frame["value"])
     assert cluster.judge(frame, seed=1).kind == "none"
+
+
+def test_a_product_is_seen_beside_a_column_of_either_sign():
+    frame = amounts()
+    frame["spend"] = frame["orders"] * frame["value"]
+    for seed in range(4):
+        noise = np.random.default_rng(seed).normal(size=len(frame))
+        assert redundant(frame.assign(noise=noise)) == ["spend"]
+
+
+def test_parts_of_a_whole_are_found_beside_other_columns():
+    rng = np.random.default_rng(3)
+    shares = pd.DataFrame(rng.dirichlet(np.ones(4), 300), columns=list("abcd"))
+    frame = shares.assign(age=rng.normal(40, 9, 300), total=rng.gamma(2, 5, 300))
+    assert parts_of_a_whole(frame) == list("abcd")
+    assert parts_of_a_whole(frame.drop(columns="b")) == []
+    assert parts_of_a_whole(amounts().assign(sum=lambda f: f["orders"] + f["value"])) == []
+
+
+def test_simulated_shares_add_up_to_the_whole_and_missing_rows_stay_missing():
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame(rng.dirichlet([2, 3, 4, 5], 400), columns=list("abcd"))
+    frame.loc[:19] = np.nan
+    rules, _ = encode.learn(frame, logs=False, tails=(0, 1), near_scale=False)
+    encoded = encode.matrix(rules, frame)
+    drawn = encode.simulator(rules, frame, encoded, 0)(1)
+    raw = drawn * [rule["scale"] for rule in rules] + [rule["centre"] for rule in rules]
+    assert [rule["name"] for rule in rules] == list("abc")
+    filled = (raw == [rule["fill"] for rule in rules]).all(axis=1)
+    assert filled.sum() == 20
+    assert (raw[~filled].sum(axis=1) < 1).all() and (raw > 0).all()
+    observed = frame[["a", "b", "c"]].mean()
+    assert np.abs(raw[~filled].mean(axis=0) - observed).max() < 0.02
+
+
+def test_shares_without_groups_show_none_and_with_groups_show_them():
+    rng = np.random.default_rng(1002)
+    cloud = pd.DataFrame(rng.dirichlet(rng.uniform(0.5, 3, 6), 800)).add_prefix("s")
+    assert cluster.judge(cloud, seed=1).kind == "none"
+    truth = np.arange(600) % 3
+    shares = np.array([rng.dirichlet(1 + 12 * np.eye(6)[i]) for i in truth])
+    found = cluster.judge(pd.DataFrame(shares).add_prefix("s"), seed=1)
+    assert (found.k, found.kind) == (3, "natural")

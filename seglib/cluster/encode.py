@@ -14,7 +14,7 @@ import pandas as pd
 
 from seglib.cluster import near, reference
 from seglib.cluster.kinds import kind, refuse
-from seglib.cluster.redundant import redundant
+from seglib.cluster.redundant import parts_of_a_whole, redundant
 from seglib.study import StudyError
 
 RARE = 0.01  # levels held by a smaller share of rows carry no distance
@@ -258,8 +258,39 @@ def _skew(x: np.ndarray) -> float:
 def simulator(
     rules: list[dict], frame: pd.DataFrame, encoded: np.ndarray, seed: int
 ) -> Callable[[int], np.ndarray]:
-    """Return a function that gives the i-th table like this one but without groups, encoded."""
+    """Return a function that gives the i-th table like this one but without groups, encoded.
+
+    Columns that are parts of a whole, such as shares, still add up to it.
+    """
     nominal = [rule["kind"] == "nominal" for rule in rules]
     values = reference.quantify(encoded, answers(rules, frame), nominal)
-    learnt, owner = reference.learn(values, seed=seed), owners(rules)
-    return lambda i: reference.table(learnt, encoded, owner, np.random.default_rng((seed, 2, i)))
+    whole = _whole(rules, frame)
+    names = [rule["name"] for rule in rules]
+    left = [name for name in whole if name not in names]  # needed to add up, though not clustered
+    learnt = reference.learn(np.column_stack([values, frame[left].to_numpy(float)]), seed=seed)
+    owner, place = owners(rules), [[*names, *left].index(name) for name in whole]
+    parts = frame[whole].to_numpy(float)
+    sums = np.nanmedian(np.nansum(parts, axis=1)) if whole else 0.0
+
+    def drawn(i: int) -> np.ndarray:
+        rng = np.random.default_rng((seed, 2, i))
+        rows = reference.draw(learnt, rng)
+        out = reference.looked_up(learnt, rows, encoded, owner, rng)
+        found = parts[rows[:, place], np.arange(len(whole))] if whole else parts
+        total = np.nansum(found, axis=1, keepdims=True)
+        found = found * np.where(total > 0, sums / np.maximum(total, 1e-300), 1.0)
+        for j, own in enumerate(place):
+            if own < len(rules):
+                values = pd.Series(found[:, j])
+                out[:, owner == own] = _encode_numeric(rules[own], values)[:, None]
+        return out
+
+    return drawn
+
+
+def _whole(rules: list[dict], frame: pd.DataFrame) -> list[str]:
+    """Return the columns that add up to the same in every row and of which some are clustered."""
+    known = {rule["name"] for rule in rules if rule["kind"] == "numeric"}
+    numeric = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
+    found = parts_of_a_whole(frame[numeric].astype(float))
+    return found if len(known & set(found)) > 1 else []

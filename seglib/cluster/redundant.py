@@ -9,6 +9,7 @@ import pandas as pd
 
 FOLLOWS = 0.999  # share of variance that a sum (or, in logarithms, a product) of others explains
 ROWS = 10  # rows for each column that are needed to say so
+SAME = 1e-6  # relative spread of a sum that is the same in every row
 
 
 def redundant(frame: pd.DataFrame) -> list[str]:
@@ -34,16 +35,45 @@ def redundant(frame: pd.DataFrame) -> list[str]:
 
 
 def _follows(column: pd.Series, others: pd.DataFrame) -> bool:
-    """Say whether a sum of the others, or where all are positive a product, gives the column."""
+    """Say whether a sum of the others, or of those never negative a product, gives the column."""
     table = others.assign(**{"": column}).dropna().to_numpy(dtype=float)
-    positive = table[(table > 0).all(axis=1)]
-    product = len(positive) > len(table) / 2 and _explained(np.log(positive)) >= FOLLOWS
-    return product or _explained(table) >= FOLLOWS
+    if not len(table) or _explained(table) >= FOLLOWS:
+        return len(table) > 0
+    amounts = table[:, table.min(axis=0) >= 0]
+    positive = amounts[(amounts > 0).all(axis=1)]
+    enough = table[:, -1].min() >= 0 and len(positive) > len(table) / 2
+    return bool(enough and _explained(np.log(positive)) >= FOLLOWS)
 
 
 def _explained(table: np.ndarray) -> float:
-    if len(table) < ROWS * table.shape[1]:
+    if table.shape[1] < 2 or len(table) < ROWS * table.shape[1]:
         return 0.0
     scaled = (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-12)
     left = scaled[:, -1] - scaled[:, :-1] @ np.linalg.lstsq(scaled[:, :-1], scaled[:, -1])[0]
     return 1.0 - float(left.var() / max(scaled[:, -1].var(), 1e-12))
+
+
+def parts_of_a_whole(frame: pd.DataFrame) -> list[str]:
+    """Return the columns that add up to the same sum in every row, such as shares; empty if none.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Numeric columns only; rows with a missing value are passed over.
+    """
+    table = frame.dropna()
+    amounts = table.loc[:, table.min() >= 0]
+    for name in reversed(list(amounts.columns)):
+        others = amounts.drop(columns=name)
+        if (
+            others.shape[1] < 2
+            or _explained(others.assign(**{"": amounts[name]}).to_numpy()) < FOLLOWS
+        ):
+            continue
+        x = np.column_stack([np.ones(len(others)), others])
+        weight = np.linalg.lstsq(x, amounts[name].to_numpy())[0][1:]
+        whole = [*others.columns[np.isclose(weight, -1, atol=0.01)], name]
+        total = amounts[whole].sum(axis=1)
+        if len(whole) > 2 and total.std() <= SAME * total.mean():
+            return [column for column in frame if column in whole]
+    return []

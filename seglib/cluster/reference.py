@@ -91,11 +91,15 @@ def draw(reference: Reference, rng: np.random.Generator) -> np.ndarray:
 
 
 def table(reference: Reference, encoded: np.ndarray, owner: np.ndarray, rng) -> np.ndarray:
-    """Draw a table in any encoding; ``owner`` gives the column each encoded column comes from.
+    """Draw a table in any encoding; see :func:`looked_up`."""
+    return looked_up(reference, draw(reference, rng), encoded, owner, rng)
+
+
+def looked_up(reference: Reference, rows, encoded: np.ndarray, owner: np.ndarray, rng):
+    """Return a drawn table; ``owner`` gives the column each encoded column comes from.
 
     Columns with two clear peaks of their own get the single peak nearest to them.
     """
-    rows = draw(reference, rng)
     out = encoded[rows[:, owner], np.arange(len(owner))]
     for i, j in enumerate(owner):
         for stratum, width in enumerate(reference.smooth[j]):
