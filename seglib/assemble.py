@@ -191,7 +191,8 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
     key = link.one if of_buyers else ""
     if not key and not survey:
         key = describing.unique_key(table)
-        if not key or (hints.suggests(key, "product") and not hints.suggests(key, "customer")):
+        goods = hints.suggests(key, "product") and not hints.suggests(key, "customer")
+        if goods or not (key or describing.told_apart(table)):
             raise StudyError(_not_customers(table))
     found = describing.people(table, kind, key)
     if link and key:

@@ -39,7 +39,31 @@ def people(table: Table, kind: str, key: str = "") -> Guess:
         if column.name != key:
             _describe(found, column)
     _same_scales(found)
+    if kind == "customers":
+        _doubted(found, key)
     return found
+
+
+def _doubted(found: Guess, key: str) -> None:
+    """Ask about a row a customer, where another column might be the customer."""
+    if not key and (who := told_apart(found.table)):
+        found.unsure.append(
+            f"each row is taken as one customer: {who!r} tells them apart, but is personal data"
+        )
+    for column in found.table.columns.values():
+        back = hints.suggests(column.name, "customer") and 1 < column.distinct < column.filled
+        if column.name != key and back:
+            found.unsure.append(
+                f"each row is taken as one customer, but {column.name!r} returns in several: if "
+                "rows are orders or events, the column of their time was not understood (month "
+                "names are not; write days such as 2024-01-31)"
+            )
+
+
+def told_apart(table: Table) -> str:
+    """Return the personal column of which each row holds another value, empty if none does."""
+    own = (c.name for c in table.columns.values() if c.unique and personal(c))
+    return next(own, "")
 
 
 def unique_key(table: Table) -> str:

@@ -51,6 +51,7 @@ PERSONAL = {
     "e-mail address": "email|mail|courriel|correo",
     "telephone number": "phone|telephone|telefon|tel|mobile|handy|movil|telefono|fax",
     "address": "address|adresse|street|strasse|anschrift|direccion|calle|rue|ipaddress|ip|iban",
+    "user name": "handle|nickname|instagram|twitter|tiktok|mastodon",
     "date of birth": "birthdate|birthday|dob|dateofbirth|geburtsdatum|geburtstag",
 }
 FOLDED = str.maketrans("äöüéèêëàâçñíóúáôîûÄÖÜÉ", "aoueeeeaacniouaoiuAOUE")

@@ -19,6 +19,7 @@ EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 DIGITS = re.compile(r"(?<![\w.,])\d(?:[ -]?\d){12,18}(?![\w,])")
 ACCOUNT = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
 SOCIAL = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")
+HANDLE = re.compile(r"@(?=\w*[\d_.])[A-Za-z_][\w.-]{1,30}")
 STREET = re.compile(
     r"\b\d+[a-z]?,? (?:[\w.'’-]+ ){1,3}(?:street|road|avenue|lane|boulevard)\b"
     r"|\b\d+[a-z]?,? (?-i:(?:[A-Z][\w.'’-]* ){1,3}(?:St|Rd|Ave|Ln|Drive|Dr|Blvd|Court|Ct|Square|"
@@ -102,6 +103,8 @@ def within(text: str) -> str | None:
         return "bank accounts"
     if any(_is_card(found[0]) for found in DIGITS.finditer(text)):
         return "card numbers"
+    if HANDLE.fullmatch(text):
+        return "user names"
     if SOCIAL.search(text):
         return "identity numbers"
     if _holds_phone(text):

@@ -296,3 +296,12 @@ def test_a_table_without_a_column_of_the_model_is_refused():
     found = cluster.segment(base(), k=2)
     with pytest.raises(StudyError, match="no column 'c'"):
         cluster.assign(found.model, base()[["a", "b"]])
+
+
+@pytest.mark.parametrize("n", [2, 4, 9])
+def test_fewer_rows_than_can_be_segmented_are_one_segment(n):
+    frame = pd.DataFrame({"price": np.linspace(1.5, 8, n), "reach": np.linspace(0.3, 0.1, n) ** 2})
+    found = cluster.segment(frame, outcomes=frame[["reach"]])
+    assert (found.verdict["k"], found.verdict["kind"]) == (1, "none")
+    assert (found.labels == 1).all()
+    assert "too few different rows" in " ".join(found.verdict["reasons"])

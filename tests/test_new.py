@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import shop_tables
 
-from seglib import cli, collect, records, scales, study, tables
+from seglib import cli, collect, privacy, records, scales, study, tables
 from seglib.layout import TransactionColumns
 
 AGREE = ["Strongly disagree", "Disagree", "Neutral", "Agree", "Strongly agree"]
@@ -462,3 +462,40 @@ def test_the_few_comments_of_a_form_are_not_shown_where_one_holds_a_telephone(
     _, text, raw = begun(["form.csv"], tmp_path, monkeypatch)
     assert "Comments" not in raw["tables"]["survey"]["attributes"]
     assert "Comments: personal data (telephone numbers)" in text and "0171" not in text
+
+
+def test_a_table_told_apart_by_e_mails_alone_is_taken_row_by_row_with_a_doubt(
+    tmp_path, monkeypatch
+):
+    n = 300
+    rng = np.random.default_rng(1)
+    pd.DataFrame({
+        "email": [f"p{i}@planted.example.com" for i in range(n)], "age": rng.integers(18, 80, n),
+        "plan": rng.choice(["free", "pro"], n), "tenure": rng.integers(1, 60, n),
+    }).to_csv(tmp_path / "subs.csv", index=False)  # fmt: skip
+    _, text, raw = begun(["subs.csv"], tmp_path, monkeypatch)
+    assert raw["tables"]["customers"]["columns"] == {"customer": "<row>"}
+    assert "# CHECK: each row is taken as one customer: 'email' tells them apart" in text
+    assert "p1@" not in text
+
+
+def test_orders_whose_dates_are_not_understood_are_doubted_as_customers(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    days = pd.Timestamp("2022-01-05") + pd.to_timedelta(rng.integers(0, 500, 600), "D")
+    pd.DataFrame({
+        "Order No": range(1000, 1600), "Client": [f"C{i:04d}" for i in rng.integers(0, 110, 600)],
+        "Ordered on": days.strftime("%d %b %Y"), "Total": rng.gamma(2, 9, 600).round(2),
+    }).to_csv(tmp_path / "sales.csv", index=False)  # fmt: skip
+    _, text, _ = begun(["sales.csv"], tmp_path, monkeypatch)
+    assert "# CHECK: each row is taken as one customer, but 'Client' returns in several" in text
+
+
+def test_handles_are_personal_data(tmp_path, monkeypatch):
+    rows = form()
+    rows["Instagram handle"] = [f"@user_{i}x" for i in range(len(rows))]
+    rows.to_csv(tmp_path / "form.csv", index=False)
+    _, text, raw = begun(["form.csv"], tmp_path, monkeypatch)
+    assert raw["tables"]["survey"]["columns"] == {"customer": "<row>"}
+    assert "Instagram handle: personal data (user name)" in text
+    assert privacy.within("@user_7x") == "user names"
+    assert privacy.within("@ 5 pm") is None

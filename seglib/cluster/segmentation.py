@@ -96,9 +96,7 @@ def segment(
         rule, kind, useful = _settle(table, method, finding, metric, k, outcomes, rfm, seed, cut)
         rule = number(rule, frame, value, previous)
         members = assign(rule, frame)
-        useful = useful and useful | {
-            "means": _means(rule, frame, outcomes), "alike": alike(members["segment"], outcomes)
-        }  # fmt: skip
+        useful = useful and useful | _told_apart(rule, frame, outcomes, members["segment"])
         known = {
             "method": method, "method_reason": why, "kind": kind, "usefulness": useful,
             "k_chosen_by": "analyst" if k else "verdict", "carried": _dated(cut, kind),
@@ -156,8 +154,8 @@ def choose_method(method: str, rules: list[dict]) -> tuple[str, str]:
 
 
 def _prepare(frame: pd.DataFrame, k: int, k_max: int, seed: int) -> Table:
-    if len(frame) < 10:
-        raise StudyError(f"The table has {len(frame)} rows; segments need at least 10.")
+    if len(frame) < 2:
+        raise StudyError(f"The table has {len(frame)} rows; segments need at least two.")
     if frame.columns.nlevels > 1:
         raise StudyError("The columns have several levels; give each column one name.")
     if frame.index.has_duplicates:
@@ -266,11 +264,15 @@ def _open(table: Table, k: int, outcomes, previous: dict | None) -> dict | None:
     return cut if not k and outcomes is None and cut and cut["k"] <= table.k_max else None
 
 
-def _means(rule: dict, frame: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict]:
-    """Outcomes per segment, plain and allowing for doubtful membership."""
+def _told_apart(rule: dict, frame: pd.DataFrame, outcomes: pd.DataFrame, segments) -> dict:
+    """Outcomes per segment, plain and allowing for doubtful membership, and pairs that end alike.
+
+    For segments with their final numbers.
+    """
     known = frame.index.intersection(outcomes.dropna().index)
     chance = fit.probabilities(rule["parameters"], data(rule, frame.loc[known]))
-    return membership.means(chance, outcomes.loc[known], numbers(rule))
+    means = membership.means(chance, outcomes.loc[known], numbers(rule))
+    return {"means": means, "alike": alike(segments, outcomes)}
 
 
 def _useful(table: Table, rule: dict, outcomes, rfm, seed: int) -> dict | None:
