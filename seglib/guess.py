@@ -12,6 +12,7 @@ LEAST_PEOPLE = 10  # fewer different values than this are groups of people, not 
 LONG = 25  # letters from which a text is written freely
 CODE = 40  # letters of the longest ids
 NAMED, DECIDED, LINKED = 4, 2, 5  # what speaks for a key, in points
+WRITTEN = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY", "YMD": "YYYY-MM-DD"}
 
 
 @dataclass
@@ -141,6 +142,16 @@ def free(found: Guess, role: str) -> list[Column]:
     free = [c for c in found.table.columns.values() if c.name not in found.taken]
     free = [c for c in free if c.distinct > 1 and not personal(c)]
     return sorted(free, key=lambda c: not hints.suggests(c.name, role))
+
+
+def written(mark: str) -> str:
+    """Return a way to read numbers or dates as study.yaml writes it."""
+    return WRITTEN.get(mark, mark)
+
+
+def ways(column: Column) -> str:
+    """Return the ways in which a column could be read."""
+    return " or ".join(WRITTEN.get(mark, repr(mark)) for mark in column.marks)
 
 
 def unused(column: Column) -> str:

@@ -18,7 +18,6 @@ from seglib.study import StudyError
 
 QUARTER = 91  # days; the holdout of data that span a year or more
 OBJECTIVE = "Learn which groups of customers differ, and what each of them needs"
-WRITTEN = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY", "YMD": "YYYY-MM-DD"}
 TOLD = {
     "date": "dates such as days above 12 tell the order",
     "decimal": "numbers tell the decimal mark",
@@ -144,9 +143,14 @@ def _dates(draft: Draft, found: list[Guess], folder: Path) -> None:
     if main:
         _cut(draft, main)
         return
-    ends = [c.most for g in found for c in guess.times(g.table)]
+    ends = [c for g in found for c in guess.times(g.table)]
     if ends:
-        day, why = max(ends).date() + timedelta(days=1), "the day after the last date in the data"
+        last = max(ends, key=lambda column: column.most)
+        day, why = last.most.date() + timedelta(days=1), "the day after the last date in the data"
+        if len(last.marks) > 1:
+            draft.check(
+                f"{last.name!r} reads two ways, {guess.ways(last)}: is the next line right?"
+            )
     else:
         day, why = _newest(found, folder), "the day on which the file was changed"
         draft.check("the data hold no dates: say as of which day they are")
@@ -229,14 +233,12 @@ def _format(draft: Draft, one: Guess) -> None:
         plain = {"date": ("YMD",), "decimal": (".",)}[key]
         if either and len(marks) == 1:
             shown = next(iter(either[0].values or {}), "")
-            ways = " or ".join(WRITTEN.get(mark, repr(mark)) for mark in either[0].marks)
             draft.check(f"{either[0].name!r} holds {shown!r} and the like, which reads two ways: "
-                        f"say {key}: {ways} in a line like the next", 4)  # fmt: skip
-            first = either[0].marks[0]
-            draft.add(f"    # format: {{{key}: {_yaml(WRITTEN.get(first, first))}}}")
+                        f"say {key}: {guess.ways(either[0])} in a line as the next", 4)  # fmt: skip
+            draft.add(f"    # format: {{{key}: {_yaml(guess.written(either[0].marks[0]))}}}")
         elif len(marks) == 1 and (plain not in marks or any(c.compact for c in used)):
             mark = next(iter(marks))[0]
-            known[key] = "YYYYMMDD" if any(c.compact for c in used) else WRITTEN.get(mark, mark)
+            known[key] = "YYYYMMDD" if any(c.compact for c in used) else guess.written(mark)
     if missing := one.table.opened.given.missing:
         known["missing"] = missing
     if known:

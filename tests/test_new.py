@@ -499,3 +499,12 @@ def test_handles_are_personal_data(tmp_path, monkeypatch):
     assert "Instagram handle: personal data (user name)" in text
     assert privacy.within("@user_7x") == "user names"
     assert privacy.within("@ 5 pm") is None
+
+
+def test_a_time_that_reads_two_ways_is_asked_about_where_it_dates_a_survey(tmp_path, monkeypatch):
+    rows = form()
+    days = pd.Timestamp("2023-03-01") + pd.to_timedelta(np.arange(len(rows)) % 7, "D")
+    rows["Timestamp"] = [f"{d.month}/{d.day}/{d.year} 10:00:00" for d in days]
+    rows.to_csv(tmp_path / "form.csv", index=False)
+    _, text, _ = begun(["form.csv"], tmp_path, monkeypatch)
+    assert "# CHECK: 'Timestamp' reads two ways, DD/MM/YYYY or MM/DD/YYYY" in text
