@@ -279,8 +279,8 @@ def test_what_cannot_be_clustered_is_refused_in_one_sentence(column, words):
 
 
 def test_too_few_rows_and_too_many_segments_are_refused():
-    with pytest.raises(StudyError, match="9 rows"):
-        cluster.segment(base(9))
+    with pytest.raises(StudyError, match="fewer than two rows"):
+        cluster.segment(base(1))
     with pytest.raises(StudyError, match="k = 50"):
         cluster.segment(base(60), k=50)
     with pytest.raises(StudyError, match="'kmean' is unknown"):

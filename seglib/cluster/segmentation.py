@@ -155,7 +155,7 @@ def choose_method(method: str, rules: list[dict]) -> tuple[str, str]:
 
 def _prepare(frame: pd.DataFrame, k: int, k_max: int, seed: int) -> Table:
     if len(frame) < 2:
-        raise StudyError(f"The table has {len(frame)} rows; segments need at least two.")
+        raise StudyError("The table has fewer than two rows; there is nothing to tell apart.")
     if frame.columns.nlevels > 1:
         raise StudyError("The columns have several levels; give each column one name.")
     if frame.index.has_duplicates:
