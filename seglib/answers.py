@@ -71,9 +71,8 @@ def outcomes(study: Study, tables: dict[str, ir.Table], index: pd.Index) -> pd.D
         The customers to report on.
     """
     found = {}
-    for name in ("customers", "survey"):
-        spec = getattr(study.tables, name)
-        if spec is None or not spec.outcomes:
+    for name, spec in study.tables.people.items():
+        if not spec.outcomes:
             continue
         rows = tables[name].filter(tables[name].customer.notnull())
         raw = rows.select("customer", *spec.outcomes).execute().set_index("customer")

@@ -31,10 +31,9 @@ def customers(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
     frame, lines = pd.DataFrame(), []
     if known.past is not None:
         frame, lines = _behaviour(known)
-    for name in ("customers", "survey"):
+    for name, spec in known.study.tables.people.items():
         if name not in known.tables:
             continue
-        spec = getattr(known.study.tables, name)
         more = answers.described(known.tables[name], spec)
         frame = frame.join(more) if len(frame) else more
         lines += [attribute(c, given) for c, given in spec.attributes.items() if c in more]
@@ -48,7 +47,7 @@ def customers(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
 
 
 def _usage(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
-    frame = features.used(known.past, known.as_of).execute().set_index("customer").sort_index()
+    frame = usage.usage(known.past, known.as_of).execute().set_index("customer").sort_index()
     roles = set(known.tables["transactions"].columns)
     frame = frame.drop(columns=[n for n, role in usage.ROLES.items() if role not in roles])
     frame = _without_hours(frame).astype("float64")

@@ -8,15 +8,15 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from seglib import reading, usage
+from seglib import reading, usage, visits
 from seglib.quality import MANY_UNITS
 from seglib.schema import Study
 from seglib.sources.database import keep
 from seglib.tables import midnight
+from seglib.visits import ratio
 
 RECENT = 91  # days that count as recent in the trend
 SUMMED = ("amount", "discount", "coupon", "own_label", "units", "priced")
-EVENING = 17  # hour from which an order is an evening order
 
 BEHAVIOUR = {
     # name: (label, unit, meaning)
@@ -106,17 +106,6 @@ def before(table: ir.Table, as_of: date, history: int | None = None) -> ir.Table
     return kept
 
 
-def orders(facts: ir.Table) -> ir.Table:
-    """Return one row per customer and order."""
-    return facts.group_by("customer", "order").agg(
-        time=facts.time.min(),
-        place=facts.place.min(),
-        lines=facts.lines.sum(),
-        amount=facts.amount.sum(),
-        coupon=facts.coupon.sum(),
-    )
-
-
 def behaviour(facts: ir.Table, as_of: date) -> ir.Table:
     """Return the behavioural features, one row per customer, as an engine expression.
 
@@ -127,64 +116,30 @@ def behaviour(facts: ir.Table, as_of: date) -> ir.Table:
     as_of
         The cut-off date.
     """
-    baskets = orders(facts)
-    end = ibis.literal(as_of)
-    recent = baskets.time >= midnight(as_of - timedelta(days=RECENT))
-    earlier = ~recent & (baskets.time >= midnight(as_of - timedelta(days=2 * RECENT)))
-    late = _ratio(baskets.amount.sum(where=recent), 1).fill_null(0)
-    early = _ratio(baskets.amount.sum(where=earlier), 1).fill_null(0)
+    baskets = visits.orders(facts)
+    recent, earlier = visits.windows(baskets, as_of, RECENT)
+    late = ratio(baskets.amount.sum(where=recent), 1).fill_null(0)
+    early = ratio(baskets.amount.sum(where=earlier), 1).fill_null(0)
     by_order = baskets.group_by("customer").agg(
-        recency=end.delta(baskets.time.max().date(), unit="day").cast("float64"),
         orders=baskets.count().cast("float64"),
         spend=baskets.amount.sum().cast("float64"),
-        tenure=end.delta(baskets.time.min().date(), unit="day").cast("float64"),
-        basket_value=_ratio(baskets.amount.sum(), baskets.count()),
-        basket_items=_ratio(baskets.lines.sum(), baskets.count()),
-        trend=_ratio(late - early, late + early),
-        weekend_share=baskets.time.day_of_week.index().isin([5, 6]).mean(),
-        evening_share=(baskets.time.hour() >= EVENING).mean(),
+        basket_value=ratio(baskets.amount.sum(), baskets.count()),
+        basket_items=ratio(baskets.lines.sum(), baskets.count()),
+        trend=ratio(late - early, late + early),
         coupon_share=(baskets.coupon > 0).mean(),
-        places=baskets.place.nunique().cast("float64"),
+        **visits.rhythm(baskets, as_of),
     )
     by_line = facts.group_by("customer").agg(
         breadth=facts.level.nunique().cast("float64"),
-        discount_share=_ratio(facts.discount.sum(), facts.amount.sum() + facts.discount.sum()),
-        own_label_share=_ratio(facts.own_label.sum(), facts.amount.sum()),
+        discount_share=ratio(facts.discount.sum(), facts.amount.sum() + facts.discount.sum()),
+        own_label_share=ratio(facts.own_label.sum(), facts.amount.sum()),
     )
     return (
         by_order.left_join(by_line, "customer")
         .drop("customer_right")
-        .left_join(_irregularity(baskets), "customer")
+        .left_join(visits.irregularity(baskets), "customer")
         .drop("customer_right")
     )
-
-
-def used(facts: ir.Table, as_of: date) -> ir.Table:
-    """Return the features of use where nothing is sold; see `usage.usage`."""
-    found = usage.usage(facts, as_of)
-    return found.left_join(_irregularity(orders(facts)), "customer").drop("customer_right")
-
-
-def _ratio(top, bottom) -> ir.FloatingValue:
-    """Divide as floats; nothing divided by nothing is missing."""
-    bottom = bottom if isinstance(bottom, ir.Value) else ibis.literal(bottom)
-    return top.cast("float64") / bottom.cast("float64").nullif(0)
-
-
-def _irregularity(baskets: ir.Table) -> ir.Table:
-    """Coefficient of variation of the gaps between days with orders (two gaps or more)."""
-    days = baskets.select("customer", day=baskets.time.date()).distinct()
-    lagged = days.mutate(
-        gap=days.day.delta(days.day.lag().over(group_by="customer", order_by="day"), unit="day")
-    )
-    sums = lagged.group_by("customer").agg(
-        n=lagged.gap.count().cast("float64"),
-        s=lagged.gap.sum().cast("float64"),
-        ss=(lagged.gap * lagged.gap).sum().cast("float64"),
-    )
-    sums = sums.filter(sums.n >= 2)
-    deviation = ((sums.ss - sums.s * sums.s / sums.n) / (sums.n - 1)).sqrt()
-    return sums.select("customer", irregularity=deviation / (sums.s / sums.n))
 
 
 def needs(
@@ -216,11 +171,11 @@ def needs(
     labels = {name: group for name, group in known.items() if name in first}
     total = facts.amount.sum()
     shares = {
-        name: _ratio(facts.amount.sum(where=facts["group"] == group).fill_null(0), total)
+        name: ratio(facts.amount.sum(where=facts["group"] == group).fill_null(0), total)
         for name, group in labels.items()
     }
     rest = facts["group"].isnull() | facts["group"].notin(list(labels.values()))
-    shares["share_other"] = _ratio(facts.amount.sum(where=rest).fill_null(0), total)
+    shares["share_other"] = ratio(facts.amount.sum(where=rest).fill_null(0), total)
     return facts.group_by("customer").agg(**shares), labels | {"share_other": "other groups"}
 
 
@@ -248,19 +203,19 @@ def products(facts: ir.Table, minimum: int) -> ir.Table:
         buyers=buyers.count(),
         repeat_rate=(buyers.orders >= 2).mean(),
         orders_per_buyer=buyers.orders.mean(),
-        spend_per_buyer=_ratio(buyers.amount.sum(), buyers.count()),
-        evenness=_ratio(buyers.amount.sum(), 1).pow(2)
-        / (_ratio(squared.sum(), 1) * buyers.count()).nullif(0),
+        spend_per_buyer=ratio(buyers.amount.sum(), buyers.count()),
+        evenness=ratio(buyers.amount.sum(), 1).pow(2)
+        / (ratio(squared.sum(), 1) * buyers.count()).nullif(0),
     )
     totals = named.group_by("level").agg(
-        price=_ratio(named.priced.sum(), named.units.sum()),
-        promotion_share=_ratio(named.discount.sum(), named.amount.sum() + named.discount.sum()),
-        own_label_share=_ratio(named.own_label.sum(), named.amount.sum()),
+        price=ratio(named.priced.sum(), named.units.sum()),
+        promotion_share=ratio(named.discount.sum(), named.amount.sum() + named.discount.sum()),
+        own_label_share=ratio(named.own_label.sum(), named.amount.sum()),
     )
     joined = spread.left_join(totals, "level").drop("level_right")
     joined = joined.left_join(_seasonality(facts), "level").drop("level_right")
     everyone = facts.customer.nunique().as_scalar()
-    joined = joined.mutate(penetration=_ratio(joined.buyers, everyone))
+    joined = joined.mutate(penetration=ratio(joined.buyers, everyone))
     return joined.filter(joined.buyers >= minimum)
 
 
@@ -271,7 +226,7 @@ def _seasonality(facts: ir.Table) -> ir.Table:
     own = by_month.filter(by_month.level.notnull())
     own = own.group_by("level", "month").agg(amount=own.amount.sum())
     shares = own.join(everything, "month")
-    shares = shares.mutate(share=_ratio(shares.amount, shares.total))
+    shares = shares.mutate(share=ratio(shares.amount, shares.total))
     exact = shares.share.cast("decimal(38, 24)"), shares.share.pow(2).cast("decimal(38, 30)")
     sums = shares.group_by("level").agg(
         s=exact[0].sum().cast("float64"), ss=exact[1].sum().cast("float64")

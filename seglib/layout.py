@@ -234,6 +234,12 @@ class Tables(Part):
     campaigns: Campaigns | None = None
     responses: Responses | None = None
 
+    @property
+    def people(self) -> dict[str, Customers]:
+        """The tables with a row a customer that the study has, by name."""
+        both = {"customers": self.customers, "survey": self.survey}
+        return {name: table for name, table in both.items() if table}
+
     @model_validator(mode="after")
     def _enough(self):
         if not (self.transactions or self.customers or self.survey):

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from seglib.format import Names
-from seglib.layout import SOLD, Base, Outcome, Part, Tables
+from seglib.layout import SOLD, Base, Outcome, Part, Scale, Tables
 from seglib.limits import Limit, Share
 
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
@@ -207,8 +207,14 @@ class Study(Part):
     @property
     def outcomes(self) -> dict[str, Outcome]:
         """What customers did afterwards, by the column that says so."""
-        tables = (self.tables.customers, self.tables.survey)
-        return {name: given for table in tables if table for name, given in table.outcomes.items()}
+        tables = self.tables.people.values()
+        return {name: given for table in tables for name, given in table.outcomes.items()}
+
+    @property
+    def scales(self) -> dict[str, Scale]:
+        """The means of several answers, by name."""
+        tables = self.tables.people.values()
+        return {name: given for table in tables for name, given in table.scales.items()}
 
     def known(self, as_of: date) -> str:
         """Return since when features are known: 'before 2017-10-01', 'in the snapshot of …'."""

@@ -29,25 +29,22 @@ def reliability(frame: pd.DataFrame, study: Study, *, seed: int, draws: int = 40
     the sum).
     """
     rng, rows = np.random.default_rng(seed), {}
-    for table in filter(None, (study.tables.customers, study.tables.survey)):
-        for name, scale in table.scales.items():
-            answers = frame[scale.items].dropna().to_numpy()
-            if len(answers) < FEWEST:
-                continue
-            again = [_alpha(rng.choice(answers, len(answers))) for _ in range(draws)]
-            low, high = np.quantile(again, [0.025, 0.975])
-            about = {"items": len(scale.items), "n": len(answers), "alpha": _alpha(answers)}
-            rows[scale.label or name] = about | {"low": low, "high": high}
+    for name, scale in study.scales.items():
+        answers = frame[scale.items].dropna().to_numpy()
+        if len(answers) < FEWEST:
+            continue
+        again = [_alpha(rng.choice(answers, len(answers))) for _ in range(draws)]
+        low, high = np.quantile(again, [0.025, 0.975])
+        about = {"items": len(scale.items), "n": len(answers), "alpha": _alpha(answers)}
+        rows[scale.label or name] = about | {"low": low, "high": high}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def parts(study: Study, labels: dict[str, str]) -> dict[str, list[str]]:
     """Return the labels of the items of each scale, by the scale's label."""
-    tables = filter(None, (study.tables.customers, study.tables.survey))
-    scales = {name: scale for table in tables for name, scale in table.scales.items()}
     return {
         labels[name]: [labels[item] for item in scale.items if item in labels]
-        for name, scale in scales.items()
+        for name, scale in study.scales.items()
         if name in labels
     }
 

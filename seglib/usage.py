@@ -10,6 +10,7 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
+from seglib import visits
 from seglib.tables import midnight
 
 PAUSE = 30 * 60  # seconds without an event after which the next one begins a session
@@ -85,32 +86,25 @@ def usage(facts: ir.Table, as_of: date) -> ir.Table:
     as_of
         The cut-off date.
     """
-    visits = facts.group_by("customer", "order").agg(
-        time=facts.time.min(), place=facts.place.min(), lines=facts.lines.sum()
-    )
+    sessions = visits.orders(facts)
     since = facts.group_by("customer").agg(begun=facts.time.min())
-    end = ibis.literal(as_of)
-    recent = visits.time >= midnight(as_of - timedelta(days=RECENT))
-    earlier = ~recent & (visits.time >= midnight(as_of - timedelta(days=2 * RECENT)))
-    day = visits.time.date()
+    recent, earlier = visits.windows(sessions, as_of, RECENT)
+    day, rhythm = sessions.time.date(), visits.rhythm(sessions, as_of)
     late, early = day.nunique(where=recent), day.nunique(where=earlier)
-    tenure = end.delta(visits.time.min().date(), unit="day").cast("float64")
-    by_visit = visits.group_by("customer").agg(
-        recency=end.delta(visits.time.max().date(), unit="day").cast("float64"),
-        sessions=visits.count().cast("float64"),
+    seen = ibis.least(ibis.greatest(rhythm["tenure"], 1.0), float(RECENT))
+    by_visit = sessions.group_by("customer").agg(
+        sessions=sessions.count().cast("float64"),
         active_days=day.nunique().cast("float64"),
-        engagement=late.cast("float64") / ibis.least(ibis.greatest(tenure, 1.0), float(RECENT)),
-        session_events=visits.lines.sum().cast("float64") / visits.count().cast("float64"),
-        usage_trend=(late - early).cast("float64") / (late + early).cast("float64").nullif(0),
-        tenure=tenure,
-        weekend_share=visits.time.day_of_week.index().isin([5, 6]).mean(),
-        evening_share=(visits.time.hour() >= 17).mean(),
-        places=visits.place.nunique().cast("float64"),
+        engagement=late.cast("float64") / seen,
+        session_events=visits.ratio(sessions.lines.sum(), sessions.count()),
+        usage_trend=visits.ratio(late - early, late + early),
+        **rhythm,
     )
     span = by_visit.tenure - by_visit.recency
     gap = span / (by_visit.active_days - 1).nullif(0)
     by_visit = by_visit.mutate(overdue=by_visit.recency / gap.nullif(0))
-    for table in (_adopted(facts), _first_week(facts, since, as_of)):
+    more = _adopted(facts), _first_week(facts, since, as_of), visits.irregularity(sessions)
+    for table in more:
         by_visit = by_visit.left_join(table, "customer").drop("customer_right")
     return by_visit
 

@@ -275,7 +275,7 @@ def simulator(
     def drawn(i: int) -> np.ndarray:
         rng = np.random.default_rng((seed, 2, i))
         rows = reference.draw(learnt, rng)
-        out = reference.looked_up(learnt, rows, encoded, owner, rng)
+        out = reference.table(learnt, rows, encoded, owner, rng)
         found = parts[rows[:, place], np.arange(len(whole))] if whole else parts
         total = np.nansum(found, axis=1, keepdims=True)
         found = found * np.where(total > 0, sums / np.maximum(total, 1e-300), 1.0)

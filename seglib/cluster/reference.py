@@ -90,13 +90,8 @@ def draw(reference: Reference, rng: np.random.Generator) -> np.ndarray:
     return picked
 
 
-def table(reference: Reference, encoded: np.ndarray, owner: np.ndarray, rng) -> np.ndarray:
-    """Draw a table in any encoding; see :func:`looked_up`."""
-    return looked_up(reference, draw(reference, rng), encoded, owner, rng)
-
-
-def looked_up(reference: Reference, rows, encoded: np.ndarray, owner: np.ndarray, rng):
-    """Return a drawn table; ``owner`` gives the column each encoded column comes from.
+def table(reference: Reference, rows: np.ndarray, encoded: np.ndarray, owner: np.ndarray, rng):
+    """Look drawn rows up in any encoding; ``owner`` gives the column of each encoded column.
 
     Columns with two clear peaks of their own get the single peak nearest to them.
     """
