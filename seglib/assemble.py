@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import ibis
 
 from seglib import columns, describing, guess, hints, orders
-from seglib.columns import Table
-from seglib.guess import NAMED, Guess
+from seglib.columns import Column, Table
+from seglib.guess import EMAIL, NAMED, Guess
 from seglib.sources import Source
 from seglib.study import StudyError
 
@@ -48,6 +48,8 @@ def study(tables: list[Table]) -> list[Guess]:
     found += [_responding(t, main) for t in events if t is not main]
     for table in rows + surveys:
         found.append(_described(table, found[0] if main else None, table in surveys))
+    for one in found:
+        one.unsure += guess.misread(one.table)
     return _one_each(found)
 
 
@@ -210,8 +212,17 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
 
 def _not_customers(table: Table) -> str:
     """Return why a table is of no use."""
+    timeless = not guess.times(table)
+    if timeless and (doubts := guess.misread(table)):
+        return f"{table.source}: {doubts[0]}"
+    if copied := _nearly_unique(table):
+        return (
+            f"{table.source} has {copied.rows:,} rows but {copied.distinct:,} different "
+            f"{copied.name!r}: expected one row a customer, or when each row happened; remove the "
+            "copies, or add the times"
+        )
     who = guess.customer(table)
-    if who and not guess.times(table):
+    if who and who[1] >= NAMED and timeless:
         return (
             f"{table.source} has several rows for each {who[0]!r} but no column of dates or times: "
             "add when each happened, or bring it to one row a customer"
@@ -221,6 +232,15 @@ def _not_customers(table: Table) -> str:
         f"{table.source} has no column that looks like a customer (columns: {names}): expected an "
         "id that returns from order to order, or one a row, such as customer_id"
     )
+
+
+def _nearly_unique(table: Table) -> Column | None:
+    """Return the column that would tell customers apart but for a few copies, None without one."""
+    for column in table.columns.values():
+        named = hints.suggests(column.name, "customer") or guess.personal(column) == EMAIL
+        if named and guess.is_key(column) and column.rows / 2 <= column.distinct < column.filled:
+            return column
+    return None
 
 
 def _products(table: Table, link: Link, main: Guess) -> Guess:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,8 +11,8 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from seglib import reading
-from seglib.format import Format
+from seglib import hints, reading
+from seglib.format import COUNTED, Format
 from seglib.sources import Source, Sources, describe
 from seglib.sources.database import keep
 from seglib.sources.describe import SAMPLE
@@ -24,7 +25,7 @@ PHONE = (
     r"|^\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$"
 )
 ADDRESS = r"^https?://\S+$|^\d{1,3}(?:\.\d{1,3}){3}$"
-COMPACT = 19000101, 20991231  # days written as whole numbers
+YEARS = 1990, 2040  # of times that are written as numbers
 BLANK = {"n/a", "#n/a", "na", "nan", "null", "none", "nil", "-", "--", "?", ".", "unknown", "k.a.",
          "keine angabe", "s/d", "nd", "n.d.", "\\n"}  # fmt: skip
 
@@ -51,8 +52,11 @@ class Column:
         Of numbers: negative, zero, whole; of times: clock; of texts: email, phone, address.
     words, length
         Of texts: blanks between words plus one, and letters, on average.
-    compact
-        Whether its days are written as whole numbers, 20231231.
+    counted
+        Whether its times are written as numbers: 20231231, or counted since a day.
+    nearly
+        Of text of which only a part reads as dates or numbers: as what, by which mark, the share
+        that does not, and one of those.
     """
 
     name: str
@@ -67,7 +71,8 @@ class Column:
     shares: dict[str, float] | None = None
     words: float = 0.0
     length: float = 0.0
-    compact: bool = False
+    counted: bool = False
+    nearly: tuple[str, str, float, str] | None = None
 
     @property
     def per_value(self) -> float:
@@ -149,7 +154,7 @@ class Table:
 
 def value(column: ir.Column, known: Column) -> ir.Column:
     """Return a column of text as the numbers or times that it holds."""
-    if known.kind == "time" and (known.compact or column.type().is_string()):
+    if known.kind == "time" and (known.counted or column.type().is_string()):
         return reading.moment(column, known.marks[0] if known.marks else "YMD")
     if known.kind in {"integer", "number"} and not column.type().is_numeric():
         return reading.number(column, known.marks[0] if known.marks else ".")
@@ -175,6 +180,20 @@ def look(sources: Sources, source: str) -> Table:
             opened = _kept(sources.open(source, given))
             found = describe(opened)
     return from_source(source, opened, found)
+
+
+def headless(table: Table) -> str:
+    """Return a name of a column that is a value, as where the line of names is not there.
+
+    Days and whole numbers may be names, of what is counted for each; decimals, times of a day and
+    addresses are none.
+    """
+    for column in table.columns.values():
+        decimal = column.kind == "number" and re.fullmatch(r"-?\d+[.,]\d+", column.name)
+        clock = column.kind == "time" and re.match(r"\d{1,4}[-./]\d", column.name)
+        if decimal or clock or (column.share("email") > 0.5 and re.search(EMAIL, column.name)):
+            return column.name
+    return ""
 
 
 def _kept(opened: Source) -> Source:
@@ -207,7 +226,7 @@ def from_source(source: str, opened: Source, found: list[dict] | None = None) ->
         first = Column(
             about["name"], about["kind"], counts["rows"], counts[f"{i}_filled"],
             counts[f"{i}_distinct"], about["least"], about["most"],
-            marks=tuple(about.get("decimal", about.get("date", ()))),
+            marks=tuple(about.get("decimal", about.get("date", ()))), nearly=about.get("nearly"),
         )  # fmt: skip
         columns[first.name] = _closer(table, first)
     return Table(source, opened, columns, counts["rows"])
@@ -215,7 +234,7 @@ def from_source(source: str, opened: Source, found: list[dict] | None = None) ->
 
 def _closer(table: ir.Table, known: Column) -> Column:
     """Return what a column holds with its ends, its most frequent values and shares."""
-    known = _compact(table, known)
+    known = _timed(table, known)
     read = value(table[known.name], known)
     more: dict[str, Any] = {"values": _common(table, known.name)}
     if known.kind in {"integer", "number"}:
@@ -244,17 +263,22 @@ def _closer(table: ir.Table, known: Column) -> Column:
     return Column(**(known.__dict__ | more))
 
 
-def _compact(table: ir.Table, known: Column) -> Column:
-    """Return whole numbers that are all days, 20231231, as times."""
-    ends = str(known.least), str(known.most)
-    if known.kind != "integer" or any(len(end) != 8 or not end.isdigit() for end in ends):
+def _timed(table: ir.Table, known: Column) -> Column:
+    """Return numbers that are all times, days such as 20231231 or counts since a day, as times.
+
+    Counts are believed only under the name of a time: ids can be as large.
+    """
+    if known.kind not in {"integer", "number"} or not known.filled:
         return known
-    days = reading.moment(table[known.name], "YMD")
-    within = days.year().between(COMPACT[0] // 10_000, COMPACT[1] // 10_000)
-    good = table.aggregate(n=within.fill_null(False).sum()).to_pyarrow().to_pylist()[0]["n"]
-    if good != known.filled:
-        return known
-    return Column(**(known.__dict__ | {"kind": "time", "marks": ("YMD",), "compact": True}))
+    named = hints.suggests(known.name, "time")
+    days = all(re.fullmatch(r"\d{8}", str(end)) for end in (known.least, known.most))
+    for order in (*(["YMD"] if days else []), *(COUNTED if named else [])):
+        when = reading.moment(table[known.name], order)
+        row = table.aggregate(n=when.count(), least=when.year().min(), most=when.year().max())
+        found = row.to_pyarrow().to_pylist()[0]
+        if found["n"] == known.filled and YEARS[0] <= found["least"] <= found["most"] <= YEARS[1]:
+            return replace(known, kind="time", marks=(order,), counted=True)
+    return known
 
 
 def _common(table: ir.Table, name: str) -> dict[str, int]:

@@ -9,11 +9,24 @@ from seglib import hints, privacy, scales
 from seglib.columns import COMMON, Column, Table
 from seglib.guess import Guess, free_text, is_key, personal, unused
 from seglib.layout import ROW
+from seglib.limits import LIMITS
+from seglib.quality.future import auc
+from seglib.sources.describe import SAMPLE
 
 OPINIONS = {"agreement", "satisfaction", "frequency", "importance", "likelihood", "quality",
             "extent", "points"}  # fmt: skip
 GROUPS = 25  # more different texts than this are no groups
 STATEMENT = 4  # words of a heading that is a statement or a question, not the name of a thing
+HAPPENED = {"yes", "y", "true", "t", "1", "ja", "j", "oui", "si", "sí", "churned", "left",
+            "cancelled", "canceled", "exited", "gone", "lost", "attrited customer"}  # fmt: skip
+PAST = {"churn": "churned", "cancel": "cancelled", "kündig": "cancelled", "kuendig": "cancelled",
+        "attrition": "left", "exited": "left", "left": "left", "default": "defaulted"}  # fmt: skip
+PERIOD = re.compile(  # a heading that is a month, a quarter, a week or a day
+    r"\d{4}[-_/ .]?(?:0?[1-9]|1[0-2]|q[1-4])(?:[-_/ .]\d\d?)?"
+    r"|(?:month|week|day|m|w|q|kw)[-_ ]?\d{1,3}"
+    r"|(?:q[1-4]|jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-zé]*"
+    r"[-_/ .']*(?:\d{4}|\d\d)?", re.IGNORECASE)  # fmt: skip
+PERIODS = 4  # columns of periods from which a table is one of habits, laid out side by side
 FEW = 0.05  # a column filled less than this tells nothing
 
 
@@ -34,11 +47,12 @@ def people(table: Table, kind: str, key: str = "") -> Guess:
     if key:
         found.take("customer", key, f"{table.columns[key].distinct:,} distinct, one a row")
     else:
-        found.take("customer", ROW, "no column identifies who answered: each row is one")
+        found.take("customer", ROW, "no column but personal data tells who: each row is one")
     for column in table.columns.values():
         if column.name != key:
             _describe(found, column)
     _same_scales(found)
+    _knowing(found)
     if kind == "customers":
         _doubted(found, key)
     return found
@@ -50,13 +64,19 @@ def _doubted(found: Guess, key: str) -> None:
         found.unsure.append(
             f"each row is taken as one customer: {who!r} tells them apart, but is personal data"
         )
+    wide = [name for name in found.attributes if PERIOD.fullmatch(name.strip())]
+    if len(wide) >= PERIODS:
+        found.unsure.append(
+            f"{wide[0]!r} to {wide[-1]!r} look like one figure a period, {len(wide)} for each "
+            "customer, and are taken as plain attributes: with a row for each customer and period "
+            "(customer, date, amount) habits and changes could be told"
+        )
     for column in found.table.columns.values():
         back = hints.suggests(column.name, "customer") and 1 < column.distinct < column.filled
         if column.name != key and back:
             found.unsure.append(
                 f"each row is taken as one customer, but {column.name!r} returns in several: if "
-                "rows are orders or events, the column of their time was not understood (month "
-                "names are not; write days such as 2024-01-31)"
+                "rows are orders or events, no column was understood as their time"
             )
 
 
@@ -110,11 +130,7 @@ def _describe(found: Guess, column: Column) -> None:
     elif column.filled < FEW * column.rows:
         found.left[column.name] = f"filled in {column.filled / column.rows:.1%} of the rows"
     elif hints.outcome(column.name) and column.distinct <= 3:
-        found.left[column.name] = "an outcome, it seems"
-        found.unsure.append(
-            f"{column.name!r} seems to be what you want to foresee; it is left out, because "
-            "segments made with it would know the result"
-        )
+        _outcome(found, column)
     elif (asked := scale(column)) and (column.kind == "text" or table_is_survey):
         _ordered(found, column, *asked)
     elif column.kind == "number" or (column.kind == "integer" and column.distinct > 2):
@@ -135,10 +151,51 @@ def _describe(found: Guess, column: Column) -> None:
         found.left[column.name] = f"{column.distinct:,} different texts: too many for groups"
 
 
+def _outcome(found: Guess, column: Column) -> None:
+    """Take a yes or no of what happened as an outcome; what is neither is left out."""
+    yes = [value for value in column.values or {} if value.lower() in HAPPENED]
+    told = next((told for start, told in PAST.items() if start in column.name.lower()), "")
+    if not told or len(yes) != 1 or column.distinct != 2:
+        found.left[column.name] = "an outcome, it seems"
+        found.unsure.append(
+            f"{column.name!r} seems to be what you want to foresee; it is left out, because "
+            "segments made with it would know the result"
+        )
+        return
+    found.outcomes[column.name] = {
+        "label": told, "happened": yes[0], "why": "judges the segments and never forms them",
+    }  # fmt: skip
+    found.unsure.append(
+        f"{column.name!r} is taken as what happened afterwards ({yes[0]!r}: it did): say in its "
+        "label what that is, in the past tense"
+    )
+
+
+def _knowing(found: Guess) -> None:
+    """Leave out the columns that tell an outcome nearly without fault: they were written after."""
+    names = [*found.attributes, *found.outcomes]
+    if not found.outcomes or not found.attributes:
+        return
+    table = found.table.opened.table.limit(SAMPLE)
+    rows = table.select(**{n: found.table.at(n) for n in names}).to_pandas()
+    for outcome, about in found.outcomes.items():
+        truth = rows[outcome].astype(str).str.strip().str.lower() == about["happened"].lower()
+        for name in list(found.attributes):
+            area = auc(rows[name].replace("", None), truth)
+            if area >= LIMITS["leakage"][0]:
+                del found.attributes[name]
+                found.left[name] = f"tells {outcome!r} nearly without fault (AUC {area:.2f})"
+                found.unsure.append(
+                    f"{name!r} tells {outcome!r} nearly without fault: it seems to be known only "
+                    "afterwards, and is left out"
+                )
+
+
 def _pointing(column: Column) -> str:
     """Return what in the few values of a column of text points at a person, empty if nothing."""
     values = list(column.values or {}) if column.kind == "text" else []
-    return next((what for value in values if (what := privacy.within(value))), "")
+    found = next((what for value in values if (what := privacy.within(value))), "")
+    return found or ("names of persons" if privacy.persons(values) else "")
 
 
 def _ordered(found: Guess, column: Column, name: str, levels: list[str], silent: list[str]) -> None:
@@ -156,6 +213,7 @@ def _ordered(found: Guess, column: Column, name: str, levels: list[str], silent:
     counts = column.values or {}
     answered = sum(counts.get(value, 0) for value in silent)
     note = f"; {answered} of {', '.join(silent)} count as missing" if silent else ""
+    found.silent |= set(silent)
     _add(found, column, "ordered", what + note, base)
     found.attributes[column.name] |= {"levels": levels, "scale": name}
     said = label(column.name)

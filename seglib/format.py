@@ -8,7 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-Order = Literal["YMD", "DMY", "MDY"]
+Order = Literal["YMD", "DMY", "MDY", "unix", "unix_ms", "excel"]
+COUNTED = {  # how times are counted: since when, seconds a unit, and the most there can be
+    "unix": ("1970-01-01", 1, 4e9),
+    "unix_ms": ("1970-01-01", 0.001, 4e12),
+    "excel": ("1899-12-30", 86_400, 80_000),
+}
 SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 SPACES = "spaces"  # columns set apart by one or more blanks, as in printed tables
 
@@ -41,11 +46,19 @@ def _encoding(value: str) -> str:
 
 
 def _date(value: Any) -> Any:
-    """Read DD/MM/YYYY, with or without a time of day after it, as an order of day, month, year."""
+    """Read DD/MM/YYYY, with or without a time of day after it, as an order of day, month, year.
+
+    The names of what is counted since a day stay as they are.
+    """
+    if value in COUNTED:
+        return value
     parts = re.findall(r"Y+|M+|D+", str(value).split(" ", maxsplit=1)[0].upper())
     order = "".join(part[0] for part in parts)
     if order not in {"YMD", "DMY", "MDY"}:
-        raise ValueError("expected DD/MM/YYYY, MM/DD/YYYY or YYYY-MM-DD")
+        raise ValueError(
+            "expected DD/MM/YYYY, MM/DD/YYYY, YYYY-MM-DD, or unix, unix_ms or excel for times that "
+            "are counted"
+        )
     return order
 
 
@@ -64,7 +77,9 @@ class Format(BaseModel):
     decimal
         The decimal mark of numbers written as text; the other one groups thousands.
     date
-        The order of day, month and year in dates written as text; separators do not matter.
+        The order of day, month and year in dates written as text; separators do not matter. Or how
+        times are counted: `unix` (seconds since 1970), `unix_ms` (milliseconds), `excel` (days as
+        spreadsheets count them).
     missing
         Texts that stand for a missing value, beside nothing at all.
     header

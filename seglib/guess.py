@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 
 from seglib import hints
 from seglib.columns import Column, Table
+from seglib.reading import NUMBER, TIME
 
 LEAST_PEOPLE = 10  # fewer different values than this are groups of people, not people
 LONG = 25  # letters from which a text is written freely
 CODE = 40  # letters of the longest ids
 NAMED, DECIDED, LINKED = 4, 2, 5  # what speaks for a key, in points
-WRITTEN = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY", "YMD": "YYYY-MM-DD"}
+EMAIL = "e-mail address"
+MIXED = 0.7  # of values that cannot be read, from which a column is not what the others are
+FEW = 5  # different times below which a column is not looked at as one
+WRITTEN = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY", "YMD": "YYYY-MM-DD",
+           "NAMED": "31 January 2024"}  # fmt: skip
 
 
 @dataclass
@@ -33,12 +38,16 @@ class Guess:
         Column → why it is left out.
     attributes
         Column → its block in study.yaml, with `why` besides.
+    outcomes
+        Column → its block in study.yaml, with `why` besides.
+    silent
+        Answers that are none, such as Prefer not to say.
     unsure
         What should be looked at, in sentences.
     lookup
         The source and the key of a second table whose columns are added.
-    extra
-        Further keys of the table.
+    currency
+        How its amounts are written, empty if nothing tells.
     """
 
     kind: str
@@ -47,9 +56,11 @@ class Guess:
     why: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, dict] = field(default_factory=dict)
+    outcomes: dict[str, dict] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
     unsure: list[str] = field(default_factory=list)
     lookup: tuple[str, str] | None = None
-    extra: dict = field(default_factory=dict)
+    currency: str = ""
 
     def take(self, role: str, column: str | list[str], why: str) -> None:
         """Give a role to a column."""
@@ -63,12 +74,12 @@ class Guess:
 
 def personal(column: Column) -> str:
     """Return which personal data a column holds, by its values or else its name; empty if none."""
-    for name, what in (("email", "e-mail address"), ("phone", "telephone number"),
+    if column.kind == "time" or (column.nearly and column.nearly[0] == TIME):
+        return "date of birth" if hints.personal(column.name) == "date of birth" else ""
+    for name, what in (("email", EMAIL), ("phone", "telephone number"),
                        ("address", "network address")):  # fmt: skip
         if column.share(name) > 0.5:
             return what
-    if column.kind == "time":
-        return "date of birth" if hints.personal(column.name) == "date of birth" else ""
     what = hints.personal(column.name)
     many = column.distinct > max(20, 0.3 * column.filled)
     return what if column.kind in {"text", "other"} and many else ""
@@ -84,7 +95,7 @@ def is_key(column: Column) -> bool:
     """Return whether values of a column could stand for people, orders or things."""
     if column.kind not in {"integer", "text"} or column.distinct < 2:
         return False
-    if personal(column) not in {"", "e-mail address"}:
+    if personal(column) not in {"", EMAIL}:
         return False
     if column.kind == "integer":
         return column.least is not None and column.least >= 0
@@ -111,7 +122,7 @@ def customer(table: Table, linked: Mapping[str, float] | None = None) -> tuple[s
     keys = [c for c in table.columns.values() if is_key(c)]
     points = {c.name: _points(table, c, keys) + LINKED * ((linked or {}).get(c.name, 0) > 0.5)
               for c in keys}  # fmt: skip
-    best = max(keys, key=lambda c: (points[c.name], c.distinct), default=None)
+    best = max(keys, key=lambda c: (points[c.name], not personal(c), c.distinct), default=None)
     return (best.name, points[best.name]) if best and points[best.name] >= 1 else None
 
 
@@ -121,13 +132,56 @@ def _points(table: Table, column: Column, keys: Iterable[Column]) -> int:
         hints.suggests(column.name, role)
         for role in ("order", "product", "place", "campaign", "quantity", "line", "level", "price")
     ) or hints.base(column.name) == "geographic"  # fmt: skip
-    found = NAMED * named - NAMED * (other and not named) + (column.share("email") > 0.5)
+    found = (
+        NAMED * named - NAMED * (other and not named) + (not named and column.share("email") > 0.5)
+    )
     found += column.distinct <= 0.9 * column.filled
     found -= 2 * NAMED * (column.distinct < LEAST_PEOPLE)
     found -= NAMED * (column.unique and not named)
     owners = [k for k in keys if k.distinct > 1.2 * column.distinct and not k.unique]
     found += DECIDED * any(table.decides(o.name, column.name) for o in owners[:4])
     return found
+
+
+def misread(table: Table) -> list[str]:
+    """Return a sentence for each column of dates, money or lists that is not understood."""
+    found = []
+    for column in table.columns.values():
+        if column.kind == "other" and str(next(iter(column.values or {}), "")).startswith("["):
+            found.append(
+                f"{column.name!r} holds lists, which are not read: with a row for each entry of "
+                "theirs they would be"
+            )
+        if column.kind != "text" or personal(column):
+            continue
+        what, mark, share, example = column.nearly or (
+            "",
+            "",
+            1.0,
+            next(iter(column.values or {}), ""),
+        )
+        money = any(hints.suggests(column.name, role) for role in ("amount", "price", "quantity"))
+        if what == TIME and share < MIXED:
+            found.append(
+                f"{column.name!r} holds dates, but {share:.0%} of them cannot be read as "
+                f"{written(mark)}, such as {example[:40]!r}: write all in one way (2024-01-31)"
+            )
+        elif what == NUMBER and share < MIXED and money:
+            found.append(
+                f"{column.name!r} holds numbers, but {share:.0%} of them cannot be read, such as "
+                f"{example[:40]!r}: mend them, or list under format.missing what stands for nothing"
+            )
+        elif hints.suggests(column.name, "time") and column.distinct > FEW and _dated(example):
+            found.append(
+                f"{column.name!r} is called like a time, but {example[:40]!r} is not understood: "
+                "write days such as 2024-01-31, with or without 17:05 behind"
+            )
+    return found
+
+
+def _dated(text: str) -> bool:
+    """Return whether a text that cannot be read has at least the figures of a date."""
+    return sum(c.isdigit() for c in text) >= 4
 
 
 def repeats(column: Column) -> str:
@@ -166,6 +220,8 @@ def unused(column: Column) -> str:
         return f"free text: {column.distinct:,} different in {column.filled:,}"
     if column.kind == "time":
         return f"another time, {column.least:%Y-%m-%d} to {column.most:%Y-%m-%d}"
+    if column.kind == "other":
+        return "lists or the like, which are not read"
     if column.unique:
         return "numbers the rows"
     return f"no role known for it ({column.distinct:,} different)"

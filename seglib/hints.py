@@ -9,7 +9,7 @@ WORDS = {
     "customer": "customer|client|kunde|kunden|user|member|household|account|subscriber|visitor"
     "|buyer|shopper|patient|donor|guest|cust|mitglied|nutzer|abonne|adherent|cliente|usuario"
     "|socio|respondent|participant|person|uid|hh",
-    "order": "order|invoice|basket|receipt|ticket|transaction|txn|trans|bon|beleg|rechnung"
+    "order": "order|ord|invoice|basket|receipt|ticket|transaction|txn|trans|bon|beleg|rechnung"
     "|bestellung|auftrag|commande|facture|pedido|factura|session|cart|purchase|bestell|checkout",
     "product": "product|sku|item|stock|artikel|article|produit|producto|articulo|asin|isbn|ean"
     "|event|feature|action|activity|ereignis|evenement|evento|prod|track|song|movie|page|produkt"
@@ -32,6 +32,9 @@ WORDS = {
     "group": "department|group|gruppe|family|famille|familia|division|section|abteilung"
     "|sortiment|segment|bereich|category|kategorie|categorie",
     "brand": "brand|marke|marque|marca|manufacturer|hersteller",
+    "currency": "currency|currencycode|wahrung|waehrung|devise|moneda|valuta|ccy",
+    "time": "date|time|timestamp|datetime|ts|t|at|when|day|created|ordered|datum|zeit|zeitpunkt|tag"
+    "|fecha|hora|jour|heure|data|quando|epoch",
     "line": "line|lineitem|row|position|zeile|ligne|linea|rownames|index|unnamed",
 }
 DEMOGRAPHIC = (

@@ -12,7 +12,7 @@ LIMITS = {  # key below `limits` in study.yaml: (default share, of what)
     "impossible_dates": (0.05, "rows dated far from all others"),
     "negative_amounts": (0.5, "rows with a negative amount"),
     "zero_amounts": (0.5, "rows without money"),
-    "house_account": (0.5, "rows of one customer"),
+    "house_account": (0.3, "rows of one customer"),
     "test_accounts": (0.05, "customers called test, demo or dummy"),
     "other_currencies": (0.01, "amounts in another currency than most"),
     "mixed_zones": (0.05, "times with a zone among times without, or the other way round"),

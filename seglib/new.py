@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from seglib import assemble, columns, guess, strict, study, tables
+from seglib import assemble, columns, guess, moments, strict, study, tables
+from seglib.draft import Draft, one_line, quoted
 from seglib.guess import Guess
 from seglib.sources import Sources, place
 from seglib.study import StudyError
@@ -21,37 +19,10 @@ OBJECTIVE = "Learn which groups of customers differ, and what each of them needs
 TOLD = {
     "date": "dates such as days above 12 tell the order",
     "decimal": "numbers tell the decimal mark",
-    "missing": "words among numbers or dates that stand for nothing",
+    "missing": "what stands for nothing",
 }
+WRITTEN = "label", "base", "kind", "levels", "happened"  # of an attribute or an outcome
 FORMING = ("psychographic", "plan", "demographic", "geographic")
-
-
-@dataclass
-class Draft:
-    """A study.yaml that is being written.
-
-    Attributes
-    ----------
-    path
-        Where it goes.
-    lines
-        What it holds.
-    unsure
-        What its reader should look at, in sentences.
-    """
-
-    path: Path
-    lines: list[str] = field(default_factory=list)
-    unsure: list[str] = field(default_factory=list)
-
-    def add(self, line: str = "", why: str = "") -> None:
-        """Add a line of YAML with its reason as a comment."""
-        self.lines.append(f"{line:<44}  # {_one_line(why)}" if why else line)
-
-    def check(self, sentence: str, indent: int = 0) -> None:
-        """Add a doubt to the YAML and to what the terminal says."""
-        self.unsure.append(_one_line(sentence))
-        self.lines.append(f"{' ' * indent}# CHECK: {_one_line(sentence)}")
 
 
 def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft:
@@ -85,6 +56,11 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
     for table in looked:
         if table.rows < 2:
             raise StudyError(f"{table.source} holds one row: expected one a customer, or several")
+        if value := columns.headless(table):
+            raise StudyError(
+                f"{table.source} seems to have no line of names, its first line holds {value!r}: "
+                "write the names of the columns above it"
+            )
     found = assemble.study(looked)
     draft = compose(found, path, folder)
     draft.unsure += problems(draft)
@@ -116,16 +92,22 @@ def compose(found: list[Guess], path: Path, folder: Path) -> Draft:
     draft.add(f"# Written by seglib new from {', '.join(g.table.source for g in found)}")
     draft.add("# Each comment says what the guess beside it is based on. Look at the lines with")
     draft.add(f"# CHECK, then: seglib check {name}; seglib run {name}")
-    draft.add(f"title: {_yaml(name.replace('_', ' ').capitalize())}")
+    draft.add(f"title: {quoted(name.replace('_', ' ').capitalize())}")
     draft.check("say in your words what the segments are for; pages quote it")
     draft.add(f"objective: {OBJECTIVE}")
     survey_alone = [g.kind for g in found] == ["survey"]
     draft.add(f"customer: {'respondent' if survey_alone else 'customer'}", "what one is called")
-    draft.add("# currency: EUR", "how amounts are written: $, €, EUR …; without it, plain numbers")
+    if written := next((g.currency for g in found if g.currency), ""):
+        draft.add(f"currency: {quoted(written)}", "as the amounts are written, or a column says")
+    else:
+        draft.add("# currency: EUR", "how amounts are written: $, €, EUR …; without, plain numbers")
     draft.add()
     _dates(draft, found, folder)
     draft.add("# timezone: {stored: UTC, local: Europe/Berlin}",
               "if times are not those of the customers' clocks")  # fmt: skip
+    if any(guess.personal(g.table.columns[g.roles["customer"]]) for g in found
+           if g.kind == "transactions"):  # fmt: skip
+        draft.add("# privacy: {pseudonymise: SEGLIB_KEY}", "or keep: [the column]")
     draft.add()
     draft.add("tables:")
     for one in found:
@@ -193,24 +175,25 @@ def _table(draft: Draft, one: Guess, path: Path, folder: Path) -> None:
     draft.add(f"  {one.kind}:", f"{one.table.rows:,} rows; {KINDS[one.kind]}")
     for sentence in one.unsure:
         draft.check(sentence, 4)
-    draft.add(f"    source: {_yaml(_where(one.table.source, path, folder))}")
+    draft.add(f"    source: {quoted(_where(one.table.source, path, folder))}")
     _format(draft, one)
     if one.lookup:
         known = {"source": _where(one.lookup[0], path, folder), "key": one.lookup[1]}
-        draft.add(f"    lookup: {_yaml(known)}", "adds whose order it is, and when")
+        draft.add(f"    lookup: {quoted(known)}", "adds whose order it is, and when")
     draft.add("    columns:")
     for role, column in one.roles.items():
-        draft.add(f"      {role}: {_yaml(column)}", one.why[role])
-    if one.attributes:
-        draft.add("    attributes:")
-    for name, about in one.attributes.items():
-        known = {k: about[k] for k in ("label", "base", "kind", "levels") if about.get(k)}
-        draft.add(f"      {_yaml(name)}:", about["why"])
-        draft.add(f"        {_yaml(known)}")
+        draft.add(f"      {role}: {quoted(column)}", one.why[role])
+    for block, abouts in (("attributes", one.attributes), ("outcomes", one.outcomes)):
+        if abouts:
+            draft.add(f"    {block}:")
+        for name, about in abouts.items():
+            known = {k: about[k] for k in WRITTEN if about.get(k)}
+            draft.add(f"      {quoted(name)}:", about["why"])
+            draft.add(f"        {quoted(known)}")
     if one.left:
         draft.add("    # left out:")
     for name, why in one.left.items():
-        draft.add(f"    #   {_one_line(name)}: {_one_line(why)}")
+        draft.add(f"    #   {one_line(name)}: {one_line(why)}")
 
 
 KINDS = {
@@ -230,19 +213,20 @@ def _format(draft: Draft, one: Guess) -> None:
     for kind, key in (("time", "date"), ("number", "decimal")):
         marks = {c.marks for c in used if c.kind == kind and c.marks}
         either = [c for c in used if c.kind == kind and len(c.marks) > 1]
-        plain = {"date": ("YMD",), "decimal": (".",)}[key]
+        plain = {"date": {("YMD",), (moments.NAMED,)}, "decimal": {(".",)}}[key]  # need no word
         if either and len(marks) == 1:
             shown = next(iter(either[0].values or {}), "")
             draft.check(f"{either[0].name!r} holds {shown!r} and the like, which reads two ways: "
                         f"say {key}: {guess.ways(either[0])} in a line as the next", 4)  # fmt: skip
-            draft.add(f"    # format: {{{key}: {_yaml(guess.written(either[0].marks[0]))}}}")
-        elif len(marks) == 1 and (plain not in marks or any(c.compact for c in used)):
-            mark = next(iter(marks))[0]
-            known[key] = "YYYYMMDD" if any(c.compact for c in used) else guess.written(mark)
-    if missing := one.table.opened.given.missing:
-        known["missing"] = missing
+            draft.add(f"    # format: {{{key}: {quoted(guess.written(either[0].marks[0]))}}}")
+        elif len(marks) == 1 and (marks - plain or any(c.counted for c in used if c.kind == kind)):
+            mark, counted = next(iter(marks))[0], any(c.counted for c in used if c.kind == kind)
+            known[key] = "YYYYMMDD" if counted and mark == "YMD" else guess.written(mark)
+    levels = {level for about in one.attributes.values() for level in about.get("levels", ())}
+    if missing := {*one.table.opened.given.missing, *(one.silent - levels)}:
+        known["missing"] = sorted(missing)
     if known:
-        draft.add(f"    format: {_yaml(known)}", "; ".join(TOLD[key] for key in known))
+        draft.add(f"    format: {quoted(known)}", "; ".join(TOLD[key] for key in known))
 
 
 def _segmentation(draft: Draft, found: list[Guess]) -> None:
@@ -260,8 +244,8 @@ def _segmentation(draft: Draft, found: list[Guess]) -> None:
         draft.check("no column describes the customers: nothing can form segments")
         return
     draft.add("segmentation:")
-    draft.add(f"  bases: {_yaml(forming)}", f"these form the segments: {why}")
-    draft.add(f"  describe_with: {_yaml(describing)}", "these only describe them")
+    draft.add(f"  bases: {quoted(forming)}", f"these form the segments: {why}")
+    draft.add(f"  describe_with: {quoted(describing)}", "these only describe them")
 
 
 def _where(source: str, path: Path, folder: Path) -> str:
@@ -284,17 +268,3 @@ def _slug(text: str) -> str:
     if not words:
         raise StudyError(f"{text!r} is no name of a study: expected letters, such as --name shop")
     return "_".join(words)
-
-
-def _yaml(value: Any) -> str:
-    """Return a value as YAML on one line."""
-    if isinstance(value, dict) and "levels" in value:
-        points = [int(v) if re.fullmatch(r"\d|[1-9]\d+", v) else v for v in value["levels"]]
-        value = value | {"levels": points}
-    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=10**9,
-                          sort_keys=False)  # fmt: skip
-    return text.strip()[1:-1]
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from seglib import hints
 from seglib.columns import Column, Table
 from seglib.guess import (
@@ -17,6 +19,7 @@ from seglib.guess import (
     unused,
 )
 from seglib.layout import TransactionColumns
+from seglib.reading import SIGN
 
 FEWEST_SEGMENTED = 10  # different things below which a segmentation of them is refused
 
@@ -31,11 +34,18 @@ def transactions(table: Table, who: str, points: int) -> Guess:
     found.take("customer", who, repeats(columns[who]))
     if points < NAMED:
         found.unsure.append(f"column {who!r} is taken as the customer by its values alone")
+    if what := personal(columns[who]):
+        found.unsure.append(
+            f"{who!r} tells customers apart by {what}, which would stand in the files of a run: "
+            "set privacy.pseudonymise to the name of an environment variable that holds a key, or "
+            "list the column under privacy.keep"
+        )
     when = next(iter(times(table)))
     found.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
     _order(found)
     _product(found)
     _money(found)
+    _currency(found)
     _used(found)
     _reductions(found)
     _place(found)
@@ -61,6 +71,8 @@ def _order(found: Guess) -> None:
         people = table.columns[who].distinct
         if not is_key(column) or column.distinct < people or (column.unique and not named):
             continue
+        if not named and _is_else(column.name):
+            continue
         if not (named or hints.is_id(column.name) or column.kind == "integer"):
             continue
         if table.decides(column.name, who) and (named or table.decides(column.name, when)):
@@ -76,9 +88,7 @@ def _product(found: Guess) -> None:
         several = column.per_value >= 2 and (
             column.kind == "text" or column.distinct >= LEAST_PEOPLE
         )
-        if not key or not several or hints.base(column.name) == "geographic":
-            continue
-        if any(hints.suggests(column.name, role) for role in ("place", "quantity", "line")):
+        if not key or not several or _is_else(column.name):
             continue
         nameless = column.kind == "text" and hints.is_id(column.name)
         if (named or nameless) and not (order and table.decides(order, column.name) and not named):
@@ -86,6 +96,12 @@ def _product(found: Guess) -> None:
             found.take("product", name.name, repeats(name) + (
                 "" if name is column else f"; names what {column.name} numbers"))  # fmt: skip
             return
+
+
+def _is_else(name: str) -> bool:
+    """Return whether a name is that of a customer, a place, a number or a line."""
+    roles = ("customer", "place", "quantity", "line")
+    return hints.base(name) == "geographic" or any(hints.suggests(name, role) for role in roles)
 
 
 def _readable(table: Table, key: Column) -> Column:
@@ -145,6 +161,31 @@ def _money(found: Guess) -> None:
         found.unsure.append(
             f"{quantity.share('negative'):.1%} of the rows have a negative {quantity.name!r}, "
             f"returns it seems, but no negative {chosen.name!r}: they count as purchases"
+        )
+
+
+def _currency(found: Guess) -> None:
+    """Find how money is written: by signs in the amounts, or a column that says so."""
+    name = found.roles.get("amount", found.roles.get("price"))
+    if not name:
+        return
+    values = found.table.columns[name].values or {}
+    where = f"signs in {name!r}"
+    signs = {m[1] for value in values if (m := re.search(SIGN, value.upper()))}
+    for column in found.table.columns.values():
+        codes = column.kind == "text" and hints.suggests(column.name, "currency")
+        if (
+            codes
+            and column.filled
+            and all(re.fullmatch("[A-Z]{3}|[€$£¥₹]", v) for v in column.values)
+        ):
+            signs, where = set(column.values), f"{column.name!r}"
+    if len(signs) == 1:
+        found.currency = next(iter(signs))
+    elif signs:
+        found.unsure.append(
+            f"amounts are in several currencies, {', '.join(sorted(signs)[:5])} by {where}, and "
+            "would be added as if they were one: convert them, or keep the rows of one"
         )
 
 

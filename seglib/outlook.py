@@ -58,7 +58,7 @@ def outlook(loaded: Study) -> Outlook:
         If its data stop a run.
     """
     opened = tables.open_tables(loaded)
-    clean, checks = quality.inspect(loaded, opened, loaded.as_of)
+    clean, checks = quality.audit(loaded, opened, loaded.as_of)
     rows = [f"{name:<14} {_count(table):>12,} rows" for name, table in opened.items()]
     last, known = None, _listed(clean)
     if "transactions" in clean:

@@ -80,7 +80,7 @@ def personal(values: Iterable, name: str = "") -> str | None:
         return "telephone numbers"
     if found := _called(name):
         return found if not texts or _may_be(found, texts) else None
-    if _are_persons(texts):
+    if persons(texts):
         return "names of persons"
     return FREE if _free(list(values), texts) else None
 
@@ -91,7 +91,7 @@ def mostly(values: Iterable) -> str | None:
     found = [reason for text in texts if (reason := within(text))]
     if texts and 2 * len(found) >= len(texts):
         return max(sorted(set(found)), key=found.count)
-    return "names of persons" if _are_persons(texts) else None
+    return "names of persons" if persons(texts) else None
 
 
 def within(text: str) -> str | None:
@@ -212,12 +212,14 @@ def _is_person(text: str) -> bool:
     return any(w in first for w in small) and any(w in last for w in small)
 
 
-def _are_persons(texts: list[str]) -> bool:
+def persons(texts: list[str]) -> bool:
     """Return whether texts are names of persons though nobody says so."""
     found = [text for text in texts if _is_person(text)]
     whole = [text for text in found if re.search(r"\w[\s,.]+\w", text)]
     share, least = ALONE
     if len(texts) >= 5 and len(whole) >= SHARE * len(texts):
+        return True
+    if 2 <= len(texts) < 5 and len(whole) == len(texts):
         return True
     return len(texts) >= least and len(found) >= share * len(texts)
 

@@ -9,7 +9,7 @@ import ibis.expr.datatypes as dt
 from pydantic import BaseModel, ValidationError
 
 from seglib import layout, reading, study
-from seglib.format import Format, strings
+from seglib.format import COUNTED, Format, strings
 from seglib.reading import NUMBER, TIME, WHOLE, Reading
 from seglib.sources import Source, Sources
 from seglib.study import StudyError
@@ -155,8 +155,9 @@ def _misfits(opened: Opened, there: list[tuple[str, str, str]], key: str) -> Ite
 
 
 def _is_text(kind: dt.DataType, what: str, given: Format) -> bool:
-    compact = what == TIME and kind.is_integer() and given.date == "YMD"  # 20231231
-    return kind.is_string() or kind.is_json() or compact
+    days = kind.is_integer() and given.date == "YMD"  # 20231231
+    counted = kind.is_numeric() and given.date in COUNTED
+    return kind.is_string() or kind.is_json() or (what == TIME and (days or counted))
 
 
 def _unlike(kind: dt.DataType, what: str, given: Format) -> str:

@@ -247,7 +247,10 @@ def test_orders_and_customers_share_a_key(tmp_path, monkeypatch, capsys):
     assert raw["tables"]["customers"]["columns"] == {"customer": "id"}
     assert "holds 100% of those in orders.parquet" in text
     assert set(raw["tables"]["customers"]["attributes"]) == {"truth", "age", "city"}
-    assert "'Churn' seems to be what you want to foresee" in text
+    assert raw["tables"]["customers"]["outcomes"] == {
+        "Churn": {"label": "churned", "happened": "Yes"}
+    }
+    assert "'Churn' is taken as what happened afterwards ('Yes': it did)" in text
     assert cli.main(["check", "both"]) == 0
 
 
@@ -484,7 +487,7 @@ def test_orders_whose_dates_are_not_understood_are_doubted_as_customers(tmp_path
     days = pd.Timestamp("2022-01-05") + pd.to_timedelta(rng.integers(0, 500, 600), "D")
     pd.DataFrame({
         "Order No": range(1000, 1600), "Client": [f"C{i:04d}" for i in rng.integers(0, 110, 600)],
-        "Ordered on": days.strftime("%d %b %Y"), "Total": rng.gamma(2, 9, 600).round(2),
+        "Ordered on": days.strftime("week %V of %Y"), "Total": rng.gamma(2, 9, 600).round(2),
     }).to_csv(tmp_path / "sales.csv", index=False)  # fmt: skip
     _, text, _ = begun(["sales.csv"], tmp_path, monkeypatch)
     assert "# CHECK: each row is taken as one customer, but 'Client' returns in several" in text

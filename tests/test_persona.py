@@ -370,3 +370,17 @@ def test_a_statement_stands_in_a_name_as_it_was_put_to_people():
         1: "Respondents with high answers to “I compare prices before I buy”",
         2: "Respondents with low answers to “I compare prices before I buy”",
     }
+
+
+def test_no_name_makes_less_of_what_another_segment_has_more_of():
+    effects = {1: (0.9, 0.3), 2: (0.6, 0.7), 3: (-0.8, -0.5)}
+    rows = pd.DataFrame([
+        {"segment": s, "name": name, "label": name, "level": "", "effect": x, "low": x - 0.1,
+         "high": x + 0.1}
+        for s, both in effects.items()
+        for name, x in zip(("orders", "basket_value"), both, strict=True)
+    ])  # fmt: skip
+    found = naming.names(rows, "shoppers")
+    assert found[1] == "Frequent shoppers with large baskets"
+    assert "large baskets" in found[2]  # theirs are the larger ones
+    assert found[3] == "Occasional shoppers with small baskets"

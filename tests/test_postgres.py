@@ -2,17 +2,31 @@
 
 import socket
 import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import psycopg
 import pytest
 import server
+import test_sources
 import test_usage
 import yaml
 from conftest import shop_study, shop_tables, write_shop
 
-from seglib import cli, collect, explore, files, quality, records, run, study, tables
+from seglib import (
+    cli,
+    collect,
+    explore,
+    files,
+    quality,
+    reading,
+    records,
+    run,
+    sources,
+    study,
+    tables,
+)
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +296,18 @@ def test_text_on_a_server_is_checked_there(staffed, tmp_path, monkeypatch, capsy
     said = capsys.readouterr().err
     assert "1 of its 100 values are not numbers, such as 'free'" in said
     assert "columns.time" not in said  # days above 12 tell that they stand first
+
+
+def test_a_server_reads_every_time_as_this_process_does(address, monkeypatch):
+    frame = pd.DataFrame({"x": list(test_sources.TIMES)})
+    server.fill(address, {"times": frame}, "written")
+    monkeypatch.setenv("SHOP_DATABASE", address)
+    there = sources.Sources(Path()).open("${SHOP_DATABASE}#written.times").table
+    for order in {order for order, _ in test_sources.TIMES.values()}:
+        asked = {text: told for text, (by, told) in test_sources.TIMES.items() if by == order}
+        table = there.filter(there.x.isin(list(asked)))
+        found = table.select("x", when=reading.moment(table.x, order)).to_pyarrow().to_pylist()
+        assert {r["x"]: None if r["when"] is None else str(r["when"]) for r in found} == asked
 
 
 def test_tables_of_several_engines_meet_on_that_of_the_transactions(address, tmp_path, monkeypatch):

@@ -255,6 +255,22 @@ TIMES = {
     "2023-12-31 24:00": ("YMD", None),
     "13/13/2023": ("DMY", None), "yesterday": ("YMD", None), "1/2/3": ("DMY", None),
     "2023/12/31 1:02:03 PM GMT+1": ("YMD", "2023-12-31 12:02:03"),
+    "05 Jan 2022": ("NAMED", "2022-01-05 00:00:00"),
+    "5-DEC-99": ("NAMED", "1999-12-05 00:00:00"),
+    "January 5, 2022": ("NAMED", "2022-01-05 00:00:00"),
+    "3. Mär 2022": ("NAMED", "2022-03-03 00:00:00"),
+    "1st of Sept. 2022": ("NAMED", "2022-09-01 00:00:00"),
+    "1er août 2022": ("NAMED", "2022-08-01 00:00:00"),
+    "30/Apr/2022": ("NAMED", "2022-04-30 00:00:00"),
+    "Jan 5, 2022, 10:33 PM": ("NAMED", "2022-01-05 22:33:00"),
+    "Wed, 05 Jan 2022 10:11:12 +0200": ("NAMED", "2022-01-05 08:11:12"),
+    "5 de enero de 2022 07:05": ("NAMED", "2022-01-05 07:05:00"),
+    "January 5, 2022 at 7:05 am": ("NAMED", "2022-01-05 07:05:00"),
+    "31 Feb 2022": ("NAMED", None), "5 Foo 2022": ("NAMED", None), "05/01/2022": ("NAMED", None),
+    "1641378720": ("unix", "2022-01-05 10:32:00"),
+    "1641378720500": ("unix_ms", "2022-01-05 10:32:00"),
+    "44566.5": ("excel", "2022-01-05 12:00:00"), "44566": ("excel", "2022-01-05 00:00:00"),
+    "9999999999": ("unix", None), "x": ("unix", None),
 }  # fmt: skip
 
 
@@ -271,6 +287,12 @@ def test_a_time_is_read_by_its_order_or_not_at_all(written):
     order, expected = TIMES[written]
     value = reading.moment(texts(written), order).name("x").to_pyarrow().to_pylist()[0]
     assert (None if value is None else str(value)) == expected
+
+
+def test_a_column_with_a_few_dates_is_text(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n1/2/2023,5\nsoon,1 234\nlater,x\n5 May 2023,\n")
+    kinds = {line["name"]: line["kind"] for line in sources.describe(opened(tmp_path / "a.csv"))}
+    assert kinds == {"a": "text", "b": "text"}
 
 
 def texts(*values):

@@ -52,6 +52,11 @@ def figures(run: Run) -> pd.DataFrame:
     return table[[*COLUMNS]]
 
 
+def _rate(value: float) -> str:
+    """Return a rate as per cent, without a decimal if it is rounded to whole ones."""
+    return f"{value:.0%}" if value == round(value, 2) else rate(value)
+
+
 def _sizes(table: pd.DataFrame, minimum: int) -> pd.Series:
     """Return of how many an outcome is known; missing where subtraction too must not tell it."""
     own = table[table["segment"] != EVERYONE].groupby("outcome")["n"]
@@ -89,7 +94,7 @@ def table(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
         row.name: [
             suppress.NOT_SHOWN if pd.isna(row.n) else f"{row.n:,.0f}",
             _few(run, row) if row.suppressed else _share(row),
-            "–" if pd.isna(row.others) else rate(row.others),
+            "–" if pd.isna(row.others) else _rate(row.others),
             "–" if pd.isna(row.times) else _times(row),
             _p(row.p_adjusted),
         ]
@@ -108,7 +113,7 @@ def _few(run: Run, row) -> str:
 
 
 def _share(row) -> str:
-    return f"{rate(row.value)} ({rate(row.low)} to {rate(row.high)})"
+    return f"{_rate(row.value)} ({_rate(row.low)} to {_rate(row.high)})"
 
 
 def _times(row) -> str:
@@ -123,7 +128,7 @@ def _p(value: float) -> str:
 
 def spoken(rows: pd.DataFrame) -> str:
     """Return what the picture of one outcome shows, by the names in the index."""
-    return "; ".join(f"{name} {rate(value)}" for name, value in rows["value"].items())
+    return "; ".join(f"{name} {_rate(value)}" for name, value in rows["value"].items())
 
 
 def sentences(run: Run, rows: pd.DataFrame) -> list[str]:
@@ -135,8 +140,8 @@ def sentences(run: Run, rows: pd.DataFrame) -> list[str]:
             told.append(f"Too few to say how many {label}.")
             continue
         text = (
-            f"{rate(whole['value'])} of the {whole['n']:,.0f} {run.study.customer}s {label} (95% "
-            f"interval {rate(whole['low'])} to {rate(whole['high'])})"
+            f"{_rate(whole['value'])} of the {whole['n']:,.0f} {run.study.customer}s {label} (95% "
+            f"interval {_rate(whole['low'])} to {_rate(whole['high'])})"
         )
         own = of[(of["segment"] != EVERYONE) & of["differs"].astype(bool)]
         more = own[own["times"] > 1].sort_values("times", ascending=False)
@@ -153,4 +158,4 @@ def sentences(run: Run, rows: pd.DataFrame) -> list[str]:
 
 def _named(rows: pd.DataFrame) -> str:
     pairs = zip(rows["name"], rows["value"], strict=True)
-    return listing([f"{name} ({rate(value)})" for name, value in pairs])
+    return listing([f"{name} ({_rate(value)})" for name, value in pairs])

@@ -10,6 +10,7 @@ from seglib.measure.change import COMPARED
 from seglib.measure.measure import EVERYONE
 from seglib.words import listing, share
 
+MOSTLY = 0.5  # of the customers began lately: a fall is what follows first orders
 NOUNS = {"spend": "spend", "orders": "orders", "active": "the share that is active"}
 
 
@@ -95,7 +96,21 @@ def headline(run: Run, changes: pd.DataFrame, called: dict[int, str], notes: lis
         f"{moved(whole['change'])} against the {days} days before "
         f"(95% interval {span(whole, 'change')})"
     )
-    return f"{begin}; {_standing_out(rows.drop(index=EVERYONE), called)}."
+    told = f"{begin}; {_standing_out(rows.drop(index=EVERYONE), called)}."
+    return f"{told} {_newcomers(run)}".strip()
+
+
+def _newcomers(run: Run) -> str:
+    """Return that most began within the period before, whose figures then hold first orders."""
+    tenure = run.read("customers.parquet").get("tenure")
+    new = 0.0 if tenure is None else float((tenure <= run.study.holdout).mean())
+    if new < MOSTLY:
+        return ""
+    whom = "All" if new == 1 else f"{share(new)}"
+    return (
+        f"{whom} of the {run.study.customer}s came for the first time within those "
+        f"{run.study.holdout} days before, so some fall was to be expected."
+    )
 
 
 def _noun(run: Run, metric: str) -> str:

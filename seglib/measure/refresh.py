@@ -57,7 +57,8 @@ def advise(
     Returns
     -------
     dict
-        advice (keep, refresh, rebuild), meaning, reasons, next_review (date), rule.
+        advice (keep, refresh, rebuild), meaning, reasons, next_review (date), rule, and the date
+        of the earlier run (`compared`).
     """
     run, last = pair.run, pair.last
     gap = (run.as_of - last.as_of).days
@@ -70,7 +71,8 @@ def advise(
     calm = not (columns["drifted"].any() or shares["drifted"] or fit["drifted"])
     days = 2 * gap if advice == "keep" and calm else run.study.holdout or YEAR
     reasons = again + anew or [_quiet(calm), _idle(run, parts)]
-    return _said(run, advice, MEANING[advice].format(last.as_of), reasons, min(days, YEAR))
+    said = _said(run, advice, MEANING[advice].format(last.as_of), reasons, min(days, YEAR))
+    return said | {"compared": last.as_of.isoformat()}
 
 
 def alone(run: Run, note: str) -> dict:

@@ -220,7 +220,7 @@ def _sentence(ev: Evidence, fact: Fact, found: dict) -> str:
         "customers": who, "months": MONTHS, **ev.run.study.words,
     }  # fmt: skip
     text = fact.sentence.format(**plainly | found.get("words", {}))
-    text = re.sub(r"\b(1 order)s\b", r"\1", text)
+    text = re.sub(r"(?<![\d.,])(1 order)s\b", r"\1", text)
     return text[0].upper() + text[1:]
 
 

@@ -15,6 +15,8 @@ class Gap(NamedTuple):
     about: tuple[str, ...] = ("buyers",)  # what the customers are to the study
 
 
+WHO = "who they are"
+RECORDED = "demographic", "geographic"  # bases of columns that say who somebody is
 GAPS = (
     Gap("motivations", ("motivations",), "there are no survey answers",
         ("Think of the last time you bought from us: what made you come?",
@@ -27,9 +29,9 @@ GAPS = (
          "Of ten such purchases, how many are made with us?")),
     Gap("what they do", ("behaviour",), "only what they are, have or say is recorded",
         ("When did you last use it, and what for?",), ("people",)),
-    Gap("who they are", ("who",), "nothing known about who they are sets them apart",
+    Gap(WHO, ("who",), "nothing known about who they are sets them apart",
         ("Who do you buy for?", "Who else decides what is bought?")),
-    Gap("who they are", ("who",), "nothing known about who they are sets them apart",
+    Gap(WHO, ("who",), "nothing known about who they are sets them apart",
         ("What does a usual week of yours look like?",), ("users", "people")),
     Gap("the job to be done", (), "a purchase shows what was taken, not what it was for",
         ("What did you want to get done when you came?", "What nearly stopped you?")),

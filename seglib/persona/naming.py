@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import product
+from itertools import combinations, product
 from typing import NamedTuple
 
 import pandas as pd
@@ -26,6 +26,14 @@ class Trait(NamedTuple):
     adjective: str
     phrase: str
     weight: float = 1.0
+    marker: tuple[str, str] = ("", "")  # its column and level
+
+
+class Name(NamedTuple):
+    """A possible name and the traits that it tells."""
+
+    text: str
+    traits: tuple[Trait, ...] = ()
 
 
 NAMES = {
@@ -121,31 +129,62 @@ def names(
     dict
         Segment → name such as "Frequent shoppers with large baskets".
     """
-    found = {int(s): str(name) for s, name in (given or {}).items()}
+    found = {int(s): Name(str(name)) for s, name in (given or {}).items()}
     segments = sorted({int(s) for s in markers["segment"].unique()} | set(found))
     if len(segments) == 1:
         return {segments[0]: f"All {noun}"}
+    rows = {segment: markers[markers["segment"] == segment] for segment in segments}
     for segment in segments:
-        if segment in found:
-            continue
-        name = (earlier or {}).get(segment, "")
-        taken = {own.lower() for own in found.values()}
-        if name.lower() not in taken and _holds(name, markers[markers["segment"] == segment], noun):
+        taken = {own.text.lower() for own in found.values()}
+        name = _kept((earlier or {}).get(segment, ""), rows[segment], noun)
+        if segment not in found and name and name.text.lower() not in taken:
             found[segment] = name
+    effects = {
+        (row.segment, row.name, row.level): row.effect for row in markers.itertuples(index=False)
+    }
     for segment in segments:
         if segment in found:
             continue
-        traits = _traits(markers[markers["segment"] == segment])
-        choices = [*_choices(traits, noun), f"Segment {segment} {noun}"]
-        taken = {name.lower() for name in found.values()}
-        found[segment] = next(name for name in choices if name.lower() not in taken)
-    return {segment: found[segment] for segment in segments}
+        taken = {own.text.lower() for own in found.values()}
+        choices = [*_choices(_traits(rows[segment]), noun), Name(f"Segment {segment} {noun}")]
+        free = [name for name in choices if name.text.lower() not in taken]
+        found[segment] = min(free, key=lambda name: _misleads(segment, name, found, effects))
+    return {segment: found[segment].text for segment in segments}
 
 
-def _holds(name: str, rows: pd.DataFrame, noun: str) -> bool:
-    """Return whether a name could be made from what is true of a segment, strong or weak."""
-    traits = _heard(rows, 0.0) if _traits(rows) else []
-    return name in _choices(traits, noun, len(traits))
+def _misleads(segment: int, name: Name, found: dict[int, Name], effects: dict[tuple, float]) -> int:
+    """Return how often a name and others say of one what is more true of another, unsaid there.
+
+    Who reads of frequent shoppers with large baskets and of frequent shoppers takes the baskets of
+    these for smaller.
+    """
+
+    def wrongly(one: int, told: Name, other: int, there: Name) -> int:
+        unsaid = [t for t in told.traits if not any(_same(t, u) for u in there.traits)]
+        return sum(_more(t, effects, one, other) for t in unsaid)
+
+    if not name.traits:
+        return 99  # says nothing: only if nothing else is free
+    return sum(
+        wrongly(segment, name, other, there) + wrongly(other, there, segment, name)
+        for other, there in found.items()
+    )
+
+
+def _same(one: Trait, other: Trait) -> bool:
+    return one.marker == other.marker and one.phrase == other.phrase
+
+
+def _more(trait: Trait, effects: dict[tuple, float], one: int, other: int) -> bool:
+    """Return whether a trait of a segment is more true of another."""
+    own, there = (effects.get((segment, *trait.marker), 0.0) for segment in (one, other))
+    return there * own > 0 and abs(there) > abs(own)
+
+
+def _kept(name: str, rows: pd.DataFrame, noun: str) -> Name | None:
+    """Return an earlier name if it could be made from what is true of a segment, strong or weak."""
+    traits = _heard(rows, 0.0) if name and _traits(rows) else []
+    return next((own for own in _choices(traits, noun, len(traits)) if own.text == name), None)
 
 
 def _traits(rows: pd.DataFrame) -> list[Trait]:
@@ -169,40 +208,39 @@ def _heard(rows: pd.DataFrame, least: float) -> list[Trait]:
 
 
 def _trait(row) -> Trait | None:
-    direction = "higher" if row.effect > 0 else "lower"
+    """Return how a marker sounds in a name, None if its level says nothing of those without it."""
+    direction, marker = "higher" if row.effect > 0 else "lower", (row.name, row.level)
     if (row.name, direction) in NAMES:
-        return NAMES[row.name, direction]
+        return NAMES[row.name, direction]._replace(marker=marker)
     if row.name.startswith("share_"):
         more = "more" if row.effect > 0 else "less"
-        return Trait(row.name, "", f"{more} {label(row.label)}", 0.9)
+        return Trait(row.name, "", f"{more} {label(row.label)}", 0.9, marker)
     if row.level:
         plain = row.level.lower() in YES | NO
         told = label(row.label if plain else row.level)
-        return Trait(row.name, "", told, 0.9) if row.effect > 0 else None
+        return Trait(row.name, "", told, 0.9, marker) if row.effect > 0 else None
     much, of = "high" if row.effect > 0 else "low", label(row.label)
-    return Trait(row.name, "", f"{much} {'answers to ' * of.startswith('“')}{of}", 0.8)
+    return Trait(row.name, "", f"{much} {'answers to ' * of.startswith('“')}{of}", 0.8, marker)
 
 
-def _choices(traits: list[Trait], noun: str, most: int = 5) -> list[str]:
+def _choices(traits: list[Trait], noun: str, most: int = 5) -> list[Name]:
     """Return possible names from the first few traits, the most telling first."""
     adjectives = [t for t in traits if t.adjective][: max(most - 1, 1)]
-    others = traits[:most]
+    others, many = traits[:most], noun.capitalize()
     if not traits:
-        return [f"Near-average {noun}"]
+        return [Name(f"Near-average {noun}")]
     both = [
-        (traits.index(a) + traits.index(b), f"{a.adjective} {noun} with {b.phrase}")
+        (traits.index(a) + traits.index(b), Name(f"{a.adjective} {noun} with {b.phrase}", (a, b)))
         for a, b in product(adjectives, others)
         if a.topic != b.topic
     ]
-    single = [f"{a.adjective} {noun}" for a in adjectives]
-    phrases = [f"{noun.capitalize()} with {t.phrase}" for t in others]
+    single = [Name(f"{a.adjective} {noun}", (a,)) for a in adjectives]
+    phrases = [Name(f"{many} with {t.phrase}", (t,)) for t in others]
     pairs = [
-        f"{noun.capitalize()} with {a.phrase} and {b.phrase}"
-        for i, a in enumerate(others)
-        for b in others[i + 1 :]
+        Name(f"{many} with {a.phrase} and {b.phrase}", (a, b)) for a, b in combinations(others, 2)
     ]
     names = [name for _, name in sorted(both, key=lambda p: p[0])] + single + pairs + phrases
-    return sorted(names, key=lambda name: len(name) > LONG)
+    return sorted(names, key=lambda name: len(name.text) > LONG)
 
 
 def before(run: Run) -> dict[int, dict]:

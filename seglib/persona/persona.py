@@ -6,7 +6,7 @@ import pandas as pd
 
 from seglib.persona import leading, naming
 from seglib.persona.called import names
-from seglib.persona.gaps import BECAUSE, GAPS
+from seglib.persona.gaps import BECAUSE, GAPS, RECORDED, WHO
 from seglib.persona.grounds import Evidence
 from seglib.persona.phrases import SECTIONS
 from seglib.persona.picking import SAY, claims
@@ -90,7 +90,9 @@ def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[d
         ):
             continue
         why = ANSWERED if gap.topic == "motivations" and asked else gap.why
-        found.append({"topic": gap.topic, "why": why, "questions": list(gap.questions)})
+        beyond = gap.topic == WHO and any(ev.entries[c]["base"] in RECORDED for c in ev.customers)
+        topic = f"{WHO} beyond what is recorded" if beyond else gap.topic
+        found.append({"topic": topic, "why": why, "questions": list(gap.questions)})
     why = dict.fromkeys(BECAUSE[c["rule"]] for c in rows if c["rule"] in BECAUSE)
     if why:
         found.append({"topic": "the reasons for what goes wrong", "questions": list(why),

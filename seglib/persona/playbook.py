@@ -256,5 +256,6 @@ def build(ev: Evidence, found: list[dict], named: dict[int, str]) -> dict:
     return {
         "levers": levers(ev, found, named),
         "targeting": {"weights": chosen, "equal": not ev.run.study.targeting, "ranking": ranking,
-                      "underserved": targeting.underserved(found)},
+                      "underserved": targeting.underserved(found),
+                      "meaning": {name: targeting.meaning(ev, name) for name in chosen}},
     }  # fmt: skip

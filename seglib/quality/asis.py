@@ -6,11 +6,10 @@ import ibis.expr.types as ir
 
 from seglib import tables
 from seglib.quality.counting import check, count
-from seglib.reading import trimmed
+from seglib.reading import SIGN, trimmed
 from seglib.roles import EXACT
 from seglib.schema import Study
 
-SIGN = r"([€$£¥₹]|^[A-Z]{3}|[A-Z]{3}$)"
 ZONE = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}:?\d{0,2})$"
 CLOCK = r"(\d{1,2}:\d{2})"
 

@@ -16,15 +16,19 @@ FEWEST = 10  # customers who did and who did not order, below which nothing is s
 
 
 def leakage(
-    loaded: Study, customers: pd.DataFrame, lines: list[dict], held: pd.DataFrame | None
+    loaded: Study,
+    customers: pd.DataFrame,
+    lines: list[dict],
+    held: pd.DataFrame | None,
+    outcomes: pd.DataFrame | None = None,
 ) -> list[dict]:
-    """Return the check for columns that know the future, nothing if it cannot be told.
+    """Return the checks for columns that know the future, none if it cannot be told.
 
     What seglib computes itself sees only the time before the cut-off date. An attribute is taken
     as given, and may have been written later: a flag of who left, a status, a last visit. Such a
-    column predicts who orders in the holdout nearly without fault. How well is the area under the
-    curve (AUC, 0.5 = chance) of the values, or for categories of the share that ordered in the
-    other half of the customers; and of whether the value is known at all.
+    column predicts who orders in the holdout, or an outcome, nearly without fault. How well is the
+    area under the curve (AUC, 0.5 = chance) of the values, or for categories of the share that
+    ordered in the other half of the customers; and of whether the value is known at all.
 
     Parameters
     ----------
@@ -33,32 +37,46 @@ def leakage(
     customers, lines
         From `collect.customers`.
     held
-        From `records.holdout`; nothing can be said without.
+        From `records.holdout`; None without.
+    outcomes
+        From `answers.outcomes`; None without.
 
     Raises
     ------
     StudyError
         If a column that knows the future forms the segments.
     """
-    came = None if held is None else held["active"].reindex(customers.index).eq(True)
-    if came is None or min(came.sum(), (~came).sum()) < FEWEST:
-        return []
+    after = {"orders in the holdout": held["active"]} if held is not None else {}
+    for name in loaded.outcomes if outcomes is not None else ():
+        after[f"“{loaded.outcomes[name].label}”"] = outcomes[name]
+    checks = []
+    for what, known in after.items():
+        truth = known.reindex(customers.index).dropna().eq(1)
+        if min(truth.sum(), (~truth).sum()) >= FEWEST:
+            checks.append(_foretold(loaded, customers.loc[truth.index], lines, truth, what))
+    return checks
+
+
+def _foretold(
+    loaded: Study, customers: pd.DataFrame, lines: list[dict], truth: pd.Series, what: str
+) -> dict:
+    """Return the check for columns that tell one thing that happened afterwards."""
     given = [line for line in lines if line["base"] not in {"behavioural", "needs"}]
-    areas = {line["label"]: auc(customers[line["name"]], came) for line in given}
+    areas = {line["label"]: auc(customers[line["name"]], truth) for line in given}
     least = limit(loaded.limits, "leakage")
     found = [line for line in given if areas[line["label"]] >= least]
     if guilty := [line for line in found if line["name"] in forming(loaded, lines)]:
         name, area = guilty[0]["name"], areas[guilty[0]["label"]]
         raise StudyError(
-            f"{name!r} forms the segments and tells who orders after {loaded.as_of} nearly without "
+            f"{name!r} forms the segments and tells who {what} after {loaded.as_of} nearly without "
             f"fault (AUC {area:.2f}): it seems to know the future; take it out, or raise "
             f"limits.leakage (now {least:g})"
         )
     names = ", ".join(f"{line['label']}, AUC {areas[line['label']]:.2f}" for line in found)
-    what = "column that tells nearly without fault who orders in the holdout"
-    what += f" ({names})" if names else ""
+    said = f"column that tells nearly without fault who {what}"
+    said += f" ({names})" if names else ""
     action = "only describes: read it as an outcome"
-    return [check(what, "customers", len(given), len(found), action, of="columns")]
+    return check(said, "customers", len(given), len(found), action, of="columns")
 
 
 def auc(values: pd.Series, came: pd.Series) -> float:

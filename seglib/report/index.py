@@ -232,12 +232,14 @@ def _glosses(verdict: dict) -> dict[str, str]:
 def targeting(found: dict, names: dict) -> dict:
     """Return the ranking of segments: score, place under other weights, each weighted criterion."""
     weights = {key: weight for key, weight in (found.get("weights") or {}).items() if weight}
-    ranking = found.get("ranking", [])
+    ranking, told = found.get("ranking", []), found.get("meaning", {})
     columns = [[_two(row.get("score")) for row in ranking]]
     columns += [[_range(row.get("best"), row.get("worst")) for row in ranking]]
     columns += [[_two(row.get("scores", {}).get(key)) for row in ranking] for key in weights]
     return {
-        "criteria": {key: (CRITERIA.get(key, ""), weight) for key, weight in weights.items()},
+        "criteria": {
+            key: (told.get(key, CRITERIA.get(key, "")), weight) for key, weight in weights.items()
+        },
         "equal": len(set(weights.values())) == 1,
         "rows": [(row["segment"], cells) for row, *cells in zip(ranking, *columns, strict=True)],
         "underserved": [names.get(s, f"Segment {s}") for s in found.get("underserved") or []],

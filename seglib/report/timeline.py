@@ -106,6 +106,10 @@ def _days(found: Sequence[Mapping]) -> str:
 def _row(run: Mapping, found: Sequence[Mapping]) -> dict:
     verdict = run["verdict"] or {}
     kind = WORDS.get(verdict.get("kind"), "–")
+    if verdict.get("kind") == "reproducible" and not verdict.get("agreement", {}).get(
+        "beyond", True
+    ):
+        kind = "a cut whose borders hold hardly better than chance"
     if verdict.get("k_chosen_by") == "analyst":
         kind += ", their number chosen by the analyst"
     if verdict.get("carried"):

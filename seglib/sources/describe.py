@@ -18,7 +18,9 @@ def describe(source: Source) -> list[dict]:
         One a column: `name`; `kind` (integer, number, time, truth, text, other); `rows`, `filled`
         and `distinct` values; `least`, `most`, and up to five `examples` as text; for text that
         reads as numbers or dates, its `decimal` marks or `date` orders (several: nothing tells
-        which is meant). Kinds of columns of text count only if every value can be read so.
+        which is meant). Kinds of columns of text count only if every value can be read so; where
+        only some can, `nearly` holds as what, by which mark, the share that cannot, and one of
+        those, for dates before numbers.
     """
     table = source.table.limit(SAMPLE)
     kinds = table.schema()
@@ -56,4 +58,7 @@ def _kind(kind, readings: dict[str, Reading], typed: bool) -> dict:
         return {"kind": "number", "decimal": readings[NUMBER].marks}
     if TIME in full:
         return {"kind": "time", "date": readings[TIME].marks}
-    return {"kind": declared}
+    parts = [readings[what] for what in (TIME, NUMBER) if what in readings]
+    nearly = next((r for r in parts if r.marks and 0 < r.failed < r.filled), None)
+    told = nearly and (nearly.what, nearly.marks[0], nearly.failed / nearly.filled, nearly.example)
+    return {"kind": declared, "nearly": told}

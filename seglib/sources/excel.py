@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from seglib.sources import header
 from seglib.study import StudyError, nearest
 
 OLD = b"\xd0\xcf\x11\xe0"  # how OLE containers begin: old .xls, and anything with a password
@@ -17,7 +18,7 @@ ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
 def read(path: Path, sheet: str) -> pa.Table:
-    """Return a sheet of an Excel file: the first row that is filled holds the names.
+    """Return a sheet of an Excel file; titles above the row of names are passed over.
 
     Parameters
     ----------
@@ -87,6 +88,7 @@ def _rows(book, file: str, sheet: str) -> list[tuple]:
     rows = next(iter(filled.values()))
     if len(rows) == 1:
         raise StudyError(f"{file} holds a row of names and no rows: export it again")
+    rows = rows[header.at(rows) :]
     width = max(map(len, rows))
     return [row + (None,) * (width - len(row)) for row in rows]
 

@@ -178,7 +178,7 @@ class Sources:
     def _json(self, paths: list[Path], given: Format) -> ir.Table:
         copies = [text.as_utf8(path, given, self.copies) for path in paths]
         tables = [
-            self._read("read_json", [copy], sample_size=-1, called=path.name)
+            _flat(self._read("read_json", [copy], sample_size=-1, called=path.name))
             for copy, path in zip(copies, paths, strict=True)
         ]
         return self._together(paths, tables)
@@ -203,6 +203,18 @@ class Sources:
         mixed = [name for name, found in kinds.items() if len(found) > 1]
         same = [t.mutate(**{name: reading.text(t[name]) for name in mixed}) for t in same]
         return ibis.union(*same) if len(same) > 1 else first
+
+
+def _flat(table: ir.Table) -> ir.Table:
+    """Return a table in which what is nested has columns of its own: customer.id, customer.name."""
+    while nested := [name for name, kind in table.schema().items() if kind.is_struct()]:
+        fields = {
+            f"{name}.{field}": table[name][field]
+            for name in nested
+            for field in table.schema()[name].names
+        }
+        table = table.select(*(c for c in table.columns if c not in nested), **fields)
+    return table
 
 
 def _missing(table: ir.Table, given: Format) -> ir.Table:

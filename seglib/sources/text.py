@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from seglib.format import SPACES, Format
+from seglib.sources import header
 from seglib.study import StudyError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -156,7 +157,8 @@ def layout(path: Path, name: str, given: Format) -> Layout:
     width = max(widths, key=lambda w: (widths[w], w))
     if given.header:
         return _named(name, given.header, width, delimiter)
-    first = next(i for i, (_, record) in enumerate(records) if len(record) == width)
+    wide = [i for i, (_, record) in enumerate(records) if len(record) == width]
+    first = wide[header.at([records[i][1] for i in wide])]
     before, names = records[first]
     names = tuple(column.strip() for column in names)
     if len(records) == first + 1:

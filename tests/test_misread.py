@@ -1,0 +1,247 @@
+"""Files that are not what they seem: read rightly by `seglib new`, or named in a sentence."""
+
+import json
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+import yaml
+
+from seglib import answers, cli, collect, quality, records, study, tables
+
+
+def orders(people=60, rows=400, seed=1):
+    """Return orders, one a row, of a year and a half."""
+    rng = np.random.default_rng(seed)
+    when = pd.Timestamp("2022-01-03") + pd.to_timedelta(np.sort(rng.integers(0, 500, rows)), "D")
+    return pd.DataFrame({
+        "order": np.arange(1000, 1000 + rows), "client": rng.integers(1, people + 1, rows),
+        "when": when, "item": rng.choice(["Tea", "Cocoa", "Coffee"], rows),
+        "total": np.round(rng.lognormal(3, 1, rows), 2),
+    }).assign(client=lambda f: "C" + f["client"].astype(str))  # fmt: skip
+
+
+def begun(folder, monkeypatch, capsys, name="a.csv"):
+    """Run `seglib new` and return its code, what it said, and the study it wrote."""
+    monkeypatch.chdir(folder)
+    code = cli.main(["new", name, "--name", "s"])
+    said = capsys.readouterr()
+    path = folder / "data/s/study.yaml"
+    return code, said.out + said.err, yaml.safe_load(path.read_text()) if path.exists() else None
+
+
+def whens(folder):
+    """Return the times of a study as it reads them."""
+    loaded = study.load(folder / "data/s/study.yaml")
+    return tables.open_tables(loaded)["transactions"].time.execute()
+
+
+GERMAN = {3: "März", 5: "Mai", 10: "Okt.", 12: "Dez."}
+WAYS = {
+    "month names": (lambda t: t.strftime("%d %b %Y"), None),
+    "American": (lambda t: t.strftime("%b %d, %Y"), None),
+    "German": (lambda t: f"{t.day}. {GERMAN.get(t.month, t.strftime('%b'))} {t.year}", None),
+    "seconds": (lambda t: int(t.timestamp()), "unix"),
+    "milliseconds": (lambda t: int(t.timestamp()) * 1000, "unix_ms"),
+    "spreadsheet": (lambda t: (t - pd.Timestamp("1899-12-30")).days, "excel"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_days_are_read_however_they_are_written(tmp_path, monkeypatch, capsys, way):
+    write, expected = WAYS[way]
+    frame = orders()
+    frame.assign(when=frame["when"].map(write)).to_csv(tmp_path / "a.csv", index=False)
+    code, said, raw = begun(tmp_path, monkeypatch, capsys)
+    assert code == 0, said
+    assert raw["tables"]["transactions"].get("format", {}).get("date") == expected
+    assert (np.sort(whens(tmp_path)) == np.sort(frame["when"].to_numpy())).all()
+
+
+def test_large_ids_are_no_times(tmp_path, monkeypatch, capsys):
+    frame = orders()
+    frame["order"] += 1_600_000_000
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    _, _, raw = begun(tmp_path, monkeypatch, capsys)
+    assert raw["tables"]["transactions"]["columns"]["order"] == "order"
+
+
+UNREAD = {
+    "both orders": lambda i, t: t.strftime("%d/%m/%Y" if i % 2 else "%m/%d/%Y"),
+    "zones by name": lambda i, t: t.strftime("%Y-%m-%d 10:00:00 ") + ["CET", "EST"][i % 2],
+}
+
+
+@pytest.mark.parametrize("way", UNREAD)
+def test_dates_that_cannot_all_be_read_are_named_with_an_example(
+    tmp_path, monkeypatch, capsys, way
+):
+    frame = orders()
+    frame["when"] = [UNREAD[way](i, t) for i, t in enumerate(frame["when"])]
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    code, said, raw = begun(tmp_path, monkeypatch, capsys)
+    assert (code, raw) == (2, None)
+    assert "'when'" in said
+    assert "such as '" in said or "but '" in said
+    assert "write" in said
+
+
+def test_titles_above_the_names_are_passed_over(tmp_path, monkeypatch, capsys):
+    frame = orders().astype({"when": str})
+    book = openpyxl.Workbook()
+    for row in [["Sales of 2022"], ["Exported by", "A. Person"], [], list(frame),
+                *frame.itertuples(index=False)]:  # fmt: skip
+        book.active.append(list(row))
+    book.save(tmp_path / "a.xlsx")
+    code, _, raw = begun(tmp_path, monkeypatch, capsys, "a.xlsx")
+    assert (code, raw["tables"]["transactions"]["columns"]["customer"]) == (0, "client")
+    padded = "Sales of 2022,,,,\n" + frame.to_csv(index=False)
+    (tmp_path / "b.csv").write_text(padded)
+    (tmp_path / "data/s/study.yaml").unlink()
+    code, _, raw = begun(tmp_path, monkeypatch, capsys, "b.csv")
+    assert (code, raw["tables"]["transactions"]["columns"]["customer"]) == (0, "client")
+
+
+def test_a_file_without_names_is_refused(tmp_path, monkeypatch, capsys):
+    orders().to_csv(tmp_path / "a.csv", index=False, header=False)
+    code, said, raw = begun(tmp_path, monkeypatch, capsys)
+    assert (code, raw) == (2, None)
+    assert "no line of names, its first line holds" in said
+
+
+def test_what_is_nested_has_columns_of_its_own_and_lists_are_doubted(tmp_path, monkeypatch, capsys):
+    with (tmp_path / "a.jsonl").open("w") as file:
+        for row in orders().itertuples():
+            who = {"id": row.client, "email": f"{row.client}@shop.org", "tags": {"plan": "a"}}
+            file.write(json.dumps({
+                "id": row.order, "customer": who, "created_at": row.when.isoformat(),
+                "total": row.total, "items": [{"sku": row.item}],
+            }) + "\n")  # fmt: skip
+    code, said, raw = begun(tmp_path, monkeypatch, capsys, "a.jsonl")
+    assert code == 0
+    chosen = raw["tables"]["transactions"]["columns"]
+    assert (chosen["customer"], chosen["time"]) == ("customer.id", "created_at")
+    assert "product" not in chosen
+    assert "'items' holds lists, which are not read" in said
+
+
+def test_one_currency_is_used_and_several_are_doubted_and_stop_the_run(
+    tmp_path, monkeypatch, capsys
+):
+    frame = orders()
+    frame.assign(total="€ " + frame["total"].astype(str)).to_csv(tmp_path / "a.csv", index=False)
+    assert begun(tmp_path, monkeypatch, capsys)[2]["currency"] == "€"
+    (tmp_path / "data/s/study.yaml").unlink()
+    signs = np.where(np.arange(len(frame)) % 3, "€", "$")
+    mixed = frame.assign(total=[f"{s}{x}" for s, x in zip(signs, frame["total"], strict=True)])
+    mixed.to_csv(tmp_path / "a.csv", index=False)
+    _, said, raw = begun(tmp_path, monkeypatch, capsys)
+    assert "several currencies, $, €" in said
+    assert "currency" not in raw
+    assert cli.main(["check", "s"]) == 2
+    assert "limits.other_currencies" in capsys.readouterr().err
+
+
+def test_a_column_of_currencies_is_believed(tmp_path, monkeypatch, capsys):
+    frame = orders()
+    frame.assign(currency=np.where(frame["order"] % 2, "EUR", "JPY")).to_csv(
+        tmp_path / "a.csv", index=False
+    )
+    assert "EUR, JPY by 'currency'" in begun(tmp_path, monkeypatch, capsys)[1]
+
+
+def test_times_with_and_without_zones_stop_the_check(tmp_path, monkeypatch, capsys):
+    frame = orders()
+    marks = np.where(np.arange(len(frame)) % 4, "", "+02:00")
+    frame["when"] = [f"{t:%Y-%m-%dT10:00:00}{z}" for t, z in zip(frame["when"], marks, strict=True)]
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    begun(tmp_path, monkeypatch, capsys)
+    assert cli.main(["check", "s"]) == 2
+    assert "limits.mixed_zones" in capsys.readouterr().err
+
+
+def subscribers(n=300, seed=4):
+    """Return one row a customer, with who left and what was written because they had."""
+    rng = np.random.default_rng(seed)
+    gone = rng.random(n) < 0.3
+    return pd.DataFrame({
+        "email": [f"u{i}@mail.org" for i in range(n)], "plan": rng.choice(["Free", "Team"], n),
+        "monthly": np.round(rng.normal(30, 8, n), 2), "tickets": rng.poisson(2 + gone, n),
+        "churned": np.where(gone, "Yes", "No"), "refund": np.where(gone, rng.normal(20, 3, n), 0),
+        "exit_survey": np.where(gone, rng.choice(["Price", "Moved"], n), ""),
+    })  # fmt: skip
+
+
+def test_what_happened_afterwards_is_an_outcome_and_what_knows_it_is_left_out(
+    tmp_path, monkeypatch, capsys
+):
+    subscribers().to_csv(tmp_path / "a.csv", index=False)
+    code, said, raw = begun(tmp_path, monkeypatch, capsys)
+    table = raw["tables"]["customers"]
+    assert code == 0
+    assert table["outcomes"] == {"churned": {"label": "churned", "happened": "Yes"}}
+    assert set(table["attributes"]) == {"plan", "monthly", "tickets"}
+    assert "'refund' tells 'churned' nearly without fault" in said
+    loaded = study.load(tmp_path / "data/s/study.yaml")
+    assert loaded.outcomes["churned"].happened == ["Yes"]
+
+
+def test_a_column_that_knows_an_outcome_may_not_form_segments(tmp_path, monkeypatch, capsys):
+    subscribers().to_csv(tmp_path / "a.csv", index=False)
+    _, _, raw = begun(tmp_path, monkeypatch, capsys)
+    raw["tables"]["customers"]["attributes"]["refund"] = {"kind": "numeric", "base": "demographic"}
+
+    def leaks(bases):
+        raw["segmentation"] = {"bases": bases}
+        path = tmp_path / "data/s/study.yaml"
+        path.write_text(yaml.safe_dump(raw))
+        loaded = study.load(path)
+        clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+        people, lines = collect.customers(records.facts(loaded, clean, loaded.as_of))
+        after = answers.outcomes(loaded, clean, people.index)
+        return quality.leakage(loaded, people, lines, None, after)[0]
+
+    found = leaks(["plan"])
+    assert found["failing"] == 1
+    assert "“churned” (Refund, AUC 1.00)" in found["check"]
+    with pytest.raises(study.StudyError, match="'refund' forms the segments and tells who “churn"):
+        leaks(["plan", "demographic"])
+
+
+def test_copies_of_customers_are_called_so(tmp_path, monkeypatch, capsys):
+    frame = subscribers()
+    pd.concat([frame, frame.head(30)]).to_csv(tmp_path / "a.csv", index=False)
+    code, said, _ = begun(tmp_path, monkeypatch, capsys)
+    assert code == 2
+    assert "330 rows but 300 different 'email'" in said
+
+
+def test_a_figure_a_month_is_doubted(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(1)
+    months = {f"2022-{m:02d}": rng.poisson(3, 100) for m in range(1, 7)}
+    pd.DataFrame({"Customer": [f"K{i}" for i in range(100)]} | months).to_csv(
+        tmp_path / "a.csv", index=False
+    )
+    assert "'2022-01' to '2022-06' look like one figure a period" in begun(
+        tmp_path, monkeypatch, capsys
+    )[1]  # fmt: skip
+
+
+def test_three_names_of_persons_are_kept_out(tmp_path, monkeypatch, capsys):
+    frame = subscribers().drop(columns=["refund", "exit_survey"])
+    frame["owner"] = np.array(["Anna Müller", "Peter Smith", "Maria Garcia"])[np.arange(300) % 3]
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    _, _, raw = begun(tmp_path, monkeypatch, capsys)
+    assert "owner" not in raw["tables"]["customers"]["attributes"]
+    text = (tmp_path / "data/s/study.yaml").read_text()
+    assert "Müller" not in text
+    assert "names of persons" in text
+
+
+def test_e_mails_that_tell_customers_apart_are_asked_about(tmp_path, monkeypatch, capsys):
+    frame = orders()
+    frame.assign(client=frame["client"] + "@shop.org").to_csv(tmp_path / "a.csv", index=False)
+    _, said, _ = begun(tmp_path, monkeypatch, capsys)
+    assert "'client' tells customers apart by e-mail address" in said
+    assert "privacy.pseudonymise" in said
