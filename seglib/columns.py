@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -98,6 +98,7 @@ class Table:
     columns: dict[str, Column]
     rows: int
     lookup: tuple[str, str] | None = None  # a second source with its key, joined to the first
+    known: dict = field(default_factory=dict, compare=False, repr=False)  # what `decides` found
 
     def at(self, name: str) -> ir.Column:
         """Return a column as what it is: numbers of text as numbers, dates of text as times."""
@@ -105,10 +106,19 @@ class Table:
 
     def decides(self, one: str, other: str) -> bool:
         """Return whether all rows with one value of a column have one value of another."""
+        if (one, other) not in self.known:
+            self.known[one, other] = self._decides(one, other)
+        return self.known[one, other]
+
+    def _decides(self, one: str, other: str) -> bool:
         both = self.opened.table.limit(SAMPLE).select(a=self._text(one), b=self._text(other))
         both = both.filter(both.a.notnull() & both.b.notnull())
-        pairs = both.distinct().count().to_pyarrow().as_py()
-        singles = both.a.nunique().to_pyarrow().as_py()
+        row = (
+            both.aggregate(pairs=both.distinct().count().as_scalar(), singles=both.a.nunique())
+            .to_pyarrow()
+            .to_pylist()[0]
+        )
+        pairs, singles = row["pairs"], row["singles"]
         return singles > 0 and pairs <= 1.01 * singles
 
     def share(self, test: ir.BooleanValue, within: ir.BooleanValue | None = None) -> float:

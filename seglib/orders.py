@@ -20,7 +20,11 @@ from seglib.guess import (
 )
 from seglib.layout import TransactionColumns
 from seglib.reading import SIGN
+from seglib.words import listing
 
+UNDONE = {"refunded", "refund", "returned", "cancelled", "canceled", "void", "voided", "failed",
+          "declined", "chargeback", "storniert", "storno", "retour", "annulé", "cancelado",
+          "pending", "unpaid"}  # fmt: skip
 FEWEST_SEGMENTED = 10  # different things below which a segmentation of them is refused
 
 
@@ -43,6 +47,7 @@ def transactions(table: Table, who: str, points: int) -> Guess:
     when = next(iter(times(table)))
     found.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
     _order(found)
+    _undone(found)
     _product(found)
     _money(found)
     _currency(found)
@@ -78,6 +83,20 @@ def _order(found: Guess) -> None:
         if table.decides(column.name, who) and (named or table.decides(column.name, when)):
             found.take("order", column.name, f"{repeats(column)}; each has one customer")
             return
+
+
+def _undone(found: Guess) -> None:
+    """Ask about rows that were taken back, if a column says so."""
+    for column in found.table.columns.values():
+        counts = column.values or {}
+        taken = [value for value in counts if value.lower().strip() in UNDONE]
+        if taken and column.kind == "text" and column.distinct <= FEWEST_SEGMENTED:
+            share = sum(counts[v] for v in taken) / max(sum(counts.values()), 1)
+            found.unsure.append(
+                f"{share:.1%} of the rows have the {column.name!r} {listing(sorted(taken))}, and "
+                "count as purchases unless their amounts are negative: leave them out of the file, "
+                "or make the amounts negative"
+            )
 
 
 def _product(found: Guess) -> None:

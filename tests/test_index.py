@@ -475,6 +475,11 @@ def test_without_groups_the_page_says_none(tmp_path):
     none = verdict() | {"kind": "none", "k": 1, "headline": "Do not segment.", "segments": []}
     (run["folder"] / "verdict.json").write_text(json.dumps(none), encoding="utf-8")
     page = built(tmp_path, run)
+    said = words(page.select_one("[aria-labelledby=trust]"))
+    assert "whether a cut would pay all the same was not tested" in said
+    tested = none | {"usefulness": {"outcomes": [], "useful": False}}
+    (run["folder"] / "verdict.json").write_text(json.dumps(tested), encoding="utf-8")
+    page = built(tmp_path, run)
     assert "Do not segment on them." in words(page.select_one("[aria-labelledby=trust]"))
     assert words(page.select_one("[aria-labelledby=segments]")).endswith(
         "does not support treating groups of customers differently."

@@ -245,3 +245,11 @@ def test_e_mails_that_tell_customers_apart_are_asked_about(tmp_path, monkeypatch
     _, said, _ = begun(tmp_path, monkeypatch, capsys)
     assert "'client' tells customers apart by e-mail address" in said
     assert "privacy.pseudonymise" in said
+
+
+def test_rows_that_were_taken_back_are_asked_about(tmp_path, monkeypatch, capsys):
+    frame = orders()
+    frame["status"] = np.where(frame["order"] % 20, "paid", "refunded")
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    said = begun(tmp_path, monkeypatch, capsys)[1]
+    assert "5.0% of the rows have the 'status' refunded, and count as purchases" in said

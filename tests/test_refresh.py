@@ -42,7 +42,7 @@ def test_without_any_shift_the_segments_are_kept_for_twice_the_time(tmp_path):
     advice = advise(pair(tmp_path))
     assert advice["advice"] == "keep" and advice["next_review"] == "2024-12-30"  # 2 × 91 days
     assert "20% of the customers" in advice["reasons"][1]
-    assert set(advice) == {"advice", "meaning", "reasons", "next_review", "rule"}
+    assert set(advice) == {"advice", "meaning", "reasons", "next_review", "rule", "compared"}
 
 
 def test_a_shift_that_is_certain_but_small_keeps_them_and_shortens_the_time(tmp_path):

@@ -13,41 +13,13 @@ from seglib import words
 from seglib.measure.measure import EVERYONE, METRICS
 from seglib.persona.targeting import CRITERIA
 from seglib.plots import colours
-from seglib.report import report, timeline
+from seglib.report import report, timeline, trust
 from seglib.report.report import ReportError
 
 FILES = ("verdict", "personas", "claims", "playbook", "measures", "product_verdict", "quality")
 
-KINDS = {
-    "natural": "The groups are there in the data: they are tighter than chance would make them, "
-    "and they come back when the analysis is repeated.",
-    "reproducible": "The groups shade into each other, but the same ones come back when the "
-    "analysis is repeated. Read their borders as approximate.",
-    "constructive": "The data form a continuum without separate groups. The segments cut it into "
-    "parts that can be treated differently; another cut could be made.",
-    "none": "The data show no groups that deserve different treatment. Do not segment on them.",
-}
-"""What a verdict's kind means, in a manager's words."""
-HARDLY = (
-    "The groups shade into each other, and on all the data their borders hold hardly better than "
-    "those of a cut of data without groups. Treat them as a choice that was made."
-)
-
-GLOSSES = {
-    "R²": "share of the variation predicted; 1 is all",
-    "AUC": "chance to rank one who did it above one who did not; 0.5 is nothing",
-    "adjusted Rand": "1 is identical, 0 is chance",
-}
-"""What the figures in a verdict's reasons mean."""
-
 MAIN = "active", "orders", "spend", "revenue_share"  # what the summary shows of the measures
 DOUBTFUL = {"doubtful", "distrust"}
-
-
-def _hardly(verdict: dict) -> bool:
-    """Return whether refits on all rows agree hardly better than where there are no groups."""
-    again = verdict.get("agreement") or {}
-    return verdict.get("kind") == "reproducible" and not again.get("beyond", True)
 
 
 def runs(study, staged: tuple | None = None) -> list[dict]:
@@ -174,9 +146,9 @@ def summary(folder: Path, currency: str = "") -> dict:
     names = {card["segment"]: card["name"] for card in cards}
     return {
         "verdict": verdict,
-        "meaning": HARDLY if _hardly(verdict) else KINDS.get(verdict.get("kind"), ""),
-        "chosen": _chosen(verdict),
-        "glosses": _glosses(verdict),
+        "meaning": trust.meaning(verdict),
+        "chosen": trust.chosen(verdict),
+        "glosses": trust.glosses(verdict),
         "cards": cards,
         "names": names,
         "colours": colours(list(sound) + list(names)),
@@ -215,18 +187,6 @@ def _card(persona: dict, claims: dict, levers: list, soundness: dict) -> dict:
 def _size(claim: dict) -> bool:
     """Return whether a claim only says how large the segment is, which its card says anyway."""
     return "size" in claim.get("sections", ())
-
-
-def _chosen(verdict: dict) -> dict:
-    """Return the evidence for the number of segments chosen; empty if there is one segment."""
-    k = verdict.get("k") or 1
-    return next((row for row in verdict.get("evidence", []) if row["k"] == k > 1), {})
-
-
-def _glosses(verdict: dict) -> dict[str, str]:
-    """Return the meaning of the figures that the verdict's reasons name."""
-    told = " ".join(verdict.get("reasons") or ())
-    return {name: text for name, text in GLOSSES.items() if name in told}
 
 
 def targeting(found: dict, names: dict) -> dict:

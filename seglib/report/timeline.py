@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seglib import files, words
 from seglib.cluster import numbering
+from seglib.report import trust
 
 FEW = 2 / 3  # share of members that stayed below which a jump may be the cut's
 SHOWN = 8  # dates in the tables, the newest
@@ -106,9 +107,7 @@ def _days(found: Sequence[Mapping]) -> str:
 def _row(run: Mapping, found: Sequence[Mapping]) -> dict:
     verdict = run["verdict"] or {}
     kind = WORDS.get(verdict.get("kind"), "–")
-    if verdict.get("kind") == "reproducible" and not verdict.get("agreement", {}).get(
-        "beyond", True
-    ):
+    if trust.hardly(verdict):
         kind = "a cut whose borders hold hardly better than chance"
     if verdict.get("k_chosen_by") == "analyst":
         kind += ", their number chosen by the analyst"

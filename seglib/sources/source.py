@@ -181,7 +181,7 @@ class Sources:
             _flat(self._read("read_json", [copy], sample_size=-1, called=path.name))
             for copy, path in zip(copies, paths, strict=True)
         ]
-        return self._together(paths, tables)
+        return database.keep(self._together(paths, tables))  # else it is parsed by every query
 
     def _read(self, reader: str, paths: list[Path], called: str = "", **options) -> ir.Table:
         """Let the engine read files, all of them once, and say in a sentence what is wrong."""
