@@ -39,6 +39,28 @@ def test_the_headline_says_when_no_placebo_compares(run):
     assert "no segment's change can be judged against a fair comparison" in text
 
 
+def test_a_change_that_chance_explains_is_called_none(run):
+    changes = told(run, crowd())[1]
+    whole = (changes["metric"] == "spend") & (changes["segment"] == 0)
+    changes.loc[whole, ["change", "change_low", "change_high"]] = -0.046, -0.2, 0.13
+    text = findings.headline(run, changes, CALLED, [])
+    assert "did not change beyond chance against" in text
+    assert "(it fell 4.6%; 95% interval −20% to 13%)" in text
+
+
+def test_first_orders_within_the_period_before_are_said(run):
+    people = run.read("customers.parquet")
+    late = people.assign(tenure=[10.0] * (len(people) - 3) + [500.0] * 3)
+    run.write("customers.parquet", late)
+    try:
+        text = told(run, crowd(growth=(0.5, 0.5)))[0]
+    finally:
+        run.write("customers.parquet", people)
+    share = f"{1 - 3 / len(people):.0%}"
+    assert f"{share} of the customers came for the first time within those" in text
+    assert "came for the first time" not in told(run, crowd(growth=(0.5, 0.5)))[0]
+
+
 def test_without_a_period_after_the_headline_says_so(run):
     text, _ = told(run, crowd().drop(columns=["spend_after", "active_after"]))
     assert text == "How the segments changed cannot be said. The data end too early."

@@ -40,6 +40,9 @@ def test_the_verdict_says_which_column_was_left_out():
     rules, notes = encode.learn(frame.assign(spend=frame["orders"] * frame["value"]))
     assert [rule["name"] for rule in rules] == ["orders", "value"]
     assert "'spend' follows from the others" in notes[0]
+    told = cluster.labelled({"reasons": notes, "k": 1}, {"spend": "Money spent"})
+    assert told["k"] == 1
+    assert told["reasons"][0].startswith("Column “Money spent” follows from the others")
 
 
 def test_the_arithmetic_of_spend_is_not_a_group():

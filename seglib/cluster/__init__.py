@@ -2,5 +2,6 @@
 
 from seglib.cluster.segmentation import Segmentation, assign, choose_method, judge, segment
 from seglib.cluster.sql import select as to_sql
+from seglib.cluster.verdict import labelled
 
-__all__ = ["Segmentation", "assign", "choose_method", "judge", "segment", "to_sql"]
+__all__ = ["Segmentation", "assign", "choose_method", "judge", "labelled", "segment", "to_sql"]

@@ -1,5 +1,7 @@
 """How many segments, and how real: a rule over the evidence, and its words."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -245,3 +247,20 @@ def _agreed(row: dict, agreement: dict | None) -> str:
 def _chance(finding: Finding) -> str:
     least = 1 / (len(finding.null) + 1)
     return f"at most {least:.0%}" if finding.p_value <= least else f"{finding.p_value:.0%}"
+
+
+def labelled(found: dict, labels: Mapping[str, str]) -> dict:
+    """Return a verdict whose reasons call columns as reports do.
+
+    Parameters
+    ----------
+    found : dict
+        As `Segmentation.verdict`.
+    labels : mapping
+        Column → label.
+    """
+
+    def called(match: re.Match) -> str:
+        return f"Column “{labels.get(match[1], match[1])}”"
+
+    return found | {"reasons": [re.sub("^Column '(.+?)'", called, r) for r in found["reasons"]]}

@@ -91,10 +91,12 @@ def headline(run: Run, changes: pd.DataFrame, called: dict[int, str], notes: lis
     whole = rows.loc[EVERYONE]
     if pd.isna(whole["change"]):
         return f"There are too few {customer}s to say how {_noun(run, metric)} changed."
+    went, how = moved(whole["change"]), f"95% interval {span(whole, 'change')}"
+    if whole["change_low"] <= 0 <= whole["change_high"]:
+        went, how = "did not change beyond chance", f"it {went}; {how}"
     begin = (
-        f"In the {days} days from {run.as_of}, {_noun(run, metric)} per {customer} "
-        f"{moved(whole['change'])} against the {days} days before "
-        f"(95% interval {span(whole, 'change')})"
+        f"In the {days} days from {run.as_of}, {_noun(run, metric)} per {customer} {went} against "
+        f"the {days} days before ({how})"
     )
     told = f"{begin}; {_standing_out(rows.drop(index=EVERYONE), called)}."
     return f"{told} {_newcomers(run)}".strip()
