@@ -153,8 +153,9 @@ def _summary(rows: list[dict]) -> str:
     gains = [
         f"{row['outcome']} ({_signed(row['gain'], 3)})" for row in rows if row["gain"]["low"] > 0
     ]
+    rest = " and of nothing else for certain" if len(gains) < len(rows) else ""
     added = (
-        f"they improve the prediction of {', '.join(gains)} and of nothing else for certain."
+        f"they improve the prediction of {', '.join(gains)}{rest}."
         if gains
         else "they add nothing certain."
     )
