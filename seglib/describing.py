@@ -26,6 +26,7 @@ PERIOD = re.compile(  # a heading that is a month, a quarter, a week or a day
     r"|(?:month|week|day|m|w|q|kw)[-_ ]?\d{1,3}"
     r"|(?:q[1-4]|jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-zé]*"
     r"[-_/ .']*(?:\d{4}|\d\d)?", re.IGNORECASE)  # fmt: skip
+SEVERAL = 0.2  # of the cells that hold more than one answer
 PERIODS = 4  # columns of periods from which a table is one of habits, laid out side by side
 FEW = 0.05  # a column filled less than this tells nothing
 
@@ -139,8 +140,9 @@ def _describe(found: Guess, column: Column) -> None:
             return
         why = f"numbers from {column.least:,.10g} to {column.most:,.10g}"
         _add(found, column, "numeric", why, hints.base(column.name))
-    elif what := _pointing(column):
-        found.left[column.name] = f"personal data ({what}); not needed"
+    elif unfit := _unfit(column):
+        found.left[column.name], doubt = unfit
+        found.unsure += [doubt] if doubt else []
     elif column.distinct <= GROUPS and column.per_value >= 3:
         shown = ", ".join(list(column.values)[:3])
         base = hints.base(column.name)
@@ -189,6 +191,32 @@ def _knowing(found: Guess) -> None:
                     f"{name!r} tells {outcome!r} nearly without fault: it seems to be known only "
                     "afterwards, and is left out"
                 )
+
+
+def _unfit(column: Column) -> tuple[str, str] | None:
+    """Return why a column of text makes no groups, and what to ask; None if it may."""
+    if what := _pointing(column):
+        return f"personal data ({what}); not needed", ""
+    if parts := _several(column):
+        return "several answers in one cell", (
+            f"{column.name!r} holds several answers in one cell, of {len(parts)} such as "
+            f"{parts[0]!r} and {parts[1]!r}: it is left out; with a column for each answer, yes or "
+            "no, it can be used"
+        )
+    return None
+
+
+def _several(column: Column) -> list[str]:
+    """Return the answers that are combined in the cells of a column, none if they are not."""
+    values = column.values or {}
+    for sign in (";", ", ", "|"):
+        split = {value: [p.strip() for p in value.split(sign) if p.strip()] for value in values}
+        many = sum(n for value, n in values.items() if len(split[value]) > 1)
+        parts = Counter(part for value in values for part in split[value])
+        combined = many >= SEVERAL * sum(values.values()) and min(parts.values(), default=0) > 1
+        if column.kind == "text" and combined and 2 < len(parts) < len(values):
+            return sorted(parts)
+    return []
 
 
 def _pointing(column: Column) -> str:

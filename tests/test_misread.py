@@ -253,3 +253,15 @@ def test_rows_that_were_taken_back_are_asked_about(tmp_path, monkeypatch, capsys
     frame.to_csv(tmp_path / "a.csv", index=False)
     said = begun(tmp_path, monkeypatch, capsys)[1]
     assert "5.0% of the rows have the 'status' refunded, and count as purchases" in said
+
+
+def test_several_answers_in_one_cell_are_asked_about(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(3)
+    frame = subscribers().drop(columns=["refund", "exit_survey"])
+    ways = np.array(["App", "Shop", "Web"])
+    frame["where"] = [", ".join(ways[rng.random(3) < 0.6]) for _ in range(len(frame))]
+    frame["town"] = rng.choice(["Bonn, Rhein", "Ulm, Donau", "Köln, Rhein"], len(frame))
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    _, said, raw = begun(tmp_path, monkeypatch, capsys)
+    assert "'where' holds several answers in one cell, of 3 such as 'App' and 'Shop'" in said
+    assert "town" in raw["tables"]["customers"]["attributes"]
