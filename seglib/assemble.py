@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import ibis
 
-from seglib import columns, describing, guess, hints, orders
-from seglib.columns import Column, Table
-from seglib.guess import EMAIL, NAMED, Guess
+from seglib import columns, describing, doubts, guess, hints, orders
+from seglib.columns import Table
+from seglib.guess import NAMED, Guess
 from seglib.sources import Source
 from seglib.study import StudyError
 
@@ -49,7 +49,7 @@ def study(tables: list[Table]) -> list[Guess]:
     for table in rows + surveys:
         found.append(_described(table, found[0] if main else None, table in surveys))
     for one in found:
-        one.unsure += guess.misread(one.table)
+        one.unsure += doubts.misread(one.table)
     return _one_each(found)
 
 
@@ -58,16 +58,24 @@ def _is_events(table: Table, tables: list[Table]) -> bool:
     linked = _linked(table, [t for t in tables if t is not table])
     who = guess.customer(table, linked)
     own = any(
-        c.unique and guess.is_key(c) and hints.suggests(c.name, "customer")
+        c.unique and guess.is_key(c) and (
+            hints.suggests(c.name, "customer") or (_is_record(c.name) and not _has_money(table))
+        )
         for c in table.columns.values()
-    )
+    )  # fmt: skip
     if who is None or (own and who[1] < NAMED):
         return False
     if table.columns[who[0]].unique and not any(
-        hints.suggests(c, role) for c in table.columns for role in ("order", "amount")
+        hints.suggests(c.name, "order") and guess.is_key(c) for c in table.columns.values()
     ):
         return False
     return bool(guess.times(table))
+
+
+def _is_record(name: str) -> bool:
+    """Return whether a name is that of an id, and not of an order, a thing or a line."""
+    roles = "order", "product", "line", "campaign"
+    return hints.is_id(name) and not any(hints.suggests(name, role) for role in roles)
 
 
 def _linked(table: Table, others: list[Table]) -> dict[str, float]:
@@ -193,9 +201,15 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
     key = link.one if of_buyers else ""
     if not key and not survey:
         key = describing.unique_key(table)
-        goods = hints.suggests(key, "product") and not hints.suggests(key, "customer")
+        other = [r for r in ("product", "order") if hints.suggests(key, r)]
+        if "order" in other and guess.times(table) and not hints.suggests(key, "customer"):
+            raise StudyError(
+                f"{table.source} has a row for each {key!r}, orders it seems, but no column that "
+                "tells whose they are: add one such as customer_id"
+            )
+        goods = "product" in other and not hints.suggests(key, "customer")
         if goods or not (key or describing.told_apart(table)):
-            raise StudyError(_not_customers(table))
+            raise StudyError(doubts.nobody(table))
     found = describing.people(table, kind, key)
     if link and key:
         found.why["customer"] += f"; holds {link.forward:.0%} of those in {main.table.source}"
@@ -208,39 +222,6 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
         found.unsure.append(f"{table.source} shares no key with {main.table.source}: few or no "
                             "customers of the one are in the other")  # fmt: skip
     return found
-
-
-def _not_customers(table: Table) -> str:
-    """Return why a table is of no use."""
-    timeless = not guess.times(table)
-    if timeless and (doubts := guess.misread(table)):
-        return f"{table.source}: {doubts[0]}"
-    if copied := _nearly_unique(table):
-        return (
-            f"{table.source} has {copied.rows:,} rows but {copied.distinct:,} different "
-            f"{copied.name!r}: expected one row a customer, or when each row happened; remove the "
-            "copies, or add the times"
-        )
-    who = guess.customer(table)
-    if who and who[1] >= NAMED and timeless:
-        return (
-            f"{table.source} has several rows for each {who[0]!r} but no column of dates or times: "
-            "add when each happened, or bring it to one row a customer"
-        )
-    names = ", ".join(list(table.columns)[:8])
-    return (
-        f"{table.source} has no column that looks like a customer (columns: {names}): expected an "
-        "id that returns from order to order, or one a row, such as customer_id"
-    )
-
-
-def _nearly_unique(table: Table) -> Column | None:
-    """Return the column that would tell customers apart but for a few copies, None without one."""
-    for column in table.columns.values():
-        named = hints.suggests(column.name, "customer") or guess.personal(column) == EMAIL
-        if named and guess.is_key(column) and column.rows / 2 <= column.distinct < column.filled:
-            return column
-    return None
 
 
 def _products(table: Table, link: Link, main: Guess) -> Guess:
@@ -287,5 +268,5 @@ def _one_each(found: list[Guess]) -> list[Guess]:
         gone = kept.pop("responses")
         found[0].unsure.append(f"{gone.table.source} is left out: responses need campaigns")
     if not {"transactions", "customers", "survey"} & set(kept):
-        raise StudyError(_not_customers(found[0].table))
+        raise StudyError(doubts.nobody(found[0].table))
     return list(kept.values())

@@ -192,20 +192,6 @@ def look(sources: Sources, source: str) -> Table:
     return from_source(source, opened, found)
 
 
-def headless(table: Table) -> str:
-    """Return a name of a column that is a value, as where the line of names is not there.
-
-    Days and whole numbers may be names, of what is counted for each; decimals, times of a day and
-    addresses are none.
-    """
-    for column in table.columns.values():
-        decimal = column.kind == "number" and re.fullmatch(r"-?\d+[.,]\d+", column.name)
-        clock = column.kind == "time" and re.match(r"\d{1,4}[-./]\d", column.name)
-        if decimal or clock or (column.share("email") > 0.5 and re.search(EMAIL, column.name)):
-            return column.name
-    return ""
-
-
 def _kept(opened: Source) -> Source:
     """Return a source that is read once, if it is text."""
     return opened if opened.typed else replace(opened, table=keep(opened.table))

@@ -5,25 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from seglib import hints, privacy, scales
+from seglib import hindsight, hints, privacy, scales
 from seglib.columns import COMMON, Column, Table
-from seglib.guess import Guess, free_text, is_key, personal, unused
+from seglib.guess import LEAST_PEOPLE, Guess, free_text, is_key, personal, times, unused
 from seglib.layout import ROW
-from seglib.limits import LIMITS
-from seglib.quality.future import auc
-from seglib.sources.describe import SAMPLE
 
 OPINIONS = {"agreement", "satisfaction", "frequency", "importance", "likelihood", "quality",
             "extent", "points"}  # fmt: skip
 GROUPS = 25  # more different texts than this are no groups
 STATEMENT = 4  # words of a heading that is a statement or a question, not the name of a thing
-HAPPENED = {"yes", "y", "true", "t", "1", "ja", "j", "oui", "si", "sí", "churned", "left",
-            "cancelled", "canceled", "exited", "gone", "lost", "attrited customer"}  # fmt: skip
-PAST = {"churn": "churned", "cancel": "cancelled", "kündig": "cancelled", "kuendig": "cancelled",
-        "attrition": "left", "exited": "left", "left": "left", "default": "defaulted"}  # fmt: skip
 PERIOD = re.compile(  # a heading that is a month, a quarter, a week or a day
     r"\d{4}[-_/ .]?(?:0?[1-9]|1[0-2]|q[1-4])(?:[-_/ .]\d\d?)?"
-    r"|(?:month|week|day|m|w|q|kw)[-_ ]?\d{1,3}"
+    r"|\d{1,2}[-_/ .]\d{4}|(?:month|week|day|m|w|q|kw)[-_ ]?\d{1,3}"
     r"|(?:q[1-4]|jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-zé]*"
     r"[-_/ .']*(?:\d{4}|\d\d)?", re.IGNORECASE)  # fmt: skip
 SEVERAL = 0.2  # of the cells that hold more than one answer
@@ -53,7 +46,7 @@ def people(table: Table, kind: str, key: str = "") -> Guess:
         if column.name != key:
             _describe(found, column)
     _same_scales(found)
-    _knowing(found)
+    hindsight.leave_out(found)
     if kind == "customers":
         _doubted(found, key)
     return found
@@ -72,8 +65,11 @@ def _doubted(found: Guess, key: str) -> None:
             "customer, and are taken as plain attributes: with a row for each customer and period "
             "(customer, date, amount) habits and changes could be told"
         )
-    for column in found.table.columns.values():
-        back = hints.suggests(column.name, "customer") and 1 < column.distinct < column.filled
+    for column in found.table.columns.values() if not times(found.table) else ():
+        many = is_key(column) and column.distinct >= max(LEAST_PEOPLE, column.rows / 50)
+        back = (
+            many and hints.suggests(column.name, "customer") and 1 < column.distinct < column.filled
+        )
         if column.name != key and back:
             found.unsure.append(
                 f"each row is taken as one customer, but {column.name!r} returns in several: if "
@@ -130,13 +126,15 @@ def _describe(found: Guess, column: Column) -> None:
         found.left[column.name] = unused(column)
     elif column.filled < FEW * column.rows:
         found.left[column.name] = f"filled in {column.filled / column.rows:.1%} of the rows"
-    elif hints.outcome(column.name) and column.distinct <= 3:
-        _outcome(found, column)
+    elif hints.outcome(column.name) or hindsight.ended(column):
+        hindsight.outcome(found, column)
     elif (asked := scale(column)) and (column.kind == "text" or table_is_survey):
         _ordered(found, column, *asked)
     elif column.kind == "number" or (column.kind == "integer" and column.distinct > 2):
-        if column.unique or (hints.is_id(column.name) and column.distinct > 0.5 * column.filled):
-            found.left[column.name] = "an id, it seems"
+        coded = hints.is_id(column.name) or hints.base(column.name) == "geographic"
+        whole = column.kind == "integer" or column.share("whole") == 1
+        if whole and (column.unique or (coded and column.distinct > GROUPS)):
+            found.left[column.name] = "an id or a code, it seems"
             return
         why = f"numbers from {column.least:,.10g} to {column.most:,.10g}"
         _add(found, column, "numeric", why, hints.base(column.name))
@@ -151,46 +149,6 @@ def _describe(found: Guess, column: Column) -> None:
         _add(found, column, "nominal", f"{column.distinct} different: {shown[:60]}", base)
     else:
         found.left[column.name] = f"{column.distinct:,} different texts: too many for groups"
-
-
-def _outcome(found: Guess, column: Column) -> None:
-    """Take a yes or no of what happened as an outcome; what is neither is left out."""
-    yes = [value for value in column.values or {} if value.lower() in HAPPENED]
-    told = next((told for start, told in PAST.items() if start in column.name.lower()), "")
-    if not told or len(yes) != 1 or column.distinct != 2:
-        found.left[column.name] = "an outcome, it seems"
-        found.unsure.append(
-            f"{column.name!r} seems to be what you want to foresee; it is left out, because "
-            "segments made with it would know the result"
-        )
-        return
-    found.outcomes[column.name] = {
-        "label": told, "happened": yes[0], "why": "judges the segments and never forms them",
-    }  # fmt: skip
-    found.unsure.append(
-        f"{column.name!r} is taken as what happened afterwards ({yes[0]!r}: it did): say in its "
-        "label what that is, in the past tense"
-    )
-
-
-def _knowing(found: Guess) -> None:
-    """Leave out the columns that tell an outcome nearly without fault: they were written after."""
-    names = [*found.attributes, *found.outcomes]
-    if not found.outcomes or not found.attributes:
-        return
-    table = found.table.opened.table.limit(SAMPLE)
-    rows = table.select(**{n: found.table.at(n) for n in names}).to_pandas()
-    for outcome, about in found.outcomes.items():
-        truth = rows[outcome].astype(str).str.strip().str.lower() == about["happened"].lower()
-        for name in list(found.attributes):
-            area = auc(rows[name].replace("", None), truth)
-            if area >= LIMITS["leakage"][0]:
-                del found.attributes[name]
-                found.left[name] = f"tells {outcome!r} nearly without fault (AUC {area:.2f})"
-                found.unsure.append(
-                    f"{name!r} tells {outcome!r} nearly without fault: it seems to be known only "
-                    "afterwards, and is left out"
-                )
 
 
 def _unfit(column: Column) -> tuple[str, str] | None:

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-Order = Literal["YMD", "DMY", "MDY", "unix", "unix_ms", "excel"]
+Order = Literal["YMD", "DMY", "MDY", "unix", "unix_ms", "unix_us", "excel"]
 COUNTED = {  # how times are counted: since when, seconds a unit, and the most there can be
     "unix": ("1970-01-01", 1, 4e9),
     "unix_ms": ("1970-01-01", 0.001, 4e12),
+    "unix_us": ("1970-01-01", 1e-6, 4e15),
     "excel": ("1899-12-30", 86_400, 80_000),
 }
 SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
@@ -56,8 +57,8 @@ def _date(value: Any) -> Any:
     order = "".join(part[0] for part in parts)
     if order not in {"YMD", "DMY", "MDY"}:
         raise ValueError(
-            "expected DD/MM/YYYY, MM/DD/YYYY, YYYY-MM-DD, or unix, unix_ms or excel for times that "
-            "are counted"
+            "expected DD/MM/YYYY, MM/DD/YYYY, YYYY-MM-DD, or unix, unix_ms, unix_us or excel for "
+            "times that are counted"
         )
     return order
 
@@ -78,8 +79,8 @@ class Format(BaseModel):
         The decimal mark of numbers written as text; the other one groups thousands.
     date
         The order of day, month and year in dates written as text; separators do not matter. Or how
-        times are counted: `unix` (seconds since 1970), `unix_ms` (milliseconds), `excel` (days as
-        spreadsheets count them).
+        times are counted: `unix` (seconds since 1970), `unix_ms` (milliseconds), `unix_us`
+        (microseconds), `excel` (days as spreadsheets count them).
     missing
         Texts that stand for a missing value, beside nothing at all.
     header

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 
 from seglib import hints
 from seglib.columns import Column, Table
-from seglib.reading import NUMBER, TIME
+from seglib.reading import TIME
 
 LEAST_PEOPLE = 10  # fewer different values than this are groups of people, not people
 LONG = 25  # letters from which a text is written freely
 CODE = 40  # letters of the longest ids
 NAMED, DECIDED, LINKED = 4, 2, 5  # what speaks for a key, in points
 EMAIL = "e-mail address"
-MIXED = 0.7  # of values that cannot be read, from which a column is not what the others are
-FEW = 5  # different times below which a column is not looked at as one
+FEWEST_SEGMENTED = 10  # different things below which a segmentation of them is refused
 WRITTEN = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY", "YMD": "YYYY-MM-DD",
            "NAMED": "31 January 2024"}  # fmt: skip
 
@@ -82,7 +81,17 @@ def personal(column: Column) -> str:
             return what
     what = hints.personal(column.name)
     many = column.distinct > max(20, 0.3 * column.filled)
+    if what == "name" and _coded(column):
+        return ""
+    if what == hints.PERSON and column.distinct > 2 and not _coded(column):
+        many = True
     return what if column.kind in {"text", "other"} and many else ""
+
+
+def _coded(column: Column) -> bool:
+    """Return whether most values of a text hold figures, as codes do and names do not."""
+    values = column.values or {}
+    return sum(any(c.isdigit() for c in value) for value in values) > 0.5 * len(values)
 
 
 def free_text(column: Column) -> bool:
@@ -93,11 +102,12 @@ def free_text(column: Column) -> bool:
 
 def is_key(column: Column) -> bool:
     """Return whether values of a column could stand for people, orders or things."""
-    if column.kind not in {"integer", "text"} or column.distinct < 2:
+    coded = column.kind == "number" and (column.share("whole") == 1 or hints.is_id(column.name))
+    if not (coded or column.kind in {"integer", "text"}) or column.distinct < 2:
         return False
     if personal(column) not in {"", EMAIL}:
         return False
-    if column.kind == "integer":
+    if column.kind in {"integer", "number"}:
         return column.least is not None and column.least >= 0
     return column.length <= CODE and column.words < 2
 
@@ -119,11 +129,18 @@ def customer(table: Table, linked: Mapping[str, float] | None = None) -> tuple[s
     linked
         Column → share of its values that are rows of a table of customers.
     """
-    keys = [c for c in table.columns.values() if is_key(c)]
+    keys = [c for c in table.columns.values() if is_key(c) and not _never_who(c)]
     points = {c.name: _points(table, c, keys) + LINKED * ((linked or {}).get(c.name, 0) > 0.5)
               for c in keys}  # fmt: skip
     best = max(keys, key=lambda c: (points[c.name], not personal(c), c.distinct), default=None)
     return (best.name, points[best.name]) if best and points[best.name] >= 1 else None
+
+
+def _never_who(column: Column) -> bool:
+    """Return whether a name says that values are of persons or times, which return anyway."""
+    what = hints.personal(column.name)
+    timed = hints.suggests(column.name, "time") and not hints.is_id(column.name)
+    return what in {hints.PERSON, "date of birth"} or timed
 
 
 def _points(table: Table, column: Column, keys: Iterable[Column]) -> int:
@@ -141,47 +158,6 @@ def _points(table: Table, column: Column, keys: Iterable[Column]) -> int:
     owners = [k for k in keys if k.distinct > 1.2 * column.distinct and not k.unique]
     found += DECIDED * any(table.decides(o.name, column.name) for o in owners[:4])
     return found
-
-
-def misread(table: Table) -> list[str]:
-    """Return a sentence for each column of dates, money or lists that is not understood."""
-    found = []
-    for column in table.columns.values():
-        if column.kind == "other" and str(next(iter(column.values or {}), "")).startswith("["):
-            found.append(
-                f"{column.name!r} holds lists, which are not read: with a row for each entry of "
-                "theirs they would be"
-            )
-        if column.kind != "text" or personal(column):
-            continue
-        what, mark, share, example = column.nearly or (
-            "",
-            "",
-            1.0,
-            next(iter(column.values or {}), ""),
-        )
-        money = any(hints.suggests(column.name, role) for role in ("amount", "price", "quantity"))
-        if what == TIME and share < MIXED:
-            found.append(
-                f"{column.name!r} holds dates, but {share:.0%} of them cannot be read as "
-                f"{written(mark)}, such as {example[:40]!r}: write all in one way (2024-01-31)"
-            )
-        elif what == NUMBER and share < MIXED and money:
-            found.append(
-                f"{column.name!r} holds numbers, but {share:.0%} of them cannot be read, such as "
-                f"{example[:40]!r}: mend them, or list under format.missing what stands for nothing"
-            )
-        elif hints.suggests(column.name, "time") and column.distinct > FEW and _dated(example):
-            found.append(
-                f"{column.name!r} is called like a time, but {example[:40]!r} is not understood: "
-                "write days such as 2024-01-31, with or without 17:05 behind"
-            )
-    return found
-
-
-def _dated(text: str) -> bool:
-    """Return whether a text that cannot be read has at least the figures of a date."""
-    return sum(c.isdigit() for c in text) >= 4
 
 
 def repeats(column: Column) -> str:
@@ -215,7 +191,7 @@ def unused(column: Column) -> str:
     if column.filled == 0:
         return "empty"
     if column.distinct == 1:
-        return "the same in every row"
+        return "the same in every row" + " that has it" * (column.filled < column.rows)
     if free_text(column):
         return f"free text: {column.distinct:,} different in {column.filled:,}"
     if column.kind == "time":

@@ -8,14 +8,17 @@ from itertools import pairwise
 WORDS = {
     "customer": "customer|client|kunde|kunden|user|member|household|account|subscriber|visitor"
     "|buyer|shopper|patient|donor|guest|cust|mitglied|nutzer|abonne|adherent|cliente|usuario"
-    "|socio|respondent|participant|person|uid|hh",
+    "|socio|respondent|participant|person|uid|hh|cardnumber|cardno|cardid|loyalty"
+    "|kundenkarte|case|distinct|pseudo|donor|kd|kdnr|kunag|kunnr",
     "order": "order|ord|invoice|basket|receipt|ticket|transaction|txn|trans|bon|beleg|rechnung"
-    "|bestellung|auftrag|commande|facture|pedido|factura|session|cart|purchase|bestell|checkout",
+    "|bestellung|auftrag|commande|facture|pedido|factura|session|cart|purchase|bestell|checkout"
+    "|booking|reservation|buchung",
     "product": "product|sku|item|stock|artikel|article|produit|producto|articulo|asin|isbn|ean"
     "|event|feature|action|activity|ereignis|evenement|evento|prod|track|song|movie|page|produkt"
     "|material",
     "amount": "amount|total|revenue|sales|turnover|betrag|umsatz|montant|importe|spend|paid|value"
-    "|gross|net|subtotal|summe|ventes|chiffre|gesamt|monto|valor|amt|netto|brutto|erlos",
+    "|gross|net|subtotal|summe|ventes|chiffre|gesamt|monto|valor|amt|netto|brutto|erlos|gasto"
+    "|depense|spesa|mrr",
     "price": "price|preis|einzelpreis|stuckpreis|unitprice|prix|precio|cost|rate",
     "quantity": "quantity|qty|menge|anzahl|units|unit|quantite|cantidad|stuck|pieces|pcs|count|cds",
     "discount": "discount|rabatt|remise|descuento|nachlass|disc|markdown|rebate|savings|saved"
@@ -32,6 +35,8 @@ WORDS = {
     "group": "department|group|gruppe|family|famille|familia|division|section|abteilung"
     "|sortiment|segment|bereich|category|kategorie|categorie",
     "brand": "brand|marke|marque|marca|manufacturer|hersteller",
+    "placed": "booked|created|ordered|placed|purchased|orderdate|purchasedate|bookingdate"
+    "|bestelldatum|buchungsdatum|kaufdatum",
     "currency": "currency|currencycode|wahrung|waehrung|devise|moneda|valuta|ccy",
     "time": "date|time|timestamp|datetime|ts|t|at|when|day|created|ordered|datum|zeit|zeitpunkt|tag"
     "|fecha|hora|jour|heure|data|quando|epoch",
@@ -46,11 +51,15 @@ DEMOGRAPHIC = (
 GEOGRAPHIC = (
     "city|stadt|ort|ville|ciudad|region|country|land|pays|pais|state|bundesland|province"
     "|provincia|county|district|zip|zipcode|plz|postcode|postal|urban|area|live|territory"
+    "|latitude|longitude|lat|lon|lng"
 )
 OUTCOME = "churn|churned|cancelled|canceled|attrition|exited|target|label|defaulted|gekundigt|left"
+PERSON = "name of a person"
 PERSONAL = {
-    "name": "firstname|lastname|surname|fullname|vorname|nachname|familienname|nom|prenom|nombre"
-    "|apellido|apellidos|username|customername|clientname|kundenname|name",
+    PERSON: "firstname|lastname|surname|fullname|givenname|vorname|nachname|familienname|prenom"
+    "|apellido|apellidos|username|customername|clientname|kundenname|forename|cognome",
+    "name": "name|nom|nombre",
+    "identity number": "ssn|dni|nif|passport|passportnumber|taxid|steuernummer|nationalid",
     "e-mail address": "email|mail|courriel|correo",
     "telephone number": "phone|telephone|telefon|tel|mobile|handy|movil|telefono|fax",
     "address": "address|adresse|street|strasse|anschrift|direccion|calle|rue|ipaddress|ip|iban",

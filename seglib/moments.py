@@ -38,7 +38,7 @@ CALENDAR = (
     r"|02-(?:0[1-9]|1\d|2[0-8]))|" + LEAP + r"-02-29)$"
 )
 ALMOST = 0.01  # seconds by which a fraction of a day may miss a whole second
-COUNT = r"^\d{1,13}(?:\.\d+)?$"
+COUNT = r"^\d{1,16}(?:\.\d+)?$"
 
 
 def fits(column: ir.StringColumn, pattern: str) -> ir.BooleanColumn:
@@ -91,8 +91,8 @@ def moment(column: ir.StringColumn, order: str) -> ir.TimestampColumn:
         12/31/2023 5:05 PM, 31 Dec 2023, Dezember or diciembre.
     order
         `DMY`, `MDY` or `YMD`; a year in front is one in any case; `NAMED` where months are names;
-        `unix` for seconds and `unix_ms` for milliseconds since 1970, `excel` for days as
-        spreadsheets count them. What has a zone becomes UTC.
+        `unix` for seconds and `unix_ms` or `unix_us` for thousandths or millionths since 1970,
+        `excel` for days as spreadsheets count them. What has a zone becomes UTC.
     """
     if order in COUNTED:
         return _counted(column, order)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from seglib import assemble, columns, guess, moments, strict, study, tables
+from seglib import assemble, columns, doubts, guess, moments, strict, study, tables
 from seglib.draft import Draft, one_line, quoted
+from seglib.format import COUNTED
 from seglib.guess import Guess
 from seglib.sources import Sources, place
 from seglib.study import StudyError
@@ -22,6 +24,7 @@ TOLD = {
     "missing": "what stands for nothing",
 }
 WRITTEN = "label", "base", "kind", "levels", "happened"  # of an attribute or an outcome
+COUNTS = "times are counted since 1970, or as spreadsheets do"
 FORMING = ("psychographic", "plan", "demographic", "geographic")
 
 
@@ -55,18 +58,42 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
     looked = [columns.look(opener, source) for source in dict.fromkeys(sources)]
     for table in looked:
         if table.rows < 2:
-            raise StudyError(f"{table.source} holds one row: expected one a customer, or several")
-        if value := columns.headless(table):
+            lists = [c for c in table.columns.values() if c.kind == "other"]
+            where = f"; its {lists[0].name!r} may hold them: write that alone" if lists else ""
+            raise StudyError(
+                f"{table.source} holds one row: expected one a customer, or several{where}"
+            )
+        if any("ImportId" in value for c in table.columns.values() for value in c.values or ()):
+            raise StudyError(
+                f"{table.source} has three lines of names: delete the second and the third"
+            )
+        if value := doubts.second_names(table):
+            raise StudyError(
+                f"{table.source}: the line below the names seems to belong to them, with {value!r} "
+                "where others have numbers or dates: delete it"
+            )
+        if value := doubts.headless(table):
             raise StudyError(
                 f"{table.source} seems to have no line of names, its first line holds {value!r}: "
                 "write the names of the columns above it"
             )
+    _apart(looked)
     found = assemble.study(looked)
     draft = compose(found, path, folder)
     draft.unsure += problems(draft)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(draft.lines) + "\n", encoding="utf-8")
     return draft
+
+
+def _apart(looked: list[columns.Table]) -> None:
+    """Refuse two files of the same columns, of which a study would read one only."""
+    for one, other in pairwise(sorted(looked, key=lambda t: sorted(t.columns))):
+        if set(one.columns) == set(other.columns):
+            raise StudyError(
+                f"{one.source} and {other.source} have the same columns: name both by one pattern, "
+                f"such as '*{Path(one.source).suffix}', to read them as one table"
+            )
 
 
 def problems(draft: Draft) -> list[str]:
@@ -226,7 +253,8 @@ def _format(draft: Draft, one: Guess) -> None:
     if missing := {*one.table.opened.given.missing, *(one.silent - levels)}:
         known["missing"] = sorted(missing)
     if known:
-        draft.add(f"    format: {quoted(known)}", "; ".join(TOLD[key] for key in known))
+        told = {k: COUNTS if str(known[k]) in COUNTED else TOLD[k] for k in known}
+        draft.add(f"    format: {quoted(known)}", "; ".join(told.values()))
 
 
 def _segmentation(draft: Draft, found: list[Guess]) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
-from seglib import hints
+from seglib import doubts, hints
 from seglib.columns import Column, Table
 from seglib.guess import (
+    FEWEST_SEGMENTED,
     LEAST_PEOPLE,
     NAMED,
     Guess,
@@ -19,13 +18,8 @@ from seglib.guess import (
     unused,
 )
 from seglib.layout import TransactionColumns
-from seglib.reading import SIGN
-from seglib.words import listing
 
-UNDONE = {"refunded", "refund", "returned", "cancelled", "canceled", "void", "voided", "failed",
-          "declined", "chargeback", "storniert", "storno", "retour", "annulé", "cancelado",
-          "pending", "unpaid"}  # fmt: skip
-FEWEST_SEGMENTED = 10  # different things below which a segmentation of them is refused
+SELDOM = 0.5  # of the rows with an amount, below which rows are events
 
 
 def _is_share(name: str) -> bool:
@@ -44,13 +38,16 @@ def transactions(table: Table, who: str, points: int) -> Guess:
             "set privacy.pseudonymise to the name of an environment variable that holds a key, or "
             "list the column under privacy.keep"
         )
-    when = next(iter(times(table)))
+    whens = times(table)
+    when = next(
+        (c for c in whens if hints.suggests(c.name, "placed") and 1.1 * c.filled > whens[0].filled),
+        whens[0],
+    )
     found.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
     _order(found)
-    _undone(found)
     _product(found)
     _money(found)
-    _currency(found)
+    doubts.orders(found)
     _used(found)
     _reductions(found)
     _place(found)
@@ -83,20 +80,6 @@ def _order(found: Guess) -> None:
         if table.decides(column.name, who) and (named or table.decides(column.name, when)):
             found.take("order", column.name, f"{repeats(column)}; each has one customer")
             return
-
-
-def _undone(found: Guess) -> None:
-    """Ask about rows that were taken back, if a column says so."""
-    for column in found.table.columns.values():
-        counts = column.values or {}
-        taken = [value for value in counts if value.lower().strip() in UNDONE]
-        if taken and column.kind == "text" and column.distinct <= FEWEST_SEGMENTED:
-            share = sum(counts[v] for v in taken) / max(sum(counts.values()), 1)
-            found.unsure.append(
-                f"{share:.1%} of the rows have the {column.name!r} {listing(sorted(taken))}, and "
-                "count as purchases unless their amounts are negative: leave them out of the file, "
-                "or make the amounts negative"
-            )
 
 
 def _product(found: Guess) -> None:
@@ -154,6 +137,12 @@ def _money(found: Guess) -> None:
     quantity = next((c for c in numbers if hints.suggests(c.name, "quantity")
                      and c.share("whole") > 0.9), None)  # fmt: skip
     money = [c for c in numbers if c is not quantity and _is_money(c)]
+    for column in [c for c in money if c.filled < SELDOM * c.rows]:
+        found.unsure.append(
+            f"{column.name!r} is filled in {column.filled / column.rows:.0%} of the rows, and is "
+            "not taken as their amount: what was done is counted, not money"
+        )
+        money.remove(column)
     if quantity:
         back = quantity.share("negative")
         why = f"whole numbers from {quantity.least:,.0f} to {quantity.most:,.0f}"
@@ -183,36 +172,16 @@ def _money(found: Guess) -> None:
         )
 
 
-def _currency(found: Guess) -> None:
-    """Find how money is written: by signs in the amounts, or a column that says so."""
-    name = found.roles.get("amount", found.roles.get("price"))
-    if not name:
-        return
-    values = found.table.columns[name].values or {}
-    where = f"signs in {name!r}"
-    signs = {m[1] for value in values if (m := re.search(SIGN, value.upper()))}
-    for column in found.table.columns.values():
-        codes = column.kind == "text" and hints.suggests(column.name, "currency")
-        if (
-            codes
-            and column.filled
-            and all(re.fullmatch("[A-Z]{3}|[€$£¥₹]", v) for v in column.values)
-        ):
-            signs, where = set(column.values), f"{column.name!r}"
-    if len(signs) == 1:
-        found.currency = next(iter(signs))
-    elif signs:
-        found.unsure.append(
-            f"amounts are in several currencies, {', '.join(sorted(signs)[:5])} by {where}, and "
-            "would be added as if they were one: convert them, or keep the rows of one"
-        )
-
-
 def _is_money(column: Column) -> bool:
     """Return whether numbers could be money: named so, or with decimals and no share or id."""
-    if any(hints.suggests(column.name, r) for r in ("discount", "coupon", "place", "line")):
+    money = any(hints.suggests(column.name, role) for role in ("amount", "price"))
+    if any(hints.suggests(column.name, r) for r in ("discount", "coupon", "place")):
         return False
-    if any(hints.suggests(column.name, role) for role in ("amount", "price")):
+    if hints.suggests(column.name, "line") and not money:
+        return False
+    if set(hints.parts(column.name)) & doubts.UNDONE:
+        return False
+    if money:
         return not hints.is_id(column.name) and column.distinct > 1
     if column.kind != "number" or hints.base(column.name) == "geographic":
         return False

@@ -96,7 +96,7 @@ def _account(checks: list[dict]) -> list[str]:
     """Return what becomes of the rows of transactions, and for which reasons rows are dropped."""
     frame = quality.account(checks)
     lines = [
-        f"{'':<14} {n:>12,} {what} ({share:.1%})"
+        f"{'':<14} {n:>12,} {what.removesuffix(', see above')} ({share:.1%})"
         for what, n, share in zip(frame.index, frame["rows"], frame["share"], strict=True)
         if what != "all rows" and n
     ]

@@ -212,6 +212,12 @@ def _is_person(text: str) -> bool:
     return any(w in first for w in small) and any(w in last for w in small)
 
 
+def _begins_as_person(text: str) -> bool:
+    """Return whether a text is two words of which the first is a first name."""
+    words = text.split()
+    return 2 <= len(words) <= 3 and words[0].lower() in _names()[0] and words[-1].isalpha()
+
+
 def persons(texts: list[str]) -> bool:
     """Return whether texts are names of persons though nobody says so."""
     found = [text for text in texts if _is_person(text)]
@@ -219,7 +225,7 @@ def persons(texts: list[str]) -> bool:
     share, least = ALONE
     if len(texts) >= 5 and len(whole) >= SHARE * len(texts):
         return True
-    if 2 <= len(texts) < 5 and len(whole) == len(texts):
+    if 2 <= len(texts) < 5 and all(map(_begins_as_person, texts)):
         return True
     return len(texts) >= least and len(found) >= share * len(texts)
 

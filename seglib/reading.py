@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 
 from seglib import moments
 from seglib.format import COUNTED, Format
+from seglib.limits import LIMITS
 
 NUMBER, TIME, WHOLE = "numbers", "dates or times", "ids"
 BLANKS = "[\\s\u00a0\u202f\u2009'’]"
@@ -45,6 +46,11 @@ class Reading:
     filled: int
     failed: int
     example: str
+
+    @property
+    def bearable(self) -> bool:
+        """Whether so few times cannot be read that their rows are left out and the rest used."""
+        return self.what == TIME and self.failed <= LIMITS["impossible_dates"][0] * self.filled
 
 
 def text(column: ir.Column) -> ir.StringColumn:

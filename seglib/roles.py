@@ -81,7 +81,9 @@ def faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened) 
             there.append((key, column, _wanted(role, kind, opened, column)))
         elif whole:
             yield f"{key}: found {column!r}{study.nearest(column, columns)}"
-    yield from _misfits(opened, there, lookup.key if whole and lookup and not unkeyed else "")
+    key = lookup.key if whole and lookup and not unkeyed else ""
+    counted = "columns.time" if model is layout.Transactions else ""  # rows without are dropped
+    yield from _misfits(opened, there, key, counted)
 
 
 def _unkeyed(opened: Opened, lookup: layout.Lookup) -> Iterator[str]:
@@ -134,8 +136,13 @@ def _wanted(role: str, kind: str, opened: Opened, column: str) -> str:
     return WHOLE if role and loose else ""
 
 
-def _misfits(opened: Opened, there: list[tuple[str, str, str]], key: str) -> Iterator[str]:
-    """Yield why columns cannot play their roles; remember how columns of text are to be read."""
+def _misfits(
+    opened: Opened, there: list[tuple[str, str, str]], key: str, counted: str
+) -> Iterator[str]:
+    """Yield why columns cannot play their roles; remember how columns of text are to be read.
+
+    What is missing at the place `counted` is counted by the checks: a few values may be no times.
+    """
     wanted = [{key: WHOLE} if key and not part.typed else {} for part in opened.parts]
     for place, column, what in there:
         index, kind = opened.at(column), opened.kind(column)
@@ -150,7 +157,9 @@ def _misfits(opened: Opened, there: list[tuple[str, str, str]], key: str) -> Ite
         except Exception as error:  # the engine has a class of errors for every format
             yield f"{'lookup.' * index}source: cannot be read: {type(error).__name__}"
     for place, column, _ in there:
-        if fault := _unreadable(opened.reading(column)):
+        found = opened.reading(column)
+        few = place == counted and found is not None and found.bearable
+        if (fault := _unreadable(found)) and not (few and len(found.marks) == 1):
             yield f"{place}: column {column!r} {fault}"
 
 

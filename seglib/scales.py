@@ -19,20 +19,24 @@ SCALES = {
     "agreement": [
         "strongly disagree|disagree strongly|completely disagree|totally disagree"
         "|disagree completely"
-        "|stimme überhaupt nicht zu|stimme gar nicht zu|trifft überhaupt nicht zu|trifft nicht zu"
+        "|stimme überhaupt nicht zu|stimme gar nicht zu|trifft überhaupt nicht zu"
+        "|trifft gar nicht zu|trifft nicht zu"
         "|pas du tout d'accord|totalmente en desacuerdo|muy en desacuerdo",
         "disagree|mostly disagree|moderately disagree|stimme nicht zu|trifft eher nicht zu"
+        "|trifft wenig zu|trifft kaum zu"
         "|stimme eher nicht zu|pas d'accord|plutôt pas d'accord|en desacuerdo",
         "somewhat disagree|slightly disagree|disagree somewhat|disagree a little|tend to disagree",
         "neither agree nor disagree|neutral|undecided|neither|unsure|no opinion|weder noch"
+        "|trifft teilweise zu|trifft teils zu|trifft mittelmäßig zu"
         "|teils teils|teils/teils|teils, teils|unentschieden|ni d'accord ni pas d'accord|neutre"
         "|ni de acuerdo ni en desacuerdo|indeciso",
         "somewhat agree|slightly agree|agree somewhat|agree a little|tend to agree",
-        "agree|mostly agree|moderately agree|stimme zu|trifft eher zu|stimme eher zu|d'accord"
+        "agree|mostly agree|moderately agree|stimme zu|trifft eher zu"
+        "|trifft ziemlich zu|trifft überwiegend zu|stimme eher zu|d'accord"
         "|plutôt d'accord|de acuerdo",
         "strongly agree|agree strongly|completely agree|totally agree|agree completely"
         "|stimme voll und ganz zu|stimme völlig zu|stimme voll zu|trifft voll zu"
-        "|trifft voll und ganz zu"
+        "|trifft voll und ganz zu|trifft völlig zu|trifft vollständig zu"
         "|trifft zu|tout à fait d'accord|totalmente de acuerdo|muy de acuerdo",
     ],
     "satisfaction": [

@@ -265,3 +265,134 @@ def test_several_answers_in_one_cell_are_asked_about(tmp_path, monkeypatch, caps
     _, said, raw = begun(tmp_path, monkeypatch, capsys)
     assert "'where' holds several answers in one cell, of 3 such as 'App' and 'Shop'" in said
     assert "town" in raw["tables"]["customers"]["attributes"]
+
+
+REAL = {
+    # what a tool writes: (table, role → column or words of what is said)
+    "ids with zeros in front": (
+        lambda f: f.assign(client=[f"{int(c[1:]):05d}" for c in f["client"]]),
+        {"customer": "client"}, "",
+    ),
+    "ids with a point": (
+        lambda f: f.assign(client=[f"{c[1:]}.0" for c in f["client"]]),
+        {"customer": "client", "order": "order"}, "",
+    ),
+    "first names beside an id": (
+        lambda f: f.assign(**{"First Name": np.resize(["Anna", "Ben", "Cleo", "Dirk"], len(f))})
+        .rename(columns={"client": "Guest ID"}),
+        {"customer": "Guest ID"}, "",
+    ),
+    "clock times beside dates": (
+        lambda f: f.assign(Time=[f"{i % 24:02d}:{i % 60:02d}" for i in range(len(f))])
+        .rename(columns={"client": "Card Number"}),
+        {"customer": "Card Number", "time": "when"}, "",
+    ),
+    "cancelled orders": (
+        lambda f: f.assign(state=np.where(f["order"] % 4, "wc-completed", "wc-cancelled")),
+        {"customer": "client"}, "25.0% of the rows have the 'state' wc-cancelled",
+    ),
+    "refunds in their own column": (
+        lambda f: f.assign(**{"Amount Refunded": np.where(f["order"] % 10, 0, 5.5)}),
+        {"amount": "total"}, "'Amount Refunded' is not zero in 10.0% of the rows",
+    ),
+    "currencies in small letters": (
+        lambda f: f.assign(Currency=np.where(f["order"] % 9, "eur", "usd")),
+        {"amount": "total"}, "several currencies, EUR, USD",
+    ),
+    "guests": (
+        lambda f: f.assign(client=f["client"].where(f["order"] % 4 > 0)),
+        {"customer": "client"}, "25% of the rows have no 'client'",
+    ),
+    "copied rows": (
+        lambda f: pd.concat([f, f.head(20)]), {"order": "order"},
+        "20 of 420 rows are copies of others in every column, though 'order' numbers them",
+    ),
+    "one impossible day": (
+        lambda f: f.assign(when=["0000-00-00", *f["when"].astype(str)[1:]]), {"time": "when"},
+        "1 of 400 values of 'when' are no days, such as '0000-00-00'",
+    ),
+    "money in few of the events": (
+        lambda f: f.assign(total=f["total"].where(f["order"] % 10 == 0)),
+        {"event": "item"}, "'total' is filled in 10% of the rows",
+    ),
+    "when it was booked and when it was sent": (
+        lambda f: f.assign(arrival=f["when"] + pd.Timedelta(days=9), booked_on=f["when"])
+        .drop(columns="when"), {"time": "booked_on"}, "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_exports_as_tools_write_them(tmp_path, monkeypatch, capsys, name):
+    change, roles, words = REAL[name]
+    change(orders()).to_csv(tmp_path / "a.csv", index=False)
+    code, said, raw = begun(tmp_path, monkeypatch, capsys)
+    assert code == 0, said
+    assert words in said
+    chosen = raw["tables"]["transactions"]["columns"]
+    assert {role: chosen.get(role) for role in roles} == roles
+
+
+def test_rows_without_a_day_are_counted_and_left_out_up_to_a_limit(tmp_path, monkeypatch, capsys):
+    frame = orders().astype({"when": str})
+    frame.loc[:3, "when"] = "0000-00-00"
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    begun(tmp_path, monkeypatch, capsys)
+    assert cli.main(["check", "s"]) == 0
+    assert "4 no time" in capsys.readouterr().out
+    frame.loc[:40, "when"] = "0000-00-00"
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    assert cli.main(["check", "s"]) == 2
+    assert "41 of its 400 values are not dates or times" in capsys.readouterr().err
+
+
+WHOSE = {
+    "orders of nobody": (
+        lambda: orders().drop(columns="client").rename(columns={"order": "amazon-order-id"}),
+        "a row for each 'amazon-order-id', orders it seems",
+    ),
+    "a second line of names": (
+        lambda: pd.concat([pd.DataFrame({"Respondent ID": [""], "Rating": ["Response"]}),
+                           pd.DataFrame({"Respondent ID": range(90), "Rating": [1, 2, 3] * 30})]),
+        "the line below the names seems to belong to them, with 'Response'",
+    ),
+    "three lines of names": (
+        lambda: pd.DataFrame({"Q1": ["How?", '{"ImportId":"QID1"}', *["Agree", "Disagree"] * 20]}),
+        "has three lines of names",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOSE)
+def test_what_no_study_can_be_made_of_is_refused(tmp_path, monkeypatch, capsys, name):
+    make, words = WHOSE[name]
+    make().to_csv(tmp_path / "a.csv", index=False)
+    code, said, raw = begun(tmp_path, monkeypatch, capsys)
+    assert (code, raw) == (2, None)
+    assert words in said
+
+
+def test_one_row_a_customer_with_a_date_and_money_are_customers(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(2)
+    when = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 200, 300), "D")
+    pd.DataFrame({
+        "Account ID": [f"001{i:05d}" for i in range(300)], "Last Activity": when,
+        "Industry": rng.choice(["Health", "Tech"], 300), "Annual Revenue": rng.gamma(2, 1e5, 300),
+        "status": rng.choice(["active", "canceled"], 300, p=[0.8, 0.2]),
+        "churn_score": rng.random(300).round(3),
+    }).to_csv(tmp_path / "a.csv", index=False)  # fmt: skip
+    _, said, raw = begun(tmp_path, monkeypatch, capsys)
+    table = raw["tables"]["customers"]
+    assert table["columns"]["customer"] == "Account ID"
+    assert set(table["attributes"]) == {"Industry", "Annual Revenue"}
+    assert table["outcomes"]["status"]["happened"] == "canceled"
+    assert "'churn_score' seems to be what you want to foresee" in said
+
+
+def test_two_files_of_the_same_columns_are_one_pattern(tmp_path, monkeypatch, capsys):
+    for year in (2022, 2023):
+        orders().to_csv(tmp_path / f"o{year}.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["new", "o2022.csv", "o2023.csv"]) == 2
+    assert "have the same columns: name both by one pattern" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()

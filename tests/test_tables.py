@@ -197,7 +197,6 @@ def first_is(value):
         ("transactions", "paid", "amount", "numbers"),
         ("transactions", "units", "quantity", "numbers"),
         ("transactions", "saved", "discount", "numbers"),
-        ("transactions", "at", "time", "dates or times"),
         ("campaigns", "day", "start", "dates or times"),
     ],
 )

@@ -186,7 +186,8 @@ def headline(
         else "whether a cut would still be useful was not tested"
     )
     what = "treat everybody as one segment" if k == 1 else f"the {k} segments shown are arbitrary"
-    return f"There are no groups in these data; {end}, so {what}."
+    link = "so" if useful else "until then"
+    return f"There are no groups in these data; {end}, {link} {what}."
 
 
 def _otherwise(finding: Finding, k: int) -> str:

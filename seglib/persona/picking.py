@@ -51,6 +51,8 @@ def _always(ev: Evidence, segment: int) -> list[dict]:
     rows = [("sizes", ""), ("revenue", "spend"), ("means", "spend"), ("growth", "spend"),
             ("contacts", "contacts"), ("untouched", "contacts"), ("responses", "responded"),
             ("rules", "")]  # fmt: skip
+    if len(ev.segments) == 1:  # all of the revenue, of course
+        rows.remove(("revenue", "spend"))
     return [
         claim
         for table, column in rows

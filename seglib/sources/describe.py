@@ -18,7 +18,8 @@ def describe(source: Source) -> list[dict]:
         One a column: `name`; `kind` (integer, number, time, truth, text, other); `rows`, `filled`
         and `distinct` values; `least`, `most`, and up to five `examples` as text; for text that
         reads as numbers or dates, its `decimal` marks or `date` orders (several: nothing tells
-        which is meant). Kinds of columns of text count only if every value can be read so; where
+        which is meant). Kinds of columns of text count only if every value can be read so, of
+        times all but as few as a run bears; where
         only some can, `nearly` holds as what, by which mark, the share that cannot, and one of
         those, for dates before numbers.
     """
@@ -56,9 +57,9 @@ def _kind(kind, readings: dict[str, Reading], typed: bool) -> dict:
         return {"kind": "integer"}
     if NUMBER in full and WHOLE not in full:
         return {"kind": "number", "decimal": readings[NUMBER].marks}
-    if TIME in full:
-        return {"kind": "time", "date": readings[TIME].marks}
     parts = [readings[what] for what in (TIME, NUMBER) if what in readings]
     nearly = next((r for r in parts if r.marks and 0 < r.failed < r.filled), None)
     told = nearly and (nearly.what, nearly.marks[0], nearly.failed / nearly.filled, nearly.example)
+    if TIME in full or (told and nearly.what == TIME and nearly.bearable):
+        return {"kind": "time", "date": readings[TIME].marks, "nearly": told}
     return {"kind": declared, "nearly": told}

@@ -1,0 +1,232 @@
+"""What the reader of a guessed study should look at in orders, before it misleads."""
+
+from __future__ import annotations
+
+import re
+
+from seglib import hints
+from seglib.columns import EMAIL as ADDRESS
+from seglib.columns import Column, Table
+from seglib.guess import (
+    EMAIL,
+    FEWEST_SEGMENTED,
+    NAMED,
+    Guess,
+    customer,
+    is_key,
+    personal,
+    times,
+    written,
+)
+from seglib.reading import NUMBER, SIGN, TIME
+from seglib.words import listing
+
+UNDONE = {"refunded", "refund", "returned", "cancelled", "canceled", "void", "voided", "failed",
+          "declined", "chargeback", "storniert", "storno", "retour", "annulé", "cancelado",
+          "lost", "noshow", "refunds", "retoure", "abandoned"}  # fmt: skip
+GUESTS = 0.15  # of the rows without a customer, from which they are pointed at
+DECIMAL = r"-?(?:\d{3,}|0|\d+(?=[.,]\d{1,3}$))[.,]\d+"  # 01.2023 is a month
+MIXED = 0.7  # of values that cannot be read, from which a column is not what the others are
+FEW = 5  # different times below which a column is not looked at as one
+UNIT = r"-?[\d.,]+ ?(?:%|k|K|M|m|h|min|s|kg|km|€|h ?\d+ ?m(?:in)?)"
+
+
+def orders(found: Guess) -> None:
+    """Ask about rows of nobody, taken back, given twice, or in several currencies."""
+    who = found.roles["customer"]
+    missing = 1 - found.table.columns[who].filled / max(found.table.rows, 1)
+    if missing > GUESTS:
+        found.unsure.append(f"{missing:.0%} of the rows have no {who!r} and are left out")
+    _undone(found)
+    _twice(found)
+    _currency(found)
+
+
+def headless(table: Table) -> str:
+    """Return a name of a column that is a value, as where the line of names is not there.
+
+    Days and whole numbers may be names, of what is counted for each; decimals, times of a day and
+    addresses are none.
+    """
+    for column in table.columns.values():
+        decimal = column.kind == "number" and re.fullmatch(DECIMAL, column.name)
+        clock = column.kind == "time" and re.match(r"\d{1,4}[-./]\d", column.name)
+        if decimal or clock or (column.share("email") > 0.5 and re.search(ADDRESS, column.name)):
+            return column.name
+    return ""
+
+
+def second_names(table: Table) -> str:
+    """Return a value of the first row that is the only one in its column that is no number or date.
+
+    Some tools write the wording of questions or their kinds below the names.
+    """
+    first = table.opened.table.limit(1).to_pyarrow().to_pylist()[0]
+    for column in table.columns.values():
+        alone = column.nearly and round(column.nearly[2] * column.filled) == 1
+        worded = alone and not any(c.isdigit() for c in column.nearly[3])
+        if worded and column.filled > 2 and str(first[column.name]).strip() == column.nearly[3]:
+            return column.nearly[3]
+    return ""
+
+
+def nobody(table: Table) -> str:
+    """Return why a table is of no use."""
+    timeless = not times(table)
+    if timeless and (said := misread(table)):
+        return f"{table.source}: {said[0]}"
+    if copied := _nearly_unique(table):
+        return (
+            f"{table.source} has {copied.rows:,} rows but {copied.distinct:,} different "
+            f"{copied.name!r}: expected one row a customer, or when each row happened; remove the "
+            "copies, or add the times"
+        )
+    who = customer(table)
+    if who and who[1] >= NAMED and timeless:
+        return (
+            f"{table.source} has several rows for each {who[0]!r} but no column of dates or times: "
+            "add when each happened, or bring it to one row a customer"
+        )
+    names = ", ".join(list(table.columns)[:8])
+    return (
+        f"{table.source} has no column that looks like a customer (columns: {names}): expected an "
+        "id that returns from order to order, or one a row, such as customer_id"
+    )
+
+
+def _nearly_unique(table: Table) -> Column | None:
+    """Return the column that would tell customers apart but for a few copies, None without one."""
+    for column in table.columns.values():
+        named = hints.suggests(column.name, "customer") or personal(column) == EMAIL
+        if named and is_key(column) and column.rows / 2 <= column.distinct < column.filled:
+            return column
+    return None
+
+
+def misread(table: Table) -> list[str]:
+    """Return a sentence for each column of dates, money or lists that is not understood."""
+    found = []
+    for column in table.columns.values():
+        if column.kind == "other" and str(next(iter(column.values or {}), "")).startswith("["):
+            found.append(
+                f"{column.name!r} holds lists, which are not read: with a row for each entry of "
+                "theirs they would be"
+            )
+        if column.kind == "time" and column.nearly:
+            _, mark, share, example = column.nearly
+            found.append(
+                f"{_part(share, column)} values of {column.name!r} are no days, such as "
+                f"{example[:40]!r}: rows without a day are left out"
+            )
+        if column.kind != "text" or personal(column):
+            continue
+        what, mark, share, example = column.nearly or (
+            "",
+            "",
+            1.0,
+            next(iter(column.values or {}), ""),
+        )
+        money = any(hints.suggests(column.name, role) for role in ("amount", "price", "quantity"))
+        if what == TIME and share < MIXED:
+            found.append(
+                f"{column.name!r} holds dates, but {_part(share, column)} cannot be read as "
+                f"{written(mark)}, such as {example[:40]!r}: write all in one way (2024-01-31)"
+            )
+        elif what == NUMBER and share < MIXED and money:
+            found.append(
+                f"{column.name!r} holds numbers, but {_part(share, column)} cannot be read, such "
+                f"as {example[:40]!r}: mend them, or list in format.missing what stands for nothing"
+            )
+        elif share > MIXED and _measured(column):
+            found.append(
+                f"{column.name!r} holds numbers with a unit behind, such as {example[:40]!r}: "
+                "it is not used; write plain numbers"
+            )
+        elif hints.suggests(column.name, "time") and column.distinct > FEW and _dated(example):
+            found.append(
+                f"{column.name!r} is called like a time, but {example[:40]!r} is not understood: "
+                "write days such as 2024-01-31, with or without 17:05 behind"
+            )
+    return found
+
+
+def _measured(column: Column) -> bool:
+    """Return whether most values are numbers with a unit, such as 12.5%, 2.3k or 3h 20m."""
+    values = column.values or {}
+    units = [v for v in values if re.fullmatch(UNIT, v)]
+    return column.distinct > FEW and len(units) >= 0.8 * len(values)
+
+
+def _part(share: float, column: Column) -> str:
+    """Return how many values a share is."""
+    return f"{max(round(share * column.filled), 1):,} of {column.filled:,}"
+
+
+def _dated(text: str) -> bool:
+    """Return whether a text that cannot be read has at least the figures of a date."""
+    return sum(c.isdigit() for c in text) >= 4
+
+
+def _undone(found: Guess) -> None:
+    """Ask about rows that were taken back, if a column says so."""
+    rows = found.table.rows
+    for column in found.table.columns.values():
+        counts = column.values or {}
+        taken = [value for value in counts if _is_undone(value)]
+        if taken and column.kind == "text" and column.distinct <= FEWEST_SEGMENTED:
+            share = sum(counts[v] for v in taken) / max(sum(counts.values()), 1)
+            share *= column.filled / max(rows, 1)
+            found.unsure.append(
+                f"{share:.1%} of the rows have the {column.name!r} {listing(sorted(taken))}, and "
+                "count as purchases unless their amounts are negative: leave them out of the file, "
+                "or make the amounts negative"
+            )
+        numbers = column.kind in {"integer", "number"}
+        if numbers and set(hints.parts(column.name)) & UNDONE and column.share("zero") < 1:
+            share = (1 - column.share("zero")) * column.filled / max(rows, 1)
+            found.unsure.append(
+                f"{column.name!r} is not zero in {share:.1%} of the rows, and is not taken off the "
+                "amounts: subtract it from them in the file"
+            )
+
+
+def _is_undone(value: str) -> bool:
+    words = re.sub(r"[\W_]+", " ", value.lower()).split()
+    return bool(UNDONE & {*words, "".join(words)})
+
+
+def _twice(found: Guess) -> None:
+    """Ask about rows that are the same in every column of the source."""
+    table, order = found.table, found.roles.get("order")
+    copies = table.rows - table.opened.table.distinct().count().to_pyarrow().as_py()
+    if copies:
+        numbered = f", though {order!r} numbers them" if order else ""
+        found.unsure.append(
+            f"{copies:,} of {table.rows:,} rows are copies of others in every column{numbered}: "
+            "they count twice unless you take them out of the file"
+        )
+
+
+def _currency(found: Guess) -> None:
+    """Find how money is written: by signs in the amounts, or a column that says so."""
+    name = found.roles.get("amount", found.roles.get("price"))
+    if not name:
+        return
+    values = found.table.columns[name].values or {}
+    where = f"signs in {name!r}"
+    signs = {m[1] for value in values if (m := re.search(SIGN, value.upper()))}
+    for column in found.table.columns.values():
+        codes = column.kind == "text" and hints.suggests(column.name, "currency")
+        if (
+            codes
+            and column.filled
+            and all(re.fullmatch("[A-Za-z]{3}|[€$£¥₹]", v) for v in column.values)
+        ):
+            signs, where = {v.upper() for v in column.values}, f"{column.name!r}"
+    if len(signs) == 1:
+        found.currency = next(iter(signs))
+    elif signs:
+        found.unsure.append(
+            f"amounts are in several currencies, {', '.join(sorted(signs)[:5])} by {where}, and "
+            "would be added as if they were one: convert them, or keep the rows of one"
+        )
