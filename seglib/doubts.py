@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from seglib import hints
+from seglib import hints, privacy
 from seglib.columns import EMAIL as ADDRESS
 from seglib.columns import Column, Table
 from seglib.guess import (
@@ -87,11 +87,23 @@ def nobody(table: Table) -> str:
             f"{table.source} has several rows for each {who[0]!r} but no column of dates or times: "
             "add when each happened, or bring it to one row a customer"
         )
+    called = [c for c in table.columns.values() if c.distinct > 1 and _is_of_persons(c)]
+    if called:
+        return (
+            f"{table.source} tells customers apart by {called[0].name!r} alone, which seems to be "
+            "names of persons: put ids in their place, since two persons may share a name"
+        )
     names = ", ".join(list(table.columns)[:8])
     return (
         f"{table.source} has no column that looks like a customer (columns: {names}): expected an "
         "id that returns from order to order, or one a row, such as customer_id"
     )
+
+
+def _is_of_persons(column: Column) -> bool:
+    """Return whether a column holds names of persons, by its name or its values."""
+    named = hints.personal(column.name) == hints.PERSON
+    return named or (column.kind == "text" and privacy.persons(list(column.values or {})))
 
 
 def _nearly_unique(table: Table) -> Column | None:

@@ -396,3 +396,13 @@ def test_two_files_of_the_same_columns_are_one_pattern(tmp_path, monkeypatch, ca
     assert cli.main(["new", "o2022.csv", "o2023.csv"]) == 2
     assert "have the same columns: name both by one pattern" in capsys.readouterr().err
     assert not (tmp_path / "data").exists()
+
+
+def test_customers_known_by_their_names_alone_are_refused(tmp_path, monkeypatch, capsys):
+    names = [f"{a} {b}" for a in ("Anna", "Peter", "Maria") for b in ("Smith", "Garcia", "Jones")]
+    frame = orders().drop(columns="order")
+    frame["client"] = np.resize(names, len(frame))
+    frame.rename(columns={"client": "Donor"}).to_csv(tmp_path / "a.csv", index=False)
+    code, said, _ = begun(tmp_path, monkeypatch, capsys)
+    assert code == 2
+    assert "tells customers apart by 'Donor' alone" in said
