@@ -46,6 +46,9 @@ def test_a_change_that_chance_explains_is_called_none(run):
     text = findings.headline(run, changes, CALLED, [])
     assert "did not change beyond chance against" in text
     assert "(it fell 4.6%; 95% interval −20% to 13%)" in text
+    changes.loc[whole, "newcomers"] = 0.053
+    text = findings.headline(run, changes, CALLED, [])
+    assert "before, without the 5.3% who came for the first time in those (it fell" in text
 
 
 def test_first_orders_within_the_period_before_are_said(run):

@@ -94,9 +94,11 @@ def headline(run: Run, changes: pd.DataFrame, called: dict[int, str], notes: lis
     went, how = moved(whole["change"]), f"95% interval {span(whole, 'change')}"
     if whole["change_low"] <= 0 <= whole["change_high"]:
         went, how = "did not change beyond chance", f"it {went}; {how}"
+    left = whole.get("newcomers", 0)
+    out = f", without the {share(left)} who came for the first time in those" if left > 0 else ""
     begin = (
         f"In the {days} days from {run.as_of}, {_noun(run, metric)} per {customer} {went} against "
-        f"the {days} days before ({how})"
+        f"the {days} days before{out} ({how})"
     )
     told = f"{begin}; {_standing_out(rows.drop(index=EVERYONE), called)}."
     return f"{told} {_newcomers(run)}".strip()
