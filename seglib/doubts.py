@@ -210,6 +210,8 @@ def _is_undone(value: str) -> bool:
 def _twice(found: Guess) -> None:
     """Ask about rows that are the same in every column of the source."""
     table, order = found.table, found.roles.get("order")
+    if order and table.columns[order].distinct < 0.9 * table.rows:
+        order = None  # numbers orders of several rows
     copies = table.rows - table.opened.table.distinct().count().to_pyarrow().as_py()
     if copies:
         numbered = f", though {order!r} numbers them" if order else ""

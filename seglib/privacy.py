@@ -48,6 +48,7 @@ CALLED = {  # reason → what the name of such a column says, as whole words
     r"national id|nino|driving licen[cs]e|steuernummer|dni|nif",
     "dates of birth": r"dob|date of birth|birth ?date|birth ?day|geburtsdatum|geboren",
 }
+SAYS = r"\b(?:iban|ssn|passport|dni|nif|credit card|kreditkarte)\b"  # ids that are of persons
 SHARE = 0.3  # of distinct values that must be a first and a family name to be names of persons
 ALONE = 0.7, 20  # … or must be first names alone, and how many; some cities are called like people
 LONG = 4  # words from which a text is a sentence; where most differ, it is free text
@@ -85,9 +86,14 @@ def personal(values: Iterable, name: str = "") -> str | None:
     return FREE if _free(list(values), texts) else None
 
 
-def mostly(values: Iterable) -> str | None:
-    """Return what at least half of the ids in a column point at, None if they are only ids."""
+def mostly(values: Iterable, name: str = "") -> str | None:
+    """Return what at least half of the ids in a column point at, None if they are only ids.
+
+    A name that nothing else has, such as IBAN, is enough.
+    """
     texts = sorted({_text(value) for value in values} - {""})
+    if re.search(SAYS, name.lower()) and _called(name):
+        return _called(name)
     found = [reason for text in texts if (reason := within(text))]
     if texts and 2 * len(found) >= len(texts):
         return max(sorted(set(found)), key=found.count)

@@ -122,7 +122,10 @@ def _refuse_ids(tables: dict[str, ir.Table], loaded: Study) -> None:
             if wanted or (ids and loaded.privacy.pseudonymise):
                 continue
             found = _values(table[role], SAMPLE)
-            reason = privacy.mostly(found) if ids else next(filter(None, map(privacy.within, found)), None)  # fmt: skip  # noqa: E501
+            reason = (
+                privacy.mostly(found, getattr(columns, role)) if ids
+                else next(filter(None, map(privacy.within, found)), None)
+            )  # fmt: skip
             if reason:
                 hide = "set privacy.pseudonymise to the name of an environment variable that " \
                     "holds a key, or " if ids else "name them otherwise, or "  # fmt: skip
