@@ -177,7 +177,7 @@ def test_a_survey_that_holds_no_groups_says_so_and_names_nobody(personality):
     verdict = json.loads((folder / "verdict.json").read_text())
     assert verdict["k"] == 1 or verdict["kind"] != "none"
     if verdict["k"] == 1:
-        assert "Do not segment on them" in pages["index"]
+        assert "Treat everybody alike until it is" in pages["index"]
         assert "Whom to address first" not in pages["index"]
         for part in ("How would you know a member?", "What makes each one different?"):
             assert part not in pages["03_clustering"]
