@@ -74,8 +74,7 @@ def _is_events(table: Table, tables: list[Table]) -> bool:
 
 def _is_record(name: str) -> bool:
     """Return whether a name is that of an id, and not of an order, a thing or a line."""
-    roles = "order", "product", "line", "campaign"
-    return hints.is_id(name) and not any(hints.suggests(name, role) for role in roles)
+    return hints.is_id(name) and not hints.suggests(name, "order", "product", "line", "campaign")
 
 
 def _linked(table: Table, others: list[Table]) -> dict[str, float]:
@@ -83,7 +82,7 @@ def _linked(table: Table, others: list[Table]) -> dict[str, float]:
     found = {}
     for other in others:
         key = describing.unique_key(other)
-        if key and not any(hints.suggests(key, r) for r in ("product", "order", "campaign")):
+        if key and not hints.suggests(key, "product", "order", "campaign"):
             link = _link(table, other, [key])
             if link:
                 found[link.many] = max(link.forward, found.get(link.many, 0))
@@ -142,9 +141,8 @@ def _with_lookup(lines: Table, heads: Table, key: str) -> Table:
 
 def _has_money(table: Table) -> bool:
     return any(
-        c.kind in {"integer", "number"} and hints.suggests(c.name, role)
+        c.kind in {"integer", "number"} and hints.suggests(c.name, "amount", "price")
         for c in table.columns.values()
-        for role in ("amount", "price")
     )
 
 
@@ -201,14 +199,13 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
     key = link.one if of_buyers else ""
     if not key and not survey:
         key = describing.unique_key(table)
-        other = [r for r in ("product", "order") if hints.suggests(key, r)]
-        if "order" in other and guess.times(table) and not hints.suggests(key, "customer"):
+        thing = not hints.suggests(key, "customer")
+        if thing and hints.suggests(key, "order") and guess.times(table):
             raise StudyError(
                 f"{table.source} has a row for each {key!r}, orders it seems, but no column that "
                 "tells whose they are: add one such as customer_id"
             )
-        goods = "product" in other and not hints.suggests(key, "customer")
-        if goods or not (key or describing.told_apart(table)):
+        if (thing and hints.suggests(key, "product")) or not (key or describing.told_apart(table)):
             raise StudyError(doubts.nobody(table))
     found = describing.people(table, kind, key)
     if link and key:
@@ -234,7 +231,7 @@ def _products(table: Table, link: Link, main: Guess) -> Guess:
     groups = [
         c for c in table.columns.values()
         if 2 <= c.distinct <= min(MOST_LEVELS, table.rows / 2) and c.kind in {"text", "integer"}
-        and any(hints.suggests(c.name, role) for role in ("level", "group"))
+        and hints.suggests(c.name, "level", "group")
     ]  # fmt: skip
     groups.sort(key=lambda c: -c.distinct)
     if groups:

@@ -67,9 +67,7 @@ def _doubted(found: Guess, key: str) -> None:
         )
     for column in found.table.columns.values() if not times(found.table) else ():
         many = is_key(column) and column.distinct >= max(LEAST_PEOPLE, column.rows / 50)
-        back = (
-            many and hints.suggests(column.name, "customer") and 1 < column.distinct < column.filled
-        )
+        back = many and hints.suggests(column.name, "customer") and column.distinct < column.filled
         if column.name != key and back:
             found.unsure.append(
                 f"each row is taken as one customer, but {column.name!r} returns in several: if "

@@ -1,4 +1,4 @@
-"""What the reader of a guessed study should look at in orders, before it misleads."""
+"""What should be looked at in files before it misleads, and what no study can be made of."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seglib.guess import (
     times,
     written,
 )
-from seglib.reading import NUMBER, SIGN, TIME
+from seglib.reading import NUMBER, TIME
 from seglib.words import listing
 
 UNDONE = {"refunded", "refund", "returned", "cancelled", "canceled", "void", "voided", "failed",
@@ -32,17 +32,37 @@ UNIT = r"-?[\d.,]+ ?(?:%|k|K|M|m|h|min|s|kg|km|€|h ?\d+ ?m(?:in)?)"
 
 
 def orders(found: Guess) -> None:
-    """Ask about rows of nobody, taken back, given twice, or in several currencies."""
+    """Ask about rows of nobody, taken back, or given twice."""
     who = found.roles["customer"]
     missing = 1 - found.table.columns[who].filled / max(found.table.rows, 1)
     if missing > GUESTS:
         found.unsure.append(f"{missing:.0%} of the rows have no {who!r} and are left out")
     _undone(found)
     _twice(found)
-    _currency(found)
 
 
-def headless(table: Table) -> str:
+def unusable(table: Table) -> str:
+    """Return why nothing can be made of a file as it is laid out, empty if something can."""
+    if table.rows < 2:
+        lists = [c for c in table.columns.values() if c.kind == "other"]
+        where = f"; its {lists[0].name!r} may hold them: write that alone" if lists else ""
+        return f"{table.source} holds one row: expected one a customer, or several{where}"
+    if any("ImportId" in value for c in table.columns.values() for value in c.values or ()):
+        return f"{table.source} has three lines of names: delete the second and the third"
+    if value := _second_names(table):
+        return (
+            f"{table.source}: the line below the names seems to belong to them, with {value!r} "
+            "where others have numbers or dates: delete it"
+        )
+    if value := _headless(table):
+        return (
+            f"{table.source} seems to have no line of names, its first line holds {value!r}: "
+            "write the names of the columns above it"
+        )
+    return ""
+
+
+def _headless(table: Table) -> str:
     """Return a name of a column that is a value, as where the line of names is not there.
 
     Days and whole numbers may be names, of what is counted for each; decimals, times of a day and
@@ -56,7 +76,7 @@ def headless(table: Table) -> str:
     return ""
 
 
-def second_names(table: Table) -> str:
+def _second_names(table: Table) -> str:
     """Return a value of the first row that is the only one in its column that is no number or date.
 
     Some tools write the wording of questions or their kinds below the names.
@@ -117,49 +137,52 @@ def _nearly_unique(table: Table) -> Column | None:
 
 def misread(table: Table) -> list[str]:
     """Return a sentence for each column of dates, money or lists that is not understood."""
-    found = []
-    for column in table.columns.values():
-        if column.kind == "other" and str(next(iter(column.values or {}), "")).startswith("["):
-            found.append(
-                f"{column.name!r} holds lists, which are not read: with a row for each entry of "
-                "theirs they would be"
-            )
-        if column.kind == "time" and column.nearly:
-            _, mark, share, example = column.nearly
-            found.append(
-                f"{_part(share, column)} values of {column.name!r} are no days, such as "
-                f"{example[:40]!r}: rows without a day are left out"
-            )
-        if column.kind != "text" or personal(column):
-            continue
-        what, mark, share, example = column.nearly or (
-            "",
-            "",
-            1.0,
-            next(iter(column.values or {}), ""),
+    return [said for column in table.columns.values() if (said := _misread(column))]
+
+
+def _misread(column: Column) -> str:
+    """Return what of a column is not understood, empty if all is."""
+    if column.kind == "other" and str(next(iter(column.values or {}), "")).startswith("["):
+        return (
+            f"{column.name!r} holds lists, which are not read: with a row for each entry of "
+            "theirs they would be"
         )
-        money = any(hints.suggests(column.name, role) for role in ("amount", "price", "quantity"))
-        if what == TIME and share < MIXED:
-            found.append(
-                f"{column.name!r} holds dates, but {_part(share, column)} cannot be read as "
-                f"{written(mark)}, such as {example[:40]!r}: write all in one way (2024-01-31)"
-            )
-        elif what == NUMBER and share < MIXED and money:
-            found.append(
-                f"{column.name!r} holds numbers, but {_part(share, column)} cannot be read, such "
-                f"as {example[:40]!r}: mend them, or list in format.missing what stands for nothing"
-            )
-        elif share > MIXED and _measured(column):
-            found.append(
-                f"{column.name!r} holds numbers with a unit behind, such as {example[:40]!r}: "
-                "it is not used; write plain numbers"
-            )
-        elif hints.suggests(column.name, "time") and column.distinct > FEW and _dated(example):
-            found.append(
-                f"{column.name!r} is called like a time, but {example[:40]!r} is not understood: "
-                "write days such as 2024-01-31, with or without 17:05 behind"
-            )
-    return found
+    if column.kind == "time" and column.nearly:
+        *_, share, example = column.nearly
+        return (
+            f"{_part(share, column)} values of {column.name!r} are no days, such as "
+            f"{example[:40]!r}: rows without a day are left out"
+        )
+    return _unread(column) if column.kind == "text" and not personal(column) else ""
+
+
+def _unread(column: Column) -> str:
+    """Return why a column of text was not read as the dates or numbers that it seems to hold."""
+    first = next(iter(column.values or {}), "")
+    what, mark, share, example = column.nearly or ("", "", 1.0, first)
+    shown = repr(example[:40])
+    if what == TIME and share < MIXED:
+        return (
+            f"{column.name!r} holds dates, but {_part(share, column)} cannot be read as "
+            f"{written(mark)}, such as {shown}: write all in one way (2024-01-31)"
+        )
+    money = hints.suggests(column.name, "amount", "price", "quantity")
+    if what == NUMBER and share < MIXED and money:
+        return (
+            f"{column.name!r} holds numbers, but {_part(share, column)} cannot be read, such as "
+            f"{shown}: mend them, or list in format.missing what stands for nothing"
+        )
+    if share > MIXED and _measured(column):
+        return (
+            f"{column.name!r} holds numbers with a unit behind, such as {shown}: it is not used; "
+            "write plain numbers"
+        )
+    if hints.suggests(column.name, "time") and column.distinct > FEW and _dated(example):
+        return (
+            f"{column.name!r} is called like a time, but {shown} is not understood: write days "
+            "such as 2024-01-31, with or without 17:05 behind"
+        )
+    return ""
 
 
 def _measured(column: Column) -> bool:
@@ -218,29 +241,4 @@ def _twice(found: Guess) -> None:
         found.unsure.append(
             f"{copies:,} of {table.rows:,} rows are copies of others in every column{numbered}: "
             "they count twice unless you take them out of the file"
-        )
-
-
-def _currency(found: Guess) -> None:
-    """Find how money is written: by signs in the amounts, or a column that says so."""
-    name = found.roles.get("amount", found.roles.get("price"))
-    if not name:
-        return
-    values = found.table.columns[name].values or {}
-    where = f"signs in {name!r}"
-    signs = {m[1] for value in values if (m := re.search(SIGN, value.upper()))}
-    for column in found.table.columns.values():
-        codes = column.kind == "text" and hints.suggests(column.name, "currency")
-        if (
-            codes
-            and column.filled
-            and all(re.fullmatch("[A-Za-z]{3}|[€$£¥₹]", v) for v in column.values)
-        ):
-            signs, where = {v.upper() for v in column.values}, f"{column.name!r}"
-    if len(signs) == 1:
-        found.currency = next(iter(signs))
-    elif signs:
-        found.unsure.append(
-            f"amounts are in several currencies, {', '.join(sorted(signs)[:5])} by {where}, and "
-            "would be added as if they were one: convert them, or keep the rows of one"
         )

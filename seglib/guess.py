@@ -80,11 +80,10 @@ def personal(column: Column) -> str:
         if column.share(name) > 0.5:
             return what
     what = hints.personal(column.name)
-    many = column.distinct > max(20, 0.3 * column.filled)
     if what == "name" and _coded(column):
         return ""
-    if what == hints.PERSON and column.distinct > 2 and not _coded(column):
-        many = True
+    many = column.distinct > max(20, 0.3 * column.filled)
+    many = many or (what == hints.PERSON and column.distinct > 2 and not _coded(column))
     return what if column.kind in {"text", "other"} and many else ""
 
 
@@ -145,10 +144,9 @@ def _never_who(column: Column) -> bool:
 
 def _points(table: Table, column: Column, keys: Iterable[Column]) -> int:
     named = hints.suggests(column.name, "customer")
-    other = any(
-        hints.suggests(column.name, role)
-        for role in ("order", "product", "place", "campaign", "quantity", "line", "level", "price")
-    ) or hints.base(column.name) == "geographic"  # fmt: skip
+    other = hints.base(column.name) == "geographic" or hints.suggests(
+        column.name, "order", "product", "place", "campaign", "quantity", "line", "level", "price"
+    )
     found = (
         NAMED * named - NAMED * (other and not named) + (not named and column.share("email") > 0.5)
     )

@@ -40,11 +40,8 @@ def outcome(found: Guess, column: Column) -> None:
 def ended(column: Column) -> str:
     """Return of a status that is active or not the value that says it is not; else nothing."""
     values = {value.lower(): value for value in column.values or {}}
-    if (
-        column.kind != "text"
-        or column.distinct != 2
-        or not {"active", "aktiv", "open"} & set(values)
-    ):
+    running = {"active", "aktiv", "open"} & set(values)
+    if column.kind != "text" or column.distinct != 2 or not running:
         return ""
     return next((shown for low, shown in values.items() if low in ENDED), "")
 
@@ -56,14 +53,14 @@ def leave_out(found: Guess) -> None:
         return
     table = found.table.opened.table.limit(SAMPLE)
     rows = table.select(**{n: found.table.at(n) for n in names}).to_pandas()
-    for outcome, about in found.outcomes.items():
-        truth = rows[outcome].astype(str).str.strip().str.lower() == about["happened"].lower()
+    for what, about in found.outcomes.items():
+        truth = rows[what].astype(str).str.strip().str.lower() == about["happened"].lower()
         for name in list(found.attributes):
             area = auc(rows[name].replace("", None), truth)
             if area >= LIMITS["leakage"][0]:
                 del found.attributes[name]
-                found.left[name] = f"tells {outcome!r} nearly without fault (AUC {area:.2f})"
+                found.left[name] = f"tells {what!r} nearly without fault (AUC {area:.2f})"
                 found.unsure.append(
-                    f"{name!r} tells {outcome!r} nearly without fault: it seems to be known only "
+                    f"{name!r} tells {what!r} nearly without fault: it seems to be known only "
                     "afterwards, and is left out"
                 )

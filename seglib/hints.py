@@ -9,7 +9,7 @@ WORDS = {
     "customer": "customer|client|kunde|kunden|user|member|household|account|subscriber|visitor"
     "|buyer|shopper|patient|donor|guest|cust|mitglied|nutzer|abonne|adherent|cliente|usuario"
     "|socio|respondent|participant|person|uid|hh|cardnumber|cardno|cardid|loyalty"
-    "|kundenkarte|case|distinct|pseudo|donor|kd|kdnr|kunag|kunnr",
+    "|kundenkarte|case|distinct|pseudo|kd|kdnr|kunag|kunnr",
     "order": "order|ord|invoice|basket|receipt|ticket|transaction|txn|trans|bon|beleg|rechnung"
     "|bestellung|auftrag|commande|facture|pedido|factura|session|cart|purchase|bestell|checkout"
     "|booking|reservation|buchung",
@@ -77,9 +77,9 @@ def parts(name: str) -> list[str]:
     return [*words, *("".join(pair) for pair in pairwise(words))]
 
 
-def suggests(name: str, role: str) -> bool:
-    """Return whether a name has a word of a role, or one that it begins with (Kundennummer)."""
-    return _has(name, WORDS[role])
+def suggests(name: str, *roles: str) -> bool:
+    """Return whether a name has a word of any role, or one that it begins with (Kundennummer)."""
+    return any(_has(name, WORDS[role]) for role in roles)
 
 
 def is_id(name: str) -> bool:

@@ -57,26 +57,8 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
     opener = Sources(folder)
     looked = [columns.look(opener, source) for source in dict.fromkeys(sources)]
     for table in looked:
-        if table.rows < 2:
-            lists = [c for c in table.columns.values() if c.kind == "other"]
-            where = f"; its {lists[0].name!r} may hold them: write that alone" if lists else ""
-            raise StudyError(
-                f"{table.source} holds one row: expected one a customer, or several{where}"
-            )
-        if any("ImportId" in value for c in table.columns.values() for value in c.values or ()):
-            raise StudyError(
-                f"{table.source} has three lines of names: delete the second and the third"
-            )
-        if value := doubts.second_names(table):
-            raise StudyError(
-                f"{table.source}: the line below the names seems to belong to them, with {value!r} "
-                "where others have numbers or dates: delete it"
-            )
-        if value := doubts.headless(table):
-            raise StudyError(
-                f"{table.source} seems to have no line of names, its first line holds {value!r}: "
-                "write the names of the columns above it"
-            )
+        if said := doubts.unusable(table):
+            raise StudyError(said)
     _apart(looked)
     found = assemble.study(looked)
     draft = compose(found, path, folder)
@@ -238,16 +220,17 @@ def _format(draft: Draft, one: Guess) -> None:
     used = [one.table.columns[c] for c in (*one.taken, *one.attributes) if c in one.table.columns]
     known: dict[str, Any] = {}
     for kind, key in (("time", "date"), ("number", "decimal")):
-        marks = {c.marks for c in used if c.kind == kind and c.marks}
-        either = [c for c in used if c.kind == kind and len(c.marks) > 1]
+        written = [c for c in used if c.kind == kind and c.marks]
+        marks, counted = {c.marks for c in written}, any(c.counted for c in written)
+        either = [c for c in written if len(c.marks) > 1]
         plain = {"date": {("YMD",), (moments.NAMED,)}, "decimal": {(".",)}}[key]  # need no word
         if either and len(marks) == 1:
             shown = next(iter(either[0].values or {}), "")
             draft.check(f"{either[0].name!r} holds {shown!r} and the like, which reads two ways: "
                         f"say {key}: {guess.ways(either[0])} in a line as the next", 4)  # fmt: skip
             draft.add(f"    # format: {{{key}: {quoted(guess.written(either[0].marks[0]))}}}")
-        elif len(marks) == 1 and (marks - plain or any(c.counted for c in used if c.kind == kind)):
-            mark, counted = next(iter(marks))[0], any(c.counted for c in used if c.kind == kind)
+        elif len(marks) == 1 and (marks - plain or counted):
+            mark = next(iter(marks))[0]
             known[key] = "YYYYMMDD" if counted and mark == "YMD" else guess.written(mark)
     levels = {level for about in one.attributes.values() for level in about.get("levels", ())}
     if missing := {*one.table.opened.given.missing, *(one.silent - levels)}:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from seglib import doubts, hints
 from seglib.columns import Column, Table
 from seglib.guess import (
@@ -18,6 +20,7 @@ from seglib.guess import (
     unused,
 )
 from seglib.layout import TransactionColumns
+from seglib.reading import SIGN
 
 SELDOM = 0.5  # of the rows with an amount, below which rows are events
 
@@ -48,6 +51,7 @@ def transactions(table: Table, who: str, points: int) -> Guess:
     _product(found)
     _money(found)
     doubts.orders(found)
+    _currency(found)
     _used(found)
     _reductions(found)
     _place(found)
@@ -60,7 +64,7 @@ def transactions(table: Table, who: str, points: int) -> Guess:
 def _groups(found: Guess, column: Column) -> str:
     """Return what a column that groups the products would be good for, empty if it is none."""
     product = found.roles.get("product")
-    named = any(hints.suggests(column.name, role) for role in ("level", "group"))
+    named = hints.suggests(column.name, "level", "group")
     if not product or not named or not found.table.decides(product, column.name):
         return ""
     return f"groups the products; would serve in a table of products with one row a {product}"
@@ -102,8 +106,9 @@ def _product(found: Guess) -> None:
 
 def _is_else(name: str) -> bool:
     """Return whether a name is that of a customer, a place, a number or a line."""
-    roles = ("customer", "place", "quantity", "line")
-    return hints.base(name) == "geographic" or any(hints.suggests(name, role) for role in roles)
+    return hints.base(name) == "geographic" or hints.suggests(
+        name, "customer", "place", "quantity", "line"
+    )
 
 
 def _readable(table: Table, key: Column) -> Column:
@@ -172,10 +177,31 @@ def _money(found: Guess) -> None:
         )
 
 
+def _currency(found: Guess) -> None:
+    """Find how money is written: by signs in the amounts, or a column that says so."""
+    name = found.roles.get("amount", found.roles.get("price"))
+    if not name:
+        return
+    values, where = found.table.columns[name].values or {}, f"signs in {name!r}"
+    signs = {m[1] for value in values if (m := re.search(SIGN, value.upper()))}
+    for column in found.table.columns.values():
+        codes = column.values if column.kind == "text" else None
+        named = codes and hints.suggests(column.name, "currency")
+        if named and all(re.fullmatch("[A-Za-z]{3}|[€$£¥₹]", code) for code in codes):
+            signs, where = {code.upper() for code in codes}, f"{column.name!r}"
+    if len(signs) == 1:
+        found.currency = next(iter(signs))
+    elif signs:
+        found.unsure.append(
+            f"amounts are in several currencies, {', '.join(sorted(signs)[:5])} by {where}, and "
+            "would be added as if they were one: convert them, or keep the rows of one"
+        )
+
+
 def _is_money(column: Column) -> bool:
     """Return whether numbers could be money: named so, or with decimals and no share or id."""
-    money = any(hints.suggests(column.name, role) for role in ("amount", "price"))
-    if any(hints.suggests(column.name, r) for r in ("discount", "coupon", "place")):
+    money = hints.suggests(column.name, "amount", "price")
+    if hints.suggests(column.name, "discount", "coupon", "place"):
         return False
     if hints.suggests(column.name, "line") and not money:
         return False

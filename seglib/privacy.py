@@ -92,8 +92,8 @@ def mostly(values: Iterable, name: str = "") -> str | None:
     A name that nothing else has, such as IBAN, is enough.
     """
     texts = sorted({_text(value) for value in values} - {""})
-    if re.search(SAYS, name.lower()) and _called(name):
-        return _called(name)
+    if re.search(SAYS, name.lower()) and (said := _called(name)):
+        return said
     found = [reason for text in texts if (reason := within(text))]
     if texts and 2 * len(found) >= len(texts):
         return max(sorted(set(found)), key=found.count)

@@ -177,9 +177,11 @@ def _failures(table: ir.Table, wanted, marks, counts) -> dict[str, Reading]:
     """Return the readings, with what they fail on; values are read only if any looks so."""
     values, found = {}, {}
     for i, (column, what) in enumerate(wanted.items()):
-        filled, counted = trimmed(table[column]), marks[column][:1] and marks[column][0] in COUNTED
-        if what == WHOLE or len(marks[column]) > 1 or not (counts[column]["fit"] or counted):
+        if what == WHOLE or len(marks[column]) > 1:
             continue
+        if not counts[column]["fit"] and marks[column][0] not in COUNTED:
+            continue
+        filled = trimmed(table[column])
         read = number(table[column], *marks[column]) if what == NUMBER else \
             moment(table[column], *marks[column])  # fmt: skip
         bad = filled.notnull() & read.isnull()

@@ -148,7 +148,9 @@ def names(
         taken = {own.text.lower() for own in found.values()}
         choices = [*_choices(_traits(rows[segment]), noun), Name(f"Segment {segment} {noun}")]
         free = [name for name in choices if name.text.lower() not in taken]
-        found[segment] = min(free, key=lambda name: _misleads(segment, name, found, effects))
+        found[segment] = min(  # one that says nothing only if nothing else is free
+            free, key=lambda name: (not name.traits, _misleads(segment, name, found, effects))
+        )
     return {segment: found[segment].text for segment in segments}
 
 
@@ -163,8 +165,6 @@ def _misleads(segment: int, name: Name, found: dict[int, Name], effects: dict[tu
         unsaid = [t for t in told.traits if not any(_same(t, u) for u in there.traits)]
         return sum(_more(t, effects, one, other) for t in unsaid)
 
-    if not name.traits:
-        return 99  # says nothing: only if nothing else is free
     return sum(
         wrongly(segment, name, other, there) + wrongly(other, there, segment, name)
         for other, there in found.items()
