@@ -1,0 +1,139 @@
+"""What every acceptance test may use: the command line, the files of a run, the pages.
+
+Nothing here or in a test beside it imports from inside seglib; `test_boundary.py` holds that.
+Runs are made once for the whole session, whichever process of pytest needs them first.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import studies
+from bs4 import BeautifulSoup
+
+PROGRAMS = Path(sys.executable).parent
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+
+def command(*words, cwd=None, env=None, program="seglib", timeout=600):
+    """Run a program of the environment; return the completed process with its text."""
+    return subprocess.run(
+        [str(PROGRAMS / program), *map(str, words)],
+        cwd=cwd,
+        env=ENVIRONMENT | (env or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run: where its study is, what was printed, its files and its pages."""
+
+    path: Path
+    output: str
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds data/ and reports/."""
+        return self.path.parents[2]
+
+    @property
+    def days(self) -> list[Path]:
+        """The folders of the study's runs, oldest first."""
+        return sorted(p.parent for p in self.path.parent.glob("*/manifest.json"))
+
+    @property
+    def files(self) -> Path:
+        """The folder of the newest run's files."""
+        return self.days[-1]
+
+    @property
+    def reports(self) -> Path:
+        """The folder of the study's pages."""
+        return self.root / "reports" / self.path.parent.name
+
+    @property
+    def pages(self) -> list[Path]:
+        """The index and every page of every run."""
+        return [self.reports / "index.html", *sorted(self.reports.glob("*/*.html"))]
+
+    def json(self, name):
+        """Return a JSON file of the newest run."""
+        return json.loads((self.files / name).read_text())
+
+    def frame(self, name):
+        """Return a Parquet or CSV file of the newest run."""
+        path = self.files / name
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+
+    def text(self, glob="*/*.html"):
+        """Return what a reader sees on the pages that match, folded parts included."""
+        return "\n".join(read(page) for page in sorted(self.reports.glob(glob)))
+
+    def copy(self, folder: Path) -> "Finished":
+        """Return a copy in an empty folder, to be changed."""
+        shutil.copytree(self.root, folder, dirs_exist_ok=True)
+        return Finished(folder / self.path.relative_to(self.root), self.output)
+
+
+def read(page: Path) -> str:
+    """Return the text of a page, without code and styles."""
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    for tag in soup(["script", "style"]):
+        tag.decompose()
+    return " ".join(soup.get_text(" ").split())
+
+
+@contextmanager
+def _locked(path: Path):
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A function: the finished run of a study of `studies.py`, made at the first call of anyone."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def run(name: str) -> Finished:
+        folder = shared / f"finished-{name}"
+        output = shared / f"finished-{name}.txt"
+        with _locked(shared / f"finished-{name}.lock"):
+            if not output.exists():
+                path, *calls = getattr(studies, name)(folder)
+                printed = ""
+                for words in calls or [("run", path)]:
+                    result = command(*words, cwd=folder)
+                    printed += result.stdout
+                    assert result.returncode == 0, result.stdout + result.stderr
+                output.write_text(f"{path}\n{printed}")
+        path, _, printed = output.read_text().partition("\n")
+        return Finished(Path(path), printed)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def shop(finished):
+    """A finished run of the small shop, not to be changed: `shop.copy(tmp_path)` may be."""
+    return finished("shop")
+
+
+@pytest.fixture
+def seglib():
+    """A function that runs `seglib` with words and returns the completed process."""
+    return command

@@ -1,0 +1,49 @@
+"""The studies that the acceptance tests run, each written below an empty folder.
+
+A function returns the path of a study.yaml, and the calls of `seglib` that make its runs where
+that is more than one plain `run`.
+"""
+
+import shutil
+from pathlib import Path
+
+import worlds
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+def shop(folder):
+    """Three planted groups of customers, with products, campaigns and a holdout."""
+    return (worlds.write_shop(folder),)
+
+
+def shop_twice(folder):
+    """The shop at two dates."""
+    path = worlds.write_shop(folder)
+    return path, ("run", path, "--as-of", "2023-06-01"), ("run", path)
+
+
+def _shipped(folder, name):
+    place = folder / "data" / name
+    place.mkdir(parents=True)
+    return (Path(shutil.copy(DATA / name / "study.yaml", place)),)
+
+
+def complete_journey(folder):
+    """The default study."""
+    return _shipped(folder, "complete_journey")
+
+
+def cdnow(folder):
+    """Transactions alone."""
+    return _shipped(folder, "cdnow")
+
+
+def telco_churn(folder):
+    """A subscription business, customers alone."""
+    return _shipped(folder, "telco_churn")
+
+
+def personality(folder):
+    """A survey."""
+    return _shipped(folder, "personality")
