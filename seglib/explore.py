@@ -8,15 +8,12 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from scipy import stats
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 from sklearn.decomposition import PCA
-from statsmodels.stats.multitest import multipletests
 
-from seglib import suppress
+from seglib import stats, suppress
 from seglib.cluster import encode
-from seglib.profile import effects
 from seglib.tables import midnight
 
 
@@ -43,7 +40,7 @@ def top_share(amounts: pd.Series, top: float, *, seed: int, draws: int = 1000) -
     top
         Share of customers, for example 0.2.
     seed, draws
-        Of the percentile bootstrap over customers (Efron & Tibshirani 1993, ch. 13).
+        Of the bootstrap over customers.
 
     Returns
     -------
@@ -51,10 +48,9 @@ def top_share(amounts: pd.Series, top: float, *, seed: int, draws: int = 1000) -
         value, low, high (95%).
     """
     values = amounts.clip(lower=0).to_numpy()
-    rng = np.random.default_rng(seed)
-    shares = [_top(rng.choice(values, len(values)), top) for _ in range(draws)]
-    low, high = np.quantile(shares, [0.025, 0.975])
-    return {"value": _top(values, top), "low": low, "high": high}
+    resampled = stats.bootstrap_rows(lambda v: _top(v, top), values, draws=draws, seed=seed)
+    low, high = map(float, resampled.interval(len(values)))
+    return {"value": float(resampled.estimate), "low": low, "high": high}
 
 
 def _top(values: np.ndarray, top: float) -> float:
@@ -133,13 +129,13 @@ def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> p
         inside, outside = frame.loc[group, name].dropna(), frame.loc[~group, name].dropna()
         if min(len(inside), len(outside)) < 2:
             continue
-        chance = effects.superiority(inside, outside)
-        p = stats.mannwhitneyu(inside, outside, alternative="two-sided").pvalue
-        rows[name] = [inside.mean(), outside.mean(), chance.value, chance.low, chance.high, p]
+        chance = stats.superiority(inside, outside)
+        rows[name] = [inside.mean(), outside.mean(), *chance]
     columns = ["mean_in", "mean_out", "value", "low", "high", "p"]
     result = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     if len(result):
-        result["differs"], result["p_adjusted"] = multipletests(result["p"], alpha, "fdr_bh")[:2]
+        result["p_adjusted"] = stats.adjust(result["p"], "fdr_bh")
+        result["differs"] = result["p_adjusted"] <= alpha
     return result.drop(columns="p")
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
-from seglib.profile import effects
+from seglib import stats
 from seglib.profile.columns import entries, kind, levels_of, numbers, of_level
 from seglib.schema import Study
 
@@ -28,14 +26,14 @@ def reliability(frame: pd.DataFrame, study: Study, *, seed: int, draws: int = 40
     Cronbach (1951), on the answers as turned: k / (k - 1) · (1 - sum of variances / variance of
     the sum).
     """
-    rng, rows = np.random.default_rng(seed), {}
+    rows = {}
     for name, scale in study.scales.items():
         answers = frame[scale.items].dropna().to_numpy()
         if len(answers) < FEWEST:
             continue
-        again = [_alpha(rng.choice(answers, len(answers))) for _ in range(draws)]
-        low, high = np.quantile(again, [0.025, 0.975])
-        about = {"items": len(scale.items), "n": len(answers), "alpha": _alpha(answers)}
+        alpha = stats.bootstrap_rows(_alpha, answers, draws=draws, seed=seed)
+        low, high = map(float, alpha.interval(len(answers)))
+        about = {"items": len(scale.items), "n": len(answers), "alpha": float(alpha.estimate)}
         rows[scale.label or name] = about | {"low": low, "high": high}
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -91,7 +89,8 @@ def related(
     table = pd.DataFrame(rows)
     if table.empty:
         return table
-    table["differs"], table["p_adjusted"] = multipletests(table["p"], alpha, "fdr_bh")[:2]
+    table["p_adjusted"] = stats.adjust(table["p"], "fdr_bh")
+    table["differs"] = table["p_adjusted"] <= alpha
     order = table["value"].abs().sort_values(ascending=False, kind="stable").index
     return table.loc[order].drop(columns="p").reset_index(drop=True)
 
@@ -103,23 +102,16 @@ def _pairs(frame: pd.DataFrame, what: str, column: str, label: str):
         y = numbers(frame[column])
         both = x.notna() & y.notna()
         if both.sum() > FEWEST and min(x[both].nunique(), y[both].nunique()) > 1:
-            yield label, _correlated(x[both], y[both])
+            found = stats.rank_correlation(x[both], y[both])
+            yield label, found._asdict() | {"n": int(both.sum())}
         return
     text = levels_of(frame[column])
     levels = sorted(text.dropna().unique())
     for level in levels[1:] if len(levels) == 2 else levels:  # of two, one tells both
         inside, outside = x[text == level].dropna(), x[text.notna() & (text != level)].dropna()
         if min(len(inside), len(outside)) >= FEWEST:
-            found = effects.superiority(inside, outside)
+            found = stats.superiority(inside, outside)
             yield of_level(label, level), {
                 "value": 2 * found.value - 1, "low": 2 * found.low - 1, "high": 2 * found.high - 1,
                 "n": len(inside) + len(outside), "p": found.p,
             }  # fmt: skip
-
-
-def _correlated(x: pd.Series, y: pd.Series) -> dict:
-    """Return a rank correlation with its interval by Fisher's z (Bonett & Wright 2000)."""
-    rho, p = stats.spearmanr(x, y)
-    error = np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
-    low, high = np.tanh(np.arctanh(rho) + np.array([-1.96, 1.96]) * error)
-    return {"value": float(rho), "low": float(low), "high": float(high), "n": len(x), "p": float(p)}

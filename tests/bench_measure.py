@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from seglib.measure.change import changes
-from seglib.measure.intervals import bootstrap, wilson
+from seglib.stats import bootstrap, wilson
 
 QUICK = "--quick" in sys.argv
 REPETITIONS = 100 if QUICK else 500

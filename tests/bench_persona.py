@@ -10,12 +10,11 @@ import pandas as pd
 import planted
 from sklearn.metrics import adjusted_rand_score
 
-from seglib import cluster
+from seglib import cluster, stats
 from seglib.dictionary import entry
 from seglib.files import Run
 from seglib.persona import beside, persona
 from seglib.persona.grounds import Evidence
-from seglib.profile import effects
 
 SEEDS = 20  # segments given
 ROADS = 24  # segments found
@@ -184,7 +183,7 @@ def coverage(draws: int = 2000, seed: int = 1) -> float:
     rng = np.random.default_rng(seed)
     held = 0
     for _ in range(draws):
-        found = effects.superiority(rng.exponential(2, 12), rng.exponential(1, 60))
+        found = stats.superiority(rng.exponential(2, 12), rng.exponential(1, 60))
         held += found.low <= 2 / 3 <= found.high
     return held / draws
 

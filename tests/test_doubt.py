@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seglib import stats
 from seglib.cluster import membership
-from seglib.profile import doubt, effects
+from seglib.profile import doubt
 from seglib.profile.profile import descriptors
 
 
@@ -26,11 +27,11 @@ def soft(n, rng, sure=0.75):
 def test_with_sure_members_the_plain_estimates_come_out():
     truth, x, has = hard()
     inside = (truth == 1).astype(float)
-    ours, plain = doubt.superiority(x, inside), effects.superiority(x[truth == 1], x[truth == 0])
+    ours, plain = doubt.superiority(x, inside), stats.superiority(x[truth == 1], x[truth == 0])
     assert ours.value == pytest.approx(plain.value)
     assert ours.high - ours.low == pytest.approx(plain.high - plain.low, rel=0.02)
     table = (has[truth == 1].sum(), (truth == 1).sum(), has[truth == 0].sum(), (truth == 0).sum())
-    ours, plain = doubt.lift(has, inside), effects.lift(*map(int, table))
+    ours, plain = doubt.lift(has, inside), stats.lift(*map(int, table))
     assert ours.value == pytest.approx(plain.value)
     assert ours.low == pytest.approx(plain.low, rel=0.03)
 

@@ -11,7 +11,6 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from seglib.cluster import combine, compared, encode, evidence
 from seglib.cluster.combine import RULE
@@ -19,6 +18,7 @@ from seglib.cluster.leaders import predict
 from seglib.cluster.model import assign
 from seglib.cluster.prediction import BOOTSTRAPS, interval
 from seglib.cluster.segmentation import cut as cut_frame
+from seglib.stats import adjust
 from seglib.study import StudyError
 
 __all__ = ["RULE", "Way", "compare", "cut", "members"]
@@ -192,7 +192,7 @@ def _overlap(ways: list[Way], seed: int) -> list[dict]:
         p = (1 + np.sum(chance >= seen)) / (SHUFFLES + 1)
         pair = {"first": one.name, "second": two.name, "n": len(a), "p": float(p)}
         rows.append({**pair, **interval(seen, again)})
-    adjusted = multipletests([row["p"] for row in rows], method="holm")[1]
+    adjusted = adjust([row["p"] for row in rows])
     return [
         {**row, "p_adjusted": float(p), "more_than_chance": bool(p <= 0.05)}
         for row, p in zip(rows, adjusted, strict=True)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn.cluster import k_means
-from statsmodels.stats.multitest import multipletests
 
 from seglib.cluster.prediction import (
     BOOTSTRAPS,
@@ -22,6 +21,7 @@ from seglib.cluster.prediction import (
     target,
     varies,
 )
+from seglib.stats import adjust
 
 WORTH = 0.01  # R² or AUC that a crossing must add: one hundredth of the variation
 LEVEL = 0.05  # of all tests together
@@ -121,7 +121,7 @@ def combine(ways, outcomes: pd.DataFrame, *, used, minimum: int, most: int, seed
     ]
     if not tried:
         return {"pairs": [], "combined": None}
-    adjusted = multipletests([row["p"] for row in tried], method="holm")[1]
+    adjusted = adjust([row["p"] for row in tried])
     for row, p in zip(tried, adjusted, strict=True):
         row["p_adjusted"] = float(p)
         row["adds"] = bool(row["ahead"] and p <= LEVEL)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy.stats import ttest_ind_from_stats
-from statsmodels.stats.multitest import multipletests
 
-from seglib import power
+from seglib import power, stats
 from seglib.schema import Economics
 
 __all__ = ["alike", "worth"]
@@ -33,8 +32,7 @@ def alike(labels: pd.Series, outcomes: pd.DataFrame) -> list[dict]:
         [_welch(outcomes.loc[labels == a, c], outcomes.loc[labels == b, c]) for c in outcomes]
         for a, b in pairs
     ]
-    shape = np.shape(chances)
-    told = multipletests(np.ravel(chances), 0.05, "fdr_bh")[0].reshape(shape).any(axis=1)
+    told = (stats.adjust(chances, "fdr_bh") <= stats.ALPHA).any(axis=1)
     return [
         {
             "segments": [int(a), int(b)],

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
-from seglib import suppress
+from seglib import stats, suppress
 from seglib.files import Run
 from seglib.measure.findings import names, rate
 from seglib.measure.measure import EVERYONE
-from seglib.profile import effects
 from seglib.words import listing
 
 ALPHA = 0.05
@@ -44,11 +42,8 @@ def figures(run: Run) -> pd.DataFrame:
     for column in ("value", "low", "high", "others"):  # else what is hidden could be worked out
         exact = table[column].astype("float64")
         table[column] = exact.where(~coarse, exact.round(2))
-    tested = table["p"].notna() & ~table["suppressed"]
-    table["p_adjusted"], table["differs"] = np.nan, False
-    if tested.any():
-        differs, adjusted, *_ = multipletests(table.loc[tested, "p"], ALPHA, "holm")
-        table.loc[tested, "p_adjusted"], table.loc[tested, "differs"] = adjusted, differs
+    table["p_adjusted"] = stats.adjust(table["p"].mask(table["suppressed"]))
+    table["differs"] = table["p_adjusted"] <= ALPHA
     return table[[*COLUMNS]]
 
 
@@ -74,7 +69,7 @@ def _row(happened: pd.Series, labels: pd.Series, segment: int, minimum: int) -> 
     )  # fmt: skip
     cells = [a, n - a] + ([b, m - b] if m else [])
     few = n < minimum or any(0 < cell < minimum for cell in cells)
-    own = effects.share(a, n)
+    own = stats.share(a, n)
     row = {"segment": segment, "n": n, "suppressed": few, "p": np.nan}
     row |= dict.fromkeys(("value", "low", "high", "others", "times", "times_low", "times_high"))
     if few:
@@ -82,7 +77,7 @@ def _row(happened: pd.Series, labels: pd.Series, segment: int, minimum: int) -> 
     row |= {"value": own.value, "low": own.low, "high": own.high}
     if not m:
         return row
-    against = effects.lift(a, n, b, m)
+    against = stats.lift(a, n, b, m)
     return row | {"others": b / m, "times": against.value,
                   "times_low": against.low, "times_high": against.high,
                   "p": against.p}  # fmt: skip

@@ -12,9 +12,9 @@ from datetime import date
 import pandas as pd
 
 from seglib import suppress
-from seglib.measure.intervals import wilson
 from seglib.measure.measure import periods, rates, table
 from seglib.schema import Study
+from seglib.stats import wilson
 from seglib.study import StudyError
 
 

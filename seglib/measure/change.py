@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
-from seglib.measure.intervals import LEVEL, Bootstrap, bootstrap
+from seglib.stats import LEVEL, Bootstrap, adjust, bootstrap
 
 COMPARED = {"active": "difference", "orders": "ratio", "spend": "ratio"}
 PARTS = ("change", "gap", "again_gap", "placebo_gap", "excess")
@@ -177,7 +176,7 @@ def _judged(frame: pd.DataFrame, minimum: int) -> pd.DataFrame:
     frame.loc[frame["suppressed"] | (frame["tested"] == "nothing"), "p"] = np.nan
     frame["p_adjusted"] = np.nan
     for _, family in frame[frame["p"].notna()].groupby("metric"):
-        frame.loc[family.index, "p_adjusted"] = multipletests(family["p"], method="holm")[1]
+        frame.loc[family.index, "p_adjusted"] = adjust(family["p"])
     frame["differs"] = frame["p_adjusted"] < 1 - LEVEL
     return frame.sort_values(KEYS[::-1], key=_rank, kind="stable").reset_index(drop=True)
 

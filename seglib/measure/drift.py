@@ -11,10 +11,9 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from seglib.cluster.kinds import kind
-from seglib.measure.intervals import bootstrap
+from seglib.stats import adjust, bootstrap
 
 ALPHA = 0.05
 BINS = 10
@@ -108,7 +107,7 @@ def shares(
 
 def corrected(p) -> np.ndarray:
     """Return p-values corrected for several of a kind (Holm) and for the kinds looked at."""
-    return np.minimum(LOOKS * multipletests(p, method="holm")[1], 1.0) if len(p) else np.array([])
+    return np.minimum(LOOKS * adjust(p), 1.0)
 
 
 # --- distributions ------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from seglib import power
 from seglib.measure import randomisation
+from seglib.stats import adjust
 from seglib.study import StudyError
 
 ALPHA = power.ALPHA
@@ -254,9 +254,7 @@ def _judged(rows: pd.DataFrame, worth: float | None) -> pd.DataFrame:
     for: 5% divided by all effects looked at, which for one not analysed yet are one more.
     """
     known = rows["p"].notna()
-    rows["p_adjusted"] = np.nan
-    if known.any():
-        rows.loc[known, "p_adjusted"] = multipletests(rows.loc[known, "p"], method="holm")[1]
+    rows["p_adjusted"] = adjust(rows["p"])
     level = rows["baseline"].fillna(rows["baseline"].mean()).abs()
     rows["worth"] = level / 10 if worth is None else float(worth)
     rows["alpha"] = ALPHA / (known.sum() + ~known)

@@ -14,8 +14,8 @@ import pandas as pd
 
 from seglib import suppress
 from seglib.files import Run
-from seglib.measure.intervals import bootstrap, wilson
 from seglib.schema import Study
+from seglib.stats import bootstrap, wilson
 
 EVERYONE = 0
 METRICS = {

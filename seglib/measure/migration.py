@@ -16,11 +16,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
-from statsmodels.stats.multitest import multipletests
 
 from seglib import cluster
 from seglib.measure.earlier import Pair
-from seglib.measure.intervals import Bootstrap, wilson
+from seglib.stats import Bootstrap, adjust, wilson
 
 OUTSIDE = 0  # no customer at that date: nothing ordered in the time looked at
 ALPHA = 0.05
@@ -154,7 +153,7 @@ def _changed(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     left, entered = table.sum(axis=1) - stayed, table.sum(axis=0) - stayed
     p = [binomtest(int(a), int(a + b)).pvalue if a + b else 1.0
          for a, b in zip(left, entered, strict=True)]  # fmt: skip
-    sure = multipletests(p, ALPHA, method="holm")[0]
+    sure = adjust(p) <= ALPHA
     return sure & (left > entered), sure & (entered > left)
 
 
@@ -162,7 +161,7 @@ def _holm(rows: pd.DataFrame) -> pd.Series:
     once = rows[(rows["origin"] < rows["goal"]) & rows["p"].notna()]
     if once.empty:
         return pd.Series(np.nan, rows.index)
-    adjusted = pd.Series(multipletests(once["p"], method="holm")[1], once.index)
+    adjusted = pd.Series(adjust(once["p"]), once.index)
     pairs = {frozenset(once.loc[i, ["origin", "goal"]]): p for i, p in adjusted.items()}
     return rows.apply(lambda row: pairs.get(frozenset(row[["origin", "goal"]]), np.nan), axis=1)
 

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from seglib.cluster import fit
 from seglib.cluster.model import data, sizes
 from seglib.measure.drift import ALPHA, corrected, drawn
-from seglib.measure.intervals import bootstrap, wilson
+from seglib.stats import bootstrap, wilson
 
 FAR = 0.99  # quantile of the distances of before
 FOLDS = 5

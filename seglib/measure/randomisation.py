@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
+from seglib.stats import adjust
 from seglib.study import StudyError
 from seglib.words import listing
 
@@ -51,7 +51,7 @@ def balance(units: pd.DataFrame, control: str) -> pd.DataFrame:
             p = stats.ttest_ind(one, other, equal_var=False).pvalue
             rows.append((name, arm, (one.mean() - other.mean()) / spread, p))
     frame = pd.DataFrame(rows, columns=["column", "arm", "difference", "p"])
-    return frame.assign(p_adjusted=multipletests(frame["p"], method="holm")[1] if rows else [])
+    return frame.assign(p_adjusted=adjust(frame["p"]))
 
 
 def problems(ratio: dict, uneven: pd.DataFrame) -> list[str]:

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import prince
 from scipy.stats import norm
-from statsmodels.stats.multitest import multipletests
 
-from seglib.measure import intervals
-from seglib.profile.effects import ALPHA
+from seglib import stats
+from seglib.stats import ALPHA
 
 DRAWS = 2000
 
@@ -70,10 +69,11 @@ def index(spent: pd.DataFrame, labels: pd.Series, seed: int, draws: int = DRAWS)
     """
     table = spent.reindex(labels.index).fillna(0).clip(lower=0)
     segments, codes = np.unique(labels.to_numpy(), return_inverse=True)
-    drawn = intervals.bootstrap(table.to_numpy(), codes, _ratios, draws=draws, seed=seed)
+    drawn = stats.bootstrap(table.to_numpy(), codes, _ratios, draws=draws, seed=seed)
     n = np.bincount(codes)[:, None]
     chance = np.nan_to_num(drawn.p_value(n, null=1.0), nan=1.0)
-    selected, q, *_ = multipletests(chance.ravel(), ALPHA, method="fdr_bh")
+    q = stats.adjust(chance.ravel(), "fdr_bh")
+    selected = q <= ALPHA
     confidence = 1 - max(int(selected.sum()), 1) * ALPHA / selected.size
     selected, q = selected.reshape(chance.shape), q.reshape(chance.shape)
     low, high = drawn.interval(n, confidence)
@@ -135,7 +135,8 @@ def products(purchases: str | Path, labels: pd.Series, minimum: int = 10) -> pd.
     if rows.empty:
         return pd.DataFrame(columns=[*_COLUMNS])
     z = np.log(rows["inside"] / rows["outside"])
-    selected, q, *_ = multipletests(2 * norm.sf(z.abs() / rows["error"]), ALPHA, method="fdr_bh")
+    q = stats.adjust(2 * norm.sf(z.abs() / rows["error"]), "fdr_bh")
+    selected = q <= ALPHA
     level = max(int(selected.sum()), 1) * ALPHA / len(rows)
     reach = norm.isf(level / 2) * rows["error"]
     rows = rows.assign(index=np.exp(z), low=np.exp(z - reach), high=np.exp(z + reach), q=q,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from seglib import stats
 from seglib.persona import affinity
 from seglib.persona.called import names
 from seglib.persona.grounds import Evidence
 from seglib.persona.statistic import estimated, middle, smallest
-from seglib.profile import effects, profile
+from seglib.profile import profile
 from seglib.profile.columns import kind, numbers
 
 
@@ -43,7 +44,7 @@ def _nearest(ev: Evidence, segment: int, column: str, _="") -> dict:
         return {}
     like = ev.once(names)[other]
     return {
-        "kind": "superiority", **estimated(effects.superiority(a, b)), "n": len(a),
+        "kind": "superiority", **estimated(stats.superiority(a, b)), "n": len(a),
         "statistic": f"chance that one of them has more than one of {like}",
         "cell": min(len(a), len(b)), **middle(ev, column, a, b),
         "reference": f"no difference from {like}", "words": {"like": like},
@@ -59,7 +60,7 @@ def _untouched(ev: Evidence, segment: int, *_) -> dict:
     if not others:
         return {}
     return {"kind": "difference", "statistic": "difference of shares without a campaign",
-            **estimated(effects.difference(a, n, b, others)), "n": n,
+            **estimated(stats.difference(a, n, b, others)), "n": n,
             "cell": min(smallest(a, a, n), smallest(b, b, others)), "inside": a / n,
             "outside": b / others, "unit": "share"}  # fmt: skip
 

@@ -6,12 +6,12 @@ import math
 
 import pandas as pd
 
+from seglib import stats
 from seglib.persona import beside, playbook, targeting
 from seglib.persona.assortment import Assortment, crossed, gaps, spending
 from seglib.persona.called import names, plain
 from seglib.persona.grounds import Evidence
 from seglib.persona.statistic import adjusted, estimated, smallest
-from seglib.profile import effects
 from seglib.words import amount
 
 DIFFERENCE = "share of spend, as a multiple of "
@@ -130,7 +130,7 @@ def _takings(ev: Assortment, segment: int, *_) -> dict:
     spent = _spent(ev, segment)
     if spent is None or ev.people.spend is None:
         return {}
-    found = effects.ratio_of_means(spent, ev.people.spend)
+    found = stats.ratio_of_means(spent, ev.people.spend)
     return {"kind": "share", "statistic": "share of revenue", **estimated(found),
             "n": len(spent), "cell": int((spent > 0).sum())}  # fmt: skip
 
@@ -142,7 +142,7 @@ def _buyers(ev: Assortment, segment: int, *_) -> dict:
         return {}
     n, count = len(spent), int((spent > 0).sum())
     return {"kind": "share", "statistic": "share of customers", "n": n,
-            **estimated(effects.share(count, n)),
+            **estimated(stats.share(count, n)),
             "cell": smallest(count, count, n)}  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def _own(ev: Assortment, segment: int, column: str, _="") -> dict:
     own = brings * frame[column][ev.inside(segment)].fillna(0.0)
     if not own.sum() > 0:
         return {}
-    found = effects.ratio_of_means(own, brings)
+    found = stats.ratio_of_means(own, brings)
     return {"kind": "share", "statistic": "own-label share of revenue", **estimated(found),
             "n": len(own)}  # fmt: skip
 

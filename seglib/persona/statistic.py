@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
+from seglib import stats
 from seglib.persona.grounds import Evidence
-from seglib.profile import columns, effects, profile
+from seglib.profile import columns, profile
 from seglib.profile.columns import kind, levels_of, numbers
 from seglib.words import amount, of_level
 
@@ -46,7 +47,7 @@ def measure(
     found = (MEASURES | dict(more))[table](ev, segment, column, level)
     if not found:
         return {}
-    base = {"confidence": 1 - effects.ALPHA, "comparisons": None, "inside": None,
+    base = {"confidence": 1 - stats.ALPHA, "comparisons": None, "inside": None,
             "outside": None, "unit": "", "low": None, "high": None,
             "label": ev.entries.get(column, {}).get("label", column)}  # fmt: skip
     found = base | found
@@ -74,7 +75,7 @@ def _revenue(ev: Evidence, segment: int, *_) -> dict:
     if ev.spend is None:
         return {}
     inside = ev.inside(segment)
-    found = effects.ratio_of_means(ev.spend * inside, ev.spend)
+    found = stats.ratio_of_means(ev.spend * inside, ev.spend)
     return {"kind": "share", "statistic": "share of revenue", **estimated(found),
             "n": int(inside.sum())}  # fmt: skip
 
@@ -91,7 +92,7 @@ def _ratio(ev: Evidence, segment: int, values: pd.Series, unit: str) -> dict:
     a, b = values[inside], values[~inside]
     if not len(b):
         return {}
-    found = effects.ratio_of_means(a, np.ones(len(a)), others=(b, np.ones(len(b))))
+    found = stats.ratio_of_means(a, np.ones(len(a)), others=(b, np.ones(len(b))))
     return {"kind": "ratio", "statistic": "mean, as a multiple of everyone else's",
             **estimated(found), "n": len(a), "cell": min(len(a), len(b)),
             "inside": a.mean(), "outside": b.mean(), "unit": unit}  # fmt: skip
@@ -105,7 +106,7 @@ def _customers(ev: Evidence, segment: int, column: str, _="") -> dict:
     a, b = x[inside].dropna(), x[~inside].dropna()
     if not len(a) or not len(b):
         return {}
-    found, many = effects.superiority(a, b), {}
+    found, many = stats.superiority(a, b), {}
     if column not in ev.formed:
         found = _of(ev.descriptors, segment, column, "")
         if found is None:
@@ -159,7 +160,7 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
               "outside": b / others, "unit": "share",
               "label": columns.of_level(ev.entries[column]["label"], level)}  # fmt: skip
     if column in ev.formed:
-        found = effects.difference(a, n, b, others)
+        found = stats.difference(a, n, b, others)
         return common | {"kind": "difference", "statistic": "difference of shares",
                          **estimated(found)}  # fmt: skip
     row = _of(ev.descriptors, segment, column, level)
@@ -195,7 +196,7 @@ def _growth(ev: Evidence, segment: int, *_) -> dict:
     if m is None or inside.all() or ev.chosen_for_growth:
         return {}
     pairs = [(m.loc[side, "recent"], m.loc[side, "earlier"]) for side in (inside, ~inside)]
-    found = effects.ratio_of_means(*pairs[0], others=pairs[1])
+    found = stats.ratio_of_means(*pairs[0], others=pairs[1])
     here, there = (p[0].sum() / p[1].sum() if p[1].sum() > 0 else math.nan for p in pairs)
     n = int(inside.sum())
     return {"kind": "ratio", "statistic": "change of spend, as a multiple of everyone else's",
@@ -214,7 +215,7 @@ def _responses(ev: Evidence, segment: int, *_) -> dict:
     yes, inside = ev.campaigns["responded"].eq(True), ev.inside(segment)
     a, n, b, others = (int(v.sum()) for v in (yes & sent & inside, sent & inside,
                                               yes & sent & ~inside, sent & ~inside))  # fmt: skip
-    found = effects.lift(a, n, b, others)
+    found = stats.lift(a, n, b, others)
     if math.isnan(found.value):
         return {}
     return {"kind": "lift", "statistic": "share that answered, as a multiple of everyone else's",
@@ -229,7 +230,7 @@ def _median(ev: Evidence, segment: int, column: str, _="") -> dict:
     x = np.sort(ev.customers.loc[ev.inside(segment), column].dropna().to_numpy())
     if len(x) < FEW:
         return {}
-    low = int(binom.ppf(effects.ALPHA / 2, len(x), 0.5))
+    low = int(binom.ppf(stats.ALPHA / 2, len(x), 0.5))
     return {"kind": "median", "statistic": "median", "value": float(np.median(x)),
             "low": x[max(low - 1, 0)], "high": x[min(len(x) - low, len(x) - 1)], "n": len(x),
             "unit": ev.entries[column]["unit"]}  # fmt: skip
@@ -239,7 +240,7 @@ def _rule(ev: Evidence, segment: int, *_) -> dict:
     if len(ev.segments) < 2:
         return {}
     row = ev.rules.loc[segment]
-    right = effects.share(round(np.nan_to_num(row["precision"]) * row["n"]), int(row["n"]))
+    right = stats.share(round(np.nan_to_num(row["precision"]) * row["n"]), int(row["n"]))
     return {"kind": "share", "statistic": "precision of the rule, cross-validated",
             "value": row["precision"], "low": right.low, "high": right.high, "n": int(row["n"]),
             "cell": min(int(ev.inside(segment).sum()), int(row["n"])),

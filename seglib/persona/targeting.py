@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from seglib import stats
 from seglib.persona.grounds import Evidence
 from seglib.persona.statistic import measure, smallest
-from seglib.profile import effects, profile
+from seglib.profile import profile
 from seglib.profile.columns import kind
 from seglib.study import StudyError, nearest
 
@@ -114,18 +115,18 @@ def interval(ev: Evidence, segment: int, name: str, value: float) -> dict:
     inside = ev.inside(segment)
     n, more = int(inside.sum()), {}
     if name == "size":
-        found = effects.share(n, len(inside))
+        found = stats.share(n, len(inside))
     elif name in {"value", "objective"}:
         column = "spend" if name == "value" else ev.run.study.objective_figure.column
-        found = effects.mean(ev.customers.loc[inside, column])
+        found = stats.mean(ev.customers.loc[inside, column])
     elif name == "contacts":
-        found = effects.mean(ev.campaigns.loc[inside, "contacts"])
+        found = stats.mean(ev.campaigns.loc[inside, "contacts"])
     elif name == "growth":
-        found = effects.ratio_of_means(*(ev.months.loc[inside, c] for c in ("recent", "earlier")))
+        found = stats.ratio_of_means(*(ev.months.loc[inside, c] for c in ("recent", "earlier")))
     elif name == "reach":
         sent = inside & (ev.campaigns["contacts"] > 0).to_numpy()
         yes, n = int(ev.campaigns.loc[sent, "responded"].eq(True).sum()), int(sent.sum())
-        found, more = effects.share(yes, n), {"n": n, "cell": smallest(yes, yes, n)}
+        found, more = stats.share(yes, n), {"n": n, "cell": smallest(yes, yes, n)}
     own = name != "stability" and np.isclose(found.value, value)
     return more | ({"low": found.low, "high": found.high} if own else {})
 

@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from seglib.cluster import membership
 from seglib.profile.columns import levels_of, numbers
-from seglib.profile.effects import UNKNOWN, Estimate
+from seglib.stats import UNKNOWN, Estimate
 
 
 def corrected(found: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) -> pd.DataFrame:

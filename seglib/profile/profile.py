@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
-from seglib.profile import effects
+from seglib import stats
 from seglib.profile.columns import entries, kind, levels_of, numbers, of_level
 from seglib.profile.rules import rules
 
@@ -81,7 +80,7 @@ def _row(entry: dict, values: pd.Series, level: str = "") -> dict:
 def _compare_values(values: pd.Series, inside: np.ndarray, entry: dict) -> list[dict]:
     x = numbers(values)
     a, b = x[inside].dropna(), x[~inside].dropna()
-    found = effects.superiority(a, b)
+    found = stats.superiority(a, b)
     return [
         _row(entry, values)
         | {"n": len(a), "mean": a.mean(), "overall": x.mean(), "inside": a.median(),
@@ -98,7 +97,7 @@ def _compare_levels(values: pd.Series, inside: np.ndarray, entry: dict) -> list[
     for level in sorted(text.dropna().unique()):
         has = (text == level).to_numpy(dtype=bool, na_value=False)
         a, b = int((has & inside).sum()), int((has & ~inside).sum())
-        found = effects.difference(a, n, b, others)
+        found = stats.difference(a, n, b, others)
         here, there = (a / n if n else np.nan), (b / others if others else np.nan)
         rows.append(
             _row(entry, values, level)
@@ -148,7 +147,8 @@ def descriptors(
     if not kept:
         return pd.DataFrame(columns=[*_COLUMNS])
     p = [first[i]["p"] for i in kept]
-    selected, q, *_ = multipletests(p, alpha=alpha, method="fdr_bh")
+    q = stats.adjust(p, "fdr_bh")
+    selected = q <= alpha
     level_of = max(int(selected.sum()), 1) * alpha / len(p)
     rows = [
         {"segment": cells[i][0], **_describe(frame, labels == cells[i][0], *cells[i][1:], level_of),
@@ -178,7 +178,7 @@ def _describe(frame, inside, entry: dict, level: str, alpha: float) -> dict:
     if not level:
         x = numbers(values)
         a, b = x[inside].dropna(), x[~inside].dropna()
-        found = effects.superiority(a, b, alpha)
+        found = stats.superiority(a, b, alpha)
         return row | {"statistic": "superiority", **found._asdict(), "n": len(a), "count": len(a),
                       "others": len(b), "inside": a.median(),
                       "outside": b.median()}  # fmt: skip
@@ -186,7 +186,7 @@ def _describe(frame, inside, entry: dict, level: str, alpha: float) -> dict:
     has = (text == level).to_numpy(dtype=bool, na_value=False)
     known = text.notna().to_numpy()
     table = [int(v.sum()) for v in (has & inside, known & inside, has & ~inside, known & ~inside)]
-    found = effects.lift(*table, alpha)
+    found = stats.lift(*table, alpha)
     return row | {"statistic": "lift", **found._asdict(), "n": table[1], "count": table[0],
                   "others": table[2], "inside": table[0] / max(table[1], 1),
                   "outside": table[2] / max(table[3], 1)}  # fmt: skip

@@ -1,0 +1,361 @@
+"""Intervals, effect sizes, the bootstrap, and multiplicity: each once, for every notebook.
+
+Functions take arrays and return an `Estimate` or arrays; none knows of customers or segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from scipy.stats import norm, rankdata, t
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import (
+    confint_proportions_2indep,
+    proportion_confint,
+    test_proportions_2indep,
+)
+
+ALPHA = 0.05
+LEVEL = 1 - ALPHA
+CHUNK = 4_000_000  # cells of a block of resampling counts; bounds memory, not the result
+VALID = 0.9  # share of resamples in which a statistic must exist for it to get an interval
+
+
+class Estimate(NamedTuple):
+    """A number, its interval and, where a test makes sense, its p-value."""
+
+    value: float
+    low: float
+    high: float
+    p: float = np.nan
+
+
+UNKNOWN = Estimate(np.nan, np.nan, np.nan)
+
+
+# --- multiplicity ---------------------------------------------------------------------------------
+
+
+def adjust(p_values, method: str = "holm") -> np.ndarray:
+    """Return p-values adjusted for how many they are.
+
+    Parameters
+    ----------
+    p_values : array_like, any shape
+        Missing ones are not tests: they stay missing and are not counted.
+    method : {"holm", "fdr_bh"}
+        Holm's family-wise correction (Holm 1979, Scand. J. Stat. 6), or the false discovery rate
+        (Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57).
+    """
+    p = np.asarray(p_values, float)
+    adjusted, tested = np.full(p.shape, np.nan), ~np.isnan(p)
+    if tested.any():
+        adjusted[tested] = multipletests(p[tested], method=method)[1]
+    return adjusted
+
+
+# --- shares ---------------------------------------------------------------------------------------
+
+
+def wilson(count, n, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Wilson score interval of a share (Wilson 1927); NaN where nobody was counted.
+
+    Parameters
+    ----------
+    count, n : array_like
+        Customers of whom it is true, and customers asked.
+    level
+        Confidence.
+    """
+    count, n = np.broadcast_arrays(np.asarray(count, float), np.asarray(n, float))
+    low, high = proportion_confint(count, np.where(n > 0, n, 1), 1 - level, method="wilson")
+    low, high = np.where(count == 0, 0.0, low), np.where(count == n, 1.0, high)  # not 1e-17
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
+
+
+def share(count: int, n: int, alpha: float = ALPHA) -> Estimate:
+    """Return a share with its Wilson interval."""
+    if n == 0:
+        return UNKNOWN
+    low, high = wilson(count, n, 1 - alpha)
+    return Estimate(count / n, float(low), float(high))
+
+
+def difference(count: int, n: int, others: int, n_others: int, alpha: float = ALPHA) -> Estimate:
+    """Return the difference of two shares with Newcombe's interval (1998, method 10)."""
+    if not (n and n_others):
+        return UNKNOWN
+    low, high = confint_proportions_2indep(
+        count, n, others, n_others, compare="diff", method="newcomb", alpha=alpha
+    )
+    return Estimate(count / n - others / n_others, float(low), float(high))
+
+
+def lift(count: int, n: int, others: int, n_others: int, alpha: float = ALPHA) -> Estimate:
+    """Return the ratio of two shares with its score interval and p-value.
+
+    Notes
+    -----
+    Interval and test are the same score statistic (Miettinen & Nurminen 1985, Statistics in
+    Medicine 4), so that the interval leaves out 1 exactly when the p-value is below `alpha`.
+    """
+    if not (n and n_others) or not 0 < count + others < n + n_others or not others or not count:
+        return UNKNOWN
+    table = (count, n, others, n_others)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of an odds ratio that is not used
+        low, high = confint_proportions_2indep(*table, compare="ratio", method="score", alpha=alpha)
+        test = test_proportions_2indep(*table, compare="ratio", method="score")
+    value = count / n / (others / n_others)
+    return Estimate(value, float(low), float(high), float(test.pvalue))
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def superiority(inside, outside, alpha: float = ALPHA) -> Estimate:
+    """Return the probability of superiority: that a value inside exceeds one outside (the AUC).
+
+    Parameters
+    ----------
+    inside, outside : array of float
+        Values of the two groups; missing ones are passed over. Ties count half.
+    alpha : float
+        One minus the level of the interval.
+
+    Returns
+    -------
+    Estimate
+        0.5 means no difference. The interval is on the logit scale, so it stays within 0 and 1.
+
+    Notes
+    -----
+    Variance after DeLong, DeLong & Clarke-Pearson (1988, Biometrics 44); where the groups do not
+    overlap, the score interval of Newcombe (2006, Statistics in Medicine 25, method 5), which
+    statsmodels' `rank_compare_2indep` does not have.
+    """
+    x, y = _without_missing(inside), _without_missing(outside)
+    m, n = len(x), len(y)
+    if min(m, n) < 2:
+        return UNKNOWN
+    ranks = rankdata(np.concatenate([x, y]))
+    above = (ranks[:m] - rankdata(x)) / n  # share of the others below each value inside
+    below = 1 - (ranks[m:] - rankdata(y)) / m
+    value = float(above.mean())
+    z = norm.isf(alpha / 2)
+    if value in (0.0, 1.0):
+        bound = float(brentq(lambda v: 1 - v - z * _hanley(v, m, n), 1e-9, 1 - 1e-12))
+        p = float(norm.sf(0.5 / _hanley(0.5, m, n)) * 2)
+        return Estimate(1.0, bound, 1.0, p) if value else Estimate(0.0, 0.0, 1 - bound, p)
+    error = np.sqrt(above.var(ddof=1) / m + below.var(ddof=1) / n) / (value * (1 - value))
+    low, high = expit(logit(value) + np.array([-z, z]) * error)
+    p = 2 * norm.sf(abs(logit(value)) / error) if error > 0 else float(value == 0.5)
+    return Estimate(value, float(low), float(high), float(p))
+
+
+def _hanley(theta: float, m: int, n: int) -> float:
+    """Return the standard error of the chance under Hanley & McNeil (1982), sizes averaged."""
+    size = (m + n) / 2 - 1
+    extra = 1 + size * ((1 - theta) / (2 - theta) + theta / (1 + theta))
+    return float(np.sqrt(theta * (1 - theta) * extra / (m * n)))
+
+
+def mean(values, alpha: float = ALPHA) -> Estimate:
+    """Return a mean with the interval of the normal approximation."""
+    x = _without_missing(values)
+    if len(x) < 2:
+        return UNKNOWN
+    reach = norm.isf(alpha / 2) * x.std(ddof=1) / np.sqrt(len(x))
+    return Estimate(float(x.mean()), float(x.mean() - reach), float(x.mean() + reach))
+
+
+def ratio_of_means(top, bottom, alpha: float = ALPHA, others: tuple | None = None) -> Estimate:
+    """Return sum(top) / sum(bottom) over customers, or that against the same of others.
+
+    Parameters
+    ----------
+    top, bottom : array of float
+        One value per customer.
+    others : tuple of arrays, optional
+        (top, bottom) of the comparison group; the result is then a ratio of two ratios.
+
+    Notes
+    -----
+    Delta method on the log scale; customers are the sampled units.
+    """
+    value, variance = _log_ratio(top, bottom)
+    if others is not None:
+        against, more = _log_ratio(*others)
+        value, variance = value - against, variance + more
+    reach = norm.isf(alpha / 2) * np.sqrt(variance)
+    return Estimate(*(float(np.exp(v)) for v in (value, value - reach, value + reach)))
+
+
+def _log_ratio(top, bottom) -> tuple[float, float]:
+    top, bottom = np.asarray(top, dtype=float), np.asarray(bottom, dtype=float)
+    a, b, n = top.sum(), bottom.sum(), len(top)
+    if n < 2 or a <= 0 or b <= 0:
+        return np.nan, np.nan
+    influence = top / a - bottom / b
+    return float(np.log(a / b)), float((influence**2).sum() * n / (n - 1))
+
+
+def rank_correlation(x, y, alpha: float = ALPHA) -> Estimate:
+    """Return Spearman's correlation with its interval by Fisher's z (Bonett & Wright 2000)."""
+    rho = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
+    freedom = len(x) - 2
+    p = 2 * t.sf(abs(rho) * np.sqrt(freedom / max(1 - rho**2, 1e-300)), freedom)
+    reach = norm.isf(alpha / 2) * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
+    low, high = np.tanh(np.arctanh(np.clip(rho, -1 + 1e-15, 1 - 1e-15)) + np.array([-reach, reach]))
+    return Estimate(rho, float(low), float(high), float(p))
+
+
+def _without_missing(values) -> np.ndarray:
+    values = np.asarray(values, dtype=float)
+    return values[~np.isnan(values)]
+
+
+# --- bootstrap ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """A statistic and its resampled values.
+
+    The intervals are expanded percentile intervals (Hesterberg 2015, *What teachers should know
+    about the bootstrap*, § 5): percentiles moved out so that they have the width of Student's t.
+    In simulations with spend as skewed as real spend they held 95% better than BCa for growth.
+
+    Attributes
+    ----------
+    estimate : ndarray, any shape
+    replicates : ndarray, shape (draws, *estimate.shape), sorted along the first axis, NaN last
+    """
+
+    estimate: np.ndarray
+    replicates: np.ndarray
+
+    def interval(self, n, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+        """Return lower and upper limits; NaN where the statistic does not exist.
+
+        Parameters
+        ----------
+        n : array_like
+            Customers behind each value; Student's t has n - 1 degrees of freedom.
+        level
+            Confidence.
+        """
+        stretch, df = _stretch(n)
+        z = t.ppf((1 + level) / 2, df) * stretch
+        return self._quantile(norm.cdf(-z)), self._quantile(norm.cdf(z))
+
+    def p_value(self, n, null: float = 0.0) -> np.ndarray:
+        """Return the two-sided p-value whose test agrees with the interval at every level."""
+        stretch, df = _stretch(n)
+        count = (self.replicates < null).sum(0) + 0.5 * (self.replicates == null).sum(0)
+        valid = np.maximum(self._count(), 1)
+        below = np.clip(count / valid, 0.5 / valid, 1 - 0.5 / valid)
+        return np.where(self._exists(), 2 * t.sf(np.abs(norm.ppf(below)) / stretch, df), np.nan)
+
+    def _count(self) -> np.ndarray:
+        return (~np.isnan(self.replicates)).sum(0)
+
+    def _exists(self) -> np.ndarray:
+        return (self._count() >= VALID * len(self.replicates)) & ~np.isnan(self.estimate)
+
+    def _quantile(self, q) -> np.ndarray:
+        """Return a quantile of its own for every value, of the resamples that are not NaN."""
+        last = np.maximum(self._count() - 1, 0)
+        place = np.broadcast_to(q, last.shape) * last
+        lower = np.floor(place).astype(int)
+        low, high = (
+            np.take_along_axis(self.replicates, np.minimum(i, last)[None], 0)[0]
+            for i in (lower, lower + 1)
+        )
+        with np.errstate(invalid="ignore"):
+            return np.where(self._exists(), low + (place - lower) * (high - low), np.nan)
+
+
+def _stretch(n) -> tuple[np.ndarray, np.ndarray]:
+    n = np.maximum(np.asarray(n, float), 2)
+    return np.sqrt(n / (n - 1)), n - 1
+
+
+def bootstrap(
+    values: np.ndarray,
+    groups: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Bootstrap:
+    """Resample customers and recompute a statistic of the sums of their groups.
+
+    Whole customers are drawn, with everything they did, so that what a customer did before and
+    after, or in different months, stays together.
+
+    Parameters
+    ----------
+    values : ndarray, shape (customers, columns)
+    groups : ndarray of int, shape (customers,)
+        Group of each customer, 0 … G - 1.
+    statistic
+        From sums, shape (…, G, columns), to an array of shape (…, anything).
+    draws, seed
+        Number of resamples, and the seed that makes them the same every time.
+    """
+    order = np.argsort(groups, kind="stable")
+    values, groups = np.asarray(values, float)[order], np.asarray(groups)[order]
+    edges = np.searchsorted(groups, np.arange(groups.max() + 2))
+    total = _sums(np.ones((1, len(values))), values, edges)[0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        resampled = [
+            statistic(_sums(counts, values, edges))
+            for counts in _counts(len(values), draws, np.random.default_rng(seed))
+        ]
+        estimate = np.asarray(statistic(total), float)
+    return _resampled(estimate, np.concatenate(resampled))
+
+
+def bootstrap_rows(statistic: Callable, *arrays, draws: int = 1000, seed: int = 0) -> Bootstrap:
+    """Resample rows and recompute any statistic of them; slower than `bootstrap` of sums.
+
+    Parameters
+    ----------
+    statistic
+        From the arrays to a number or an array.
+    arrays : array_like, shape (rows, …)
+        The same rows are drawn of all.
+    draws, seed
+        As in `bootstrap`.
+    """
+    arrays = [np.asarray(a) for a in arrays]
+    rng, n = np.random.default_rng(seed), len(arrays[0])
+    picks = (rng.integers(n, size=n) for _ in range(draws))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        replicates = [statistic(*(a[rows] for a in arrays)) for rows in picks]
+        estimate = np.asarray(statistic(*arrays), float)
+    return _resampled(estimate, np.asarray(replicates, float))
+
+
+def _resampled(estimate: np.ndarray, replicates: np.ndarray) -> Bootstrap:
+    exists = np.isfinite(replicates)
+    return Bootstrap(estimate, np.sort(np.where(exists, replicates, np.nan), axis=0))
+
+
+def _counts(n: int, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield how often each customer is drawn, in blocks of shape (resamples, n)."""
+    rows = max(1, CHUNK // n)
+    for start in range(0, draws, rows):
+        size = min(rows, draws - start)
+        picked = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
+        yield np.bincount(picked.ravel(), minlength=size * n).reshape(size, n).astype(float)
+
+
+def _sums(counts: np.ndarray, values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    return np.stack([counts[:, a:b] @ values[a:b] for a, b in pairwise(edges)], axis=1)

@@ -1,0 +1,177 @@
+"""Intervals agree with the textbook, and cover the truth as often as they say."""
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from statsmodels.stats.nonparametric import rank_compare_2indep
+
+from seglib import stats
+
+
+def means(sums):
+    return sums[..., 1] / sums[..., 0]
+
+
+def test_wilson_is_the_textbook_interval():
+    low, high = stats.wilson(5, 10)
+    assert (low, high) == (pytest.approx(0.2366, abs=1e-4), pytest.approx(0.7634, abs=1e-4))
+
+
+def test_wilson_of_none_starts_at_zero_and_of_nobody_is_unknown():
+    low, high = stats.wilson([0, 10, 0], [10, 10, 0])
+    assert low[0] == 0 and high[1] == 1 and high[0] > 0.2
+    assert np.isnan(low[2]) and np.isnan(high[2])
+
+
+def test_bootstrap_of_a_constant_has_no_width():
+    values = np.column_stack([np.ones(6), np.full(6, 3.0)])
+    found = stats.bootstrap(values, np.array([0, 0, 0, 1, 1, 1]), means, draws=50)
+    low, high = found.interval([3, 3])
+    assert found.estimate.tolist() == low.tolist() == high.tolist() == [3, 3]
+
+
+def test_bootstrap_keeps_groups_apart_whatever_their_order():
+    values = np.column_stack([np.ones(6), [1.0, 10, 1, 10, 1, 10]])
+    found = stats.bootstrap(values, np.array([0, 1, 0, 1, 0, 1]), means, draws=50)
+    assert found.estimate.tolist() == [1, 10]
+
+
+def test_bootstrap_is_the_same_in_one_block_and_in_many(monkeypatch):
+    values = np.column_stack([np.ones(8), np.arange(8.0)])
+    whole = stats.bootstrap(values, np.zeros(8, int), means, draws=40, seed=3)
+    monkeypatch.setattr(stats, "CHUNK", 24)
+    parts = stats.bootstrap(values, np.zeros(8, int), means, draws=40, seed=3)
+    assert np.array_equal(whole.replicates, parts.replicates)
+
+
+def test_bootstrap_has_no_interval_for_what_often_does_not_exist():
+    values = np.column_stack([[1.0] * 4, [0.0, 0, 0, 1]])
+    found = stats.bootstrap(values, np.zeros(4, int), lambda s: s[..., 0] / s[..., 1], draws=99)
+    assert np.isnan(found.interval([4])[0]).all()
+
+
+def test_p_value_agrees_with_the_interval():
+    rng = np.random.default_rng(5)
+    values = np.column_stack([np.ones(40), rng.normal(0.5, 1, 40)])
+    found = stats.bootstrap(values, np.zeros(40, int), means, draws=4000, seed=1)
+    low, high = found.interval([40])
+    edge = found.p_value([40], null=low[0])
+    assert edge[0] == pytest.approx(0.05, abs=0.002)
+    assert found.p_value([40], null=low[0] - 0.05)[0] < 0.05
+    assert found.p_value([40], null=(low[0] + high[0]) / 2)[0] > 0.5
+
+
+def test_bootstrap_covers_growth_of_skewed_spend():
+    covered, repetitions = 0, 200
+    for seed in range(repetitions):
+        rng = np.random.default_rng([1, seed])
+        level = rng.normal(0, 0.8, 60)
+        before, after = np.exp(level + rng.normal(0, 0.6, (2, 60))) * (rng.random((2, 60)) < 0.8)
+        values = np.column_stack([before, after])
+        found = stats.bootstrap(
+            values, np.zeros(60, int), lambda s: s[..., 1] / s[..., 0] - 1, draws=300, seed=seed
+        )
+        low, high = found.interval([60])
+        covered += low[0] <= 0 <= high[0]
+    assert 0.91 <= covered / repetitions <= 0.985
+
+
+def test_superiority_counts_pairs_won_and_half_of_the_ties():
+    found = stats.superiority([3, 4, 5], [1, 2, 3])
+    assert found.value == pytest.approx(8.5 / 9)
+    assert found.low < found.value < found.high < 1
+
+
+def test_superiority_is_one_half_between_the_same_values():
+    found = stats.superiority([1, 2, 3], [1, 2, 3])
+    assert found.value == 0.5
+    assert found.low < 0.5 < found.high
+    assert found.p == pytest.approx(1)
+
+
+def test_superiority_turns_round_with_its_arguments():
+    a = stats.superiority([5, 6, 7, 2], [1, 2, 3, 4])
+    b = stats.superiority([1, 2, 3, 4], [5, 6, 7, 2])
+    assert (a.value, a.low, a.high) == pytest.approx((1 - b.value, 1 - b.high, 1 - b.low))
+
+
+def test_superiority_has_an_interval_even_where_groups_do_not_overlap():
+    found = stats.superiority([4, 5, 6], [1, 2, 3])
+    assert found.value == found.high == 1
+    assert 0 < found.low < 1
+    assert stats.superiority([1, 2, 3], [4, 5, 6]).high == pytest.approx(1 - found.low)
+
+
+def test_superiority_passes_over_missing_values_and_needs_two_of_each():
+    assert stats.superiority([1, np.nan, 2], [1, 2]).value == 0.5
+    assert np.isnan(stats.superiority([1.0], [1, 2]).value)
+
+
+def test_share_has_the_wilson_interval():
+    found = stats.share(8, 10)
+    assert found.value == 0.8
+    assert (found.low, found.high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert np.isnan(stats.share(0, 0).value)
+
+
+def test_difference_has_newcombes_interval():
+    found = stats.difference(56, 70, 48, 80)  # Newcombe 1998, example (a), method 10
+    assert found.value == pytest.approx(0.2)
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+def test_lift_excludes_one_exactly_when_its_p_value_is_below_alpha():
+    for a in range(12, 40):
+        found = stats.lift(a, 60, 40, 120, alpha=0.05)
+        assert (found.low > 1 or found.high < 1) == (found.p < 0.05)
+
+
+def test_lift_is_unknown_where_nobody_has_it():
+    assert np.isnan(stats.lift(0, 10, 3, 10).value)
+    assert np.isnan(stats.lift(3, 10, 0, 10).value)
+
+
+def test_ratio_of_means_against_others_is_a_ratio_of_ratios():
+    ones = np.ones(4)
+    found = stats.ratio_of_means([2, 4, 2, 4], ones, others=([1, 2, 1, 2], ones))
+    assert found.value == pytest.approx(2)
+    assert found.low < 2 < found.high
+
+
+def test_ratio_of_means_is_unknown_without_a_positive_sum():
+    assert np.isnan(stats.ratio_of_means([0, 0], [1, 1]).value)
+
+
+def test_holm_and_benjamini_hochberg_are_the_textbooks():
+    p = [0.01, 0.04, 0.03, np.nan]
+    assert stats.adjust(p)[:3] == pytest.approx([0.03, 0.06, 0.06])
+    assert stats.adjust(p, "fdr_bh")[:3] == pytest.approx([0.03, 0.04, 0.04])
+    assert np.isnan(stats.adjust(p)[3]) and len(stats.adjust([])) == 0
+
+
+def test_the_bootstrap_of_rows_agrees_with_that_of_sums():
+    x = np.random.default_rng(2).gamma(2, size=80)
+    by_sums = stats.bootstrap(
+        np.column_stack([np.ones(80), x]), np.zeros(80, int), means, draws=4000, seed=1
+    )
+    by_rows = stats.bootstrap_rows(np.mean, x, draws=4000, seed=2)
+    assert np.ravel(by_rows.interval(80)) == pytest.approx(
+        np.ravel(by_sums.interval([80])), rel=0.03
+    )
+
+
+def test_rank_correlation_is_spearmans():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(2, 60)).round(1)
+    found, (rho, p) = stats.rank_correlation(x, x + y), spearmanr(x, x + y)
+    assert (found.value, found.p) == (pytest.approx(rho), pytest.approx(p))
+    assert found.low < rho < found.high
+    assert stats.rank_correlation(x, x).value == pytest.approx(1)
+
+
+def test_superiority_agrees_with_statsmodels():
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(0.4, 1, 50), rng.normal(0, 1, 70)
+    other = rank_compare_2indep(x, y, use_t=False)
+    assert stats.superiority(x, y).value == pytest.approx(other.prob1)
+    assert stats.superiority(x, y)[1:3] == pytest.approx(other.conf_int(), abs=0.01)
