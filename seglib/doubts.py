@@ -19,7 +19,7 @@ from seglib.guess import (
     written,
 )
 from seglib.reading import NUMBER, TIME
-from seglib.words import listing
+from seglib.wording import listing
 
 UNDONE = {"refunded", "refund", "returned", "cancelled", "canceled", "void", "voided", "failed",
           "declined", "chargeback", "storniert", "storno", "retour", "annulé", "cancelado",

@@ -6,7 +6,7 @@ import pandas as pd
 
 from seglib.files import Run
 from seglib.schema import Study
-from seglib.words import listing, share
+from seglib.wording import listing, share
 
 
 def seen(run: Run) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib import cluster, study, words
+from seglib import cluster, study, wording
 from seglib.study import StudyError
 
 VERSION = 1  # of model.json
@@ -276,4 +276,4 @@ def _told(notes: list[tuple[str, dict]], rows: int) -> list[str]:
 
 def _counted(name: str, about: dict, what: str) -> str:
     which = f" ({', '.join(map(repr, about['levels']))})" if what == "unseen" else ""
-    return f"{name} {words.count(about[what])}{which}"
+    return f"{name} {wording.count(about[what])}{which}"

@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from seglib import words
+from seglib import wording
 from seglib.plots import PALETTE
 from seglib.report import exhibits, report
 from seglib.report.report import ReportError
@@ -420,12 +420,12 @@ def test_say_fills_in_the_answer():
     [([1, 2], 0), ([0.5, 0.25], 2), ([0.123456], 3), ([12.345, 1], 1), ([1234.5], 0), ([], 0)],
 )
 def test_decimals_show_three_digits_of_the_largest_and_no_idle_zeros(values, expected):
-    assert words.decimals(values) == expected
+    assert wording.decimals(values) == expected
 
 
 def test_the_number_in_a_swatch_is_readable_on_every_colour():
     for colour in PALETTE:
-        light = 1.0 if words.ink(colour) == "#ffffff" else 0.0
+        light = 1.0 if wording.ink(colour) == "#ffffff" else 0.0
         channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         own = np.dot(linear, [0.2126, 0.7152, 0.0722])

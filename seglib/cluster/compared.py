@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from seglib.words import listing, minus
+from seglib.wording import listing, minus
 
 BASES = {
     "behavioural": "how they buy", "needs": "what they buy", "psychographic": "what they think",

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import hypergeom
 
-from seglib import words
+from seglib import wording
 from seglib.cluster import fit
 from seglib.cluster.model import assign
 
@@ -112,14 +112,14 @@ def sentence(model: dict, day: str) -> str:
     if not about:
         first = "the most valuable" if model["first"] == "valuable" else "the largest"
         return "" if model["k"] == 1 else f"Numbered afresh, {first} first."
-    reference = words.day(about["as_of"])
+    reference = wording.day(about["as_of"])
     text = f"Numbers follow {reference}"
     if about["as_of"] > day:
         text = f"This date was added afterwards; its numbers follow {reference}"
     if about["as_of"] == day:
         text = "Numbers follow the last run of this date"
     same = sum(row["both"] for row in about["kept"])
-    kept = words.share(same / about["shared"]) if about["shared"] else "none"
+    kept = wording.share(same / about["shared"]) if about["shared"] else "none"
     text += f": {kept} of those known in both kept theirs."
     if about["new"]:
         text += f" New: {_listed(about['new'])}."
@@ -127,4 +127,4 @@ def sentence(model: dict, day: str) -> str:
 
 
 def _listed(numbers: list[int]) -> str:
-    return words.listing([f"segment {n}" for n in numbers])
+    return wording.listing([f"segment {n}" for n in numbers])

@@ -20,7 +20,7 @@ from seglib.cluster.prediction import (
     target,
     varies,
 )
-from seglib.words import minus
+from seglib.wording import minus
 
 __all__ = ["auc", "r_squared", "usefulness"]
 

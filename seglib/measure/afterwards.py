@@ -9,7 +9,7 @@ from seglib import stats, suppress
 from seglib.files import Run
 from seglib.measure.findings import names, rate
 from seglib.measure.measure import EVERYONE
-from seglib.words import listing
+from seglib.wording import listing
 
 ALPHA = 0.05
 COLUMNS = ("outcome", "label", "segment", "name", "value", "low", "high", "n", "others", "times",

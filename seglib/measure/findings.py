@@ -8,7 +8,7 @@ from seglib import suppress
 from seglib.files import Run
 from seglib.measure.change import COMPARED
 from seglib.measure.measure import EVERYONE
-from seglib.words import listing, share
+from seglib.wording import listing, share
 
 MOSTLY = 0.5  # of the customers began lately: a fall is what follows first orders
 NOUNS = {"spend": "spend", "orders": "orders", "active": "the share that is active"}

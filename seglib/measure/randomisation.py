@@ -8,7 +8,7 @@ from scipy import stats
 
 from seglib.stats import adjust
 from seglib.study import StudyError
-from seglib.words import listing
+from seglib.wording import listing
 
 BROKEN = 0.001  # p-value below which a randomisation is not believed (Fabijan et al. 2019)
 

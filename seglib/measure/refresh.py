@@ -11,7 +11,7 @@ from scipy.stats import norm
 from seglib.files import Run
 from seglib.measure.drift import ALPHA
 from seglib.measure.earlier import Pair
-from seglib.words import listing, share
+from seglib.wording import listing, share
 
 PSI = 0.1  # stability index from which a shift is commonly called some change (Siddiqi 2006)
 SHARE = 0.05  # customers who went to other segments on balance

@@ -8,7 +8,7 @@ from seglib import suppress
 from seglib.files import Run
 from seglib.measure.findings import many, names, rate, signed, span
 from seglib.measure.measure import METRICS
-from seglib.words import amount, listing
+from seglib.wording import amount, listing
 
 ONCE = ("retained", "reactivated")  # asked only of the period after
 

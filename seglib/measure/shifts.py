@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib import words
+from seglib import wording
 from seglib.measure import findings, refresh
 from seglib.measure.earlier import Pair
 from seglib.measure.migration import ALPHA
 from seglib.measure.since import called, p_value
-from seglib.words import amount, listing, share
+from seglib.wording import amount, listing, share
 
 ROWS = 12  # columns shown in the table of shifts
 NOTHING = {"migration": None, "drift": None}  # without an earlier run
@@ -51,16 +51,16 @@ def _by(change: float, unit: str) -> str:
 
 def _signed(text: str) -> str:
     """Return a number's text with a true minus sign, and none before nothing."""
-    return words.minus(text) if text.strip("+-0.%") else text.lstrip("+-")
+    return wording.minus(text) if text.strip("+-0.%") else text.lstrip("+-")
 
 
 def _fine(value: float, unit: str) -> str:
     """Return a number with a decimal more than `amount` gives small changes."""
     if unit == "share":
-        return words.minus(f"{value:.1%}")
-    if abs(value) >= 100 or unit in words.PLAIN or len(unit) == 1:
+        return wording.minus(f"{value:.1%}")
+    if abs(value) >= 100 or unit in wording.PLAIN or len(unit) == 1:
         return amount(value, unit)
-    return f"{words.minus(f'{value:.1f}')} {unit}".strip()
+    return f"{wording.minus(f'{value:.1f}')} {unit}".strip()
 
 
 def column_table(columns: pd.DataFrame, lines: list[dict]) -> pd.DataFrame:
@@ -150,7 +150,7 @@ def advice_said(advice: dict) -> str:
     reasons = "\n".join(f"- {reason}" for reason in advice["reasons"])
     return (
         f"**{advice['advice'].capitalize()}: {_small(advice['meaning'])}.** Next review: "
-        f"{words.day(advice['next_review'])} at the latest.\n\n{reasons}\n\n"
+        f"{wording.day(advice['next_review'])} at the latest.\n\n{reasons}\n\n"
         f"The rule: {advice['rule']}"
     )
 
@@ -190,5 +190,5 @@ def advised(advice: dict) -> str:
     """Return the advice in one sentence."""
     return (
         f"Advice: **{advice['advice']}** – {_small(advice['meaning'])}; look again by "
-        f"{words.day(advice['next_review'])}."
+        f"{wording.day(advice['next_review'])}."
     )

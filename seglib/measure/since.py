@@ -6,11 +6,11 @@ import math
 
 import pandas as pd
 
-from seglib import words
+from seglib import wording
 from seglib.measure import findings
 from seglib.measure.earlier import Pair, history
 from seglib.measure.migration import OUTSIDE
-from seglib.words import share
+from seglib.wording import share
 
 
 def called(pair: Pair) -> dict[int, str]:
@@ -97,7 +97,7 @@ def _passing(flows: pd.DataFrame, names: dict[int, str]) -> str:
     stayed = flows[(flows["origin"] == flows["goal"]) & (flows["share"] < 0.5)]
     if stayed.empty:
         return ""
-    told = words.listing([f"{names[r.origin]} {share(r.share)}" for r in stayed.itertuples()])
+    told = wording.listing([f"{names[r.origin]} {share(r.share)}" for r in stayed.itertuples()])
     return (
         f"\n\n**Fewer than half stayed where they were in:** {told}. Such a segment is a passing "
         "state: act on it at once, and do not build a programme on its members."
@@ -133,8 +133,8 @@ def _counted(row: pd.Series, part: str, minimum: int) -> str:
     value = row[part.strip("_") or "n"]
     if pd.isna(value):
         return "–" if part else f"fewer than {minimum}"
-    low, high = (words.minus(f"{row[f'{part}{end}']:,.0f}") for end in ("low", "high"))
-    return f"{words.minus(f'{value:,.0f}')} ({low} to {high})"
+    low, high = (wording.minus(f"{row[f'{part}{end}']:,.0f}") for end in ("low", "high"))
+    return f"{wording.minus(f'{value:,.0f}')} ({low} to {high})"
 
 
 def p_value(value: float) -> str:

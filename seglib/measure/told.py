@@ -6,7 +6,7 @@ import pandas as pd
 
 from seglib.files import Run
 from seglib.measure import experiment
-from seglib.words import amount, listing
+from seglib.wording import amount, listing
 
 SAID = {
     "works": "works",

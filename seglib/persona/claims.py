@@ -13,7 +13,7 @@ from seglib.persona.phrases import Fact
 from seglib.persona.statistic import NO_DIFFERENCE, measure
 from seglib.profile.columns import label
 from seglib.study import StudyError
-from seglib.words import amount
+from seglib.wording import amount
 
 FILES = {
     "customers": "customers.parquet", "levels": "customers.parquet", "means": "customers.parquet",

@@ -12,7 +12,7 @@ from seglib.persona.assortment import Assortment, crossed, gaps, spending
 from seglib.persona.called import names, plain
 from seglib.persona.grounds import Evidence
 from seglib.persona.statistic import adjusted, estimated, smallest
-from seglib.words import amount
+from seglib.wording import amount
 
 DIFFERENCE = "share of spend, as a multiple of "
 

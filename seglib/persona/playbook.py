@@ -8,7 +8,7 @@ from seglib import power
 from seglib.persona import targeting
 from seglib.persona.grounds import Evidence
 from seglib.profile.columns import label
-from seglib.words import amount, listing
+from seglib.wording import amount, listing
 
 STILL_HERE = 0.9  # segments of which more than this share still buys need no winning back
 NOBODY = (

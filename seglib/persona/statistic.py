@@ -12,7 +12,7 @@ from seglib import stats
 from seglib.persona.grounds import Evidence
 from seglib.profile import columns, profile
 from seglib.profile.columns import kind, levels_of, numbers
-from seglib.words import amount, of_level
+from seglib.wording import amount, of_level
 
 TINY = 0.005  # medians below this tell nothing, and means are shown instead
 FEW = 10  # values from which a median has an interval

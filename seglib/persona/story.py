@@ -11,7 +11,7 @@ from seglib.persona.persona import SAY, common
 from seglib.persona.playbook import advice
 from seglib.persona.targeting import CRITERIA, meaning, units
 from seglib.profile.columns import label
-from seglib.words import amount, listing, share
+from seglib.wording import amount, listing, share
 
 VIEWS = """\
 - **Customer segments** say whom to address, when, and through what. Look here when you plan

@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from seglib.profile.columns import entries, kind, label, levels_of, numbers
-from seglib.words import amount, of_level
+from seglib.wording import amount, of_level
 
 DEPTH = 3  # most conditions in a rule
 LEAF = 0.02  # share of rows that a rule covers at least

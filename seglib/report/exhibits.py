@@ -17,11 +17,11 @@ import pandas as pd
 from IPython.display import Markdown, display
 from PIL import Image
 
-from seglib import words
+from seglib import wording
 from seglib.study import StudyError
 
 TEMPLATES = Path(__file__).parent / "template"
-FILTERS = words.number, words.share, words.count, words.day, words.ink
+FILTERS = wording.number, wording.share, wording.count, wording.day, wording.ink
 LEFT = "text-align:left"
 DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in print
 
@@ -203,8 +203,8 @@ def _writer(values: pd.Series, how: str | Callable | None) -> Callable:
         return how
     if how is None and _is_text(values):
         return _plain
-    how = how or f",.{words.decimals(values.dropna())}f"
-    return lambda value: words.minus(how.format(value) if "{" in how else format(value, how))
+    how = how or f",.{wording.decimals(values.dropna())}f"
+    return lambda value: wording.minus(how.format(value) if "{" in how else format(value, how))
 
 
 def _plain(value) -> str:

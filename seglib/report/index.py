@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from seglib import words
+from seglib import wording
 from seglib.measure.measure import EVERYONE, METRICS
 from seglib.persona.targeting import CRITERIA
 from seglib.plots import colours
@@ -226,7 +226,7 @@ def kpis(rows: list[dict], currency: str = "", called: Mapping[str, str] | None 
     for metric in metrics:
         unit = METRICS[metric][1]
         values = [cells.get((s, metric, p)) for s in segments for p in periods]
-        texts = words.column(values, currency if unit == "money" else unit)
+        texts = wording.column(values, currency if unit == "money" else unit)
         columns.append([_change(t) for t in zip(*[iter(texts)] * len(periods), strict=True)])
     table = list(zip(segments, zip(*columns, strict=True), strict=True)) if columns else []
     return {

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from seglib import files, words
+from seglib import files, wording
 from seglib.cluster import numbering
 from seglib.report import trust
 
@@ -112,7 +112,7 @@ def _row(run: Mapping, found: Sequence[Mapping]) -> dict:
     if verdict.get("k_chosen_by") == "analyst":
         kind += ", their number chosen by the analyst"
     if verdict.get("carried"):
-        kind += f", as on {words.day(verdict['carried'])}; not yet tested on what happens next"
+        kind += f", as on {wording.day(verdict['carried'])}; not yet tested on what happens next"
     folders = {other["day"]: other["folder"] for other in found}
     return {"day": run["day"], "k": verdict.get("k"), "kind": kind, "pages": run["pages"],
             "numbered": numbered(run, folders)}  # fmt: skip
@@ -135,7 +135,7 @@ def numbered(run: Mapping, folders: Mapping[str, Path]) -> str:
 
 
 def _listed(numbers: Sequence[int]) -> str:
-    return words.listing([f"segment {n}" for n in numbers])
+    return wording.listing([f"segment {n}" for n in numbers])
 
 
 def _said(
@@ -148,21 +148,23 @@ def _said(
     if len(days) > 1 and len(set(counts)) == 1 and counts[0] > 1:
         said.append(f"All {len(days)} runs have {counts[0]} segments.")
     elif len(days) > 1:
-        parts = [f"{words.day(d)} {n}" for d, n in zip(days[-SHOWN:], counts[-SHOWN:], strict=True)]
+        parts = [
+            f"{wording.day(d)} {n}" for d, n in zip(days[-SHOWN:], counts[-SHOWN:], strict=True)
+        ]
         said.append(f"The number of segments is not the same in all runs: {', '.join(parts)}.")
     newest = known[days[-1]]
     for number, name in sorted(called.items()):
         dates = [d for d in days if number in known[d]]
         if number not in newest and newest:
             said.append(
-                f"Segment {number}, {name}, was last found on {words.day(dates[-1])}: its people "
+                f"Segment {number}, {name}, was last found on {wording.day(dates[-1])}: its people "
                 "are now spread over others."
             )
         changes = [(d, known[d][number]["formerly"]) for d in dates if known[d][number]["formerly"]]
         if changes:
             day, old = changes[-1]
             why = "named anew" if number in names else "that is no longer true of it"
-            said.append(f"Segment {number}, {name}, was {old} until {words.day(day)}: {why}.")
+            said.append(f"Segment {number}, {name}, was {old} until {wording.day(day)}: {why}.")
     said += _moved(known)
     lost = sorted(set(names) - set(newest))
     if lost and newest:
@@ -175,7 +177,7 @@ def _said(
 def _moved(known: dict) -> list[str]:
     """Return a warning where a segment is the same by number, but many of its members left."""
     few = [
-        f"segment {number} on {words.day(day)} ({words.share(row['stayed']['value'])})"
+        f"segment {number} on {wording.day(day)} ({wording.share(row['stayed']['value'])})"
         for day in list(known)[-SHOWN:]
         for number, row in known[day].items()
         if row["stayed"] and row["stayed"]["value"] < FEW
@@ -184,7 +186,7 @@ def _moved(known: dict) -> list[str]:
         return []
     return [
         "Each run finds its segments anew. Where fewer than two in three members stayed, a jump is "
-        f"as much a new cut as a change of the people: {words.listing(few)}."
+        f"as much a new cut as a change of the people: {wording.listing(few)}."
     ]
 
 
@@ -213,7 +215,7 @@ def panel(known: Mapping[str, Mapping], key: str, title: str, unit: str) -> dict
         lines.append({"segment": number, "paths": [p for p in runs if len(p) > 1], "bars": bars,
                       "dots": [p for p in places if p]})  # fmt: skip
     _labelled(lines)
-    ticks = [(y(i * step), words.amount(i * step, unit)) for i in range(round(top / step) + 1)]
+    ticks = [(y(i * step), wording.amount(i * step, unit)) for i in range(round(top / step) + 1)]
     return {"key": key, "title": title, "unit": unit, "values": values, "lines": lines,
             "ticks": ticks, "dates": [(x(d), _short(d)) for d in _some(list(known))]}  # fmt: skip
 
@@ -263,7 +265,7 @@ def _short(day: str) -> str:
 
 def _table(made: Mapping, days: list[str], called: Mapping[int, str]) -> list[tuple]:
     """Return number and cells of each segment: a cell a date."""
-    write = lambda value: words.amount(value, made["unit"])  # noqa: E731
+    write = lambda value: wording.amount(value, made["unit"])  # noqa: E731
     rows = []
     for number in sorted(called):
         cells = []

@@ -1,4 +1,10 @@
-"""Numbers as a manager writes them."""
+"""Sentences filled with numbers: the templates of seglib/wording/, and how a number is written.
+
+A file `NAME.md.j2` holds the sentences of one page as Jinja blocks; a `.yaml` file is a table of
+words. Templates branch on words such as `kind == "natural"`, never on numbers: what a number
+means is decided in Python, where it is tested. What comes from the data is escaped, so that a
+product called `*A* $5` is text and neither emphasis nor a formula.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,17 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import cache
 from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+from markupsafe import Markup
+
+FOLDER = Path(__file__).with_suffix("")
+MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|$~])")
 
 PLAIN = {"", "orders", "count", "index", "ratio", "per month", "money"}
 
@@ -140,3 +156,115 @@ def ink(colour: str) -> str:
 
 def _known(value) -> bool:
     return isinstance(value, Real) and math.isfinite(value)
+
+
+def p_value(value) -> str:
+    """Return 'p = 0.03', 'p < 0.001'; an en dash if there is no test."""
+    if not _known(value):
+        return "–"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.{2 if value >= 0.095 else 3}f}"
+
+
+def estimate(value: Mapping | tuple, unit: str = "", level: str = "95% interval") -> str:
+    """Return '35% (95% interval 32% to 37%)' from value, low and high; the value alone without.
+
+    Parameters
+    ----------
+    value : mapping or Estimate
+        Has value, low and high.
+    unit : str
+        As `amount` takes it.
+    """
+    about = value._asdict() if hasattr(value, "_asdict") else value
+    middle, low, high = (
+        amount(about[key], unit) if _known(about.get(key)) else ""
+        for key in ("value", "low", "high")
+    )
+    return f"{middle} ({level} {low} to {high})" if low and high else middle
+
+
+def plural(n: int, one: str, many: str = "") -> str:
+    """Return '1 order', '1,204 orders'."""
+    return f"{count(n)} {one if n == 1 else many or one + 's'}"
+
+
+# --- templates ------------------------------------------------------------------------------------
+
+
+def text(page: str, sentence: str, **values: Any) -> str:
+    """Return one sentence or paragraph of a page's template as Markdown.
+
+    Parameters
+    ----------
+    page
+        The template, `wording/<page>.md.j2`.
+    sentence
+        The name of a block in it.
+    values
+        What the block uses. A name that the block uses and that is not given is an error.
+
+    Raises
+    ------
+    KeyError
+        If the page has no such block.
+    jinja2.UndefinedError
+        If a name is missing.
+    """
+    return _render(_environment(True), page, sentence, values)
+
+
+def plain(page: str, sentence: str, **values: Any) -> str:
+    """Return the same as `text` for where Markdown is not read: captions, alt texts, terminals."""
+    return _render(_environment(False), page, sentence, values)
+
+
+def table(name: str) -> Any:
+    """Return what a table of words holds: `wording/<name>.yaml`."""
+    return yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def blocks(page: str) -> list[str]:
+    """Return the names of the sentences of a page."""
+    return list(_environment(False).get_template(f"{page}.md.j2").blocks)
+
+
+def _render(environment: jinja2.Environment, page: str, sentence: str, values: dict) -> str:
+    template = environment.get_template(f"{page}.md.j2")
+    block = template.blocks[sentence]
+    lines = "".join(block(template.new_context(values))).strip().splitlines()
+    return "\n".join(line.strip() for line in lines)
+
+
+@cache
+def _environment(markdown: bool) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        undefined=jinja2.StrictUndefined,
+        finalize=_escaped if markdown else None,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = (amount, count, day, estimate, interval, number, p_value, plural, share)
+    environment.filters |= {f.__name__: _strict(f) for f in filters}
+    environment.filters["listing"] = _listing if markdown else listing
+    return environment
+
+
+def _strict(write):
+    """Return a filter that fails for a name that is not given, as writing it plainly would."""
+
+    def strict(value, *arguments):
+        if isinstance(value, jinja2.Undefined):
+            str(value)
+        return write(value, *arguments)
+
+    return strict
+
+
+def _listing(items: list[str]) -> Markup:
+    return Markup(listing([_escaped(item) for item in items]))
+
+
+def _escaped(value: Any) -> Any:
+    """Return a value as Markdown that shows it as it is; what is marked as safe stays."""
+    return value if isinstance(value, Markup) else Markup(MARKDOWN.sub(r"\\\1", str(value)))

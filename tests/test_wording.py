@@ -1,0 +1,82 @@
+import re
+from itertools import product
+
+import jinja2
+import pytest
+import yaml
+
+from seglib import wording
+
+PAGES = sorted(p.name.removesuffix(".md.j2") for p in wording.FOLDER.glob("*.md.j2"))
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """A function that writes a template with one sentence and returns its name."""
+    monkeypatch.setattr(wording, "FOLDER", tmp_path)
+    wording._environment.cache_clear()
+    (tmp_path / "page.md.j2").touch()
+
+    def write(sentence):
+        block = f"{{% block one %}}\n{sentence}\n{{% endblock %}}\n"
+        (tmp_path / "page.md.j2").write_text(block)
+        return "page"
+
+    yield write
+    wording._environment.cache_clear()
+
+
+def test_numbers_are_written_as_a_reader_needs_them(page):
+    name = page(
+        "{{ n | plural('order') }}, {{ n * 2 | int | plural('box', 'boxes') }}, {{ s | share }}"
+    )
+    assert wording.plain(name, "one", n=1, s=0.074) == "1 order, 2 boxes, 7.4%"
+
+
+def test_an_estimate_has_its_interval(page):
+    name = page("{{ e | estimate('share') }}, {{ p | p_value }}")
+    values = {"e": {"value": 0.3, "low": 0.2, "high": 0.4}, "p": 0.0004}
+    assert wording.plain(name, "one", **values) == "30% (95% interval 20% to 40%), p < 0.001"
+    assert wording.estimate({"value": 0.3, "low": None, "high": None}, "share") == "30%"
+
+
+def test_text_of_the_data_is_text(page):
+    name = page("**{{ product }}** and {{ others | listing }}")
+    values = {"product": "*A* $5 <b>", "others": ["b_c", "d"]}
+    assert wording.text(name, "one", **values) == r"**\*A\* \$5 \<b\>** and b\_c and d"
+    assert wording.plain(name, "one", **values) == "***A* $5 <b>** and b_c and d"
+
+
+def test_a_missing_name_is_an_error(page):
+    with pytest.raises(jinja2.UndefinedError, match="orders"):
+        wording.text(page("{{ orders | count }}"), "one")
+
+
+@pytest.mark.parametrize("path", sorted(wording.FOLDER.glob("*.yaml")), ids=lambda p: p.stem)
+def test_tables_of_words_are_read(path):
+    assert wording.table(path.stem) == yaml.safe_load(path.read_text())
+
+
+def states(source, given):
+    """Yield the values of a sentence in every state: each word that it branches on, and none."""
+    words = {}
+    for name, word in re.findall(r"(\w+) == [\"'](\w+)[\"']", source):
+        words.setdefault(name, {"another"}).add(word)
+    flags = set(re.findall(r"{% (?:el)?if (?:not )?(\w+) (?:%}|and|or)", source)) - set(words)
+    choices = {**{n: sorted(w) for n, w in words.items()}, **{n: [given[n], None] for n in flags}}
+    for combination in product(*choices.values()):
+        yield given | dict(zip(choices, combination, strict=True))
+
+
+EXAMPLES = yaml.safe_load((wording.FOLDER / "examples.yaml").read_text()) if PAGES else {}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_sentence_reads_in_every_state(name):
+    source = (wording.FOLDER / f"{name}.md.j2").read_text()
+    assert set(EXAMPLES.get(name, {})) == set(wording.blocks(name))
+    for sentence, given in EXAMPLES[name].items():
+        block = source.split(f"{{% block {sentence} %}}")[1].split("{% endblock %}")[0]
+        for values in states(block, given or {}):
+            said = wording.plain(name, sentence, **values)
+            assert not re.search(r"\bNone\b|\bnan\b|[{}]|  |\(\)|,,| ,| \.", said), said
