@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import ibis
 import ibis.expr.types as ir
 import numpy as np
@@ -14,82 +12,48 @@ from sklearn.decomposition import PCA
 
 from seglib import stats, suppress
 from seglib.cluster import encode
+from seglib.files import Run
 from seglib.tables import midnight
 
 
-def concentration(amounts: pd.Series) -> pd.DataFrame:
-    """Return the Lorenz curve, biggest first.
+def months(run: Run) -> pd.DataFrame:
+    """Return active customers, orders and spend of each whole month before the cut-off date.
 
     Returns
     -------
     pandas.DataFrame
-        `customers` and `amount`: cumulated shares, from 0 to 1.
+        By month; empty for a study without dated transactions.
     """
-    ordered = np.sort(amounts.clip(lower=0).to_numpy())[::-1]
-    cumulated = np.concatenate([[0], ordered.cumsum()]) / max(ordered.sum(), 1e-12)
-    return pd.DataFrame({"customers": np.linspace(0, 1, len(cumulated)), "amount": cumulated})
-
-
-def top_share(amounts: pd.Series, top: float, *, seed: int, draws: int = 1000) -> dict:
-    """Return the share of the amount that the top customers hold, with a bootstrap interval.
-
-    Parameters
-    ----------
-    amounts
-        One value a customer.
-    top
-        Share of customers, for example 0.2.
-    seed, draws
-        Of the bootstrap over customers.
-
-    Returns
-    -------
-    dict
-        value, low, high (95%).
-    """
-    values = amounts.clip(lower=0).to_numpy()
-    resampled = stats.bootstrap_rows(lambda v: _top(v, top), values, draws=draws, seed=seed)
-    low, high = map(float, resampled.interval(len(values)))
-    return {"value": float(resampled.estimate), "low": low, "high": high}
-
-
-def _top(values: np.ndarray, top: float) -> float:
-    count = max(1, round(top * len(values)))
-    return float(np.sort(values)[-count:].sum() / max(values.sum(), 1e-12))
-
-
-def months(monthly: ir.Table, as_of: date) -> pd.DataFrame:
-    """Return active customers, orders and spend of each whole month before a day."""
-    past = monthly.filter(monthly.month < midnight(as_of.replace(day=1)))
+    if not run.has("monthly.parquet"):
+        return pd.DataFrame(columns=["customers", "orders", "spend"], dtype=float)
+    past = _whole_months(run)
     rows = past.group_by("month").agg(
         customers=past.customer.nunique(), orders=past.orders.sum(), spend=past.spend.sum()
     )
     return rows.order_by("month").execute().set_index("month")
 
 
-def cohorts(monthly: ir.Table, as_of: date, minimum: int = 1) -> tuple[pd.DataFrame, pd.Series]:
+def _whole_months(run: Run) -> ir.Table:
+    table = run.scan("monthly.parquet")
+    return table.filter(table.month < midnight(run.as_of.replace(day=1)))
+
+
+def cohorts(run: Run) -> pd.DataFrame:
     """Return the share of each cohort that orders in the months after its first.
 
     A cohort is the customers whose first order seen falls into the same month; only whole months
     before the cut-off date count.
 
-    Parameters
-    ----------
-    monthly
-        Customer × month.
-    as_of
-        The cut-off date.
-    minimum
-        Shares of fewer customers are missing, and so are sizes that would give such a number away.
-
     Returns
     -------
-    retention : pandas.DataFrame
-        Rows: first month; columns: months since, from 0; shares.
-    sizes : pandas.Series
-        Customers in each cohort.
+    pandas.DataFrame
+        Rows: first month and `n`, the size of the cohort (missing where small numbers follow from
+        it); columns: months since, from 0; shares of fewer than `minimum_cell` are missing. Empty
+        for a study without dated transactions.
     """
-    past = monthly.filter(monthly.month < midnight(as_of.replace(day=1)))
+    if not run.has("monthly.parquet"):
+        return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["month", "n"]))
+    past, minimum = _whole_months(run), run.study.minimum_cell
     first = past.group_by("customer").agg(cohort=past.month.min())
     joined = past.join(first, "customer")
     age = (joined.month.year() - joined.cohort.year()) * 12 + (
@@ -99,10 +63,11 @@ def cohorts(monthly: ir.Table, as_of: date, minimum: int = 1) -> tuple[pd.DataFr
     wide = counts.order_by(ibis._.cohort).execute().pivot(index="cohort", columns="age", values="n")
     last = past.month.max().execute()
     seen = (last.year - wide.index.year) * 12 + last.month - wide.index.month
-    known = np.asarray(wide.columns)[None, :] <= np.asarray(seen)[:, None]
-    wide = wide.fillna(0).where(known)
+    observed = np.asarray(wide.columns)[None, :] <= np.asarray(seen)[:, None]
+    wide = wide.fillna(0).where(observed)
     sizes = suppress.shown(wide[0], minimum)
-    return wide.where((wide >= minimum) | (minimum <= 1)).div(sizes, axis=0), sizes
+    shares = wide.where((wide >= minimum) | (minimum <= 1)).div(sizes, axis=0)
+    return shares.set_index(pd.MultiIndex.from_arrays([wide.index, sizes], names=["month", "n"]))
 
 
 def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> pd.DataFrame:
@@ -110,9 +75,8 @@ def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> p
 
     Parameters
     ----------
-    frame
-        One row per customer.
-    group
+    frame : pandas.DataFrame, one row per customer
+    group : pandas.Series of bool
         True for the group in question, False for the others.
     alpha
         False discovery rate (Benjamini & Hochberg 1995).
@@ -120,28 +84,46 @@ def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> p
     Returns
     -------
     pandas.DataFrame
-        By column: mean_in, mean_out; value, the chance that a member of the group has more than
-        one outside it (ties half; 0.5 = no difference), with its 95% interval low to high;
-        p_adjusted (Mann–Whitney, then Benjamini–Hochberg); differs.
+        By column: value, the probability of superiority of the group (0.5 = no difference), with
+        its 95% interval low to high; p_value, p_adjusted, differs. Columns known of fewer than two
+        customers on a side are left out.
     """
-    rows = {}
-    for name in frame.select_dtypes("number"):
-        inside, outside = frame.loc[group, name].dropna(), frame.loc[~group, name].dropna()
-        if min(len(inside), len(outside)) < 2:
-            continue
-        chance = stats.superiority(inside, outside)
-        rows[name] = [inside.mean(), outside.mean(), *chance]
-    columns = ["mean_in", "mean_out", "value", "low", "high", "p"]
-    result = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    if len(result):
-        result["p_adjusted"] = stats.adjust(result["p"], "fdr_bh")
-        result["differs"] = result["p_adjusted"] <= alpha
-    return result.drop(columns="p")
+    rows = {
+        name: stats.superiority(frame.loc[group, name], frame.loc[~group, name])
+        for name in frame.select_dtypes("number")
+    }
+    result = pd.DataFrame.from_dict(
+        rows, orient="index", columns=["value", "low", "high", "p_value"]
+    ).dropna(subset="value")
+    result["p_adjusted"] = stats.adjust(result["p_value"], "fdr_bh")
+    return result.assign(differs=result["p_adjusted"] <= alpha)
 
 
-def correlations(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return Spearman's rank correlations, columns that move together side by side."""
-    matrix = frame.select_dtypes("number").corr("spearman").fillna(0)
+def gap(unlike: pd.DataFrame) -> tuple[str, dict]:
+    """Return how customers with attributes compare with those without, and the largest difference.
+
+    Parameters
+    ----------
+    unlike
+        From `differences`, the largest first.
+
+    Returns
+    -------
+    kind : str
+        none (nothing to compare), alike or different.
+    largest : dict
+        lead (the column), direction (higher or lower) and chance of the largest difference.
+    """
+    if unlike.empty:
+        return "none", {}
+    chance = unlike["value"].iloc[0]
+    direction = "higher" if chance > 0.5 else "lower"
+    largest = {"lead": unlike.index[0], "direction": direction, "chance": max(chance, 1 - chance)}
+    return "different" if unlike["differs"].any() else "alike", largest
+
+
+def by_similarity(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Return correlations with columns that move together side by side."""
     if len(matrix) < 3:
         return matrix
     distance = squareform(1 - matrix.abs().to_numpy(), checks=False)
@@ -161,7 +143,7 @@ def pairs(
     long = long[long.abs() >= least]
     own = {frozenset((whole, part)) for whole, of in (parts or {}).items() for part in of}
     long = long[[frozenset(pair) not in own for pair in long.index]]
-    return long.reindex(long.abs().sort_values(ascending=False).index).reset_index()
+    return long.sort_values(key=abs, ascending=False).reset_index()
 
 
 def lineup(frame: pd.DataFrame, *, panels: int, seed: int) -> tuple[list[np.ndarray], int]:

@@ -343,6 +343,15 @@ def bootstrap_rows(statistic: Callable, *arrays, draws: int = 1000, seed: int = 
     return _resampled(estimate, np.asarray(replicates, float))
 
 
+def bootstrap_estimate(statistic: Callable, *arrays, draws: int = 1000, seed: int = 0) -> Estimate:
+    """Return one number with its interval by `bootstrap_rows`; unknown of fewer than two rows."""
+    if len(arrays[0]) < 2:
+        return UNKNOWN
+    resampled = bootstrap_rows(statistic, *arrays, draws=draws, seed=seed)
+    low, high = resampled.interval(len(arrays[0]))
+    return Estimate(float(resampled.estimate), float(low), float(high))
+
+
 def _resampled(estimate: np.ndarray, replicates: np.ndarray) -> Bootstrap:
     exists = np.isfinite(replicates)
     return Bootstrap(estimate, np.sort(np.where(exists, replicates, np.nan), axis=0))

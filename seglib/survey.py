@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import stats
-from seglib.profile.columns import entries, kind, levels_of, numbers, of_level
+from seglib.profile.columns import kind, levels_of, numbers, of_level
 from seglib.schema import Study
 
 FEWEST = 10  # members of a group that is compared
@@ -31,10 +31,9 @@ def reliability(frame: pd.DataFrame, study: Study, *, seed: int, draws: int = 40
         answers = frame[scale.items].dropna().to_numpy()
         if len(answers) < FEWEST:
             continue
-        alpha = stats.bootstrap_rows(_alpha, answers, draws=draws, seed=seed)
-        low, high = map(float, alpha.interval(len(answers)))
-        about = {"items": len(scale.items), "n": len(answers), "alpha": float(alpha.estimate)}
-        rows[scale.label or name] = about | {"low": low, "high": high}
+        alpha = stats.bootstrap_estimate(_alpha, answers, draws=draws, seed=seed)
+        about = {"items": len(scale.items), "n": len(answers), "alpha": alpha.value}
+        rows[scale.label or name] = about | {"low": alpha.low, "high": alpha.high}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -54,45 +53,50 @@ def _alpha(answers: np.ndarray) -> float:
 
 
 def related(
-    frame: pd.DataFrame, forming: list[str], describing: list[str], lines: list[dict],
+    frame: pd.DataFrame, forming: list[str], describing: list[str], about: pd.DataFrame,
     alpha: float = 0.05,
 ) -> pd.DataFrame:  # fmt: skip
     """Return how the columns that form segments hang together with those that only describe.
 
     Parameters
     ----------
-    frame
-        One row per customer.
+    frame : pandas.DataFrame, one row per customer
     forming, describing
         Columns; of those that form, the numeric and ordered ones are looked at.
-    lines
-        The dictionary.
+    about
+        The dictionary, by column.
     alpha
         False discoveries allowed among those that `differ` (Benjamini & Hochberg 1995).
 
     Returns
     -------
     pandas.DataFrame
-        who, what, value with its 95% interval (low, high), n, p_adjusted, differs; the strongest
+        pair, value with its 95% interval (low, high), p_value, p_adjusted, differs; the strongest
         first. The value is Spearman's rank correlation with a number or ordered answer; of a
         group, the chance that a member has more of it than others, minus the chance of less. Both
         run from -1 to 1, 0 is no difference.
     """
-    known = entries(lines, frame)
+    labels = about["label"]
     rows = [
-        {"who": who, "what": known[what]["label"], **found}
+        (f"{labels[what]} · {who}", *estimate)
         for what in forming
         if kind(frame[what]) != "nominal"
         for column in describing
-        for who, found in _pairs(frame, what, column, known[column]["label"])
+        for who, estimate in _pairs(frame, what, column, labels[column])
     ]
-    table = pd.DataFrame(rows)
-    if table.empty:
-        return table
-    table["p_adjusted"] = stats.adjust(table["p"], "fdr_bh")
+    table = pd.DataFrame(rows, columns=["pair", "value", "low", "high", "p_value"])
+    table["p_adjusted"] = stats.adjust(table["p_value"], "fdr_bh")
     table["differs"] = table["p_adjusted"] <= alpha
-    order = table["value"].abs().sort_values(ascending=False, kind="stable").index
-    return table.loc[order].drop(columns="p").reset_index(drop=True)
+    return table.sort_values("value", key=lambda v: -v.abs(), kind="stable", ignore_index=True)
+
+
+def strongest(table: pd.DataFrame) -> dict:
+    """Return the first row of `related` in words: lead, value, strength (none without rows), n."""
+    if table.empty:
+        return {"strength": "none"}
+    value = table["value"].iloc[0]
+    strength = "strong" if abs(value) >= 0.43 else "middling" if abs(value) >= 0.28 else "weak"
+    return {"strength": strength, "lead": table["pair"].iloc[0], "value": value, "n": len(table)}
 
 
 def _pairs(frame: pd.DataFrame, what: str, column: str, label: str):
@@ -102,16 +106,13 @@ def _pairs(frame: pd.DataFrame, what: str, column: str, label: str):
         y = numbers(frame[column])
         both = x.notna() & y.notna()
         if both.sum() > FEWEST and min(x[both].nunique(), y[both].nunique()) > 1:
-            found = stats.rank_correlation(x[both], y[both])
-            yield label, found._asdict() | {"n": int(both.sum())}
+            yield label, stats.rank_correlation(x[both], y[both])
         return
     text = levels_of(frame[column])
     levels = sorted(text.dropna().unique())
     for level in levels[1:] if len(levels) == 2 else levels:  # of two, one tells both
         inside, outside = x[text == level].dropna(), x[text.notna() & (text != level)].dropna()
         if min(len(inside), len(outside)) >= FEWEST:
-            found = stats.superiority(inside, outside)
-            yield of_level(label, level), {
-                "value": 2 * found.value - 1, "low": 2 * found.low - 1, "high": 2 * found.high - 1,
-                "n": len(inside) + len(outside), "p": found.p,
-            }  # fmt: skip
+            chance = stats.superiority(inside, outside)
+            sides = (2 * bound - 1 for bound in chance[:3])
+            yield of_level(label, level), stats.Estimate(*sides, chance.p)

@@ -1,37 +1,18 @@
+from dataclasses import replace
 from datetime import date
 
-import ibis
 import numpy as np
 import pandas as pd
+import planted
 import pytest
 
 from seglib import explore
+from seglib.files import Run
 
 
-def test_concentration_of_equal_amounts_is_the_diagonal():
-    curve = explore.concentration(pd.Series([5.0] * 4))
-    assert curve["amount"].tolist() == curve["customers"].tolist() == [0, 0.25, 0.5, 0.75, 1]
-
-
-def test_top_share_of_one_in_five():
-    amounts = pd.Series([60.0, 10, 10, 10, 10])
-    found = explore.top_share(amounts, 0.2, seed=1)
-    assert found["value"] == 0.6
-    assert found["low"] <= 0.6 <= found["high"]
-
-
-def test_interval_of_the_top_share_covers_the_truth():
-    truth = np.exp(np.random.default_rng(0).normal(size=400_000))
-    truth = np.sort(truth)[-80_000:].sum() / truth.sum()
-    hits = 0
-    for seed in range(60):
-        sample = pd.Series(np.exp(np.random.default_rng(seed + 1).normal(size=500)))
-        found = explore.top_share(sample, 0.2, seed=seed, draws=300)
-        hits += found["low"] <= truth <= found["high"]
-    assert hits >= 50  # 95% of 60, less than three standard errors below
-
-
-def monthly():
+@pytest.fixture
+def run(tmp_path):
+    """A run with four months of three customers, of which the last is not whole."""
     rows = [
         (1, "2020-01-01", 10.0), (1, "2020-02-01", 10.0), (1, "2020-03-01", 10.0),
         (2, "2020-01-01", 20.0), (2, "2020-03-01", 20.0),
@@ -39,21 +20,36 @@ def monthly():
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=["customer", "month", "spend"])
     frame["month"] = pd.to_datetime(frame["month"])
-    return ibis.memtable(frame.assign(orders=1))
+    study = planted.study(tmp_path, minimum_cell=1)
+    run = Run(study, date(2020, 4, 1), tmp_path / "2020-04-01", 1)
+    run.write("monthly.parquet", frame.assign(orders=1))
+    return run
 
 
-def test_months_end_with_the_last_whole_one_before_the_cut_off():
-    found = explore.months(monthly(), date(2020, 3, 20))
-    assert found["spend"].tolist() == [30, 15]
-    assert found["customers"].tolist() == [2, 2]
+def test_months_end_with_the_last_whole_one_before_the_cut_off(run):
+    months = explore.months(replace(run, as_of=date(2020, 3, 20)))
+    assert months["spend"].tolist() == [30, 15]
+    assert months["customers"].tolist() == [2, 2]
 
 
-def test_cohorts_count_who_came_back_and_leave_the_unknown_empty():
-    shares, sizes = explore.cohorts(monthly(), date(2020, 4, 1))
-    assert sizes.tolist() == [2, 1]
+def test_cohorts_count_who_came_back_and_leave_the_unknown_empty(run):
+    shares = explore.cohorts(run)
+    assert shares.index.get_level_values("n").tolist() == [2, 1]
     assert shares.iloc[0].tolist() == [1.0, 0.5, 1.0]
     assert shares.iloc[1].tolist()[:2] == [1.0, 0.0]
     assert np.isnan(shares.iloc[1, 2])
+
+
+def test_a_study_without_dates_has_no_months_and_no_cohorts(run, tmp_path):
+    run = replace(run, folder=tmp_path)
+    assert explore.months(run).empty and explore.cohorts(run).empty
+
+
+def test_the_gap_names_the_largest_difference():
+    unlike = pd.DataFrame({"value": [0.2, 0.6], "differs": [True, False]}, ["Orders", "Spend"])
+    kind, largest = explore.gap(unlike)
+    assert (kind, largest["lead"], largest["direction"]) == ("different", "Orders", "lower")
+    assert explore.gap(unlike.iloc[:0])[0] == "none"
 
 
 def test_differences_find_the_planted_one_only():
@@ -78,7 +74,7 @@ def test_differences_with_no_difference_rarely_alarm():
 def test_pairs_name_the_columns_that_move_together():
     x = np.arange(50.0)
     frame = pd.DataFrame({"a": x, "b": -(x**3), "c": np.tile([1.0, 2.0], 25)})
-    found = explore.pairs(explore.correlations(frame))
+    found = explore.pairs(explore.by_similarity(frame.corr("spearman")))
     assert len(found) == 1
     assert set(found.loc[0, ["one", "other"]]) == {"a", "b"}
     assert found.loc[0, "correlation"] == pytest.approx(-1)
@@ -99,7 +95,7 @@ def test_a_mean_is_no_twin_of_its_parts():
     frame = pd.DataFrame(rng.normal(size=(200, 2)), columns=["a", "b"])
     frame["mean"] = frame.mean(axis=1)
     frame["copy"] = frame["a"] + 0.1
-    matrix = explore.correlations(frame)
+    matrix = explore.by_similarity(frame.corr("spearman"))
     assert {"mean"} <= set(explore.pairs(matrix, 0.5)[["one", "other"]].to_numpy().ravel())
     rest = explore.pairs(matrix, 0.5, {"mean": ["a", "b", "copy"]})
     assert set(rest[["one", "other"]].to_numpy().ravel()) == {"a", "copy"}

@@ -316,9 +316,20 @@ def test_show_takes_axes_too(displayed):
     assert displayed
 
 
-def test_show_refuses_a_figure_without_alt_text(displayed):
-    with pytest.raises(StudyError, match="no alt text"):
-        report.show(drawn(3), alt=" ")
+def test_a_figure_without_alt_text_falls_back_to_its_title_and_values(displayed):
+    figure = drawn(3)
+    figure.axes[0].set_title("Orders")
+    figure.axes[0].plot([1.5, 2.5])
+    report.show(figure)
+    assert "Orders" in displayed[-1][1]["metadata"]["alt"]
+    assert "1.5, 2.5" in displayed[-1][1]["metadata"]["alt"]
+
+
+def test_a_figure_without_data_says_why(displayed):
+    figure, ax = plt.subplots()
+    ax.axline((0, 0), slope=1)
+    report.show(figure, absent="Nothing was sold.")
+    assert displayed[-1][0]["text/plain"] == "Nothing was sold."
 
 
 def test_what_show_displays_becomes_one_captioned_figure(displayed, tmp_path):

@@ -12,7 +12,7 @@ from seglib.plots.base import (
     style,
     wrap,
 )
-from seglib.plots.customers import by_month, correlation, lineup, lorenz, retention
+from seglib.plots.customers import correlation, lineup, retention
 from seglib.plots.personas import affinity, evaluation, lifts, perceptual, ranks
 from seglib.plots.results import (
     before_after,
@@ -34,7 +34,6 @@ __all__ = [
     "before_after",
     "beside_null",
     "beside_placebo",
-    "by_month",
     "colours",
     "correlation",
     "evaluation",
@@ -44,7 +43,6 @@ __all__ = [
     "intervals",
     "lifts",
     "lineup",
-    "lorenz",
     "percent",
     "perceptual",
     "profiles",

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from seglib.plots.base import ACCENT, INK, MUTED, percent
+from seglib.plots.base import INK
 
 
-def lorenz(curve: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the share of the amount held by the biggest customers; `curve` as explore gives it."""
-    ax.plot(curve["customers"], curve["amount"], color=ACCENT, lw=2)
-    ax.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
-    ax.annotate("if all were equal", (0.62, 0.6), color=MUTED, rotation=32, ha="center", va="top")
-    ax.set(xlabel="Share of customers, biggest first", ylabel="Share of the amount",
-           xlim=(0, 1), ylim=(0, 1.01))  # fmt: skip
-    percent(ax, "xy")
-    return ax
-
-
-def by_month(values: pd.Series, ax: Axes, label: str) -> Axes:
-    """Draw a value a month as a line from zero."""
-    ax.plot(values.index, values, color=ACCENT, marker="o", lw=2)
-    ax.set(ylim=(0, values.max() * 1.15), ylabel=label)
-    ax.yaxis.set_major_formatter("{x:,.0f}")
-    ax.xaxis.set_major_formatter(mpl.dates.ConciseDateFormatter(mpl.dates.AutoDateLocator()))
-    return ax
-
-
-def retention(shares: pd.DataFrame, sizes: pd.Series, ax: Axes) -> Axes:
+def retention(shares: pd.DataFrame, ax: Axes) -> Axes:
     """Draw a cohort table as a heat map, the size of each cohort beside its name."""
-    counts = sizes.map("{:,.0f}".format, na_action="ignore").fillna("not shown")
-    names = [f"{month:%b %Y}  (n = {counts[month]})" for month in shares.index]
+    if shares.empty:
+        return ax
+    names = [
+        f"{month:%b %Y}  (n = {'not shown' if pd.isna(n) else f'{n:,.0f}'})"
+        for month, n in shares.index
+    ]
     sns.heatmap(shares, annot=True, fmt=".0%", cmap="Blues", vmin=0, vmax=1, cbar=False,
                 yticklabels=names, ax=ax, linewidths=1)  # fmt: skip
     ax.set(xlabel="Months since the first order seen", ylabel="")
@@ -44,9 +27,10 @@ def retention(shares: pd.DataFrame, sizes: pd.Series, ax: Axes) -> Axes:
 
 
 def correlation(matrix: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw rank correlations as a heat map, below the diagonal."""
-    above = np.triu(np.ones(matrix.shape, bool))
-    sns.heatmap(matrix, mask=above, cmap="RdBu_r", vmin=-1, vmax=1, square=True, ax=ax,
+    """Draw rank correlations as a heat map; missing ones are left out."""
+    if len(matrix) < 2:
+        return ax
+    sns.heatmap(matrix, cmap="RdBu_r", vmin=-1, vmax=1, square=True, ax=ax,
                 cbar_kws={"shrink": 0.5, "label": "rank correlation"})  # fmt: skip
     ax.set(xlabel="", ylabel="")
     ax.grid(False)

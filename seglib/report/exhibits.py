@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import jinja2
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 from PIL import Image
@@ -66,7 +67,7 @@ def say(text: str, at=None) -> None:
         at.update(sentences)
 
 
-def absent(reason: str) -> None:
+def missing(reason: str) -> None:
     """Display why a part has nothing to show; the page leaves the part out and lists the reason.
 
     Parameters
@@ -77,7 +78,36 @@ def absent(reason: str) -> None:
     display({"text/markdown": reason, "text/plain": reason}, raw=True, metadata={"absent": True})
 
 
-def show(figure, alt: str, caption: str = "") -> None:
+absent = missing
+
+
+class Page:
+    """What one notebook says: sentences of its template, filled with what the cells computed.
+
+    Parameters
+    ----------
+    name
+        Of the template, `wording/<name>.md.j2`.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def say(self, sentence: str, at=None, **values) -> None:
+        """Display a sentence as `say` does; nothing where the template has none for the values."""
+        if text := self.text(sentence, **values):
+            say(text, at)
+
+    def text(self, sentence: str, **values) -> str:
+        """Return a sentence as Markdown."""
+        return wording.text(self.name, sentence, **values)
+
+    def plain(self, sentence: str, **values) -> str:
+        """Return a sentence for a title, a caption or an alt text."""
+        return wording.plain(self.name, sentence, **values)
+
+
+def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
     """Display a figure with its alt text and caption, and close it.
 
     As pixels, twice as many as the page shows: sharp on a phone and in print, and with at most 256
@@ -88,18 +118,18 @@ def show(figure, alt: str, caption: str = "") -> None:
     figure
         A matplotlib figure, or anything with a `figure` attribute (axes, a seaborn grid).
     alt
-        What the figure shows, for who cannot see it; one or two sentences.
+        What the figure shows, for who cannot see it; without it, the titles of its axes and the
+        values they hold.
     caption
         What stands below the figure.
-
-    Raises
-    ------
-    StudyError
-        If the alt text is empty.
+    absent
+        Why there is nothing to draw, displayed instead of a figure without data.
     """
-    if not alt.strip():
-        raise StudyError("a figure has no alt text: say in a sentence or two what it shows")
     figure = getattr(figure, "figure", figure)
+    if absent and not any(map(_drawn, figure.axes)):
+        plt.close(figure)
+        return missing(absent)
+    alt = alt.strip() or ". ".join(filter(None, map(_described, figure.axes))) or "A figure."
     data, size = _png(figure)
     plt.close(figure)
     about = {"alt": alt.strip(), "caption": caption.strip()}
@@ -119,7 +149,32 @@ def _png(figure) -> tuple[str, dict[str, int]]:
     return base64.b64encode(packed.getvalue()).decode(), {"width": width, "height": height}
 
 
-def table(frame, caption: str, formats: Mapping | None = None, note: str = "") -> None:
+def _drawn(ax) -> bool:
+    """Return whether axes show any data; a line of reference is none."""
+    lines = [ln for ln in ax.lines if ln.get_transform() == ax.transData]
+    if any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in lines):
+        return True
+    points = [c.get_offsets() if c.get_array() is None else c.get_array() for c in ax.collections
+              if not hasattr(c, "get_segments")]  # fmt: skip
+    return bool(ax.patches or ax.images or any(np.size(values) for values in points))
+
+
+def _described(ax) -> str:
+    """Return the title of axes and the values of their lines, points or bars, a dozen of each."""
+    lines = [ln.get_ydata() for ln in ax.lines if ln.get_transform() == ax.transData]
+    bars = [b.get_height() for b in ax.patches if hasattr(b, "get_height")]
+    values = [
+        f"{value:.3g}"
+        for series in [*lines, bars]
+        for value in np.asarray(series, float)[:: max(1, len(series) // 12)]
+    ]
+    parts = [ax.get_title(loc="left") or ax.get_title(), ax.get_ylabel(), ", ".join(values)]
+    return ": ".join(filter(None, parts))
+
+
+def table(
+    frame, caption: str, formats: Mapping | None = None, note: str = "", absent: str = ""
+) -> None:
     """Display a frame as a captioned table with row and column headers.
 
     Parameters
@@ -133,6 +188,8 @@ def table(frame, caption: str, formats: Mapping | None = None, note: str = "") -
         columns not named get as many decimals as their largest number needs.
     note
         A sentence below the table.
+    absent
+        Why there are no rows, displayed instead of a table without any.
 
     Raises
     ------
@@ -142,6 +199,8 @@ def table(frame, caption: str, formats: Mapping | None = None, note: str = "") -
     frame = frame.to_frame() if isinstance(frame, pd.Series) else frame
     if not caption.strip():
         raise StudyError("a table has no caption: say what it shows")
+    if absent and not len(frame):
+        return missing(absent)
     if unknown := set(formats or {}) - set(frame.columns) - set(frame.index.names):
         raise StudyError(f"formats names {sorted(map(str, unknown))}: not a column of the table")
     html = table_html(frame, caption, formats or {}, note)
