@@ -176,4 +176,4 @@ def write(run: Run, known: Facts, people: tuple, sold: tuple | None) -> None:
         "campaigns.parquet": records.campaigns(known),
     }.items():
         if expression is not None:
-            expression.to_parquet(run.folder / name)
+            run.write(name, expression)

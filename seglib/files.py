@@ -1,12 +1,14 @@
-"""The files of a run: where they are, how they are written, which notebook makes which."""
+"""The files of a run: where they are, which notebook makes which, what each was made from."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,9 @@ KEYED = {
 }  # fmt: skip
 """Files with a row a customer, for a CRM and for later steps; all others may be shared."""
 
+LINEAGE = "lineage.json"
+"""For each file that a notebook wrote: its own digest, and those of the files it was made from."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -79,6 +84,8 @@ class Run:
     as_of: date
     folder: Path
     seed: int
+    _inputs: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _outputs: set[str] = field(init=False, repr=False, compare=False, default_factory=set)
 
     @property
     def until(self) -> date:
@@ -95,9 +102,9 @@ class Run:
         Raises
         ------
         StudyError
-            If it is not there; the message names the notebook that writes it.
+            As of `path`.
         """
-        path = self._there(name)
+        path = self.path(name)
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         text = path.read_text(encoding="utf-8")
@@ -109,9 +116,28 @@ class Run:
         Raises
         ------
         StudyError
-            If it is not there; the message names the notebook that writes it.
+            As of `path`.
         """
-        return ibis.duckdb.connect().read_parquet(self._there(name))
+        return ibis.duckdb.connect().read_parquet(self.path(name))
+
+    def path(self, name: str) -> Path:
+        """Return where a file of the run is; what is written from now on is made from it.
+
+        Raises
+        ------
+        StudyError
+            If it is not there, or is not of one make with what it was made from; the message names
+            the notebook to run.
+        """
+        path = self.folder / name
+        if not path.is_file():
+            home = self.study.folder / self.as_of.isoformat()
+            copy = "" if self.folder == home else f" with the same out, or copy the files of {home}"
+            raise StudyError(f"{name} is not in {self.folder}: run {maker(name)} first{copy}")
+        verify(self.folder, name)
+        if name not in self._outputs:
+            self._inputs[name] = digest(path)
+        return path
 
     def earlier(self, name: str) -> Any:
         """Return a file of the newest earlier run of the study, None if there is none."""
@@ -175,18 +201,23 @@ class Run:
         known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         return known.get("pseudonyms", "") == pseudonyms.mark(self.study)
 
-    def _there(self, name: str) -> Path:
-        path = self.folder / name
-        if not path.is_file():
-            maker = next((m for m, names in MAKERS.items() if name in names), "an earlier notebook")
-            raise StudyError(f"{name} is not in {self.folder}: run {maker} first")
-        return path
+    def write(self, name: str, what: Any, *, made_from: str = "") -> None:
+        """Write a file of the run, and from what it was made.
 
-    def write(self, name: str, what: Any) -> None:
-        """Write a frame, a JSON-able object or a text under a file name."""
+        Parameters
+        ----------
+        name
+            The file's name; its ending says how it is written.
+        what
+            A frame, a table on the engine, a JSON-able object or a text.
+        made_from
+            A file written just before that this one speaks of; what was read counts anyway.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / name
-        if path.suffix == ".parquet":
+        if isinstance(what, ir.Table):
+            what.to_parquet(path)
+        elif path.suffix == ".parquet":
             what.to_parquet(path, index=True if what.index.name else None)  # 1, 2, 3 are keys too
         elif path.suffix == ".csv":
             what.to_csv(path, index=False, float_format="%.6g")
@@ -194,6 +225,16 @@ class Run:
             path.write_text(as_json(what), encoding="utf-8")
         else:
             path.write_text(what, encoding="utf-8")
+        _digest.cache_clear()  # a clock may not tell two writes apart
+        self._inputs.pop(name, None)
+        self._outputs.add(name)
+        own = {each: digest(self.folder / each) for each in (made_from, name) if each}
+        _record(self.folder, {name: self._inputs | own})
+
+    def take(self, name: str, other: Run) -> None:
+        """Copy a file from another folder of this run, with what it was made from."""
+        shutil.copy2(other.folder / name, self.folder / name)
+        _record(self.folder, {k: v for k, v in lineage(other.folder).items() if k == name})
 
 
 def _cut(path: Path, earlier: bool) -> dict | None:
@@ -281,8 +322,65 @@ def plain(what: Any) -> Any:
     return what.isoformat() if isinstance(what, date) else str(what)
 
 
+def maker(name: str) -> str:
+    """Return the notebook that writes a file of a run."""
+    return next((m for m, names in MAKERS.items() if name in names), "the notebook that writes it")
+
+
+def lineage(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the digests that each file of a folder was recorded with: its own and its inputs'."""
+    path = folder / LINEAGE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _record(folder: Path, entries: dict[str, dict[str, str]]) -> None:
+    (folder / LINEAGE).write_text(as_json(lineage(folder) | entries), encoding="utf-8")
+
+
+def verify(folder: Path, *names: str) -> None:
+    """Refuse files that are not as they were written, or were made from others than are there.
+
+    Parameters
+    ----------
+    folder
+        Of the files of a run.
+    names
+        Which of them; none means all. What each was made from is looked at first. Files that no
+        notebook has recorded, and files that are not there, are taken as they are.
+
+    Raises
+    ------
+    StudyError
+        Naming the first file that does not fit, what it was made from, and what to run again.
+    """
+    recorded, sound = lineage(folder), set()
+    there = {name for name in recorded if (folder / name).is_file()}
+
+    def check(name: str) -> None:
+        sound.add(name)
+        inputs = {each: was for each, was in recorded[name].items() if (folder / each).is_file()}
+        for each in sorted((inputs.keys() & there) - sound):
+            check(each)
+        for each, was in inputs.items():
+            if digest(folder / each) != was:
+                what = "is not as it was written"
+                what = what if each == name else f"was made from another {each}"
+                raise StudyError(f"{name} in {folder} {what}: run {maker(name)} again")
+
+    for name in sorted(there.intersection(names or there)):
+        check(name)
+
+
 def digest(*paths: Path) -> str:
     """Return the SHA-256 of the given files' contents, in order."""
+    if len(paths) == 1:
+        stamp = paths[0].stat()
+        return _digest(paths, stamp.st_ino, stamp.st_mtime_ns, stamp.st_size)
+    return _digest.__wrapped__(paths)
+
+
+@lru_cache(maxsize=512)
+def _digest(paths: tuple[Path, ...], *stamp: int) -> str:
     hasher = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:

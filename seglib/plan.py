@@ -101,14 +101,13 @@ def with_parameters(plan: list[Step], given: dict) -> list[Step]:
     StudyError
         For an unknown name or a value of another type, before any kernel starts.
     """
-    known = {step.name: papermill.inspect_notebook(str(step.path)) for step in plan}
-    accepted = {n: p for found in known.values() for n, p in found.items() if n not in OWN}
+    known = {step.name: _open_parameters(step) for step in plan}
+    accepted = {name: about for found in known.values() for name, about in found.items()}
     added = {step.name: {} for step in plan}
     for name, text in given.items():
         scope, _, short = name.rpartition(".")
         if short not in accepted or (scope and short not in known.get(scope, {})):
-            names = sorted(accepted) if not scope else sorted(known)
-            raise StudyError(f"unknown parameter {name!r}{study.nearest(scope or name, names)}")
+            raise StudyError(f"unknown parameter {name!r}{_expected(scope, short, known)}")
         value = _within_bounds(short, _typed(short, text, accepted[short]["inferred_type_name"]))
         for step in [scope] if scope else added:
             if short in known[step]:
@@ -116,6 +115,20 @@ def with_parameters(plan: list[Step], given: dict) -> list[Step]:
     return [
         Step(step.name, step.notebook, {**added[step.name], **step.parameters}) for step in plan
     ]
+
+
+def _open_parameters(step: Step) -> dict[str, dict]:
+    """Return what a user may set in a notebook: all its parameters but those of the runner."""
+    found = papermill.inspect_notebook(str(step.path))
+    return {name: about for name, about in found.items() if name not in OWN}
+
+
+def _expected(scope: str, short: str, known: dict[str, dict]) -> str:
+    """Return what might be meant by the NAME or the STEP.NAME of a parameter that nobody knows."""
+    if scope and scope not in known:
+        return study.nearest(scope, sorted(known))
+    names = known[scope] if scope else {n for found in known.values() for n in found}
+    return study.nearest(short, sorted(names)) if names else f": {scope} has no parameters to set"
 
 
 def _typed(name: str, text, kind: str):

@@ -105,6 +105,9 @@ def run(
     wanted = plan.wanted(todo, only, current)
     reports = loaded.reports
     places = current.folder, reports / current.as_of.isoformat()
+    for other in index.runs(loaded):
+        if other["folder"] != current.folder:  # the summary shows it too
+            files.verify(other["folder"])
     with publish.staged(*places) as staging:
         manifest = _execute(current, todo, wanted, staging, force, say)
         for line in _personal(staging[0] / "privacy.json"):
@@ -154,8 +157,9 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
         known = old.get(step.name)
         same = not force and fingerprint and _unchanged(current, known, fingerprint)
         if known and (same or (step.name not in wanted and not ran)):
+            _refuse_altered(current, known)
             _reuse(current, known, staging)
-            stale |= not same  # a file of this step, or of one before, may be another
+            stale |= not same  # by the study or the code as it is now, its claims may be others
             if stale and "claims.json" in known["files"]:
                 ledger.check(replace(current, folder=staging[0]))
             times[step.name] = last["times"][step.name]
@@ -188,8 +192,22 @@ def _unchanged(current: Run, known: dict | None, fingerprint: str) -> bool:
     """Return whether a step was run the same way and its files are still what it wrote."""
     if not known or known["fingerprint"] != fingerprint:
         return False
-    paths = {current.folder / name: written for name, written in known["files"].items()}
-    return all(path.is_file() and files.digest(path) == was for path, was in paths.items())
+    return not _altered(current, known)
+
+
+def _altered(current: Run, entry: dict) -> list[str]:
+    """Return the files of a step that are not as it wrote them when its page was made."""
+    paths = {current.folder / name: written for name, written in entry["files"].items()}
+    return [p.name for p, was in paths.items() if not (p.is_file() and files.digest(p) == was)]
+
+
+def _refuse_altered(current: Run, entry: dict) -> None:
+    """Refuse to keep the page of a step beside other files than it speaks of."""
+    if altered := _altered(current, entry):
+        raise StudyError(
+            f"{altered[0]} in {current.folder} is not as {entry['name']} wrote it when its page "
+            f"was made: run {current.study.name} again without --only"
+        )
 
 
 def _inputs(current: Run) -> dict[str, str]:
@@ -222,13 +240,15 @@ def _hash(start: str, *parts: str | bytes) -> str:
 
 
 def _stamps(folder: Path) -> dict[str, tuple]:
-    return {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.iterdir()}
+    """Return what tells whether a file was written; the lineage belongs to no single step."""
+    found = {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.iterdir()}
+    return {name: stamp for name, stamp in found.items() if name != files.LINEAGE}
 
 
 def _reuse(current: Run, entry: dict, staging: tuple[Path, Path]) -> None:
     """Copy what a step wrote in the last run into the staging folders."""
     for name in entry["files"]:
-        shutil.copy2(current.folder / name, staging[0] / name)
+        replace(current, folder=staging[0]).take(name, current)
     pages = current.study.reports / current.as_of.isoformat()
     shutil.copy2(pages / f"{entry['name']}.ipynb", staging[1])
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib import cluster, study, wording
+from seglib import cluster, files, study, wording
 from seglib.study import StudyError
 
 VERSION = 1  # of model.json
+PERSONAS = "personas.json"  # beside model.json: the names of its segments
 KEYS = {"version", "method", "k", "columns", "parameters"}
 ABSENT = {"", "na", "n/a", "nan", "null", "none"}  # texts that stand for no number
 OWN = {"segment", "name", "probability", "runner_up", "margin"}
@@ -51,10 +52,12 @@ def score(model: str | Path, table: str | Path, key: str = "") -> Scored:
     Raises
     ------
     StudyError
-        If the model is not one, a column is not there, or a row cannot be told from another.
+        If the model is not one, a column is not there, a row cannot be told from another, or the
+        run's files are of two segmentations.
     """
     path = _model_path(Path(model))
     rule = _rule(path)
+    files.verify(path.parent, path.name, PERSONAS)
     frame = _table(Path(table), key, rule["columns"])
     seen, notes = pd.DataFrame(index=frame.index), []
     for column in rule["columns"]:
@@ -159,7 +162,7 @@ def _rule(path: Path) -> dict:
 
 def _names(path: Path) -> dict[int, str]:
     """Return the names of the run's segments, none if it has no personas."""
-    personas = path.parent / "personas.json"
+    personas = path.parent / PERSONAS
     if path.name != "model.json" or not personas.is_file():
         return {}
     people = json.loads(personas.read_text(encoding="utf-8"))

@@ -38,10 +38,8 @@ def find(study: str | Path) -> Path:
         if path.is_file():
             return path.resolve()
     known = sorted({p.parent.name for root in here for p in root.glob("data/*/study.yaml")})
-    raise StudyError(
-        f"no study {str(study)!r}: expected the path of a study.yaml or one of "
-        f"{', '.join(known) or '(none below data/)'}"
-    )
+    names = nearest(str(study), known) if known else ""
+    raise StudyError(f"no study {str(study)!r} below data/ and no study.yaml at that path{names}")
 
 
 def read(path: Path) -> dict:

@@ -55,7 +55,7 @@ def spending(ev: Evidence) -> pd.DataFrame | None:
     groups = naming.products(ev.run)
     if groups is None:
         return None
-    spent = affinity.spending(ev.run.folder / "purchases.parquet", groups)
+    spent = affinity.spending(ev.run.path("purchases.parquet"), groups)
     return spent.reindex(ev.labels.index).fillna(0.0)
 
 
@@ -72,4 +72,4 @@ def gaps(ev: Evidence) -> pd.DataFrame:
     if len(ev.segments) < 2 or not ev.run.has("purchases.parquet"):
         return pd.DataFrame(columns=["segment", "product"])
     frame = ev.customers[ev.formed]
-    return affinity.white_spaces(ev.run.folder / "purchases.parquet", ev.labels, frame, ev.minimum)
+    return affinity.white_spaces(ev.run.path("purchases.parquet"), ev.labels, frame, ev.minimum)

@@ -118,7 +118,7 @@ class Evidence:
         """Affinity of segments to single products; empty without purchases."""
         if not self.run.has("purchases.parquet"):
             return pd.DataFrame(columns=["segment", "product", "selected"])
-        path = self.run.folder / "purchases.parquet"
+        path = self.run.path("purchases.parquet")
         rows = affinity.products(path, self.labels, self.minimum)
         return rows[~rows["product"].astype(str).isin(self.leftover_products)]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from seglib import wording
+from seglib import files, wording
 from seglib.measure.measure import EVERYONE, METRICS
 from seglib.persona.targeting import CRITERIA
 from seglib.plots import colours
@@ -89,9 +89,13 @@ def build(
     ------
     ReportError
         If there is no run, or a file of the run is not readable JSON.
+    StudyError
+        If the files of a run are not of one make.
     """
     if not runs:
         raise ReportError(f"no run of {study_title!r} has pages yet: run the study first")
+    for each in runs:
+        files.verify(Path(each["folder"]))
     ordered = sorted(runs, key=_day, reverse=True)
     told = {"title": study_title, "objective": objective, "who": f"{customer}s", "about": about,
             "snapshot": snapshot}  # fmt: skip
