@@ -41,6 +41,7 @@ def write(table, finding, rule: dict, members: pd.DataFrame, known: dict, seed: 
         ),
         "reasons": reasons + table.notes,
         "rule": verdict.RULE, "p_value": finding.p_value,
+        "null_model": verdict.null_model(finding),
         "evidence": _evidence(table, finding, rule, x, rng),
         "agreement": agreement, "segments": _segments(model.numbers(rule), members, again, null),
         "restarts": {"n": model.RESTARTS, "share_at_best": rule["parameters"]["at_best"]},

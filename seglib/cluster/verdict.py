@@ -103,10 +103,32 @@ def _p_value(z: np.ndarray, null: list[Measures]) -> float:
     return float((1 + np.sum(np.array(top) >= z[1:].max())) / (len(fake) + 1))
 
 
+def null_model(finding: Finding) -> dict:
+    """Return what the evidence is compared with, and what its p-values are."""
+    return {
+        "tables": len(finding.null),
+        "model": "simulated tables that keep every column's distribution and the correlations but "
+        "have no groups",
+        "p_values": "Monte Carlo, (1 + tables with as much) / (1 + tables): of each number of "
+        "segments alone in the evidence, of the largest compactness over all numbers in p_value",
+    }
+
+
+def _as_much(seen: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Return the Monte Carlo p-value of each k (Davison & Hinkley 1997, eq. 4.11)."""
+    return (1 + np.sum(null >= seen, axis=0)) / (1 + len(null))
+
+
 def rows(finding: Finding) -> list[dict]:
-    """Write the evidence, one dict per k."""
-    agree = np.mean([m.stability for m in finding.null], axis=0)
-    deep = np.max([m.valley for m in finding.null], axis=0)
+    """Write the evidence, one dict per k; one segment is compared with nothing."""
+    seen, null = finding.seen, finding.null
+    agree, deep = (np.array([getattr(m, name) for m in null]) for name in ("stability", "valley"))
+    p_values = {
+        "dispersion_p": _as_much(-seen.dispersion, -np.array([m.dispersion for m in null])),
+        "stability_p": _as_much(seen.stability, agree),
+        "separation_p": _as_much(seen.valley, deep),
+    }
+    agree, deep = agree.mean(axis=0), deep.max(axis=0)
     return [
         {
             "k": i + 1,
@@ -118,6 +140,7 @@ def rows(finding: Finding) -> list[dict]:
             "separation": float(finding.seen.valley[i]),
             "separation_null": float(deep[i]),
             "separated": bool(finding.separated[i]),
+            **{name: float(p[i]) if i else None for name, p in p_values.items()},
         }
         for i in range(len(finding.z))
     ]

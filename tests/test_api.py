@@ -1,0 +1,116 @@
+"""The public functions of seglib, as a stranger's script calls them."""
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import seglib
+
+
+def groups(size=60, seed=3):
+    """Return three groups of customers far apart, indexed by names."""
+    rng = np.random.default_rng(seed)
+    centres = [(10, 5), (30, 20), (60, 8)]
+    rows = np.vstack([rng.normal(centre, 1.5, (size, 2)) for centre in centres])
+    index = pd.Index([f"c{i:03d}" for i in range(len(rows))], name="customer")
+    return pd.DataFrame(rows, index, ["orders", "spend"])
+
+
+@pytest.fixture(scope="module")
+def found():
+    return seglib.segment(groups(), k_max=4, seed=1)
+
+
+def test_importing_seglib_imports_no_library():
+    heavy = {"pandas", "numpy", "sklearn", "ibis", "papermill", "matplotlib"}
+    code = f"import sys, seglib; print(*({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_a_name_that_seglib_lacks_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'sgement'"):
+        seglib.sgement  # noqa: B018
+
+
+def test_labels_and_probabilities_are_indexed_like_the_frame(found):
+    truth = np.repeat([0, 1, 2], 60)
+    for values in (found.labels, found.probabilities, found.runner_up):
+        assert list(values.index) == list(groups().index)
+    assert pd.crosstab(truth, found.labels.to_numpy()).to_numpy().max(axis=1).tolist() == [60] * 3
+    assert found.probabilities.between(1 / 3, 1).all()
+    assert (found.runner_up != found.labels).all()
+
+
+def test_the_verdict_has_its_evidence_beside_the_null_model(found):
+    verdict = found.verdict
+    assert (verdict.kind, verdict.k) == ("natural", 3)
+    assert "3 groups" in verdict.headline
+    assert all(isinstance(reason, str) for reason in verdict.reasons)
+    assert list(verdict.evidence.index) == [1, 2, 3, 4]
+    row = verdict.evidence.loc[3]
+    assert row["stability"] > row["stability_null"]
+    assert row["dispersion_z"] > 3
+    tables = int(verdict.null_model.split()[0])
+    assert row["dispersion_p"] == verdict.p_value == pytest.approx(1 / (1 + tables))
+    assert verdict.evidence[["stability_p", "separation_p"]].loc[2:].gt(0).all(axis=None)
+
+
+def test_the_model_scores_from_the_command_line(found, tmp_path):
+    model, table = tmp_path / "rule.json", tmp_path / "new.csv"
+    model.write_text(json.dumps(found.model))
+    groups().to_csv(table)
+    out = tmp_path / "out.csv"
+    command = [sys.executable, "-m", "seglib.cli", "score", model, table, "-o", out]
+    subprocess.run([*map(str, command)], check=True, capture_output=True)
+    scored = pd.read_csv(out, index_col="customer")["segment"]
+    assert (scored == found.labels).all()
+
+
+def same(one, other):
+    return (one.to_numpy() == other.to_numpy()).all()
+
+
+def test_an_array_is_a_table(found):
+    other = seglib.segment(groups().to_numpy(), k_max=4, seed=1)
+    assert same(other.labels, found.labels)
+    assert [rule["name"] for rule in other.model["columns"]] == ["x0", "x1"]
+
+
+@pytest.mark.parametrize("read", [Decimal, float])
+def test_numbers_as_objects_are_numbers(found, read):
+    frame = groups()
+    frame["spend"] = pd.Series([read(repr(v)) for v in frame["spend"]], frame.index, dtype=object)
+    before = frame.copy()
+    assert same(seglib.segment(frame, k_max=4, seed=1).labels, found.labels)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda f: f.assign(spend=f["spend"].astype(str)), "'spend' holds numbers as text"),
+        (lambda f: f.assign(spend=[*f["spend"][:-1], "many"]), "'spend' holds numbers and texts"),
+        (lambda f: f["spend"].to_numpy(), "1 dimensions"),
+        (lambda f: f.assign(spend=np.inf), "infinite"),
+        (lambda f: f.head(1), "fewer than two rows"),
+        (lambda f: f.set_axis(["a", "a"], axis=1), "more than once"),
+        (lambda f: f.set_axis(["one"] * len(f)), "more than once"),
+    ],
+)
+def test_what_cannot_be_segmented_is_one_sentence(spoil, words):
+    with pytest.raises(seglib.StudyError, match=words) as caught:
+        seglib.segment(spoil(groups()))
+    assert "\n" not in str(caught.value)
+
+
+def test_k_and_outcomes_are_taken():
+    frame = groups()
+    asked = seglib.segment(frame, k=2, outcomes=frame[["spend"]] * 2, k_max=4)
+    assert asked.labels.nunique() == asked.verdict.k == 2
+    assert any("predict" in reason for reason in asked.verdict.reasons)
