@@ -116,6 +116,7 @@ def segment(
     )
     judged, members = found.verdict, found.members
     evidence = pd.DataFrame(judged["evidence"]).set_index("k").drop(columns="persists")
+    evidence = evidence.dropna(axis="columns", how="all")  # BIC and ICL are of mixtures alone
     return Result(
         members["segment"],
         members["probability"],
