@@ -338,7 +338,7 @@ def _record(folder: Path, entries: dict[str, dict[str, str]]) -> None:
 
 
 def verify(folder: Path, *names: str) -> None:
-    """Refuse files that are not as they were written, or were made from others than are there.
+    """Refuse files that have changed since they were made, or were made from others than are there.
 
     Parameters
     ----------
@@ -363,9 +363,9 @@ def verify(folder: Path, *names: str) -> None:
             check(each)
         for each, was in inputs.items():
             if digest(folder / each) != was:
-                what = "is not as it was written"
-                what = what if each == name else f"was made from another {each}"
-                raise StudyError(f"{name} in {folder} {what}: run {maker(name)} again")
+                edited = each == name
+                how = "has changed since it was made" if edited else f"was made from another {each}"
+                raise StudyError(f"{name} in {folder} {how}: run {maker(name)} again")
 
     for name in sorted(there.intersection(names or there)):
         check(name)

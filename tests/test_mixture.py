@@ -77,7 +77,7 @@ def test_kept_and_new_steps_leave_a_lineage_of_one_make(study):
 def test_edited_labels_are_refused_by_every_later_step(study, capsys):
     folder = study.parent / DAY
     swap_labels(folder)
-    wanted = "segments.parquet in .* is not as it was written: run 03_clustering again"
+    wanted = "segments.parquet in .* has changed since it was made: run 03_clustering again"
     for name in ("verdict.json", "personas.json", "segments.parquet"):
         with pytest.raises(StudyError, match=wanted):
             files.open_run(study).read(name)
@@ -121,7 +121,7 @@ def test_a_mixture_at_another_date_stops_a_run_before_its_notebooks(study):
     shutil.copytree(pages / DAY, pages / other.name)
     swap_labels(other)
     said = []
-    with pytest.raises(StudyError, match=r"segments.parquet in .*2023-06-01 is not as it was"):
+    with pytest.raises(StudyError, match=r"segments.parquet in .*2023-06-01 has changed"):
         run.run(str(study), say=said.append)
     assert said == []
 

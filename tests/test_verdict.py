@@ -106,6 +106,20 @@ def test_the_rule_on_made_up_evidence(dispersion, stability, valley, k, kind):
     assert (finding.k, finding.kind) == (k, kind)
 
 
+def test_each_figure_of_the_evidence_has_its_p_value_from_the_tables_without_groups():
+    """Of four tables, two are as stable at 2 segments and none at 3, one is as compact at 2."""
+    tables = [measures([d, 0.0], [s, 0.4], [0.1, 0.0]) for d, s in
+              [(-0.3, 0.5), (0.1, 0.7), (0.0, 0.6), (0.2, 0.2)]]  # fmt: skip
+    finding = verdict.judge(measures([-0.2, -0.1], [0.6, 0.9], [0.0, 0.1]), tables)
+    one, two, three = verdict.rows(finding)
+    assert (two["stability_p"], three["stability_p"]) == (3 / 5, 1 / 5)
+    assert (two["dispersion_p"], three["dispersion_p"]) == (2 / 5, 1 / 5)
+    assert (two["separation_p"], three["separation_p"]) == (1.0, 1 / 5)
+    assert one["stability_p"] is one["dispersion_p"] is one["separation_p"] is None
+    assert two["stability_null"] == pytest.approx(0.5)
+    assert verdict.null_model(finding)["tables"] == 4
+
+
 def test_the_rule_is_explained_in_three_sentences():
     assert verdict.RULE.count(". ") + 1 == 3
 
