@@ -28,18 +28,6 @@ def swap_labels(folder):
     members.to_parquet(folder / "segments.parquet")
 
 
-def replace_labels(folder, study):
-    """Write other labels by the helper's own means."""
-    other = files.open_run(study)
-    members = other.read("segments.parquet")
-    other.write("segments.parquet", members.assign(segment=1))
-
-
-def cluster_again(folder, study):
-    """Run 03 with another number of segments into the folder."""
-    execute("03_clustering", study, folder, k=5)
-
-
 def execute(notebook, study, out, **parameters):
     """Run a notebook with papermill alone, as an analyst does."""
     papermill.execute_notebook(
@@ -91,15 +79,21 @@ def test_edited_labels_are_refused_by_every_later_step(study, capsys):
 
 
 def test_labels_written_by_hand_do_not_stand_under_another_verdict(study):
-    replace_labels(study.parent / DAY, study)
+    other = files.open_run(study)
+    other.write("segments.parquet", other.read("segments.parquet").assign(segment=1))
     with pytest.raises(StudyError, match=r"verdict.json in .* was made from another segments\.par"):
         files.open_run(study).read("verdict.json")
 
 
-def test_another_k_in_the_folder_of_a_run_is_refused_until_what_follows_is_made_again(study):
+def test_another_k_is_tried_beside_a_run_and_refused_in_it_until_what_follows_is_made_again(study):
     folder, table = study.parent / DAY, study.parent / "people.parquet"
     shutil.copy(folder / "customers.parquet", table)
-    cluster_again(folder, study)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    scratch = shutil.copytree(folder, study.parent / "scratch")
+    execute("03_clustering", study, scratch, k=5)
+    assert json.loads((scratch / "verdict.json").read_text())["k"] == 5
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    shutil.copytree(scratch, folder, dirs_exist_ok=True)
     sentence = "personas.json in .* was made from another .*: run 04_persona_definition again"
     assert cli.main(["score", str(folder), str(table)]) == 2
     with pytest.raises(StudyError, match=sentence.replace("personas", "(claims|personas)")):
@@ -124,15 +118,6 @@ def test_a_mixture_at_another_date_stops_a_run_before_its_notebooks(study):
     with pytest.raises(StudyError, match=r"segments.parquet in .*2023-06-01 has changed"):
         run.run(str(study), say=said.append)
     assert said == []
-
-
-def test_a_scratch_folder_keeps_the_run_as_it_is(study):
-    folder, scratch = study.parent / DAY, study.parent.parent / "scratch"
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    shutil.copytree(folder, scratch)
-    cluster_again(scratch, study)
-    assert json.loads((scratch / "verdict.json").read_text())["k"] == 5
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_an_empty_scratch_folder_says_what_to_copy(study):

@@ -341,7 +341,7 @@ def test_the_example_customer_is_not_called_typical(full):
 
 def test_products_without_segments_are_grouped_as_the_study_groups_them(full, tmp_path):
     run = copied(full[0].run, tmp_path)
-    things = run.read("product_segments.parquet").index
+    things = full[0].run.read("product_segments.parquet").index
     groups = ["DRINKS" if name == "tea" else "Tools" for name in things]
     run.write("products.parquet", pd.DataFrame({"group": groups}, index=things))
     run.write("product_segments.parquet", pd.DataFrame({"segment": 1}, index=things))
