@@ -114,3 +114,19 @@ def test_k_and_outcomes_are_taken():
     asked = seglib.segment(frame, k=2, outcomes=frame[["spend"]] * 2, k_max=4)
     assert asked.labels.nunique() == asked.verdict.k == 2
     assert any("predict" in reason for reason in asked.verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["check", "complete_jurny"], "did you mean 'complete_journey'?"),
+        (["run", "cdnow", "-p", "03_clustring.k", "3"], "did you mean '03_clustering'?"),
+        (["run", "cdnow", "-p", "03_clustering.sed", "3"], "did you mean 'seed'?"),
+        (["run", "cdnow", "-p", "metod", "gmm"], "did you mean 'method'?"),
+    ],
+)
+def test_a_misspelt_name_is_met_with_the_nearest(words, meant):
+    command = [sys.executable, "-m", "seglib.cli", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.strip().endswith(meant)
