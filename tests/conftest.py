@@ -5,11 +5,9 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from worlds import shop_study, shop_tables, write_shop
+from worlds import write_shop
 
 from seglib import run
-
-__all__ = ["shop_study", "shop_tables", "write_shop"]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import yaml
-from conftest import shop_study, shop_tables, write_shop
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib import cli
 

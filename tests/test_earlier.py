@@ -4,8 +4,8 @@ from datetime import date
 
 import pandas as pd
 import pytest
-from conftest import write_shop
 from runs import shop_run, two_runs, verdict
+from worlds import write_shop
 
 from seglib import files
 from seglib.measure import earlier

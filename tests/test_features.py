@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import shop_tables, write_shop
+from worlds import shop_tables, write_shop
 
 from seglib import collect, features, quality, records, study, tables
 

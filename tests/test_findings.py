@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from conftest import write_shop
 from runs import shop_run
 from test_change import crowd
+from worlds import write_shop
 
 from seglib import files
 from seglib.measure import change, findings, measure, results

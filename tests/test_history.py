@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from conftest import write_shop
 from planted import study as planted_study
+from worlds import write_shop
 
 from seglib import files, plan, run
 from seglib.files import Run

@@ -6,7 +6,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import yaml
-from conftest import shop_tables
+from worlds import shop_tables
 
 from seglib import cli, collect, privacy, records, scales, study, tables
 from seglib.layout import TransactionColumns

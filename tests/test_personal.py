@@ -1,7 +1,7 @@
 """What points at persons is told from what only looks like it."""
 
 import pytest
-from conftest import shop_tables
+from worlds import shop_tables
 
 from seglib import privacy
 

@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 
 import pytest
-from conftest import write_shop
 from runs import shop_run
+from worlds import write_shop
 
 from seglib.measure import placebo
 

@@ -12,7 +12,7 @@ import server
 import test_sources
 import test_usage
 import yaml
-from conftest import shop_study, shop_tables, write_shop
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib import (
     cli,

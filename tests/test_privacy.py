@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from conftest import shop_study, shop_tables, write_shop
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib import files, run
 

@@ -6,8 +6,8 @@ from datetime import date
 
 import pandas as pd
 import pytest
-from conftest import shop_study, shop_tables, write_shop
 from runs import shop_run
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib import cli, collect, files, pseudonyms, quality, records, run, score, study, tables
 from seglib.study import StudyError

@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from conftest import shop_study, shop_tables, write_shop
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib import quality, records, study, tables
 from seglib.study import StudyError

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import papermill
 import pytest
-from conftest import shop_study, shop_tables, write_shop
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib import cli, files, plan, run
 from seglib.study import StudyError

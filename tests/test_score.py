@@ -6,9 +6,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import write_shop
 from runs import shop_run
 from test_sql import planted
+from worlds import write_shop
 
 from seglib import cli, cluster, score
 from seglib.cluster import encode

@@ -6,7 +6,7 @@ import duckdb
 import openpyxl
 import pandas as pd
 import pytest
-from conftest import shop_study, shop_tables, write_shop
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib import files, reading, run, sources, study, tables
 from seglib.format import Format

@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 import yaml
-from conftest import shop_study
+from worlds import shop_study
 
 from seglib import features, schema, study
 from seglib.persona import targeting

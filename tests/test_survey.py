@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import shop_study, shop_tables, write_shop
 from runs import shop_run
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib.persona import ledger, persona
 from seglib.persona.grounds import Evidence

@@ -1,6 +1,6 @@
 import pytest
 import yaml
-from conftest import shop_study, shop_tables, write_shop
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib import reading, study, tables
 from seglib.study import StudyError

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import shop_study, shop_tables, write_shop
 from runs import shop_run
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib import files
 from seglib.measure import campaign, findings, measure, told, trial
