@@ -62,7 +62,9 @@ def months(monthly: ir.Table, as_of: date) -> pd.DataFrame:
     """Return active customers, orders and spend of each whole month before a day."""
     past = monthly.filter(monthly.month < midnight(as_of.replace(day=1)))
     rows = past.group_by("month").agg(
-        customers=past.customer.nunique(), orders=past.orders.sum(), spend=past.spend.sum()
+        customers=past.customer.nunique(where=past.orders > 0),
+        orders=past.orders.sum(),
+        spend=past.spend.sum(),
     )
     return rows.order_by("month").execute().set_index("month")
 
@@ -89,7 +91,7 @@ def cohorts(monthly: ir.Table, as_of: date, minimum: int = 1) -> tuple[pd.DataFr
     sizes : pandas.Series
         Customers in each cohort.
     """
-    past = monthly.filter(monthly.month < midnight(as_of.replace(day=1)))
+    past = monthly.filter((monthly.month < midnight(as_of.replace(day=1))) & (monthly.orders > 0))
     first = past.group_by("customer").agg(cohort=past.month.min())
     joined = past.join(first, "customer")
     age = (joined.month.year() - joined.cohort.year()) * 12 + (
