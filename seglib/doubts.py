@@ -214,9 +214,7 @@ def _undone(found: Guess) -> None:
             share *= column.filled / max(rows, 1)
             said = f"{share:.1%} of the rows have the {column.name!r} {listing(sorted(taken))}"
             if not _is_of_lines(found, column):
-                found.unsure.append(
-                    f"{said}, and count as others do: are they orders?"
-                )
+                found.unsure.append(f"{said}, and count as others do: are they orders?")
                 continue
             found.take("status", column.name, f"{column.distinct} different")
             found.returned = sorted(taken)
