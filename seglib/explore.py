@@ -59,14 +59,19 @@ def _top(values: np.ndarray, top: float) -> float:
 
 
 def months(monthly: ir.Table, as_of: date) -> pd.DataFrame:
-    """Return active customers, orders and spend of each whole month before a day."""
+    """Return active customers, orders and spend of each whole month before a day, 0 where none."""
     past = monthly.filter(monthly.month < midnight(as_of.replace(day=1)))
     rows = past.group_by("month").agg(
         customers=past.customer.nunique(where=past.orders > 0),
         orders=past.orders.sum(),
         spend=past.spend.sum(),
     )
-    return rows.order_by("month").execute().set_index("month")
+    known = rows.order_by("month").execute().set_index("month")
+    if known.empty:
+        return known
+    end = pd.Timestamp(as_of).replace(day=1)
+    every = pd.date_range(known.index[0], end, freq="MS", inclusive="left", name="month")
+    return known.reindex(every, fill_value=0)
 
 
 def cohorts(monthly: ir.Table, as_of: date, minimum: int = 1) -> tuple[pd.DataFrame, pd.Series]:
