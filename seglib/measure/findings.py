@@ -89,9 +89,11 @@ def headline(run: Run, changes: pd.DataFrame, called: dict[int, str], notes: lis
         return f"How the segments changed cannot be said. {notes[0] if notes else ''}".strip()
     rows = changes[changes["metric"] == metric].set_index("segment")
     whole = rows.loc[EVERYONE]
+    members = people(run)[0]
+    if quiet := [text for p in ("before", "after") if (text := quiet_period(run, members, p))]:
+        return " ".join(quiet)
     if pd.isna(whole["change"]):
-        few = f"There are too few {customer}s to say how {_noun(run, metric)} changed."
-        return quiet_period(run, people(run)[0], "before") or few
+        return f"There are too few {customer}s to say how {_noun(run, metric)} changed."
     went, how = moved(whole["change"]), f"95% interval {span(whole, 'change')}"
     if whole["change_low"] <= 0 <= whole["change_high"]:
         went, how = "did not change beyond chance", f"it {went}; {how}"

@@ -85,13 +85,14 @@ def quiet_period(run: Run, people: pd.DataFrame, period: str) -> str:
     asked, words = run.study, run.study.words
     when = "before" if period == "before" else "from"
     when = f"in the {asked.holdout} days {when} {run.as_of}"
-    lost = "growth since then and shares of revenue" if period == "before" else "shares of revenue"
-    if asked.usage:
-        lost = "growth since then" if period == "before" else "how those active differ"
+    parts = ["growth since then"] * (period == "before")
+    parts += ["shares of revenue"] * (f"spend_{period}" in people)
+    lost = f", so {' and '.join(parts)} cannot be said" if parts else ""
     if not people[f"active_{period}"].any():
-        return f"Nobody of them {words['ordered']} {when}, so {lost} cannot be said."
+        whom = f"None of the {asked.customer}s in the segments"
+        return f"{whom} {words['ordered']} {when}{lost}."
     if f"spend_{period}" in people and people[f"spend_{period}"].sum() <= 0:
-        return f"Returns took back all that was spent {when}, so {lost} cannot be said."
+        return f"Net of returns, nothing was spent {when}{lost}."
     return ""
 
 
