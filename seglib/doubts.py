@@ -24,6 +24,7 @@ from seglib.wording import listing
 UNDONE = {"refunded", "refund", "returned", "cancelled", "canceled", "void", "voided", "failed",
           "declined", "chargeback", "storniert", "storno", "retour", "annulé", "cancelado",
           "lost", "noshow", "refunds", "retoure", "abandoned"}  # fmt: skip
+NOT_UNDONE = {"partially", "partial", "partly", "not", "no", "never", "teilweise"}
 GUESTS = 0.15  # of the rows without a customer, from which they are pointed at
 DECIMAL = r"-?(?:\d{3,}|0|\d+(?=[.,]\d{1,3}$))[.,]\d+"  # 01.2023 is a month
 MIXED = 0.7  # of values that cannot be read, from which a column is not what the others are
@@ -203,7 +204,7 @@ def _dated(text: str) -> bool:
 
 
 def _undone(found: Guess) -> None:
-    """Ask about rows that were taken back, if a column says so."""
+    """Take the rows for returns that a column says were taken back, and ask about them."""
     rows = found.table.rows
     for column in found.table.columns.values():
         counts = column.values or {}
@@ -211,10 +212,15 @@ def _undone(found: Guess) -> None:
         if taken and column.kind == "text" and column.distinct <= FEWEST_SEGMENTED:
             share = sum(counts[v] for v in taken) / max(sum(counts.values()), 1)
             share *= column.filled / max(rows, 1)
+            said = f"{share:.1%} of the rows have the {column.name!r} {listing(sorted(taken))}"
+            if not _is_of_lines(found, column):
+                found.unsure.append(f"{said}, and count as others do: are they orders?")
+                continue
+            found.take("status", column.name, f"{column.distinct} different")
+            found.returned = sorted(taken)
             found.unsure.append(
-                f"{share:.1%} of the rows have the {column.name!r} {listing(sorted(taken))}, and "
-                "count as purchases unless their amounts are negative: leave them out of the file, "
-                "or make the amounts negative"
+                f"{said}, and are taken for sales that were undone, without money: where such a "
+                "row gives back what another row took in, make its amount negative"
             )
         numbers = column.kind in {"integer", "number"}
         if numbers and set(hints.parts(column.name)) & UNDONE and column.share("zero") < 1:
@@ -225,9 +231,19 @@ def _undone(found: Guess) -> None:
             )
 
 
+def _is_of_lines(found: Guess, column: Column) -> bool:
+    """Return whether a status is of what was sold, and not of the customers who bought it."""
+    who = found.table.columns[found.roles["customer"]]
+    if column.name in found.taken or not {"amount", "price"} & set(found.roles):
+        return False
+    of_customers = who.per_value >= 2 and found.table.decides(who.name, column.name)
+    return "status" not in found.roles and not of_customers
+
+
 def _is_undone(value: str) -> bool:
+    """Return whether a status says that a sale was taken back, and not only a part of it."""
     words = re.sub(r"[\W_]+", " ", value.lower()).split()
-    return bool(UNDONE & {*words, "".join(words)})
+    return bool(UNDONE & {*words, "".join(words)}) and not NOT_UNDONE & set(words)
 
 
 def _twice(found: Guess) -> None:

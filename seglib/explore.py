@@ -22,15 +22,22 @@ def months(run: Run) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        By month; empty for a study without dated transactions.
+        By month, 0 where nobody came; empty for a study without dated transactions.
     """
     if not run.has("monthly.parquet"):
         return pd.DataFrame(columns=["customers", "orders", "spend"], dtype=float)
     past = _whole_months(run)
     rows = past.group_by("month").agg(
-        customers=past.customer.nunique(), orders=past.orders.sum(), spend=past.spend.sum()
+        customers=past.customer.nunique(where=past.orders > 0),
+        orders=past.orders.sum(),
+        spend=past.spend.sum(),
     )
-    return rows.order_by("month").execute().set_index("month")
+    active = rows.order_by("month").execute().set_index("month")
+    if active.empty:
+        return active
+    end = pd.Timestamp(run.as_of).replace(day=1)
+    every = pd.date_range(active.index[0], end, freq="MS", inclusive="left", name="month")
+    return active.reindex(every, fill_value=0)
 
 
 def _whole_months(run: Run) -> ir.Table:
@@ -54,6 +61,7 @@ def cohorts(run: Run) -> pd.DataFrame:
     if not run.has("monthly.parquet"):
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["month", "n"]))
     past, minimum = _whole_months(run), run.study.minimum_cell
+    past = past.filter(past.orders > 0)
     first = past.group_by("customer").agg(cohort=past.month.min())
     joined = past.join(first, "customer")
     age = (joined.month.year() - joined.cohort.year()) * 12 + (

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from seglib import reading, usage, visits
+from seglib import reading, returns, usage, visits
 from seglib.quality import MANY_UNITS
 from seglib.schema import Study
 from seglib.sources.database import keep
@@ -25,7 +25,7 @@ BEHAVIOUR = {
     "spend": ("Spend", "money", "total amount before the cut-off date, returns netted"),
     "tenure": ("Days since first order", "days", "days from the first order to the cut-off date"),
     "basket_value": ("Value of an order", "money", "spend divided by orders"),
-    "basket_items": ("Lines in an order", "count", "lines divided by orders"),
+    "basket_items": ("Lines in an order", "count", "lines divided by orders, without returns"),
     "breadth": ("Categories bought", "count", "number of different product groups bought"),
     "trend": ("Recent trend", "index", "spend of the last 91 days against the 91 before: "
               "(recent - earlier) / (recent + earlier), from -1 to 1"),
@@ -57,13 +57,15 @@ PRODUCT = {
 def cube(tables: dict[str, ir.Table], loaded: Study) -> ir.Table:
     """Aggregate transactions to customer × order × product level, in one pass over them.
 
-    Every feature, of customers and of products, is computed from this table.
+    Every feature, of customers and of products, is computed from this table. Returns have rows of
+    their own, one a day, because they may be of a later day than the order.
 
     Returns
     -------
     ibis.Table
-        Kept on the engine: customer, order, level, group, time, place, lines, amount, discount,
-        coupon, own_label, units, priced (amount of lines with a sensible number of units).
+        Kept on the engine: customer, order, level, group, is_return, time, place, lines, amount,
+        discount, coupon, own_label, units, priced (amount of lines with a sensible number of
+        units).
     """
     lines = tables["transactions"]
     if "product" in lines.columns and "products" in tables:
@@ -76,7 +78,7 @@ def cube(tables: dict[str, ir.Table], loaded: Study) -> ir.Table:
     zero = ibis.literal(0).cast("decimal(18, 6)")
     amount = lines.amount if "amount" in known else zero
     units = lines.quantity if "quantity" in known else zero
-    countable = (units > 0) & (units <= MANY_UNITS)
+    countable = (units > 0) & (units <= MANY_UNITS) & ~lines.is_return
     own = loaded.tables.products.own_label if loaded.tables.products else []
     own_line = lines.brand.isin(own).fill_null(False) if own and "brand" in known else False
     lines = lines.mutate(
@@ -92,10 +94,10 @@ def cube(tables: dict[str, ir.Table], loaded: Study) -> ir.Table:
         priced=ibis.ifelse(countable, amount, zero),
     )
     sums = {name: lines[name].sum() for name in SUMMED}
-    grouped = lines.group_by("customer", "order", "level", "group")
-    return keep(
-        grouped.agg(time=lines.time.min(), place=lines.place.min(), lines=lines.count(), **sums)
-    )
+    returned = ibis.ifelse(lines.is_return, lines.time.truncate("D"), None)
+    grouped = lines.group_by("customer", "order", "level", "group", "is_return", returned=returned)
+    rows = grouped.agg(time=lines.time.min(), place=lines.place.min(), lines=lines.count(), **sums)
+    return keep(rows.drop("returned"))
 
 
 def before(table: ir.Table, as_of: date, history: int | None = None) -> ir.Table:
@@ -107,7 +109,9 @@ def before(table: ir.Table, as_of: date, history: int | None = None) -> ir.Table
 
 
 def behaviour(facts: ir.Table, as_of: date) -> ir.Table:
-    """Return the behavioural features, one row per customer, as an engine expression.
+    """Return the behavioural features, one row per customer with an order, as an engine expression.
+
+    Orders and their rhythm are counted without returns; money is netted, each line at its own time.
 
     Parameters
     ----------
@@ -117,29 +121,25 @@ def behaviour(facts: ir.Table, as_of: date) -> ir.Table:
         The cut-off date.
     """
     baskets = visits.orders(facts)
-    recent, earlier = visits.windows(baskets, as_of, RECENT)
-    late = ratio(baskets.amount.sum(where=recent), 1).fill_null(0)
-    early = ratio(baskets.amount.sum(where=earlier), 1).fill_null(0)
+    recent, earlier = visits.windows(facts, as_of, RECENT)
+    late = ratio(facts.amount.sum(where=recent), 1).fill_null(0)
+    early = ratio(facts.amount.sum(where=earlier), 1).fill_null(0)
     by_order = baskets.group_by("customer").agg(
         orders=baskets.count().cast("float64"),
-        spend=baskets.amount.sum().cast("float64"),
-        basket_value=ratio(baskets.amount.sum(), baskets.count()),
         basket_items=ratio(baskets.lines.sum(), baskets.count()),
-        trend=ratio(late - early, late + early),
         coupon_share=(baskets.coupon > 0).mean(),
         **visits.rhythm(baskets, as_of),
     )
     by_line = facts.group_by("customer").agg(
-        breadth=facts.level.nunique().cast("float64"),
+        spend=facts.amount.sum().cast("float64"),
+        trend=ratio(late - early, late + early),
+        breadth=facts.level.nunique(where=~facts.is_return).cast("float64"),
         discount_share=ratio(facts.discount.sum(), facts.amount.sum() + facts.discount.sum()),
         own_label_share=ratio(facts.own_label.sum(), facts.amount.sum()),
     )
-    return (
-        by_order.left_join(by_line, "customer")
-        .drop("customer_right")
-        .left_join(visits.irregularity(baskets), "customer")
-        .drop("customer_right")
-    )
+    joined = by_order.left_join(by_line, "customer").drop("customer_right")
+    joined = joined.mutate(basket_value=ratio(joined.spend, joined.orders))
+    return joined.left_join(visits.irregularity(baskets), "customer").drop("customer_right")
 
 
 def needs(
@@ -163,8 +163,9 @@ def needs(
     labels : dict
         Column name → group.
     """
-    reach = facts.filter(facts["group"].notnull()).group_by("group")
-    reach = reach.agg(buyers=facts.customer.nunique()).execute()
+    bought = returns.kept(facts)
+    reach = bought.filter(bought["group"].notnull()).group_by("group")
+    reach = reach.agg(buyers=bought.customer.nunique()).execute()
     reach = reach.sort_values(["buyers", "group"], ascending=[False, True])
     known = {f"share_{_slug(group)}": group for group in reach["group"]}
     first = sorted(known, key=lambda name: name not in asked)[:top]  # stable: by reach within each
@@ -187,6 +188,8 @@ def _slug(text: str) -> str:
 def products(facts: ir.Table, minimum: int) -> ir.Table:
     """Return the features of products at the study's level, one row each.
 
+    Whoever only returned a product is none of its buyers.
+
     Parameters
     ----------
     facts
@@ -196,8 +199,10 @@ def products(facts: ir.Table, minimum: int) -> ir.Table:
     """
     named = facts.filter(facts.level.notnull())
     buyers = named.group_by("level", "customer").agg(
-        amount=named.amount.sum().cast("decimal(18, 6)"), orders=named.order.nunique()
+        amount=named.amount.sum().cast("decimal(18, 6)"),
+        orders=named.order.nunique(where=~named.is_return),
     )
+    buyers = buyers.filter(buyers.orders > 0)
     squared = buyers.amount.cast("float64").pow(2).cast("decimal(38, 12)")
     spread = buyers.group_by("level").agg(
         buyers=buyers.count(),
@@ -214,7 +219,7 @@ def products(facts: ir.Table, minimum: int) -> ir.Table:
     )
     joined = spread.left_join(totals, "level").drop("level_right")
     joined = joined.left_join(_seasonality(facts), "level").drop("level_right")
-    everyone = facts.customer.nunique().as_scalar()
+    everyone = returns.kept(facts).customer.nunique().as_scalar()
     joined = joined.mutate(penetration=ratio(joined.buyers, everyone))
     return joined.filter(joined.buyers >= minimum)
 

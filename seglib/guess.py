@@ -47,6 +47,8 @@ class Guess:
         The source and the key of a second table whose columns are added.
     currency
         How its amounts are written, empty if nothing tells.
+    returned
+        The values of its status that say that a row was taken back.
     """
 
     kind: str
@@ -60,6 +62,7 @@ class Guess:
     unsure: list[str] = field(default_factory=list)
     lookup: tuple[str, str] | None = None
     currency: str = ""
+    returned: list[str] = field(default_factory=list)
 
     def take(self, role: str, column: str | list[str], why: str) -> None:
         """Give a role to a column."""

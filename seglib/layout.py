@@ -108,6 +108,7 @@ class TransactionColumns(Part):
     discount: Names = []
     coupon: Names = []
     place: str | None = None
+    status: str | None = None  # what became of the line; its `returned` values are no orders
 
     @model_validator(mode="after")
     def _money_once(self):
@@ -157,6 +158,16 @@ class Transactions(_Table):
     """Orders or events, one row per line."""
 
     columns: TransactionColumns
+    returned: Names = []  # values of the status that say that a line was taken back
+
+    @model_validator(mode="after")
+    def _status_says_something(self):
+        if bool(self.columns.status) != bool(self.returned):
+            raise ValueError(
+                "expected `columns.status` and `returned` together: the column that says what "
+                "became of a line, and the values that mean it was taken back, such as [refunded]"
+            )
+        return self
 
 
 class Customers(_Table):

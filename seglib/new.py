@@ -192,6 +192,8 @@ def _table(draft: Draft, one: Guess, path: Path, folder: Path) -> None:
     draft.add("    columns:")
     for role, column in one.roles.items():
         draft.add(f"      {role}: {quoted(column)}", one.why[role])
+    if one.returned:
+        draft.add(f"    returned: {quoted(one.returned)}", "no orders, and without money")
     for block, abouts in (("attributes", one.attributes), ("outcomes", one.outcomes)):
         if abouts:
             draft.add(f"    {block}:")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from seglib import doubts, hints
+from seglib import doubts, hints, reading, returns
 from seglib.columns import Column, Table
 from seglib.guess import (
     FEWEST_SEGMENTED,
@@ -22,6 +22,7 @@ from seglib.guess import (
 from seglib.layout import TransactionColumns
 from seglib.reading import SIGN
 
+RETURNING = {"customer", "order", "product", "amount", "price", "quantity", "status"}
 SELDOM = 0.5  # of the rows with an amount, below which rows are events
 
 
@@ -51,6 +52,7 @@ def transactions(table: Table, who: str, points: int) -> Guess:
     _product(found)
     _money(found)
     doubts.orders(found)
+    _returns(found)
     _currency(found)
     _used(found)
     _reductions(found)
@@ -149,9 +151,8 @@ def _money(found: Guess) -> None:
         )
         money.remove(column)
     if quantity:
-        back = quantity.share("negative")
-        why = f"whole numbers from {quantity.least:,.0f} to {quantity.most:,.0f}"
-        found.take("quantity", quantity.name, why + (f"; {back:.1%} negative" if back else ""))
+        ends = f"whole numbers from {quantity.least:,.0f} to {quantity.most:,.0f}"
+        found.take("quantity", quantity.name, ends)
     if not money:
         return
     prices = [c for c in money if hints.suggests(c.name, "price")]
@@ -166,15 +167,31 @@ def _money(found: Guess) -> None:
                    f"{quantity.name} × {chosen.name}")  # fmt: skip
         return
     ends = f"from {chosen.least:,.2f} to {chosen.most:,.2f}"
-    back = chosen.share("negative")
-    found.take("amount", chosen.name, ends + (f"; {back:.1%} negative: returns" if back else ""))
+    found.take("amount", chosen.name, ends)
     if not amounts:
         found.unsure.append(f"{chosen.name!r} is taken as the money of a row by its values alone")
-    if quantity and quantity.share("negative") and not back:
-        found.unsure.append(
-            f"{quantity.share('negative'):.1%} of the rows have a negative {quantity.name!r}, "
-            f"returns it seems, but no negative {chosen.name!r}: they count as purchases"
-        )
+
+
+def _returns(found: Guess) -> None:
+    """Say how many rows are returns, and how many customers have no other rows."""
+    money = next((role for role in ("amount", "price", "quantity") if role in found.roles), "")
+    if not money:
+        return
+    columns = {r: found.table.at(c) for r, c in found.roles.items() if r in RETURNING}
+    if "price" in columns:
+        columns["amount"] = columns.pop("price") * columns["quantity"]
+    if "order" in columns:
+        columns["order"] = reading.trimmed(columns["order"])
+    rows = returns.marked(found.table.opened.table.select(**columns), found.returned)
+    each = rows.filter(rows.customer.notnull()).group_by("customer")
+    each = each.agg(n=rows.is_return.sum(), bought=(~rows.is_return).sum())
+    row = reading.row(each, {"n": each.n.sum(), "only": (each.bought == 0).sum()})
+    if row["n"]:
+        lower = " lower the money and" if money != "quantity" else ""
+        found.why[money] += f"; {row['n']:,} rows are returns, which{lower} are no orders"
+    if row["only"]:
+        only = f"fewer than {LEAST_PEOPLE}" if row["only"] < LEAST_PEOPLE else f"{row['only']:,}"
+        found.why[money] += f"; {only} customers have no other rows"
 
 
 def _currency(found: Guess) -> None:

@@ -86,8 +86,9 @@ def _listed(clean: dict[str, ir.Table]) -> int:
 
 
 def _before(table: ir.Table, loaded: Study) -> tuple[date, int]:
-    """Return the last day of the transactions and how many customers have one before as_of."""
-    known = table.customer.nunique(where=table.time < midnight(loaded.as_of))
+    """Return the last day of the transactions and how many customers ordered before as_of."""
+    bought = (table.time < midnight(loaded.as_of)) & ~table.is_return
+    known = table.customer.nunique(where=bought)
     row = table.aggregate(last=table.time.max(), known=known).to_pyarrow().to_pylist()[0]
     return row["last"].date(), row["known"]
 

@@ -76,7 +76,8 @@ def activity(
     Returns
     -------
     pandas.DataFrame
-        Indexed like `index`: spend, orders, discount (0 where nothing happened), active.
+        Indexed like `index`: spend, orders, discount (0 where nothing happened), active; returns
+        lower spend and are no orders.
     """
     if known.all is None:
         return None
@@ -85,7 +86,7 @@ def activity(
     )
     rows = within.group_by(key).agg(
         spend=within.amount.sum().cast("float64"),
-        orders=within.order.nunique().cast("float64"),
+        orders=within.order.nunique(where=~within.is_return).cast("float64"),
         discount=within.discount.sum().cast("float64"),
     )
     frame = rows.execute().set_index(key).astype("float64").reindex(index).fillna(0.0)
@@ -111,19 +112,28 @@ def before(known: Facts, index: pd.Index) -> pd.DataFrame | None:
 
 
 def purchases(known: Facts) -> ir.Table | None:
-    """Return customer × product before the cut-off date, as an engine expression."""
+    """Return customer × product before the cut-off date, as an engine expression.
+
+    What was only returned has no orders.
+    """
     if known.past is None or "product" not in known.tables["transactions"].columns:
         return None
     rows = known.past.filter(known.past.level.notnull())
     return (
         rows.group_by("customer", product=rows.level)
-        .agg(amount=rows.amount.sum().cast("float64"), orders=rows.order.nunique())
+        .agg(
+            amount=rows.amount.sum().cast("float64"),
+            orders=rows.order.nunique(where=~rows.is_return),
+        )
         .order_by("customer", "product")
     )
 
 
 def monthly(known: Facts) -> ir.Table | None:
-    """Return customer × month over the whole data, as an engine expression."""
+    """Return customer × month over the whole data, as an engine expression.
+
+    A month in which a customer only returned has no orders.
+    """
     if known.all is None:
         return None
     month = known.all.time.truncate("M")
@@ -131,7 +141,7 @@ def monthly(known: Facts) -> ir.Table | None:
         known.all.group_by("customer", month=month)
         .agg(
             spend=known.all.amount.sum().cast("float64"),
-            orders=known.all.order.nunique(),
+            orders=known.all.order.nunique(where=~known.all.is_return),
             discount=known.all.discount.sum().cast("float64"),
         )
         .order_by("customer", "month")

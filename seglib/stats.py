@@ -354,6 +354,7 @@ def bootstrap_estimate(statistic: Callable, *arrays, draws: int = 1000, seed: in
 
 def _resampled(estimate: np.ndarray, replicates: np.ndarray) -> Bootstrap:
     exists = np.isfinite(replicates)
+    estimate = np.where(np.isfinite(estimate), estimate, np.nan)
     return Bootstrap(estimate, np.sort(np.where(exists, replicates, np.nan), axis=0))
 
 

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from seglib import visits
+from seglib import returns, visits
 from seglib.tables import midnight
 
 PAUSE = 30 * 60  # seconds without an event after which the next one begins a session
@@ -86,6 +86,7 @@ def usage(facts: ir.Table, as_of: date) -> ir.Table:
     as_of
         The cut-off date.
     """
+    facts = returns.kept(facts)
     sessions = visits.orders(facts)
     since = facts.group_by("customer").agg(begun=facts.time.min())
     recent, earlier = visits.windows(sessions, as_of, RECENT)

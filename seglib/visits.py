@@ -7,26 +7,27 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
+from seglib import returns
 from seglib.tables import midnight
 
 EVENING = 17  # hour from which a visit is one of the evening
 
 
 def orders(facts: ir.Table) -> ir.Table:
-    """Return one row per customer and order."""
-    return facts.group_by("customer", "order").agg(
-        time=facts.time.min(),
-        place=facts.place.min(),
-        lines=facts.lines.sum(),
-        amount=facts.amount.sum(),
-        coupon=facts.coupon.sum(),
+    """Return one row per customer and order: an order has a line that is no return."""
+    bought = returns.kept(facts)
+    return bought.group_by("customer", "order").agg(
+        time=bought.time.min(),
+        place=bought.place.min(),
+        lines=bought.lines.sum(),
+        coupon=bought.coupon.sum(),
     )
 
 
-def windows(visits: ir.Table, as_of: date, days: int) -> tuple[ir.BooleanValue, ir.BooleanValue]:
-    """Return which visits are of the last so many days, and which of as many before these."""
-    recent = visits.time >= midnight(as_of - timedelta(days=days))
-    return recent, ~recent & (visits.time >= midnight(as_of - timedelta(days=2 * days)))
+def windows(rows: ir.Table, as_of: date, days: int) -> tuple[ir.BooleanValue, ir.BooleanValue]:
+    """Return which rows are of the last so many days, and which of as many before these."""
+    recent = rows.time >= midnight(as_of - timedelta(days=days))
+    return recent, ~recent & (rows.time >= midnight(as_of - timedelta(days=2 * days)))
 
 
 def rhythm(visits: ir.Table, as_of: date) -> dict[str, ir.Value]:

@@ -136,7 +136,7 @@ def test_every_limit_that_is_passed_is_listed_at_once(tmp_path):
     shop = shop_tables()
     shop["transactions"]["paid"] *= -1
     shop["products"] = shop["products"].iloc[:2]
-    with pytest.raises(StudyError, match=r"(?s)beyond 2 limits.*negative.*unknown_products"):
+    with pytest.raises(StudyError, match=r"(?s)beyond 3 limits.*negative.*unknown_p.*never bought"):
         audited(tmp_path, shop)
 
 

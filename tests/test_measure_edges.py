@@ -8,7 +8,7 @@ import pytest
 from runs import shop_run
 
 from seglib import files, quality, records, tables
-from seglib.measure import campaign, change, experiment, findings, measure, told
+from seglib.measure import campaign, change, experiment, findings, measure, results, told
 
 
 def members(n=60):
@@ -47,6 +47,50 @@ def test_a_segment_without_transactions_before_has_no_growth_and_no_traceback(sh
     called = {0: "Everyone", 1: "Ones", 2: "Twos"}
     assert "nan" not in str(findings.sentences(run, changes, kpis, called))
     assert "nan" not in findings.headline(run, changes, called, [])
+
+
+QUIET = {
+    # what came in, before and after: (factor of each, what is said of it)
+    "before": ((0.0, 1.0), "None of the customers in the segments ordered in the 60 days before 2"),
+    "after": ((1.0, 0.0), "None of the customers in the segments ordered in the 60 days from 202"),
+    "returns": ((-0.1, 1.0), "Net of returns, nothing was spent in the 60 days before 2023-08-01"),
+}
+
+
+@pytest.mark.parametrize("case", QUIET)
+def test_a_period_without_net_purchases_is_said_and_nothing_is_made_up_of_it(shop, case):
+    run, people = shop_run(shop), members()
+    (before, after), expected = QUIET[case]
+    for period, factor in (("before", before), ("after", after)):
+        people[f"spend_{period}"] *= factor
+        for metric in ("active", "orders"):
+            people[f"{metric}_{period}"] *= float(factor != 0)
+    period = "after" if case == "after" else "before"
+    said = measure.quiet_period(run, people, period)
+    assert said.startswith(expected)
+    kpis = measure.periods(people, minimum=5, seed=1, draws=100)
+    shares = kpis[(kpis["metric"] == "revenue_share") & (kpis["period"] == period)]
+    assert len(shares) == 2 and shares[["value", "low", "high"]].isna().all(axis=None)
+    changes = change.changes(people, None, minimum=5, seed=1, draws=200)
+    numbers = changes.select_dtypes("number")
+    assert not np.isinf(numbers).any(axis=None)
+    grown = changes[changes["metric"] == "spend"]["change"]
+    assert (grown == -1).all() if case == "after" else grown.isna().all()
+    called = {0: "Everyone", 1: "Ones", 2: "Twos"}
+    assert "nan" not in str(findings.sentences(run, changes, kpis, called))
+    told = results.tabulated(run, kpis, ["revenue_share"])
+    assert set(told[f"Share of revenue, {period}"]) == {"–"}
+
+
+def test_the_headline_says_that_nothing_was_bought_and_not_that_customers_are_few(shop):
+    run = shop_run(shop)
+    before = run.read("before.parquet")
+    run.write("before.parquet", before.assign(spend=0.0, orders=0.0, active=False, discount=0.0))
+    people, notes = measure.people(run)
+    changes = change.changes(people, None, minimum=5, seed=1, draws=100)
+    said = findings.headline(run, changes, {0: "Everyone", 1: "a", 2: "b", 3: "c"}, notes)
+    assert said.startswith("None of the customers in the segments ordered in the 60 days before")
+    assert said in notes
 
 
 def sent(redeemed):

@@ -247,12 +247,14 @@ def test_e_mails_that_tell_customers_apart_are_asked_about(tmp_path, monkeypatch
     assert "privacy.pseudonymise" in said
 
 
-def test_rows_that_were_taken_back_are_asked_about(tmp_path, monkeypatch, capsys):
+def test_rows_that_were_taken_back_are_returns_and_asked_about(tmp_path, monkeypatch, capsys):
     frame = orders()
     frame["status"] = np.where(frame["order"] % 20, "paid", "refunded")
     frame.to_csv(tmp_path / "a.csv", index=False)
-    said = begun(tmp_path, monkeypatch, capsys)[1]
-    assert "5.0% of the rows have the 'status' refunded, and count as purchases" in said
+    _, said, raw = begun(tmp_path, monkeypatch, capsys)
+    assert "5.0% of the rows have the 'status' refunded, and are taken for sales that were" in said
+    rows = raw["tables"]["transactions"]
+    assert (rows["columns"]["status"], rows["returned"]) == ("status", ["refunded"])
 
 
 def test_several_answers_in_one_cell_are_asked_about(tmp_path, monkeypatch, capsys):

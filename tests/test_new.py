@@ -8,7 +8,7 @@ import pytest
 import yaml
 from worlds import shop_tables
 
-from seglib import cli, collect, privacy, records, scales, study, tables
+from seglib import cli, collect, privacy, quality, records, scales, study, tables
 from seglib.layout import TransactionColumns
 
 AGREE = ["Strongly disagree", "Disagree", "Neutral", "Agree", "Strongly agree"]
@@ -450,8 +450,8 @@ def test_products_without_a_table_of_products_have_features(tmp_path, monkeypatc
     messy_shop().to_csv(tmp_path / "shop.csv", sep=";", decimal=",", index=False)
     path, _, _ = begun(["shop.csv"], tmp_path, monkeypatch)
     loaded = study.load(path)
-    known = records.facts(loaded, tables.open_tables(loaded), loaded.as_of)
-    frame, lines = collect.products(known)
+    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    frame, lines = collect.products(records.facts(loaded, clean, loaded.as_of))
     assert len(frame) == 40
     assert "own_label_share" not in {line["name"] for line in lines}
 

@@ -117,10 +117,18 @@ def test_labels_stand_apart_and_inside(tmp_path):
 
 @pytest.mark.parametrize(("highest", "top"), [(0.53, 0.6), (0.87, 1.0), (838, 900), (0, 3), (1, 1)])
 def test_scales_end_on_a_round_number_above_the_highest(highest, top):
-    found, step = timeline._scale(highest)
-    assert highest <= found * 1.001
+    bottom, found, step = timeline._scale(0.0, highest)
+    assert bottom == 0 and highest <= found * 1.001
     assert found <= max(1.7 * highest, 3)
     assert found / step == pytest.approx(round(found / step))
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "expected"),
+    [(0, 0, (0, 1, 1)), (-30, 60, (-50, 100, 50)), (-40, -10, (-40, 0, 20))],
+)
+def test_a_scale_holds_zero_also_where_nothing_or_less_came_in(least, most, expected):
+    assert timeline._scale(least, most) == expected
 
 
 def follows(tmp_path, day, reference, **more):

@@ -160,6 +160,7 @@ def _levels(date: pd.DataFrame, known: list, compared: list[str]) -> np.ndarray:
     columns = [f"{metric}_before" for metric in compared]
     means = date.groupby("segment")[columns].mean().reindex(known)
     overall = date[columns].mean()
+    overall = overall.where(overall > 0)  # a level beside nothing is none
     return np.concatenate([np.ones(len(columns)), (means / overall).to_numpy().ravel()])
 
 
@@ -167,7 +168,9 @@ def _judged(frame: pd.DataFrame, minimum: int) -> pd.DataFrame:
     """Hide what is too small or unlike, and adjust the p-values over a metric's segments."""
     frame["suppressed"] = frame["n"] < minimum
     few = frame.pop("pair_n") < minimum
-    unlike = (frame["placebo_level"] / frame["again_level"]).map(np.log).abs() > np.log(ALIKE)
+    levels = frame["placebo_level"] / frame["again_level"]
+    alike = levels.where(levels > 0).map(np.log).abs() <= np.log(ALIKE)
+    unlike = ~alike & (frame["tested"] == "excess")
     frame["tested"] = frame["tested"].mask(few | unlike, "nothing")
     _hide(frame, frame["suppressed"], ["change", "gap", "excess"])
     _hide(frame, few, ["again_gap", "placebo_gap"])

@@ -7,7 +7,7 @@ import pandas as pd
 from seglib import suppress
 from seglib.files import Run
 from seglib.measure.change import COMPARED
-from seglib.measure.measure import EVERYONE
+from seglib.measure.measure import EVERYONE, people, quiet_period
 from seglib.wording import listing, share
 
 MOSTLY = 0.5  # of the customers began lately: a fall is what follows first orders
@@ -89,6 +89,9 @@ def headline(run: Run, changes: pd.DataFrame, called: dict[int, str], notes: lis
         return f"How the segments changed cannot be said. {notes[0] if notes else ''}".strip()
     rows = changes[changes["metric"] == metric].set_index("segment")
     whole = rows.loc[EVERYONE]
+    members = people(run)[0]
+    if quiet := [text for p in ("before", "after") if (text := quiet_period(run, members, p))]:
+        return " ".join(quiet)
     if pd.isna(whole["change"]):
         return f"There are too few {customer}s to say how {_noun(run, metric)} changed."
     went, how = moved(whole["change"]), f"95% interval {span(whole, 'change')}"
@@ -190,7 +193,7 @@ def _changed(run: Run, row: pd.Series, name: str, metric: str) -> str:
             f"{write(row['placebo_gap'])} against all others; what lies between, "
             f"{write(row['excess'])} ({span(row, 'excess', write)}), is {verdict}."
         )
-    towards = (row["gap"] < 0) == (row["level"] > 1)
+    towards = pd.notna(row["level"]) and (row["gap"] < 0) == (row["level"] > 1)
     why = "No comparable segment of one period earlier shows how much of this comes by itself"
     if towards:
         why += "; regression to the mean pulls in this direction"

@@ -65,7 +65,35 @@ def people(run: Run) -> tuple[pd.DataFrame, list[str]]:
                 frame[f"{metric}_{period}"] = did[metric].fillna(0).astype(float)
     frame["newcomer"] = _newcomers(run, frame.index)
     left = [] if "spend" in money else ["The transactions carry no amounts: no money is shown."]
-    return frame, left + list(lacking.values())
+    quiet = (quiet_period(run, frame, period) for period in names)
+    return frame, left + list(lacking.values()) + [text for text in quiet if text]
+
+
+def quiet_period(run: Run, people: pd.DataFrame, period: str) -> str:
+    """Return that nothing was bought in a period, and what cannot be said for that; else empty.
+
+    Parameters
+    ----------
+    run
+    people
+        From `people`.
+    period
+        `before` or `after` the cut-off date.
+    """
+    if f"active_{period}" not in people:
+        return ""
+    asked, words = run.study, run.study.words
+    when = "before" if period == "before" else "from"
+    when = f"in the {asked.holdout} days {when} {run.as_of}"
+    parts = ["growth since then"] * (period == "before")
+    parts += ["shares of revenue"] * (f"spend_{period}" in people)
+    lost = f", so {' and '.join(parts)} cannot be said" if parts else ""
+    if not people[f"active_{period}"].any():
+        whom = f"None of the {asked.customer}s in the segments"
+        return f"{whom} {words['ordered']} {when}{lost}."
+    if f"spend_{period}" in people and people[f"spend_{period}"].sum() <= 0:
+        return f"Net of returns, nothing was spent {when}{lost}."
+    return ""
 
 
 def metrics(study: Study) -> list[str]:
@@ -208,7 +236,7 @@ def _levels(groups: pd.Series, observed: Mapping, seed: int, draws: int) -> list
     def figures(sums: np.ndarray) -> np.ndarray:
         total = sums.sum(axis=-2, keepdims=True)
         both = np.concatenate([total, sums], axis=-2)
-        shares = (both / total)[..., 1:][..., spend]
+        shares = (both / np.where(total > 0, total, np.nan))[..., 1:][..., spend]
         return np.concatenate([both[..., 1:] / both[..., :1], shares], axis=-1)
 
     found = bootstrap(values, codes, figures, draws=draws, seed=seed)

@@ -55,6 +55,8 @@ def label(run: Run, metric: str) -> str:
 def _cell(run: Run, row) -> str:
     if row.suppressed:
         return suppress.NOT_SHOWN
+    if pd.isna(row.value):
+        return "–"
     low, high = _written(run, row.metric, row.low), _written(run, row.metric, row.high)
     return f"{_written(run, row.metric, row.value)} ({low} to {high})"
 

@@ -131,7 +131,8 @@ def counted(ev: Evidence) -> str:
     groups = naming.products(ev.run)
     if groups is None:
         return "Without purchases by product, in groups, the two views cannot be put together."
-    bought = ev.run.scan("purchases.parquet")["product"].nunique().execute()
+    rows = ev.run.scan("purchases.parquet")
+    bought = rows["product"].nunique(where=rows.orders > 0).execute()
     text = f"{bought:,} products were bought before {ev.run.as_of}."
     if bought > len(groups):
         text += (

@@ -41,9 +41,10 @@ def criteria(ev: Evidence) -> pd.DataFrame:
         table["value"] = sizes["value_mean"]
     if ev.months is not None and not ev.chosen_for_growth:
         sums = ev.months.groupby(ev.labels).sum()
-        growth = sums["recent"] / sums["earlier"].where(sums["earlier"] > 0)
-        everyone = sums["recent"].sum() / max(sums["earlier"].sum(), 1e-9)
-        table["growth"] = growth.where(_clear(ev, "growth"), everyone)
+        if sums["earlier"].sum() > 0:  # else there is nothing to grow from
+            growth = sums["recent"] / sums["earlier"].where(sums["earlier"] > 0)
+            everyone = sums["recent"].sum() / sums["earlier"].sum()
+            table["growth"] = growth.where(_clear(ev, "growth"), everyone)
     stable = {s["segment"]: s.get("jaccard") for s in ev.verdict.get("segments", [])}
     if any(v is not None for v in stable.values()):
         table["stability"] = pd.Series(stable, dtype=float).reindex(table.index)

@@ -28,7 +28,8 @@ def sizes(labels: pd.Series, value: pd.Series | None = None) -> pd.DataFrame:
     table = pd.DataFrame({"n": n, "share": n / n.sum()}).rename_axis("segment")
     if value is not None:
         worth = value.reindex(labels.index).fillna(0).groupby(labels)
-        table["value_share"] = worth.sum() / worth.sum().sum()
+        whole = worth.sum().sum()
+        table["value_share"] = worth.sum() / (whole if whole > 0 else np.nan)
         table["value_mean"] = worth.mean()
     return table
 

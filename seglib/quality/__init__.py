@@ -58,8 +58,9 @@ def inspect(
     Returns
     -------
     tables : dict of ibis.Table
-        The same tables without the dropped rows, test accounts and personal columns; returns are
-        negative amounts; customers are pseudonyms if the study wants them.
+        The same tables without the dropped rows, test accounts and personal columns; transactions
+        have `is_return`, and returns are netted in their amounts; customers are pseudonyms if the
+        study wants them.
     checks : list of dict
         One a check: `check`, `table`, `rows` seen (or customers, columns, days: `of`), `failing`,
         `action`, `limit` (the key of the share at which a run stops), and whether it is only about

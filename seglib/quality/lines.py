@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
+from seglib import returns
 from seglib.limits import FEWEST
 from seglib.quality import days
 from seglib.quality.counting import check, count, either
@@ -16,7 +17,9 @@ from seglib.tables import midnight
 
 MANY_UNITS = 100  # a line of more units than this is a weight or a volume, not a count
 HOUSE_ACCOUNT = 0.1  # one customer with more than this share of all rows is not one customer
+TAKEN_BACK = {"amount", "quantity", "status"}  # roles of which one at least tells returns
 LIMITED = {
+    "exact copy of another row": "copies",
     "negative amount": "negative_amounts",
     "zero amount": "zero_amounts",
     "product not in the products table": "unknown_products",
@@ -26,7 +29,7 @@ LIMITED = {
 def transactions(
     loaded: Study, tables: dict, as_of: date, tests: ir.Table | None
 ) -> tuple[ir.Table, list[dict]]:
-    """Return the usable rows, returns as negative amounts, and the checks.
+    """Return the usable rows, the returns among them marked and netted, and the checks.
 
     Parameters
     ----------
@@ -41,24 +44,44 @@ def transactions(
         If more than `max_dropped` of the rows lack what every computation needs, or the dates do
         not go with the study's.
     """
-    table = tables["transactions"]
+    table = returns.marked(tables["transactions"], loaded.tables.transactions.returned)
     unusable = _unusable(table, tests)
     usable = ~either(test for test, *_ in unusable.values())
-    conditions = unusable | {
+    dated = {
         name: (test & usable, action)
-        for name, (test, action) in _remarkable(loaded, tables, as_of).items()
+        for name, (test, action) in _dated(loaded, table, as_of).items()
     }
-    rows, counts = count(table, conditions)
+    odd = _odd_lines(table) | _odd_products(table, tables)
+    lost = {
+        f"{name}, dropped": (test.fill_null(False) & ~usable,) for name, (test, _) in odd.items()
+    }
+    rows, counts = count(table, unusable | dated | odd | lost)
     checks = [
         check(name, "transactions", rows, counts[name], action, _limit(name))
-        for name, (_, action) in conditions.items()
+        for name, (_, action) in (unusable | dated).items()
+    ]
+    checks += [
+        _over_all(name, rows, counts[name], counts[f"{name}, dropped"], action)
+        for name, (_, action) in odd.items()
     ]
     _refuse(loaded, rows, {name: counts[name] for name in unusable})
-    clean = _netted(table.filter(usable))
+    clean = returns.netted(table.filter(usable))
     seen = days.by_day(clean)
     _fit(loaded, as_of, seen.index[0].date(), seen.index[-1].date())
-    more = [_repeated(clean, rows), _house_account(clean), days.thin(seen)]
+    more = [
+        _repeated(tables["transactions"], table.filter(usable), rows),
+        _house_account(clean, rows),
+        days.thin(seen),
+        _returned_only(loaded, table.filter(usable), as_of),
+    ]
     return clean, [*checks, *(c for c in more if c)]
+
+
+def _over_all(name: str, rows: int, failing: int, lost: int, action: str) -> dict:
+    """Return a check of all rows; what was done is true of those that are not dropped."""
+    if lost:
+        action = f"{lost:,} dropped for another reason; the others: {action}"
+    return check(name, "transactions", rows, failing, action, _limit(name), kind=name)
 
 
 def _limit(name: str) -> str:
@@ -114,9 +137,9 @@ def _unusable(table: ir.Table, tests: ir.Table | None) -> dict[str, tuple]:
     return found
 
 
-def _remarkable(loaded: Study, tables: dict, as_of: date) -> dict[str, tuple]:
-    """Return the conditions that are counted and said; the rows stay."""
-    table, until = tables["transactions"], loaded.until(as_of)
+def _dated(loaded: Study, table: ir.Table, as_of: date) -> dict[str, tuple]:
+    """Return the conditions under which the date of a row says what it is used for."""
+    until = loaded.until(as_of)
     found = {
         f"on or after {as_of}, within the holdout": (
             (table.time >= midnight(as_of)) & (table.time < midnight(until)),
@@ -127,23 +150,35 @@ def _remarkable(loaded: Study, tables: dict, as_of: date) -> dict[str, tuple]:
     if loaded.history:
         start = as_of - timedelta(days=loaded.history)
         found[f"before {start}"] = (table.time < midnight(start), "older than the history used")
-    return found | _odd_lines(table) | _odd_products(table, tables)
+    return found
 
 
 def _odd_lines(table: ir.Table) -> dict[str, tuple]:
-    found = {}
-    if "amount" in table.columns:
+    """Return what is remarkable of single lines; the rows stay."""
+    known, found = set(table.columns), {}
+    money = "amount" in known
+    if TAKEN_BACK & known:
+        action = f"{'netted against purchases, ' if money else ''}no order and no visit"
+        action = action if money or "product" in known else "not counted as use"
+        found["return or cancellation"] = (table.is_return, action)
+    if money:
         found["negative amount"] = (table.amount < 0, "a return, netted against purchases")
-        found["zero amount"] = (table.amount == 0, "kept: counts as a line, adds no money")
-    if "quantity" in table.columns:
-        if "amount" in table.columns:
-            found["negative quantity with a positive amount"] = (
-                _returned(table), "a return: its amount is counted as negative, and so netted",
-            )  # fmt: skip
-        found[f"more than {MANY_UNITS} units in a line"] = (
-            table.quantity > MANY_UNITS,
-            "a weight or volume (fuel); kept, not used for prices",
+        found["zero amount"] = (table.amount == 0, "kept, adds no money")
+    if {"amount", "quantity"} <= known:
+        found["negative quantity with a positive amount"] = (
+            (table.quantity < 0) & (table.amount > 0),
+            "a return: its amount is counted as negative, and so netted",
         )
+    if "quantity" in known:
+        priced = ", not used for prices" if {"amount", "product"} <= known else ""
+        what = f"more than {MANY_UNITS} units in a line"
+        found[what] = (table.quantity > MANY_UNITS, f"kept{priced}")
+    if "order" in known and money:
+        action = "a return, its amount is counted as negative"
+        found["order number of a credit note, C before figures"] = (table.is_credit_note, action)
+    if "status" in known:
+        action = f"a return{', a positive amount is counted as 0' if money else ''}"
+        found["status that says that a line was taken back"] = (table.is_undone, action)
     return found
 
 
@@ -162,29 +197,32 @@ def _odd_products(table: ir.Table, tables: dict) -> dict[str, tuple]:
     return found
 
 
-def _returned(table: ir.Table) -> ir.BooleanColumn:
-    return (table.quantity < 0) & (table.amount > 0)
+def _repeated(table: ir.Table, usable: ir.Table, rows: int) -> dict:
+    copies, kept = (
+        int(each.count().execute() - each.distinct().count().execute()) for each in (table, usable)
+    )
+    return _over_all("exact copy of another row", rows, copies, copies - kept, "kept")
 
 
-def _netted(table: ir.Table) -> ir.Table:
-    """Return the table with the amounts of returns negative, however the source writes them."""
-    if not {"amount", "quantity"} <= set(table.columns):
-        return table
-    net = ibis.ifelse(_returned(table).fill_null(False), -table.amount, table.amount)
-    return table.mutate(amount=net.cast(table.amount.type()))
-
-
-def _repeated(clean: ir.Table, rows: int) -> dict:
-    distinct = clean.distinct().count().execute()
-    total = clean.count().execute()
-    name = "exact copy of another row"
-    return check(name, "transactions", rows, total - distinct, "kept", "copies")
-
-
-def _house_account(clean: ir.Table) -> dict:
+def _house_account(clean: ir.Table, rows: int) -> dict:
     sizes = clean.group_by("customer").agg(n=clean.count())
-    row = sizes.aggregate(most=sizes.n.max(), rows=sizes.n.sum(), n=sizes.count()).execute().iloc[0]
-    large = row["most"] > HOUSE_ACCOUNT * row["rows"] and row["n"] >= FEWEST
+    row = sizes.aggregate(most=sizes.n.max(), n=sizes.count()).execute().iloc[0]
+    large = row["most"] > HOUSE_ACCOUNT * rows and row["n"] >= FEWEST
     name = f"rows of one customer with over {HOUSE_ACCOUNT:.0%} of all rows"
     most = row["most"] if large else 0
-    return check(name, "transactions", row["rows"], most, "kept: look at it", "house_account")
+    return check(name, "transactions", rows, most, "kept: look at it", "house_account")
+
+
+def _returned_only(loaded: Study, clean: ir.Table, as_of: date) -> dict | None:
+    """Return the check for customers of whom nothing but returns is known before the date."""
+    if not TAKEN_BACK & set(clean.columns):
+        return None
+    seen = clean.filter(clean.time < midnight(as_of))
+    if loaded.history:
+        seen = seen.filter(seen.time >= midnight(as_of - timedelta(days=loaded.history)))
+    each = seen.group_by("customer").agg(bought=(~seen.is_return).sum())
+    people, n = count(each, {"none": (each.bought == 0,)})
+    kind = "customer with returns only"
+    action = "left out of the customers: nothing else is known of them"
+    return check(f"{kind} before {as_of}", "transactions", people, n["none"], action,
+                 of="customers", kind=kind)  # fmt: skip

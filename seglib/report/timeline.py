@@ -52,8 +52,9 @@ def timeline(
     heads = {key: text.format(who=who, one=who.removesuffix("s"), days=_days(found))
              for key, text in MEASURES.items()}  # fmt: skip
     units = {"spend": currency or "money"}
-    panels = [panel(known, key, heads[key], units.get(key, "share")) for key in MEASURES]
-    panels = [p for p in panels if p["lines"]] if several else []
+    shown = MEASURES if several else ()
+    panels = [panel(known, key, heads[key], units.get(key, "share")) for key in shown]
+    panels = [p for p in panels if p["lines"]]
     newest = list(known)[-SHOWN:]
     return {
         "runs": [_row(run, found) for run in found],
@@ -194,8 +195,10 @@ def panel(known: Mapping[str, Mapping], key: str, title: str, unit: str) -> dict
     """Return where the lines, dots and labels of a small figure are: one figure over the dates."""
     values = {day: {s: row[key] for s, row in rows.items() if _number(row[key])}
               for day, rows in known.items()}  # fmt: skip
-    tops = [max(v["value"], v.get("high") or 0) for rows in values.values() for v in rows.values()]
-    top, step = _scale(max(tops, default=1.0))
+    every = [v for rows in values.values() for v in rows.values()]
+    least = min((v["low"] if _ends(v) else v["value"] for v in every), default=0.0)
+    most = max((v["high"] if _ends(v) else v["value"] for v in every), default=1.0)
+    bottom, top, step = _scale(least, most)
     start, end = (date.fromisoformat(day).toordinal() for day in (min(known), max(known)))
 
     def x(day: str) -> float:
@@ -203,7 +206,8 @@ def panel(known: Mapping[str, Mapping], key: str, title: str, unit: str) -> dict
         return round(LEFT + 10 + part * (WIDTH - LEFT - RIGHT - 20), 1)
 
     def y(value: float) -> float:
-        return round(HEIGHT - BOTTOM - value / top * (HEIGHT - TOP - BOTTOM), 1)
+        part = (value - bottom) / (top - bottom)
+        return round(HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM), 1)
 
     lines = []
     for number in sorted({s for rows in values.values() for s in rows}):
@@ -215,7 +219,8 @@ def panel(known: Mapping[str, Mapping], key: str, title: str, unit: str) -> dict
         lines.append({"segment": number, "paths": [p for p in runs if len(p) > 1], "bars": bars,
                       "dots": [p for p in places if p]})  # fmt: skip
     _labelled(lines)
-    ticks = [(y(i * step), wording.amount(i * step, unit)) for i in range(round(top / step) + 1)]
+    marks = range(round(bottom / step), round(top / step) + 1)
+    ticks = [(y(i * step), wording.amount(i * step, unit)) for i in marks]
     return {"key": key, "title": title, "unit": unit, "values": values, "lines": lines,
             "ticks": ticks, "dates": [(x(d), _short(d)) for d in _some(list(known))]}  # fmt: skip
 
@@ -228,11 +233,16 @@ def _ends(found: Mapping) -> bool:
     return found.get("low") is not None and found.get("high") is not None
 
 
-def _scale(highest: float) -> tuple[float, float]:
-    """Return a round number above the highest value, and the distance of about three ticks."""
-    size = 10 ** math.floor(math.log10(highest / 3)) if highest > 0 else 1.0
-    step = next(m * size for m in (1, 2, 2.5, 5, 10) if m * size * 3 >= highest * 0.999)
-    return step * math.ceil(highest / step - 1e-9), step
+def _scale(lowest: float, highest: float) -> tuple[float, float, float]:
+    """Return the ends of an axis that holds 0 and all values, and the distance of its ticks.
+
+    The ends are round numbers about three ticks apart; where all values are 0, one tick.
+    """
+    least, most = min(lowest, 0.0), max(highest, 0.0)
+    size = 10 ** math.floor(math.log10((most - least) / 3)) if most > least else 1.0
+    step = next(m * size for m in (1, 2, 2.5, 5, 10) if m * size * 3 >= (most - least) * 0.999)
+    bottom, top = step * math.floor(least / step + 1e-9), step * math.ceil(most / step - 1e-9)
+    return bottom, top if top > bottom else step, step
 
 
 def _labelled(lines: list[dict], gap: float = 17) -> None:

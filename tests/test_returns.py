@@ -1,0 +1,214 @@
+"""Returns lower the money and are no orders, visits or customers, wherever these are counted."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from seglib import cli, collect, explore, files, outlook, quality, records, scope, study, tables
+
+CASES = Path(__file__).parent / "cases"
+DAY = pd.Timestamp("2024-04-01")
+COLUMNS = {"customer": "who", "order": "number", "time": "day", "product": "item", "amount": "paid"}
+LINES = [
+    # who, number, days before the cut-off date, item, paid
+    ("partial", "1001", 40, "Tea", 30.0),
+    ("partial", "1001", 40, "Cup", 20.0),
+    ("partial", "1001", 2, "Cup", -20.0),  # sent back later, under the number of the order
+    ("credit", "1002", 60, "Tea", 50.0),
+    ("credit", "1003", 30, "Cup", 25.0),
+    ("credit", "C1004", 1, "Cup", -25.0),  # a credit note of its own
+    ("reduced", "1005", 20, "Tea", 40.0),
+    ("reduced", "1005", 20, "Voucher", -5.0),  # a reduction within an order
+    ("exchange", "1006", 50, "Tea", 12.0),
+    ("exchange", "1007", 10, "Tea", -12.0),
+    ("exchange", "1007", 10, "Cup", 15.0),  # an exchange holds a purchase
+    ("free", "1008", 5, "Sample", 0.0),  # no money, and an order
+    ("returner", "C1009", 15, "Tea", -60.0),  # bought before the data begin
+    ("returner", "C1010", -5, "Tea", -10.0),
+    ("credit", "C1011", -3, "Tea", -50.0),  # after the cut-off date
+    ("partial", "1012", -4, "Tea", 30.0),
+]
+EXPECTED = {
+    # orders, spend, recency, tenure, lines an order, categories
+    "partial": (1, 30, 40, 40, 2, 2),
+    "credit": (2, 50, 30, 60, 1, 2),
+    "reduced": (1, 35, 20, 20, 1, 1),
+    "exchange": (2, 15, 10, 50, 1, 2),
+    "free": (1, 0, 5, 5, 1, 1),
+}
+
+
+def lines():
+    frame = pd.DataFrame(LINES, columns=["who", "number", "ago", "item", "paid"])
+    return frame.assign(day=DAY - pd.to_timedelta(frame.pop("ago"), "D"))
+
+
+def filler(n=40):
+    """Return customers with one order each, so that there are enough to describe."""
+    rows = [(f"c{i}", f"{2000 + i}", DAY - pd.Timedelta(days=70 + i % 9), "Tea", 10.0)
+            for i in range(n)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["who", "number", "day", "item", "paid"])
+
+
+def facts(folder, frame, columns=COLUMNS, more=None, **changes):
+    """Return what the engine holds of transactions, and the checks by name."""
+    frame.to_parquet(folder / "rows.parquet")
+    rows = {"source": "rows.parquet", "columns": dict(columns)} | (more or {})
+    as_of = min(DAY, frame["day"].max() + pd.Timedelta(days=1))
+    raw = {"title": "t", "objective": "o", "as_of": f"{as_of:%Y-%m-%d}", "holdout": "5 days",
+           "minimum_cell": 1, "tables": {"transactions": rows}} | changes  # fmt: skip
+    (folder / "study.yaml").write_text(yaml.safe_dump(raw))
+    loaded = study.load(folder / "study.yaml")
+    clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    known = records.facts(loaded, clean, loaded.as_of)
+    return known, {c["kind"]: c for c in checks}
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    frame = pd.concat([lines(), filler()], ignore_index=True)
+    return facts(tmp_path_factory.mktemp("returns"), frame)
+
+
+def test_a_return_is_no_order_no_visit_and_no_start_and_lowers_the_money(known):
+    frame, _ = collect.customers(known[0])
+    names = ["orders", "spend", "recency", "tenure", "basket_items", "breadth"]
+    assert {who: tuple(frame.loc[who, names]) for who in EXPECTED} == EXPECTED
+    assert frame.loc["credit", "basket_value"] == 25
+    assert frame["trend"].loc["credit"] == 1  # all of it lies within 91 days
+
+
+def test_who_only_returned_is_counted_and_no_customer(known):
+    frame, _ = collect.customers(known[0])
+    assert "returner" not in frame.index
+    check = known[1]["customer with returns only"]
+    assert (check["failing"], check["rows"], check["of"]) == (1, 46, "customers")
+    assert check["action"].startswith("left out of the customers")
+
+
+def test_rows_of_returns_are_counted_by_what_tells_them(known):
+    counts = {kind: check["failing"] for kind, check in known[1].items()}
+    assert counts["return or cancellation"] == counts["negative amount"] == 7
+    assert counts["order number of a credit note, C before figures"] == 4
+
+
+def test_whoever_only_returns_after_the_date_is_not_active(known):
+    after = records.holdout(known[0], pd.Index(["partial", "credit"]))
+    assert after["orders"].tolist() == [1, 0] and after["active"].tolist() == [True, False]
+    assert after["spend"].tolist() == [30, -50]
+
+
+def test_months_of_returns_have_money_and_nobody_active(known):
+    monthly = records.monthly(known[0])
+    rows = monthly.execute().set_index(["customer", "month"])
+    assert rows.loc[("returner", "2024-03-01"), ["orders", "spend"]].tolist() == [0, -60]
+    seen = explore.months(monthly, DAY.date()).loc["2024-03-01"]
+    bought = lines().query("paid >= 0 and '2024-03-01' <= day < '2024-04-01'")
+    assert (seen["customers"], seen["orders"]) == (bought["who"].nunique(), 4)
+    assert explore.cohorts(monthly, DAY.date())[1].sum() == 45
+
+
+def test_a_product_has_as_buyers_who_kept_or_returned_a_purchase_of_it(known):
+    frame, _ = collect.products(known[0])
+    tea = frame.loc["Tea"]
+    assert tea["penetration"] == pytest.approx(44 / 45)  # all customers but free; not the returner
+    assert tea["spend_per_buyer"] == pytest.approx((400 + 30 + 50 + 40 + 0) / 44)
+    bought = records.purchases(known[0]).execute().set_index(["customer", "product"])
+    assert bought.loc[("returner", "Tea"), "orders"] == 0
+    assert "Voucher" not in frame.index
+
+
+def test_credit_notes_of_positive_amounts_are_taken_off(tmp_path):
+    frame = pd.concat([lines(), filler()], ignore_index=True)
+    credit = frame["number"].str.startswith("C")
+    frame.loc[credit, "paid"] *= -1
+    known, checks = facts(tmp_path, frame)
+    people = collect.customers(known)[0]
+    assert people.loc["credit", ["orders", "spend"]].tolist() == [2, 50]
+    assert checks["return or cancellation"]["failing"] == 7
+
+
+@pytest.mark.parametrize("number", ["{}{:05d}", "{}A{:04x}"])
+def test_numbers_that_begin_with_many_letters_are_no_credit_notes(tmp_path, number):
+    frame = filler(60)
+    frame["number"] = [number.format("ABCDEF"[i % 6], i) for i in range(60)]
+    known, checks = facts(tmp_path, frame)
+    assert checks["return or cancellation"]["failing"] == 0
+    assert len(collect.customers(known)[0]) == 60
+
+
+def test_sales_that_a_status_says_were_undone_bring_nothing(tmp_path):
+    frame = pd.concat([lines(), filler()], ignore_index=True)
+    frame["state"] = "paid"
+    frame.loc[frame["number"] == "1002", "state"] = "Refunded"
+    columns = COLUMNS | {"status": "state"}
+    known, checks = facts(tmp_path, frame, columns, {"returned": ["refunded"]})
+    people = collect.customers(known)[0]
+    assert people.loc["credit", ["orders", "spend", "tenure"]].tolist() == [1, 0, 30]
+    assert checks["status that says that a line was taken back"]["failing"] == 1
+
+
+@pytest.mark.parametrize("lacking", ["status", "returned"])
+def test_a_status_and_its_values_are_named_together(tmp_path, lacking):
+    columns = COLUMNS | ({} if lacking == "status" else {"status": "item"})
+    more = {} if lacking == "returned" else {"returned": ["x"]}
+    with pytest.raises(study.StudyError, match=r"`columns\.status` and `returned` together"):
+        facts(tmp_path, filler(), columns, more)
+
+
+def test_checks_count_all_rows_and_say_what_was_done_of_those_that_are_kept(tmp_path):
+    frame = filler(300).assign(paid=10.0)
+    frame.loc[:99, "paid"] = 0.0
+    frame.loc[:94, "who"] = None
+    _, checks = facts(tmp_path, frame, limits={"copies": 1})
+    zero = checks["zero amount"]
+    assert (zero["rows"], zero["failing"]) == (300, 100)
+    assert zero["action"] == "95 dropped for another reason; the others: kept, adds no money"
+
+
+def test_many_units_are_not_called_a_weight(tmp_path):
+    frame = filler().assign(units=[500] * 20 + [1] * 20)
+    _, checks = facts(tmp_path, frame, COLUMNS | {"quantity": "units"})
+    assert checks["more than 100 units in a line"]["action"] == "kept, not used for prices"
+
+
+def begun(folder, monkeypatch, name, **changes):
+    """Return the path of the study that `seglib new` drafts of a case, with some lines changed."""
+    monkeypatch.chdir(folder)
+    assert cli.main(["new", str(CASES / f"{name}.csv")]) == 0
+    path = folder / f"data/{name}/study.yaml"
+    text = path.read_text()
+    raw = yaml.safe_load(text) | changes
+    path.write_text(yaml.safe_dump(raw))
+    return path, text
+
+
+def test_a_shop_of_credit_notes_has_the_orders_of_its_buyers(tmp_path, monkeypatch):
+    path, text = begun(tmp_path, monkeypatch, "a6_returns")
+    assert "110 rows are returns, which lower the money and are no orders" in text
+    assert "10 customers have no other rows" in text
+    loaded = study.load(path)
+    clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    frame, _ = collect.customers(records.facts(loaded, clean, loaded.as_of))
+    assert (len(frame), frame["orders"].sum()) == (50, 326)
+    rows = pd.read_csv(CASES / "a6_returns.csv", parse_dates=["date"])
+    rows = rows[rows["date"] < pd.Timestamp(loaded.as_of)]
+    net = rows.groupby("customer_id")["amount"].sum().reindex(frame.index)
+    pd.testing.assert_series_equal(frame["spend"], net, check_names=False)
+    shown = quality.told(loaded, checks).set_index("check")["found"]
+    assert shown[f"customer with returns only before {loaded.as_of}"] == "10 customers"
+    said = "\n".join(outlook.outlook(loaded).found)
+    assert f"customer with returns only before {loaded.as_of} (transactions): 10 of 60" in said
+
+
+def test_who_came_again_is_who_bought_again(tmp_path, monkeypatch):
+    path, _ = begun(tmp_path, monkeypatch, "b5_returns", as_of="2024-05-01", holdout="31 days")
+    run = files.open_run(path)
+    clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
+    known = records.facts(run.study, clean, run.as_of)
+    held = records.holdout(known, collect.customers(known)[0].index)
+    assert scope.afterwards(run, held, None) == (
+        "In the 31 days from 2024-05-01, 40% of the 100 customers known before it ordered again."
+    )
