@@ -114,9 +114,11 @@ def nobody(table: Table) -> str:
             "names of persons: put ids in their place, since two persons may share a name"
         )
     names = ", ".join(list(table.columns)[:8])
+    dated = "" if timeless else f" without {listing([repr(c.name) for c in times(table)[:3]])}"
     return (
-        f"{table.source} has no column that looks like a customer (columns: {names}): expected an "
-        "id that returns from order to order, or one a row, such as customer_id"
+        f"{table.source} has no column that looks like a customer (columns: {names}): add an id "
+        "that returns from order to order, such as customer_id; or, if each row is one customer, "
+        f"write a file of what describes them{dated}, whose rows are then numbered"
     )
 
 
