@@ -274,6 +274,17 @@ def test_what_most_of_a_segment_have_is_told_from_what_they_have_more_often():
     }
 
 
+def test_ordered_answers_are_named_as_answers_and_other_figures_by_themselves():
+    first, second = ["low", "mid", "high"] * 20, ["low"] * 40 + ["mid"] * 20
+    frame = pd.DataFrame({"like": pd.Categorical(second + first, ["low", "mid", "high"], True)})
+    labels = pd.Series(np.repeat([1, 2], 60))
+    lines = [{"name": "like", "label": "Like", "base": "psychographic", "unit": ""}]
+    told = naming.names(profile.markers(frame, labels, lines), "respondents")
+    assert told[1] == "Respondents with low answers to “like”"
+    told = naming.names(profile.markers(frame, labels, [lines[0] | {"base": "plan"}]), "customers")
+    assert told[2] == "Customers with high like"
+
+
 def test_a_level_of_an_answer_is_called_by_the_answer():
     frame = pd.DataFrame({"cheap": pd.Categorical(["Yes", "No", "Yes", "No"])})
     lines = [{"name": "cheap", "label": "Cheap", "base": "psychographic", "unit": ""}]

@@ -224,7 +224,9 @@ def _trait(row) -> Trait | None:
     if row.level:
         return _of_level(row, marker) if row.effect > 0 else None
     much, of = "high" if row.effect > 0 else "low", label(row.label)
-    return Trait(row.name, "", f"{much} {'answers to ' * of.startswith('“')}{of}", 0.8, marker)
+    if of.startswith("“") or (row.kind == "ordered" and row.base == "psychographic"):
+        of = f"answers to {quoted(row.label)}"
+    return Trait(row.name, "", f"{much} {of}", 0.8, marker)
 
 
 def _of_level(row, marker: tuple[str, str]) -> Trait:

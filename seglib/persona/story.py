@@ -69,9 +69,12 @@ def marks(ev: Evidence, names: dict[int, str]) -> str:
     """Return what marks each segment most, and how not to read it."""
     if len(ev.segments) < 2:
         return "There is one group, and nobody to compare it with."
-    top = ev.markers.assign(size=ev.markers["effect"].abs()).sort_values("size", ascending=False)
+    more = ev.markers["level"].eq("") | ev.markers["effect"].gt(0)  # a rarer level mirrors another
+    top = ev.markers[more].assign(size=ev.markers["effect"].abs())
+    top = top.sort_values("size", ascending=False, kind="stable")
     said = [
-        f"{names[row.segment]}: {label(row.label)} ({'higher' if row.effect > 0 else 'lower'})"
+        f"{names[row.segment]}: {label(row.label)} "
+        f"({'more often' if row.level else 'higher' if row.effect > 0 else 'lower'})"
         for row in top.groupby("segment").head(1).sort_values("segment").itertuples()
     ]
     return (
