@@ -205,7 +205,8 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
                 f"{table.source} has a row for each {key!r}, orders it seems, but no column that "
                 "tells whose they are: add one such as customer_id"
             )
-        alone = describing.told_apart(table) or describing.described_by_rows(table)
+        rows = describing.described_by_rows(table) and not doubts.persons(table)
+        alone = rows or describing.told_apart(table)
         if (thing and hints.suggests(key, "product")) or not (key or alone):
             raise StudyError(doubts.nobody(table))
     if main and not (key or describing.unique_key(table)):

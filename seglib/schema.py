@@ -212,9 +212,10 @@ class Study(Part):
     @property
     def key_meaning(self) -> str:
         """What the key of a customer is in the files of a run."""
-        for table in self.tables.people.values() if self.numbered else ():
-            return f"number of the row in {table.source}, 1 the first below the names"
-        return f"the {self.customer}'s key, as in the source"
+        if not self.numbered:
+            return f"the {self.customer}'s key, as in the source"
+        (table,) = self.tables.people.values()  # no other can name rows
+        return f"number of the row in {table.source}, 1 the first below the names"
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
