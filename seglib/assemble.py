@@ -205,8 +205,12 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
                 f"{table.source} has a row for each {key!r}, orders it seems, but no column that "
                 "tells whose they are: add one such as customer_id"
             )
-        if (thing and hints.suggests(key, "product")) or not (key or describing.told_apart(table)):
+        rows = describing.described_by_rows(table) and not doubts.persons(table)
+        alone = rows or describing.told_apart(table)
+        if (thing and hints.suggests(key, "product")) or not (key or alone):
             raise StudyError(doubts.nobody(table))
+    if main and not (key or describing.unique_key(table)):
+        return Guess("other", table)
     found = describing.people(table, kind, key)
     if link and key:
         found.why["customer"] += f"; holds {link.forward:.0%} of those in {main.table.source}"

@@ -62,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
                      "as the customers.parquet of a run")  # fmt: skip
     one.add_argument("-o", dest="out", default="", metavar="OUT",
                      help=".csv or .parquet file to write; without it CSV is printed")  # fmt: skip
-    one.add_argument("--id", default="", metavar="COLUMN", help="who a row is; else customer")
+    who = "who a row is; else customer; '<row>' numbers the rows"
+    one.add_argument("--id", default="", metavar="COLUMN", help=who)
     one.set_defaults(command=_score)
 
     check = commands.add_parser(

@@ -5,13 +5,25 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from seglib import hindsight, hints, privacy, scales
+from seglib import frequency, hindsight, hints, privacy, scales
 from seglib.columns import COMMON, Column, Table
-from seglib.guess import LEAST_PEOPLE, Guess, free_text, is_key, personal, times, unused
+from seglib.guess import (
+    LEAST_PEOPLE,
+    NAMED,
+    Guess,
+    customer,
+    free_text,
+    is_key,
+    personal,
+    times,
+    unused,
+)
 from seglib.layout import ROW
 
-OPINIONS = {"agreement", "satisfaction", "frequency", "importance", "likelihood", "quality",
-            "extent", "points"}  # fmt: skip
+OPINIONS = {"agreement", "satisfaction", "frequency", "how often", "importance", "likelihood",
+            "quality", "extent", "rating", "points"}  # fmt: skip
+YES_OR_NO = {"no yes", "n y", "false true", "0 1", "ja nein", "non oui", "no sí", "no si"}
+BATTERY = 5  # columns of the same yes and no from which they look like questions of one kind
 GROUPS = 25  # more different texts than this are no groups
 STATEMENT = 4  # words of a heading that is a statement or a question, not the name of a thing
 PERIOD = re.compile(  # a heading that is a month, a quarter, a week or a day
@@ -41,23 +53,49 @@ def people(table: Table, kind: str, key: str = "") -> Guess:
     if key:
         found.take("customer", key, f"{table.columns[key].distinct:,} distinct, one a row")
     else:
-        found.take("customer", ROW, "no column but personal data tells who: each row is one")
+        found.take("customer", ROW, "no column tells who: each row is one, by its number")
     for column in table.columns.values():
         if column.name != key:
             _describe(found, column)
     _same_scales(found)
     hindsight.leave_out(found)
+    if not key:
+        found.unsure.insert(0, _numbered(found))
+    found.unsure += _answered(found)
     if kind == "customers":
         _doubted(found, key)
     return found
 
 
+def _numbered(found: Guess) -> str:
+    """Return what to look at where the rows of a table are customers or respondents."""
+    one = "respondent" if found.kind == "survey" else "customer"
+    if who := told_apart(found.table):
+        return f"each row is taken as one {one}: {who!r} tells them apart, but is personal data"
+    return (
+        f"each row is taken as one {one}, called by its number in the file, since no column tells "
+        f"who it is: if one {one} can have several rows, add a column such as {one}_id"
+    )
+
+
+def _answered(found: Guess) -> list[str]:
+    """Ask whether columns of yes and no are answers, or what customers have."""
+    asked = [name for name in battery(found.table) if name in found.attributes]
+    if len(asked) < BATTERY:
+        return []
+    more = f" and {len(asked) - 3} more" if len(asked) > 3 else ""
+    words = " or ".join(sorted(found.table.columns[asked[0]].values, reverse=True))
+    told = f"{', '.join(map(repr, asked[:3]))}{more} hold {words} alike and are taken as "
+    if found.kind == "survey":
+        return [told + "answers: where a column says what somebody has or did, write base: plan"]
+    return [
+        f"{told}what customers have: if they are answers to questions, write survey in place of "
+        "customers, and base: psychographic"
+    ]
+
+
 def _doubted(found: Guess, key: str) -> None:
     """Ask about a row a customer, where another column might be the customer."""
-    if not key and (who := told_apart(found.table)):
-        found.unsure.append(
-            f"each row is taken as one customer: {who!r} tells them apart, but is personal data"
-        )
     wide = [name for name in found.attributes if PERIOD.fullmatch(name.strip())]
     if len(wide) >= PERIODS:
         found.unsure.append(
@@ -93,8 +131,47 @@ def unique_key(table: Table) -> str:
     return named[0].name if named else ""
 
 
+def battery(table: Table) -> list[str]:
+    """Return the columns that hold the same yes and no as most others that hold such words."""
+    alike: dict[str, list[str]] = {}
+    for column in table.columns.values():
+        words = " ".join(sorted(value.casefold() for value in column.values or ()))
+        if column.distinct == 2 and words in YES_OR_NO:
+            alike.setdefault(words, []).append(column.name)
+    return max(alike.values(), key=len, default=[])
+
+
+def described_by_rows(table: Table) -> bool:
+    """Return whether each row of a table without ids may be one customer: no order, no event."""
+    columns = table.columns.values()
+    who = customer(table)
+    keys = [c for c in columns if c.distinct > GROUPS and (is_key(c) or c.kind == "text")]
+    many = any(hints.suggests(c.name, "order", "product", "campaign") for c in keys)
+    sold = [any(hints.suggests(c.name, role) for c in columns) for role in ("quantity", "price")]
+    lines = many or all(sold) or bool(times(table)) or (who is not None and who[1] >= NAMED)
+    return not lines and sum(c.distinct > 1 and not personal(c) for c in columns) > 1
+
+
 def is_survey(table: Table) -> bool:
     """Return whether most of what a table holds are answers."""
+    return _mostly_scales(table) or _mostly_yes_or_no(table)
+
+
+def _mostly_yes_or_no(table: Table) -> bool:
+    """Return whether a table holds many of the same yes and no, and respondents or opinions.
+
+    With customers' ids and nothing else that is asked, they say what customers have.
+    """
+    useful = [c for c in table.columns.values() if c.distinct > 1 and not c.unique]
+    alike, key = battery(table), unique_key(table)
+    asked = any((told := scale(c)) and told[0] in OPINIONS - {"points"} for c in useful)
+    over = any(hints.outcome(c.name) for c in useful)
+    enough = len(alike) >= max(BATTERY, 0.5 * len(useful))
+    return enough and not over and (asked or not key or hints.suggests(key, "respondent"))
+
+
+def _mostly_scales(table: Table) -> bool:
+    """Return whether most of what a table holds are answers on scales."""
     useful = [c for c in table.columns.values() if c.distinct > 1 and not c.unique]
     told = [scale(c) for c in useful]
     words = sum(found is not None and found[0] in OPINIONS - {"points"} for found in told)
@@ -106,6 +183,9 @@ def is_survey(table: Table) -> bool:
 
 def scale(column: Column) -> tuple[str, list[str], list[str]] | None:
     """Return the ordered answers of a column as `scales.ordered` does, None if it has none."""
+    signed = any(value.startswith("+") for value in column.values or ())
+    if signed and column.distinct <= COMMON // 2:
+        return scales.ordered(column.values)
     if column.kind == "integer" and column.least is not None and column.distinct <= 11:
         zero = column.most > 7 and re.search(
             r"0\s*(-|–|to|bis)\s*10|recommend", column.name.lower()
@@ -129,13 +209,7 @@ def _describe(found: Guess, column: Column) -> None:
     elif (asked := scale(column)) and (column.kind == "text" or table_is_survey):
         _ordered(found, column, *asked)
     elif column.kind == "number" or (column.kind == "integer" and column.distinct > 2):
-        coded = hints.is_id(column.name) or hints.base(column.name) == "geographic"
-        whole = column.kind == "integer" or column.share("whole") == 1
-        if whole and (column.unique or (coded and column.distinct > GROUPS)):
-            found.left[column.name] = "an id or a code, it seems"
-            return
-        why = f"numbers from {column.least:,.10g} to {column.most:,.10g}"
-        _add(found, column, "numeric", why, hints.base(column.name))
+        _numbers(found, column)
     elif unfit := _unfit(column):
         found.left[column.name], doubt = unfit
         found.unsure += [doubt] if doubt else []
@@ -147,6 +221,31 @@ def _describe(found: Guess, column: Column) -> None:
         _add(found, column, "nominal", f"{column.distinct} different: {shown[:60]}", base)
     else:
         found.left[column.name] = f"{column.distinct:,} different texts: too many for groups"
+
+
+def _numbers(found: Guess, column: Column) -> None:
+    """Take a column of numbers as such, few whole ones under the name of a code as groups."""
+    base = hints.base(column.name)
+    coded = hints.is_id(column.name) or base == "geographic"
+    whole = column.kind == "integer" or column.share("whole") == 1
+    if whole and (column.unique or (coded and column.distinct > GROUPS)):
+        found.left[column.name] = "an id or a code, it seems"
+        return
+    ends = f"{column.least:,.10g} to {column.most:,.10g}"
+    if not (whole and column.distinct <= GROUPS and _of_codes(column.name)):
+        _add(found, column, "numeric", f"numbers from {ends}", base)
+        return
+    found.unsure.append(
+        f"{column.name!r} holds whole numbers from {ends} and is taken as groups without order: "
+        "write kind: numeric if more of it is more"
+    )
+    _add(found, column, "nominal", f"{column.distinct} different numbers, codes by the name", base)
+
+
+def _of_codes(name: str) -> bool:
+    """Return whether whole numbers under a name are codes: of a region, or one word for a kind."""
+    alone = len(label(name).split()) == 1 and hints.suggests(name, "place", "level", "group")
+    return hints.base(name) == "geographic" or alone
 
 
 def _unfit(column: Column) -> tuple[str, str] | None:
@@ -192,7 +291,12 @@ def _ordered(found: Guess, column: Column, name: str, levels: list[str], silent:
         _add(found, column, "nominal", "2 different numbers", base)
         return
     ends = f"whole numbers from {column.least} to {column.most}".replace(".0", "")
-    told = {"bands": "bands in order", "points": ends}
+    told = {
+        "bands": "bands in order",
+        "points": ends,
+        "how often": "how often, as times a year",
+        "rating": "points of a scale, some of them in words",
+    }
     what = told.get(name, f"the usual answers of {name}")
     counts = column.values or {}
     answered = sum(counts.get(value, 0) for value in silent)
@@ -200,6 +304,11 @@ def _ordered(found: Guess, column: Column, name: str, levels: list[str], silent:
     found.silent |= set(silent)
     _add(found, column, "ordered", what + note, base)
     found.attributes[column.name] |= {"levels": levels, "scale": name}
+    if name == "how often" and (close := frequency.close(levels)):
+        found.unsure.append(
+            f"{column.name!r} is put in order from {levels[0]!r} to {levels[-1]!r}: is "
+            f"{close[1]!r} more often than {close[0]!r}?"
+        )
     said = label(column.name)
     if name in OPINIONS and len(said.split()) >= STATEMENT:  # words that were put to people
         found.attributes[column.name]["label"] = f"“{said}”"
@@ -217,6 +326,7 @@ def label(name: str) -> str:
     """Return a heading as a report writes it: of 'How much … [Price]?' what is asked."""
     inside = re.search(r"\[(.+)\]\s*$", name)
     plain = re.sub(r"\s*\([^)]*\)\s*$", "", inside[1] if inside else name).strip(" ?:.")
+    plain = re.sub(r"(?<=[a-z]{2})[A-Z](?=[a-z])", lambda m: f" {m[0].lower()}", plain)
     plain = re.sub(r"[_.]+", " ", plain)
     return plain[:1].upper() + plain[1:] or name
 

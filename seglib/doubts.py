@@ -108,17 +108,24 @@ def nobody(table: Table) -> str:
             f"{table.source} has several rows for each {who[0]!r} but no column of dates or times: "
             "add when each happened, or bring it to one row a customer"
         )
-    called = [c for c in table.columns.values() if c.distinct > 1 and _is_of_persons(c)]
-    if called:
+    if called := persons(table):
         return (
-            f"{table.source} tells customers apart by {called[0].name!r} alone, which seems to be "
+            f"{table.source} tells customers apart by {called!r} alone, which seems to be "
             "names of persons: put ids in their place, since two persons may share a name"
         )
     names = ", ".join(list(table.columns)[:8])
+    dated = "" if timeless else f" without {listing([repr(c.name) for c in times(table)[:3]])}"
     return (
-        f"{table.source} has no column that looks like a customer (columns: {names}): expected an "
-        "id that returns from order to order, or one a row, such as customer_id"
+        f"{table.source} has no column that looks like a customer (columns: {names}): add an id "
+        "that returns from order to order, such as customer_id; or, if each row is one customer, "
+        f"write a file of what describes them{dated}, whose rows are then numbered"
     )
+
+
+def persons(table: Table) -> str:
+    """Return the first column that holds names of persons, empty if none does."""
+    called = (c.name for c in table.columns.values() if c.distinct > 1 and _is_of_persons(c))
+    return next(called, "")
 
 
 def _is_of_persons(column: Column) -> bool:

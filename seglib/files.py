@@ -199,6 +199,8 @@ class Run:
         """Return whether a run has the ids of this one: as they are, or under the same key."""
         path = folder / "privacy.json"
         known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if self.study.numbered and folder.name != self.as_of.isoformat():
+            return False  # another date's rows are other people
         return known.get("pseudonyms", "") == pseudonyms.mark(self.study)
 
     def write(self, name: str, what: Any, *, made_from: str = "") -> None:

@@ -10,6 +10,8 @@ WORDS = {
     "|buyer|shopper|patient|donor|guest|cust|mitglied|nutzer|abonne|adherent|cliente|usuario"
     "|socio|respondent|participant|person|uid|hh|cardnumber|cardno|cardid|loyalty"
     "|kundenkarte|case|distinct|pseudo|kd|kdnr|kunag|kunnr",
+    "respondent": "respondent|respondents|respondentid|participant|participantid|response"
+    "|responseid|interview|befragte|befragter|teilnehmer|repondant|encuestado",
     "order": "order|ord|invoice|basket|receipt|ticket|transaction|txn|trans|bon|beleg|rechnung"
     "|bestellung|auftrag|commande|facture|pedido|factura|session|cart|purchase|bestell|checkout"
     "|booking|reservation|buchung",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from seglib.format import Format, Names
+from seglib.wording import listing
 
 SOLD = ("amount", "price", "product")  # roles of which one at least says that something is sold
 ROW = "<row>"  # in place of a column: a customer is a row, and its number is the customer's
@@ -253,6 +254,13 @@ class Tables(Part):
 
     @model_validator(mode="after")
     def _enough(self):
+        others = [name for name in type(self).model_fields if getattr(self, name)]
+        for name, table in self.people.items():
+            if table.columns.customer == ROW and {*others} - {name, "products"}:
+                raise ValueError(
+                    f"{name} takes each row as a customer ({ROW}), whom no other table can name: "
+                    f"expected a column that {listing(sorted({*others} - {name}))} share with it"
+                )
         if not (self.transactions or self.customers or self.survey):
             raise ValueError("expected at least one of transactions, customers, survey")
         if self.responses and not self.campaigns:

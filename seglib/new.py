@@ -17,7 +17,7 @@ from seglib.sources import Sources, place
 from seglib.study import StudyError
 
 QUARTER = 91  # days; the holdout of data that span a year or more
-OBJECTIVE = "Learn which groups of customers differ, and what each of them needs"
+OBJECTIVE = "Learn which groups of {who}s differ, and what each of them needs"
 TOLD = {
     "date": "dates such as days above 12 tell the order",
     "decimal": "numbers tell the decimal mark",
@@ -103,9 +103,9 @@ def compose(found: list[Guess], path: Path, folder: Path) -> Draft:
     draft.add(f"# CHECK, then: seglib check {name}; seglib run {name}")
     draft.add(f"title: {quoted(name.replace('_', ' ').capitalize())}")
     draft.check("say in your words what the segments are for; pages quote it")
-    draft.add(f"objective: {OBJECTIVE}")
-    survey_alone = [g.kind for g in found] == ["survey"]
-    draft.add(f"customer: {'respondent' if survey_alone else 'customer'}", "what one is called")
+    who = "respondent" if [g.kind for g in found] == ["survey"] else "customer"
+    draft.add(f"objective: {OBJECTIVE.format(who=who)}")
+    draft.add(f"customer: {who}", "what one is called")
     if written := next((g.currency for g in found if g.currency), ""):
         draft.add(f"currency: {quoted(written)}", "as the amounts are written, or a column says")
     else:

@@ -58,7 +58,12 @@ def steps(loaded: Study) -> list[Step]:
 
 
 def _ran(loaded: Study) -> bool:
-    """Return whether a study has runs of several dates, or of another than its own."""
+    """Return whether a study has runs of several dates, or of another than its own, to compare.
+
+    Customers who are called by the number of their row are nobody at another date.
+    """
+    if loaded.numbered:
+        return False
     days = [path.parent.name for path in loaded.folder.glob("*/segments.parquet")]
     return bool({day for day in days if not day.startswith(".")} - {loaded.as_of.isoformat()})
 

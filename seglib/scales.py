@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from itertools import pairwise
 
+from seglib import frequency
+
 NO_ANSWER = {
     "prefer not to say", "prefer not to answer", "rather not say", "don't know", "dont know",
     "do not know", "not sure", "no answer", "not applicable", "other", "n/a", "na", "unknown",
@@ -146,6 +148,10 @@ UNITS = re.compile(
     r"|persons?|employees|months?|days?)\b\.?"
 )
 NUMBER = re.compile(r"^(\d+(?:\.\d+)?)\s*(k|m)?$")
+POINT = re.compile(  # 'I love it! +5', '+4', '0 (neither)', '-5 = hate it'
+    r"^(?P<before>\D*[^\W\d_]\D*?)??[\s(]*(?P<sign>[-+−–]?)(?P<number>\d{1,2})[\s)]*"
+    r"(?P<after>\D*[^\W\d_]\D*)?$"
+)
 
 
 def ordered(values: Iterable[str]) -> tuple[str, list[str], list[str]] | None:
@@ -160,15 +166,16 @@ def ordered(values: Iterable[str]) -> tuple[str, list[str], list[str]] | None:
     -------
     tuple or None
         Such as ("agreement", ["Disagree", "Agree"], ["Don't know"]); the first is a name of
-        `SCALES` or `bands`. None if they are no usual scale.
+        `SCALES`, `bands`, `rating` or `how often`. None if they are no usual scale.
     """
     values = list(values)
     silent = [v for v in values if _plain(v) in NO_ANSWER]
     told = [v for v in values if v not in silent]
     if len(told) < 2:
         return None
-    if bands := _bands(told):
-        return "bands", bands, silent
+    for name, sort in (("bands", _bands), ("how often", frequency.ordered), ("rating", _rating)):
+        if levels := sort(told):
+            return name, levels, silent
     for name, ranks in RANKS.items():
         found = {v: ranks.get(_plain(v)) for v in told}
         known = [rank for rank in found.values() if rank is not None]
@@ -187,7 +194,7 @@ def rank(scale: str, answer: str) -> int:
 
 def points(least: float, most: float, distinct: int) -> list[str] | None:
     """Return the points of a scale such as 1 to 5 or 0 to 10, None if the ends are of none."""
-    for low, high in ((1, 5), (1, 6), (1, 7), (1, 4), (1, 10), (0, 10)):
+    for low, high in ((1, 5), (1, 6), (1, 7), (1, 4), (1, 10), (0, 10), (-2, 2), (-3, 3), (-5, 5)):
         inside = low <= least and most <= high and distinct >= min(3, high - low)
         if inside and most > high - 2 and least < low + 2 + high // 10 * 2:
             return [str(point) for point in range(low, high + 1)]
@@ -208,6 +215,26 @@ def _bands(values: list[str]) -> list[str] | None:
     order = sorted(values, key=lambda v: found[v])
     apart = all(found[a][1] <= found[b][0] and found[a] != found[b] for a, b in pairwise(order))
     return order if wide and apart else None
+
+
+def _rating(values: list[str]) -> list[str] | None:
+    """Return the points of a scale of which some are worded, lowest first; None if it is none.
+
+    Words stand at its ends or its middle, where other points are plain numbers, or all have signs.
+    """
+    points = {value: POINT.match(value.strip()) for value in values}
+    if len(values) < 3 or None in points.values():
+        return None
+    at = {v: int(m["number"]) * (-1 if m["sign"] in {*"-−–"} else 1) for v, m in points.items()}
+    words = {v: (m["before"] or m["after"] or "").strip() for v, m in points.items()}
+    worded = [v for v in values if words[v]]
+    own = len({words[v] for v in worded}) == len(worded)
+    least, most = min(at.values()), max(at.values())
+    ends = all(at[v] in {least, most, (least + most) / 2} for v in worded)
+    signed = all(m["sign"] or not at[v] for v, m in points.items())
+    scaled = signed or (0 < len(worded) < len(at) and ends)
+    known = own and scaled and len(set(at.values())) == len(at)
+    return sorted(values, key=at.__getitem__) if known else None
 
 
 def _band(text: str) -> tuple[float, float] | None:

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from seglib.format import Names
-from seglib.layout import SOLD, Base, Outcome, Part, Scale, Tables
+from seglib.layout import ROW, SOLD, Base, Outcome, Part, Scale, Tables
 from seglib.limits import Limit, Share
 
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
@@ -203,6 +203,19 @@ class Study(Part):
     def snapshot(self) -> bool:
         """Whether all is known of one day only: there are no transactions."""
         return self.tables.transactions is None
+
+    @property
+    def numbered(self) -> bool:
+        """Whether customers are called by the number of their row, as no column tells them."""
+        return any(table.columns.customer == ROW for table in self.tables.people.values())
+
+    @property
+    def key_meaning(self) -> str:
+        """What the key of a customer is in the files of a run."""
+        if not self.numbered:
+            return f"the {self.customer}'s key, as in the source"
+        (table,) = self.tables.people.values()  # no other can name rows
+        return f"number of the row in {table.source}, 1 the first below the names"
 
     @property
     def outcomes(self) -> dict[str, Outcome]:

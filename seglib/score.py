@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import cluster, files, study, wording
+from seglib.layout import ROW
 from seglib.study import StudyError
 
 VERSION = 1  # of model.json
@@ -47,7 +48,8 @@ def score(model: str | Path, table: str | Path, key: str = "") -> Scored:
         A Parquet or CSV file with a column for each that the rule reads, such as the
         customers.parquet of any run; other columns are not looked at.
     key
-        The column that says who a row is; empty means the table's index, or `customer`.
+        The column that says who a row is; empty means the table's index, or `customer`; `<row>`
+        calls each row by its number, as a study does that takes rows as customers.
 
     Raises
     ------
@@ -177,9 +179,15 @@ def _table(path: Path, key: str, columns: list[dict]) -> pd.DataFrame:
     frame = _opened(path)
     name = key or frame.index.name or "customer"
     frame = frame.reset_index() if frame.index.name else frame
+    if key == ROW:
+        name = "row"
+        frame = frame.assign(row=range(1, len(frame) + 1))
     if name not in frame:
         hint = study.nearest(name, [str(c) for c in frame])
-        raise StudyError(f"{path} has no column {name!r} to tell rows apart{hint}; give it as --id")
+        raise StudyError(
+            f"{path} has no column {name!r} to tell rows apart{hint}; give it as --id, or "
+            f"--id '{ROW}' to number the rows"
+        )
     if name in OWN:
         raise StudyError(
             f"{path}: the key {name!r} is also a column of the result; call it something else"

@@ -82,7 +82,7 @@ def related(
         for what in forming
         if kind(frame[what]) != "nominal"
         for column in describing
-        for who, estimate in _pairs(frame, what, column, labels[column])
+        for who, estimate in _pairs(frame, what, column, about.loc[column])
     ]
     table = pd.DataFrame(rows, columns=["pair", "value", "low", "high", "p_value"])
     table["p_adjusted"] = stats.adjust(table["p_value"], "fdr_bh")
@@ -99,14 +99,14 @@ def strongest(table: pd.DataFrame) -> dict:
     return {"strength": strength, "lead": table["pair"].iloc[0], "value": value, "n": len(table)}
 
 
-def _pairs(frame: pd.DataFrame, what: str, column: str, label: str):
+def _pairs(frame: pd.DataFrame, what: str, column: str, entry: dict):
     """Yield each comparison of one column with one that describes."""
     x = numbers(frame[what])
     if kind(frame[column]) != "nominal":
         y = numbers(frame[column])
         both = x.notna() & y.notna()
         if both.sum() > FEWEST and min(x[both].nunique(), y[both].nunique()) > 1:
-            yield label, stats.rank_correlation(x[both], y[both])
+            yield entry["label"], stats.rank_correlation(x[both], y[both])
         return
     text = levels_of(frame[column])
     levels = sorted(text.dropna().unique())
@@ -115,4 +115,4 @@ def _pairs(frame: pd.DataFrame, what: str, column: str, label: str):
         if min(len(inside), len(outside)) >= FEWEST:
             chance = stats.superiority(inside, outside)
             sides = (2 * bound - 1 for bound in chance[:3])
-            yield of_level(label, level), stats.Estimate(*sides, chance.p)
+            yield of_level(entry, level, frame[column]), stats.Estimate(*sides, chance.p)

@@ -39,6 +39,16 @@ def model(tmp_path):
     return tmp_path / "run", frame, rule
 
 
+def test_rows_without_ids_are_called_by_their_number_if_that_is_wanted(model, tmp_path):
+    folder, frame, rule = model
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(StudyError, match="or --id '<row>' to number the rows"):
+        score.score(folder, tmp_path / "new.csv")
+    found = score.score(folder, tmp_path / "new.csv", "<row>").members
+    assert list(found.index) == list(range(1, len(frame) + 1))
+    assert found["segment"].tolist() == cluster.assign(rule, frame)["segment"].tolist()
+
+
 def test_the_run_s_own_customers_get_their_segments_again(run):
     found = score.score(run.folder, run.folder / "customers.parquet").members
     members = run.read("segments.parquet")

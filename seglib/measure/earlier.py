@@ -68,6 +68,11 @@ def pair(run: Run) -> tuple[Pair | None, str]:
         The sentence that says why there is none; empty if there is one.
     """
     last = run.predecessor(*NEEDED)
+    if run.study.numbered:
+        return None, (
+            f"{run.study.customer.capitalize()}s are called by the number of their row, so that "
+            "nobody can be followed to another date."
+        )
     if last is None:
         return None, f"There is no run of this study before {run.as_of} to compare with."
     model = last.read("model.json")

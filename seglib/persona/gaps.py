@@ -16,12 +16,13 @@ class Gap(NamedTuple):
 
 
 WHO = "who they are"
+UNASKED = "there are no survey answers"
 RECORDED = "demographic", "geographic"  # bases of columns that say who somebody is
 GAPS = (
-    Gap("motivations", ("motivations",), "there are no survey answers",
+    Gap("motivations", ("motivations",), UNASKED,
         ("Think of the last time you bought from us: what made you come?",
          "What would you have done if we had been closed that day?")),
-    Gap("why they are here", ("motivations",), "there are no survey answers",
+    Gap("why they are here", ("motivations",), UNASKED,
         ("What made you choose us, and what else did you look at?",
          "What would you do if we were gone tomorrow?"), ("users", "people")),
     Gap("what they buy elsewhere", (), "only purchases made here are recorded",

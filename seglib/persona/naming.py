@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import combinations, product
 from typing import NamedTuple
 
@@ -10,16 +11,20 @@ import pandas as pd
 
 from seglib.files import Run
 from seglib.profile import profile
-from seglib.profile.columns import NO, YES, label
+from seglib.profile.columns import label, quoted
 
 LONG = 80  # letters of a name that is only taken if no shorter one is free
 CLEAR = 0.25  # |effect| from which a marker may stand in a name: "medium" (Cohen's d of 0.5)
+MOST = 0.5  # share of a segment above which it is said to be with something
+ANSWER = "who more often answer"
+WORD = r"[^\W\d_]{3}"  # a level without such letters is a code, and says nothing alone
 
 
 class Trait(NamedTuple):
     """How a marker sounds in a name; `topic` keeps two words for one thing out of a name.
 
-    A name says what a segment has more, or less, of than others, never what it is by itself.
+    A name says what a segment has more, or less, of than others, never what it is by itself;
+    `link` stands between the members and the phrase.
     """
 
     topic: str
@@ -27,6 +32,7 @@ class Trait(NamedTuple):
     phrase: str
     weight: float = 1.0
     marker: tuple[str, str] = ("", "")  # its column and level
+    link: str = "with"
 
 
 class Name(NamedTuple):
@@ -216,11 +222,35 @@ def _trait(row) -> Trait | None:
         more = "more" if row.effect > 0 else "less"
         return Trait(row.name, "", f"{more} {label(row.label)}", 0.9, marker)
     if row.level:
-        plain = row.level.lower() in YES | NO
-        told = label(row.label if plain else row.level)
-        return Trait(row.name, "", told, 0.9, marker) if row.effect > 0 else None
+        return _of_level(row, marker) if row.effect > 0 else None
     much, of = "high" if row.effect > 0 else "low", label(row.label)
-    return Trait(row.name, "", f"{much} {'answers to ' * of.startswith('“')}{of}", 0.8, marker)
+    if of.startswith("“") or (row.kind == "ordered" and row.base == "psychographic"):
+        of = f"answers to {quoted(row.label)}"
+    return Trait(row.name, "", f"{much} {of}", 0.8, marker)
+
+
+def _of_level(row, marker: tuple[str, str]) -> Trait:
+    """Return how a level sounds that a segment has more often than others."""
+    if row.base == "psychographic":
+        told = f"{row.reply or f'“{row.level}”'} to {quoted(row.column)}"
+        return Trait(row.name, "", told, 0.9, marker, ANSWER)
+    column, link = label(row.column), "with" if row.inside > MOST else "more often with"
+    if row.reply:
+        return Trait(row.name, "", label(row.label), 0.9, marker, link)
+    alone = re.search(WORD, row.level)
+    told = f"{label(row.level)} ({column})" if alone else f"{column} {row.level}"
+    return Trait(row.name, "", told, 0.9, marker, link)
+
+
+def _phrases(one: Trait, other: Trait) -> str:
+    """Return two traits as they stand behind the members: what both begin with is said once."""
+    if one.link == other.link:
+        start = one.phrase.partition("“")[0]
+        return f"{one.link} {one.phrase} and {other.phrase.removeprefix(start)}"
+    if one.link == ANSWER:
+        one, other = other, one
+    join = "" if other.link == ANSWER else "and "
+    return f"{one.link} {one.phrase} {join}{other.link} {other.phrase}"
 
 
 def _choices(traits: list[Trait], noun: str, most: int = 5) -> list[Name]:
@@ -230,15 +260,16 @@ def _choices(traits: list[Trait], noun: str, most: int = 5) -> list[Name]:
     if not traits:
         return [Name(f"Near-average {noun}")]
     both = [
-        (traits.index(a) + traits.index(b), Name(f"{a.adjective} {noun} with {b.phrase}", (a, b)))
+        (
+            traits.index(a) + traits.index(b),
+            Name(f"{a.adjective} {noun} {b.link} {b.phrase}", (a, b)),
+        )
         for a, b in product(adjectives, others)
         if a.topic != b.topic
     ]
     single = [Name(f"{a.adjective} {noun}", (a,)) for a in adjectives]
-    phrases = [Name(f"{many} with {t.phrase}", (t,)) for t in others]
-    pairs = [
-        Name(f"{many} with {a.phrase} and {b.phrase}", (a, b)) for a, b in combinations(others, 2)
-    ]
+    phrases = [Name(f"{many} {t.link} {t.phrase}", (t,)) for t in others]
+    pairs = [Name(f"{many} {_phrases(a, b)}", (a, b)) for a, b in combinations(others, 2)]
     names = [name for _, name in sorted(both, key=lambda p: p[0])] + single + pairs + phrases
     return sorted(names, key=lambda name: len(name.text) > LONG)
 

@@ -6,12 +6,13 @@ import pandas as pd
 
 from seglib.persona import leading, naming
 from seglib.persona.called import names
-from seglib.persona.gaps import BECAUSE, GAPS, RECORDED, WHO
+from seglib.persona.gaps import BECAUSE, GAPS, RECORDED, UNASKED, WHO
 from seglib.persona.grounds import Evidence
 from seglib.persona.phrases import SECTIONS
 from seglib.persona.picking import SAY, claims
 from seglib.persona.playbook import advice
 from seglib.profile import profile
+from seglib.schema import Study
 
 __all__ = ["SAY", "assignments", "claims", "common", "markdown", "names", "personas", "sections"]
 
@@ -82,14 +83,16 @@ def _other(before: dict | None, name: str) -> str:
 
 def unknown(ev: Evidence, rows: list[dict], sections: dict[str, list]) -> list[dict]:
     """Return what the data cannot say about a segment, and the questions that would tell."""
-    found, asked = [], any(ev.entries[c]["base"] == "psychographic" for c in ev.customers)
-    about = _kind(ev)
+    found, about = [], _kind(ev)
+    asked = ev.run.study.tables.survey or any(
+        ev.entries[c]["base"] == "psychographic" for c in ev.customers
+    )
     for gap in GAPS:
         if about not in gap.about or any(
             sections.get(key) or key in ev.customers for key in gap.known_by
         ):
             continue
-        why = ANSWERED if gap.topic == "motivations" and asked else gap.why
+        why = ANSWERED if gap.why == UNASKED and asked else gap.why
         beyond = gap.topic == WHO and any(ev.entries[c]["base"] in RECORDED for c in ev.customers)
         topic = f"{WHO} beyond what is recorded" if beyond else gap.topic
         found.append({"topic": topic, "why": why, "questions": list(gap.questions)})
@@ -113,12 +116,15 @@ def assignments(ev: Evidence, named: dict[int, str]) -> pd.DataFrame:
     return table
 
 
-ASSIGNMENTS = [
-    {"column": "customer", "meaning": "the customer's key, as in the source"},
-    {"column": "segment", "meaning": "number of the segment, 1 the first; kept across refreshes"},
-    {"column": "name", "meaning": "name of the segment, as in personas.json"},
-    {"column": "probability", "meaning": "how surely the customer belongs there, from 0 to 1"},
-]
+def assigned(study: Study) -> list[dict]:
+    """Return what each column of the assignments means."""
+    number = "number of the segment, 1 the first" + "; kept across refreshes" * (not study.numbered)
+    return [
+        {"column": "customer", "meaning": study.key_meaning},
+        {"column": "segment", "meaning": number},
+        {"column": "name", "meaning": "name of the segment, as in personas.json"},
+        {"column": "probability", "meaning": "how surely the customer belongs there, from 0 to 1"},
+    ]
 
 
 def sections(person: dict, found: list[dict]) -> list[tuple[str, list[dict]]]:

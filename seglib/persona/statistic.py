@@ -156,9 +156,10 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
                                               known & ~inside))  # fmt: skip
     if not n or not others:
         return {}
+    called = columns.of_level(ev.entries[column], level, ev.customers[column])
     common = {"n": n, "cell": min(smallest(a, a, n), smallest(b, b, others)), "inside": a / n,
               "outside": b / others, "unit": "share",
-              "label": columns.of_level(ev.entries[column]["label"], level)}  # fmt: skip
+              "label": called}  # fmt: skip
     if column in ev.formed:
         found = stats.difference(a, n, b, others)
         return common | {"kind": "difference", "statistic": "difference of shares",

@@ -21,6 +21,7 @@ VIEWS = """\
 - **Both together** say what to offer to whom. Look here before a product is dropped: who lives on
   it? And before a segment is won: what would it come for?
 """
+ALONE = "There is one group, and nobody to compare it with."
 UNSURE = {"doubtful", "distrust"}
 
 
@@ -68,10 +69,13 @@ def strongest(ev: Evidence, most: int = 14) -> tuple[pd.DataFrame, pd.DataFrame]
 def marks(ev: Evidence, names: dict[int, str]) -> str:
     """Return what marks each segment most, and how not to read it."""
     if len(ev.segments) < 2:
-        return "There is one group, and nobody to compare it with."
-    top = ev.markers.assign(size=ev.markers["effect"].abs()).sort_values("size", ascending=False)
+        return ALONE
+    more = ev.markers["level"].eq("") | ev.markers["effect"].gt(0)  # a rarer level mirrors another
+    top = ev.markers[more].assign(size=ev.markers["effect"].abs())
+    top = top.sort_values("size", ascending=False, kind="stable")
     said = [
-        f"{names[row.segment]}: {label(row.label)} ({'higher' if row.effect > 0 else 'lower'})"
+        f"{names[row.segment]}: {label(row.label)} "
+        f"({'more often' if row.level else 'higher' if row.effect > 0 else 'lower'})"
         for row in top.groupby("segment").head(1).sort_values("segment").itertuples()
     ]
     return (
@@ -96,6 +100,8 @@ def lifts(ev: Evidence, most: int = 16) -> pd.DataFrame:
 
 def described(ev: Evidence) -> str:
     """Return how many descriptors differ, and for whom they are known."""
+    if len(ev.segments) < 2:
+        return ALONE
     who, rows = ev.run.study.customer, ev.descriptors
     if rows.empty:
         return f"This study has no further attributes of {who}s that can be compared."

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from seglib.plots.base import ACCENT, MUTED, colours
+from seglib.plots.base import ACCENT, MUTED, colours, wrap
 
 
 def against_null(
@@ -90,5 +90,5 @@ def profiles(effects: pd.DataFrame, marked: pd.DataFrame, names: dict[int, str],
         ax.barh(rows, effects.loc[rows, segment],
                 color=[shade[segment] if m else "#d5dae0" for m in strong])  # fmt: skip
         ax.axvline(0, color=MUTED, lw=1)
-        ax.set_title(names[segment])
+        ax.set_title(wrap(names[segment], 40))
         ax.grid(axis="y", visible=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -48,17 +49,55 @@ def levels_of(values: pd.Series) -> pd.Series:
     return values.astype("object").map(str, na_action="ignore")
 
 
-YES, NO = {"yes", "true"}, {"no", "none", "false"}
+YES = {"yes", "true", "y", "ja", "oui", "sí", "si"}
+NO = {"no", "none", "false", "n", "nein", "non"}
+CODED = {"0": "no", "1": "yes"}  # where people answered, and no other code was given
 
 
-def of_level(name: str, level: str) -> str:
-    """Return how a level of a column is called: 'Internet: DSL'; a yes or no by the column alone.
+def reply(level: str, levels: Iterable[str], base: str = "") -> str:
+    """Return yes or no where a level of a column means it, else nothing.
 
-    Of a column such as Television, yes is 'Television' and no is 'No television'.
+    Parameters
+    ----------
+    level
+        The level.
+    levels
+        All levels of the column.
+    base
+        Of the column: 0 and 1 mean no and yes only of answers; elsewhere they may be any codes.
     """
-    if level.lower() in YES:
-        return name
-    return f"No {label(name)}" if level.lower() in NO else f"{name}: {level}"
+    if base == "psychographic" and set(levels) == set(CODED):
+        return CODED[level]
+    return "yes" if level.lower() in YES else "no" if level.lower() in NO else ""
+
+
+def of_level(entry: dict, level: str, values: pd.Series) -> str:
+    """Return how a level of a column is called.
+
+    Of a column such as Television, yes is 'Television' and no is 'No television'; of an answer,
+    'Yes to “cheap”'; any other level is 'Internet: DSL'.
+
+    Parameters
+    ----------
+    entry
+        The column's row in the dictionary.
+    level
+        The level.
+    values
+        The column.
+    """
+    name, base = entry["label"], entry["base"]
+    said = reply(level, levels_of(values).dropna().unique(), base)
+    if said and base == "psychographic":
+        return f"{said.capitalize()} to {quoted(name)}"
+    if said:
+        return name if said == "yes" else f"No {label(name)}"
+    return f"{name}: {level}"
+
+
+def quoted(name: str) -> str:
+    """Return a label in quotation marks, as it was put to people if it is a statement."""
+    return name if name.startswith("“") else f"“{label(name)}”"
 
 
 def label(text: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import stats
-from seglib.profile.columns import entries, kind, levels_of, numbers, of_level
+from seglib.profile.columns import entries, kind, levels_of, numbers, of_level, reply
 from seglib.profile.rules import rules
 
 __all__ = ["MARKER", "descriptors", "markers", "rules", "sizes", "typical"]
@@ -49,9 +49,10 @@ def markers(frame: pd.DataFrame, labels: pd.Series, dictionary=()) -> pd.DataFra
     Returns
     -------
     DataFrame
-        segment, name, label, level, unit, kind, n (rows known inside), mean, overall (means; of a
-        nominal level its shares; of ordered levels their positions), inside, outside (medians or
-        shares), effect, low, high.
+        segment, name, label, level, unit, kind, column (its label), base, reply (yes or no, where
+        the level means it), n (rows known inside), mean, overall (means; of a nominal level its
+        shares; of ordered levels their positions), inside, outside (medians or shares), effect,
+        low, high.
 
         `effect` is Cliff's delta: the chance that a row inside has more than one outside, minus
         the chance that it has less, from -1 to 1; of a nominal level the difference of shares,
@@ -72,10 +73,12 @@ def markers(frame: pd.DataFrame, labels: pd.Series, dictionary=()) -> pd.DataFra
 
 
 def _row(entry: dict, values: pd.Series, level: str = "") -> dict:
-    label = of_level(entry["label"], level) if level else entry["label"]
+    label = of_level(entry, level, values) if level else entry["label"]
     unit = "share" if level else entry["unit"]
+    said = reply(level, levels_of(values).dropna().unique(), entry["base"]) if level else ""
     return {"name": entry["name"], "label": label, "level": level, "unit": unit,
-            "kind": kind(values)}  # fmt: skip
+            "kind": kind(values), "column": entry["label"], "base": entry["base"],
+            "reply": said}  # fmt: skip
 
 
 def _compare_values(values: pd.Series, inside: np.ndarray, entry: dict) -> list[dict]:
