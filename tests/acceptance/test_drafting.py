@@ -1,4 +1,4 @@
-"""Points 11 and 12: new writes studies that pass check, asks where it doubts, spares what is there."""
+"""Points 11 and 12: new writes studies that pass check, doubts aloud, and overwrites nothing."""
 
 import re
 

@@ -28,7 +28,7 @@ def test_the_own_customers_of_a_run_get_their_segments_again(
 @pytest.mark.point(13)
 def test_what_is_missing_odd_far_or_unseen_is_counted(club, call, tmp_path):
     people = pd.read_parquet(club.files / "customers.parquet").reset_index()
-    people = people.astype({"fee": object, "visits": object})
+    people = people.assign(visits=20, fee=30).astype(object)
     people.loc[:1, "visits"] = None
     people.loc[2:5, "fee"] = "lots"
     people.loc[6:12, "visits"] = 10**6
@@ -45,7 +45,7 @@ def test_what_is_missing_odd_far_or_unseen_is_counted(club, call, tmp_path):
 
 @pytest.mark.point(13)
 def test_a_row_without_any_value_gets_no_segment(club, call, tmp_path):
-    people = pd.read_parquet(club.files / "customers.parquet").reset_index()
+    people = pd.read_parquet(club.files / "customers.parquet").astype(object).reset_index()
     people.loc[0, ["fee", "visits", "plan"]] = None
     people.to_csv(tmp_path / "new.csv", index=False)
     result = call("score", club.files, tmp_path / "new.csv")
@@ -59,9 +59,10 @@ def test_what_cannot_be_scored_is_refused_in_a_sentence(club, call, tmp_path):
     table = tmp_path / "new.csv"
     people = pd.read_parquet(club.files / "customers.parquet").reset_index()
     people.rename(columns={"visits": "Visits", "fee": "price"}).to_csv(table, index=False)
+    own = club.files / "customers.parquet"
     cases = {
         "'Visits'": (club.files, table),
-        "segments.csv": (club.files, club.files / "customers.parquet", "-o", club.files / "segments.csv"),
+        "segments.csv": (club.files, own, "-o", club.files / "segments.csv"),
         "nowhere": (tmp_path / "nowhere", table),
     }  # fmt: skip
     before = sorted(tmp_path.iterdir())
