@@ -75,7 +75,7 @@ def test_deleted_reports_are_made_again(club, tmp_path, call, tree):
 @pytest.mark.xfail(strict=True, reason="H3: a study.yaml edited during a run is half used")
 def test_a_study_edited_during_a_run_is_used_as_it_was_or_refused(club, tmp_path, started, tree):
     copy = club.copy(tmp_path)
-    process = started("run", copy.path, "--only", "03")
+    process = started("run", copy.path, "--only", "03", "--force")
     while not process.stdout.readline().startswith("03"):
         assert process.poll() is None
     old = copy.path.read_text()
