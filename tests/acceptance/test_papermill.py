@@ -1,5 +1,6 @@
 """Point 9: every notebook runs by papermill alone, and says which other one it needs first."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -27,28 +28,26 @@ def notebooks(done):
 
 
 @pytest.mark.point(9)
-def test_papermill_alone_makes_the_files_of_a_run(club, papermill, tmp_path):
+def test_papermill_alone_makes_the_files_of_a_run_and_honours_k(club, papermill, tmp_path):
     for notebook in notebooks(club):
         result = papermill(notebook, club.path, tmp_path)
         assert result.returncode == 0, result.stderr[-2000:]
     made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert {"customers.parquet", "segments.csv", "personas.json"} <= set(made)
     assert made == {name: (club.files / name).read_bytes() for name in made}
+    result = papermill("03_clustering", club.path, tmp_path, "-p", "k", 3)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert json.loads((tmp_path / "verdict.json").read_text())["k"] == 3
 
 
 @pytest.mark.point(9)
-def test_papermill_alone_honours_a_parameter_and_runs_the_other_notebooks(
-    shop, papermill, tmp_path
-):
+def test_papermill_alone_runs_the_notebooks_that_only_a_shop_has(shop, club, papermill, tmp_path):
     copy = shop.copy(tmp_path)
-    result = papermill(
-        "03_clustering", copy.path, copy.files, "-p", "unit", "products", "-p", "k", 4
-    )
-    assert result.returncode == 0, result.stderr[-2000:]
-    assert copy.json("product_verdict.json")["k"] == 4
-    for notebook in sorted(set(notebooks(shop)) - {"03_clustering"})[3:]:
-        result = papermill(notebook, copy.path, copy.files)
-        assert result.returncode == 0, result.stderr[-2000:]
+    for notebook in notebooks(shop):
+        if notebook not in notebooks(club):
+            result = papermill(notebook, copy.path, copy.files)
+            assert result.returncode == 0, result.stderr[-2000:]
+            assert copy.json("measures.json") == shop.json("measures.json")
 
 
 @pytest.mark.point(9)
