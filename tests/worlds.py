@@ -106,12 +106,55 @@ def shop_study():
     }  # fmt: skip
 
 
+def write_study(folder, name, tables, study):
+    """Write a study and its tables below a folder and return the path of its study.yaml."""
+    raw = folder / "data" / name / "raw"
+    raw.mkdir(parents=True)
+    for role, table in tables.items():
+        table.to_parquet(raw / f"{role}.parquet")
+    path = raw.parent / "study.yaml"
+    path.write_text(yaml.safe_dump(study))
+    return path
+
+
 def write_shop(folder, tables=None, study=None):
     """Write a shop below a folder and return the path of its study.yaml."""
-    raw = folder / "data" / "shop" / "raw"
-    raw.mkdir(parents=True)
-    for name, table in (shop_tables() if tables is None else tables).items():
-        table.to_parquet(raw / f"{name}.parquet")
-    path = raw.parent / "study.yaml"
-    path.write_text(yaml.safe_dump(study or shop_study()))
-    return path
+    tables = shop_tables() if tables is None else tables
+    return write_study(folder, "shop", tables, study or shop_study())
+
+
+def club_tables(seed=3):
+    """Return eighty members of a club, listed once each, with two planted groups."""
+    rng = np.random.default_rng(seed)
+    often = np.arange(80) % 2 == 1
+    plan = np.where(often, "gold", np.where(rng.random(80) < 0.5, "silver", "none"))
+    columns = {
+        "member": [f"M{number:03d}" for number in range(80)],
+        "visits": rng.poisson(np.where(often, 40, 6)),
+        "fee": rng.gamma(9, np.where(often, 6, 2)).round(2),
+        "plan": plan,
+    }
+    return {"customers": pd.DataFrame(columns)}
+
+
+def club_study():
+    """Return the study.yaml of the club as a mapping."""
+    return {
+        "title": "A club",
+        "objective": "Win the others for the gold plan",
+        "customer": "member",
+        "as_of": "2023-08-01",
+        "seed": 7,
+        "tables": {
+            "customers": {
+                "source": "raw/customers.parquet",
+                "columns": {"customer": "member"},
+                "attributes": {
+                    "visits": {"label": "Visits a year", "kind": "numeric", "base": "plan"},
+                    "fee": {"label": "Monthly fee", "kind": "numeric", "base": "plan"},
+                    "plan": {"label": "Plan", "kind": "nominal", "base": "plan"},
+                },
+            },
+        },
+        "segmentation": {"bases": ["plan"], "k_max": 3},
+    }

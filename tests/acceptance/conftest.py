@@ -4,15 +4,18 @@ Nothing here or in a test beside it imports from inside seglib; `test_boundary.p
 Runs are made once for the whole session, whichever process of pytest needs them first.
 """
 
+import contextlib
 import fcntl
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
+from unittest import mock
 
 import pandas as pd
 import pytest
@@ -35,6 +38,32 @@ def command(*words, cwd=None, env=None, program="seglib", timeout=600):
         timeout=timeout,
         stdin=subprocess.DEVNULL,
     )
+
+
+def call(*words, cwd=None, env=None):
+    """Do what the installed `seglib` does in this process, which spares its imports."""
+    (program,) = entry_points(group="console_scripts", name="seglib")
+    out, err, code = io.StringIO(), io.StringIO(), None
+    with (
+        contextlib.chdir(cwd or Path.cwd()),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.dict(os.environ, env or {}),
+        mock.patch.object(sys, "argv", ["seglib", *map(str, words)]),
+    ):
+        try:
+            code = program.load()()
+        except SystemExit as end:
+            code = end.code
+    return subprocess.CompletedProcess(words, code or 0, out.getvalue(), err.getvalue())
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return every file and folder below a folder, hidden ones too, with what files hold."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
+        for path in sorted(folder.rglob("*"))
+    }
 
 
 @dataclass(frozen=True)
@@ -96,7 +125,20 @@ def read(page: Path) -> str:
     return " ".join(soup.get_text(" ").split())
 
 
-@contextmanager
+def started(*words, env=None):
+    """Start `seglib` with words in a process group of its own; its lines can be read as it runs."""
+    return subprocess.Popen(
+        [str(PROGRAMS / "seglib"), *map(str, words)],
+        env=ENVIRONMENT | (env or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@contextlib.contextmanager
 def _locked(path: Path):
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -133,7 +175,42 @@ def shop(finished):
     return finished("shop")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def club(finished):
+    """A finished run of the club, the smallest study, not to be changed."""
+    return finished("club")
+
+
+@pytest.fixture(scope="session")
 def seglib():
     """A function that runs `seglib` with words and returns the completed process."""
     return command
+
+
+@pytest.fixture(name="call", scope="session")
+def _call():
+    """A function that does what `seglib` does with words, faster, within this process."""
+    return call
+
+
+@pytest.fixture(name="started", scope="session")
+def _started():
+    """A function that starts `seglib` with words, to be stopped or watched on its way."""
+    return started
+
+
+@pytest.fixture(scope="session")
+def outside():
+    """A function: the environment in which a fault of `outside/` meets whoever writes below."""
+
+    def environment(fault, below, keep=""):
+        place = str(Path(__file__).parent / "outside")
+        return {"PYTHONPATH": place, "FAULT": fault, "BELOW": str(below), "KEEP": str(keep)}
+
+    return environment
+
+
+@pytest.fixture(name="tree", scope="session")
+def _tree():
+    """A function: every file and folder below a folder, with what files hold."""
+    return tree

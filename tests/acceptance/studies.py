@@ -23,6 +23,12 @@ def shop_twice(folder):
     return path, ("run", path, "--as-of", "2023-06-01"), ("run", path)
 
 
+def club(folder):
+    """Two planted groups of members, listed once each; the smallest study there is."""
+    tables, study = worlds.club_tables(), worlds.club_study()
+    return (worlds.write_study(folder, "club", tables, study),)
+
+
 def _shipped(folder, name):
     place = folder / "data" / name
     place.mkdir(parents=True)

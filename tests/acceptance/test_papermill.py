@@ -1,0 +1,69 @@
+"""Point 9: every notebook runs by papermill alone, and says which other one it needs first."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+@pytest.fixture(scope="module")
+def papermill(seglib, tmp_path_factory):
+    """A function that runs a notebook on a study by papermill, its files going to a folder."""
+
+    def run(notebook, study, out, *words):
+        executed = tmp_path_factory.mktemp("executed") / f"{notebook}.ipynb"
+        return seglib(
+            "--no-progress-bar", NOTEBOOKS / f"{notebook}.ipynb", executed,
+            "-p", "study", study, "-p", "out", out, *words, program="papermill",
+        )  # fmt: skip
+
+    return run
+
+
+def notebooks(done):
+    """Return the names of the notebooks that a run has used, in order."""
+    return list(dict.fromkeys(step["notebook"] for step in done.json("manifest.json")["steps"]))
+
+
+@pytest.mark.point(9)
+def test_papermill_alone_makes_the_files_of_a_run_and_honours_k(club, papermill, tmp_path):
+    for notebook in notebooks(club):
+        result = papermill(notebook, club.path, tmp_path)
+        assert result.returncode == 0, result.stderr[-2000:]
+    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {"customers.parquet", "segments.csv", "personas.json"} <= set(made)
+    assert made == {name: (club.files / name).read_bytes() for name in made}
+    result = papermill("03_clustering", club.path, tmp_path, "-p", "k", 3)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert json.loads((tmp_path / "verdict.json").read_text())["k"] == 3
+
+
+@pytest.mark.point(9)
+def test_papermill_alone_runs_the_notebooks_that_only_a_shop_has(shop, club, papermill, tmp_path):
+    copy = shop.copy(tmp_path)
+    for notebook in notebooks(shop):
+        if notebook not in notebooks(club):
+            result = papermill(notebook, copy.path, copy.files)
+            assert result.returncode == 0, result.stderr[-2000:]
+            assert copy.json("measures.json") == shop.json("measures.json")
+
+
+@pytest.mark.point(9)
+@pytest.mark.parametrize(
+    ("notebook", "first"),
+    [
+        ("02_exploratory_analysis", "01_data_collection"),
+        ("03_clustering", "01_data_collection"),
+        ("04_persona_definition", "03_clustering"),
+        ("05_measuring_results", "03_clustering"),
+    ],
+)
+def test_a_missing_input_names_the_notebook_that_makes_it(
+    shop, papermill, tmp_path, notebook, first
+):
+    result = papermill(notebook, shop.path, tmp_path / "empty")
+    assert result.returncode == 1
+    sentence = [line for line in result.stderr.splitlines() if "is not in" in line]
+    assert sentence and first in sentence[-1]
