@@ -35,7 +35,7 @@ def trial(seed, effects, skewed):
             "segment": segment,
             "arm": np.where(arm, "on", "off"),
             "outcome": outcome,
-            "before": 150 + SPREAD * one,
+            "before_outcome": 150 + SPREAD * one,
         }
     )
 

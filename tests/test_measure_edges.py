@@ -128,7 +128,7 @@ def test_one_customer_in_an_arm_gives_no_effect_and_a_sentence(shop, sizes):
     rng = np.random.default_rng(1)
     arms = np.repeat(["none", "letter"], sizes)
     units = pd.DataFrame({"segment": 1, "arm": arms, "outcome": rng.gamma(2, 10, len(arms)),
-                          "before": rng.gamma(2, 10, len(arms))})  # fmt: skip
+                          "before_outcome": rng.gamma(2, 10, len(arms))})  # fmt: skip
     planned = {"none": sizes[0] / sum(sizes), "letter": sizes[1] / sum(sizes)}
     result = experiment.analyse(units, "none", planned=planned)
     assert result.overall["effect"].isna().all()
