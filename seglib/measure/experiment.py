@@ -253,27 +253,36 @@ def _welch(effect: float, variances, sizes) -> dict:
 
 
 def _rare(units: pd.DataFrame, minimum: int) -> set[int]:
-    """Return the segments in which a yes or a no is too rare to be shown, SMALL for everyone.
+    """Return the segments in which a yes or a no is too rare to be shown, SMALL for everyone."""
+    yes = units[units["value"] > 0]
+    did = _counted(yes, units)
+    return _hidden([did, _counted(units) - did], minimum)
 
-    What stands beside it must not tell the rare number either; so all arms are hidden together.
+
+def _counted(rows: pd.DataFrame, like: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return customers by segment and arm, a row and a column for all that another frame has."""
+    like = rows if like is None else like
+    segments, arms = (np.unique(like[name]) for name in ("segment", "arm"))
+    counts = rows.groupby(["segment", "arm"]).size().unstack(fill_value=0)
+    return counts.reindex(index=segments, columns=arms, fill_value=0)
+
+
+def _hidden(tables: list[pd.DataFrame], minimum: int) -> set[int]:
+    """Return the segments of which some count is not to be shown, SMALL if a total is not.
+
+    What is hidden for one arm is hidden for all, so that no sum over the arms tells it.
     """
-    counts = units.groupby(["segment", "arm"])["value"].agg(["sum", "size"]).unstack(fill_value=0)
     hidden = set()
-    for arm in units["arm"].unique():
-        yes, n = (counts[part, arm].to_numpy() for part in ("sum", "size"))
-        mask = suppress.hidden(np.column_stack([yes, n - yes]), minimum)[:, :2].any(axis=1)
-        hidden |= {s for s, few in zip([*counts.index, SMALL], mask, strict=True) if few}
+    for table in tables:
+        for arm in table:
+            mask = suppress.hidden(table[arm].to_numpy(), minimum)
+            hidden |= {s for s, few in zip([*table.index, SMALL], mask, strict=True) if few}
     return hidden
 
 
-def _few(units: pd.DataFrame, rows: pd.DataFrame, minimum: int) -> list[bool]:
+def _few(units: pd.DataFrame, rows: pd.DataFrame, minimum: int) -> pd.Series:
     """Return the rows whose numbers of customers are not to be shown."""
-    counts = units.groupby(["segment", "arm"]).size().unstack(fill_value=0)
-    if (counts >= minimum).all(axis=None):
-        return [False] * len(rows)
-    mask = suppress.hidden(counts.to_numpy(), minimum)[:-1, :-1]
-    hidden = pd.Series(mask.any(axis=1), counts.index)
-    return hidden.reindex(rows["segment"]).tolist()
+    return rows["segment"].isin(_hidden([_counted(units)], minimum))
 
 
 def _holm(p: pd.Series) -> pd.Series:

@@ -82,11 +82,12 @@ def title(trial: dict) -> str:
 
 def headline(run: Run, trial: dict) -> str:
     """Return what an experiment shows of everyone, for a manager."""
-    since = f" in the {trial['days']} days from {trial['start']}" if trial["days"] else ""
-    begin = f"{title(trial)}, assigned at random on {trial['start']}"
+    what = title(trial)
     if trial["result"].problems:
-        return f"{title(trial)}: the assignment to arms is not believed, so no effect is stated."
-    return f"{begin}: what each arm did{since}. {' '.join(_overall(run, trial))}"
+        return f"{what}: the assignment to arms is not believed, so no effect is stated."
+    followed = f" and followed for {trial['days']} days" if trial["days"] else ""
+    begin = f"{what}, assigned at random on {trial['start']}{followed}"
+    return f"{begin}. {' '.join(_overall(run, trial, shown=bool(drawable([trial]))))}"
 
 
 def sentences(run: Run, trial: dict, called: dict[int, str]) -> list[str]:
@@ -107,6 +108,8 @@ def sentences(run: Run, trial: dict, called: dict[int, str]) -> list[str]:
     told += [trial["short"]] if trial.get("short") else []
     told += _small(run, result.overall) + _interactions(trial)
     first = next(iter(trial["outcomes"]), None)
+    if len(called) == 2:
+        return [*told, "There is only one segment, so effects are not told by segment."]
     rows = result.segments
     clear = rows["verdict"].isin(["works", "works too little", "harms"])
     rows = rows[(rows["outcome"] == first) | clear]
@@ -118,12 +121,17 @@ def listed(run: Run, trial: dict, called: dict[int, str]) -> str:
     return "\n".join(f"- {text}" for text in sentences(run, trial, called))
 
 
-def _overall(run: Run, trial: dict) -> list[str]:
-    """Return for each outcome the level of each arm, and the difference to the control."""
+def _overall(run: Run, trial: dict, shown: bool = False) -> list[str]:
+    """Return for each outcome the level of each arm, and the difference to the control.
+
+    With `shown`, outcomes of which nothing can be said are passed over.
+    """
     told = []
     for name, rows in trial["result"].overall.groupby("outcome", sort=False):
         outcome, write = trial["outcomes"][name], writer(run, trial, name)
         arms = list(rows[rows["effect"].notna()].itertuples())
+        if not arms and shown:
+            continue
         if not arms:
             few = f"fewer than {run.study.minimum_cell}"
             told.append(
@@ -133,14 +141,15 @@ def _overall(run: Run, trial: dict) -> list[str]:
                 else f"Nothing is said of {outcome.label}: too few {run.study.customer}s."
             )
             continue
-        levels = listing([f"{write.level(row.level)} with {row.arm}" for row in arms])
+        did = f" {outcome.label}" if write.yes else ""
+        levels = [f"{write.level(row.level)}{did} with {row.arm}" for row in arms[:1]]
+        levels = listing(levels + [f"{write.level(row.level)} with {row.arm}" for row in arms[1:]])
         base = f"against {write.level(arms[0].baseline)} with {trial['control']}"
-        what = f"{levels} {outcome.label}" if write.yes else (
-            f"{_upper(outcome.label)} per {run.study.customer}: {levels}")  # fmt: skip
+        whose = "" if write.yes else f"{_upper(outcome.label)} per {run.study.customer}: "
         adjusted = trial["adjusted"] and not write.yes
         free = "adjusted for what they did before, " if adjusted else ""
         each = [_difference(write, row, len(arms) > 1) for row in arms]
-        told.append(f"{what}, {base}; {free}{'; '.join(each)}.")
+        told.append(f"{whose}{levels}, {base}; {free}{'; '.join(each)}.")
     return told
 
 
@@ -150,7 +159,7 @@ def _difference(write: Writer, row, named: bool) -> str:
     size = write.difference(abs(row.effect))
     word = size.replace("points", f"points {word}") if write.yes else f"{size} {word}"
     span = f"95% interval {write.span(row.low, row.high)}"
-    text = f"{row.arm} {word} ({span})" if named else f"that is {word} ({span})"
+    text = f"{row.arm}: {word} ({span})" if named else f"that is {word} ({span})"
     if row.p_adjusted < experiment.ALPHA:
         return text
     within = row.low <= 0 <= row.high
@@ -170,7 +179,7 @@ def _interactions(trial: dict) -> list[str]:
         clear = row.interaction_adjusted < experiment.ALPHA
         word = "differs" if clear else "does not clearly differ"
         whose = f"The effect of {row.arm} on {_noun(trial, row.outcome, label)}"
-        told.append(f"{whose} {word} between segments (p {_p(row.interaction_adjusted)}).")
+        told.append(f"{whose} {word} between segments (p-value {_p(row.interaction_adjusted)}).")
     return told
 
 
@@ -329,9 +338,12 @@ def _cells(run: Run, trial: dict, row) -> dict[str, str]:
         return f"{shown(value)} ({write.span(*(getattr(row, end) for end in ends), shown)})"
 
     few = bool(getattr(row, "few", False))
+    sizes = {"treated": row.n, "control": row.n_control}
+    if 0 < getattr(row, "left_out", 0) < run.study.minimum_cell:  # else it told so few
+        counts = trial["result"].ratio["counts"]
+        sizes = {"treated": counts[row.arm], "control": counts[trial["control"]]}
     return {
-        "treated": suppress.NOT_SHOWN if few else f"{row.n:,}",
-        "control": suppress.NOT_SHOWN if few else f"{row.n_control:,}",
+        **{name: suppress.NOT_SHOWN if few else f"{n:,}" for name, n in sizes.items()},
         "level": with_span("level", write.level),
         f"level of {trial['control']}": with_span("baseline", write.level),
         "difference": with_span("effect", write.difference),
@@ -364,7 +376,8 @@ def scaled(trial: dict, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         of = frame[frame["outcome"] == name]
         sizes = [c for c in ("effect", "low", "high", "shrunk") if c in of]
         found.append(of.assign(**{c: of[c] * by for c in sizes}))
-    return found[0], found[1]
+    several = found[0]["segment"].nunique() > 1
+    return found[0][[several] * len(found[0])], found[1]
 
 
 def scale(run: Run, trial: dict, name: str) -> str:

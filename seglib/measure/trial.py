@@ -55,7 +55,7 @@ def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]
             notes.append(f"{what} is not analysed: {refusal}.")
             continue
         trials.append({"campaign": name, "control": spec.control, **period, "outcomes": outcomes,
-                       "result": result})  # fmt: skip
+                       "minimum": study.minimum_cell, "result": result})  # fmt: skip
     if not trials and not notes:
         notes = ["No effect is estimated: no campaign has two arms."]
     return trials, notes
@@ -326,7 +326,11 @@ def as_dict(trial: dict) -> dict:
     few = result.segments["few"].astype(bool)
     segments = result.segments.drop(columns="few")
     segments = segments.assign(**{c: segments[c].where(~few) for c in ("n", "n_control")})
-    frames = {"balance": result.balance, "overall": result.overall, "segments": segments}
+    overall = result.overall
+    apart = ~overall["left_out"].between(1, trial["minimum"] - 1)
+    sizes = ("n", "n_control", "pooled", "left_out")
+    overall = overall.assign(**{c: overall[c].where(apart) for c in sizes})
+    frames = {"balance": result.balance, "overall": overall, "segments": segments}
     plain = {name: f.astype(object).where(f.notna(), None).to_dict("records")
              for name, f in frames.items()}  # fmt: skip
     about = {key: trial.get(key) for key in ("campaign", "control", "start", "days", "short")}
