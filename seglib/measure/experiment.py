@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from seglib import power, suppress
 from seglib.measure import randomisation
-from seglib.measure.intervals import newcombe, wilson
+from seglib.stats import adjust, difference, difference_test, wilson
 from seglib.study import StudyError
 
 ALPHA = power.ALPHA
@@ -114,8 +113,8 @@ def analyse(
     planned
         Planned share of each arm; without it all arms are equally large.
     minimum
-        Segments with fewer customers in an arm are not analysed alone; overall they are pooled. Of
-        a yes or no nothing is given where fewer customers did it, or did not.
+        Segments with fewer customers in an arm are not analysed alone; overall they are pooled.
+        Nothing is given where fewer customers did it, or did not, or had any of an amount.
 
     Raises
     ------
@@ -135,8 +134,8 @@ def analyse(
         for arm in treated
     ]
     overall = pd.DataFrame([whole for whole, _ in parts])
-    overall["p_adjusted"] = _holm(overall["p"])
-    overall["interaction_adjusted"] = _holm(overall["p_interaction"])
+    overall["p_adjusted"] = adjust(overall["p"])
+    overall["interaction_adjusted"] = adjust(overall["p_interaction"])
     rows = _judged(pd.concat([of for _, of in parts], ignore_index=True), outcomes)
     rows["few"] = _few(units, rows, minimum)
     if problems:
@@ -172,7 +171,7 @@ def _one(
     """Return the effect of one arm on one outcome, overall and by segment."""
     units = units.assign(value=units[name])
     yes = outcome.kind == "yes/no"
-    hidden = _rare(units, minimum) if yes else set()
+    hidden = _rare(units, minimum, yes)
     earlier = None if yes else f"before_{name}"
     adjusted, saved = cuped(units, "value", earlier or "")
     pair = [adjusted["arm"] == one for one in (arm, control)]
@@ -185,7 +184,7 @@ def _one(
         rows.append({"segment": int(segment), **_cell(compare, cells, segment in hidden, minimum)})
     of = pd.DataFrame(rows)
     alone = of["effect"].notna()
-    if earlier in units:
+    if earlier in units and SMALL not in hidden:
         small = [side.loc[side["segment"].isin(of.loc[~alone, "segment"]), "value"]
                  for side in (*free, *raw)]  # fmt: skip
         stratum = pd.DataFrame([{"segment": SMALL, **_cell(compare, small, False, minimum)}])
@@ -223,6 +222,7 @@ def _levels(one: pd.Series, other: pd.Series, yes: bool) -> dict:
         else:
             half = stats.t.ppf(1 - ALPHA / 2, max(n - 1, 1)) * values.std() / np.sqrt(max(n, 1))
             low, high = mean - half, mean + half
+            low = max(low, 0.0) if (values >= 0).all() else low
         found |= {name: mean, f"{name}_low": low, f"{name}_high": high}
     return found
 
@@ -241,8 +241,9 @@ def _rates(one: pd.Series, other: pd.Series) -> dict:
     counts, sizes = (one.sum(), other.sum()), (len(one), len(other))
     safe = [(c + 1) / (n + 2) for c, n in zip(counts, sizes, strict=True)]
     found = _welch(one.mean() - other.mean(), [p * (1 - p) for p in safe], sizes)
-    low, high, p = newcombe(counts[0], sizes[0], counts[1], sizes[1])
-    return found | {"low": low, "high": high, "p": p}
+    table = (counts[0], sizes[0], counts[1], sizes[1])
+    _, low, high, _ = difference(*table)
+    return found | {"low": low, "high": high, "p": difference_test(*table)}
 
 
 def _welch(effect: float, variances, sizes) -> dict:
@@ -252,11 +253,13 @@ def _welch(effect: float, variances, sizes) -> dict:
     return {"effect": effect, "se": se, "df": df, "spread": sum(variances), **tested}
 
 
-def _rare(units: pd.DataFrame, minimum: int) -> set[int]:
-    """Return the segments in which a yes or a no is too rare to be shown, SMALL for everyone."""
-    yes = units[units["value"] > 0]
-    did = _counted(yes, units)
-    return _hidden([did, _counted(units) - did], minimum)
+def _rare(units: pd.DataFrame, minimum: int, yes: bool) -> set[int]:
+    """Return the segments in which so few did it that nothing is shown, SMALL for everyone.
+
+    Of a yes or no, so few may not have done it either; of an amount, so few had any.
+    """
+    did = _counted(units[units["value"] != 0], units)
+    return _hidden([did, _counted(units) - did] if yes else [did], minimum)
 
 
 def _counted(rows: pd.DataFrame, like: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -283,15 +286,6 @@ def _hidden(tables: list[pd.DataFrame], minimum: int) -> set[int]:
 def _few(units: pd.DataFrame, rows: pd.DataFrame, minimum: int) -> pd.Series:
     """Return the rows whose numbers of customers are not to be shown."""
     return rows["segment"].isin(_hidden([_counted(units)], minimum))
-
-
-def _holm(p: pd.Series) -> pd.Series:
-    """Return p-values corrected by Holm's method; what is missing stays missing."""
-    known = p.notna()
-    corrected = pd.Series(np.nan, p.index)
-    if known.any():
-        corrected[known] = multipletests(p[known], method="holm")[1]
-    return corrected
 
 
 def _voided(frame: pd.DataFrame) -> pd.DataFrame:
@@ -405,7 +399,7 @@ def _judged(rows: pd.DataFrame, outcomes: dict[str, Compared]) -> pd.DataFrame:
     for: 5% divided by all effects looked at, which for one not analysed yet are one more.
     """
     known = rows["p"].notna()
-    rows["p_adjusted"] = _holm(rows["p"])
+    rows["p_adjusted"] = adjust(rows["p"])
     of = rows.groupby("outcome")
     level = rows["baseline"].fillna(of["baseline"].transform("mean")).abs()
     rows["worth"] = rows["outcome"].map({n: o.worth for n, o in outcomes.items()}).astype(float)

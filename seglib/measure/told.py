@@ -138,7 +138,8 @@ def _overall(run: Run, trial: dict, shown: bool = False) -> list[str]:
                 f"Nothing is said of how many {outcome.label}: {few} did in an arm, or all but so "
                 "few."
                 if write.yes
-                else f"Nothing is said of {outcome.label}: too few {run.study.customer}s."
+                else f"Nothing is said of {outcome.label}: {few} {run.study.customer}s had any in "
+                "an arm."
             )
             continue
         did = f" {outcome.label}" if write.yes else ""

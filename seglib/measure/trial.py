@@ -293,17 +293,19 @@ def _prospects(
         return [*lines, "  no outcome is known: nothing can be compared"]
     alpha = power.ALPHA / (len(treated) * len(outcomes))
     for name, given in outcomes.items():
-        did = units.groupby("arm")[name].agg(["sum", "count"])
-        few = min(did["sum"].min(), (did["count"] - did["sum"]).min()) < minimum
-        if given.kind == "yes/no" and few:
+        did = (units[name] != 0).groupby(units["arm"]).agg(["sum", "count"])
+        yes = given.kind == "yes/no"
+        least = min(did["sum"].min(), (did["count"] - did["sum"]).min() if yes else minimum)
+        if least < minimum:
             why = f"fewer than {minimum} did in an arm, or all but so few"
+            why = why if yes else f"fewer than {minimum} had any in an arm"
             lines.append(f"  {given.label}{since}: nothing can be said, {why}")
             continue
         smallest = max(_smallest(units, name, arm, spec.control, given, alpha) for arm in treated)
         level = units.loc[units["arm"] == spec.control, name].mean()
-        share, unit = given.kind == "yes/no", currency if given.kind == "money" else ""
-        size = f"{100 * smallest:.2g} points" if share else f"{smallest:.2g} {unit}".strip()
-        base = f"{level:.1%}" if share else f"{level:.3g} {unit}".strip()
+        unit = currency if given.kind == "money" else ""
+        size = f"{100 * smallest:.2g} points" if yes else f"{smallest:.2g} {unit}".strip()
+        base = f"{level:.1%}" if yes else f"{level:.3g} {unit}".strip()
         lines.append(f"  {given.label}{since}: an effect from {size} on would be found in four of "
                      f"five such experiments (the control is at {base})")  # fmt: skip
     return lines
