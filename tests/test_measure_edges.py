@@ -134,6 +134,8 @@ def test_one_customer_in_an_arm_gives_no_effect_and_a_sentence(shop, sizes):
     assert result.overall["effect"].isna().all()
     assert set(result.segments["verdict"]) == {"not enough data"}
     run = shop_run(shop)
-    about = {"metric": "spend", "days": 30, "start": date(2023, 8, 10), "campaign": "a"}
+    about = {"outcomes": {"outcome": experiment.Compared("money", label="spend")},
+             "adjusted": True, "control": "none", "days": 30, "start": date(2023, 8, 10),
+             "campaign": "a"}  # fmt: skip
     words = told.sentences(run, about | {"result": result}, {1: "Ones"})
     assert words and "not enough data" in words[-1] and "nan" not in " ".join(words)

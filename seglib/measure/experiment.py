@@ -119,11 +119,11 @@ def analyse(
     Raises
     ------
     StudyError
-        If there is no control arm or no other, or an arm has too few customers.
+        If there is no control arm or no other.
     """
     outcomes = outcomes or {"outcome": Compared(worth=worth)}
     units = units.assign(arm=units["arm"].astype(str)).reset_index(drop=True)
-    treated, minimum = treatments(units["arm"], control, minimum), max(minimum, FEWEST)
+    treated, minimum = treatments(units["arm"], control), max(minimum, FEWEST)
     ratio = randomisation.sample_ratio(units["arm"].value_counts(), planned)
     uneven = randomisation.balance(units.drop(columns=[*outcomes]), control)
     problems = randomisation.problems(ratio, uneven)
@@ -143,13 +143,13 @@ def analyse(
     return Result(ratio, uneven, overall, rows, problems)
 
 
-def treatments(arms: pd.Series, control: str, minimum: int = FEWEST) -> list[str]:
+def treatments(arms: pd.Series, control: str, minimum: int = 0) -> list[str]:
     """Return the arms but the control.
 
     Raises
     ------
     StudyError
-        If there is no control arm or no other, or an arm has too few customers.
+        If there is no control arm or no other, or an arm has fewer customers than `minimum`.
     """
     counts = arms.value_counts().sort_index()
     if control not in counts.index or len(counts) < 2:

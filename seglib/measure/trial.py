@@ -45,6 +45,7 @@ def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]
     for name, spec, rows, more in listed:
         try:
             units, outcomes, period = assigned(known, rows, more)
+            experiment.treatments(units["arm"], spec.control, study.minimum_cell)
             units = units.join(_known_before(run, units.index))
             result = experiment.analyse(
                 units, spec.control, outcomes, planned=spec.planned or None,
