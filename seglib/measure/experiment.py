@@ -273,14 +273,14 @@ def _counted(rows: pd.DataFrame, like: pd.DataFrame | None = None) -> pd.DataFra
 def _hidden(tables: list[pd.DataFrame], minimum: int) -> set[int]:
     """Return the segments of which some count is not to be shown, SMALL if a total is not.
 
-    What is hidden for one arm is hidden for all, so that no sum over the arms tells it.
+    What is hidden for one arm is hidden for all, so that no sum over the arms tells it; so is the
+    segment of the next smallest counts, so that no sum over the segments does.
     """
-    hidden = set()
-    for table in tables:
-        for arm in table:
-            mask = suppress.hidden(table[arm].to_numpy(), minimum)
-            hidden |= {s for s, few in zip([*table.index, SMALL], mask, strict=True) if few}
-    return hidden
+    least = pd.concat([table.min(axis=1) for table in tables], axis=1).min(axis=1)
+    mask = suppress.hidden(least.to_numpy(), minimum)
+    hidden = {s for s, few in zip([*least.index, SMALL], mask, strict=True) if few}
+    few = any((table.sum() < minimum).any() for table in tables)
+    return hidden | ({SMALL} if few else set())
 
 
 def _few(units: pd.DataFrame, rows: pd.DataFrame, minimum: int) -> pd.Series:
