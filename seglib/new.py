@@ -231,6 +231,15 @@ def _table(draft: Draft, one: Guess, path: Path, folder: Path) -> None:
         draft.add(f"      {role}: {quoted(column)}", one.why[role])
     if one.returned:
         draft.add(f"    returned: {quoted(one.returned)}", "no orders, and without money")
+    _blocks(draft, one)
+    if one.left:
+        draft.add("    # left out:")
+    for name, why in one.left.items():
+        draft.add(f"    #   {one_line(name)}: {one_line(why)}")
+
+
+def _blocks(draft: Draft, one: Guess) -> None:
+    """Write what describes customers, and what happened afterwards."""
     for block, abouts in (("attributes", one.attributes), ("outcomes", one.outcomes)):
         if abouts:
             draft.add(f"    {block}:")
@@ -238,10 +247,6 @@ def _table(draft: Draft, one: Guess, path: Path, folder: Path) -> None:
             known = {k: about[k] for k in WRITTEN if about.get(k)}
             draft.add(f"      {quoted(name)}:", about["why"])
             draft.add(f"        {quoted(known)}")
-    if one.left:
-        draft.add("    # left out:")
-    for name, why in one.left.items():
-        draft.add(f"    #   {one_line(name)}: {one_line(why)}")
 
 
 KINDS = {

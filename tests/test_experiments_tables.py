@@ -153,7 +153,7 @@ def test_a_null_experiment_is_within_chance(tmp_path, monkeypatch):
 
 def test_a_table_without_ids_is_one_row_a_customer(tmp_path, monkeypatch):
     path, text = begun(tmp_path, mailing({"E-Mail": 0.1}, id_column=False), monkeypatch)
-    assert "no column tells customers apart" in text
+    assert "each row is taken as one customer" in text
     assert study.load(path).tables.customers.columns.customer == "<row>"
 
 
