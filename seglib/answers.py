@@ -72,11 +72,11 @@ def outcomes(study: Study, tables: dict[str, ir.Table], index: pd.Index) -> pd.D
     """
     found = {}
     for name, spec in study.tables.people.items():
-        if not spec.outcomes:
+        if not spec.events:
             continue
         rows = tables[name].filter(tables[name].customer.notnull())
-        raw = rows.select("customer", *spec.outcomes).execute().set_index("customer")
-        for column, given in spec.outcomes.items():
+        raw = rows.select("customer", *spec.events).execute().set_index("customer")
+        for column, given in spec.events.items():
             yes = raw[column].isin(given.happened).astype("float64")
             if not yes.any():
                 seen = ", ".join(sorted(map(str, raw[column].dropna().unique()))[:5])
@@ -86,6 +86,34 @@ def outcomes(study: Study, tables: dict[str, ir.Table], index: pd.Index) -> pd.D
                 )
             found[column] = yes.where(raw[column].notna()).reindex(index)
     return pd.DataFrame(found, index) if found else None
+
+
+def arms(
+    study: Study, tables: dict[str, ir.Table], index: pd.Index | None = None
+) -> pd.DataFrame | None:
+    """Return the arm of each customer and what is compared between arms; None without arms.
+
+    Parameters
+    ----------
+    study, tables, index
+        As of `outcomes`; without an index the customers of the table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by customer: arm, and each outcome of the same table by its name, a yes as 1.
+    """
+    if study.arms is None:
+        return None
+    name = next(n for n, spec in study.tables.people.items() if spec is study.arms)
+    rows = tables[name].filter(tables[name].customer.notnull())
+    rows = rows.select("customer", *study.arms.outcomes, arm=rows.arm.cast("string"))
+    raw = rows.execute().set_index("customer")
+    found = {"arm": raw["arm"]}
+    for column, given in study.arms.outcomes.items():
+        known = raw[column].isin(given.happened) if given.kind == "yes/no" else raw[column]
+        found[column] = known.astype("float64").where(raw[column].notna())
+    return pd.DataFrame(found).reindex(raw.index if index is None else index)
 
 
 def outcome_lines(study: Study) -> list[dict]:

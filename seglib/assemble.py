@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import ibis
 
-from seglib import columns, describing, doubts, guess, hints, orders
+from seglib import columns, describing, doubts, experiments, guess, hints, orders
 from seglib.columns import Table
 from seglib.guess import NAMED, Guess
 from seglib.sources import Source
@@ -45,7 +45,9 @@ def study(tables: list[Table]) -> list[Guess]:
     rows = [t for t in others if t not in events]
     main = max(events, key=lambda t: (_has_money(t), t.rows), default=None)
     found = [_transactions(main, rows)] if main else []
-    found += [_responding(t, main) for t in events if t is not main]
+    listed = [t for t in rows if main and guess.times(t) and experiments.lists_arms(t)]
+    rows = [t for t in rows if t not in listed]
+    found += [_responding(t, main) for t in events + listed if t is not main]
     for table in rows + surveys:
         found.append(_described(table, found[0] if main else None, table in surveys))
     for one in found:
@@ -176,13 +178,8 @@ def _responding(table: Table, main: Table) -> Guess:
     ends = [c for c in whens if hints.suggests(c.name, "end") and c is not start]
     if ends:
         found.take("end", ends[0].name, f"to {ends[0].most:%Y-%m-%d}")
-    arm = next((c for c in table.columns.values() if hints.suggests(c.name, "arm")), None)
-    if arm and 2 <= arm.distinct <= 10:
-        found.take("arm", arm.name, f"{arm.distinct} different: {', '.join(arm.values)}"[:80])
-        found.unsure.append(
-            f"if customers were assigned to {arm.name!r} at random, say so: randomised: true, and "
-            "control: the name of the control arm; effects are told only then"
-        )
+    if arm := experiments.arms(table):
+        experiments.take(found, *arm)
     for column in table.columns.values():
         if column.name not in found.taken:
             found.left[column.name] = guess.unused(column)
@@ -206,6 +203,7 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
                 "tells whose they are: add one such as customer_id"
             )
         rows = describing.described_by_rows(table) and not doubts.persons(table)
+        rows = rows or (experiments.arms(table) is not None and not main)
         alone = rows or describing.told_apart(table)
         if (thing and hints.suggests(key, "product")) or not (key or alone):
             raise StudyError(doubts.nobody(table))

@@ -116,6 +116,7 @@ def _check(given) -> None:
     found = outlook.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
     parts = {"Rows": found.rows, "What the checks found": found.found, "Pages": found.pages}
+    parts |= {"Experiments": found.experiments} if found.experiments else {}
     for heading, lines in parts.items():
         print(f"\n{heading}", *(f"  {line}" for line in lines or ["nothing"]), sep="\n")
 

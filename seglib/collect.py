@@ -164,6 +164,7 @@ def write(run: Run, known: Facts, people: tuple, sold: tuple | None) -> None:
         "before.parquet": records.before(known, frame.index),
         "holdout.parquet": records.holdout(known, frame.index),
         "outcomes.parquet": after,
+        "arms.parquet": answers.arms(known.study, known.tables, frame.index),
         "product_holdout.parquet": records.holdout(known, goods.index, "level") if sold else None,
         "extent.json": records.extent(known),
     }

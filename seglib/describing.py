@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from seglib import frequency, hindsight, hints, privacy, scales
+from seglib import experiments, frequency, hindsight, hints, privacy, scales
 from seglib.columns import COMMON, Column, Table
 from seglib.guess import (
     LEAST_PEOPLE,
@@ -54,8 +54,9 @@ def people(table: Table, kind: str, key: str = "") -> Guess:
         found.take("customer", key, f"{table.columns[key].distinct:,} distinct, one a row")
     else:
         found.take("customer", ROW, "no column tells who: each row is one, by its number")
+    after = _experiment(found) if kind == "customers" else []
     for column in table.columns.values():
-        if column.name != key:
+        if column.name not in {*found.taken, *after}:
             _describe(found, column)
     _same_scales(found)
     hindsight.leave_out(found)
@@ -92,6 +93,17 @@ def _answered(found: Guess) -> list[str]:
         f"{told}what customers have: if they are answers to questions, write survey in place of "
         "customers, and base: psychographic"
     ]
+
+
+def _experiment(found: Guess) -> list[str]:
+    """Take the arms of an experiment and what happened after; return the columns of the latter."""
+    arm = experiments.arms(found.table)
+    if arm is None:
+        return []
+    experiments.take(found, *arm)
+    days = [c for c in times(found.table) if c.distinct == 1]
+    found.keys |= {"start": days[0].least.date()} if days else {}
+    return experiments.outcomes(found, arm[0])
 
 
 def _doubted(found: Guess, key: str) -> None:

@@ -30,6 +30,7 @@ MAKERS = {
         "before.parquet",
         "holdout.parquet",
         "outcomes.parquet",
+        "arms.parquet",
         "products.parquet",
         "product_holdout.parquet",
         "purchases.parquet",
@@ -56,7 +57,7 @@ MAKERS = {
 }
 
 KEYED = {
-    "bases.parquet",
+    "arms.parquet", "bases.parquet",
     "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
     "monthly.parquet", "outcomes.parquet", "purchases.parquet", "segments.csv",
     "segments.parquet", "segments_kept.csv", "slipped.csv",

@@ -39,6 +39,8 @@ class Guess:
         Column → its block in study.yaml, with `why` besides.
     outcomes
         Column → its block in study.yaml, with `why` besides.
+    keys
+        Further keys of the table in study.yaml.
     silent
         Answers that are none, such as Prefer not to say.
     unsure
@@ -58,6 +60,7 @@ class Guess:
     left: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, dict] = field(default_factory=dict)
     outcomes: dict[str, dict] = field(default_factory=dict)
+    keys: dict[str, object] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
     unsure: list[str] = field(default_factory=list)
     lookup: tuple[str, str] | None = None

@@ -53,7 +53,8 @@ def leave_out(found: Guess) -> None:
         return
     table = found.table.opened.table.limit(SAMPLE)
     rows = table.select(**{n: found.table.at(n) for n in names}).to_pandas()
-    for what, about in found.outcomes.items():
+    events = {name: about for name, about in found.outcomes.items() if "happened" in about}
+    for what, about in events.items():
         truth = rows[what].astype(str).str.strip().str.lower() == about["happened"].lower()
         for name in list(found.attributes):
             area = auc(rows[name].replace("", None), truth)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -19,6 +21,24 @@ def _text_keys(value: Any) -> Any:
     return {str(k): v for k, v in value.items()} if isinstance(value, dict) else value
 
 
+def _day(value: Any) -> Any:
+    """Read 2017-10-01 as a day; a number is none, though it could count seconds."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        year, month, day = re.fullmatch(r"\s*(\d{4})-(\d\d)-(\d\d)\s*", str(value)).groups()
+        return date(int(year), int(month), int(day))
+    except (AttributeError, ValueError):
+        raise ValueError("expected a date such as 2017-10-01") from None
+
+
+def _text(value: Any) -> Any:
+    """Accept 0 where '0' is meant."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Shares = dict[str, Annotated[float, Field(gt=0, lt=1)]]
+Day = Annotated[date, BeforeValidator(_day)]
 Labels = Annotated[dict[str, str], BeforeValidator(_text_keys)]
 
 
@@ -70,11 +90,32 @@ class Scale(Part):
 
 
 class Outcome(Part):
-    """What a customer did after the date of the data, by a yes or no; never a feature."""
+    """What a customer did after the date of the data; never a feature.
 
-    label: str = Field(min_length=1)  # in the past tense, such as "left within the month"
+    A yes or no judges the segments. A count or an amount of money is compared between the arms of
+    an experiment.
+    """
+
+    label: str = Field(min_length=1)  # in the past tense, such as "left within the month"; or spend
+    kind: Literal["yes/no", "count", "money"] = "yes/no"
     wanted: bool = False  # something to bring about, rather than to prevent
-    happened: Names = Field(min_length=1)  # the values that mean it did; all others: it did not
+    happened: Names = []  # the values that mean it did; all others: it did not
+
+    @model_validator(mode="before")
+    @classmethod
+    def _more_is_wanted(cls, given):
+        """Take more of a count or of money as wanted unless the study says otherwise."""
+        counted = isinstance(given, dict) and given.get("kind") in ("count", "money")
+        return {"wanted": True, **given} if counted else given
+
+    @model_validator(mode="after")
+    def _happened_fits(self):
+        if (self.kind == "yes/no") != bool(self.happened):
+            raise ValueError(
+                "an outcome of kind yes/no needs `happened`, the values that mean that it did; a "
+                "count or money has none"
+            )
+        return self
 
 
 class Lookup(Part):
@@ -90,6 +131,20 @@ class _Table(Part):
     format: Format = Format()
     lookup: Lookup | None = None
     attributes: dict[str, Attribute] = {}
+
+
+class _Arms(_Table):
+    """A table that may say who was in which arm of an experiment."""
+
+    randomised: bool = False
+    control: Annotated[str, BeforeValidator(_text)] | None = None
+    planned: Annotated[Shares, BeforeValidator(_text_keys)] = {}  # of each arm; empty = equal
+
+    @model_validator(mode="after")
+    def _arms_are_named(self):
+        if self.randomised and not (self.columns.arm and self.control):
+            raise ValueError("`randomised` needs columns.arm and the name of the `control` arm")
+        return self
 
 
 class TransactionColumns(Part):
@@ -125,6 +180,7 @@ class CustomerColumns(Part):
     """Roles of a table with one row per customer; `<row>` takes each row as one."""
 
     customer: str
+    arm: str | None = None
 
 
 class ProductColumns(Part):
@@ -171,12 +227,32 @@ class Transactions(_Table):
         return self
 
 
-class Customers(_Table):
-    """Attributes, one row per customer; also used for survey answers."""
+class Customers(_Arms):
+    """Attributes, one row per customer; also used for survey answers.
+
+    With columns.arm it holds an experiment: arms that were assigned on the day `start`, by default
+    the study's as_of, and the outcomes since then.
+    """
 
     columns: CustomerColumns
     scales: dict[str, Scale] = {}
     outcomes: dict[str, Outcome] = {}
+    start: Day | None = None
+
+    @property
+    def events(self) -> dict[str, Outcome]:
+        """The outcomes that are a yes or no."""
+        return {name: given for name, given in self.outcomes.items() if given.kind == "yes/no"}
+
+    @model_validator(mode="after")
+    def _amounts_are_compared(self):
+        for name, given in self.outcomes.items():
+            if given.kind != "yes/no" and not self.columns.arm:
+                raise ValueError(
+                    f"the outcome {name!r} is of kind {given.kind}, which is compared between the "
+                    "arms of an experiment: expected columns.arm, or kind: yes/no"
+                )
+        return self
 
     @model_validator(mode="after")
     def _scales_fit(self):
@@ -194,7 +270,12 @@ class Customers(_Table):
 
     @model_validator(mode="after")
     def _nothing_leaks(self):
-        known = {*self.attributes, self.columns.customer}
+        if self.columns.arm in self.attributes:
+            raise ValueError(
+                f"{self.columns.arm!r} is the arm of an experiment and also an attribute: leakage; "
+                "segments are formed of what was known before the arms were assigned"
+            )
+        known = {*self.attributes, self.columns.customer, self.columns.arm}
         for name in self.outcomes:
             if name in known:
                 raise ValueError(
@@ -213,21 +294,10 @@ class Products(_Table):
     leftover: Names = []  # levels and groups that hold what was not sorted: never a trait
 
 
-class Campaigns(_Table):
+class Campaigns(_Arms):
     """Who was addressed, when, in which arm; effects are told only of randomised arms."""
 
     columns: CampaignColumns
-    randomised: bool = False
-    control: str | None = None
-    planned: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {}  # share of each arm; empty = equal
-
-    @model_validator(mode="after")
-    def _arms_are_named(self):
-        if self.randomised and not (self.columns.arm and self.control):
-            raise ValueError(
-                "randomised campaigns need columns.arm and the name of the `control` arm"
-            )
-        return self
 
 
 class Responses(_Table):
@@ -265,4 +335,6 @@ class Tables(Part):
             raise ValueError("expected at least one of transactions, customers, survey")
         if self.responses and not self.campaigns:
             raise ValueError("`responses` need a `campaigns` table")
+        if len([table for table in self.people.values() if table.columns.arm]) > 1:
+            raise ValueError("customers and survey both have columns.arm: expected it in one")
         return self

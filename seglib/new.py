@@ -16,6 +16,7 @@ from seglib.guess import Guess
 from seglib.sources import Sources, place
 from seglib.study import StudyError
 
+MONTH = 30  # days that must lie before and after an assignment to arms
 QUARTER = 91  # days; the holdout of data that span a year or more
 OBJECTIVE = "Learn which groups of {who}s differ, and what each of them needs"
 TOLD = {
@@ -23,7 +24,7 @@ TOLD = {
     "decimal": "numbers tell the decimal mark",
     "missing": "what stands for nothing",
 }
-WRITTEN = "label", "base", "kind", "levels", "happened"  # of an attribute or an outcome
+WRITTEN = "label", "base", "kind", "levels", "happened", "wanted"  # of an attribute or an outcome
 COUNTS = "times are counted since 1970, or as spreadsheets do"
 FORMING = ("psychographic", "plan", "demographic", "geographic")
 
@@ -111,7 +112,8 @@ def compose(found: list[Guess], path: Path, folder: Path) -> Draft:
     else:
         draft.add("# currency: EUR", "how amounts are written: $, €, EUR …; without, plain numbers")
     draft.add()
-    _dates(draft, found, folder)
+    day = _dates(draft, found, folder)
+    _started(found, day)
     draft.add("# timezone: {stored: UTC, local: Europe/Berlin}",
               "if times are not those of the customers' clocks")  # fmt: skip
     if any(guess.personal(g.table.columns[g.roles["customer"]]) for g in found
@@ -129,11 +131,22 @@ def compose(found: list[Guess], path: Path, folder: Path) -> Draft:
     return draft
 
 
-def _dates(draft: Draft, found: list[Guess], folder: Path) -> None:
+def _started(found: list[Guess], day: date) -> None:
+    """Give arms in a table of customers, beside transactions, the day on which they began."""
+    for one in found if any(g.kind == "transactions" for g in found) else ():
+        if one.kind == "customers" and "arm" in one.roles and "start" not in one.keys:
+            one.keys["start"] = day
+            one.unsure.append(
+                "no column says on which day customers were assigned to arms: correct start, and "
+                "as_of if that is later"
+            )
+
+
+def _dates(draft: Draft, found: list[Guess], folder: Path) -> date:
+    """Write as_of, and the holdout where there are transactions; return as_of."""
     main = next((g for g in found if g.kind == "transactions"), None)
     if main:
-        _cut(draft, main)
-        return
+        return _cut(draft, main, _assigned(found))
     ends = [c for g in found for c in guess.times(g.table)]
     if ends:
         last = max(ends, key=lambda column: column.most)
@@ -144,12 +157,29 @@ def _dates(draft: Draft, found: list[Guess], folder: Path) -> None:
             )
     else:
         day, why = _newest(found, folder), "the day on which the file was changed"
-        draft.check("the data hold no dates: say as of which day they are")
+        arms = any("arm" in g.roles for g in found)
+        what = (
+            "on which day customers were assigned to arms" if arms else "as of which day they are"
+        )
+        draft.check(f"the data hold no dates: say {what}")
     draft.add(f"as_of: {day}", why)
+    return day
 
 
-def _cut(draft: Draft, main: Guess) -> None:
-    """Write as_of and the holdout so that the last quarter of the time judges the segments."""
+def _assigned(found: list[Guess]) -> date | None:
+    """Return the first day on which customers were assigned to arms, None if nothing tells."""
+    days = [g.keys["start"] for g in found if "start" in g.keys]
+    listed = [g for g in found if g.kind == "campaigns" and g.keys.get("randomised")]
+    days += [g.table.columns[g.roles["start"]].least.date() for g in listed]
+    return min(days, default=None)
+
+
+def _cut(draft: Draft, main: Guess, assigned: date | None) -> date:
+    """Write as_of and the holdout so that the last quarter of the time judges the segments.
+
+    Where customers were `assigned` to arms, with some time before and after, segments know nothing
+    from that day on.
+    """
     name = main.roles["time"]
     column = main.table.columns[name]
     first, last = column.least, column.most
@@ -167,11 +197,16 @@ def _cut(draft: Draft, main: Guess) -> None:
     held = max(part - part % 7 if part >= 14 else part, 1)
     if days < 90:
         draft.check(f"the data span {days} days: too short to tell habits from chance")
-    draft.add(f"as_of: {end - timedelta(days=held)}", "features see only what was known before …")
+    cut, why = end - timedelta(days=held), "features see only what was known before …"
+    if assigned and (assigned - first.date()).days >= MONTH and (end - assigned).days >= MONTH:
+        cut, why = assigned, "customers were assigned to arms; features see only what was before …"
+        held = min(held, (end - cut).days)
+    draft.add(f"as_of: {cut}", why)
     draft.add(
         f"holdout: {held} days",
         f"… and these days judge the segments; the data end {last:%Y-%m-%d}",
     )
+    return cut
 
 
 def _newest(found: list[Guess], folder: Path) -> date:
@@ -189,11 +224,22 @@ def _table(draft: Draft, one: Guess, path: Path, folder: Path) -> None:
     if one.lookup:
         known = {"source": _where(one.lookup[0], path, folder), "key": one.lookup[1]}
         draft.add(f"    lookup: {quoted(known)}", "adds whose order it is, and when")
+    for key, given in one.keys.items():
+        draft.add(f"    {key}: {quoted(given)}")
     draft.add("    columns:")
     for role, column in one.roles.items():
         draft.add(f"      {role}: {quoted(column)}", one.why[role])
     if one.returned:
         draft.add(f"    returned: {quoted(one.returned)}", "no orders, and without money")
+    _blocks(draft, one)
+    if one.left:
+        draft.add("    # left out:")
+    for name, why in one.left.items():
+        draft.add(f"    #   {one_line(name)}: {one_line(why)}")
+
+
+def _blocks(draft: Draft, one: Guess) -> None:
+    """Write what describes customers, and what happened afterwards."""
     for block, abouts in (("attributes", one.attributes), ("outcomes", one.outcomes)):
         if abouts:
             draft.add(f"    {block}:")
@@ -201,10 +247,6 @@ def _table(draft: Draft, one: Guess, path: Path, folder: Path) -> None:
             known = {k: about[k] for k in WRITTEN if about.get(k)}
             draft.add(f"      {quoted(name)}:", about["why"])
             draft.add(f"        {quoted(known)}")
-    if one.left:
-        draft.add("    # left out:")
-    for name, why in one.left.items():
-        draft.add(f"    #   {one_line(name)}: {one_line(why)}")
 
 
 KINDS = {

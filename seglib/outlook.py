@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import ibis.expr.types as ir
 
 from seglib import quality, tables
 from seglib.collect import FEWEST
+from seglib.measure import trial
 from seglib.schema import Study
 from seglib.study import StudyError
 from seglib.tables import midnight
@@ -40,6 +41,8 @@ class Outlook:
         Lines on tables, rows and customers.
     found
         Lines on what the checks of quality found.
+    experiments
+        Lines on what experiments can answer, none without.
     pages
         One a page of the report.
     """
@@ -47,6 +50,7 @@ class Outlook:
     rows: list[str]
     found: list[str]
     pages: list[Page]
+    experiments: list[str] = field(default_factory=list)
 
 
 def outlook(loaded: Study) -> Outlook:
@@ -71,7 +75,7 @@ def outlook(loaded: Study) -> Outlook:
             "choose a later as_of or a larger table"
         )
     rows.append(f"{'customers':<14} {known:>12,} known before {loaded.as_of}")
-    return Outlook(rows, _found(checks), pages(loaded, last))
+    return Outlook(rows, _found(checks), pages(loaded, last), trial.prospect(loaded, clean))
 
 
 def _count(table: ir.Table) -> int:
@@ -144,7 +148,7 @@ def pages(loaded: Study, last: date | None) -> list[Page]:
         ),
         Page(
             "03 customers", f"segments by {' and '.join(asked.bases)}, and how real they are",
-            _without({f"whether they foretell what comes next ({why})": judged}),
+            _without({f"whether they foretell what comes next ({why})": judged or loaded.outcomes}),
         ),
     ]  # fmt: skip
     if sold and sold.product:
@@ -169,17 +173,27 @@ def _advice(loaded: Study, sold, money: bool, attributes: list) -> list[Page]:
             }),
         ),
         Page(
-            "05 results", "what each segment did before and after" if sold else "what is known now",
+            "05 results", _results(loaded),
             _without({
                 "orders and visits (no transactions)": sold,
                 "spend (no amount)": money or not sold,
                 "response to campaigns (no campaigns)": has.campaigns,
                 "effects of campaigns (none is randomised)":
                     not has.campaigns or has.campaigns.randomised,
+                "effects of the arms (not said to be drawn at random)":
+                    not loaded.arms or loaded.arms.randomised,
                 "who moved (first run)": _has_runs(loaded),
             }),
         ),
     ]  # fmt: skip
+
+
+def _results(loaded: Study) -> str:
+    """Return what the page of results says."""
+    says = ["what each segment did before and after"] if loaded.tables.transactions else []
+    drawn = [t for t in (loaded.arms, loaded.tables.campaigns) if t and t.randomised]
+    says += ["what each arm of the experiment brought, overall and by segment"] * bool(drawn)
+    return "; ".join(says) or "what is known now"
 
 
 def _without(parts: dict) -> tuple[str, ...]:

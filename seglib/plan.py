@@ -37,8 +37,8 @@ class Step:
 def steps(loaded: Study) -> list[Step]:
     """Return the steps of a study in order: those that have something to say.
 
-    Product segments need products; results need transactions, campaigns, outcomes, or a run of
-    another date to compare with.
+    Product segments need products; results need transactions, campaigns, outcomes, arms, or a
+    run of another date to compare with.
     """
     sold = loaded.tables.transactions and loaded.tables.transactions.columns.product
     found = [
@@ -50,8 +50,9 @@ def steps(loaded: Study) -> list[Step]:
         Step("05_measuring_results", "05_measuring_results"),
     ]
     gone = set() if sold else {"03_clustering_products"}
+    tables = loaded.tables
     if not (
-        loaded.tables.transactions or loaded.tables.campaigns or loaded.outcomes or _ran(loaded)
+        tables.transactions or tables.campaigns or loaded.outcomes or loaded.arms or _ran(loaded)
     ):
         gone.add("05_measuring_results")
     return [step for step in found if step.name not in gone]

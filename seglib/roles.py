@@ -114,7 +114,10 @@ def _named(raw: dict, model: type[BaseModel]) -> list[tuple[str, str, str, str]]
         for column in strings(columns) or []
     ]
     outcomes = raw["outcomes"] if isinstance(raw.get("outcomes"), dict) else {}
-    pairs += [("", f"outcomes.{column}", str(column), "") for column in outcomes]
+    pairs += [
+        ("", f"outcomes.{column}", str(column), "numeric" * (_kind(spec) in {"count", "money"}))
+        for column, spec in outcomes.items()
+    ]
     return pairs + [
         ("", f"attributes.{column}", str(column), _kind(spec))
         for column, spec in attributes.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import zoneinfo
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from seglib.format import Names
-from seglib.layout import ROW, SOLD, Base, Outcome, Part, Scale, Tables
+from seglib.layout import ROW, SOLD, Base, Customers, Day, Outcome, Part, Scale, Tables
 from seglib.limits import Limit, Share
 
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
@@ -45,17 +45,6 @@ def _days(value: Any) -> Any:
     if not match:
         raise ValueError("expected a number of days such as '91 days' or '13 weeks'")
     return int(match[1]) * (7 if (match[2] or "").startswith("week") else 1)
-
-
-def _day(value: Any) -> Any:
-    """Read 2017-10-01 as a day; a number is none, though it could count seconds."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    try:
-        year, month, day = re.fullmatch(r"\s*(\d{4})-(\d\d)-(\d\d)\s*", str(value)).groups()
-        return date(int(year), int(month), int(day))
-    except (AttributeError, ValueError):
-        raise ValueError("expected a date such as 2017-10-01") from None
 
 
 def _zone(value: str) -> str:
@@ -142,7 +131,7 @@ class Study(Part):
     about: str = ""  # what a reader must know of where the data come from
     customer: str = "customer"
     currency: str = ""
-    as_of: Annotated[date, BeforeValidator(_day)]
+    as_of: Day
     holdout: Annotated[int, BeforeValidator(_days), Field(ge=1)] | None = None
     history: Annotated[int, BeforeValidator(_days), Field(ge=1)] | None = None
     timezone: Timezone | None = None
@@ -176,6 +165,16 @@ class Study(Part):
     def _holdout_fits(self):
         if self.tables.transactions and not self.holdout:
             raise ValueError("holdout: is missing; expected such as '13 weeks', or '91 days'")
+        return self
+
+    @model_validator(mode="after")
+    def _start_fits(self):
+        for name, table in self.tables.people.items():
+            if table.columns.arm and self.tables.transactions and not table.start:
+                raise ValueError(
+                    f"tables.{name}.start: is missing; expected the day on which the arms were "
+                    "assigned, such as 2017-10-01"
+                )
         return self
 
     @property
@@ -219,9 +218,14 @@ class Study(Part):
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
-        """What customers did afterwards, by the column that says so."""
+        """What customers did afterwards, a yes or no, by the column that says so."""
         tables = self.tables.people.values()
-        return {name: given for table in tables for name, given in table.outcomes.items()}
+        return {name: given for table in tables for name, given in table.events.items()}
+
+    @property
+    def arms(self) -> Customers | None:
+        """The table with a row a customer that says who was in which arm of an experiment."""
+        return next((t for t in self.tables.people.values() if t.columns.arm), None)
 
     @property
     def scales(self) -> dict[str, Scale]:

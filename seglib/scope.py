@@ -24,7 +24,21 @@ def seen(run: Run) -> str:
             f"**{run.as_of}**. The {asked.holdout} days from then to {run.until} are kept aside: "
             "they judge whether the segments say anything about what happens next."
         )
+    lines += [arms(asked, run)] if asked.arms else []
     return "\n\n".join(lines + ([leakage(asked)] if asked.outcomes else []))
+
+
+def arms(asked: Study, run: Run) -> str:
+    """Return which column holds the arms of an experiment, and what is compared between them."""
+    spec = asked.arms
+    how = "assigned at random" if spec.randomised else "assigned, the study does not say how,"
+    text = (
+        f"On {spec.start or run.as_of}, {asked.customer}s were {how} to the arms in the column "
+        f"{spec.columns.arm}"
+    )
+    what = listing([f"“{given.label}” ({name})" for name, given in spec.outcomes.items()] or [""])
+    text += f"; compared between the arms is what they did afterwards: {what}" if what else ""
+    return text + ". Neither forms the segments, which are made of what was known before."
 
 
 def leakage(asked: Study) -> str:

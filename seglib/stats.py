@@ -24,6 +24,7 @@ from statsmodels.stats.proportion import (
 ALPHA = 0.05
 LEVEL = 1 - ALPHA
 CHUNK = 4_000_000  # cells of a block of resampling counts; bounds memory, not the result
+LEAST_P = 1e-100  # smaller p-values are all the same
 VALID = 0.9  # share of resamples in which a statistic must exist for it to get an interval
 
 
@@ -95,6 +96,24 @@ def difference(count: int, n: int, others: int, n_others: int, alpha: float = AL
         count, n, others, n_others, compare="diff", method="newcomb", alpha=alpha
     )
     return Estimate(count / n - others / n_others, float(low), float(high))
+
+
+def difference_test(count: int, n: int, others: int, n_others: int) -> float:
+    """Return the p-value of a difference of two shares: the level at which Newcombe's reaches 0.
+
+    Test and interval agree by this; the smallest p-value returned is 1e-100.
+    """
+    value, low, high, _ = difference(count, n, others, n_others, alpha=LEAST_P)
+    if value == 0:
+        return 1.0
+    if low > 0 or high < 0:
+        return LEAST_P
+
+    def nearest(level: float) -> float:
+        found = difference(count, n, others, n_others, alpha=np.exp(level))
+        return found.low if value > 0 else -found.high
+
+    return float(np.exp(brentq(nearest, np.log(LEAST_P), np.log(1 - 1e-9), xtol=1e-6)))
 
 
 def lift(count: int, n: int, others: int, n_others: int, alpha: float = ALPHA) -> Estimate:

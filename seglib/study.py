@@ -94,6 +94,7 @@ def _roles_of_one_column(raw: dict) -> list[str]:
 
 
 EXCLUSIVE = {
+    "arm",
     "customer",
     "order",
     "product",

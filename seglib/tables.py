@@ -115,7 +115,12 @@ def _by_role(opened: Opened, spec, zone) -> ir.Table:
         else reading.trimmed(table[name])
         for name, given in spec.attributes.items()
     }
-    outcomes = {name: reading.trimmed(table[name]) for name in getattr(spec, "outcomes", {})}
+    outcomes = {
+        name: reading.trimmed(table[name])
+        if given.kind == "yes/no"
+        else _number(table, opened, name, "float64")
+        for name, given in getattr(spec, "outcomes", {}).items()
+    }
     return table.select(**chosen, **attributes, **outcomes)
 
 

@@ -35,7 +35,7 @@ def trial(seed, effects, skewed):
             "segment": segment,
             "arm": np.where(arm, "on", "off"),
             "outcome": outcome,
-            "before": 150 + SPREAD * one,
+            "before_outcome": 150 + SPREAD * one,
         }
     )
 
@@ -94,6 +94,31 @@ def broken(lost):
     return f"| {lost:.0%} | {flagged / REPETITIONS:.1%} | {silent}, {flagged} |"
 
 
+def shares(base, effects):
+    """Return one row of the table of yes/no outcomes, of a control's share and what is added."""
+    gc.freeze()
+    effects = np.asarray(effects, float)
+    wrong, cover, whole, mixed, shown = 0, [], [], [], []
+    for seed in range(REPETITIONS):
+        units = trial(seed + 3 * 10**6, [0] * 5, False)[["segment", "arm"]]
+        rng, segment = np.random.default_rng([6, seed]), units["segment"].to_numpy() - 1
+        chance = base + effects[segment] * units["arm"].eq("on")
+        units["did"] = (rng.random(len(units)) < chance).astype(float)
+        result = experiment.analyse(units, "off", {"did": experiment.Compared("yes/no")})
+        rows, overall = result.segments, result.overall.iloc[0]
+        known = rows["effect"].notna().to_numpy()
+        wrong += (rows["p_adjusted"].lt(0.05).to_numpy() & (effects == 0)).any()
+        cover += list(((rows["low"] <= effects) & (effects <= rows["high"]))[known])
+        whole.append(overall["low"] <= np.average(effects, weights=SIZES) <= overall["high"])
+        mixed.append(overall["p_interaction"] < 0.05)
+        shown.append(known)
+    cells = wrong / REPETITIONS, np.mean(cover), np.mean(whole), np.mean(mixed), np.mean(shown)
+    name = f"{base:.0%}, {', '.join(f'{100 * e:+.0f}' for e in effects)} points"
+    return f"| {name} | " + " | ".join(f"{c:.1%}" for c in cells) + " |"
+
+
+SHARES = ["| control, effects | false claim in any segment | coverage | coverage overall | "
+          "interaction found | segments not hidden |", "|---|" + "---:|" * 5]  # fmt: skip
 HEAD = ["| effects | false claim in any segment | coverage | coverage, worst segment | coverage "
         "overall | interaction found | error shrunk / plain | claimed, by segment |",
         "|---|" + "---:|" * 7]  # fmt: skip
@@ -113,6 +138,9 @@ def main():
         asked = [(alpha, skewed) for alpha in levels for skewed in (False, True)]
         power_seen = dict(zip(asked, pool.map(seen, *zip(*asked, strict=True)), strict=True))
         refused = list(pool.map(broken, (0.0, 0.05, 0.15, 0.3)))
+        asked = [(base, effects) for base in (0.1, 0.5)
+                 for effects in ([0] * 5, [0.08] * 5, [0, 0.15, 0, 0.15, 0])]  # fmt: skip
+        did = list(pool.map(shares, *zip(*asked, strict=True)))
     lines = ["# Do experiments claim what is there, and only that?", "",
              f"{REPETITIONS} experiments a row; segments of {', '.join(map(str, SIZES))} "
              f"customers, half treated. Nominal 5% and 95%, simulation error ±{error[0]:.1%}.", "",
@@ -128,7 +156,9 @@ def main():
             for i, (n, effect) in enumerate(zip(SIZES, promised(alpha), strict=True))
         ]
     lines += ["", f"{sum(SIZES):,} customers, some of the treated lost after the assignment:", "",
-              *LOST, *refused]  # fmt: skip
+              *LOST, *refused, "",
+              "A yes or no, by Newcombe's interval; what fewer than 10 did is hidden:", "",
+              *SHARES, *did]  # fmt: skip
     text = "\n".join(lines) + "\n"
     print(text)
     if "--quick" not in sys.argv:

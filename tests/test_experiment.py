@@ -15,7 +15,7 @@ def six():
             "segment": 1,
             "arm": ["on", "on", "on", "off", "off", "off"],
             "outcome": [3.0, 5, 7, 1, 2, 3],
-            "before": [1.0, 2, 3, 1, 2, 3],
+            "before_outcome": [1.0, 2, 3, 1, 2, 3],
         }
     )
 
@@ -28,7 +28,8 @@ def trial(effects, n=400, seed=1, steady=0.8, share=0.5):
     level = rng.gamma(4, 25, len(segment))
     outcome = steady * level + (1 - steady) * rng.gamma(4, 25, len(segment))
     outcome += np.asarray(effects)[segment - 1] * (arm == "on")
-    return pd.DataFrame({"segment": segment, "arm": arm, "outcome": outcome, "before": level})
+    frame = {"segment": segment, "arm": arm, "outcome": outcome, "before_outcome": level}
+    return pd.DataFrame(frame)
 
 
 def verdicts(*args, **kwargs):
@@ -37,13 +38,13 @@ def verdicts(*args, **kwargs):
 
 
 def test_the_effect_is_the_difference_of_means():
-    units = pd.concat([six().drop(columns="before")] * 4, ignore_index=True)
+    units = pd.concat([six().drop(columns="before_outcome")] * 4, ignore_index=True)
     rows = experiment.analyse(units, "off", minimum=10).segments
     assert rows["effect"].tolist() == [3.0] and rows["baseline"].tolist() == [2.0]
 
 
 def test_cuped_takes_away_what_the_past_predicts_and_keeps_the_effect():
-    adjusted, saved = experiment.cuped(six())
+    adjusted, saved = experiment.cuped(six(), earlier="before_outcome")
     means = adjusted.groupby("arm")["outcome"].mean()
     assert means["on"] - means["off"] == pytest.approx(3)
     assert saved == pytest.approx(0.9)
@@ -52,8 +53,8 @@ def test_cuped_takes_away_what_the_past_predicts_and_keeps_the_effect():
 
 def test_a_missing_past_is_no_information():
     units = six()
-    units.loc[0, "before"] = np.nan
-    adjusted, _ = experiment.cuped(units)
+    units.loc[0, "before_outcome"] = np.nan
+    adjusted, _ = experiment.cuped(units, earlier="before_outcome")
     assert adjusted["outcome"].notna().all()
 
 
@@ -107,7 +108,7 @@ def test_planned_shares_are_respected():
 
 def test_arms_that_differed_before_are_flagged():
     units = trial([0, 0])
-    units.loc[units["arm"] == "on", "before"] += 20
+    units.loc[units["arm"] == "on", "before_outcome"] += 20
     assert "differed before" in experiment.analyse(units, "off").problems[0]
 
 

@@ -128,12 +128,14 @@ def test_one_customer_in_an_arm_gives_no_effect_and_a_sentence(shop, sizes):
     rng = np.random.default_rng(1)
     arms = np.repeat(["none", "letter"], sizes)
     units = pd.DataFrame({"segment": 1, "arm": arms, "outcome": rng.gamma(2, 10, len(arms)),
-                          "before": rng.gamma(2, 10, len(arms))})  # fmt: skip
+                          "before_outcome": rng.gamma(2, 10, len(arms))})  # fmt: skip
     planned = {"none": sizes[0] / sum(sizes), "letter": sizes[1] / sum(sizes)}
     result = experiment.analyse(units, "none", planned=planned)
     assert result.overall["effect"].isna().all()
     assert set(result.segments["verdict"]) == {"not enough data"}
     run = shop_run(shop)
-    about = {"metric": "spend", "days": 30, "start": date(2023, 8, 10), "campaign": "a"}
+    about = {"outcomes": {"outcome": experiment.Compared("money", label="spend")},
+             "adjusted": True, "control": "none", "days": 30, "start": date(2023, 8, 10),
+             "campaign": "a"}  # fmt: skip
     words = told.sentences(run, about | {"result": result}, {1: "Ones"})
     assert words and "not enough data" in words[-1] and "nan" not in " ".join(words)

@@ -62,7 +62,7 @@ def test_a_planted_effect_is_found_overall_and_said(autumn):
     overall = trials[0]["result"].overall.iloc[0]
     assert overall["low"] > 0
     said = told.sentences(run, trials[0], findings.names(run))
-    assert said[0].startswith("Overall, letter changed spend per customer by")
+    assert said[0].startswith("Spend per customer: ") and " more (95% interval " in said[0]
     assert any("works" in text for text in said)
 
 
@@ -117,8 +117,10 @@ def test_a_broken_experiment_publishes_no_effect_in_any_form(lost):
         assert all(row.get(name) is None for name in claims)
     assert {row["verdict"] for row in kept["segments"]} == {"not valid"}
     assert told.drawable(trials) == []
-    assert told.by_segment(run, trials[0], findings.names(run)).empty
-    assert "none could be estimated" in told.spoken(trials[0], findings.names(run))
+    assert told.by_segment(run, trials[0], findings.names(run), "spend after").empty
+    assert "none could be estimated" in told.spoken(
+        run, trials[0], findings.names(run), "spend after"
+    )
 
 
 def test_soundness_shows_the_arms_also_of_a_broken_experiment(lost):
@@ -131,7 +133,7 @@ def test_soundness_shows_the_arms_also_of_a_broken_experiment(lost):
 def test_effects_are_shown_by_segment_and_all_together(autumn):
     run, trials, _ = autumn
     called = findings.names(run)
-    rows = told.by_segment(run, trials[0], called)
+    rows = told.by_segment(run, trials[0], called, "spend after")
     assert list(rows.index) == [*[called[s] for s in sorted(called) if s], "All together"]
     counted = rows.iloc[:-1][["treated", "control"]].astype(int).sum()
     assert counted.tolist() == rows.iloc[-1][["treated", "control"]].astype(int).tolist()
@@ -181,8 +183,8 @@ def test_what_is_undecided_or_pooled_is_said(autumn):
     run, trials, _ = autumn
     result = trials[0]["result"]
     rows = result.segments.assign(verdict="undecided", low=-1.0)
-    whole = result.overall.assign(pooled=9, left_out=9)
+    whole = result.overall.assign(pooled=12, left_out=12)
     changed = dataclasses.replace(result, segments=rows, overall=whole)
     said = told.sentences(run, trials[0] | {"result": changed}, findings.names(run))
     assert "neither that nor none can be ruled out" in said[-1]
-    assert any(text.startswith("9 customers of segments too small") for text in said)
+    assert any(text.startswith("12 customers of segments too small") for text in said)

@@ -141,10 +141,11 @@ def sentences(run: Run, rows: pd.DataFrame) -> list[str]:
         own = of[(of["segment"] != EVERYONE) & of["differs"].astype(bool)]
         more = own[own["times"] > 1].sort_values("times", ascending=False)
         less = own[own["times"] < 1].sort_values("times")
-        parts = [f"more of {_named(more)}"] * bool(len(more))
-        parts += [f"fewer of {_named(less)}"] * bool(len(less))
+        parts = [f"more of {_named(more)}"] if len(more) else []
+        parts += [f"fewer of {_named(less)}"] if len(less) else []
         few = of[(of["segment"] != EVERYONE) & of["suppressed"]]
-        text += f"; {' and '.join(parts) or 'no segment differs beyond chance'}."
+        alike = "; no segment differs beyond chance" if of["segment"].max() > 1 else ""
+        text += f"; {' and '.join(parts)}." if parts else f"{alike}."
         if len(few):
             text += f" Too few to be shown, one way or the other: {listing([*few['name']])}."
         told.append(text)

@@ -53,6 +53,19 @@ def sent(
     return known
 
 
+def observed(addressed: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Return the campaigns whose customers were chosen, without those to whom nothing was sent.
+
+    Where customers were assigned to arms at random, whom a campaign reached says nothing of them.
+    """
+    spec = study.tables.campaigns
+    if spec is None or "arm" not in addressed:
+        return addressed
+    arms = addressed.groupby("campaign")["arm"].transform("nunique")
+    drawn = spec.randomised & (arms > 1)
+    return addressed[~drawn & (addressed["arm"] != spec.control)]
+
+
 def none() -> pd.DataFrame:
     """Return what `sent` returns for a study without campaigns."""
     return pd.DataFrame(columns=["customer", "campaign", "start", "segment", "period", "whole"])

@@ -246,7 +246,7 @@ def measures(
     outcomes: pd.DataFrame | None = None,
     told: list[str] | None = None,
 ) -> dict:
-    """Return the content of measures.json."""
+    """Return the content of measures.json; what experiments show comes first in its headline."""
     known = outcomes is not None and len(outcomes)
     said = list(told or [])
     if main_metric(changes) or not said:

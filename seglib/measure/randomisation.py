@@ -33,12 +33,12 @@ def balance(units: pd.DataFrame, control: str) -> pd.DataFrame:
     Parameters
     ----------
     units
-        `segment`, `arm`, and numeric columns known before; `outcome` is not looked at.
+        `segment`, `arm`, and columns known before, of which the numeric ones are looked at.
     control
         Name of the control arm.
     """
     units = units.reset_index(drop=True)
-    known = units.drop(columns=["segment", "arm", "outcome"]).select_dtypes("number")
+    known = units.drop(columns=["segment", "arm"]).select_dtypes("number")
     known = known.join(pd.get_dummies(units["segment"], prefix="segment", dtype=float))
     rows = []
     for arm in sorted(set(units["arm"]) - {control}):
@@ -66,15 +66,41 @@ def problems(ratio: dict, uneven: pd.DataFrame) -> list[str]:
         )
     worst = uneven[uneven["p_adjusted"] < BROKEN]
     if len(worst):
-        columns = listing([_plain(name) for name in sorted(set(worst["column"]))])
+        columns = listing([plain(name) for name in sorted(set(worst["column"]))])
         found.append(
             f"The arms differed before the experiment in {columns}: the assignment was not random."
         )
     return found
 
 
-def _plain(column: str) -> str:
+def lost(units: pd.DataFrame, outcomes: dict[str, str]) -> list[str]:
+    """Return for each outcome that is known of some arms more often than chance explains why.
+
+    Parameters
+    ----------
+    units
+        `arm` and the outcomes.
+    outcomes
+        Column → what a reader calls it.
+    """
+    found = []
+    for name, label in outcomes.items():
+        known = units[name].notna()
+        table = pd.crosstab(units["arm"], known)
+        if table.shape[1] == 2 and stats.chi2_contingency(table).pvalue < BROKEN:
+            found.append(
+                f"Of some arms it is known more often than of others ({label or name}): customers "
+                "were lost after the assignment."
+            )
+    return found
+
+
+def plain(column: str) -> str:
     """Return what a column that was known before holds, in words."""
-    if column == "before":
-        return "the same figure before"
-    return f"the share of segment {column[8:]}" if column.startswith("segment_") else column
+    if column.startswith("before_"):
+        return f"{column[7:].removesuffix(' after')} before"
+    return (
+        f"the share of segment {column[8:]}"
+        if column.startswith("segment_")
+        else (column.removeprefix("known_"))
+    )

@@ -10,6 +10,11 @@ from seglib.measure.findings import many, names, rate, signed, span
 from seglib.measure.measure import METRICS
 from seglib.wording import amount, listing
 
+TRIAL = (
+    "p-value: corrected for all outcomes, segments and arms; of all together, for outcomes and "
+    "arms. Pulled together: the effect moved towards the mean by as much as chance explains; plan "
+    "with it. Smallest detectable: found in four of five experiments at the level of the verdict."
+)
 ONCE = ("retained", "reactivated")  # asked only of the period after
 
 
@@ -117,6 +122,22 @@ def _p_value(row: pd.Series) -> str:
     if pd.isna(row["p_adjusted"]):
         return "–"
     return "below 0.001" if row["p_adjusted"] < 0.001 else f"{row['p_adjusted']:.3f}"
+
+
+def campaigns_absent(run: Run) -> str:
+    """Return why nothing is said of whom campaigns reached, empty if something is."""
+    spec = run.study.tables.campaigns
+    if spec is None:
+        return (
+            "The study has no table of campaigns: nothing is said of whom they reached, or who "
+            "responded."
+        )
+    if spec.randomised:
+        return (
+            f"The {run.study.customer}s whom campaigns reached were drawn at random, so whom they "
+            "reached says nothing; what the campaigns brought is shown as an experiment."
+        )
+    return ""
 
 
 def campaigns_spoken(run: Run, each: pd.DataFrame) -> str:

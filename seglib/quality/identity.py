@@ -12,7 +12,9 @@ from seglib.study import StudyError
 
 SAMPLE = 1000  # ids that are looked at: enough to see what kind they are
 TEXTS = {"products": ("level", "group", "brand"), "transactions": ("product",)}
-NAMED = {"campaigns": ("campaign", "type", "arm")}  # stand in reports as they are
+NAMED = {  # stand in reports as they are
+    "campaigns": ("campaign", "type", "arm"), "customers": ("arm",), "survey": ("arm",),
+}  # fmt: skip
 WHO = {"names of persons", "e-mail addresses"}
 TEST = (
     r"^(?:(?:test|tester|testing|demo|dummy|sample|fake|qa|internal|asdf|qwerty|xxx+)"

@@ -1,0 +1,185 @@
+"""Which columns of a table are the arms of an experiment, and which its outcomes."""
+
+from __future__ import annotations
+
+import re
+
+from scipy.stats import chisquare
+
+from seglib import hints
+from seglib.columns import Column, Table
+from seglib.guess import LEAST_PEOPLE, Guess
+from seglib.wording import listing
+
+MOST_ARMS = 8
+BROKEN = 0.001  # p-value below which arms are not of equal size
+CONTROL = re.compile(  # what only a control is called
+    r"(?:the )?(?:control|ctrl|kontroll?e?|controle|placebo|hold-?out|untreated|not treated"
+    r"|unbehandelt|temoin|témoin)(?:[ _-]?(?:group|gruppe|arm|cell))?"
+    r"|(?:no|kein|keine|sin|sans)[ _-](?:e-?mail|mail|mailing|letter|contact|treatment|offer|coupon"
+    r"|campaign|message|action|ad|ads|sms|call|discount|kontakt|brief)",
+    re.IGNORECASE,
+)
+PLAIN = ("0", "false", "no", "none", "off", "nothing", "a", "baseline", "nein")
+"""What else a control is called in a column whose name is that of arms."""
+GROUP = {"group", "gruppe", "cell", "segment", "bucket", "condition", "version", "test", "cohort"}
+DID = {  # how a name of an outcome begins: what its customers did
+    "visit": "visited", "besuch": "visited", "conver": "converted", "purchas": "bought",
+    "bought": "bought", "kauf": "bought", "gekauft": "bought", "click": "clicked",
+    "klick": "clicked", "open": "opened", "respon": "responded", "antwort": "responded",
+    "redeem": "redeemed", "signup": "signed up", "subscri": "subscribed", "renew": "renewed",
+    "upgrad": "upgraded", "churn": "left", "cancel": "cancelled", "unsubscri": "unsubscribed",
+    "return": "came again", "retain": "stayed", "donat": "donated", "book": "booked",
+}  # fmt: skip
+UNWANTED = ("churn", "cancel", "unsubscri")
+AMOUNTS = ("amount", "order", "quantity")  # roles of names of amounts and counts
+MEASURED = ("spend", "spent", "outcome", "result", "visits", "sessions", "clicks", "kpi")
+EARLIER = {"history", "past", "prior", "previous", "pre", "before", "last", "historic", "earlier",
+           "baseline", "vorher"}  # fmt: skip
+YES = {"1", "yes", "y", "true", "t", "ja", "j", "oui", "si", "sí"}
+NO = {"0", "no", "n", "false", "f", "nein", "non"}
+
+
+def arms(table: Table) -> tuple[Column, str] | None:
+    """Return the column of arms and its control, empty if nothing tells it; None without arms.
+
+    A name such as arm or treatment suggests them; under any other name a few values must be there
+    of which one is that of a control.
+    """
+    columns = [c for c in table.columns.values() if _few(c)]
+    found = [(c, next((v for v in c.values if CONTROL.fullmatch(v.strip())), "")) for c in columns]
+    sure = [(c, control) for c, control in found if control]
+    sure.sort(key=lambda pair: (not _named(pair[0]), not _grouped(pair[0])))
+    if sure:
+        return sure[0]
+    named = next((c for c, _ in found if _named(c)), None)
+    if named is None:
+        return None
+    plain = {value.strip().lower(): value for value in named.values}
+    control = next((plain[word] for word in PLAIN if word in plain), "")
+    after = any(_event(c) for c in table.columns.values() if c is not named)
+    return (named, control) if control or after else None
+
+
+def _few(column: Column) -> bool:
+    """Return whether a column has a few values, each of enough customers to be an arm."""
+    counts = column.values or {}
+    fits = column.kind in {"text", "integer", "truth"} and 2 <= column.distinct <= MOST_ARMS
+    return fits and min(counts.values(), default=0) >= LEAST_PEOPLE
+
+
+def _named(column: Column) -> bool:
+    return hints.suggests(column.name, "arm")
+
+
+def _grouped(column: Column) -> bool:
+    return bool(GROUP & set(hints.parts(column.name)))
+
+
+def take(found: Guess, column: Column, control: str) -> None:
+    """Take a column as the arms of an experiment, and ask about it."""
+    shown = ", ".join(column.values)
+    found.take("arm", column.name, f"{column.distinct} arms: {shown}"[:80])
+    if not control:
+        found.unsure.append(
+            f"{column.name!r} is taken as the arms of an experiment ({shown[:60]}): if customers "
+            "were assigned to them at random, say so: randomised: true, and control: the name of "
+            "the control arm; effects are told only then"
+        )
+        return
+    found.keys |= {"randomised": True, "control": control}
+    found.unsure.append(
+        f"{column.name!r} is taken as the arms of an experiment ({shown[:60]}), drawn at random, "
+        f"with {control!r} as the control: if customers were chosen in any other way, set "
+        "randomised: false, and no effect is told; if it is none, move it to attributes"
+    )
+    counts = column.values
+    if chisquare(list(counts.values())).pvalue < BROKEN:
+        total = sum(counts.values())
+        shares = ", ".join(f"{arm}: {n / total:.2g}" for arm, n in counts.items())
+        found.unsure.append(
+            f"the arms of {column.name!r} are not equally large: if that was planned, say so, such "
+            f"as planned: {{{shares}}}; otherwise the experiment is not believed"
+        )
+
+
+def outcomes(found: Guess, arm: Column) -> list[str]:
+    """Take the columns that say what happened after the arms were assigned; return their names.
+
+    A yes or no under the name of something done is one, and so is an amount or a count that stands
+    behind the arms. One that stands before them may be either: it is left out and asked about.
+    """
+    names, taken, doubtful = list(found.table.columns), [], []
+    for column in found.table.columns.values():
+        if column.name in found.taken or EARLIER & set(hints.parts(column.name)):
+            continue
+        behind = names.index(column.name) > names.index(arm.name)
+        if did := _event(column):
+            _add(found, column, did)
+            taken.append(column.name)
+        elif _amount(column) and behind:
+            money = hints.suggests(column.name, "amount") or column.share("whole") < 1
+            label = column.name.replace("_", " ").strip().lower()
+            found.outcomes[column.name] = {
+                "label": label, "kind": "money" if money else "count",
+                "why": f"from {column.least:,.10g} to {column.most:,.10g}",
+            }  # fmt: skip
+            taken.append(column.name)
+        elif _amount(column):
+            found.left[column.name] = "known before the arms were assigned, or an outcome?"
+            doubtful.append(column.name)
+    if taken:
+        found.unsure.append(
+            f"{_quoted(taken)} {'is' if len(taken) == 1 else 'are'} taken as what happened after "
+            "the arms were assigned, compared between them and never a trait of segments: what was "
+            "known before belongs to attributes"
+        )
+    if doubtful:
+        found.unsure.append(
+            f"{_quoted(doubtful)} may have been known before the arms were assigned (then it "
+            "belongs to attributes) or be what happened after (then to outcomes): it is left out"
+        )
+    return [*taken, *doubtful]
+
+
+def _quoted(names: list[str]) -> str:
+    return listing([repr(name) for name in names])
+
+
+def _event(column: Column) -> str:
+    """Return what customers did by whom a column is a yes, empty if it is no such column."""
+    values = {value.strip().lower() for value in column.values or {}}
+    if column.distinct != 2 or len(values & YES) != 1 or len(values & NO) != 1:
+        return ""
+    if EARLIER & set(hints.parts(column.name)):
+        return ""
+    words = hints.parts(column.name)
+    did = next((did for start, did in DID.items() for w in words if w.startswith(start)), "")
+    other = hints.suggests(column.name, *AMOUNTS) or set(words) & {*MEASURED, "target", "label"}
+    return did or ("bought" if hints.suggests(column.name, "order") else "had it" if other else "")
+
+
+def _add(found: Guess, column: Column, did: str) -> None:
+    """Take a yes or no as an outcome; no two have the same label."""
+    labels = {about["label"] for about in found.outcomes.values()}
+    yes = next(value for value in column.values if value.strip().lower() in YES)
+    did = f"had {column.name}" if did in labels or did == "had it" else did
+    unwanted = column.name.lower().startswith(UNWANTED)
+    found.outcomes[column.name] = {
+        "label": did, "happened": yes, "wanted": not unwanted,
+        "why": f"{yes!r} in {column.values[yes] / max(sum(column.values.values()), 1):.2%}",
+    }  # fmt: skip
+
+
+def _amount(column: Column) -> bool:
+    """Return whether a column is an amount or a count by its name and its values."""
+    numbers = column.kind in {"integer", "number"} and column.distinct > 2 and not column.unique
+    words = set(hints.parts(column.name))
+    named = hints.suggests(column.name, *AMOUNTS) or bool(words & {*MEASURED})
+    return numbers and named and not hints.is_id(column.name) and not column.share("negative") > 0.5
+
+
+def lists_arms(table: Table) -> bool:
+    """Return whether a table says who was in which arm of which campaign."""
+    campaign = any(hints.suggests(c.name, "campaign") for c in table.columns.values())
+    return campaign and arms(table) is not None

@@ -1,0 +1,275 @@
+"""Experiments in a table of customers, and arms listed beside orders: read, checked, analysed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from seglib import answers, cli, quality, study, tables
+from seglib.files import Run
+from seglib.measure import campaign, experiment, findings, told, trial
+
+CASES = Path(__file__).parent / "cases"
+N = 4000
+
+
+def mailing(effects, seed=1, id_column=True):
+    """An e-mail test as such tables are: attributes, an arm, and what came of it."""
+    rng = np.random.default_rng(seed)
+    arms = ["No E-Mail", *effects]
+    arm = rng.permutation(np.resize(arms, N))
+    newbie = rng.integers(0, 2, N)
+    chance = 0.3 + np.array([{"No E-Mail": 0.0, **effects}[a] for a in arm])
+    visit = rng.random(N) < chance
+    bought = visit & (rng.random(N) < 0.3)
+    frame = pd.DataFrame(
+        {
+            "recency": rng.integers(1, 13, N), "history": rng.gamma(1.3, 180, N).round(2),
+            "newbie": newbie, "channel": rng.choice(["Phone", "Web", "Multichannel"], N),
+            "segment": arm, "visit": visit.astype(int), "conversion": bought.astype(int),
+            "spend": np.where(bought, rng.gamma(2, 40, N), 0).round(2),
+        }
+    )  # fmt: skip
+    if id_column:
+        frame.insert(0, "customer_id", [f"C{i:05d}" for i in range(N)])
+    return frame
+
+
+def begun(folder, frame, monkeypatch, name="mailing"):
+    """Return the study that `seglib new` writes of a table, and its text."""
+    monkeypatch.chdir(folder)
+    frame.to_csv(folder / f"{name}.csv", index=False)
+    assert cli.main(["new", f"{name}.csv"]) == 0
+    path = folder / "data" / name / "study.yaml"
+    return path, path.read_text()
+
+
+def run_of(path, segments=None):
+    """Return a run with the files that the experiment needs, segments by `newbie` or as given."""
+    loaded = study.load(path)
+    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    run = Run(loaded, loaded.as_of, loaded.folder / loaded.as_of.isoformat(), 1)
+    known = answers.described(clean["customers"], loaded.tables.customers)
+    run.write("customers.parquet", known)
+    run.write("arms.parquet", answers.arms(loaded, clean, known.index))
+    labels = known["newbie"].astype(str).str[0].map({"0": 1, "1": 2})
+    run.write("segments.parquet", pd.DataFrame({"segment": segments or labels}))
+    return run
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """A mailing whose first arm brings six points more visits and whose second brings none."""
+    folder = tmp_path_factory.mktemp("planted")
+    with pytest.MonkeyPatch.context() as patch:
+        frame = mailing({"Mens E-Mail": 0.10, "Womens E-Mail": 0.0})
+        path, text = begun(folder, frame, patch)
+    run = run_of(path)
+    trials, notes = trial.read(run, campaign.none())
+    return frame, run, text, trials, notes
+
+
+def test_arms_and_outcomes_are_recognised_and_asked_about(planted):
+    raw = yaml.safe_load(planted[2])["tables"]["customers"]
+    assert raw["columns"] == {"customer": "customer_id", "arm": "segment"}
+    assert raw["randomised"] is True and raw["control"] == "No E-Mail"
+    assert set(raw["attributes"]) == {"recency", "history", "newbie", "channel"}
+    assert raw["outcomes"] == {
+        "visit": {"label": "visited", "happened": "1", "wanted": True},
+        "conversion": {"label": "converted", "happened": "1", "wanted": True},
+        "spend": {"label": "spend", "kind": "money"},
+    }
+    checks = [line for line in planted[2].splitlines() if "# CHECK" in line]
+    assert any("'segment' is taken as the arms" in line for line in checks)
+    assert any("'visit', 'conversion' and 'spend'" in line for line in checks)
+    assert any("on which day customers were assigned" in line for line in checks)
+
+
+def test_a_planted_effect_is_found_and_its_levels_are_those_of_the_table(planted):
+    frame, _, _, trials, notes = planted
+    rows = trials[0]["result"].overall.set_index(["outcome", "arm"])
+    means = frame.groupby("segment")[["visit", "conversion", "spend"]].mean()
+    assert notes == [] and trials[0]["result"].problems == []
+    for outcome in means:
+        for arm in ("Mens E-Mail", "Womens E-Mail"):
+            row = rows.loc[(outcome, arm)]
+            assert row["level"] == pytest.approx(means.loc[arm, outcome])
+            assert row["baseline"] == pytest.approx(means.loc["No E-Mail", outcome])
+            assert row["effect"] == pytest.approx(row["level"] - row["baseline"])
+    found = rows.loc[("visit", "Mens E-Mail")]
+    assert found["low"] < 0.10 < found["high"] and found["p_adjusted"] < 0.001
+    null = rows.loc[("visit", "Womens E-Mail")]
+    assert null["low"] < 0 < null["high"] and null["p_adjusted"] > 0.05
+
+
+def test_the_headline_says_levels_difference_and_interval(planted):
+    frame, run, _, trials, _ = planted
+    text = told.headline(run, trials[0])
+    level = frame.loc[frame["segment"] == "Mens E-Mail", "visit"].mean()
+    assert f"{level:.1%} visited with Mens E-Mail" in text
+    assert "against" in text and "with No E-Mail" in text
+    assert "points more (95% interval" in text and "within chance" in text
+
+
+def test_tables_stand_by_segment_for_each_outcome(planted):
+    _, run, _, trials, _ = planted
+    called = findings.names(run)
+    names = [name for _, name, _ in told.shown(trials)]
+    assert names == ["visit", "conversion", "spend"]
+    for name in names:
+        rows = told.by_segment(run, trials[0], called, name)
+        assert list(rows.index) == [*[called[1]] * 1, called[2]] * 2 + ["All together"] * 2
+        assert "nan" not in rows.to_string() and "level of No E-Mail" in rows
+    assert "how many visited" in " ".join(told.sentences(run, trials[0], called))
+
+
+def test_an_experiment_of_a_table_goes_to_json(planted):
+    kept = json.loads(json.dumps(trial.as_dict(planted[3][0]), default=str))
+    assert set(kept["outcomes"]) == {"visit", "conversion", "spend"}
+    assert {row["outcome"] for row in kept["segments"]} == {"visit", "conversion", "spend"}
+
+
+def test_check_says_what_the_experiment_can_answer(planted, capsys, monkeypatch):
+    monkeypatch.chdir(planted[1].study.folder.parents[1])
+    assert cli.main(["check", "mailing"]) == 0
+    out = capsys.readouterr().out
+    assert "No E-Mail (the control)" in out and "in Mens E-Mail" in out
+    assert "visited: an effect from" in out and "spend: an effect from" in out
+
+
+def test_a_null_experiment_is_within_chance(tmp_path, monkeypatch):
+    path, _ = begun(tmp_path, mailing({"E-Mail": 0.0}, seed=3), monkeypatch)
+    run = run_of(path)
+    trials, _ = trial.read(run, campaign.none())
+    result = trials[0]["result"]
+    assert (result.overall["p_adjusted"] > 0.05).all()
+    assert not result.segments["verdict"].isin(["works", "harms"]).any()
+    assert "within chance" in told.headline(run, trials[0])
+
+
+def test_a_table_without_ids_is_one_row_a_customer(tmp_path, monkeypatch):
+    path, text = begun(tmp_path, mailing({"E-Mail": 0.1}, id_column=False), monkeypatch)
+    assert "each row is taken as one customer" in text
+    assert study.load(path).tables.customers.columns.customer == "<row>"
+
+
+def test_arms_not_said_to_be_random_have_no_effect(planted):
+    _, run, _, _, _ = planted
+    spec = run.study.arms
+    object.__setattr__(spec, "randomised", False)
+    trials, notes = trial.read(run, campaign.none())
+    object.__setattr__(spec, "randomised", True)
+    assert trials == [] and "at random" in notes[0]
+
+
+def test_a_lost_control_is_not_believed(planted):
+    run = planted[1]
+    arms = run.read("arms.parquet")
+    gone = arms.index[arms["arm"] == "No E-Mail"][::3]
+    run.write("arms.parquet", arms.assign(arm=arms["arm"].mask(arms.index.isin(gone))))
+    trials, _ = trial.read(run, campaign.none())
+    run.write("arms.parquet", arms)
+    assert trials[0]["result"].overall["effect"].isna().all()
+    assert "no effect is stated" in told.headline(run, trials[0])
+    assert told.overall(run, trials[0]).empty and told.shown(trials) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"attributes": {"arm": {}}}, "leakage"),
+        ({"columns": {"customer": "id"}}, "expected columns.arm"),
+        ({"outcomes": {"visit": {"label": "visited"}}}, "needs `happened`"),
+        ({"control": None}, "`control` arm"),
+    ],
+)
+def test_what_is_not_an_experiment_is_refused_in_a_sentence(more, said):
+    table = {
+        "source": "x.csv", "columns": {"customer": "id", "arm": "arm"}, "randomised": True,
+        "control": "off", "attributes": {"age": {"kind": "numeric"}},
+        "outcomes": {"spend": {"label": "spend", "kind": "money"}},
+    }  # fmt: skip
+    if "columns" in more:
+        table |= {"randomised": False}
+    raw = {"title": "T", "objective": "O", "as_of": "2024-01-01",
+           "tables": {"customers": table | more},
+           "segmentation": {"bases": ["demographic"]}}  # fmt: skip
+    assert any(said in sentence for sentence in study.problems(raw))
+
+
+def test_rare_answers_are_hidden_by_segment_and_everyone_is_shown():
+    rng = np.random.default_rng(2)
+    units = pd.DataFrame({"segment": np.repeat([1, 2, 3], [40, 900, 900]), "arm": ""})
+    units["arm"] = rng.permutation(np.resize(["on", "off"], len(units)))
+    units["did"] = (rng.random(len(units)) < 0.1).astype(float)
+    result = experiment.analyse(units, "off", {"did": experiment.Compared("yes/no")})
+    rows = result.segments.set_index("segment")
+    assert rows["effect"].isna().tolist().count(True) == 2 and np.isnan(rows.loc[1, "effect"])
+    assert result.overall["effect"].notna().all()
+
+
+def test_an_outcome_that_is_not_wanted_harms_when_it_rises():
+    rng = np.random.default_rng(5)
+    arm = rng.permutation(np.resize(["on", "off"], 2000))
+    left = (rng.random(2000) < np.where(arm == "on", 0.4, 0.2)).astype(float)
+    units = pd.DataFrame({"segment": 1, "arm": arm, "left": left})
+    for wanted, verdict in ((True, "works"), (False, "harms")):
+        given = {"left": experiment.Compared("yes/no", wanted)}
+        assert experiment.analyse(units, "off", given).segments["verdict"].tolist() == [verdict]
+
+
+def test_an_outcome_lost_in_one_arm_is_a_problem():
+    rng = np.random.default_rng(6)
+    arm = rng.permutation(np.resize(["on", "off"], 2000))
+    known = np.where((arm == "on") & (rng.random(2000) < 0.2), np.nan, 1.0)
+    units = pd.DataFrame({"segment": 1, "arm": arm, "spend": known * rng.gamma(2, 5, 2000)})
+    result = experiment.analyse(units, "off", {"spend": experiment.Compared("money")})
+    assert "known more often" in result.problems[0]
+
+
+@pytest.fixture
+def arms_beside_orders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b3_orders.csv", "b3_arms.csv"):
+        shutil.copy(CASES / name, tmp_path)
+    assert cli.main(["new", "b3_orders.csv", "b3_arms.csv", "--name", "b3"]) == 0
+    return tmp_path / "data" / "b3" / "study.yaml"
+
+
+def test_a_list_of_arms_is_a_randomised_campaign_that_is_asked_about(arms_beside_orders, capsys):
+    text = arms_beside_orders.read_text()
+    raw = yaml.safe_load(text)
+    assert raw["tables"]["campaigns"]["columns"] == {
+        "customer": "customer_id", "campaign": "campaign", "start": "start", "arm": "arm",
+    }  # fmt: skip
+    assert raw["tables"]["campaigns"]["randomised"] and "customers" not in raw["tables"]
+    assert str(raw["as_of"]) == "2024-10-01"
+    assert any("# CHECK" in line and "drawn at random" in line for line in text.splitlines())
+    capsys.readouterr()
+    assert cli.main(["check", "b3"]) == 0
+    out = capsys.readouterr().out
+    assert "Campaign spring: assigned on 2024-10-01" in out and "orders in 91 days" in out
+
+
+def test_the_experiment_of_a_table_of_the_field_is_recognised(tmp_path, monkeypatch):
+    frame = pd.read_csv(CASES / "b2_experiment_one_table.csv")
+    path, _ = begun(tmp_path, frame, monkeypatch, "b2")
+    loaded = study.load(path)
+    assert loaded.arms.control == "control" and set(loaded.tables.customers.attributes) == {
+        "history", "region",
+    }  # fmt: skip
+    assert set(loaded.arms.outcomes) == {"visit", "conversion", "spend"}
+
+
+def test_controls_are_seen_by_name_and_groups_that_are_none_are_left(tmp_path, monkeypatch):
+    frame = mailing({"E-Mail": 0.0})
+    plain = frame.drop(columns="segment").assign(group=np.resize(["gold", "silver"], N))
+    _, text = begun(tmp_path, plain, monkeypatch, "plain")
+    assert "arm:" not in text
+    tested = plain.assign(group=np.resize(["test", "control"], N))
+    _, text = begun(tmp_path, tested, monkeypatch, "tested")
+    assert yaml.safe_load(text)["tables"]["customers"]["control"] == "control"
