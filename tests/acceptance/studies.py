@@ -7,6 +7,7 @@ that is more than one plain `run`.
 import shutil
 from pathlib import Path
 
+import exposed
 import worlds
 
 DATA = Path(__file__).parents[2] / "data"
@@ -53,3 +54,8 @@ def telco_churn(folder):
 def personality(folder):
     """A survey."""
     return _shipped(folder, "personality")
+
+
+def exposed_shop(folder):
+    """A shop with persons, formulas, markup and unusable rows in its tables."""
+    return (exposed.write(folder),)
