@@ -11,7 +11,7 @@ MINIMUM = 30  # customers; one planted group has 20
 GONE = range(161, 201)  # customers of the shop that are left out, so that one group is small
 FORMULA = "=cmd|'/c calc'!A1"
 ID = r"cust-\d{4}-x"
-GROUP = "Gifts <img src=x onerror=alert(1)> **loud** [tap](javascript:alert(2))"
+GROUP = "Gifts <b onclick=alert(1)>bold</b> **loud** [tap](javascript:alert(2))"
 
 PERSONAL = {  # column → (what is planted, a word of the reason that is said)
     "contact": (r"Quimby", "name"),

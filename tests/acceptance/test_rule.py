@@ -33,7 +33,8 @@ def by_duckdb(rule, table):
 def by_postgres(rule, table, address):
     """Return the segment of each customer of a table by SQL on PostgreSQL."""
     engine = ibis.postgres.from_connection(psycopg.connect(address, autocommit=True))
-    engine.create_table("customers", ibis.memtable(table), overwrite=True)
+    engine.raw_sql("DROP TABLE IF EXISTS customers")
+    engine.create_table("customers", ibis.memtable(table))
     rows = engine.raw_sql(rule).fetchall()
     engine.disconnect()
     return (
