@@ -95,10 +95,10 @@ def beyond_all_limits(folder):
 
 
 @pytest.mark.point(19)
-def test_every_limit_that_is_exceeded_is_named_with_its_key(seglib, tmp_path):
+def test_every_limit_that_is_exceeded_is_named_with_its_key(call, tmp_path):
     path = beyond_all_limits(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    done = seglib("check", path)
+    done = call("check", path)
     assert done.returncode == 2, done.stdout
     assert {key for key in LIMITS if f"limits.{key}" in done.stderr} == LIMITS, done.stderr
     assert sorted(tmp_path.rglob("*")) == before
@@ -123,10 +123,10 @@ def test_a_column_that_forms_segments_and_knows_the_future_is_refused(seglib, tm
 
 
 @pytest.mark.point(19)
-def test_too_many_unusable_rows_are_refused_with_the_key_that_allows_them(seglib, tmp_path):
+def test_too_many_unusable_rows_are_refused_with_the_key_that_allows_them(call, tmp_path):
     shop, study = worlds.shop_tables(), worlds.shop_study() | {"max_dropped": 0.01}
     shop["transactions"].loc[::20, "client"] = None
-    done = seglib("check", worlds.write_shop(tmp_path, shop, study))
+    done = call("check", worlds.write_shop(tmp_path, shop, study))
     assert (done.returncode, "max_dropped" in done.stderr) == (2, True), done.stderr
 
 

@@ -97,8 +97,8 @@ def test_no_cell_of_segments_csv_is_a_formula(run):
 
 
 @pytest.mark.xfail(strict=True, reason="H3: ids and names are written by score as they are")
-def test_no_cell_that_score_writes_is_a_formula(run, seglib):
-    done = seglib("score", run.files, run.files / "customers.parquet")
+def test_no_cell_that_score_writes_is_a_formula(run, call):
+    done = call("score", run.files, run.files / "customers.parquet")
     assert "calc" in done.stdout
     assert formulas(done.stdout) == []
 

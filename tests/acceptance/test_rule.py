@@ -14,7 +14,7 @@ import server
 import worlds
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-STUDIES = ["shop", "telco_churn", "personality"]  # numbers; plans and yes or no; answers
+STUDIES = ["shop", "club", "telco_churn", "personality"]  # numbers; a plan; yes or no; answers
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def spoilt(frame, rng):
 
 @pytest.mark.point(14)
 def test_ties_nan_and_infinity_have_the_same_segment_in_sql_and_by_score(
-    shop, seglib, address, tmp_path
+    shop, call, address, tmp_path
 ):
     rule, labels = (shop.files / "segments.sql").read_text(), shop.frame("segments.parquet")
     columns = shop.json("verdict.json")["columns"]
@@ -105,7 +105,7 @@ def test_ties_nan_and_infinity_have_the_same_segment_in_sql_and_by_score(
     kept = {name: pa.array(every[name].to_numpy(), from_pandas=False) for name in every}
     table = pa.table(kept)  # holds NaN as NaN, not as missing
     pq.write_table(table, tmp_path / "new.parquet")
-    done = seglib("score", shop.files, tmp_path / "new.parquet", "-o", tmp_path / "out.csv")
+    done = call("score", shop.files, tmp_path / "new.parquet", "-o", tmp_path / "out.csv")
     assert done.returncode == 0, done.stderr
     wanted = pd.read_csv(tmp_path / "out.csv").set_index("customer")["segment"].sort_index()
     assert wanted.nunique() > 1 and wanted.notna().all()
