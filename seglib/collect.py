@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from seglib import answers, features, records, usage
-from seglib.dictionary import attribute, entry, scale
+from seglib.dictionary import apart, attribute, entry, scale
 from seglib.files import Run
 from seglib.limits import FEWEST
 from seglib.records import Facts
@@ -43,7 +43,7 @@ def customers(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
             f"only {len(frame)} customers are known {known.study.known(known.as_of)}: expected at "
             f"least {FEWEST}; choose a later as_of or a larger table"
         )
-    return frame, lines
+    return frame, apart(lines)
 
 
 def _usage(known: Facts) -> tuple[pd.DataFrame, list[dict]]:
@@ -111,7 +111,7 @@ def _unit(unit: str, currency: str) -> str:
 
 
 def products(known: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
-    """Return one row per product at the study's level and its dictionary; None without products.
+    """Return one row per product at the study's level and its dictionary; None of fewer than two.
 
     Products with fewer buyers than the study's minimum cell are left out.
     """
@@ -120,6 +120,8 @@ def products(known: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
     rows = features.products(known.past, known.study.minimum_cell)
     frame = rows.execute().rename(columns={"level": "product"})
     frame = frame.set_index("product").sort_index()
+    if len(frame) < 2:
+        return None
     unwanted = {"discount": "promotion_share", "quantity": "price"}
     roles = set(known.tables["transactions"].columns)
     drop = {name for role, name in unwanted.items() if role not in roles}

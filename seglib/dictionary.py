@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib.layout import Attribute, Scale
+from seglib.layout import Attribute, Scale, plain
 from seglib.schema import Study
 from seglib.study import StudyError, nearest
 
@@ -18,11 +18,11 @@ def entry(name: str, label: str, base: str, *, kind="numeric", unit="", meaning=
 
 def attribute(column: str, given: Attribute) -> dict:
     """Return the line of a column that the study describes itself."""
-    label = given.label or column.replace("_", " ").capitalize()
-    meaning = f"column {column} as given"
+    label, column_in_source = given.label or plain(column), given.column or column
+    meaning = f"column {column_in_source} as given"
     if given.bounds:
         low, high = (f"{bound:g}" for bound in given.bounds)
-        meaning = f"answer to {column}, {low} to {high}"
+        meaning = f"answer to {column_in_source}, {low} to {high}"
         meaning += f", turned round: {sum(given.bounds):g} minus the answer" * given.reversed
     levels = given.levels and [given.labels.get(level, level) for level in given.levels]
     line = entry(column, label, given.base, kind=given.kind, unit=given.unit, meaning=meaning,
@@ -32,12 +32,22 @@ def attribute(column: str, given: Attribute) -> dict:
 
 def scale(column: str, given: Scale, items: dict[str, Attribute]) -> dict:
     """Return the line of the mean of several items."""
-    label = given.label or column.replace("_", " ").capitalize()
+    label = given.label or plain(column)
     turned = sum(items[item].reversed for item in given.items)
     meaning = f"mean of {', '.join(given.items)}" + f"; {turned} of them turned round" * bool(
         turned
     )
     return entry(column, label, given.base, unit="points", meaning=meaning) | {"given": True}
+
+
+def apart(lines: list[dict]) -> list[dict]:
+    """Return the lines with a label of its own each: the name after one that stands before."""
+    found: list[dict] = []
+    for line in lines:
+        known = {other["label"].lower() for other in found}
+        same = line["label"].lower() in known
+        found.append(line | {"label": f"{line['label']} ({line['name']})"} if same else line)
+    return found
 
 
 def labels(lines: list[dict]) -> dict[str, str]:

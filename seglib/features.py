@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
 import ibis
@@ -167,7 +167,8 @@ def needs(
     reach = bought.filter(bought["group"].notnull()).group_by("group")
     reach = reach.agg(buyers=bought.customer.nunique()).execute()
     reach = reach.sort_values(["buyers", "group"], ascending=[False, True])
-    known = {f"share_{_slug(group)}": group for group in reach["group"]}
+    called = _called(reach["group"])
+    known = {called[group]: group for group in reach["group"]}
     first = sorted(known, key=lambda name: name not in asked)[:top]  # stable: by reach within each
     labels = {name: group for name, group in known.items() if name in first}
     total = facts.amount.sum()
@@ -178,6 +179,19 @@ def needs(
     rest = facts["group"].isnull() | facts["group"].notin(list(labels.values()))
     shares["share_other"] = ratio(facts.amount.sum(where=rest).fill_null(0), total)
     return facts.group_by("customer").agg(**shares), labels | {"share_other": "other groups"}
+
+
+def _called(groups: Iterable[str]) -> dict[str, str]:
+    """Return group → column, each its own; that of the rest is nobody's."""
+    names = {"share_other"}
+    found = {}
+    for group in sorted(groups):
+        name = f"share_{_slug(group)}"
+        while name in names:
+            name += "_2"
+        names.add(name)
+        found[group] = name
+    return found
 
 
 def _slug(text: str) -> str:

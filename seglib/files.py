@@ -42,6 +42,7 @@ MAKERS = {
     "03_clustering": (
         "verdict.json",
         "segments.parquet",
+        "scores.parquet",
         "model.json",
         "segments.sql",
         "bases.json",
@@ -50,6 +51,7 @@ MAKERS = {
     "03_clustering with unit=products": (
         "product_verdict.json",
         "product_segments.parquet",
+        "product_scores.parquet",
         "product_model.json",
     ),
     "04_persona_definition": ("claims.json", "personas.json", "playbook.json", "segments.csv"),
@@ -59,7 +61,7 @@ MAKERS = {
 KEYED = {
     "arms.parquet", "bases.parquet",
     "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
-    "monthly.parquet", "outcomes.parquet", "purchases.parquet", "segments.csv",
+    "monthly.parquet", "outcomes.parquet", "purchases.parquet", "scores.parquet", "segments.csv",
     "segments.parquet", "segments_kept.csv", "slipped.csv",
 }  # fmt: skip
 """Files with a row a customer, for a CRM and for later steps; all others may be shared."""

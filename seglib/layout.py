@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -51,6 +52,7 @@ class Part(BaseModel):
 class Attribute(Part):
     """A column that describes a customer or an answer in a survey."""
 
+    column: str = ""  # in the source; empty where it has the attribute's own name
     label: str = ""
     base: Base = "demographic"
     kind: Literal["numeric", "ordered", "nominal"] = "nominal"
@@ -96,6 +98,7 @@ class Outcome(Part):
     an experiment.
     """
 
+    column: str = ""  # as of an attribute
     label: str = Field(min_length=1)  # in the past tense, such as "left within the month"; or spend
     kind: Literal["yes/no", "count", "money"] = "yes/no"
     wanted: bool = False  # something to bring about, rather than to prevent
@@ -131,6 +134,38 @@ class _Table(Part):
     format: Format = Format()
     lookup: Lookup | None = None
     attributes: dict[str, Attribute] = {}
+
+    def apart(self, table: str, taken: Collection[str]):
+        """Return the table with its name before each name that is taken, in labels after it.
+
+        Parameters
+        ----------
+        table
+            What the table is called in the study.
+        taken
+            Names in small letters: no engine tells `Tenure` from `tenure`.
+        """
+        return self.model_copy(update={"attributes": _renamed(self.attributes, table, taken)})
+
+
+def _renamed(parts: dict[str, Part], table: str, taken: Collection[str]) -> dict[str, Part]:
+    """Return the parts by name, the table's before each that is taken."""
+    found = {}
+    for name, part in parts.items():
+        apart = isinstance(part, Outcome) and part.kind != "yes/no"  # in no frame of customers
+        if apart or name.lower() not in taken:
+            found[name] = part
+            continue
+        more = {} if isinstance(part, Scale) else {"column": part.column or name}
+        if not isinstance(part, Outcome):  # an outcome's label ends a sentence
+            more["label"] = f"{part.label or plain(name)} ({table} table)"
+        found[f"{table}_{name}"] = part.model_copy(update=more)
+    return found
+
+
+def plain(name: str) -> str:
+    """Return a column's name as a label."""
+    return name.replace("_", " ").capitalize()
 
 
 class _Arms(_Table):
@@ -226,6 +261,11 @@ class Transactions(_Table):
             )
         return self
 
+    @property
+    def sold(self) -> bool:
+        """Whether something is sold; else the rows are events of use."""
+        return any(getattr(self.columns, role) for role in SOLD)
+
 
 class Customers(_Arms):
     """Attributes, one row per customer; also used for survey answers.
@@ -253,6 +293,22 @@ class Customers(_Arms):
                     "arms of an experiment: expected columns.arm, or kind: yes/no"
                 )
         return self
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that it gives to the frame of customers."""
+        return [*self.attributes, *self.scales, *self.events]
+
+    def apart(self, table: str, taken: Collection[str]) -> Customers:
+        """Return the table with its name before each name that is taken, as of any table."""
+        parts = {"attributes": self.attributes, "scales": self.scales, "outcomes": self.outcomes}
+        parts = {key: _renamed(given, table, taken) for key, given in parts.items()}
+        items = dict(zip(self.attributes, parts["attributes"], strict=True))
+        parts["scales"] = {
+            name: scale.model_copy(update={"items": [items[item] for item in scale.items]})
+            for name, scale in parts["scales"].items()
+        }
+        return self.model_copy(update=parts)
 
     @model_validator(mode="after")
     def _scales_fit(self):
@@ -337,4 +393,14 @@ class Tables(Part):
             raise ValueError("`responses` need a `campaigns` table")
         if len([table for table in self.people.values() if table.columns.arm]) > 1:
             raise ValueError("customers and survey both have columns.arm: expected it in one")
+        return self
+
+    @model_validator(mode="after")
+    def _outcomes_are_told_apart(self):
+        labels = [
+            given.label for table in self.people.values() for given in table.outcomes.values()
+        ]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(f"two outcomes have the label {label!r}: expected one for each")
         return self

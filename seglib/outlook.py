@@ -7,14 +7,13 @@ from datetime import date, timedelta
 
 import ibis.expr.types as ir
 
-from seglib import quality, tables
-from seglib.collect import FEWEST
+from seglib import answers, collect, dictionary, plan, quality, records, tables
+from seglib.cluster.segmentation import prepare
 from seglib.measure import trial
 from seglib.schema import Study
-from seglib.study import StudyError
-from seglib.tables import midnight
 
 SHOWN = 12  # checks that are told
+NO_PAGE = "no such page"
 
 
 @dataclass(frozen=True)
@@ -64,37 +63,26 @@ def outlook(loaded: Study) -> Outlook:
     opened = tables.open_tables(loaded)
     clean, checks = quality.audit(loaded, opened, loaded.as_of)
     rows = [f"{name:<14} {_count(table):>12,} rows" for name, table in opened.items()]
-    last, known = None, _listed(clean)
-    if "transactions" in clean:
-        rows += _account(checks)
-        last, bought = _before(clean["transactions"], loaded)
-        known = bought or known
-    if known < FEWEST:
-        raise StudyError(
-            f"only {known} customers are known before {loaded.as_of}: expected at least {FEWEST}; "
-            "choose a later as_of or a larger table"
-        )
-    rows.append(f"{'customers':<14} {known:>12,} known before {loaded.as_of}")
-    return Outlook(rows, _found(checks), pages(loaded, last), trial.prospect(loaded, clean))
+    rows += _account(checks) if "transactions" in clean else []
+    known = records.facts(loaded, clean, loaded.as_of)
+    people, lines = collect.customers(known)
+    after = answers.outcomes(loaded, clean, people.index)
+    held = records.holdout(known, people.index)
+    checks += quality.leakage(loaded, people, lines, held, after)
+    asked = loaded.segmentation
+    prepare(people[dictionary.forming(loaded, lines)], asked.k, asked.k_max, loaded.seed)
+    sold = collect.products(known)
+    if sold:
+        names = dictionary.forming(loaded, sold[1], "products")
+        prepare(sold[0][names], 0, asked.k_max, loaded.seed)
+    rows.append(f"{'customers':<14} {len(people):>12,} known {loaded.known(loaded.as_of)}")
+    days = records.extent(known)
+    told = pages(loaded, days and days["last"], sold is not None)
+    return Outlook(rows, _found(checks), told, trial.prospect(loaded, clean))
 
 
 def _count(table: ir.Table) -> int:
     return table.count().to_pyarrow().as_py()
-
-
-def _listed(clean: dict[str, ir.Table]) -> int:
-    """Return how many customers the tables with one row each list; 0 without such tables."""
-    return max(
-        (_count(clean[name]) for name in ("customers", "survey") if name in clean), default=0
-    )
-
-
-def _before(table: ir.Table, loaded: Study) -> tuple[date, int]:
-    """Return the last day of the transactions and how many customers ordered before as_of."""
-    bought = (table.time < midnight(loaded.as_of)) & ~table.is_return
-    known = table.customer.nunique(where=bought)
-    row = table.aggregate(last=table.time.max(), known=known).to_pyarrow().to_pylist()[0]
-    return row["last"].date(), row["known"]
 
 
 def _account(checks: list[dict]) -> list[str]:
@@ -122,7 +110,7 @@ def _found(checks: list[dict]) -> list[str]:
     return [*lines, f"and {more} more, which page 01 shows"] if more > 0 else lines
 
 
-def pages(loaded: Study, last: date | None) -> list[Page]:
+def pages(loaded: Study, last: date | None, several: bool = True) -> list[Page]:
     """Return what each page will say and leave out.
 
     Parameters
@@ -131,6 +119,8 @@ def pages(loaded: Study, last: date | None) -> list[Page]:
         The study.
     last
         The last day of its transactions; None without them.
+    several
+        Whether enough products are bought by enough customers to be told apart.
     """
     has, asked = loaded.tables, loaded.segmentation
     sold = has.transactions.columns if has.transactions else None
@@ -151,16 +141,17 @@ def pages(loaded: Study, last: date | None) -> list[Page]:
             _without({f"whether they foretell what comes next ({why})": judged or loaded.outcomes}),
         ),
     ]  # fmt: skip
-    if sold and sold.product:
+    if sold and sold.product and several:
         level = (has.products and has.products.columns.level) or sold.product
         found.append(Page("03 products", f"segments of {level!r} by how it is bought"))
     else:
-        found.append(Page("03 products", "no such page", ("no column has the role product",)))
+        why = f"fewer than two products have {loaded.minimum_cell} buyers"
+        why = why if sold and sold.product else "no column has the role product"
+        found.append(Page("03 products", NO_PAGE, (why,)))
     return [*found, *_advice(loaded, sold, money, attributes)]
 
 
 def _advice(loaded: Study, sold, money: bool, attributes: list) -> list[Page]:
-    has = loaded.tables
     asked = [a for a in attributes if a.base == "psychographic"]
     known = [a for a in attributes if a.base in {"demographic", "geographic"}]
     return [
@@ -172,28 +163,31 @@ def _advice(loaded: Study, sold, money: bool, attributes: list) -> list[Page]:
                 "what pays (no economics)": loaded.economics,
             }),
         ),
-        Page(
-            "05 results", _results(loaded),
-            _without({
-                "orders and visits (no transactions)": sold,
-                "spend (no amount)": money or not sold,
-                "response to campaigns (no campaigns)": has.campaigns,
-                "effects of campaigns (none is randomised)":
-                    not has.campaigns or has.campaigns.randomised,
-                "effects of the arms (not said to be drawn at random)":
-                    not loaded.arms or loaded.arms.randomised,
-                "who moved (first run)": _has_runs(loaded),
-            }),
-        ),
+        _results(loaded, sold, money),
     ]  # fmt: skip
 
 
-def _results(loaded: Study) -> str:
-    """Return what the page of results says."""
-    says = ["what each segment did before and after"] if loaded.tables.transactions else []
-    drawn = [t for t in (loaded.arms, loaded.tables.campaigns) if t and t.randomised]
+def _results(loaded: Study, sold, money: bool) -> Page:
+    has = loaded.tables
+    if not any(step.name.startswith("05") for step in plan.steps(loaded)):
+        why = "no transactions, campaigns or outcomes, and no run of another date"
+        return Page("05 results", NO_PAGE, (why,))
+    says = ["what each segment did before and after"] if sold else []
+    drawn = [t for t in (loaded.arms, has.campaigns) if t and t.randomised]
     says += ["what each arm of the experiment brought, overall and by segment"] * bool(drawn)
-    return "; ".join(says) or "what is known now"
+    return Page(
+        "05 results", "; ".join(says) or "what is known now",
+        _without({
+            "orders and visits (no transactions)": sold,
+            "spend (no amount)": money or not sold,
+            "response to campaigns (no campaigns)": has.campaigns,
+            "effects of campaigns (none is randomised)":
+                not has.campaigns or has.campaigns.randomised,
+            "effects of the arms (not said to be drawn at random)":
+                not loaded.arms or loaded.arms.randomised,
+            "who moved (first run)": _has_runs(loaded),
+        }),
+    )  # fmt: skip
 
 
 def _without(parts: dict) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,16 +17,22 @@ from seglib.study import StudyError
 
 ROOT = Path(__file__).resolve().parent.parent
 TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+PRODUCTS = "products.parquet"
 OWN = {"study", "as_of", "out", "unit"}  # parameters that only the runner sets
 
 
 @dataclass(frozen=True)
 class Step:
-    """One notebook with its parameters; `name` is also the name of its page."""
+    """One notebook with its parameters; `name` is also the name of its page.
+
+    Without the file that it `needs`, which an earlier step writes where there is enough for it, it
+    is left out.
+    """
 
     name: str
     notebook: str
     parameters: dict = field(default_factory=dict)
+    needs: str = ""
 
     @property
     def path(self) -> Path:
@@ -45,7 +51,7 @@ def steps(loaded: Study) -> list[Step]:
         Step("01_data_collection", "01_data_collection"),
         Step("02_exploratory_analysis", "02_exploratory_analysis"),
         Step("03_clustering", "03_clustering", {"unit": "customers"}),
-        Step("03_clustering_products", "03_clustering", {"unit": "products"}),
+        Step("03_clustering_products", "03_clustering", {"unit": "products"}, PRODUCTS),
         Step("04_persona_definition", "04_persona_definition"),
         Step("05_measuring_results", "05_measuring_results"),
     ]
@@ -118,9 +124,7 @@ def with_parameters(plan: list[Step], given: dict) -> list[Step]:
         for step in [scope] if scope else added:
             if short in known[step]:
                 added[step][short] = value
-    return [
-        Step(step.name, step.notebook, {**added[step.name], **step.parameters}) for step in plan
-    ]
+    return [replace(step, parameters={**added[step.name], **step.parameters}) for step in plan]
 
 
 def _open_parameters(step: Step) -> dict[str, dict]:

@@ -115,13 +115,21 @@ def _named(raw: dict, model: type[BaseModel]) -> list[tuple[str, str, str, str]]
     ]
     outcomes = raw["outcomes"] if isinstance(raw.get("outcomes"), dict) else {}
     pairs += [
-        ("", f"outcomes.{column}", str(column), "numeric" * (_kind(spec) in {"count", "money"}))
-        for column, spec in outcomes.items()
-    ]
+        (
+            "", f"outcomes.{name}", _column(name, spec),
+            "numeric" * (_kind(spec) in {"count", "money"}),
+        )
+        for name, spec in outcomes.items()
+    ]  # fmt: skip
     return pairs + [
-        ("", f"attributes.{column}", str(column), _kind(spec))
-        for column, spec in attributes.items()
+        ("", f"attributes.{name}", _column(name, spec), _kind(spec))
+        for name, spec in attributes.items()
     ]
+
+
+def _column(name, spec) -> str:
+    """Return the column in the source of an attribute or an outcome."""
+    return str((spec.get("column") if isinstance(spec, dict) else "") or name)
 
 
 def _kind(spec) -> str:

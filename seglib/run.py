@@ -152,6 +152,9 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
     fingerprint = _fingerprint(current, inputs)
     entries, times, ran, stale = [], {}, False, False
     for step in todo:
+        if step.needs and not (staging[0] / step.needs).is_file():
+            say(f"{step.name:<26} left out: there is no {step.needs}")
+            continue
         asked = files.as_json(step.parameters) + plan.reads_earlier(step, current)
         fingerprint = _hash(fingerprint, step.path.read_bytes(), asked)
         known = old.get(step.name)

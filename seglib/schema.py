@@ -13,11 +13,12 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    field_validator,
     model_validator,
 )
 
 from seglib.format import Names
-from seglib.layout import ROW, SOLD, Base, Customers, Day, Outcome, Part, Scale, Tables
+from seglib.layout import ROW, Base, Customers, Day, Outcome, Part, Scale, Tables
 from seglib.limits import Limit, Share
 
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
@@ -68,6 +69,17 @@ def _some_weight(weights: dict) -> dict:
 
 Zone = Annotated[str, AfterValidator(_zone)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def made(tables: Tables) -> set[str]:
+    """Return the names of columns that seglib makes of transactions, of those that a table has."""
+    rows = tables.transactions
+    if rows is None:
+        return set()
+    if rows.sold:
+        given = [name.lower() for table in tables.people.values() for name in table.names]
+        return {*BEHAVIOUR, *(name for name in given if name.startswith("share_"))}
+    return {*USAGE}
 
 
 class Segmentation(Part):
@@ -150,7 +162,7 @@ class Study(Part):
     def usage(self) -> bool:
         """Whether the transactions are events of use: nothing is sold in them."""
         rows = self.tables.transactions
-        return bool(rows and not any(getattr(rows.columns, role) for role in SOLD))
+        return bool(rows and not rows.sold)
 
     @property
     def words(self) -> dict[str, str]:
@@ -160,6 +172,18 @@ class Study(Part):
                     "do": "are active", "begin": "use"}  # fmt: skip
         return {"order": "order", "orders": "orders", "ordered": "ordered", "do": "order",
                 "begin": "order"}  # fmt: skip
+
+    @field_validator("tables")
+    @classmethod
+    def _names_apart(cls, tables: Tables) -> Tables:
+        """Keep a column beside one that has its name: another table's, or one that seglib makes."""
+        found, taken = {}, made(tables)
+        for name in Tables.model_fields:
+            if table := getattr(tables, name):
+                roles = set(type(table.columns).model_fields)
+                found[name] = table.apart(name, taken | roles)
+                taken |= {given.lower() for given in getattr(found[name], "names", ())}
+        return tables.model_copy(update=found)
 
     @model_validator(mode="after")
     def _holdout_fits(self):

@@ -225,11 +225,12 @@ def _unknown_features(raw: dict) -> list[str]:
     known += ["share_…"] if "needs" in bases else []
     known = known or [*_attributes(raw), *schema.BEHAVIOUR]  # the bases give nothing, as told above
     lists = {"features": known, "product_features": list(schema.PRODUCT)}
+    apart = {f"{table}_{name}" for table in ("customers", "survey") for name in known}
     return [
         f"segmentation.{key}: found {name!r}{nearest(name, allowed)}"
         for key, allowed in lists.items()
         for name in _names(raw, key)
-        if name not in allowed and not name.startswith("share_")
+        if name not in {*allowed, *apart} and not name.startswith("share_")
     ]
 
 

@@ -110,15 +110,15 @@ def _by_role(opened: Opened, spec, zone) -> ir.Table:
     for role in {"level", "group"} & set(chosen if labels else ()):
         chosen[role] = reading.text(chosen[role]).substitute(labels)
     attributes = {
-        name: _number(table, opened, name, "float64")
+        name: _number(table, opened, given.column or name, "float64")
         if given.kind == "numeric"
-        else reading.trimmed(table[name])
+        else reading.trimmed(table[given.column or name])
         for name, given in spec.attributes.items()
     }
     outcomes = {
-        name: reading.trimmed(table[name])
+        name: reading.trimmed(table[given.column or name])
         if given.kind == "yes/no"
-        else _number(table, opened, name, "float64")
+        else _number(table, opened, given.column or name, "float64")
         for name, given in getattr(spec, "outcomes", {}).items()
     }
     return table.select(**chosen, **attributes, **outcomes)

@@ -216,7 +216,7 @@ def test_markdown_and_cards_say_the_same_sentences(full):
 def test_assignments_have_a_row_a_customer_and_a_dictionary(full):
     ev = full[0]
     table = persona.assignments(ev, persona.names(ev))
-    assert list(table) == [line["column"] for line in persona.assigned(ev.run.study)]
+    assert list(table) == [line["column"] for line in persona.assigned(ev)]
     assert len(table) == len(ev.labels)
 
 

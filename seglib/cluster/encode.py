@@ -54,6 +54,11 @@ def learn(
             continue
         if kind(values) == "numeric":
             rules.append(_learn_numeric(str(name), values, logs, tails))
+        elif kind(values) == "nominal" and len(_frequent(values)) < 2:
+            notes.append(
+                f"Column {name!r} has fewer than two levels that {RARE:.0%} of rows hold and was "
+                "left out."
+            )
         else:
             rules.append(_LEVELS[kind(values)](str(name), values))
     numeric = {rule["name"] for rule in rules if rule["kind"] == "numeric"}
@@ -65,7 +70,8 @@ def learn(
         )
     if not rules:
         raise StudyError(
-            f"None of the {frame.shape[1]} columns varies; give at least one that has two values."
+            f"None of the {frame.shape[1]} columns varies ({', '.join(map(str, frame.columns))}): "
+            "give at least one that has two values in more than a few rows."
         )
     return _near_scales(rules, frame) if near_scale else rules, notes
 
@@ -180,19 +186,19 @@ def _learn_ordered(name: str, values: pd.Series) -> dict:
 
 
 def _learn_nominal(name: str, values: pd.Series) -> dict:
-    shares = values.value_counts(normalize=True)
-    kept = shares[shares >= RARE]
-    if len(kept) < 2:
-        raise StudyError(
-            f"Column {name!r} has {len(shares)} levels, fewer than two of them held by "
-            f"{RARE:.0%} of rows; group its levels or drop it."
-        )
+    kept = _frequent(values)
     levels = sorted((_plain(v) for v in kept.index), key=str)
     share = {_plain(v): float(s) for v, s in kept.items()}
     return {
         "name": name, "kind": "nominal", "levels": levels,
         "shares": [share[v] for v in levels], "inertia": len(levels) - 1,
     }  # fmt: skip
+
+
+def _frequent(values: pd.Series) -> pd.Series:
+    """Return the shares of the levels that carry distance."""
+    shares = values.value_counts(normalize=True)
+    return shares[shares >= RARE]
 
 
 def _near_scales(rules: list[dict], frame: pd.DataFrame) -> list[dict]:

@@ -12,7 +12,7 @@ from seglib.cluster.model import assign, data, make, numbers
 from seglib.cluster.numbering import number
 from seglib.cluster.sql import select as to_sql
 from seglib.cluster.treatment import alike, worth
-from seglib.cluster.usefulness import usefulness
+from seglib.cluster.usefulness import scores, usefulness
 from seglib.study import StudyError
 
 __all__ = ["Segmentation", "assign", "judge", "segment", "to_sql"]
@@ -30,6 +30,7 @@ class Segmentation:
     members: pd.DataFrame
     model: dict
     verdict: dict
+    scores: pd.DataFrame  # of each row, for the outcomes for which a score is recommended
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def segment(
         If a column cannot be clustered or an argument makes no sense.
     """
     with threadpool_limits(1):
-        table = _prepare(frame, k, k_max, seed)
+        table = prepare(frame, k, k_max, seed)
         frame = table.frame
         method, why = choose_method(method, table.rules)
         finding, metric = search(table, seed, progress)
@@ -103,7 +104,10 @@ def segment(
             "worth": _worth(members["segment"], outcomes, economics),
         }  # fmt: skip
         found = dossier.write(table, finding, rule, members, known, seed)
-    return Segmentation(members["segment"], members, rule, found)
+        score = pd.DataFrame(index=frame.index)
+        if useful:
+            score = scores(_features(table), outcomes, useful, seed=seed)
+    return Segmentation(members["segment"], members, rule, found, score)
 
 
 def _worth(segments: pd.Series, outcomes, economics: dict | None) -> list[dict] | None:
@@ -119,14 +123,14 @@ def _worth(segments: pd.Series, outcomes, economics: dict | None) -> list[dict] 
 def judge(frame: pd.DataFrame, *, k_max: int = 8, seed: int = 0) -> verdict.Finding:
     """Judge a frame without fitting its final segments: what segment() finds, and why."""
     with threadpool_limits(1):
-        table = _prepare(frame, 0, k_max, seed)
+        table = prepare(frame, 0, k_max, seed)
         return search(table, seed)[0]
 
 
 def cut(frame: pd.DataFrame, *, k_max: int = 8, seed: int = 0) -> tuple[dict, verdict.Finding]:
     """Fit the segments found, or else the most stable 3 to 6, without judging them; why, too."""
     with threadpool_limits(1):
-        table = _prepare(frame, 0, k_max, seed)
+        table = prepare(frame, 0, k_max, seed)
         finding, metric = search(table, seed)
         k = finding.k if finding.k > 1 else verdict.best_cut(finding)
         method = choose_method("auto", table.rules)[0]
@@ -153,7 +157,14 @@ def choose_method(method: str, rules: list[dict]) -> tuple[str, str]:
 # --- finding ------------------------------------------------------------------------------------
 
 
-def _prepare(frame: pd.DataFrame, k: int, k_max: int, seed: int) -> Table:
+def prepare(frame: pd.DataFrame, k: int, k_max: int, seed: int) -> Table:
+    """Return a frame ready to be segmented: encoded, with the rows that are looked at.
+
+    Raises
+    ------
+    StudyError
+        If its columns cannot form segments, or not so many.
+    """
     if len(frame) < 2:
         raise StudyError("The table has fewer than two rows; there is nothing to tell apart.")
     if frame.columns.nlevels > 1:
@@ -276,6 +287,12 @@ def _told_apart(rule: dict, frame: pd.DataFrame, outcomes: pd.DataFrame, segment
 
 
 def _useful(table: Table, rule: dict, outcomes, rfm, seed: int) -> dict | None:
+    labels = assign(rule, table.frame)["segment"]
+    return usefulness(labels, _features(table), outcomes, rfm=rfm, seed=seed)
+
+
+def _features(table: Table) -> pd.DataFrame:
+    """Return the encoded columns of all rows."""
     encoded = encode.matrix(table.rules, table.frame)
     owner = encode.owners(table.rules)
     first = np.r_[True, owner[1:] != owner[:-1]]
@@ -283,6 +300,4 @@ def _useful(table: Table, rule: dict, outcomes, rfm, seed: int) -> dict | None:
         table.rules[j]["name"] if head else f"{table.rules[j]['name']} ({i})"
         for i, (j, head) in enumerate(zip(owner, first, strict=True))
     ]
-    features = pd.DataFrame(encoded, index=table.frame.index, columns=names)
-    labels = assign(rule, table.frame)["segment"]
-    return usefulness(labels, features, outcomes, rfm=rfm, seed=seed)
+    return pd.DataFrame(encoded, index=table.frame.index, columns=names)

@@ -4,6 +4,8 @@ Features and segments are frozen before the outcomes happen. Every prediction is
 (repeated cross-validation over customers), every interval a bootstrap over customers.
 """
 
+import re
+
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
@@ -22,7 +24,7 @@ from seglib.cluster.prediction import (
 )
 from seglib.wording import minus
 
-__all__ = ["auc", "r_squared", "usefulness"]
+__all__ = ["auc", "columns", "r_squared", "scores", "usefulness"]
 
 MOST = 20_000  # customers used; more change nothing but the time
 
@@ -53,12 +55,12 @@ def usefulness(
     -------
     dict or None
         ``outcomes`` (one dict each), ``useful``, ``score_beats_segments``, ``summary`` and
-        ``sentence``; None if fewer than 50 customers have outcomes.
+        ``sentence``; None if fewer than 50 customers have outcomes. A score is ``recommended`` for
+        an outcome that it predicts for certain, and for certain better than the segments do.
     """
-    both = labels.index.intersection(outcomes.dropna().index)
+    both = _tested(labels.index, outcomes, seed)
     if len(both) < 50:
         return None
-    both = both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
     known = [c for c in rfm or [] if c in features.columns]
     rows = []
     for name in outcomes.columns:
@@ -68,13 +70,59 @@ def usefulness(
             rows.append({"outcome": str(name), **_one(labels.loc[both], x, y, known, seed)})
     if not rows:
         return None
-    ahead = any(row["score_lead"]["low"] > 0 for row in rows)
+    ahead = any(row["recommended"] for row in rows)
     behind = any(row["score_lead"]["high"] < 0 and row["useful"] for row in rows)
     return {
         "n": len(both), "outcomes": rows, "useful": any(row["useful"] for row in rows),
         "score_beats_segments": ahead and not behind,
         "summary": _summary(rows), "sentence": " ".join(_sentence(row) for row in rows),
     }  # fmt: skip
+
+
+def scores(
+    features: pd.DataFrame, outcomes: pd.DataFrame, useful: dict, *, seed: int = 0
+) -> pd.DataFrame:
+    """Return every customer's score for each outcome for which one is recommended, and its decile.
+
+    Parameters
+    ----------
+    features, outcomes : DataFrame
+        As of :func:`usefulness`.
+    useful : dict
+        What it gives.
+
+    Returns
+    -------
+    DataFrame
+        Indexed like ``features``, with the columns that :func:`columns` names. The predictions are
+        those that were tested: each by models that had not seen the customer, five for a customer
+        without outcomes. Decile 1 holds the highest.
+    """
+    both, found = _tested(features.index, outcomes, seed), pd.DataFrame(index=features.index)
+    rest, splits = features.index.difference(both, sort=False), folds(len(both), seed, 2)
+    for row in useful["outcomes"]:
+        if not row["recommended"]:
+            continue
+        y, metric, *_ = target(outcomes.loc[both, row["outcome"]].to_numpy(dtype=float))
+        known, other = features.loc[both].to_numpy(), features.loc[rest].to_numpy()
+        predicted = _boosted(known, y, splits, metric == "AUC", seed, other)
+        name, decile = columns(row)
+        found[name] = pd.Series(predicted, both.append(rest))
+        found[decile] = 11 - _tenth(found[name])
+    return found
+
+
+def columns(row: dict) -> tuple[str, str]:
+    """Return the names of the score of an outcome and of its decile."""
+    what = re.sub(r"\W+", "_", row["outcome"].removeprefix("who ")).strip("_")
+    kind = "probability" if row["metric"] == "AUC" else "predicted"
+    return f"{kind}_{what}", f"{kind}_{what}_decile"
+
+
+def _tested(index: pd.Index, outcomes: pd.DataFrame, seed: int) -> pd.Index:
+    """Return the customers on whom predictions are tested: those with outcomes, or a part."""
+    both = index.intersection(outcomes.dropna().index)
+    return both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
 
 
 def _one(labels, features: pd.DataFrame, y: np.ndarray, known: list[str], seed: int) -> dict:
@@ -107,29 +155,37 @@ def _one(labels, features: pd.DataFrame, y: np.ndarray, known: list[str], seed: 
     out["placebo"] = {"mean": float(np.mean(placebo)), "high": float(np.max(placebo))}
     low = out["segments"]["low"]
     out["useful"] = bool(low > nothing and out["segments"]["value"] > out["placebo"]["high"])
+    out["recommended"] = bool(out["model"]["low"] > nothing and out["score_lead"]["low"] > 0)
     return out
 
 
-def _boosted(x: np.ndarray, y: np.ndarray, folds: list, binary: bool, seed: int) -> np.ndarray:
+def _boosted(x, y: np.ndarray, folds: list, binary: bool, seed: int, rest=()) -> np.ndarray:
+    """Return held-out predictions of boosted trees; for further rows, the mean over the folds."""
     kind = HistGradientBoostingClassifier if binary else HistGradientBoostingRegressor
-    total, times = np.zeros(len(y)), np.zeros(len(y))
+    total, times, more = np.zeros(len(y)), np.zeros(len(y)), np.zeros(len(rest))
     for train, test in folds[:5]:
         model = kind(
             max_iter=200, learning_rate=0.05, min_samples_leaf=20, early_stopping=True,
             validation_fraction=0.2, n_iter_no_change=5, random_state=seed,
         )  # fmt: skip
         model.fit(x[train], y[train])
-        total[test] += model.predict_proba(x[test])[:, 1] if binary else model.predict(x[test])
+        predict = (lambda rows, m=model: m.predict_proba(rows)[:, 1]) if binary else model.predict
+        total[test] += predict(x[test])
         times[test] += 1
-    return total / times
+        more += predict(rest) / 5 if len(rest) else 0.0
+    return np.r_[total / times, more]
 
 
 def _deciles(columns: pd.DataFrame) -> np.ndarray:
     parts = []
     for name in columns:
-        tenth = np.ceil(rankdata(columns[name]) / len(columns) * 10).clip(1, 10)
-        parts.append(pd.get_dummies(tenth, dtype=float).to_numpy())
+        parts.append(pd.get_dummies(_tenth(columns[name]), dtype=float).to_numpy())
     return np.hstack(parts)
+
+
+def _tenth(values: pd.Series) -> np.ndarray:
+    """Return which tenth each value is in, from 1 to 10; equal values are in the same."""
+    return np.ceil(rankdata(values) / len(values) * 10).clip(1, 10).astype(int)
 
 
 def _best(features: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
@@ -160,13 +216,17 @@ def _summary(rows: list[dict]) -> str:
         else "they add nothing certain."
     )
     added = f" Beside tenths of simple columns {added}{_against_tenths(rows)}"
-    better = [row for row in rows if row["score_lead"]["low"] > 0]
+    better = [row for row in rows if row["recommended"]]
     if not better:
-        return f"{first}{added} No continuous score on the same columns is clearly better."
+        return (
+            f"{first}{added} No continuous score on the same columns is clearly better than both "
+            "the segments and nothing."
+        )
     reached = ", ".join(f"{row['model']['value']:.2f} for {row['outcome']}" for row in better)
+    use = ", and use the segments to decide what to treat alike" if told else ""
     return (
         f"{first}{added} A continuous score on the same columns predicts better ({reached}): rank "
-        "by a score, and use the segments to decide what to treat alike."
+        f"by that score, which is written beside the segment of each{use}."
     )
 
 
@@ -198,8 +258,10 @@ def _sentence(row: dict) -> str:
             f"nothing) nor a continuous score on the same columns ({score['value']:.2f}) predicts."
         )
     word = "is no better than the segments within its error"
-    if lead["low"] > 0:
+    if row["recommended"]:
         word = "beats the segments"
+    elif lead["low"] > 0:
+        word = "is ahead of the segments, but not of nothing for certain"
     elif lead["high"] < 0:
         word = "does worse than the segments"
     added = "adds" if gain["low"] > 0 else "adds nothing certain"

@@ -225,8 +225,8 @@ def _otherwise(finding: Finding, k: int) -> str:
 def reasons(finding: Finding, k: int, kind: str, agreement: dict | None = None) -> list[str]:
     """Sentences with the figure behind each word.
 
-    ``agreement`` is that of refits with the segments published; without it, or with one segment,
-    the agreement seen in the search is told.
+    Stability is one of two quantities, and named: that of the segments used (``agreement``: of
+    refits with them), or, without it or with one segment, that in the search, of pairs of samples.
     """
     if len(finding.z) == 1:
         return ["There are too few different rows for more than one segment."]
@@ -257,14 +257,15 @@ def _apart(finding: Finding, i: int) -> str:
 def _agreed(row: dict, agreement: dict | None) -> str:
     if agreement is None:
         return (
-            f"In the search, a few pairs of bootstrap samples agree to {row['stability']:.2f} on "
-            f"average (adjusted Rand); in tables without groups to {row['stability_null']:.2f}."
+            "Stability in the search: pairs of bootstrap samples cut into so many agree to "
+            f"{row['stability']:.2f} on average (adjusted Rand index); in tables without groups to "
+            f"{row['stability_null']:.2f}."
         )
     return (
-        f"When rows are drawn again and the segments refitted, they agree with these to "
-        f"{agreement['value']:.2f} on average (adjusted Rand; middle 95% of refits "
-        f"{agreement['low']:.2f} to {agreement['high']:.2f}); segments cut the same way from "
-        f"tables without groups agree to {agreement['null']:.2f}."
+        f"Stability of the segments used: when rows are drawn again and the segments refitted, "
+        f"they agree with these to {agreement['value']:.2f} on average (adjusted Rand index; "
+        f"middle 95% of refits {agreement['low']:.2f} to {agreement['high']:.2f}); "
+        f"segments cut the same way from tables without groups agree to {agreement['null']:.2f}."
     )
 
 

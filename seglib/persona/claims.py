@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+import pandas as pd
+
 from seglib.files import Run, plain
 from seglib.persona import figures, phrases, sentences, strength
 from seglib.persona.assortment import assortment
@@ -117,6 +119,8 @@ def fault(claim: dict, minimum: int) -> str:
         return ""
     null = NO_DIFFERENCE[claim["kind"]]
     here, there = claim.get("inside"), claim.get("outside")
+    if pd.isna([here, there]).any():
+        return "it compares two figures of which one is missing"
     numbers = all(isinstance(v, (int, float)) for v in (here, there))
     if numbers and here != there and (here > there) != (claim["direction"] == "higher"):
         return f"it says {claim['direction']}, but it is {here:.3g} against {there:.3g}"

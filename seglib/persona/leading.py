@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import pandas as pd
 
 from seglib.persona.beside import alike
@@ -39,9 +41,12 @@ def moved(claim: dict) -> float:
     """Return how many parts of the spend a claim about it moves; products and needs compare so.
 
     Those that differ slightly come after all others: a large group of products moves many parts by
-    little.
+    little. What compares no two numbers, such as the median of a single segment, moves nothing.
     """
-    return abs(claim["inside"] - claim["outside"]) - (claim["word"] == "slightly")
+    levels = claim["inside"], claim["outside"]
+    if not all(isinstance(level, Real) for level in levels):
+        return 0.0
+    return abs(levels[0] - levels[1]) - (claim["word"] == "slightly")
 
 
 def _strength(claim: dict) -> float:

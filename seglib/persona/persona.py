@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from seglib.cluster import usefulness
 from seglib.persona import leading, naming
 from seglib.persona.called import names
 from seglib.persona.gaps import BECAUSE, GAPS, RECORDED, UNASKED, WHO
@@ -12,9 +13,18 @@ from seglib.persona.phrases import SECTIONS
 from seglib.persona.picking import SAY, claims
 from seglib.persona.playbook import advice
 from seglib.profile import profile
-from seglib.schema import Study
 
-__all__ = ["SAY", "assignments", "claims", "common", "markdown", "names", "personas", "sections"]
+__all__ = [
+    "SAY",
+    "assigned",
+    "assignments",
+    "claims",
+    "common",
+    "markdown",
+    "names",
+    "personas",
+    "sections",
+]
 
 ANSWERED = "their answers in the survey do not set them apart"
 AGAIN = "The same, seen from other sides"
@@ -109,22 +119,39 @@ def _kind(ev: Evidence) -> str:
 
 
 def assignments(ev: Evidence, named: dict[int, str]) -> pd.DataFrame:
-    """Return customer, segment, name and probability: what a CRM needs."""
-    members = ev.run.read("segments.parquet")
-    table = members[["segment", "probability"]].rename_axis("customer").reset_index()
+    """Return customer, segment, name, probability and scores, if any: what a CRM needs."""
+    members = ev.run.read("segments.parquet")[["segment", "probability"]]
+    if ev.run.has("scores.parquet"):
+        members = members.join(ev.run.read("scores.parquet"))
+    table = members.rename_axis("customer").reset_index()
     table.insert(2, "name", table["segment"].map(named))
     return table
 
 
-def assigned(study: Study) -> list[dict]:
+def assigned(ev: Evidence) -> list[dict]:
     """Return what each column of the assignments means."""
+    study, rows = ev.run.study, (ev.verdict.get("usefulness") or {}).get("outcomes", [])
     number = "number of the segment, 1 the first" + "; kept across refreshes" * (not study.numbered)
-    return [
+    found = [
         {"column": "customer", "meaning": study.key_meaning},
         {"column": "segment", "meaning": number},
         {"column": "name", "meaning": "name of the segment, as in personas.json"},
         {"column": "probability", "meaning": "how surely the customer belongs there, from 0 to 1"},
     ]
+    when = f" in the {study.holdout} days from {ev.run.as_of}" * (not study.snapshot)
+    for row in rows:
+        if not row.get("recommended"):
+            continue
+        name, decile = usefulness.columns(row)
+        binary = row["metric"] == "AUC"
+        what = "chance" if binary else "expected value"
+        cut = "" if binary else "; the largest 1% count as the next lower"
+        found += [
+            {"column": name, "meaning": f"{what} of “{row['outcome']}”{when}, as a model foretells "
+             f"it that did not see this {study.customer}{cut}"},
+            {"column": decile, "meaning": f"tenth of {name}: 1 the highest, 10 the lowest"},
+        ]  # fmt: skip
+    return found
 
 
 def sections(person: dict, found: list[dict]) -> list[tuple[str, list[dict]]]:

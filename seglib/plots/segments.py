@@ -31,10 +31,21 @@ def against_null(
     return ax
 
 
-def beside_null(rows: pd.DataFrame, ax: Axes, value: str, null: str, *, chosen: int) -> Axes:
-    """Draw a statistic over the number of segments beside its mean in data without groups."""
+def beside_null(
+    rows: pd.DataFrame, ax: Axes, value: str, null: str, *, chosen: int, used: dict | None = None
+) -> Axes:
+    """Draw a statistic over the number of segments beside its mean in data without groups.
+
+    Parameters
+    ----------
+    used
+        `value` and `null` of the segments used, where these were measured by themselves.
+    """
     ax.plot(rows.index, rows[null], color=MUTED, marker="s", ls="--", label="data without groups")
     ax.plot(rows.index, rows[value], color=ACCENT, marker="o", lw=2, label="these data")
+    if used:
+        ax.plot(chosen, used["null"], "D", mfc="none", mec=MUTED, ms=9, label="without, refitted")
+        ax.plot(chosen, used["value"], "D", color=ACCENT, ms=9, label="segments used, refitted")
     ax.axvline(chosen, color=MUTED, lw=1, ls=":")
     ax.set(xlabel="Number of segments", xticks=rows.index, ylim=(0, 1.05))
     ax.legend(frameon=False)

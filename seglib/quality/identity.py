@@ -53,7 +53,10 @@ def nobody(
         if "customer" not in table.columns or name in {"campaigns", "responses"}:
             continue
         given = {c["column"] for c in personal if c["table"] == name and c["reason"] in WHO}
-        given |= set(loaded.privacy.keep) & set(getattr(loaded.tables, name).attributes)
+        given |= {
+            c for c, a in getattr(loaded.tables, name).attributes.items()
+            if (a.column or c) in loaded.privacy.keep
+        }  # fmt: skip
         for column in ["customer", *sorted(given & set(table.columns))]:
             if table[column].type().is_string():
                 found.append(table.filter(_is_test(table[column])).select("customer"))
@@ -148,7 +151,7 @@ def _values(column: ir.Column, most: int | None = None) -> list:
 def _attributes(table: ir.Table, name: str, loaded: Study) -> tuple[ir.Table, list[dict]]:
     checks, gone = [], []
     for column, given in getattr(loaded.tables, name).attributes.items():
-        if column in loaded.privacy.keep or given.levels:
+        if (given.column or column) in loaded.privacy.keep or given.levels:
             continue
         text = table[column].type().is_string()
         values = table[column].execute() if text else _values(table[column], SAMPLE)
