@@ -299,6 +299,12 @@ class Customers(_Arms):
         """The columns that it gives to the frame of customers."""
         return [*self.attributes, *self.scales, *self.events]
 
+    @property
+    def words(self) -> list[str]:
+        """Those of them that hold no numbers, in small letters."""
+        given = [name for name, part in self.attributes.items() if part.kind != "numeric"]
+        return [name.lower() for name in (*given, *self.outcomes)]
+
     def apart(self, table: str, taken: Collection[str]) -> Customers:
         """Return the table with its name before each name that is taken, as of any table."""
         parts = {"attributes": self.attributes, "scales": self.scales, "outcomes": self.outcomes}

@@ -72,12 +72,12 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def made(tables: Tables) -> set[str]:
-    """Return the names of columns that seglib makes of transactions, of those that a table has."""
-    rows = tables.transactions
-    if rows is None:
-        return set()
+    """Return the names of columns that seglib makes of transactions, or reads as numbers."""
+    people, rows = tables.people.values(), tables.transactions
+    if rows is None:  # a study may give a feature itself, but as a number
+        return {name for table in people for name in table.words} & {*BEHAVIOUR, *USAGE}
     if rows.sold:
-        given = [name.lower() for table in tables.people.values() for name in table.names]
+        given = [name.lower() for table in people for name in table.names]
         return {*BEHAVIOUR, *(name for name in given if name.startswith("share_"))}
     return {*USAGE}
 

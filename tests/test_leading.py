@@ -6,7 +6,7 @@ import planted
 import pytest
 
 from seglib.dictionary import entry
-from seglib.persona import beside, ledger, persona, picking, playbook
+from seglib.persona import beside, claims, leading, ledger, persona, picking, playbook
 from seglib.persona.grounds import Evidence
 
 GOODS = {"customers": {"source": "x.csv", "columns": {"customer": "id"}},
@@ -35,6 +35,32 @@ def columns(found, ids):
 
 
 @pytest.mark.parametrize(("noise", "same"), [(1.0, True), (400.0, False)])
+def test_what_compares_nothing_moves_no_parts_of_the_spend():
+    """Of a single segment a share of spend is told by its median, of answers by their levels."""
+    alone = {"inside": None, "outside": None, "word": ""}
+    assert leading.moved(alone) == leading.moved({"inside": "no", "outside": "yes"}) == 0
+    assert leading.moved({"inside": 0.5, "outside": 0.25, "word": ""}) == 0.25
+
+
+def test_a_single_segment_formed_by_needs_has_its_claims(tmp_path):
+    labels = planted.customers(0)[1] * 0 + 1
+    made = planted.run(tmp_path, labels=labels)
+    lines = made.read("dictionary.json")
+    for line in lines["customers"]:
+        line["base"] = "needs" if line["name"].endswith("share") else line["base"]
+    made.write("dictionary.json", lines)
+    found = planted.finished(made)[1]
+    assert {"evening_share", "weekend_share"} < {c["source"]["column"] for c in found}
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_comparison_without_both_figures_is_no_claim(missing):
+    claim = {"value": 0.7, "low": 0.6, "high": 0.8, "n": 50, "cell": 50, "kind": "superiority",
+             "direction": "higher", "inside": missing, "outside": 3.0}  # fmt: skip
+    assert "missing" in claims.fault(claim, 10)
+    assert not claims.fault(claim | {"inside": 4.0}, 10)
+
+
 def test_two_columns_that_say_the_same_give_one_mark(tmp_path, noise, same):
     run = planted.run(tmp_path, 1)
     frame, labels = run.read("customers.parquet"), run.read("segments.parquet")["segment"]

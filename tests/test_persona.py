@@ -220,6 +220,22 @@ def test_assignments_have_a_row_a_customer_and_a_dictionary(full):
     assert len(table) == len(ev.labels)
 
 
+def test_assignments_carry_the_scores_that_were_recommended(tmp_path):
+    made = planted.run(tmp_path)
+    labels = made.read("segments.parquet")["segment"]
+    made.write("scores.parquet", pd.DataFrame({"predicted_spend": 7.5, "predicted_spend_decile": 1},
+                                              index=labels.index))  # fmt: skip
+    row = {"outcome": "spend", "metric": "R²", "recommended": True}
+    useful = {"outcomes": [row, row | {"outcome": "active", "recommended": False}]}
+    made.write("verdict.json", made.read("verdict.json") | {"usefulness": useful})
+    ev = Evidence(made)
+    table, told = persona.assignments(ev, persona.names(ev)), persona.assigned(ev)
+    assert list(table) == [line["column"] for line in told]
+    assert set(table["predicted_spend"]) == {7.5}
+    assert "did not see this customer" in told[-2]["meaning"]
+    assert "1 the highest" in told[-1]["meaning"]
+
+
 # --- playbook and targeting -----------------------------------------------------------------------
 
 

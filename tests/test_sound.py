@@ -36,7 +36,7 @@ def customers(path):
 
 def pages(path):
     """Return the pages that check promises, by name."""
-    return {page.name[:2] + page.name[2:]: page for page in outlook.outlook(run.check(path)).pages}
+    return {page.name: page for page in outlook.outlook(run.check(path)).pages}
 
 
 # --- names --------------------------------------------------------------------------------------
@@ -84,6 +84,18 @@ def test_an_outcome_may_be_named_like_a_feature(tmp_path):
     path = odd(tmp_path, change)
     assert list(study.load(path).outcomes) == ["customers_recency"]
     assert {"recency"} < set(customers(path)[0].columns)
+
+
+def test_without_transactions_a_feature_is_given_as_a_number_or_is_none(tmp_path):
+    def change(shop, about, raw):
+        for name in ("transactions", "products", "campaigns", "responses"):
+            del about[name]
+        del raw["holdout"]
+        shop["customers"] = shop["customers"].assign(spend=["low", "high"] * 100, tenure=2.0)
+        about["customers"]["attributes"] = {"spend": {}, "tenure": {"kind": "numeric"}}
+        raw["segmentation"] = {"bases": ["demographic"]}
+
+    assert {"customers_spend", "tenure"} == set(customers(odd(tmp_path, change))[0].columns)
 
 
 def test_two_outcomes_of_one_label_are_refused(tmp_path):

@@ -62,6 +62,66 @@ def test_a_score_that_beats_segments_is_said_to():
     assert found["outcomes"][0]["deciles"]["value"] > found["outcomes"][0]["segments"]["value"]
 
 
+def continuum(n=600, noise=1.0):
+    """Two halves of one level, which spend follows; and spend with noise so large that it hides."""
+    rng = np.random.default_rng(0)
+    features = pd.DataFrame({"level": rng.normal(size=n)}, pd.RangeIndex(n, name="customer"))
+    spend = 10 * features["level"] + rng.normal(0, noise, n)
+    halves = 1 + (features["level"] > 0).astype(int)
+    return halves, features, pd.DataFrame({"spend": spend, "active": spend > 0})
+
+
+def test_a_score_worse_than_nothing_is_not_recommended():
+    """Segments of noise do worse than a score that is itself worse than the mean."""
+    rng = np.random.default_rng(1)
+    segment = pd.Series(rng.integers(1, 40, 300))
+    features = pd.DataFrame({"noise": rng.normal(size=300)})
+    found = use.usefulness(segment, features, pd.DataFrame({"spend": rng.gamma(1, size=300)}))
+    row = found["outcomes"][0]
+    assert row["model"]["low"] <= 0 < row["score_lead"]["value"]
+    assert not row["recommended"] and not found["score_beats_segments"]
+    assert "rank by" not in found["summary"] and "beats" not in found["sentence"]
+
+
+def test_a_recommended_score_is_that_which_was_tested_and_given_to_everyone():
+    halves, features, outcomes = continuum()
+    outcomes.iloc[:20] = np.nan
+    found = use.usefulness(halves, features, outcomes)
+    scores = use.scores(features, outcomes, found)
+    assert list(scores) == [
+        "predicted_spend", "predicted_spend_decile",
+        *(["probability_active", "probability_active_decile"] if len(scores.columns) > 2 else []),
+    ]  # fmt: skip
+    assert scores.index.equals(features.index) and scores.notna().all(axis=None)
+    spend = outcomes["spend"].dropna()
+    y = np.minimum(spend, np.quantile(spend, 0.99))
+    tested = use.r_squared(y.to_numpy(), scores.loc[spend.index, "predicted_spend"].to_numpy())
+    assert tested == pytest.approx(found["outcomes"][0]["model"]["value"])
+    assert (
+        scores.groupby("predicted_spend_decile")["predicted_spend"].mean().is_monotonic_decreasing
+    )
+    assert "rank by that score" in found["summary"]
+
+
+def test_no_customer_helps_to_make_the_own_score():
+    halves, features, outcomes = continuum(noise=5.0)
+    outcomes = outcomes[["spend"]]
+    found = use.usefulness(halves, features, outcomes)
+    other = outcomes.copy()
+    other.iloc[7, 0] = 0.0
+    first, second = (use.scores(features, o, found)["predicted_spend"] for o in (outcomes, other))
+    assert first.iloc[7] == second.iloc[7]
+    assert not first.equals(second)
+
+
+def test_segments_carry_the_scores_that_the_verdict_recommends():
+    _, features, outcomes = continuum()
+    found = cluster.segment(features, k=2, outcomes=outcomes, k_max=2)
+    rows = [row for row in found.verdict["usefulness"]["outcomes"] if row["recommended"]]
+    assert list(found.scores) == [name for row in rows for name in use.columns(row)]
+    assert cluster.segment(features, k=2, k_max=2).scores.shape == (600, 0)
+
+
 def test_too_few_outcomes_are_not_tested():
     segment, features, outcomes = customers()
     assert use.usefulness(segment, features, outcomes.head(40)) is None
