@@ -34,7 +34,6 @@ def columns(found, ids):
     return {c["source"]["column"] for c in found if c["id"] in ids}
 
 
-@pytest.mark.parametrize(("noise", "same"), [(1.0, True), (400.0, False)])
 def test_what_compares_nothing_moves_no_parts_of_the_spend():
     """Of a single segment a share of spend is told by its median, of answers by their levels."""
     alone = {"inside": None, "outside": None, "word": ""}
@@ -61,6 +60,7 @@ def test_a_comparison_without_both_figures_is_no_claim(missing):
     assert not claims.fault(claim | {"inside": 4.0}, 10)
 
 
+@pytest.mark.parametrize(("noise", "same"), [(1.0, True), (400.0, False)])
 def test_two_columns_that_say_the_same_give_one_mark(tmp_path, noise, same):
     run = planted.run(tmp_path, 1)
     frame, labels = run.read("customers.parquet"), run.read("segments.parquet")["segment"]

@@ -85,6 +85,7 @@ def test_a_score_worse_than_nothing_is_not_recommended():
 
 def test_a_recommended_score_is_that_which_was_tested_and_given_to_everyone():
     halves, features, outcomes = continuum()
+    outcomes = outcomes.astype(float)
     outcomes.iloc[:20] = np.nan
     found = use.usefulness(halves, features, outcomes)
     scores = use.scores(features, outcomes, found)
