@@ -77,7 +77,8 @@ def outlook(loaded: Study) -> Outlook:
         prepare(sold[0][names], 0, asked.k_max, loaded.seed)
     rows.append(f"{'customers':<14} {len(people):>12,} known {loaded.known(loaded.as_of)}")
     days = records.extent(known)
-    told = pages(loaded, days and days["last"], sold is not None)
+    months = days is not None and days["first"] < loaded.as_of.replace(day=1)
+    told = pages(loaded, days and days["last"], sold is not None, months)
     return Outlook(rows, _found(checks), told, trial.prospect(loaded, clean))
 
 
@@ -110,7 +111,9 @@ def _found(checks: list[dict]) -> list[str]:
     return [*lines, f"and {more} more, which page 01 shows"] if more > 0 else lines
 
 
-def pages(loaded: Study, last: date | None, several: bool = True) -> list[Page]:
+def pages(
+    loaded: Study, last: date | None, several: bool = True, months: bool = True
+) -> list[Page]:
     """Return what each page will say and leave out.
 
     Parameters
@@ -121,6 +124,8 @@ def pages(loaded: Study, last: date | None, several: bool = True) -> list[Page]:
         The last day of its transactions; None without them.
     several
         Whether enough products are bought by enough customers to be told apart.
+    months
+        Whether the transactions reach into a month before that of `as_of`.
     """
     has, asked = loaded.tables, loaded.segmentation
     sold = has.transactions.columns if has.transactions else None
@@ -133,7 +138,8 @@ def pages(loaded: Study, last: date | None, several: bool = True) -> list[Page]:
         Page("01 data collection", "every row accounted for, every column explained"),
         Page(
             "02 exploratory analysis", "who the customers are, and whether groups show",
-            _without({"months (no transactions)": sold, "spend (no amount)": money or not sold,
+            _without({"months (no whole month of transactions)": sold and months,
+                      "spend (no amount)": money or not sold,
                       "who has no attributes (no table of customers or answers)": attributes}),
         ),
         Page(

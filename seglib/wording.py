@@ -71,7 +71,7 @@ def of_level(position: float, levels: list) -> str:
 def listing(items: list[str]) -> str:
     """Return 'a', 'a and b' or 'a, b and c'."""
     items = list(items)
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)
 
 
 def decimals(values: Iterable[float]) -> int:

@@ -202,8 +202,9 @@ def test_a_page_that_the_run_leaves_out_is_not_promised(tmp_path):
 
 
 def one_product(shop, about, raw):
-    """Sell one product alone, to some who are put beside a column named like a feature."""
+    """Sell one product alone, and look after three weeks, before a whole month is known."""
     shop["transactions"]["sku"] = 0
+    raw["as_of"] = "2023-01-25"
     raw["segmentation"] = {
         "bases": ["behavioural", "needs"], "k_max": 3,
         "features": ["recency", "orders", "basket_value", "share_bakery"],
@@ -217,7 +218,7 @@ def test_one_product_alone_has_no_page_and_the_run_says_so(tmp_path):
     run.run(str(path), say=said.append)
     assert any("03_clustering_products" in line and "left out" in line for line in said)
     promised = {page.name for page in pages(path).values() if page.says != outlook.NO_PAGE}
-    manifest = json.loads((path.parent / "2023-08-01" / "manifest.json").read_text())
+    manifest = json.loads((path.parent / "2023-01-25" / "manifest.json").read_text())
     assert len(manifest["steps"]) == len(promised) == len(plan.steps(study.load(path))) - 1
 
 
@@ -237,3 +238,10 @@ def test_the_case_of_two_tenures_is_checked_and_run(tmp_path, monkeypatch, capsy
     labels = {line["name"]: line["label"] for line in lines}
     assert labels["tenure"] == "Days since first order"
     assert labels["customers_tenure"] == "Tenure (customers table)"
+
+
+def test_without_a_whole_month_before_the_date_nothing_is_promised_of_months(tmp_path):
+    path = odd(tmp_path, lambda shop, about, raw: raw.update(as_of="2023-01-25"))
+    assert "months (no whole month of transactions)" in (
+        pages(path)["02 exploratory analysis"].without
+    )
