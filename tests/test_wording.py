@@ -80,3 +80,10 @@ def test_every_sentence_reads_in_every_state(name):
         for values in states(block, given or {}):
             said = wording.plain(name, sentence, **values)
             assert not re.search(r"\bNone\b|\bnan\b|[{}]|  |\(\)|,,| ,| \.", said), said
+
+
+@pytest.mark.parametrize(
+    ("items", "said"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), ("abc", "a, b and c")]
+)
+def test_a_list_reads_as_a_sentence_would_say_it(items, said):
+    assert wording.listing(items) == said

@@ -26,11 +26,15 @@ SAMPLE = 1200  # rows on which evidence is simulated
 class Segmentation:
     """Segments of the rows of a frame, the rule that makes them, and how far to trust them."""
 
-    labels: pd.Series
     members: pd.DataFrame
     model: dict
     verdict: dict
     scores: pd.DataFrame  # of each row, for the outcomes for which a score is recommended
+
+    @property
+    def labels(self) -> pd.Series:
+        """The segment of each row."""
+        return self.members["segment"]
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,7 @@ def segment(
             "worth": _worth(members["segment"], outcomes, economics),
         }  # fmt: skip
         found = dossier.write(table, finding, rule, members, known, seed)
-        score = pd.DataFrame(index=frame.index)
-        if useful:
-            score = scores(_features(table), outcomes, useful, seed=seed)
-    return Segmentation(members["segment"], members, rule, found, score)
+        return Segmentation(members, rule, found, _scores(table, outcomes, useful, seed))
 
 
 def _worth(segments: pd.Series, outcomes, economics: dict | None) -> list[dict] | None:
@@ -289,6 +290,13 @@ def _told_apart(rule: dict, frame: pd.DataFrame, outcomes: pd.DataFrame, segment
 def _useful(table: Table, rule: dict, outcomes, rfm, seed: int) -> dict | None:
     labels = assign(rule, table.frame)["segment"]
     return usefulness(labels, _features(table), outcomes, rfm=rfm, seed=seed)
+
+
+def _scores(table: Table, outcomes, useful: dict | None, seed: int) -> pd.DataFrame:
+    """Return the scores that are recommended, a column each; no column where none is."""
+    if useful is None:
+        return pd.DataFrame(index=table.frame.index)
+    return scores(_features(table), outcomes, useful, seed=seed)
 
 
 def _features(table: Table) -> pd.DataFrame:
