@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import shop_study, shop_tables, write_shop
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib import cli, collect, outlook, plan, quality, records, run, study, tables
 from seglib.cluster import encode
