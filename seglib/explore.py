@@ -56,9 +56,9 @@ def cohorts(run: Run) -> pd.DataFrame:
     pandas.DataFrame
         Rows: first month and `n`, the size of the cohort (missing where small numbers follow from
         it); columns: months since, from 0; shares of fewer than `minimum_cell` are missing. Empty
-        for a study without dated transactions.
+        where nobody is known to have ordered in a month before that of the date.
     """
-    if not run.has("monthly.parquet"):
+    if not months(run)["customers"].any():
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["month", "n"]))
     past, minimum = _whole_months(run), run.study.minimum_cell
     past = past.filter(past.orders > 0)
