@@ -160,7 +160,8 @@ class Evidence:
         if not self.run.has("campaigns.parquet"):
             return None
         rows = self.run.scan("campaigns.parquet")
-        control = self.run.study.tables.campaigns.control
+        campaigns = self.run.study.tables.campaigns
+        control = campaigns and campaigns.control
         if control and "arm" in rows.columns:  # whom nothing was sent
             rows = rows.filter(rows.arm.isnull() | (rows.arm != control))
         cut = datetime(self.run.as_of.year, self.run.as_of.month, self.run.as_of.day)
