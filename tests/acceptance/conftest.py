@@ -145,6 +145,17 @@ def _locked(path: Path):
         yield
 
 
+def make(name: str, folder: Path) -> Finished:
+    """Write a study of `studies.py` below a folder, run it, and return the finished run."""
+    path, *calls = getattr(studies, name)(folder)
+    printed = ""
+    for words in calls or [("run", path)]:
+        result = command(*words, cwd=folder)
+        printed += result.stdout
+        assert result.returncode == 0, result.stdout + result.stderr
+    return Finished(path, printed)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A function: the finished run of a study of `studies.py`, made at the first call of anyone."""
@@ -156,13 +167,8 @@ def finished(tmp_path_factory):
         output = shared / f"finished-{name}.txt"
         with _locked(shared / f"finished-{name}.lock"):
             if not output.exists():
-                path, *calls = getattr(studies, name)(folder)
-                printed = ""
-                for words in calls or [("run", path)]:
-                    result = command(*words, cwd=folder)
-                    printed += result.stdout
-                    assert result.returncode == 0, result.stdout + result.stderr
-                output.write_text(f"{path}\n{printed}")
+                done = make(name, folder)
+                output.write_text(f"{done.path}\n{done.output}")
         path, _, printed = output.read_text().partition("\n")
         return Finished(Path(path), printed)
 

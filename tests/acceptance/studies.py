@@ -59,3 +59,19 @@ def personality(folder):
 def exposed_shop(folder):
     """A shop with persons, formulas, markup and unusable rows in its tables."""
     return (exposed.write(folder),)
+
+
+def usage_log(folder):
+    """Events of a tool: no orders, no money."""
+    return (worlds.write_shop(folder, worlds.log_tables(), worlds.log_study(), "tool"),)
+
+
+def even(folder):
+    """A survey without groups."""
+    return (worlds.write_shop(folder, worlds.even_tables(), worlds.even_study(), "even"),)
+
+
+def trials(folder):
+    """Randomised mailings, one of them sound, at two dates between which sixty stop to buy."""
+    path = worlds.write_shop(folder, worlds.trial_tables(), worlds.trial_study(), "trials")
+    return path, ("run", path, "--as-of", "2024-05-01"), ("run", path)

@@ -1,0 +1,52 @@
+"""Five studies give the figures they gave: point 34.
+
+`python tests/acceptance/golden.py --write` makes them anew.
+"""
+
+import copy
+import json
+
+import pytest
+from golden import PATH, STUDIES, differences, figures
+
+GOLDEN = json.loads(PATH.read_text())
+
+
+@pytest.mark.point(34)
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_figures_of_a_study_are_as_they_were(finished, study):
+    assert differences(GOLDEN[study], figures(finished(study))) == []
+
+
+@pytest.mark.point(34)
+def test_a_little_noise_passes():
+    now = copy.deepcopy(GOLDEN["usage_log"])
+    for kind in ("effects", "kpis"):
+        now[kind] = {name: 1.01 * value for name, value in now[kind].items()}
+    assert differences(GOLDEN["usage_log"], now) == []
+
+
+MISTAKES = {
+    "another number of segments": lambda f: f.update(k=f["k"] + 1),
+    "another kind": lambda f: f.update(kind="none"),
+    "two segments exchanged": lambda f: f["sizes"].update(
+        {"1": f["sizes"]["3"], "3": f["sizes"]["1"]}
+    ),
+    "customers lost": lambda f: f["sizes"].update({"1": round(0.9 * f["sizes"]["1"])}),
+    "an effect of another size": lambda f: _change(f["effects"], 0),
+    "a measure of another size": lambda f: _change(f["kpis"], 0),
+    "measures gone": lambda f: f.update(kpis={}),
+}
+
+
+def _change(values, place):
+    name = sorted(values, key=lambda each: -abs(values[each]))[place]
+    values[name] *= 1.06
+
+
+@pytest.mark.point(34)
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_does_not_pass(mistake):
+    now = copy.deepcopy(GOLDEN["usage_log"])
+    MISTAKES[mistake](now)
+    assert differences(GOLDEN["usage_log"], now)

@@ -1,0 +1,55 @@
+"""Valid studies do not crash, and pages never speak of two segmentations."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import worlds
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of a finished run, to be spoilt."""
+    return finished("trials").copy(tmp_path)
+
+
+def pages(run):
+    return {page: page.read_bytes() for page in run.pages}
+
+
+def refuses(done, run, before):
+    """Exit code 2 and one sentence that says what to run; the pages are as they were."""
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert re.search(r"segments\.parquet.*\brun\b", done.stderr)
+    assert pages(run) == before
+    return True
+
+
+def test_replaced_labels_are_refused_in_one_sentence(copied, seglib):
+    before = pages(copied)
+    path = copied.files / "segments.parquet"
+    labels = pd.read_parquet(path)
+    labels["segment"] = labels["segment"].to_numpy()[::-1]
+    labels.to_parquet(path)
+    assert refuses(seglib("run", copied.path, "--only", "05"), copied, before)
+
+
+def test_another_segmentation_made_by_hand_is_refused_in_one_sentence(copied, seglib, tmp_path):
+    before = pages(copied)
+    done = seglib(
+        NOTEBOOKS / "03_clustering.ipynb", tmp_path / "out.ipynb",
+        "-p", "study", copied.path, "-p", "k", 3, program="papermill",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-500:]
+    assert refuses(seglib("run", copied.path, "--only", "05"), copied, before)
+
+
+def test_a_share_of_spend_as_a_feature_ends_in_personas(tmp_path, seglib):
+    path = worlds.write_shop(tmp_path, *worlds.dairy())
+    done = seglib("run", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "reports" / "shop" / "index.html").exists()
