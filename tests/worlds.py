@@ -180,7 +180,7 @@ def dairy():
     products = tables["products"].replace({"department": {"Bakery": "Dairy"}})
     study["tables"] = {name: study["tables"][name] for name in (*kept, "products")}
     features = ["recency", "orders", "basket_value", "share_dairy"]
-    study["segmentation"] = {"features": features, "k_max": 3}
+    study["segmentation"] = {"bases": ["behavioural", "needs"], "features": features, "k_max": 3}
     return kept | {"products": products}, study
 
 

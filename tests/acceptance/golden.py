@@ -11,9 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 STUDIES = ("complete_journey", "cdnow", "telco_churn", "personality", "usage_log")
 PATH = Path(__file__).with_name("golden.json")
-CLAIMS = 3
+EFFECTS = 3
 """Main effects kept of each segment."""
 
 
@@ -25,42 +28,53 @@ def figures(run):
     run : conftest.Finished
     """
     verdict = run.json("verdict.json")
-    sizes = run.frame("segments.parquet")["segment"].value_counts().sort_index()
-    claims = [
-        claim
-        for claim in run.json("claims.json")
-        if claim["segment"] and claim["low"] is not None and claim["value"] is not None
-    ]
+    segment = run.frame("segments.parquet")["segment"]
     path = run.files / "measures.json"
     measures = json.loads(path.read_text()) if path.exists() else {}
-    kpis = measures.get("kpis", []) + measures.get("outcomes", [])
+    kpis = [row for row in measures.get("kpis", []) if row["period"] == "after"]
     return {
         "k": verdict["k"],
         "kind": verdict["kind"],
-        "sizes": {str(segment): int(n) for segment, n in sizes.items()},
-        "effects": {_effect(claim): _rounded(claim["value"]) for claim in _main(claims)},
-        "kpis": {_kpi(row): _rounded(row["value"]) for row in kpis if row.get("value") is not None},
+        "sizes": {str(each): int(n) for each, n in segment.value_counts().sort_index().items()},
+        "effects": main_effects(run.frame("customers.parquet")[verdict["columns"]], segment),
+        "kpis": {
+            f"{row['segment']} {row.get('metric', '')}".strip(): _rounded(row["value"])
+            for row in kpis + measures.get("outcomes", [])
+            if row["value"] is not None
+        },
     }
 
 
-def _main(claims):
-    """Return the strongest claims of each segment."""
-    strongest = sorted(claims, key=lambda claim: (claim["segment"], -claim["strength"]))
-    seen = {}
-    for claim in strongest:
-        own = seen.setdefault(claim["segment"], {})
-        if len(own) < CLAIMS:
-            own.setdefault(_effect(claim), claim)
-    return [claim for own in seen.values() for claim in own.values()]
+def main_effects(columns, segment):
+    """Return the chance that a member has more than another customer, for what differs most.
+
+    Parameters
+    ----------
+    columns : DataFrame
+        What the segments were made of; levels without an order count as columns of 0 and 1.
+    segment : Series
+    """
+    ordered = [name for name in columns if getattr(columns[name].dtype, "ordered", False)]
+    codes = columns.assign(
+        **{name: columns[name].cat.codes.replace(-1, np.nan) for name in ordered}
+    )
+    table = pd.get_dummies(codes, prefix_sep=" ").astype(float)
+    effects = {}
+    for each in sorted(segment.unique()):
+        inside = segment.reindex(table.index) == each
+        if inside.all():
+            continue
+        chance = {name: _superiority(table[name], inside) for name in table}
+        clear = {name: value for name, value in chance.items() if abs(value - 0.5) > 0.15}
+        for name in sorted(clear, key=lambda n: -abs(clear[n] - 0.5))[:EFFECTS]:
+            effects[f"{each} {name}"] = _rounded(clear[name])
+    return effects
 
 
-def _effect(claim):
-    source = claim["source"]
-    return f"{claim['segment']} {source['column']} {source['level']}: {claim['statistic']}"
-
-
-def _kpi(row):
-    return f"{row['segment']} {row.get('metric') or row.get('outcome')} {row.get('period', '')}"
+def _superiority(values, inside):
+    ranks, inside = values.dropna().rank(), inside[values.notna()]
+    n = inside.sum()
+    return (ranks[inside].sum() - n * (n + 1) / 2) / (n * (len(ranks) - n))
 
 
 def _rounded(value):

@@ -35,8 +35,9 @@ def test_each_lever_has_the_size_of_the_test_that_would_show_it(finished):
         if trial["n_per_arm"] is None:
             assert trial["metric"].startswith("to be chosen")
             continue
-        days = pd.Timedelta(weeks=trial["weeks"])
-        recent = sold[sold["at"].between("2023-08-01" - days, "2023-08-01", inclusive="left")]
+        end = pd.Timestamp("2023-08-01")
+        since = end - pd.Timedelta(weeks=trial["weeks"])
+        recent = sold[sold["at"].between(since, end, inclusive="left")]
         spend = recent.groupby("client")["paid"].sum().reindex(members["customer"], fill_value=0)
         plain = 2 * (2.8016 * spend.std() / (0.1 * spend.mean())) ** 2  # 80% power, 5%, ±10%
         assert trial["baseline"] == pytest.approx(spend.mean(), rel=0.02)
