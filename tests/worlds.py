@@ -226,6 +226,7 @@ def log_study():
             "transactions": source
             | {"columns": {"customer": "user", "time": "at", "event": "what"}},
         },
+        "segmentation": {"k_max": 3},
     }
 
 

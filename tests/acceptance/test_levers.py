@@ -6,9 +6,7 @@ import pandas as pd
 import pytest
 import worlds
 
-EFFECT = re.compile(
-    r"(changed|raised|lowered|lifted) \w[\w ]* by|effect of [−+]?\d|\blift of [−+]?\d"
-)
+EFFECT = re.compile(r"(changed|raised|lowered|lifted) \w[\w ]* by|effect of [−+]?\d")
 
 
 @pytest.mark.point(27)

@@ -3,7 +3,6 @@
 import re
 from datetime import date
 
-import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
@@ -15,12 +14,6 @@ def trials(finished):
 
 def summary(run):
     return BeautifulSoup((run.reports / "index.html").read_text(), "html.parser")
-
-
-def segment_pairs(run):
-    """The segments of those known at both dates, then and now."""
-    then, now = (pd.read_csv(day / "segments.csv").set_index("customer") for day in run.days)
-    return then.join(now, how="inner", lsuffix="_then", rsuffix="_now")
 
 
 @pytest.mark.point(29)
@@ -41,8 +34,10 @@ def test_the_crm_lists_name_who_slipped_and_keep_the_earlier_rule(trials):
     assert set(slipped) == explained
     movers = {f"C{i:03d}" for i in range(180) if i % 3 == 1}
     assert len(movers & set(slipped["customer"])) > 0.5 * len(movers)
-    kept = trials.frame("segments_kept.csv")
-    assert set(kept["customer"]) == set(trials.frame("segments.csv")["customer"])
+    names = "segments_kept.csv", "segments.csv"
+    kept, now = (set(trials.frame(name)["customer"]) for name in names)
+    assert kept <= now
+    assert len(kept) > 0.98 * len(now)  # those without an order in the days compared have none
 
 
 @pytest.mark.point(29)
