@@ -172,15 +172,19 @@ def write_shop(folder, tables=None, study=None, name="shop"):
 
 
 def dairy():
-    """Return the tables and the study of a third of the shop, which sells dairy products."""
+    """Return a third of the shop, which sells dairy products, as one segment."""
     tables, study = shop_tables(), shop_study()
     some = tables["customers"]["client"][::3]
     kept = {name: tables[name] for name in ("transactions", "customers")}
     kept = {name: table[table["client"].isin(some)] for name, table in kept.items()}
     products = tables["products"].replace({"department": {"Bakery": "Dairy"}})
     study["tables"] = {name: study["tables"][name] for name in (*kept, "products")}
-    features = ["recency", "orders", "basket_value", "share_dairy"]
-    study["segmentation"] = {"bases": ["behavioural", "needs"], "features": features, "k_max": 3}
+    study["segmentation"] = {
+        "bases": ["behavioural", "needs"],
+        "features": ["recency", "orders", "basket_value", "share_dairy"],
+        "k": 1,
+        "k_max": 3,
+    }
     return kept | {"products": products}, study
 
 
