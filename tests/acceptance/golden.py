@@ -74,6 +74,8 @@ def main_effects(columns, segment):
 def _superiority(values, inside):
     ranks, inside = values.dropna().rank(), inside[values.notna()]
     n = inside.sum()
+    if n in (0, len(ranks)):
+        return 0.5
     return (ranks[inside].sum() - n * (n + 1) / 2) / (n * (len(ranks) - n))
 
 

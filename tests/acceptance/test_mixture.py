@@ -33,7 +33,6 @@ def refuses(done, run, before):
     return True
 
 
-@mended("files do not carry the digests of what they were made from")
 def test_replaced_labels_are_refused_in_one_sentence(copied, seglib):
     before = pages(copied)
     path = copied.files / "segments.parquet"
@@ -43,7 +42,6 @@ def test_replaced_labels_are_refused_in_one_sentence(copied, seglib):
     assert refuses(seglib("run", copied.path, "--only", "05"), copied, before)
 
 
-@mended("files do not carry the digests of what they were made from")
 def test_another_segmentation_made_by_hand_is_refused_in_one_sentence(copied, seglib, tmp_path):
     before = pages(copied)
     done = seglib(
