@@ -28,7 +28,7 @@ def refuses(done, run, before):
     """Exit code 2 and one sentence that says what to run; the pages are as they were."""
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
-    assert re.search(r"segments\.parquet.*\brun\b", done.stderr)
+    assert re.search(r"\w\.(parquet|json)\b.*\brun\b", done.stderr)
     assert pages(run) == before
     return True
 
