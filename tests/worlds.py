@@ -160,17 +160,6 @@ def club_study():
     }
 
 
-def write_shop(folder, tables=None, study=None, name="shop"):
-    """Write a shop below a folder and return the path of its study.yaml."""
-    raw = folder / "data" / name / "raw"
-    raw.mkdir(parents=True)
-    for kind, table in (shop_tables() if tables is None else tables).items():
-        table.to_parquet(raw / f"{kind}.parquet")
-    path = raw.parent / "study.yaml"
-    path.write_text(yaml.safe_dump(study or shop_study()))
-    return path
-
-
 def dairy():
     """Return a third of the shop, which sells dairy products, as one segment."""
     tables, study = shop_tables(), shop_study()

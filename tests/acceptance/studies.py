@@ -63,15 +63,15 @@ def exposed_shop(folder):
 
 def usage_log(folder):
     """Events of a tool: no orders, no money."""
-    return (worlds.write_shop(folder, worlds.log_tables(), worlds.log_study(), "tool"),)
+    return (worlds.write_study(folder, "tool", worlds.log_tables(), worlds.log_study()),)
 
 
 def even(folder):
     """A survey without groups."""
-    return (worlds.write_shop(folder, worlds.even_tables(), worlds.even_study(), "even"),)
+    return (worlds.write_study(folder, "even", worlds.even_tables(), worlds.even_study()),)
 
 
 def trials(folder):
     """Randomised mailings, one of them sound, at two dates between which sixty stop to buy."""
-    path = worlds.write_shop(folder, worlds.trial_tables(), worlds.trial_study(), "trials")
+    path = worlds.write_study(folder, "trials", worlds.trial_tables(), worlds.trial_study())
     return path, ("run", path, "--as-of", "2024-05-01"), ("run", path)
