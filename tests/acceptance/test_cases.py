@@ -80,7 +80,6 @@ def raw(name, **options):
 # --- returns --------------------------------------------------------------------------------------
 
 
-@later("P: returns are orders")
 @pytest.mark.case("b5")
 def test_credit_notes_with_numbers_of_their_own_are_no_second_order(begun, ran):
     case = begun("b5_returns")
@@ -94,8 +93,7 @@ def test_credit_notes_with_numbers_of_their_own_are_no_second_order(begun, ran):
     assert (frame["orders"] == orders.reindex(frame.index)).all()
     later = raw("b5_returns", parse_dates=["InvoiceDate"]).query("InvoiceDate >= '2024-05-01'")
     assert later.query("Quantity > 0")["CustomerID"].nunique() == 40 < later["CustomerID"].nunique()
-    assert re.search(r"\b40%", pages["01_data_collection"])
-    assert not re.search(r"\b60%", pages["01_data_collection"])
+    assert re.search(r"\b40% of [^.]*customers", pages["01_data_collection"])
 
 
 @later("P: returns are orders")
