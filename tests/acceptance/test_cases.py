@@ -183,7 +183,6 @@ def test_a_column_named_like_a_feature_stays_apart_from_it(begun, ran, seglib):
     assert len([c for c in frame if "tenure" in c]) == 2
 
 
-@later("P: a survey needs ids")
 @pytest.mark.case("b4")
 def test_a_survey_without_ids_has_respondents_ordered_answers_and_batteries(begun):
     case = begun("b4_survey_no_id")
@@ -198,7 +197,6 @@ def test_a_survey_without_ids_has_respondents_ordered_answers_and_batteries(begu
     assert items["VisitFrequency"]["levels"] in (levels, levels[::-1])
 
 
-@later("P: a table needs ids")
 @pytest.mark.case("a11")
 def test_a_table_without_ids_is_taken_row_by_row_with_a_question(begun):
     case = begun("a11_no_id")
