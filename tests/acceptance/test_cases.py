@@ -96,7 +96,6 @@ def test_credit_notes_with_numbers_of_their_own_are_no_second_order(begun, ran):
     assert re.search(r"\b40% of [^.]*customers", pages["01_data_collection"])
 
 
-@later("P: returns are orders")
 @pytest.mark.case("a6")
 def test_those_who_only_returned_are_said_and_not_segmented(begun, ran):
     case = begun("a6_returns")
@@ -108,7 +107,8 @@ def test_those_who_only_returned_are_said_and_not_segmented(begun, ran):
     net = rows.groupby("customer_id")["amount"].sum()
     frame.index = frame.index.astype(int)
     assert np.allclose(frame["spend"], net.reindex(frame.index), atol=0.01)
-    assert re.search(r"\b(10|ten) customers[^.]*return", pages["01_data_collection"])
+    told = pages["01_data_collection"]
+    assert re.search(r"\b(10|ten) customers[^.]*return|returns only[^.]*\b(10|ten) customers", told)
 
 
 @later("P: a run that ends in a crash")
@@ -151,7 +151,6 @@ def _points(difference):
     return "|".join(re.escape(f"{100 * difference:.{places}f}") for places in (1, 2))
 
 
-@later("P: a list of arms is not seen")
 @pytest.mark.case("b3")
 def test_a_list_of_arms_is_a_campaign_asked_about(begun):
     case = begun("b3_orders", "b3_arms")
@@ -349,7 +348,7 @@ def test_ids_that_differ_by_case_or_blanks_are_asked_about(tmp_path, seglib):
     frame.to_csv(tmp_path / "a.csv", index=False)
     seglib("new", tmp_path / "a.csv", "--name", "case", cwd=tmp_path)
     text = (tmp_path / "data" / "case" / "study.yaml").read_text()
-    assert re.search(r"CHECK.*(case|capital|blank|space)", text)
+    assert re.search(r"CHECK: .*(capital|upper|blank|space)", text)
 
 
 # --- orders and baskets ---------------------------------------------------------------------------
