@@ -111,7 +111,6 @@ def test_those_who_only_returned_are_said_and_not_segmented(begun, ran):
     assert re.search(r"\b(10|ten) customers[^.]*return|returns only[^.]*\b(10|ten) customers", told)
 
 
-@later("P: a run that ends in a crash")
 @pytest.mark.case("b6")
 def test_nothing_bought_in_the_window_before_the_date_is_said_on_a_page(begun, ran):
     case = begun("b6_quiet_window")
@@ -123,7 +122,6 @@ def test_nothing_bought_in_the_window_before_the_date_is_said_on_a_page(begun, r
 # --- experiments ----------------------------------------------------------------------------------
 
 
-@later("P: an experiment in one table is not seen")
 @pytest.mark.case("b2")
 def test_an_experiment_in_one_table_is_estimated_and_forms_no_segments(begun, ran):
     case = begun("b2_experiment_one_table")
@@ -134,9 +132,9 @@ def test_an_experiment_in_one_table_is_estimated_and_forms_no_segments(begun, ra
     _, pages = ran(case, segmentation=segmentation)
     told = " ".join(text for name, text in pages.items() if re.match(r"0[56]", name))
     frame = raw("b2_experiment_one_table")
-    for outcome in ("visit", "conversion"):
-        for share in frame.groupby("arm")[outcome].mean():
-            assert re.search(_percent(share), told), (outcome, share)
+    for share in frame.groupby("arm")["visit"].mean():
+        assert re.search(_percent(share), told), share
+    assert re.search(r"conversion[^.]*fewer than 10|fewer than 10[^.]*conversion", told)
     levels = frame.groupby("arm")["visit"].mean()
     for arm in ("mens", "womens"):
         assert re.search(_points(levels[arm] - levels["control"]), told), arm
@@ -164,7 +162,6 @@ def test_a_list_of_arms_is_a_campaign_asked_about(begun):
 # --- columns and tables of their own kind ---------------------------------------------------------
 
 
-@later("P: a run that ends in a crash")
 @pytest.mark.case("b1")
 def test_a_column_named_like_a_feature_stays_apart_from_it(begun, ran, seglib):
     case = begun("b1_orders", "b1_customers")

@@ -198,15 +198,7 @@ def test_check_lists_the_pages_and_what_each_leaves_out(checked):
 
 
 @pytest.mark.point(10)
-@pytest.mark.parametrize(
-    "name",
-    [
-        "shop",
-        pytest.param(
-            "club", marks=pytest.mark.xfail(strict=True, reason="P: 05 is promised and not made")
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", ["shop", "club"])
 def test_check_promises_the_pages_that_a_run_makes(finished, call, tmp_path, name):
     done = finished(name).copy(tmp_path)
     shutil.rmtree(done.files)

@@ -10,10 +10,6 @@ import worlds
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
-def mended(reason):
-    return pytest.mark.xfail(strict=True, reason=f"P: {reason}")
-
-
 @pytest.fixture
 def copied(finished, tmp_path):
     """A copy of a finished run, to be spoilt."""
@@ -52,7 +48,6 @@ def test_another_segmentation_made_by_hand_is_refused_in_one_sentence(copied, se
     assert refuses(seglib("run", copied.path, "--only", "05"), copied, before)
 
 
-@mended("a claim that compares nothing ends in a TypeError")
 def test_a_share_of_spend_as_a_feature_ends_in_personas(tmp_path, seglib):
     path = worlds.write_shop(tmp_path, *worlds.dairy())
     done = seglib("run", path)
