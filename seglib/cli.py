@@ -1,4 +1,4 @@
-"""Words on the command line."""
+"""Words on the command line; each command imports what it needs when it is called."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from seglib import __version__, new, outlook, run, score
-from seglib.run import NotebookError
-from seglib.study import StudyError
+from seglib import __version__
 
 
 def main(words: list[str] | None = None) -> int:
@@ -16,12 +14,11 @@ def main(words: list[str] | None = None) -> int:
     given = _parser().parse_args(words)
     try:
         given.command(given)
-    except StudyError as error:
+    except Exception as error:
+        if not hasattr(error, "exit_code"):
+            raise
         print(f"seglib: {error}", file=sys.stderr)
-        return 2
-    except NotebookError as error:
-        print(f"seglib: {error}", file=sys.stderr)
-        return 1
+        return error.exit_code
     return 0
 
 
@@ -75,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _new(given) -> None:
+    from seglib import new
+
     draft = new.new(given.files, given.name)
     print(f"{draft.path} is written.")
     for sentence in draft.unsure:
@@ -84,6 +83,8 @@ def _new(given) -> None:
 
 
 def _run(given) -> None:
+    from seglib import run
+
     index = run.run(
         given.study,
         given.as_of,
@@ -96,6 +97,8 @@ def _run(given) -> None:
 
 
 def _score(given) -> None:
+    from seglib import score
+
     if given.out:
         score.check(Path(given.out), given.model, given.table)
     found = score.score(given.model, given.table, given.id)
@@ -112,6 +115,8 @@ def _score(given) -> None:
 
 
 def _check(given) -> None:
+    from seglib import outlook, run
+
     study = run.check(given.study)
     found = outlook.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")

@@ -39,6 +39,8 @@ CODE = {".py", ".j2", ".css", ".json"}
 class NotebookError(Exception):
     """A notebook failed for a reason that is not the user's."""
 
+    exit_code = 1
+
 
 def check(name: str) -> Study:
     """Return the study if its file and its tables are sound.

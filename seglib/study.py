@@ -19,6 +19,8 @@ from seglib.schema import Study
 class StudyError(Exception):
     """A mistake that the user can mend; its text is the whole message."""
 
+    exit_code = 2
+
     def _render_traceback_(self) -> list[str]:
         """Show the sentence alone in a notebook; IPython calls this."""
         return [str(self)]
