@@ -14,12 +14,22 @@ def main(words: list[str] | None = None) -> int:
     given = _parser().parse_args(words)
     try:
         given.command(given)
+    except KeyboardInterrupt:
+        return _stopped("interrupted; the files and pages of the last run are as they were", 130)
+    except OSError as error:
+        if not error.filename:
+            raise
+        return _stopped(f"{error.filename}: {error.strerror}; the last run is as it was", 2)
     except Exception as error:
         if not hasattr(error, "exit_code"):
             raise
-        print(f"seglib: {error}", file=sys.stderr)
-        return error.exit_code
+        return _stopped(str(error), error.exit_code)
     return 0
+
+
+def _stopped(why: str, code: int) -> int:
+    print(f"seglib: {why}", file=sys.stderr)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

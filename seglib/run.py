@@ -110,8 +110,11 @@ def run(
     for other in index.runs(loaded):
         if other["folder"] != current.folder:  # the summary shows it too
             files.verify(other["folder"])
+    before = files.digest(loaded.path)
     with publish.staged(*places) as staging:
         manifest = _execute(current, todo, wanted, staging, force, say)
+        if files.digest(loaded.path) != before:
+            raise StudyError(f"{loaded.path} was edited while its notebooks ran: run it again")
         for line in _personal(staging[0] / "privacy.json"):
             say(line)
         _write_pages(current, manifest, *staging)
@@ -149,7 +152,10 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path) -> None:
 def _execute(current, todo, wanted, staging, force, say) -> dict:
     """Run or reuse each step into the staging folders and return the manifest."""
     last = current.read("manifest.json") if current.has("manifest.json") else {}
-    old = {entry["name"]: entry for entry in last.get("steps", [])}
+    old = {
+        entry["name"]: entry | {"page": last["times"][entry["name"]].get("page")}
+        for entry in last.get("steps", [])
+    }
     inputs = _inputs(current)
     fingerprint = _fingerprint(current, inputs)
     entries, times, ran, stale = [], {}, False, False
@@ -168,7 +174,7 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             if stale and "claims.json" in known["files"]:
                 ledger.check(replace(current, folder=staging[0]))
             times[step.name] = last["times"][step.name]
-            entries.append(known)
+            entries.append({key: value for key, value in known.items() if key != "page"})
             say(f"{step.name:<26} {'unchanged' if same else 'kept'}")
             continue
         ran = True  # whatever comes later and is not the same must follow
@@ -178,7 +184,10 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
         seconds = time.perf_counter() - clock
         written = sorted(n for n, stamp in _stamps(staging[0]).items() if seen.get(n) != stamp)
         written = {name: files.digest(staging[0] / name) for name in written}
-        times[step.name] = {"started": started.isoformat("T", "seconds"), "seconds": seconds}
+        times[step.name] = {
+            "started": started.isoformat("T", "seconds"), "seconds": seconds,
+            "page": files.digest(staging[1] / f"{step.name}.ipynb"),  # its cells have times too
+        }  # fmt: skip
         entries.append(
             {"name": step.name, "notebook": step.notebook, "parameters": step.parameters,
              "fingerprint": fingerprint, "files": written}
@@ -203,7 +212,13 @@ def _unchanged(current: Run, known: dict | None, fingerprint: str) -> bool:
 def _altered(current: Run, entry: dict) -> list[str]:
     """Return the files of a step that are not as it wrote them when its page was made."""
     paths = {current.folder / name: written for name, written in entry["files"].items()}
+    paths[_executed(current, entry["name"])] = entry.get("page")
     return [p.name for p, was in paths.items() if not (p.is_file() and files.digest(p) == was)]
+
+
+def _executed(current: Run, name: str) -> Path:
+    """Return where the executed notebook of a step is."""
+    return current.study.reports / current.as_of.isoformat() / f"{name}.ipynb"
 
 
 def _refuse_altered(current: Run, entry: dict) -> None:
@@ -254,8 +269,7 @@ def _reuse(current: Run, entry: dict, staging: tuple[Path, Path]) -> None:
     """Copy what a step wrote in the last run into the staging folders."""
     for name in entry["files"]:
         replace(current, folder=staging[0]).take(name, current)
-    pages = current.study.reports / current.as_of.isoformat()
-    shutil.copy2(pages / f"{entry['name']}.ipynb", staging[1])
+    shutil.copy2(_executed(current, entry["name"]), staging[1])
 
 
 def _execute_one(current: Run, step: plan.Step, staging: tuple[Path, Path]) -> None:

@@ -14,15 +14,7 @@ def one_sentence(result):
     return len(lines) == 1 and lines[0].startswith("seglib: ") and result.returncode in {1, 2}
 
 
-@pytest.mark.parametrize(
-    "below",
-    [
-        "data",
-        pytest.param(
-            "reports", marks=pytest.mark.xfail(strict=True, reason="H3: a full disk is a traceback")
-        ),
-    ],
-)
+@pytest.mark.parametrize("below", ["data", "reports"])
 def test_a_full_disk_is_one_sentence_and_leaves_the_last_run(
     club, tmp_path, seglib, outside, tree, below
 ):
@@ -36,7 +28,6 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_last_run(
 
 
 @pytest.mark.parametrize("below", ["data", "reports"])
-@pytest.mark.xfail(strict=True, reason="H3: a read-only folder is a traceback")
 def test_a_read_only_folder_is_one_sentence_and_leaves_the_last_run(
     club, tmp_path, seglib, outside, tree, below
 ):
@@ -48,7 +39,6 @@ def test_a_read_only_folder_is_one_sentence_and_leaves_the_last_run(
     assert tree(tmp_path) == before
 
 
-@pytest.mark.xfail(strict=True, reason="H3: a file where a folder should be is a traceback")
 def test_a_file_in_place_of_the_reports_is_one_sentence_that_names_it(club, tmp_path, call, tree):
     copy = club.copy(tmp_path)
     shutil.rmtree(tmp_path / "reports")
@@ -59,7 +49,6 @@ def test_a_file_in_place_of_the_reports_is_one_sentence_that_names_it(club, tmp_
     assert tree(tmp_path) == before
 
 
-@pytest.mark.xfail(strict=True, reason="H3: Ctrl-C is a traceback")
 def test_ctrl_c_is_one_sentence_and_leaves_the_last_run(club, tmp_path, started, tree):
     copy = club.copy(tmp_path)
     before = tree(tmp_path)
@@ -72,7 +61,6 @@ def test_ctrl_c_is_one_sentence_and_leaves_the_last_run(club, tmp_path, started,
     assert "Traceback" not in error and len(error.strip().splitlines()) <= 1
 
 
-@pytest.mark.xfail(strict=True, reason="H3: without reports/STUDY a run needs --force")
 def test_deleted_reports_are_made_again(club, tmp_path, call, tree):
     copy = club.copy(tmp_path)
     pages = sorted(tree(copy.reports))
@@ -81,7 +69,6 @@ def test_deleted_reports_are_made_again(club, tmp_path, call, tree):
     assert sorted(tree(copy.reports)) == pages
 
 
-@pytest.mark.xfail(strict=True, reason="H3: a study.yaml edited during a run is half used")
 def test_a_study_edited_during_a_run_is_used_as_it_was_or_refused(club, tmp_path, started, tree):
     copy = club.copy(tmp_path)
     process = started("run", copy.path, "--only", "03", "--force")
