@@ -30,6 +30,12 @@ V = later("V: the null model lacks this structure")
 
 
 @pytest.fixture
+def seglib(call):
+    """The command in this process: dozens of files, whose calls would spend most on imports."""
+    return call
+
+
+@pytest.fixture
 def begun(tmp_path, seglib):
     """A function: what `seglib new` makes of some files of tests/cases."""
 

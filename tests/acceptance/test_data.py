@@ -187,11 +187,11 @@ def test_no_id_is_left_beside_its_pseudonym_nor_is_the_key_written(wide):
 
 
 @pytest.mark.point(16)
-def test_without_a_key_nothing_is_run(seglib, tmp_path):
+def test_without_a_key_nothing_is_run(call, tmp_path):
     study = worlds.shop_study() | {"privacy": {"pseudonymise": "SHOP_KEY"}}
     path = worlds.write_shop(tmp_path, study=study)
     before = sorted(tmp_path.rglob("*"))
-    done = seglib("run", path, env={"SHOP_KEY": ""})
+    done = call("run", path, env={"SHOP_KEY": ""})
     assert (done.returncode, "SHOP_KEY" in done.stderr) == (2, True)
     assert len(done.stderr.strip().splitlines()) == 1
     assert sorted(tmp_path.rglob("*")) == before

@@ -29,23 +29,25 @@ def refuses(done, run, before):
     return True
 
 
-def test_replaced_labels_are_refused_in_one_sentence(copied, seglib):
+def test_replaced_labels_are_refused_in_one_sentence(copied, call):
     before = pages(copied)
     path = copied.files / "segments.parquet"
     labels = pd.read_parquet(path)
     labels["segment"] = labels["segment"].to_numpy()[::-1]
     labels.to_parquet(path)
-    assert refuses(seglib("run", copied.path, "--only", "05"), copied, before)
+    assert refuses(call("run", copied.path, "--only", "05"), copied, before)
 
 
-def test_another_segmentation_made_by_hand_is_refused_in_one_sentence(copied, seglib, tmp_path):
+def test_another_segmentation_made_by_hand_is_refused_in_one_sentence(
+    copied, seglib, call, tmp_path
+):
     before = pages(copied)
     done = seglib(
         NOTEBOOKS / "03_clustering.ipynb", tmp_path / "out.ipynb",
         "-p", "study", copied.path, "-p", "k", 3, program="papermill",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-500:]
-    assert refuses(seglib("run", copied.path, "--only", "05"), copied, before)
+    assert refuses(call("run", copied.path, "--only", "05"), copied, before)
 
 
 def test_a_share_of_spend_as_a_feature_ends_in_personas(tmp_path, seglib):

@@ -88,14 +88,14 @@ def held(folder):
 
 
 @pytest.mark.point(25)
-def test_a_past_date_that_is_run_again_changes_no_other_date(finished, seglib, tmp_path):
+def test_a_past_date_that_is_run_again_changes_no_other_date(finished, call, tmp_path):
     run = finished("shop_twice").copy(tmp_path)
     early, late = (day.name for day in run.days)
     study = yaml.safe_load(run.path.read_text())
     run.path.write_text(yaml.safe_dump(study | {"personas": {"names": {1: "Anemones"}}}))
     before = [held(folder / late) for folder in (run.path.parent, run.reports)]
     past = run.frame(f"../{early}/segments.parquet")["segment"]
-    done = seglib("run", run.path, "--as-of", early, "--only", "04")
+    done = call("run", run.path, "--as-of", early, "--only", "04")
     assert done.returncode == 0, done.stderr
     assert [held(folder / late) for folder in (run.path.parent, run.reports)] == before
     again = run.frame(f"../{early}/segments.csv").set_index("customer")
@@ -148,11 +148,11 @@ def edited(path):
 
 @pytest.mark.point(26)
 @pytest.mark.parametrize("name", ["claims.json", "personas.json", "customers.parquet"])
-def test_an_edited_file_stops_the_build(shop, seglib, tmp_path, name):
+def test_an_edited_file_stops_the_build(shop, call, tmp_path, name):
     run = shop.copy(tmp_path)
     edited(run.files / name)
     before = held(run.reports)
-    done = seglib("run", run.path, "--only", "05")
+    done = call("run", run.path, "--only", "05")
     assert done.returncode == 2, done.stdout
     assert "Traceback" not in done.stderr
     assert held(run.reports) == before
