@@ -32,6 +32,7 @@ MEANING = {
     "keep": "Go on with the segments of {} (`segments_kept.csv` has today's customers by them)",
     "refresh": "Put the segments of this run in the place of those of {}",
     "rebuild": "Look again at what the segments are made of, then at names, personas and playbook",
+    "nothing": "There are no segments to keep; look again with other columns or more data",
 }
 FOUND = "natural", "reproducible"
 
@@ -88,7 +89,7 @@ def alone(run: Run, note: str) -> dict:
     kind = verdict.get("kind")
     nothing = kind is None or kind == "none"
     said = verdict.get("headline", "No verdict on these segments is known.")
-    meaning = MEANING["rebuild"] if nothing else "Use these segments until the next review"
+    meaning = MEANING["nothing"] if nothing else "Use these segments until the next review"
     return _said(run, "rebuild" if nothing else "keep", meaning, [note, said],
                  min(run.study.holdout or YEAR, YEAR))  # fmt: skip
 

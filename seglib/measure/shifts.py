@@ -149,7 +149,7 @@ def advice_said(advice: dict) -> str:
     """Return the advice, its reasons, the next date and the rule."""
     reasons = "\n".join(f"- {reason}" for reason in advice["reasons"])
     return (
-        f"**{advice['advice'].capitalize()}: {_small(advice['meaning'])}.** Next review: "
+        f"**{_worded(advice)}.** Next review: "
         f"{wording.day(advice['next_review'])} at the latest.\n\n{reasons}\n\n"
         f"The rule: {advice['rule']}"
     )
@@ -188,7 +188,11 @@ def as_dict(pair: Pair, flows: pd.DataFrame, parts: dict, shifted: dict) -> dict
 
 def advised(advice: dict) -> str:
     """Return the advice in one sentence."""
-    return (
-        f"Advice: **{advice['advice']}** – {_small(advice['meaning'])}; look again by "
-        f"{wording.day(advice['next_review'])}."
-    )
+    return f"Advice: {_worded(advice)}. Next review: {wording.day(advice['next_review'])}."
+
+
+def _worded(advice: dict) -> str:
+    """Return what to do; where there were no segments before, nothing is kept or rebuilt."""
+    if "compared" not in advice:
+        return advice["meaning"]
+    return f"{advice['advice'].capitalize()}: {_small(advice['meaning'])}"
