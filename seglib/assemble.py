@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 import ibis
 
 from seglib import columns, describing, doubts, experiments, guess, hints, orders
-from seglib.columns import Table
+from seglib.columns import Column, Table
 from seglib.guess import NAMED, Guess
+from seglib.layout import ROW
+from seglib.limits import FEWEST
 from seglib.sources import Source
 from seglib.study import StudyError
 
 ROLES = ("customer", "product", "order", "campaign")
 MOST_LEVELS = 300  # different groups of products
+PEOPLE = 100  # customers below which little can be told of segments
 
 
 @dataclass(frozen=True)
@@ -50,22 +53,46 @@ def study(tables: list[Table]) -> list[Guess]:
     found += [_responding(t, main) for t in events + listed if t is not main]
     for table in rows + surveys:
         found.append(_described(table, found[0] if main else None, table in surveys))
+    if main and not any(one.kind == "products" for one in found):
+        found += _grouped(found[0])
     for one in found:
-        one.unsure += doubts.misread(one.table)
-    return _one_each(found)
+        one.unsure += doubts.misread(one.table) if one.kind != "products" or one.own else []
+    found = _one_each(found)
+    _few(found[0])
+    return found
+
+
+def _few(found: Guess) -> None:
+    """Say at once how little can be told of few customers."""
+    who = found.roles.get("customer", ROW)
+    n = found.table.rows if who == ROW else found.table.columns[who].distinct
+    n -= len(found.keys.get("placeholders", ()))
+    if not FEWEST <= n < PEOPLE:
+        return
+    margin = 98 / (n / 2) ** 0.5  # half of a 95% interval of a share near one half, in points
+    found.unsure.append(
+        f"{n} customers are few: two segments at most can be told apart, a share within one of "
+        f"them is known to {margin:.0f} points, and small differences between them are not; more "
+        "customers, or a longer time, would help"
+    )
 
 
 def _is_events(table: Table, tables: list[Table]) -> bool:
     """Return whether a table has several rows a customer, each with a time."""
     linked = _linked(table, [t for t in tables if t is not table])
     who = guess.customer(table, linked)
+    if who is None:
+        return False
+    column = table.columns[who[0]]
+    coded = column.kind == "text" or hints.is_id(column.name)
     own = any(
         c.unique and guess.is_key(c) and (
-            hints.suggests(c.name, "customer") or (_is_record(c.name) and not _has_money(table))
+            hints.suggests(c.name, "customer")
+            or (_is_record(c.name) and not (coded and _has_money(table)))
         )
         for c in table.columns.values()
     )  # fmt: skip
-    if who is None or (own and who[1] < NAMED):
+    if own and who[1] < NAMED:
         return False
     if table.columns[who[0]].unique and not any(
         hints.suggests(c.name, "order") and guess.is_key(c) for c in table.columns.values()
@@ -94,9 +121,9 @@ def _linked(table: Table, others: list[Table]) -> dict[str, float]:
 def _link(many: Table, one: Table, keys: list[str] | None = None) -> Link | None:
     """Return the best key between two tables, None if there is none."""
     best: tuple[float, Link | None] = (0.0, None)
-    unique = keys or [c.name for c in one.columns.values() if c.unique and guess.is_key(c)]
+    unique = keys or [c.name for c in one.columns.values() if c.unique and _identifies(c)]
     for column in many.columns.values():
-        if not guess.is_key(column):
+        if not _identifies(column):
             continue
         values = many.keys(column.name)
         for key in unique:
@@ -112,21 +139,73 @@ def _link(many: Table, one: Table, keys: list[str] | None = None) -> Link | None
     return best[1]
 
 
+def _identifies(column: Column) -> bool:
+    """Return whether a column could be a key between tables; products may be known by name."""
+    named = column.kind == "text" and hints.suggests(column.name, "goods")
+    return guess.is_key(column) or (named and not guess.personal(column))
+
+
 def _joined(tables: list[Table]) -> list[Table]:
-    """Return the tables, lines of orders joined with the orders, which say whose and when."""
-    for lines in tables:
+    """Return the tables, lines of orders joined with the orders and these with the customers."""
+    for heads in tables:
+        for people in tables:
+            if heads is not people and (joined := _with_persons(heads, people)):
+                tables = [t for t in tables if t is not people and t is not heads] + [joined]
+                break
+    for lines in sorted(tables, key=lambda t: (not _sells(t), -t.rows)):
         if guess.times(lines) and guess.customer(lines):
             continue
         for heads in tables:
-            shared = [
-                c.name for c in heads.columns.values()
-                if c.unique and guess.is_key(c) and c.name in lines.columns
-                and not lines.columns[c.name].unique and hints.suggests(c.name, "order")
-            ]  # fmt: skip
-            if heads is not lines and shared and guess.times(heads) and guess.customer(heads):
+            key = heads is not lines and _order_of(lines, heads)
+            if key:
                 rest = [t for t in tables if t is not lines and t is not heads]
-                return [_with_lookup(lines, heads, shared[0]), *rest]
+                return [_with_lookup(lines, heads, key), *rest]
     return tables
+
+
+def _sells(table: Table) -> bool:
+    return any(hints.suggests(c.name, "goods") for c in table.columns.values())
+
+
+def _order_of(lines: Table, heads: Table) -> str:
+    """Return the number of an order under which lines stand in a table of orders, if they do."""
+    if not guess.times(heads) or not guess.customer(heads):
+        return ""
+    own = (guess.customer(lines) or ("", 0))[1] >= NAMED  # as many lines as orders: same customers
+    keys = (
+        c.name
+        for c in heads.columns.values()
+        if c.unique and guess.is_key(c) and hints.suggests(c.name, "order")
+        and c.name in lines.columns and not (own and lines.columns[c.name].unique)
+    )  # fmt: skip
+    return next(keys, "")
+
+
+def _with_persons(heads: Table, people: Table) -> Table | None:
+    """Return orders with the ids of persons, where each order has a customer of its own; else None.
+
+    Marketplaces number the customer of each order anew, and say in a second table who it is.
+    """
+    who = guess.customer(heads)
+    if not who or who[1] < NAMED or not guess.times(heads) or who[0] not in people.columns:
+        return None
+    column, key = heads.columns[who[0]], people.columns[who[0]]
+    if column.distinct < 0.95 * column.filled or not key.unique:
+        return None
+    persons = [
+        c for c in people.columns.values()
+        if c is not key and guess.is_key(c) and hints.suggests(c.name, "customer")
+        and guess.LEAST_PEOPLE <= c.distinct < 0.95 * c.filled
+    ]  # fmt: skip
+    if not persons or people.holds(key.name, heads.keys(key.name)) < 0.9:
+        return None
+    more = [name for name in people.columns if name not in {key.name, persons[0].name}]
+    unused = f"; not used: {', '.join(map(repr, more[:4]))}" if more else ""
+    doubt = (
+        f"{key.name!r} is another for each order; {persons[0].name!r} of {people.source} returns "
+        f"and is taken as the customer{unused}"
+    )
+    return replace(_with_lookup(heads, people, key.name), doubts=(doubt,))
 
 
 def _with_lookup(lines: Table, heads: Table, key: str) -> Table:
@@ -138,7 +217,8 @@ def _with_lookup(lines: Table, heads: Table, key: str) -> Table:
     wanted = [key, *(c for c in more.table.columns if c not in one.table.columns)]
     table = one.table.left_join(more.table.select(wanted), key).drop(f"{key}_right")
     joined = columns.from_source(lines.source, Source(table, one.typed, one.given))
-    return replace(joined, lookup=(heads.source, key))
+    lookups = (*lines.lookups, (heads.source, key), *heads.lookups)
+    return replace(joined, lookups=lookups, doubts=lines.doubts + heads.doubts)
 
 
 def _has_money(table: Table) -> bool:
@@ -151,7 +231,8 @@ def _has_money(table: Table) -> bool:
 def _transactions(table: Table, rows: list[Table]) -> Guess:
     who, points = guess.customer(table, _linked(table, rows))
     found = orders.transactions(table, who, points)
-    found.lookup = table.lookup
+    found.lookups = table.lookups
+    found.unsure = [*table.doubts, *found.unsure]
     return found
 
 
@@ -190,27 +271,21 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
     """Return customers, a survey or products: by the key that the transactions share, or alone."""
     link = _link(main.table, table) if main else None
     of_buyers = bool(link) and link.many == main.roles["customer"]
+    if link and not of_buyers and hints.suggests(link.one, "order"):
+        return Guess("other", table, why={"other": f"its {link.one!r} is that of the orders"})
     if link and not of_buyers and not survey and not hints.suggests(link.one, "customer"):
         return _products(table, link, main)
-    kind = "survey" if survey else "customers"
-    key = link.one if of_buyers else ""
-    if not key and not survey:
-        key = describing.unique_key(table)
-        thing = not hints.suggests(key, "customer")
-        if thing and hints.suggests(key, "order") and guess.times(table):
-            raise StudyError(
-                f"{table.source} has a row for each {key!r}, orders it seems, but no column that "
-                "tells whose they are: add one such as customer_id"
-            )
-        rows = describing.described_by_rows(table) and not doubts.persons(table)
-        rows = rows or (experiments.arms(table) is not None and not main)
-        alone = rows or describing.told_apart(table)
-        if (thing and hints.suggests(key, "product")) or not (key or alone):
-            raise StudyError(doubts.nobody(table))
-    if main and not (key or describing.unique_key(table)):
-        return Guess("other", table)
-    found = describing.people(table, kind, key)
-    if link and key:
+    key = link.one if of_buyers else describing.unique_key(table)
+    if main and not key:
+        order = main.roles.get("order")
+        why = f"several rows an order, by {order!r}; a study has one table of lines of orders"
+        return Guess("other", table, why={"other": why} if order in table.columns else {})
+    if not of_buyers and not survey:
+        _refuse(table, key, main)
+    found = describing.people(
+        table, "survey" if survey else "customers", link.one if of_buyers else ""
+    )
+    if of_buyers:
         found.why["customer"] += f"; holds {link.forward:.0%} of those in {main.table.source}"
         if guess.personal(table.columns[key]):
             found.unsure.append(
@@ -223,6 +298,22 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
     return found
 
 
+def _refuse(table: Table, key: str, main: Guess | None) -> None:
+    """Refuse a table of orders of nobody, and one of which no row is a customer."""
+    thing = not hints.suggests(key, "customer")
+    if thing and hints.suggests(key, "order") and guess.times(table):
+        raise StudyError(
+            f"{table.source} has a row for each {key!r}, orders it seems, but no column that "
+            "tells whose they are: add one such as customer_id"
+        )
+    rows = describing.described_by_rows(table) and not doubts.persons(table)
+    rows = rows or (experiments.arms(table) is not None and not main)
+    alone = rows or describing.told_apart(table)
+    copied = not key and doubts.nearly_unique(table) is not None
+    if (thing and hints.suggests(key, "product")) or copied or not (key or alone):
+        raise StudyError(doubts.nobody(table))
+
+
 def _products(table: Table, link: Link, main: Guess) -> Guess:
     found = Guess("products", table)
     if main.roles.get("product") != link.many:
@@ -230,9 +321,35 @@ def _products(table: Table, link: Link, main: Guess) -> Guess:
         main.left.pop(link.many, None)
     main.why["product"] += f"; {link.why}"
     found.take("product", link.one, f"{table.rows:,} distinct, one a row")
-    groups = [
+    _groups(found, list(table.columns.values()))
+    for column in table.columns.values():
+        if column.name not in found.taken:
+            found.left[column.name] = guess.unused(column)
+    return found
+
+
+def _grouped(main: Guess) -> list[Guess]:
+    """Return the products as the table of orders tells of them, if it groups them."""
+    product = main.roles.get("product")
+    if not product or main.lookups:
+        return []
+    table, found = main.table, Guess("products", main.table, own=False)
+    found.take("product", product, "the groups stand beside it in the orders")
+    _groups(found, [
         c for c in table.columns.values()
-        if 2 <= c.distinct <= min(MOST_LEVELS, table.rows / 2) and c.kind in {"text", "integer"}
+        if c.name not in main.taken and table.decides(product, c.name)
+    ])  # fmt: skip
+    for column in found.taken - {product}:
+        main.left[column] = "groups the products"
+    return [found] if "level" in found.roles else []
+
+
+def _groups(found: Guess, columns: list[Column]) -> None:
+    """Take the columns that group products, and their brand."""
+    table, things = found.table, found.table.columns[found.roles["product"]].distinct
+    groups = [
+        c for c in columns
+        if 2 <= c.distinct <= min(MOST_LEVELS, things / 2) and c.kind in {"text", "integer"}
         and hints.suggests(c.name, "level", "group")
     ]  # fmt: skip
     groups.sort(key=lambda c: -c.distinct)
@@ -244,13 +361,9 @@ def _products(table: Table, link: Link, main: Guess) -> Guess:
         group = coarse[-1] if coarse else groups[0]
         found.take("level", groups[0].name, f"{groups[0].distinct:,} different: what is segmented")
         found.take("group", group.name, f"{group.distinct:,} different: shares of these are needs")
-    brand = next((c for c in table.columns.values() if hints.suggests(c.name, "brand")), None)
+    brand = next((c for c in columns if hints.suggests(c.name, "brand")), None)
     if brand:
         found.take("brand", brand.name, f"{brand.distinct:,} different")
-    for column in table.columns.values():
-        if column.name not in found.taken:
-            found.left[column.name] = guess.unused(column)
-    return found
 
 
 def _one_each(found: list[Guess]) -> list[Guess]:
@@ -259,7 +372,8 @@ def _one_each(found: list[Guess]) -> list[Guess]:
     for one in found:
         if one.kind == "other" or one.kind in kept:
             why = f"a study has one table of {one.kind}, and there is another"
-            why = "what it is to the others is not clear" if one.kind == "other" else why
+            if one.kind == "other":
+                why = one.why.get("other", "what it is to the others is not clear")
             found[0].unsure.append(f"{one.table.source} is left out: {why}")
         else:
             kept[one.kind] = one

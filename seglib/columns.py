@@ -97,7 +97,8 @@ class Table:
     opened: Source
     columns: dict[str, Column]
     rows: int
-    lookup: tuple[str, str] | None = None  # a second source with its key, joined to the first
+    lookups: tuple[tuple[str, str], ...] = ()  # further sources with their keys, joined in order
+    doubts: tuple[str, ...] = ()
     known: dict = field(default_factory=dict, compare=False, repr=False)  # what `decides` found
 
     def at(self, name: str) -> ir.Column:
@@ -158,6 +159,28 @@ class Table:
         found = self.opened.table.select(key=column).filter(column.isin(keys)).key.nunique()
         return found.to_pyarrow().as_py() / max(len(keys), 1)
 
+    def counts(self, name: str, words: Iterable[str] = ()) -> dict[str, int]:
+        """Return the values of a column, or those among some words, and their rows."""
+        rows = self.opened.table.select(v=self._text(name))
+        rows = rows.filter(rows.v.lower().isin(sorted(words)) if words else rows.v.notnull())
+        rows = rows.group_by("v").agg(n=ibis._.count()).order_by("v")
+        found = rows.limit(SAMPLE).to_pyarrow().to_pydict()
+        return dict(zip(found["v"], found["n"], strict=True))
+
+    def padded(self, name: str) -> int:
+        """Return how many values of a column have blanks around them."""
+        text = reading.text(self.opened.table[name])
+        return reading.row(self.opened.table, {"n": (text != text.strip()).sum()})["n"]
+
+    def once(self, key: str, name: str) -> bool:
+        """Return whether a column is filled in one row of each key, and empty in its others."""
+        rows = self.opened.table.select(key=self._text(key), value=self._text(name))
+        row = reading.row(rows, {
+            "keys": rows.key.nunique(), "filled": rows.value.count(),
+            "own": rows.key.nunique(where=rows.value.notnull()),
+        })  # fmt: skip
+        return row["filled"] <= 1.02 * row["own"] and row["own"] >= 0.9 * row["keys"]
+
     def _text(self, name: str) -> ir.StringColumn:
         return reading.trimmed(self.opened.table[name])
 
@@ -167,7 +190,7 @@ def value(column: ir.Column, known: Column) -> ir.Column:
     if known.kind == "time" and (known.counted or column.type().is_string()):
         return reading.moment(column, known.marks[0] if known.marks else "YMD")
     if known.kind in {"integer", "number"} and not column.type().is_numeric():
-        return reading.number(column, known.marks[0] if known.marks else ".")
+        return reading.number(column, known.marks[0] if known.marks else ".", "float64")
     return column
 
 

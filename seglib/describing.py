@@ -19,6 +19,7 @@ from seglib.guess import (
     unused,
 )
 from seglib.layout import ROW
+from seglib.wording import listing
 
 OPINIONS = {"agreement", "satisfaction", "frequency", "how often", "importance", "likelihood",
             "quality", "extent", "rating", "points"}  # fmt: skip
@@ -60,6 +61,12 @@ def people(table: Table, kind: str, key: str = "") -> Guess:
             _describe(found, column)
     _same_scales(found)
     hindsight.leave_out(found)
+    _previews(found)
+    if boxes := [name for name in ticks(table) if name in found.attributes]:
+        found.unsure.append(
+            f"{listing([repr(name) for name in boxes[:4]])} hold one answer or nothing: an empty "
+            "cell is taken as No, which is wrong where people were not asked"
+        )
     if not key:
         found.unsure.insert(0, _numbered(found))
     found.unsure += _answered(found)
@@ -115,7 +122,13 @@ def _doubted(found: Guess, key: str) -> None:
             "customer, and are taken as plain attributes: with a row for each customer and period "
             "(customer, date, amount) habits and changes could be told"
         )
-    for column in found.table.columns.values() if not times(found.table) else ():
+    dated = times(found.table)
+    if dated and key and not hints.suggests(key, "customer"):
+        found.unsure.append(
+            f"each row is taken as one customer, {key!r}, though it has a date ({dated[0].name!r}):"
+            " if rows are orders or events, no column was understood as their customer"
+        )
+    for column in found.table.columns.values() if not dated else ():
         many = is_key(column) and column.distinct >= max(LEAST_PEOPLE, column.rows / 50)
         back = many and hints.suggests(column.name, "customer") and column.distinct < column.filled
         if column.name != key and back:
@@ -184,12 +197,17 @@ def _mostly_yes_or_no(table: Table) -> bool:
 
 def _mostly_scales(table: Table) -> bool:
     """Return whether most of what a table holds are answers on scales."""
-    useful = [c for c in table.columns.values() if c.distinct > 1 and not c.unique]
+    useful = [
+        c for c in table.columns.values()
+        if c.distinct > 1 and not c.unique and not hints.is_paradata(c.name)
+    ]  # fmt: skip
     told = [scale(c) for c in useful]
     words = sum(found is not None and found[0] in OPINIONS - {"points"} for found in told)
     numbers = sum(found is not None and found[0] == "points" for found in told)
     asked = sum(len(c.name.split()) >= 3 for c in useful) >= 0.5 * max(len(useful), 1)
     enough = words >= 3 or numbers >= 5 or (asked and words + numbers >= 1)
+    key = unique_key(table)
+    enough = enough or (words + numbers >= 1 and hints.suggests(key, "respondent"))
     return enough and words + numbers >= 0.3 * len(useful)
 
 
@@ -200,7 +218,7 @@ def scale(column: Column) -> tuple[str, list[str], list[str]] | None:
         return scales.ordered(column.values)
     if column.kind == "integer" and column.least is not None and column.distinct <= 11:
         zero = column.most > 7 and re.search(
-            r"0\s*(-|–|to|bis)\s*10|recommend", column.name.lower()
+            r"0\s*(-|–|to|bis)\s*10|recommend|\bnps\b|empfehl", column.name.lower()
         )
         least = 0 if zero else column.least
         found = scales.points(least, column.most, column.distinct)
@@ -211,11 +229,11 @@ def scale(column: Column) -> tuple[str, list[str], list[str]] | None:
 
 
 def _describe(found: Guess, column: Column) -> None:
-    table_is_survey = found.kind == "survey"
-    if personal(column) or column.distinct < 2 or free_text(column) or column.kind == "time":
-        found.left[column.name] = unused(column)
-    elif column.filled < FEW * column.rows:
-        found.left[column.name] = f"filled in {column.filled / column.rows:.1%} of the rows"
+    table, table_is_survey = found.table, found.kind == "survey"
+    if _is_tick(column) and column.name in ticks(table):
+        _ticked(found, column)
+    elif why := _useless(table, column):
+        found.left[column.name] = why
     elif hints.outcome(column.name) or hindsight.ended(column):
         hindsight.outcome(found, column)
     elif (asked := scale(column)) and (column.kind == "text" or table_is_survey):
@@ -233,6 +251,59 @@ def _describe(found: Guess, column: Column) -> None:
         _add(found, column, "nominal", f"{column.distinct} different: {shown[:60]}", base)
     else:
         found.left[column.name] = f"{column.distinct:,} different texts: too many for groups"
+
+
+def _useless(table: Table, column: Column) -> str:
+    """Return why a column says nothing of people, empty if it may."""
+    if personal(column) or column.distinct < 2 or free_text(column) or column.kind == "time":
+        return unused(column)
+    if hints.is_paradata(column.name) and about_answering(table):
+        return "about the answering, no answer"
+    few = column.filled < FEW * column.rows
+    return f"filled in {column.filled / column.rows:.1%} of the rows" if few else ""
+
+
+def about_answering(table: Table) -> bool:
+    """Return whether a table has the columns that survey platforms write about the answering."""
+    return sum(hints.is_paradata(name) for name in table.columns) >= 2
+
+
+def _previews(found: Guess) -> None:
+    """Leave out the rows that were trials of a questionnaire."""
+    status = [c for c in found.table.columns.values() if hints.suggests(c.name, "status")]
+    for column in status if about_answering(found.table) else ():
+        counts = found.table.counts(column.name) if column.distinct <= GROUPS else {}
+        tries = [v for v in counts if any(word in v.lower() for word in hints.previews())]
+        if tries and len(tries) < len(counts):
+            n = sum(counts[value] for value in tries)
+            found.take("status", column.name, f"{n:,} rows are {listing(tries)}: left out")
+            found.keys["excluded"] = tries
+            found.unsure.append(f"{n:,} rows are left out as {listing(tries)} in {column.name!r}")
+            found.left.pop(column.name, None)
+            return
+
+
+def ticks(table: Table) -> list[str]:
+    """Return the columns that hold one answer or nothing, as boxes do that may be ticked."""
+    names = [c.name for c in table.columns.values() if _is_tick(c)]
+    return names if len(names) >= 2 and is_survey(table) else []
+
+
+def _is_tick(column: Column) -> bool:
+    part = column.filled / max(column.rows, 1)
+    return column.distinct == 1 and 0.02 <= part <= 0.98 and column.kind in {"text", "integer"}
+
+
+def _ticked(found: Guess, column: Column) -> None:
+    """Take a box that may be ticked as yes or no."""
+    value, base = next(iter(column.values)), hints.base(column.name)
+    base = "psychographic" if base == "plan" else base
+    part = column.filled / column.rows
+    _add(found, column, "nominal", f"ticked ({value}) or empty", base)
+    found.attributes[column.name] |= {
+        "blank": "No", "labels": {value: "Yes"},
+        "why": f"{value!r} in {part:.0%} of the rows, empty in the others: a box, it seems",
+    }  # fmt: skip
 
 
 def _numbers(found: Guess, column: Column) -> None:
@@ -276,7 +347,7 @@ def _unfit(column: Column) -> tuple[str, str] | None:
 def _several(column: Column) -> list[str]:
     """Return the answers that are combined in the cells of a column, none if they are not."""
     values = column.values or {}
-    for sign in (";", ", ", "|"):
+    for sign in (";", ", ", ",", "|"):
         split = {value: [p.strip() for p in value.split(sign) if p.strip()] for value in values}
         many = sum(n for value, n in values.items() if len(split[value]) > 1)
         parts = Counter(part for value in values for part in split[value])

@@ -96,7 +96,7 @@ def nobody(table: Table) -> str:
     timeless = not times(table)
     if timeless and (said := misread(table)):
         return f"{table.source}: {said[0]}"
-    if copied := _nearly_unique(table):
+    if copied := nearly_unique(table):
         return (
             f"{table.source} has {copied.rows:,} rows but {copied.distinct:,} different "
             f"{copied.name!r}: expected one row a customer, or when each row happened; remove the "
@@ -134,7 +134,7 @@ def _is_of_persons(column: Column) -> bool:
     return named or (column.kind == "text" and privacy.persons(list(column.values or {})))
 
 
-def _nearly_unique(table: Table) -> Column | None:
+def nearly_unique(table: Table) -> Column | None:
     """Return the column that would tell customers apart but for a few copies, None without one."""
     for column in table.columns.values():
         named = hints.suggests(column.name, "customer") or personal(column) == EMAIL

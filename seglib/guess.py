@@ -45,12 +45,16 @@ class Guess:
         Answers that are none, such as Prefer not to say.
     unsure
         What should be looked at, in sentences.
-    lookup
-        The source and the key of a second table whose columns are added.
+    lookups
+        The sources and keys of further tables whose columns are added.
     currency
         How its amounts are written, empty if nothing tells.
     returned
         The values of its status that say that a row was taken back.
+    sparse
+        Whether money stands in a few of its rows only.
+    own
+        Whether its source is that of no other table of the study.
     """
 
     kind: str
@@ -63,9 +67,11 @@ class Guess:
     keys: dict[str, object] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
     unsure: list[str] = field(default_factory=list)
-    lookup: tuple[str, str] | None = None
+    lookups: tuple[tuple[str, str], ...] = ()
     currency: str = ""
     returned: list[str] = field(default_factory=list)
+    sparse: bool = False
+    own: bool = True
 
     def take(self, role: str, column: str | list[str], why: str) -> None:
         """Give a role to a column."""
@@ -86,14 +92,14 @@ def personal(column: Column) -> str:
         if column.share(name) > 0.5:
             return what
     what = hints.personal(column.name)
-    if what == "name" and _coded(column):
+    if what == "name" and (coded(column) or hints.suggests(column.name, "goods", "brand")):
         return ""
     many = column.distinct > max(20, 0.3 * column.filled)
-    many = many or (what == hints.PERSON and column.distinct > 2 and not _coded(column))
+    many = many or (what == hints.PERSON and column.distinct > 2 and not coded(column))
     return what if column.kind in {"text", "other"} and many else ""
 
 
-def _coded(column: Column) -> bool:
+def coded(column: Column) -> bool:
     """Return whether most values of a text hold figures, as codes do and names do not."""
     values = column.values or {}
     return sum(any(c.isdigit() for c in value) for value in values) > 0.5 * len(values)
@@ -142,7 +148,13 @@ def customer(table: Table, linked: Mapping[str, float] | None = None) -> tuple[s
 
 
 def _never_who(column: Column) -> bool:
-    """Return whether a name says that values are of persons or times, which return anyway."""
+    """Return whether a name says that values are of persons, times or measures, not ids."""
+    if hints.suggests(column.name, "customer"):
+        return False
+    measured = column.kind != "text" and not hints.is_id(column.name)
+    measured = measured and hints.suggests(column.name, "amount", "aside", "discount", "converted")
+    if measured or hints.is_count(column.name) or hints.base(column.name) == "demographic":
+        return True
     what = hints.personal(column.name)
     timed = hints.suggests(column.name, "time") and not hints.is_id(column.name)
     return what in {hints.PERSON, "date of birth"} or timed

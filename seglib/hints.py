@@ -3,112 +3,98 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import cache
 from itertools import pairwise
 
-WORDS = {
-    "customer": "customer|client|kunde|kunden|user|member|household|account|subscriber|visitor"
-    "|buyer|shopper|patient|donor|guest|cust|mitglied|nutzer|abonne|adherent|cliente|usuario"
-    "|socio|respondent|participant|person|uid|hh|cardnumber|cardno|cardid|loyalty"
-    "|kundenkarte|case|distinct|pseudo|kd|kdnr|kunag|kunnr",
-    "respondent": "respondent|respondents|respondentid|participant|participantid|response"
-    "|responseid|interview|befragte|befragter|teilnehmer|repondant|encuestado",
-    "order": "order|ord|invoice|basket|receipt|ticket|transaction|txn|trans|bon|beleg|rechnung"
-    "|bestellung|auftrag|commande|facture|pedido|factura|session|cart|purchase|bestell|checkout"
-    "|booking|reservation|buchung",
-    "product": "product|sku|item|stock|artikel|article|produit|producto|articulo|asin|isbn|ean"
-    "|event|feature|action|activity|ereignis|evenement|evento|prod|track|song|movie|page|produkt"
-    "|material",
-    "amount": "amount|total|revenue|sales|turnover|betrag|umsatz|montant|importe|spend|paid|value"
-    "|gross|net|subtotal|summe|ventes|chiffre|gesamt|monto|valor|amt|netto|brutto|erlos|gasto"
-    "|depense|spesa|mrr",
-    "price": "price|preis|einzelpreis|stuckpreis|unitprice|prix|precio|cost|rate",
-    "quantity": "quantity|qty|menge|anzahl|units|unit|quantite|cantidad|stuck|pieces|pcs|count|cds",
-    "discount": "discount|rabatt|remise|descuento|nachlass|disc|markdown|rebate|savings|saved"
-    "|skonto|reduction",
-    "coupon": "coupon|voucher|gutschein|promo|cupon|bon",
-    "place": "store|shop|filiale|branch|location|place|standort|magasin|tienda|sucursal|outlet"
-    "|venue|device|channel|kanal|canal|platform|markt",
-    "campaign": "campaign|kampagne|campagne|campana|mailing|aktion|newsletter",
-    "start": "start|begin|sent|beginn|debut|inicio|versand",
-    "end": "end|ende|fin|until|expiry",
-    "arm": "arm|variant|treatment|control|testgroup|abtest|experiment",
-    "level": "category|subcategory|kategorie|categorie|categoria|class|subclass|type"
-    "|warengruppe|genre",
-    "group": "department|group|gruppe|family|famille|familia|division|section|abteilung"
-    "|sortiment|segment|bereich|category|kategorie|categorie",
-    "brand": "brand|marke|marque|marca|manufacturer|hersteller",
-    "placed": "booked|created|ordered|placed|purchased|orderdate|purchasedate|bookingdate"
-    "|bestelldatum|buchungsdatum|kaufdatum",
-    "currency": "currency|currencycode|wahrung|waehrung|devise|moneda|valuta|ccy",
-    "time": "date|time|timestamp|datetime|ts|t|at|when|day|created|ordered|datum|zeit|zeitpunkt|tag"
-    "|fecha|hora|jour|heure|data|quando|epoch",
-    "line": "line|lineitem|row|position|zeile|ligne|linea|rownames|index|unnamed",
-}
-DEMOGRAPHIC = (
-    "age|alter|edad|gender|sex|geschlecht|sexe|genero|income|einkommen|revenu|ingresos|salary"
-    "|education|bildung|marital|familienstand|married|household|haushalt|kids|children|kinder"
-    "|enfants|hijos|occupation|beruf|profession|job|senior|seniorcitizen|partner|dependents"
-    "|ethnicity|religion|size|homeownership|ownership|birthyear|old"
-)
-GEOGRAPHIC = (
-    "city|stadt|ort|ville|ciudad|region|country|land|pays|pais|state|bundesland|province"
-    "|provincia|county|district|zip|zipcode|plz|postcode|postal|urban|area|live|territory"
-    "|latitude|longitude|lat|lon|lng"
-)
-OUTCOME = "churn|churned|cancelled|canceled|attrition|exited|target|label|defaulted|gekundigt|left"
+from seglib import wording
+
 PERSON = "name of a person"
-PERSONAL = {
-    PERSON: "firstname|lastname|surname|fullname|givenname|vorname|nachname|familienname|prenom"
-    "|apellido|apellidos|username|customername|clientname|kundenname|forename|cognome",
-    "name": "name|nom|nombre",
-    "identity number": "ssn|dni|nif|passport|passportnumber|taxid|steuernummer|nationalid",
-    "e-mail address": "email|mail|courriel|correo",
-    "telephone number": "phone|telephone|telefon|tel|mobile|handy|movil|telefono|fax",
-    "address": "address|adresse|street|strasse|anschrift|direccion|calle|rue|ipaddress|ip|iban",
-    "user name": "handle|nickname|instagram|twitter|tiktok|mastodon",
-    "date of birth": "birthdate|birthday|dob|dateofbirth|geburtsdatum|geburtstag",
-}
-FOLDED = str.maketrans("äöüéèêëàâçñíóúáôîûÄÖÜÉ", "aoueeeeaacniouaoiuAOUE")
+LETTERS = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O"})
 
 
 def parts(name: str) -> list[str]:
     """Return the words of a name: 'CustomerID', 'customer_id' and 'Kunden-Nr.' in small letters."""
     spaced = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    folded = spaced.replace("ß", "ss").translate(FOLDED).lower()
-    words = re.findall(r"[a-z]+|\d+", folded)
+    words = re.findall(r"[a-z]+|\d+", _folded(spaced))
     return [*words, *("".join(pair) for pair in pairwise(words))]
 
 
 def suggests(name: str, *roles: str) -> bool:
     """Return whether a name has a word of any role, or one that it begins with (Kundennummer)."""
-    return any(_has(name, WORDS[role]) for role in roles)
+    return any(_has(name, "roles", role) for role in roles)
 
 
 def is_id(name: str) -> bool:
     """Return whether a name says that it identifies something."""
-    return _has(name, "id|ids|nr|no|num|number|nummer|key|code|uuid|guid|numero|kennung|ref")
+    return suggests(name, "id")
+
+
+def is_count(name: str) -> bool:
+    """Return whether a name says how many of something there are, such as NumStorePurchases."""
+    words = parts(name)
+    many = re.match(r"(?:num|number|no|anzahl|nb|count)(?:_|\W)*(?:of\b|(?=[A-Z]))", name, re.I)
+    return suggests(name, "count") or bool(many and len(words) > 2 and words[-1] != "id")
+
+
+def is_paradata(name: str) -> bool:
+    """Return whether a name is one of what survey platforms write about the answering."""
+    plain = re.sub(r"\([^)]*\)", "", name)
+    return "".join(re.findall("[a-z]+", _folded(plain))) in _words("roles", "paradata")[0]
 
 
 def base(name: str) -> str:
     """Return the kind of an attribute: demographic, geographic, or else plan."""
-    if _has(name, DEMOGRAPHIC):
-        return "demographic"
-    return "geographic" if _has(name, GEOGRAPHIC) else "plan"
+    return next((kind for kind in ("demographic", "geographic") if _has(name, kind)), "plan")
 
 
 def outcome(name: str) -> bool:
     """Return whether a name says that it is what a study would like to foresee."""
-    return _has(name, OUTCOME)
+    return _has(name, "outcome")
 
 
 def personal(name: str) -> str:
     """Return which personal data a name promises, empty if none."""
-    return next((what for what, words in PERSONAL.items() if _has(name, words)), "")
+    return next((what for what in _table()["personal"] if _has(name, "personal", what)), "")
 
 
-def _has(name: str, words: str) -> bool:
-    long = tuple(word for word in words.split("|") if len(word) >= 5)
-    known = set(words.split("|"))
-    found = parts(name)
-    plural = {word.removesuffix("s") for word in found}
-    return bool((set(found) | plural) & known) or any(word.startswith(long) for word in found)
+def placeholders() -> set[str]:
+    """Return what stands for nobody among the ids of customers, in small letters."""
+    return set(_table()["placeholders"])
+
+
+def previews() -> list[str]:
+    """Return what the status of an answer holds that was a trial of the questionnaire."""
+    return _table()["previews"]
+
+
+def _folded(text: str) -> str:
+    """Return text in small letters without accents."""
+    plain = unicodedata.normalize("NFKD", text.translate(LETTERS)).lower()
+    return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+@cache
+def _table() -> dict:
+    return wording.table("hints")
+
+
+@cache
+def _words(*path: str) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
+    """Return the words below a key of hints.yaml, the long ones, and those of other writings."""
+    words = _table()
+    for key in path:
+        words = words[key]
+    every = {word for line in words.values() for word in line.split()}
+    elsewhere = tuple(word for word in every if not word.isascii())
+    plain = every - {*elsewhere}
+    long = tuple(word for word in plain if len(word) >= 5 and not word.endswith("."))
+    return frozenset(word.rstrip(".") for word in plain), long, elsewhere
+
+
+def _has(name: str, *path: str) -> bool:
+    words, long, elsewhere = _words(*path)
+    found = set(parts(name))
+    found |= {word.removesuffix("s") for word in found}
+    begun = any(word.startswith(long) for word in found)
+    return bool(found & words) or begun or any(word in name for word in elsewhere)

@@ -61,6 +61,7 @@ class Attribute(Part):
     labels: Labels = {}  # values as the reports write them
     bounds: tuple[float, float] | None = None  # lowest and highest answer; others are missing
     reversed: bool = False  # worded the other way round: answers are turned within the bounds
+    blank: str = ""  # what an empty cell means, such as No where boxes are ticked
 
     @model_validator(mode="after")
     def _bounds_fit(self):
@@ -122,11 +123,20 @@ class Outcome(Part):
 
 
 class Lookup(Part):
-    """A second source whose columns are added to a table, one row per key."""
+    """A second source whose columns are added to a table, one row per key.
+
+    A lookup of its own adds the columns of a third: the customers of the orders of the lines.
+    """
 
     source: str
     format: Format = Format()
     key: str
+    lookup: Lookup | None = None
+
+
+def chain(lookup: Lookup | None) -> list[Lookup]:
+    """Return a lookup and those that it has, in the order in which they are joined."""
+    return [lookup, *chain(lookup.lookup)] if lookup else []
 
 
 class _Table(Part):
@@ -216,6 +226,7 @@ class CustomerColumns(Part):
 
     customer: str
     arm: str | None = None
+    status: str | None = None  # of an answer; rows of the `excluded` values are left out
 
 
 class ProductColumns(Part):
@@ -251,6 +262,7 @@ class Transactions(_Table):
 
     columns: TransactionColumns
     returned: Names = []  # values of the status that say that a line was taken back
+    placeholders: Names = []  # values of the customer that stand for nobody, such as guest
 
     @model_validator(mode="after")
     def _status_says_something(self):
@@ -275,6 +287,7 @@ class Customers(_Arms):
     """
 
     columns: CustomerColumns
+    excluded: Names = []  # values of the status whose rows are left out, such as previews
     scales: dict[str, Scale] = {}
     outcomes: dict[str, Outcome] = {}
     start: Day | None = None
@@ -283,6 +296,15 @@ class Customers(_Arms):
     def events(self) -> dict[str, Outcome]:
         """The outcomes that are a yes or no."""
         return {name: given for name, given in self.outcomes.items() if given.kind == "yes/no"}
+
+    @model_validator(mode="after")
+    def _status_says_something(self):
+        if bool(self.columns.status) != bool(self.excluded):
+            raise ValueError(
+                "expected `columns.status` and `excluded` together: the column that says what an "
+                "answer is, and the values whose rows are left out, such as [Survey Preview]"
+            )
+        return self
 
     @model_validator(mode="after")
     def _amounts_are_compared(self):

@@ -24,7 +24,8 @@ TOLD = {
     "decimal": "numbers tell the decimal mark",
     "missing": "what stands for nothing",
 }
-WRITTEN = "label", "base", "kind", "levels", "happened", "wanted"  # of an attribute or an outcome
+WRITTEN = "label", "base", "kind", "levels", "blank", "labels", "happened", "wanted"
+"""What is written of an attribute or an outcome."""
 COUNTS = "times are counted since 1970, or as spreadsheets do"
 FORMING = ("psychographic", "plan", "demographic", "geographic")
 
@@ -221,9 +222,12 @@ def _table(draft: Draft, one: Guess, path: Path, folder: Path) -> None:
         draft.check(sentence, 4)
     draft.add(f"    source: {quoted(_where(one.table.source, path, folder))}")
     _format(draft, one)
-    if one.lookup:
-        known = {"source": _where(one.lookup[0], path, folder), "key": one.lookup[1]}
-        draft.add(f"    lookup: {quoted(known)}", "adds whose order it is, and when")
+    lookup: dict = {}
+    for source, key in reversed(one.lookups):
+        inner = {"lookup": lookup} if lookup else {}
+        lookup = {"source": _where(source, path, folder), "key": key} | inner
+    if lookup:
+        draft.add(f"    lookup: {quoted(lookup)}", "adds whose order it is, and when")
     for key, given in one.keys.items():
         draft.add(f"    {key}: {quoted(given)}")
     draft.add("    columns:")

@@ -11,6 +11,7 @@ from seglib.guess import (
     LEAST_PEOPLE,
     NAMED,
     Guess,
+    coded,
     free,
     free_text,
     is_key,
@@ -19,8 +20,8 @@ from seglib.guess import (
     times,
     unused,
 )
-from seglib.layout import TransactionColumns
-from seglib.reading import SIGN
+from seglib.reading import MARKS, SIGN
+from seglib.wording import listing
 
 RETURNING = {"customer", "order", "product", "amount", "price", "quantity", "status"}
 SELDOM = 0.5  # of the rows with an amount, below which rows are events
@@ -42,12 +43,9 @@ def transactions(table: Table, who: str, points: int) -> Guess:
             "set privacy.pseudonymise to the name of an environment variable that holds a key, or "
             "list the column under privacy.keep"
         )
-    whens = times(table)
-    when = next(
-        (c for c in whens if hints.suggests(c.name, "placed") and 1.1 * c.filled > whens[0].filled),
-        whens[0],
-    )
+    when = _when(found)
     found.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
+    _nobody(found)
     _order(found)
     _product(found)
     _money(found)
@@ -72,6 +70,52 @@ def _groups(found: Guess, column: Column) -> str:
     return f"groups the products; would serve in a table of products with one row a {product}"
 
 
+def _when(found: Guess) -> Column:
+    """Return the time at which something was ordered or done, of several times."""
+    whens = times(found.table)
+    plain = [c for c in whens if not hints.suggests(c.name, "deadline")]
+    if not plain:
+        found.unsure.append(
+            f"{whens[0].name!r} is taken as the time of the rows, but is called like what follows "
+            "an order: a deadline, a delivery or a change"
+        )
+    plain = plain or whens
+    full = [c for c in plain if 1.1 * c.filled > plain[0].filled]
+    return next((c for c in full if hints.suggests(c.name, "placed")), plain[0])
+
+
+def _nobody(found: Guess) -> None:
+    """Take ids such as guest for rows without a customer; ask about ids written in two ways."""
+    who = found.roles["customer"]
+    column, counts = found.table.columns[who], found.table.counts(who)
+    words = found.table.counts(who, hints.placeholders())
+    usual = [len(v) for v in counts if v not in words]
+    words = {
+        v: n
+        for v, n in words.items()  # 0 may be an id among 1, 2 and 10
+        if not v.lstrip("-").isdigit() or min(usual, default=0) > len(v) + 1
+    }
+    if words:
+        found.why["customer"] += f"; {len(words)} of them are nobody's"
+        found.keys["placeholders"] = sorted(words)
+        found.unsure.append(
+            f"{sum(words.values()):,} of {found.table.rows:,} rows have {listing(sorted(words))} "
+            f"as {who!r}, which is taken as no customer: take out of placeholders what is an id"
+        )
+    written: dict[str, list[str]] = {}
+    for value in counts:
+        written.setdefault(value.casefold(), []).append(value)
+    twice = [values for values in written.values() if len(values) > 1]
+    if twice:
+        shown = "" if personal(column) else f", such as {listing([repr(v) for v in twice[0]])}"
+        found.unsure.append(
+            f"{len(twice):,} ids in {who!r} differ by capital letters alone{shown}, and count as "
+            "customers of their own: write them in one way if they are the same"
+        )
+    if blanks := found.table.padded(who):
+        found.why["customer"] += f"; {blanks:,} with blanks around them, which are not read"
+
+
 def _order(found: Guess) -> None:
     table, who, when = found.table, found.roles["customer"], found.roles["time"]
     for column in free(found, "order"):
@@ -81,7 +125,7 @@ def _order(found: Guess) -> None:
             continue
         if not named and _is_else(column.name):
             continue
-        if not (named or hints.is_id(column.name) or column.kind == "integer"):
+        if not (named or hints.is_id(column.name) or column.kind == "integer" or coded(column)):
             continue
         if table.decides(column.name, who) and (named or table.decides(column.name, when)):
             found.take("order", column.name, f"{repeats(column)}; each has one customer")
@@ -96,7 +140,8 @@ def _product(found: Guess) -> None:
         several = column.per_value >= 2 and (
             column.kind == "text" or column.distinct >= LEAST_PEOPLE
         )
-        if not key or not several or _is_else(column.name):
+        sold = column.kind == "text" and hints.suggests(column.name, "goods")
+        if not key or not several or (_is_else(column.name) and not sold):
             continue
         nameless = column.kind == "text" and hints.is_id(column.name)
         if (named or nameless) and not (order and table.decides(order, column.name) and not named):
@@ -130,12 +175,11 @@ def _used(found: Guess) -> None:
     column = found.roles.get("product")
     if column is None or {"amount", "price"} & set(found.roles):
         return
-    if "event" in TransactionColumns.model_fields:
-        found.take("event", column, found.why["product"])
-        del found.roles["product"]
-    elif found.table.columns[column].distinct < FEWEST_SEGMENTED:
-        del found.roles["product"]
-        found.left[column] = f"fewer than {FEWEST_SEGMENTED} different: too few to segment"
+    if hints.suggests(column, "goods") and not found.sparse:
+        found.why["product"] += "; orders of products without their prices"
+        return
+    found.take("event", column, found.why["product"])
+    del found.roles["product"]
 
 
 def _money(found: Guess) -> None:
@@ -143,20 +187,22 @@ def _money(found: Guess) -> None:
     numbers = [c for c in free(found, "amount") if c.kind in {"integer", "number"}]
     quantity = next((c for c in numbers if hints.suggests(c.name, "quantity")
                      and c.share("whole") > 0.9), None)  # fmt: skip
-    money = [c for c in numbers if c is not quantity and _is_money(c)]
-    for column in [c for c in money if c.filled < SELDOM * c.rows]:
-        found.unsure.append(
-            f"{column.name!r} is filled in {column.filled / column.rows:.0%} of the rows, and is "
-            "not taken as their amount: what was done is counted, not money"
-        )
-        money.remove(column)
     if quantity:
         ends = f"whole numbers from {quantity.least:,.0f} to {quantity.most:,.0f}"
         found.take("quantity", quantity.name, ends)
+    money = _of_lines(found, [c for c in numbers if c is not quantity and _is_money(c)])
+    plain = [c for c in money if not _is_aside(c.name)]
+    if money and not plain:
+        found.unsure.append(
+            f"{money[0].name!r} is the only money there is, but is called like a fee, a tax or "
+            "what sending costs: is it the amount of a row?"
+        )
+    money = plain or money
     if not money:
         return
     prices = [c for c in money if hints.suggests(c.name, "price")]
     amounts = [c for c in money if hints.suggests(c.name, "amount") and c not in prices]
+    amounts.sort(key=lambda c: not _in_one_currency(found, c))
     if quantity and (whole := _multiplied(found, quantity, prices, amounts)):
         found.take("amount", whole[1], f"= {quantity.name} × {whole[0]} in 95% of the rows or more")
         found.left[whole[0]] = "the price of a unit; the amount of the line is known"
@@ -168,8 +214,53 @@ def _money(found: Guess) -> None:
         return
     ends = f"from {chosen.least:,.2f} to {chosen.most:,.2f}"
     found.take("amount", chosen.name, ends)
-    if not amounts:
+    if chosen in prices:
+        found.why["amount"] += "; a price, and no column counts units"
+    elif not amounts:
         found.unsure.append(f"{chosen.name!r} is taken as the money of a row by its values alone")
+
+
+def _of_lines(found: Guess, money: list[Column]) -> list[Column]:
+    """Return the money that is of rows, and not of whole orders of which rows are the lines."""
+    order, kept, gaps = found.roles.get("order"), [], []
+    lines = bool(order) and found.table.columns[order].per_value > 1.2
+    for column in money:
+        seldom = column.filled < SELDOM * column.rows
+        total = "the total of an order, "
+        if lines and seldom and found.table.once(order, column.name):
+            found.left[column.name] = total + "given once each"
+            kept.append(column)
+        elif lines and not seldom and column.distinct > FEWEST_SEGMENTED and found.table.decides(
+            order, column.name
+        ):  # fmt: skip
+            found.left[column.name] = total + "repeated in each of its lines"
+            gaps.append(column)
+        elif seldom:
+            found.sparse = True
+            gaps.append(column)
+        else:
+            kept.append(column)
+    own = [c for c in kept if c.name not in found.left]
+    kept = own or kept
+    for column in gaps if not kept else ():
+        part = f"is filled in {column.filled / column.rows:.0%} of the rows"
+        what = found.left.get(column.name, part)
+        found.unsure.append(
+            f"{column.name!r} {'is ' * (what != part)}{what}, and is not taken as their amount: "
+            "what was done is counted, not money"
+            + "; to use it, keep it in the first line of each order alone"
+            * (what != part)
+        )
+    for column in kept:
+        if found.left.pop(column.name, ""):
+            found.why["order"] += f"; {column.name} stands in one of its lines"
+    return kept
+
+
+def _is_aside(name: str) -> bool:
+    """Return whether money is a fee, a tax or freight beside what was sold, and no sum of both."""
+    whole = {"incl", "including", "inkl", "inc", "excl", "ex", "without", "before", "after", "ohne"}
+    return hints.suggests(name, "aside") and not whole & set(hints.parts(name))
 
 
 def _returns(found: Guess) -> None:
@@ -200,12 +291,14 @@ def _currency(found: Guess) -> None:
     if not name:
         return
     values, where = found.table.columns[name].values or {}, f"signs in {name!r}"
-    signs = {m[1] for value in values if (m := re.search(SIGN, value.upper()))}
-    for column in found.table.columns.values():
-        codes = column.values if column.kind == "text" else None
-        named = codes and hints.suggests(column.name, "currency")
-        if named and all(re.fullmatch("[A-Za-z]{3}|[€$£¥₹]", code) for code in codes):
-            signs, where = {code.upper() for code in codes}, f"{column.name!r}"
+    signs = {_sign(value) for value in values} - {""}
+    if column := _currencies(found, name):
+        signs, where = {code.upper() for code in column.values}, f"{column.name!r}"
+        found.left[column.name] = f"the currency of {name!r}"
+        for other in free(found, "amount"):
+            beside = other.kind in {"integer", "number"} and _is_money(other)
+            if beside and not _in_one_currency(found, other):
+                found.left[other.name] = "money in several currencies"
     if len(signs) == 1:
         found.currency = next(iter(signs))
     elif signs:
@@ -213,6 +306,31 @@ def _currency(found: Guess) -> None:
             f"amounts are in several currencies, {', '.join(sorted(signs)[:5])} by {where}, and "
             "would be added as if they were one: convert them, or keep the rows of one"
         )
+
+
+def _sign(value: str) -> str:
+    """Return the currency that stands in an amount, as it is written; codes in large letters."""
+    match = re.search(SIGN, value.upper())
+    sign = value[match.start(1) : match.end(1)] if match else ""
+    return sign.upper() if len(sign) == 3 and sign.isalpha() else sign
+
+
+def _currencies(found: Guess, money: str) -> Column | None:
+    """Return the column that says the currency of an amount, of several the most alike in name."""
+    columns = [
+        c for c in found.table.columns.values()
+        if c.kind == "text" and c.values and hints.suggests(c.name, "currency")
+        and all(re.fullmatch(f"[A-Za-z]{{3}}|{MARKS}", code) for code in c.values)
+    ]  # fmt: skip
+    words = set(hints.parts(money))
+    alike = {c.name: len(words & set(hints.parts(c.name))) for c in columns}
+    return max(columns, key=lambda c: (alike[c.name], -len(c.name)), default=None)
+
+
+def _in_one_currency(found: Guess, column: Column) -> bool:
+    """Return whether an amount is in one currency, by a column beside it; converted ones before."""
+    currencies = _currencies(found, column.name)
+    return currencies is None or currencies.distinct == 1
 
 
 def _is_money(column: Column) -> bool:

@@ -18,8 +18,11 @@ from seglib.limits import LIMITS
 
 NUMBER, TIME, WHOLE = "numbers", "dates or times", "ids"
 BLANKS = "[\\s\u00a0\u202f\u2009'’]"
-CURRENCY = "[€$£¥₹]|^[A-Z]{3}[ \u00a0]?|[ \u00a0]?[A-Z]{3}$"
-SIGN = "([€$£¥₹]|^[A-Z]{3}|[A-Z]{3}$)"  # of a currency, in large letters
+MARKS = r"[A-Za-z]{0,2}\$|[€£¥₹₽₺₩₫₴₪₦฿円元]"  # of currencies, wherever they stand
+WORDS = r"zł|[Kk][Rr]\.?|Rs\.?|Kč|Ft|лв\.?|руб\.?|TL"  # of currencies, before or behind numbers
+CURRENCY = f"{MARKS}|^(?:{WORDS}|[A-Z]{{3}})[ \u00a0]?|[ \u00a0]?(?:{WORDS}|[A-Z]{{3}})$"
+SIGN = f"({MARKS.upper()}|^(?:{WORDS.upper()}|[A-Z]{{3}})|(?:{WORDS.upper()}|[A-Z]{{3}})$)"
+"""A currency in an amount in large letters."""
 MOST = 1e12  # what a decimal of 18 digits, 6 of them behind the mark, can hold
 INTEGER = r"^(?:0|-?[1-9]\d{0,17})$"
 

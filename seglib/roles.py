@@ -24,13 +24,13 @@ QUESTIONS = {  # what to ask where a text reads in two ways
 
 @dataclass
 class Opened:
-    """The sources of one table: its own and, if there is one, that of its lookup."""
+    """The sources of one table: its own and those of its lookups, in their order."""
 
     parts: list[Source] = field(default_factory=list)
-    readings: list[dict[str, Reading]] = field(default_factory=lambda: [{}, {}])  # as in parts
+    readings: list[dict[str, Reading]] = field(default_factory=list)  # as in parts
 
     def at(self, column: str) -> int:
-        """Return which source has a column, the table's own before the lookup's."""
+        """Return which source has a column, the table's own before the lookups'."""
         return next(i for i, part in enumerate(self.parts) if column in part.table.columns)
 
     def kind(self, column: str) -> dt.DataType:
@@ -57,8 +57,9 @@ def faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened) 
         Is filled with what could be opened, and how its columns of text are to be read.
     """
     lookup = _valid(layout.Lookup, raw.get("lookup"))
+    chain = layout.chain(lookup)
     wanted = [("source", raw.get("source"), _valid(Format, raw.get("format", {})))]
-    wanted += [("lookup.source", lookup.source, lookup.format)] if lookup else []
+    wanted += [(f"{'lookup.' * i}source", one.source, one.format) for i, one in enumerate(chain, 1)]
     for key, source, given in wanted:
         if isinstance(source, str):
             try:
@@ -68,7 +69,7 @@ def faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened) 
     if not opened.parts:
         return
     whole = len(opened.parts) == len(wanted) and bool(lookup or not raw.get("lookup"))
-    unkeyed = list(_unkeyed(opened, lookup)) if whole and lookup else []
+    unkeyed = list(_unkeyed(opened, chain)) if whole else []
     yield from unkeyed
     columns = [column for part in opened.parts for column in part.table.columns]
     there = []
@@ -81,17 +82,19 @@ def faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened) 
             there.append((key, column, _wanted(role, kind, opened, column)))
         elif whole:
             yield f"{key}: found {column!r}{study.nearest(column, columns)}"
-    key = lookup.key if whole and lookup and not unkeyed else ""
+    keys = [one.key for one in chain] if whole and not unkeyed else []
     counted = "columns.time" if model is layout.Transactions else ""  # rows without are dropped
-    yield from _misfits(opened, there, key, counted)
+    yield from _misfits(opened, there, keys, counted)
 
 
-def _unkeyed(opened: Opened, lookup: layout.Lookup) -> Iterator[str]:
+def _unkeyed(opened: Opened, chain: list[layout.Lookup]) -> Iterator[str]:
     """Yield on which side the key of a lookup is not."""
-    for side, part in zip(("the table", "the lookup"), opened.parts, strict=True):
-        if lookup.key not in part.table.columns:
-            hint = study.nearest(lookup.key, list(part.table.columns))
-            yield f"lookup.key: {lookup.key!r} is not in {side}{hint}"
+    for i, lookup in enumerate(chain, 1):
+        before = [column for part in opened.parts[:i] for column in part.table.columns]
+        for side, there in (("table", before), ("lookup", opened.parts[i].table.columns)):
+            if lookup.key not in there:
+                hint = study.nearest(lookup.key, list(there))
+                yield f"{'lookup.' * i}key: {lookup.key!r} is not in the {side}{hint}"
 
 
 def _valid(model: type[BaseModel], raw):
@@ -148,13 +151,17 @@ def _wanted(role: str, kind: str, opened: Opened, column: str) -> str:
 
 
 def _misfits(
-    opened: Opened, there: list[tuple[str, str, str]], key: str, counted: str
+    opened: Opened, there: list[tuple[str, str, str]], keys: list[str], counted: str
 ) -> Iterator[str]:
     """Yield why columns cannot play their roles; remember how columns of text are to be read.
 
     What is missing at the place `counted` is counted by the checks: a few values may be no times.
     """
-    wanted = [{key: WHOLE} if key and not part.typed else {} for part in opened.parts]
+    wanted = [
+        {} if part.typed else {key: WHOLE for key in keys if key in part.table.columns}
+        for part in opened.parts
+    ]
+    opened.readings = [{} for _ in opened.parts]
     for place, column, what in there:
         index, kind = opened.at(column), opened.kind(column)
         given = opened.parts[index].given

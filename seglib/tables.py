@@ -86,7 +86,7 @@ def on_a_server(loaded: Study) -> bool:
 
 def _named_sources(loaded: Study) -> list[str]:
     specs = [getattr(loaded.tables, name) for name in layout.Tables.model_fields]
-    return [s.source for spec in specs if spec for s in (spec, spec.lookup) if s]
+    return [s.source for spec in specs if spec for s in (spec, *layout.chain(spec.lookup))]
 
 
 def _problems(sources: Sources, raw: dict, opened: dict[str, Opened]) -> Iterator[str]:
@@ -104,6 +104,9 @@ def _by_role(opened: Opened, spec, zone) -> ir.Table:
     table = _joined(opened, spec)
     asked = spec.columns.model_dump(exclude_none=True)
     chosen = {r: _role(table, opened, r, columns, zone) for r, columns in asked.items() if columns}
+    if placeholders := getattr(spec, "placeholders", ()):
+        nobody = reading.trimmed(chosen["customer"]).lower().isin(_lower(placeholders))
+        chosen["customer"] = ibis.ifelse(nobody, None, chosen["customer"])
     if "price" in chosen:
         chosen["amount"] = (chosen.pop("price") * chosen["quantity"]).cast(MONEY)
     labels = getattr(spec, "labels", {})
@@ -112,7 +115,7 @@ def _by_role(opened: Opened, spec, zone) -> ir.Table:
     attributes = {
         name: _number(table, opened, given.column or name, "float64")
         if given.kind == "numeric"
-        else reading.trimmed(table[given.column or name])
+        else _answered(table[given.column or name], given.blank)
         for name, given in spec.attributes.items()
     }
     outcomes = {
@@ -121,19 +124,38 @@ def _by_role(opened: Opened, spec, zone) -> ir.Table:
         else _number(table, opened, given.column or name, "float64")
         for name, given in getattr(spec, "outcomes", {}).items()
     }
-    return table.select(**chosen, **attributes, **outcomes)
+    rows = table.select(**chosen, **attributes, **outcomes)
+    if excluded := getattr(spec, "excluded", ()):
+        rows = rows.filter(
+            ~reading.trimmed(rows.status).lower().isin(_lower(excluded)).fill_null(False)
+        )
+        rows = rows.drop("status")
+    return rows.distinct() if isinstance(spec, layout.Products) else rows
+
+
+def _lower(values: list[str]) -> list[str]:
+    return sorted({value.strip().lower() for value in values})
+
+
+def _answered(column: ir.Column, blank: str) -> ir.StringColumn:
+    """Return a column as text, an empty cell as what the study says that it means."""
+    text = reading.trimmed(column)
+    return text.fill_null(blank) if blank else text
 
 
 def _joined(opened: Opened, spec) -> ir.Table:
+    """Return a table with the columns of its lookups."""
     table = opened.parts[0].table
-    if spec.lookup is None:
-        return table
-    key, more = spec.lookup.key, database.bring(opened.parts[1].table, ibis.get_backend(table))
-    sides = [_key(side[key], opened.readings[i].get(key)) for i, side in enumerate((table, more))]
-    if sides[0].type().is_string() != sides[1].type().is_string():
-        sides = [reading.text(side) for side in sides]
-    table, more = table.mutate(**{key: sides[0]}), more.mutate(**{key: sides[1]})
-    return table.left_join(more, key, rname="{name}_lookup")
+    for i, lookup in enumerate(layout.chain(spec.lookup), 1):
+        key, more = lookup.key, database.bring(opened.parts[i].table, ibis.get_backend(table))
+        sides = [
+            _key(table[key], opened.reading(key)), _key(more[key], opened.readings[i].get(key))
+        ]  # fmt: skip
+        if sides[0].type().is_string() != sides[1].type().is_string():
+            sides = [reading.text(side) for side in sides]
+        table, more = table.mutate(**{key: sides[0]}), more.mutate(**{key: sides[1]})
+        table = table.left_join(more, key, rname="{name}_lookup")
+    return table
 
 
 def _key(column: ir.Column, found: Reading | None) -> ir.Column:
