@@ -511,3 +511,92 @@ def test_a_time_that_reads_two_ways_is_asked_about_where_it_dates_a_survey(tmp_p
     rows.to_csv(tmp_path / "form.csv", index=False)
     _, text, _ = begun(["form.csv"], tmp_path, monkeypatch)
     assert "# CHECK: 'Timestamp' reads two ways, DD/MM/YYYY or MM/DD/YYYY" in text
+
+
+def lines_of_orders(people=60, seed=4):
+    """Return lines of orders, several of each, with the order's total in all of them."""
+    rng, rows = np.random.default_rng(seed), []
+    for number in range(400):
+        person, lines = int(rng.integers(people)), int(rng.integers(1, 4))
+        when = START + pd.Timedelta(days=int(rng.integers(420)))
+        items = rng.choice(20, lines, replace=False)
+        total = round(float(5.5 * lines + number % 97 / 10), 2)
+        rows += [(f"#{number}", when, f"C{person:03d}", f"Item {i}", i % 4, total) for i in items]
+    names = ["Order", "Date", "Customer", "Item name", "Category", "Grand total"]
+    return pd.DataFrame(rows, columns=names).assign(Category=lambda f: "Kind " + f[
+        "Category"].astype(str))  # fmt: skip
+
+
+def test_a_total_that_each_line_of_an_order_repeats_is_not_added_up(tmp_path, monkeypatch, capsys):
+    lines_of_orders().to_csv(tmp_path / "a.csv", index=False)
+    _, text, raw = begun(["a.csv"], tmp_path, monkeypatch)
+    assert "amount" not in raw["tables"]["transactions"]["columns"]
+    assert "# CHECK: 'Grand total' is the total of an order, repeated in each of its lines" in text
+
+
+def test_a_total_given_once_an_order_is_its_amount(tmp_path, monkeypatch):
+    frame = lines_of_orders()
+    frame["Grand total"] = frame["Grand total"].where(~frame["Order"].duplicated())
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    _, text, raw = begun(["a.csv"], tmp_path, monkeypatch)
+    assert raw["tables"]["transactions"]["columns"]["amount"] == "Grand total"
+    assert "Grand total stands in one of its lines" in text
+
+
+def test_a_column_of_the_orders_that_groups_products_is_their_group(tmp_path, monkeypatch):
+    lines_of_orders().to_csv(tmp_path / "a.csv", index=False)
+    path, _, raw = begun(["a.csv"], tmp_path, monkeypatch)
+    products = raw["tables"]["products"]["columns"]
+    assert products == {"product": "Item name", "level": "Category", "group": "Category"}
+    opened = tables.open_tables(study.load(path))["products"]
+    assert opened.count().execute() == 20
+
+
+def test_a_table_of_products_may_be_keyed_by_name(tmp_path, monkeypatch):
+    lines_of_orders().drop(columns="Category").to_csv(tmp_path / "a.csv", index=False)
+    items = pd.DataFrame({"Item name": [f"Item {i}" for i in range(20)],
+                          "Department": ["Food", "Home"] * 10})  # fmt: skip
+    items.to_csv(tmp_path / "items.csv", index=False)
+    _, _, raw = begun(["a.csv", "items.csv"], tmp_path, monkeypatch)
+    assert raw["tables"]["products"]["columns"]["product"] == "Item name"
+    assert raw["tables"]["products"]["columns"]["group"] == "Department"
+
+
+def test_few_customers_are_said_at_once_with_what_they_allow(tmp_path, monkeypatch):
+    lines_of_orders(people=50).to_csv(tmp_path / "a.csv", index=False)
+    _, text, _ = begun(["a.csv"], tmp_path, monkeypatch)
+    assert "# CHECK: 50 customers are few: two segments at most" in text
+
+
+def test_rows_of_guests_have_no_customer(tmp_path, monkeypatch):
+    frame = lines_of_orders()
+    frame.loc[:29, "Customer"] = "Guest"
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    path, text, raw = begun(["a.csv"], tmp_path, monkeypatch)
+    assert raw["tables"]["transactions"]["placeholders"] == ["Guest"]
+    assert "# CHECK: 30 of" in text
+    opened = tables.open_tables(study.load(path))["transactions"]
+    assert opened.customer.isnull().sum().execute() == 30
+
+
+def test_an_id_of_0_among_short_ids_is_a_customer(tmp_path, monkeypatch):
+    frame = lines_of_orders()
+    frame["Customer"] = frame["Customer"].str[1:].astype(int)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    _, _, raw = begun(["a.csv"], tmp_path, monkeypatch)
+    assert "placeholders" not in raw["tables"]["transactions"]
+
+
+def test_boxes_and_previews_of_a_survey_are_read_so(tmp_path, monkeypatch):
+    rows = form().rename(columns={"Timestamp": "RecordedDate"}).drop(columns="Email Address")
+    rows["Status"] = np.where(np.arange(len(rows)) % 30, "IP Address", "Survey Preview")
+    for name in ("Radio", "Press"):
+        rows[f"Heard of us: {name}"] = np.where(np.arange(len(rows)) % 2, name, None)
+    rows.to_csv(tmp_path / "a.csv", index=False)
+    path, text, raw = begun(["a.csv"], tmp_path, monkeypatch)
+    spec = raw["tables"]["survey"]
+    assert (spec["columns"]["status"], spec["excluded"]) == ("Status", ["Survey Preview"])
+    assert "an empty cell is taken as No" in text
+    opened = tables.open_tables(study.load(path))["survey"].execute()
+    assert len(opened) == 87 and "status" not in opened
+    assert set(opened["Heard of us: Radio"]) == {"Radio", "No"}

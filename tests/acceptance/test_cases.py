@@ -208,14 +208,12 @@ def test_a_table_without_ids_is_taken_row_by_row_with_a_question(begun):
     assert {"Fresh", "Milk", "Grocery"} <= set(table["attributes"])
 
 
-@H1
 @pytest.mark.case("a12")
 def test_columns_about_the_answering_form_no_segments(begun):
     items = begun("a12_survey").tables["survey"]["attributes"]
     assert {"Status", "Progress", "Finished"}.isdisjoint(items)
 
 
-@H1
 @pytest.mark.case("a12")
 def test_previews_of_a_survey_are_left_out_and_counted(begun, seglib):
     case = begun("a12_survey")
@@ -223,7 +221,6 @@ def test_previews_of_a_survey_are_left_out_and_counted(begun, seglib):
     assert re.search(r"\b4 .*preview|preview.*\b4\b", case.text + checked.stdout, re.I)
 
 
-@H1
 @pytest.mark.case("a12")
 def test_several_answers_in_one_are_asked_about_and_ticks_are_yes_or_no(begun):
     case = begun("a12_survey")
@@ -232,7 +229,6 @@ def test_several_answers_in_one_are_asked_about_and_ticks_are_yes_or_no(begun):
     assert {"Own_phone", "Own_tablet"} <= set(items)
 
 
-@H1
 @pytest.mark.case("a12")
 def test_a_scale_from_0_to_10_is_whole(tmp_path, seglib):
     frame = raw("a12_survey")[["ResponseId", "Q2_1"]]
@@ -246,7 +242,6 @@ def test_a_scale_from_0_to_10_is_whole(tmp_path, seglib):
     assert scale.get("bounds") == [0, 10] or scale.get("levels") == list(range(11))
 
 
-@H1
 @pytest.mark.case("a3")
 @pytest.mark.parametrize(
     ("name", "key"),
@@ -261,7 +256,6 @@ def test_a_table_of_persons_is_a_table_of_customers(begun, name, key):
 # --- a marketplace --------------------------------------------------------------------------------
 
 
-@H1
 @pytest.mark.case("a4")
 @pytest.mark.parametrize("items", ["a4_items", "a4b_items_one_each"])
 def test_a_marketplace_has_the_price_the_purchase_and_the_person(begun, items):
@@ -271,7 +265,6 @@ def test_a_marketplace_has_the_price_the_purchase_and_the_person(begun, items):
     assert re.search(r"customer: *customer_unique_id", case.text)
 
 
-@H1
 @pytest.mark.case("a4")
 def test_payments_beside_a_marketplace_do_not_refuse_everything(begun):
     assert begun("a4_orders", "a4_customers", "a4_items", "a4_payments").code == 0
@@ -280,14 +273,12 @@ def test_payments_beside_a_marketplace_do_not_refuse_everything(begun):
 # --- ids, money, encodings ------------------------------------------------------------------------
 
 
-@H1
 @pytest.mark.case("a5")
 def test_ids_of_13_digits_are_ids(begun):
     case = begun("a5_ids_of_13_digits")
     assert (case.columns.get("customer"), case.columns.get("order")) == ("customer_id", "order_id")
 
 
-@H1
 @pytest.mark.case("a7")
 @pytest.mark.parametrize(
     ("name", "currency"), [("a7_brl", r"R\$|BRL"), ("a7_pln", "zł|PLN"), ("a7_sek", "kr|SEK")]
@@ -298,7 +289,6 @@ def test_amounts_with_a_currency_mark_are_money(begun, name, currency):
     assert re.search(currency, str(case.study.get("currency")))
 
 
-@H1
 @pytest.mark.case("a7")
 @pytest.mark.parametrize("mark", ["₽", "Rs.", "₺", "円"])
 def test_amounts_with_other_currency_marks_are_money_too(tmp_path, seglib, mark):
@@ -310,7 +300,6 @@ def test_amounts_with_other_currency_marks_are_money_too(tmp_path, seglib, mark)
     assert study["tables"]["transactions"]["columns"].get("amount") == "amount"
 
 
-@H1
 @pytest.mark.case("a8")
 def test_several_currencies_are_converted_or_asked_about(begun):
     case = begun("a8_currencies")
@@ -330,7 +319,6 @@ def test_other_encodings_are_read_or_asked_about(begun, name, customer):
     assert asked or (case.columns["customer"] == customer and case.columns["amount"] in header)
 
 
-@H1
 @pytest.mark.case("a10")
 def test_rows_of_placeholder_ids_are_counted_as_without_customer(begun, seglib):
     case = begun("a10_placeholder_ids")
@@ -341,7 +329,6 @@ def test_rows_of_placeholder_ids_are_counted_as_without_customer(begun, seglib):
     assert any(re.search(rf"\b{nobody}\b", line) and "customer" in line for line in lines)
 
 
-@H1
 @pytest.mark.case("a10")
 def test_ids_that_differ_by_case_or_blanks_are_asked_about(tmp_path, seglib):
     frame = raw("a5_ids_of_13_digits").rename(columns={"customer_id": "customer"})
@@ -357,7 +344,6 @@ def test_ids_that_differ_by_case_or_blanks_are_asked_about(tmp_path, seglib):
 # --- orders and baskets ---------------------------------------------------------------------------
 
 
-@H1
 @pytest.mark.case("a13")
 def test_lines_of_an_order_export_are_orders_by_their_number_and_money(begun):
     case = begun("a13_order_lines")
@@ -366,7 +352,6 @@ def test_lines_of_an_order_export_are_orders_by_their_number_and_money(begun):
     assert not re.search(r"not money", case.said)
 
 
-@H1
 @pytest.mark.case("a14")
 def test_baskets_without_prices_are_products_bought(begun):
     case = begun("a14_baskets")
