@@ -82,9 +82,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _new(given) -> None:
-    from seglib import new
+    from seglib.collection import draft as drafts
 
-    draft = new.new(given.files, given.name)
+    draft = drafts.new(given.files, given.name)
     print(f"{draft.path} is written.")
     for sentence in draft.unsure:
         print(f"  unsure: {sentence}")

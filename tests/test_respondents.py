@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import cli, describing, frequency, scales, schema, study, tables
+from seglib import cli, schema, study, tables
+from seglib.collection import people, scales
 from seglib.persona import gaps, naming
 from seglib.persona.persona import assigned, unknown
 from seglib.profile import profile
@@ -181,7 +182,7 @@ def test_a_battery_of_yes_and_no_is_answers_or_is_asked_about(
     ],
 )  # fmt: skip
 def test_how_often_is_read_as_times_a_year(phrase, times):
-    assert frequency.per_year(phrase) == times
+    assert scales.per_year(phrase) == times
 
 
 @pytest.mark.parametrize(
@@ -310,5 +311,5 @@ def test_nobody_is_said_not_to_be_asked_where_there_is_a_survey():
 
 
 def test_headings_in_one_word_are_written_apart():
-    assert describing.label("VisitFrequency") == "Visit frequency"
-    assert describing.label("How often? [ROI]") == "ROI"
+    assert people.label("VisitFrequency") == "Visit frequency"
+    assert people.label("How often? [ROI]") == "ROI"

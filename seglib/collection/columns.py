@@ -11,7 +11,8 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from seglib import hints, reading
+from seglib import reading
+from seglib.collection import hints
 from seglib.format import COUNTED, Format
 from seglib.sources import Source, Sources, describe
 from seglib.sources.database import keep
@@ -26,8 +27,26 @@ PHONE = (
 )
 ADDRESS = r"^https?://\S+$|^\d{1,3}(?:\.\d{1,3}){3}$"
 YEARS = 1990, 2040  # of times that are written as numbers
-BLANK = {"n/a", "#n/a", "na", "nan", "null", "none", "nil", "-", "--", "?", ".", "unknown", "k.a.",
-         "keine angabe", "s/d", "nd", "n.d.", "\\n"}  # fmt: skip
+BLANK = {
+    "n/a",
+    "#n/a",
+    "na",
+    "nan",
+    "null",
+    "none",
+    "nil",
+    "-",
+    "--",
+    "?",
+    ".",
+    "unknown",
+    "k.a.",
+    "keine angabe",
+    "s/d",
+    "nd",
+    "n.d.",
+    "\\n",
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +118,7 @@ class Table:
     rows: int
     lookups: tuple[tuple[str, str], ...] = ()  # further sources with their keys, joined in order
     doubts: tuple[str, ...] = ()
-    known: dict = field(default_factory=dict, compare=False, repr=False)  # what `decides` found
+    known: dict = field(default_factory=dict, compare=False, repr=False)  # what was looked up
 
     def at(self, name: str) -> ir.Column:
         """Return a column as what it is: numbers of text as numbers, dates of text as times."""
@@ -131,9 +150,10 @@ class Table:
     def ratio_varies(self, product: str, top: str, bottom: str) -> tuple[int, int]:
         """Return how many values a number, and it divided by another, has over all products."""
         rows = self.opened.table.limit(SAMPLE).select(
-            product=self._text(product), top=self.at(top).cast("float64").abs(),
+            product=self._text(product),
+            top=self.at(top).cast("float64").abs(),
             bottom=self.at(bottom).cast("float64").abs(),
-        )  # fmt: skip
+        )
         rows = rows.filter(rows.bottom > 1)
         whole = rows.select("product", "top").distinct().count()
         parts = rows.select("product", each=(rows.top / rows.bottom).round(2)).distinct().count()
@@ -148,9 +168,12 @@ class Table:
 
     def keys(self, name: str) -> list[str]:
         """Return some values of a key as text."""
+        if name in self.known:
+            return self.known[name]
         found = self.opened.table.select(key=self._text(name)).distinct()
         found = found.filter(found.key.notnull()).order_by("key").limit(KEYS)
-        return found.to_pyarrow()["key"].to_pylist()
+        self.known[name] = found.to_pyarrow()["key"].to_pylist()
+        return self.known[name]
 
     def holds(self, name: str, keys: Iterable[str]) -> float:
         """Return the share of some keys that a column holds."""
@@ -175,10 +198,14 @@ class Table:
     def once(self, key: str, name: str) -> bool:
         """Return whether a column is filled in one row of each key, and empty in its others."""
         rows = self.opened.table.select(key=self._text(key), value=self._text(name))
-        row = reading.row(rows, {
-            "keys": rows.key.nunique(), "filled": rows.value.count(),
-            "own": rows.key.nunique(where=rows.value.notnull()),
-        })  # fmt: skip
+        row = reading.row(
+            rows,
+            {
+                "keys": rows.key.nunique(),
+                "filled": rows.value.count(),
+                "own": rows.key.nunique(where=rows.value.notnull()),
+            },
+        )
         return row["filled"] <= 1.02 * row["own"] and row["own"] >= 0.9 * row["keys"]
 
     def _text(self, name: str) -> ir.StringColumn:
@@ -235,18 +262,31 @@ def from_source(source: str, opened: Source, found: list[dict] | None = None) ->
     found = describe(opened) if found is None else found
     table, names = opened.table, [c["name"] for c in found]
     texts = {name: reading.trimmed(table[name]) for name in names}
-    counts = reading.row(table, {"rows": table.count()} | {
-        f"{i}_{what}": count
-        for i, name in enumerate(names)
-        for what, count in (("filled", texts[name].count()), ("distinct", texts[name].nunique()))
-    })  # fmt: skip
+    counts = reading.row(
+        table,
+        {"rows": table.count()}
+        | {
+            f"{i}_{what}": count
+            for i, name in enumerate(names)
+            for what, count in (
+                ("filled", texts[name].count()),
+                ("distinct", texts[name].nunique()),
+            )
+        },
+    )
     columns = {}
     for i, about in enumerate(found):
         first = Column(
-            about["name"], about["kind"], counts["rows"], counts[f"{i}_filled"],
-            counts[f"{i}_distinct"], about["least"], about["most"],
-            marks=tuple(about.get("decimal", about.get("date", ()))), nearly=about.get("nearly"),
-        )  # fmt: skip
+            about["name"],
+            about["kind"],
+            counts["rows"],
+            counts[f"{i}_filled"],
+            counts[f"{i}_distinct"],
+            about["least"],
+            about["most"],
+            marks=tuple(about.get("decimal", about.get("date", ()))),
+            nearly=about.get("nearly"),
+        )
         columns[first.name] = _closer(table, first)
     return Table(source, opened, columns, counts["rows"])
 
@@ -258,9 +298,10 @@ def _closer(table: ir.Table, known: Column) -> Column:
     more: dict[str, Any] = {"values": _common(table, known.name)}
     if known.kind in {"integer", "number"}:
         read = read.cast("float64")
-        ends, tests = (read.min(), read.max()), {
-            "negative": read < 0, "zero": read == 0, "whole": read == read.floor()
-        }  # fmt: skip
+        ends, tests = (
+            (read.min(), read.max()),
+            {"negative": read < 0, "zero": read == 0, "whole": read == read.floor()},
+        )
     elif known.kind == "time":
         read = read.cast("timestamp")
         ends, tests = (read.min(), read.max()), {"clock": read != read.truncate("D")}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from seglib import hints, privacy
-from seglib.columns import EMAIL as ADDRESS
-from seglib.columns import Column, Table
-from seglib.guess import (
+from seglib import privacy
+from seglib.collection import hints
+from seglib.collection.columns import EMAIL as ADDRESS
+from seglib.collection.columns import Column, Table
+from seglib.collection.roles import (
     EMAIL,
     FEWEST_SEGMENTED,
     NAMED,
@@ -21,9 +22,28 @@ from seglib.guess import (
 from seglib.reading import NUMBER, TIME
 from seglib.wording import listing
 
-UNDONE = {"refunded", "refund", "returned", "cancelled", "canceled", "void", "voided", "failed",
-          "declined", "chargeback", "storniert", "storno", "retour", "annulé", "cancelado",
-          "lost", "noshow", "refunds", "retoure", "abandoned"}  # fmt: skip
+UNDONE = {
+    "refunded",
+    "refund",
+    "returned",
+    "cancelled",
+    "canceled",
+    "void",
+    "voided",
+    "failed",
+    "declined",
+    "chargeback",
+    "storniert",
+    "storno",
+    "retour",
+    "annulé",
+    "cancelado",
+    "lost",
+    "noshow",
+    "refunds",
+    "retoure",
+    "abandoned",
+}
 NOT_UNDONE = {"partially", "partial", "partly", "not", "no", "never", "teilweise"}
 GUESTS = 0.15  # of the rows without a customer, from which they are pointed at
 DECIMAL = r"-?(?:\d{3,}|0|\d+(?=[.,]\d{1,3}$))[.,]\d+"  # 01.2023 is a month
@@ -32,14 +52,14 @@ FEW = 5  # different times below which a column is not looked at as one
 UNIT = r"-?[\d.,]+ ?(?:%|k|K|M|m|h|min|s|kg|km|€|h ?\d+ ?m(?:in)?)"
 
 
-def orders(found: Guess) -> None:
+def orders(guess: Guess) -> None:
     """Ask about rows of nobody, taken back, or given twice."""
-    who = found.roles["customer"]
-    missing = 1 - found.table.columns[who].filled / max(found.table.rows, 1)
+    who = guess.roles["customer"]
+    missing = 1 - guess.table.columns[who].filled / max(guess.table.rows, 1)
     if missing > GUESTS:
-        found.unsure.append(f"{missing:.0%} of the rows have no {who!r} and are left out")
-    _undone(found)
-    _twice(found)
+        guess.unsure.append(f"{missing:.0%} of the rows have no {who!r} and are left out")
+    _undone(guess)
+    _twice(guess)
 
 
 def unusable(table: Table) -> str:
@@ -210,41 +230,41 @@ def _dated(text: str) -> bool:
     return sum(c.isdigit() for c in text) >= 4
 
 
-def _undone(found: Guess) -> None:
+def _undone(guess: Guess) -> None:
     """Take the rows for returns that a column says were taken back, and ask about them."""
-    rows = found.table.rows
-    for column in found.table.columns.values():
+    rows = guess.table.rows
+    for column in guess.table.columns.values():
         counts = column.values or {}
         taken = [value for value in counts if _is_undone(value)]
         if taken and column.kind == "text" and column.distinct <= FEWEST_SEGMENTED:
             share = sum(counts[v] for v in taken) / max(sum(counts.values()), 1)
             share *= column.filled / max(rows, 1)
             said = f"{share:.1%} of the rows have the {column.name!r} {listing(sorted(taken))}"
-            if not _is_of_lines(found, column):
-                found.unsure.append(f"{said}, and count as others do: are they orders?")
+            if not _is_of_lines(guess, column):
+                guess.unsure.append(f"{said}, and count as others do: are they orders?")
                 continue
-            found.take("status", column.name, f"{column.distinct} different")
-            found.returned = sorted(taken)
-            found.unsure.append(
+            guess.take("status", column.name, f"{column.distinct} different")
+            guess.returned = sorted(taken)
+            guess.unsure.append(
                 f"{said}, and are taken for sales that were undone, without money: where such a "
                 "row gives back what another row took in, make its amount negative"
             )
         numbers = column.kind in {"integer", "number"}
         if numbers and set(hints.parts(column.name)) & UNDONE and column.share("zero") < 1:
             share = (1 - column.share("zero")) * column.filled / max(rows, 1)
-            found.unsure.append(
+            guess.unsure.append(
                 f"{column.name!r} is not zero in {share:.1%} of the rows, and is not taken off the "
                 "amounts: subtract it from them in the file"
             )
 
 
-def _is_of_lines(found: Guess, column: Column) -> bool:
+def _is_of_lines(guess: Guess, column: Column) -> bool:
     """Return whether a status is of what was sold, and not of the customers who bought it."""
-    who = found.table.columns[found.roles["customer"]]
-    if column.name in found.taken or not {"amount", "price"} & set(found.roles):
+    who = guess.table.columns[guess.roles["customer"]]
+    if column.name in guess.taken or not {"amount", "price"} & set(guess.roles):
         return False
-    of_customers = who.per_value >= 2 and found.table.decides(who.name, column.name)
-    return "status" not in found.roles and not of_customers
+    of_customers = who.per_value >= 2 and guess.table.decides(who.name, column.name)
+    return "status" not in guess.roles and not of_customers
 
 
 def _is_undone(value: str) -> bool:
@@ -253,15 +273,15 @@ def _is_undone(value: str) -> bool:
     return bool(UNDONE & {*words, "".join(words)}) and not NOT_UNDONE & set(words)
 
 
-def _twice(found: Guess) -> None:
+def _twice(guess: Guess) -> None:
     """Ask about rows that are the same in every column of the source."""
-    table, order = found.table, found.roles.get("order")
+    table, order = guess.table, guess.roles.get("order")
     if order and table.columns[order].distinct < 0.9 * table.rows:
         order = None  # numbers orders of several rows
     copies = table.rows - table.opened.table.distinct().count().to_pyarrow().as_py()
     if copies:
         numbered = f", though {order!r} numbers them" if order else ""
-        found.unsure.append(
+        guess.unsure.append(
             f"{copies:,} of {table.rows:,} rows are copies of others in every column{numbered}: "
             "they count twice unless you take them out of the file"
         )

@@ -37,6 +37,12 @@ def is_count(name: str) -> bool:
     return suggests(name, "count") or bool(many and len(words) > 2 and words[-1] != "id")
 
 
+def is_aside(name: str) -> bool:
+    """Return whether money is a fee, a tax or freight beside what was sold, and no sum of both."""
+    whole = {"incl", "including", "inkl", "inc", "excl", "ex", "without", "before", "after", "ohne"}
+    return suggests(name, "aside") and not whole & set(parts(name))
+
+
 def is_paradata(name: str) -> bool:
     """Return whether a name is one of what survey platforms write about the answering."""
     plain = re.sub(r"\([^)]*\)", "", name)

@@ -6,9 +6,10 @@ import re
 
 from scipy.stats import chisquare
 
-from seglib import hints
-from seglib.columns import Column, Table
-from seglib.guess import LEAST_PEOPLE, Guess
+from seglib import wording
+from seglib.collection import hints
+from seglib.collection.columns import Column, Table
+from seglib.collection.roles import LEAST_PEOPLE, Guess
 from seglib.wording import listing
 
 MOST_ARMS = 8
@@ -20,24 +21,14 @@ CONTROL = re.compile(  # what only a control is called
     r"|campaign|message|action|ad|ads|sms|call|discount|kontakt|brief)",
     re.IGNORECASE,
 )
-PLAIN = ("0", "false", "no", "none", "off", "nothing", "a", "baseline", "nein")
-"""What else a control is called in a column whose name is that of arms."""
-GROUP = {"group", "gruppe", "cell", "segment", "bucket", "condition", "version", "test", "cohort"}
-DID = {  # how a name of an outcome begins: what its customers did
-    "visit": "visited", "besuch": "visited", "conver": "converted", "purchas": "bought",
-    "bought": "bought", "kauf": "bought", "gekauft": "bought", "click": "clicked",
-    "klick": "clicked", "open": "opened", "respon": "responded", "antwort": "responded",
-    "redeem": "redeemed", "signup": "signed up", "subscri": "subscribed", "renew": "renewed",
-    "upgrad": "upgraded", "churn": "left", "cancel": "cancelled", "unsubscri": "unsubscribed",
-    "return": "came again", "retain": "stayed", "donat": "donated", "book": "booked",
-}  # fmt: skip
-UNWANTED = ("churn", "cancel", "unsubscri")
+WORDS = wording.table("hints")["experiments"]
+PLAIN = WORDS["control"]  # what else a control is called in a column whose name is that of arms
+GROUP, MEASURED = set(WORDS["arms"]), set(WORDS["measured"])
+EARLIER = set(WORDS["earlier"])  # of what was known before
+YES, NO = set(WORDS["yes"]), set(WORDS["no"])
+DID = {start: did for did, starts in WORDS["did"].items() for start in starts.split()}
+UNWANTED = tuple(WORDS["unwanted"])
 AMOUNTS = ("amount", "order", "quantity")  # roles of names of amounts and counts
-MEASURED = ("spend", "spent", "outcome", "result", "visits", "sessions", "clicks", "kpi")
-EARLIER = {"history", "past", "prior", "previous", "pre", "before", "last", "historic", "earlier",
-           "baseline", "vorher"}  # fmt: skip
-YES = {"1", "yes", "y", "true", "t", "ja", "j", "oui", "si", "sí"}
-NO = {"0", "no", "n", "false", "f", "nein", "non"}
 
 
 def arms(table: Table) -> tuple[Column, str] | None:
@@ -47,12 +38,12 @@ def arms(table: Table) -> tuple[Column, str] | None:
     of which one is that of a control.
     """
     columns = [c for c in table.columns.values() if _few(c)]
-    found = [(c, next((v for v in c.values if CONTROL.fullmatch(v.strip())), "")) for c in columns]
-    sure = [(c, control) for c, control in found if control]
+    fits = [(c, next((v for v in c.values if CONTROL.fullmatch(v.strip())), "")) for c in columns]
+    sure = [(c, control) for c, control in fits if control]
     sure.sort(key=lambda pair: (not _named(pair[0]), not _grouped(pair[0])))
     if sure:
         return sure[0]
-    named = next((c for c, _ in found if _named(c)), None)
+    named = next((c for c, _ in fits if _named(c)), None)
     if named is None:
         return None
     plain = {value.strip().lower(): value for value in named.values}
@@ -76,19 +67,19 @@ def _grouped(column: Column) -> bool:
     return bool(GROUP & set(hints.parts(column.name)))
 
 
-def take(found: Guess, column: Column, control: str) -> None:
+def take(guess: Guess, column: Column, control: str) -> None:
     """Take a column as the arms of an experiment, and ask about it."""
     shown = ", ".join(column.values)
-    found.take("arm", column.name, f"{column.distinct} arms: {shown}"[:80])
+    guess.take("arm", column.name, f"{column.distinct} arms: {shown}"[:80])
     if not control:
-        found.unsure.append(
+        guess.unsure.append(
             f"{column.name!r} is taken as the arms of an experiment ({shown[:60]}): if customers "
             "were assigned to them at random, say so: randomised: true, and control: the name of "
             "the control arm; effects are told only then"
         )
         return
-    found.keys |= {"randomised": True, "control": control}
-    found.unsure.append(
+    guess.keys |= {"randomised": True, "control": control}
+    guess.unsure.append(
         f"{column.name!r} is taken as the arms of an experiment ({shown[:60]}), drawn at random, "
         f"with {control!r} as the control: if customers were chosen in any other way, set "
         "randomised: false, and no effect is told; if it is none, move it to attributes"
@@ -97,45 +88,46 @@ def take(found: Guess, column: Column, control: str) -> None:
     if chisquare(list(counts.values())).pvalue < BROKEN:
         total = sum(counts.values())
         shares = ", ".join(f"{arm}: {n / total:.2g}" for arm, n in counts.items())
-        found.unsure.append(
+        guess.unsure.append(
             f"the arms of {column.name!r} are not equally large: if that was planned, say so, such "
             f"as planned: {{{shares}}}; otherwise the experiment is not believed"
         )
 
 
-def outcomes(found: Guess, arm: Column) -> list[str]:
+def outcomes(guess: Guess, arm: Column) -> list[str]:
     """Take the columns that say what happened after the arms were assigned; return their names.
 
     A yes or no under the name of something done is one, and so is an amount or a count that stands
     behind the arms. One that stands before them may be either: it is left out and asked about.
     """
-    names, taken, doubtful = list(found.table.columns), [], []
-    for column in found.table.columns.values():
-        if column.name in found.taken or EARLIER & set(hints.parts(column.name)):
+    names, taken, doubtful = list(guess.table.columns), [], []
+    for column in guess.table.columns.values():
+        if column.name in guess.taken or EARLIER & set(hints.parts(column.name)):
             continue
         behind = names.index(column.name) > names.index(arm.name)
         if did := _event(column):
-            _add(found, column, did)
+            _add(guess, column, did)
             taken.append(column.name)
         elif _amount(column) and behind:
             money = hints.suggests(column.name, "amount") or column.share("whole") < 1
             label = column.name.replace("_", " ").strip().lower()
-            found.outcomes[column.name] = {
-                "label": label, "kind": "money" if money else "count",
+            guess.outcomes[column.name] = {
+                "label": label,
+                "kind": "money" if money else "count",
                 "why": f"from {column.least:,.10g} to {column.most:,.10g}",
-            }  # fmt: skip
+            }
             taken.append(column.name)
         elif _amount(column):
-            found.left[column.name] = "known before the arms were assigned, or an outcome?"
+            guess.left[column.name] = "known before the arms were assigned, or an outcome?"
             doubtful.append(column.name)
     if taken:
-        found.unsure.append(
+        guess.unsure.append(
             f"{_quoted(taken)} {'is' if len(taken) == 1 else 'are'} taken as what happened after "
             "the arms were assigned, compared between them and never a trait of segments: what was "
             "known before belongs to attributes"
         )
     if doubtful:
-        found.unsure.append(
+        guess.unsure.append(
             f"{_quoted(doubtful)} may have been known before the arms were assigned (then it "
             "belongs to attributes) or be what happened after (then to outcomes): it is left out"
         )
@@ -159,23 +151,25 @@ def _event(column: Column) -> str:
     return did or ("bought" if hints.suggests(column.name, "order") else "had it" if other else "")
 
 
-def _add(found: Guess, column: Column, did: str) -> None:
+def _add(guess: Guess, column: Column, did: str) -> None:
     """Take a yes or no as an outcome; no two have the same label."""
-    labels = {about["label"] for about in found.outcomes.values()}
+    labels = {about["label"] for about in guess.outcomes.values()}
     yes = next(value for value in column.values if value.strip().lower() in YES)
     did = f"had {column.name}" if did in labels or did == "had it" else did
     unwanted = column.name.lower().startswith(UNWANTED)
-    found.outcomes[column.name] = {
-        "label": did, "happened": yes, "wanted": not unwanted,
+    guess.outcomes[column.name] = {
+        "label": did,
+        "happened": yes,
+        "wanted": not unwanted,
         "why": f"{yes!r} in {column.values[yes] / max(sum(column.values.values()), 1):.2%}",
-    }  # fmt: skip
+    }
 
 
 def _amount(column: Column) -> bool:
     """Return whether a column is an amount or a count by its name and its values."""
     numbers = column.kind in {"integer", "number"} and column.distinct > 2 and not column.unique
     words = set(hints.parts(column.name))
-    named = hints.suggests(column.name, *AMOUNTS) or bool(words & {*MEASURED})
+    named = hints.suggests(column.name, *AMOUNTS) or bool(words & MEASURED)
     return numbers and named and not hints.is_id(column.name) and not column.share("negative") > 0.5
 
 

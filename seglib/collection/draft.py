@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from seglib import assemble, columns, doubts, guess, moments, strict, study, tables
-from seglib.draft import Draft, one_line, quoted
+import yaml
+
+from seglib import moments, strict, study, tables
+from seglib.collection import columns, doubts, kinds, roles
+from seglib.collection.roles import Guess
 from seglib.format import COUNTED
-from seglib.guess import Guess
 from seglib.sources import Sources, place
 from seglib.study import StudyError
 
@@ -62,7 +65,7 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
         if said := doubts.unusable(table):
             raise StudyError(said)
     _apart(looked)
-    found = assemble.study(looked)
+    found = kinds.study(looked)
     draft = compose(found, path, folder)
     draft.unsure += problems(draft)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +95,7 @@ def compose(found: list[Guess], path: Path, folder: Path) -> Draft:
     Parameters
     ----------
     found
-        From `assemble.study`.
+        From `kinds.study`.
     path
         Where it will be.
     folder
@@ -115,10 +118,15 @@ def compose(found: list[Guess], path: Path, folder: Path) -> Draft:
     draft.add()
     day = _dates(draft, found, folder)
     _started(found, day)
-    draft.add("# timezone: {stored: UTC, local: Europe/Berlin}",
-              "if times are not those of the customers' clocks")  # fmt: skip
-    if any(guess.personal(g.table.columns[g.roles["customer"]]) for g in found
-           if g.kind == "transactions"):  # fmt: skip
+    draft.add(
+        "# timezone: {stored: UTC, local: Europe/Berlin}",
+        "if times are not those of the customers' clocks",
+    )
+    if any(
+        roles.personal(g.table.columns[g.roles["customer"]])
+        for g in found
+        if g.kind == "transactions"
+    ):
         draft.add("# privacy: {pseudonymise: SEGLIB_KEY}", "or keep: [the column]")
     draft.add()
     draft.add("tables:")
@@ -127,8 +135,10 @@ def compose(found: list[Guess], path: Path, folder: Path) -> Draft:
     draft.add()
     _segmentation(draft, found)
     draft.add()
-    draft.add("# economics: {margin: 0.3, cost_per_customer: 1.0}",
-              "share of extra sales kept; cost of treating one customer for a quarter")  # fmt: skip
+    draft.add(
+        "# economics: {margin: 0.3, cost_per_customer: 1.0}",
+        "share of extra sales kept; cost of treating one customer for a quarter",
+    )
     return draft
 
 
@@ -148,13 +158,13 @@ def _dates(draft: Draft, found: list[Guess], folder: Path) -> date:
     main = next((g for g in found if g.kind == "transactions"), None)
     if main:
         return _cut(draft, main, _assigned(found))
-    ends = [c for g in found for c in guess.times(g.table)]
+    ends = [c for g in found for c in roles.times(g.table)]
     if ends:
         last = max(ends, key=lambda column: column.most)
         day, why = last.most.date() + timedelta(days=1), "the day after the last date in the data"
         if len(last.marks) > 1:
             draft.check(
-                f"{last.name!r} reads two ways, {guess.ways(last)}: is the next line right?"
+                f"{last.name!r} reads two ways, {roles.ways(last)}: is the next line right?"
             )
     else:
         day, why = _newest(found, folder), "the day on which the file was changed"
@@ -274,12 +284,15 @@ def _format(draft: Draft, one: Guess) -> None:
         plain = {"date": {("YMD",), (moments.NAMED,)}, "decimal": {(".",)}}[key]  # need no word
         if either and len(marks) == 1:
             shown = next(iter(either[0].values or {}), "")
-            draft.check(f"{either[0].name!r} holds {shown!r} and the like, which reads two ways: "
-                        f"say {key}: {guess.ways(either[0])} in a line as the next", 4)  # fmt: skip
-            draft.add(f"    # format: {{{key}: {quoted(guess.written(either[0].marks[0]))}}}")
+            draft.check(
+                f"{either[0].name!r} holds {shown!r} and the like, which reads two ways: "
+                f"say {key}: {roles.ways(either[0])} in a line as the next",
+                4,
+            )
+            draft.add(f"    # format: {{{key}: {quoted(roles.written(either[0].marks[0]))}}}")
         elif len(marks) == 1 and (marks - plain or counted):
             mark = next(iter(marks))[0]
-            known[key] = "YYYYMMDD" if counted and mark == "YMD" else guess.written(mark)
+            known[key] = "YYYYMMDD" if counted and mark == "YMD" else roles.written(mark)
     levels = {level for about in one.attributes.values() for level in about.get("levels", ())}
     if missing := {*one.table.opened.given.missing, *(one.silent - levels)}:
         known["missing"] = sorted(missing)
@@ -327,3 +340,47 @@ def _slug(text: str) -> str:
     if not words:
         raise StudyError(f"{text!r} is no name of a study: expected letters, such as --name shop")
     return "_".join(words)
+
+
+@dataclass
+class Draft:
+    """A study.yaml that is being written.
+
+    Attributes
+    ----------
+    path
+        Where it goes.
+    lines
+        What it holds.
+    unsure
+        What its reader should look at, in sentences.
+    """
+
+    path: Path
+    lines: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+
+    def add(self, line: str = "", why: str = "") -> None:
+        """Add a line of YAML with its reason as a comment."""
+        self.lines.append(f"{line:<44}  # {one_line(why)}" if why else line)
+
+    def check(self, sentence: str, indent: int = 0) -> None:
+        """Add a doubt to the YAML and to what the terminal says."""
+        self.unsure.append(one_line(sentence))
+        self.lines.append(f"{' ' * indent}# CHECK: {one_line(sentence)}")
+
+
+def quoted(value: Any) -> str:
+    """Return a value as YAML on one line."""
+    if isinstance(value, dict) and "levels" in value:
+        points = [int(v) if re.fullmatch(r"\d|[1-9]\d+", v) else v for v in value["levels"]]
+        value = value | {"levels": points}
+    text = yaml.safe_dump(
+        [value], default_flow_style=True, allow_unicode=True, width=10**9, sort_keys=False
+    )
+    return text.strip()[1:-1]
+
+
+def one_line(text: str) -> str:
+    """Return text without line breaks and signs that cannot be seen."""
+    return re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()

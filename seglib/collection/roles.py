@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from seglib import hints
-from seglib.columns import Column, Table
+from seglib.collection import hints
+from seglib.collection.columns import Column, Table
 from seglib.reading import TIME
 
 LEAST_PEOPLE = 10  # fewer different values than this are groups of people, not people
@@ -15,8 +15,12 @@ CODE = 40  # letters of the longest ids
 NAMED, DECIDED, LINKED = 4, 2, 5  # what speaks for a key, in points
 EMAIL = "e-mail address"
 FEWEST_SEGMENTED = 10  # different things below which a segmentation of them is refused
-WRITTEN = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY", "YMD": "YYYY-MM-DD",
-           "NAMED": "31 January 2024"}  # fmt: skip
+WRITTEN = {
+    "DMY": "DD/MM/YYYY",
+    "MDY": "MM/DD/YYYY",
+    "YMD": "YYYY-MM-DD",
+    "NAMED": "31 January 2024",
+}
 
 
 @dataclass
@@ -87,8 +91,11 @@ def personal(column: Column) -> str:
     """Return which personal data a column holds, by its values or else its name; empty if none."""
     if column.kind == "time" or (column.nearly and column.nearly[0] == TIME):
         return "date of birth" if hints.personal(column.name) == "date of birth" else ""
-    for name, what in (("email", EMAIL), ("phone", "telephone number"),
-                       ("address", "network address")):  # fmt: skip
+    for name, what in (
+        ("email", EMAIL),
+        ("phone", "telephone number"),
+        ("address", "network address"),
+    ):
         if column.share(name) > 0.5:
             return what
     what = hints.personal(column.name)
@@ -141,8 +148,10 @@ def customer(table: Table, linked: Mapping[str, float] | None = None) -> tuple[s
         Column → share of its values that are rows of a table of customers.
     """
     keys = [c for c in table.columns.values() if is_key(c) and not _never_who(c)]
-    points = {c.name: _points(table, c, keys) + LINKED * ((linked or {}).get(c.name, 0) > 0.5)
-              for c in keys}  # fmt: skip
+    points = {
+        c.name: _points(table, c, keys) + LINKED * ((linked or {}).get(c.name, 0) > 0.5)
+        for c in keys
+    }
     best = max(keys, key=lambda c: (points[c.name], not personal(c), c.distinct), default=None)
     return (best.name, points[best.name]) if best and points[best.name] >= 1 else None
 

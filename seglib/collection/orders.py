@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from seglib import doubts, hints, reading, returns
-from seglib.columns import Column, Table
-from seglib.guess import (
+from seglib import reading, returns
+from seglib.collection import doubts, hints
+from seglib.collection.columns import Column, Table
+from seglib.collection.roles import (
     FEWEST_SEGMENTED,
     LEAST_PEOPLE,
     NAMED,
@@ -33,49 +34,40 @@ def _is_share(name: str) -> bool:
 
 def transactions(table: Table, who: str, points: int) -> Guess:
     """Return the roles of a table with several rows a customer, which are orders or events."""
-    found, columns = Guess("transactions", table), table.columns
-    found.take("customer", who, repeats(columns[who]))
+    guess, columns = Guess("transactions", table), table.columns
+    guess.take("customer", who, repeats(columns[who]))
     if points < NAMED:
-        found.unsure.append(f"column {who!r} is taken as the customer by its values alone")
+        guess.unsure.append(f"column {who!r} is taken as the customer by its values alone")
     if what := personal(columns[who]):
-        found.unsure.append(
+        guess.unsure.append(
             f"{who!r} tells customers apart by {what}, which would stand in the files of a run: "
             "set privacy.pseudonymise to the name of an environment variable that holds a key, or "
             "list the column under privacy.keep"
         )
-    when = _when(found)
-    found.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
-    _nobody(found)
-    _order(found)
-    _product(found)
-    _money(found)
-    doubts.orders(found)
-    _returns(found)
-    _currency(found)
-    _used(found)
-    _reductions(found)
-    _place(found)
+    when = _when(guess)
+    guess.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
+    _nobody(guess)
+    _order(guess)
+    _product(guess)
+    _money(guess)
+    doubts.orders(guess)
+    _returns(guess)
+    _currency(guess)
+    _used(guess)
+    _reductions(guess)
+    _place(guess)
     for column in columns.values():
-        if column.name not in found.taken:
-            found.left.setdefault(column.name, _groups(found, column) or unused(column))
-    return found
+        if column.name not in guess.taken:
+            guess.left.setdefault(column.name, unused(column))
+    return guess
 
 
-def _groups(found: Guess, column: Column) -> str:
-    """Return what a column that groups the products would be good for, empty if it is none."""
-    product = found.roles.get("product")
-    named = hints.suggests(column.name, "level", "group")
-    if not product or not named or not found.table.decides(product, column.name):
-        return ""
-    return f"groups the products; would serve in a table of products with one row a {product}"
-
-
-def _when(found: Guess) -> Column:
+def _when(guess: Guess) -> Column:
     """Return the time at which something was ordered or done, of several times."""
-    whens = times(found.table)
+    whens = times(guess.table)
     plain = [c for c in whens if not hints.suggests(c.name, "deadline")]
     if not plain:
-        found.unsure.append(
+        guess.unsure.append(
             f"{whens[0].name!r} is taken as the time of the rows, but is called like what follows "
             "an order: a deadline, a delivery or a change"
         )
@@ -84,11 +76,11 @@ def _when(found: Guess) -> Column:
     return next((c for c in full if hints.suggests(c.name, "placed")), plain[0])
 
 
-def _nobody(found: Guess) -> None:
+def _nobody(guess: Guess) -> None:
     """Take ids such as guest for rows without a customer; ask about ids written in two ways."""
-    who = found.roles["customer"]
-    column, counts = found.table.columns[who], found.table.counts(who)
-    words = found.table.counts(who, hints.placeholders())
+    who = guess.roles["customer"]
+    column, counts = guess.table.columns[who], guess.table.counts(who)
+    words = guess.table.counts(who, hints.placeholders())
     usual = [len(v) for v in counts if v not in words]
     words = {
         v: n
@@ -96,10 +88,10 @@ def _nobody(found: Guess) -> None:
         if not v.lstrip("-").isdigit() or min(usual, default=0) > len(v) + 1
     }
     if words:
-        found.why["customer"] += f"; {len(words)} of them are nobody's"
-        found.keys["placeholders"] = sorted(words)
-        found.unsure.append(
-            f"{sum(words.values()):,} of {found.table.rows:,} rows have {listing(sorted(words))} "
+        guess.why["customer"] += f"; {len(words)} of them are nobody's"
+        guess.keys["placeholders"] = sorted(words)
+        guess.unsure.append(
+            f"{sum(words.values()):,} of {guess.table.rows:,} rows have {listing(sorted(words))} "
             f"as {who!r}, which is taken as no customer: take out of placeholders what is an id"
         )
     written: dict[str, list[str]] = {}
@@ -108,17 +100,17 @@ def _nobody(found: Guess) -> None:
     twice = [values for values in written.values() if len(values) > 1]
     if twice:
         shown = "" if personal(column) else f", such as {listing([repr(v) for v in twice[0]])}"
-        found.unsure.append(
+        guess.unsure.append(
             f"{len(twice):,} ids in {who!r} differ by capital letters alone{shown}, and count as "
             "customers of their own: write them in one way if they are the same"
         )
-    if blanks := found.table.padded(who):
-        found.why["customer"] += f"; {blanks:,} with blanks around them, which are not read"
+    if blanks := guess.table.padded(who):
+        guess.why["customer"] += f"; {blanks:,} with blanks around them, which are not read"
 
 
-def _order(found: Guess) -> None:
-    table, who, when = found.table, found.roles["customer"], found.roles["time"]
-    for column in free(found, "order"):
+def _order(guess: Guess) -> None:
+    table, who, when = guess.table, guess.roles["customer"], guess.roles["time"]
+    for column in free(guess, "order"):
         named = hints.suggests(column.name, "order")
         people = table.columns[who].distinct
         if not is_key(column) or column.distinct < people or (column.unique and not named):
@@ -128,13 +120,13 @@ def _order(found: Guess) -> None:
         if not (named or hints.is_id(column.name) or column.kind == "integer" or coded(column)):
             continue
         if table.decides(column.name, who) and (named or table.decides(column.name, when)):
-            found.take("order", column.name, f"{repeats(column)}; each has one customer")
+            guess.take("order", column.name, f"{repeats(column)}; each has one customer")
             return
 
 
-def _product(found: Guess) -> None:
-    table, order = found.table, found.roles.get("order")
-    for column in free(found, "product"):
+def _product(guess: Guess) -> None:
+    table, order = guess.table, guess.roles.get("order")
+    for column in free(guess, "product"):
         named = hints.suggests(column.name, "product")
         key = is_key(column) or (named and column.kind == "text" and not free_text(column))
         several = column.per_value >= 2 and (
@@ -146,8 +138,11 @@ def _product(found: Guess) -> None:
         nameless = column.kind == "text" and hints.is_id(column.name)
         if (named or nameless) and not (order and table.decides(order, column.name) and not named):
             name = _readable(table, column)
-            found.take("product", name.name, repeats(name) + (
-                "" if name is column else f"; names what {column.name} numbers"))  # fmt: skip
+            guess.take(
+                "product",
+                name.name,
+                repeats(name) + ("" if name is column else f"; names what {column.name} numbers"),
+            )
             return
 
 
@@ -170,30 +165,31 @@ def _readable(table: Table, key: Column) -> Column:
     return key
 
 
-def _used(found: Guess) -> None:
+def _used(guess: Guess) -> None:
     """Where nothing is paid, what looked like a product is what was used."""
-    column = found.roles.get("product")
-    if column is None or {"amount", "price"} & set(found.roles):
+    column = guess.roles.get("product")
+    if column is None or {"amount", "price"} & set(guess.roles):
         return
-    if hints.suggests(column, "goods") and not found.sparse:
-        found.why["product"] += "; orders of products without their prices"
+    if hints.suggests(column, "goods") and not guess.sparse:
+        guess.why["product"] += "; orders of products without their prices"
         return
-    found.take("event", column, found.why["product"])
-    del found.roles["product"]
+    guess.take("event", column, guess.why["product"])
+    del guess.roles["product"]
 
 
-def _money(found: Guess) -> None:
+def _money(guess: Guess) -> None:
     """Find quantity, and the amount of a line, or the price of a unit that gives it."""
-    numbers = [c for c in free(found, "amount") if c.kind in {"integer", "number"}]
-    quantity = next((c for c in numbers if hints.suggests(c.name, "quantity")
-                     and c.share("whole") > 0.9), None)  # fmt: skip
+    numbers = [c for c in free(guess, "amount") if c.kind in {"integer", "number"}]
+    quantity = next(
+        (c for c in numbers if hints.suggests(c.name, "quantity") and c.share("whole") > 0.9), None
+    )
     if quantity:
         ends = f"whole numbers from {quantity.least:,.0f} to {quantity.most:,.0f}"
-        found.take("quantity", quantity.name, ends)
-    money = _of_lines(found, [c for c in numbers if c is not quantity and _is_money(c)])
-    plain = [c for c in money if not _is_aside(c.name)]
+        guess.take("quantity", quantity.name, ends)
+    money = _of_lines(guess, [c for c in numbers if c is not quantity and _is_money(c)])
+    plain = [c for c in money if not hints.is_aside(c.name)]
     if money and not plain:
-        found.unsure.append(
+        guess.unsure.append(
             f"{money[0].name!r} is the only money there is, but is called like a fee, a tax or "
             "what sending costs: is it the amount of a row?"
         )
@@ -202,107 +198,107 @@ def _money(found: Guess) -> None:
         return
     prices = [c for c in money if hints.suggests(c.name, "price")]
     amounts = [c for c in money if hints.suggests(c.name, "amount") and c not in prices]
-    amounts.sort(key=lambda c: not _in_one_currency(found, c))
-    if quantity and (whole := _multiplied(found, quantity, prices, amounts)):
-        found.take("amount", whole[1], f"= {quantity.name} × {whole[0]} in 95% of the rows or more")
-        found.left[whole[0]] = "the price of a unit; the amount of the line is known"
+    amounts.sort(key=lambda c: not _in_one_currency(guess, c))
+    if quantity and (whole := _multiplied(guess, quantity, prices, amounts)):
+        guess.take("amount", whole[1], f"= {quantity.name} × {whole[0]} in 95% of the rows or more")
+        guess.left[whole[0]] = "the price of a unit; the amount of the line is known"
         return
     chosen = (amounts or prices or money)[0]
-    if quantity and _per_unit(found, quantity, chosen, chosen in prices):
-        found.take("price", chosen.name, f"of one unit: the amount of a line is "
-                   f"{quantity.name} × {chosen.name}")  # fmt: skip
+    if quantity and _per_unit(guess, quantity, chosen, chosen in prices):
+        guess.take(
+            "price",
+            chosen.name,
+            f"of one unit: the amount of a line is {quantity.name} × {chosen.name}",
+        )
         return
     ends = f"from {chosen.least:,.2f} to {chosen.most:,.2f}"
-    found.take("amount", chosen.name, ends)
+    guess.take("amount", chosen.name, ends)
     if chosen in prices:
-        found.why["amount"] += "; a price, and no column counts units"
+        guess.why["amount"] += "; a price, and no column counts units"
     elif not amounts:
-        found.unsure.append(f"{chosen.name!r} is taken as the money of a row by its values alone")
+        guess.unsure.append(f"{chosen.name!r} is taken as the money of a row by its values alone")
 
 
-def _of_lines(found: Guess, money: list[Column]) -> list[Column]:
+def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:
     """Return the money that is of rows, and not of whole orders of which rows are the lines."""
-    order, kept, gaps = found.roles.get("order"), [], []
-    lines = bool(order) and found.table.columns[order].per_value > 1.2
+    order, kept, gaps = guess.roles.get("order"), [], []
+    lines = bool(order) and guess.table.columns[order].per_value > 1.2
     for column in money:
         seldom = column.filled < SELDOM * column.rows
         total = "the total of an order, "
-        if lines and seldom and found.table.once(order, column.name):
-            found.left[column.name] = total + "given once each"
+        if lines and seldom and guess.table.once(order, column.name):
+            guess.left[column.name] = total + "given once each"
             kept.append(column)
-        elif lines and not seldom and column.distinct > FEWEST_SEGMENTED and found.table.decides(
-            order, column.name
-        ):  # fmt: skip
-            found.left[column.name] = total + "repeated in each of its lines"
+        elif (
+            lines
+            and not seldom
+            and column.distinct > FEWEST_SEGMENTED
+            and guess.table.decides(order, column.name)
+        ):
+            guess.left[column.name] = total + "repeated in each of its lines"
             gaps.append(column)
         elif seldom:
-            found.sparse = True
+            guess.sparse = True
             gaps.append(column)
         else:
             kept.append(column)
-    own = [c for c in kept if c.name not in found.left]
+    own = [c for c in kept if c.name not in guess.left]
     kept = own or kept
     for column in gaps if not kept else ():
         part = f"is filled in {column.filled / column.rows:.0%} of the rows"
-        what = found.left.get(column.name, part)
-        found.unsure.append(
+        what = guess.left.get(column.name, part)
+        guess.unsure.append(
             f"{column.name!r} {'is ' * (what != part)}{what}, and is not taken as their amount: "
             "what was done is counted, not money"
             + "; to use it, keep it in the first line of each order alone"
             * (what != part)
         )
     for column in kept:
-        if found.left.pop(column.name, ""):
-            found.why["order"] += f"; {column.name} stands in one of its lines"
+        if guess.left.pop(column.name, ""):
+            guess.why["order"] += f"; {column.name} stands in one of its lines"
     return kept
 
 
-def _is_aside(name: str) -> bool:
-    """Return whether money is a fee, a tax or freight beside what was sold, and no sum of both."""
-    whole = {"incl", "including", "inkl", "inc", "excl", "ex", "without", "before", "after", "ohne"}
-    return hints.suggests(name, "aside") and not whole & set(hints.parts(name))
-
-
-def _returns(found: Guess) -> None:
+def _returns(guess: Guess) -> None:
     """Say how many rows are returns, and how many customers have no other rows."""
-    money = next((role for role in ("amount", "price", "quantity") if role in found.roles), "")
+    money = next((role for role in ("amount", "price", "quantity") if role in guess.roles), "")
     if not money:
         return
-    columns = {r: found.table.at(c) for r, c in found.roles.items() if r in RETURNING}
+    columns = {r: guess.table.at(c) for r, c in guess.roles.items() if r in RETURNING}
     if "price" in columns:
         columns["amount"] = columns.pop("price") * columns["quantity"]
     if "order" in columns:
         columns["order"] = reading.trimmed(columns["order"])
-    rows = returns.marked(found.table.opened.table.select(**columns), found.returned)
+    rows = returns.marked(guess.table.opened.table.select(**columns), guess.returned)
     each = rows.filter(rows.customer.notnull()).group_by("customer")
     each = each.agg(n=rows.is_return.sum(), bought=(~rows.is_return).sum())
     row = reading.row(each, {"n": each.n.sum(), "only": (each.bought == 0).sum()})
     if row["n"]:
         lower = " lower the money and" if money != "quantity" else ""
-        found.why[money] += f"; {row['n']:,} rows are returns, which{lower} are no orders"
+        guess.why[money] += f"; {row['n']:,} rows are returns, which{lower} are no orders"
     if row["only"]:
         only = f"fewer than {LEAST_PEOPLE}" if row["only"] < LEAST_PEOPLE else f"{row['only']:,}"
-        found.why[money] += f"; {only} customers have no other rows"
+        guess.why[money] += f"; {only} customers have no other rows"
 
 
-def _currency(found: Guess) -> None:
+def _currency(guess: Guess) -> None:
     """Find how money is written: by signs in the amounts, or a column that says so."""
-    name = found.roles.get("amount", found.roles.get("price"))
+    name = guess.roles.get("amount", guess.roles.get("price"))
     if not name:
         return
-    values, where = found.table.columns[name].values or {}, f"signs in {name!r}"
+    values, where = guess.table.columns[name].values or {}, f"signs in {name!r}"
     signs = {_sign(value) for value in values} - {""}
-    if column := _currencies(found, name):
+    if column := _currencies(guess, name):
         signs, where = {code.upper() for code in column.values}, f"{column.name!r}"
-        found.left[column.name] = f"the currency of {name!r}"
-        for other in free(found, "amount"):
+        guess.left[column.name] = f"the currency of {name!r}"
+        for other in free(guess, "amount"):
             beside = other.kind in {"integer", "number"} and _is_money(other)
-            if beside and not _in_one_currency(found, other):
-                found.left[other.name] = "money in several currencies"
+            if beside and not _in_one_currency(guess, other):
+                guess.left[other.name] = "money in several currencies"
     if len(signs) == 1:
-        found.currency = next(iter(signs))
+        guess.currency = next(iter(signs))
     elif signs:
-        found.unsure.append(
+        guess.unsure.append(
             f"amounts are in several currencies, {', '.join(sorted(signs)[:5])} by {where}, and "
             "would be added as if they were one: convert them, or keep the rows of one"
         )
@@ -315,21 +311,24 @@ def _sign(value: str) -> str:
     return sign.upper() if len(sign) == 3 and sign.isalpha() else sign
 
 
-def _currencies(found: Guess, money: str) -> Column | None:
+def _currencies(guess: Guess, money: str) -> Column | None:
     """Return the column that says the currency of an amount, of several the most alike in name."""
     columns = [
-        c for c in found.table.columns.values()
-        if c.kind == "text" and c.values and hints.suggests(c.name, "currency")
+        c
+        for c in guess.table.columns.values()
+        if c.kind == "text"
+        and c.values
+        and hints.suggests(c.name, "currency")
         and all(re.fullmatch(f"[A-Za-z]{{3}}|{MARKS}", code) for code in c.values)
-    ]  # fmt: skip
+    ]
     words = set(hints.parts(money))
     alike = {c.name: len(words & set(hints.parts(c.name))) for c in columns}
     return max(columns, key=lambda c: (alike[c.name], -len(c.name)), default=None)
 
 
-def _in_one_currency(found: Guess, column: Column) -> bool:
+def _in_one_currency(guess: Guess, column: Column) -> bool:
     """Return whether an amount is in one currency, by a column beside it; converted ones before."""
-    currencies = _currencies(found, column.name)
+    currencies = _currencies(guess, column.name)
     return currencies is None or currencies.distinct == 1
 
 
@@ -349,52 +348,52 @@ def _is_money(column: Column) -> bool:
     return 1 - column.share("whole") > 0.001 and column.most > 1
 
 
-def _multiplied(found: Guess, quantity, prices, amounts) -> tuple[str, str] | None:
+def _multiplied(guess: Guess, quantity, prices, amounts) -> tuple[str, str] | None:
     """Return the price and the amount of which one is the other times the quantity."""
-    units = found.table.at(quantity.name).cast("float64")
+    units = guess.table.at(quantity.name).cast("float64")
     for price in prices:
         for amount in amounts:
-            each, whole = (found.table.at(c.name).cast("float64") for c in (price, amount))
+            each, whole = (guess.table.at(c.name).cast("float64") for c in (price, amount))
             near = (whole.abs() - (units * each).abs()).abs() <= 0.011
-            if found.table.share(near, units.abs() > 1) >= 0.95:
+            if guess.table.share(near, units.abs() > 1) >= 0.95:
                 return price.name, amount.name
     return None
 
 
-def _per_unit(found: Guess, quantity: Column, money: Column, named: bool) -> bool:
+def _per_unit(guess: Guess, quantity: Column, money: Column, named: bool) -> bool:
     """Return whether money is of one unit: it then varies less per product than divided by units.
 
     Without a product, or where both vary alike, its name tells.
     """
-    product = found.roles.get("product")
+    product = guess.roles.get("product")
     if not product:
         return named
-    whole, parts = found.table.ratio_varies(product, money.name, quantity.name)
+    whole, parts = guess.table.ratio_varies(product, money.name, quantity.name)
     return named if 0.8 < whole / max(parts, 1) < 1.25 else whole < parts
 
 
-def _reductions(found: Guess) -> None:
-    money = found.roles.get("amount", found.roles.get("price"))
-    large = money is not None and found.table.columns[money].most > 50
+def _reductions(guess: Guess) -> None:
+    money = guess.roles.get("amount", guess.roles.get("price"))
+    large = money is not None and guess.table.columns[money].most > 50
     for role in ("coupon", "discount"):
         chosen = []
-        for column in free(found, role):
+        for column in free(guess, role):
             if not hints.suggests(column.name, role) or column.kind not in {"integer", "number"}:
                 continue
             if (large and column.most <= 1) or _is_share(column.name):
-                found.unsure.append(f"{column.name!r} seems to be a share, not money: left out")
+                guess.unsure.append(f"{column.name!r} seems to be a share, not money: left out")
             elif column.share("negative") < 0.05:
                 chosen.append(column.name)
             else:
-                found.unsure.append(f"{column.name!r} is negative at times: left out as a discount")
-        if chosen and {"amount", "price"} & set(found.roles):
-            found.take(role, chosen, "money taken off; 0 or more")
+                guess.unsure.append(f"{column.name!r} is negative at times: left out as a discount")
+        if chosen and {"amount", "price"} & set(guess.roles):
+            guess.take(role, chosen, "money taken off; 0 or more")
 
 
-def _place(found: Guess) -> None:
-    for column in free(found, "place"):
-        order = found.roles.get("order")
+def _place(guess: Guess) -> None:
+    for column in free(guess, "place"):
+        order = guess.roles.get("order")
         named = hints.suggests(column.name, "place") and 2 <= column.distinct < column.rows / 5
-        if named and (not order or found.table.decides(order, column.name)):
-            found.take("place", column.name, f"{column.distinct:,} different")
+        if named and (not order or guess.table.decides(order, column.name)):
+            guess.take("place", column.name, f"{column.distinct:,} different")
             return

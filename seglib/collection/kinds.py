@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import ibis
 
-from seglib import columns, describing, doubts, experiments, guess, hints, orders
-from seglib.columns import Column, Table
-from seglib.guess import NAMED, Guess
+from seglib.collection import columns, doubts, experiments, hints, orders, people, roles, surveys
+from seglib.collection.columns import Column, Table
+from seglib.collection.roles import NAMED, Guess
 from seglib.layout import ROW
 from seglib.limits import FEWEST
 from seglib.sources import Source
@@ -42,17 +42,17 @@ def study(tables: list[Table]) -> list[Guess]:
     StudyError
         If no table holds customers, or one that returns to them again and again holds no dates.
     """
-    surveys = [t for t in tables if describing.is_survey(t)]
-    others = _joined([t for t in tables if t not in surveys])
+    answers = [t for t in tables if surveys.is_survey(t)]
+    others = _joined([t for t in tables if t not in answers])
     events = [t for t in others if _is_events(t, others)]
     rows = [t for t in others if t not in events]
     main = max(events, key=lambda t: (_has_money(t), t.rows), default=None)
     found = [_transactions(main, rows)] if main else []
-    listed = [t for t in rows if main and guess.times(t) and experiments.lists_arms(t)]
+    listed = [t for t in rows if main and roles.times(t) and experiments.lists_arms(t)]
     rows = [t for t in rows if t not in listed]
     found += [_responding(t, main) for t in events + listed if t is not main]
-    for table in rows + surveys:
-        found.append(_described(table, found[0] if main else None, table in surveys))
+    for table in rows + answers:
+        found.append(_described(table, found[0] if main else None, table in answers))
     if main and not any(one.kind == "products" for one in found):
         found += _grouped(found[0])
     for one in found:
@@ -62,15 +62,15 @@ def study(tables: list[Table]) -> list[Guess]:
     return found
 
 
-def _few(found: Guess) -> None:
+def _few(guess: Guess) -> None:
     """Say at once how little can be told of few customers."""
-    who = found.roles.get("customer", ROW)
-    n = found.table.rows if who == ROW else found.table.columns[who].distinct
-    n -= len(found.keys.get("placeholders", ()))
+    who = guess.roles.get("customer", ROW)
+    n = guess.table.rows if who == ROW else guess.table.columns[who].distinct
+    n -= len(guess.keys.get("placeholders", ()))
     if not FEWEST <= n < PEOPLE:
         return
     margin = 98 / (n / 2) ** 0.5  # half of a 95% interval of a share near one half, in points
-    found.unsure.append(
+    guess.unsure.append(
         f"{n} customers are few: two segments at most can be told apart, a share within one of "
         f"them is known to {margin:.0f} points, and small differences between them are not; more "
         "customers, or a longer time, would help"
@@ -80,13 +80,13 @@ def _few(found: Guess) -> None:
 def _is_events(table: Table, tables: list[Table]) -> bool:
     """Return whether a table has several rows a customer, each with a time."""
     linked = _linked(table, [t for t in tables if t is not table])
-    who = guess.customer(table, linked)
+    who = roles.customer(table, linked)
     if who is None:
         return False
     column = table.columns[who[0]]
     coded = column.kind == "text" or hints.is_id(column.name)
     own = any(
-        c.unique and guess.is_key(c) and (
+        c.unique and roles.is_key(c) and (
             hints.suggests(c.name, "customer")
             or (_is_record(c.name) and not (coded and _has_money(table)))
         )
@@ -95,10 +95,10 @@ def _is_events(table: Table, tables: list[Table]) -> bool:
     if own and who[1] < NAMED:
         return False
     if table.columns[who[0]].unique and not any(
-        hints.suggests(c.name, "order") and guess.is_key(c) for c in table.columns.values()
+        hints.suggests(c.name, "order") and roles.is_key(c) for c in table.columns.values()
     ):
         return False
-    return bool(guess.times(table))
+    return bool(roles.times(table))
 
 
 def _is_record(name: str) -> bool:
@@ -110,7 +110,7 @@ def _linked(table: Table, others: list[Table]) -> dict[str, float]:
     """Return the columns whose values are rows of a table of customers, and the share that is."""
     found = {}
     for other in others:
-        key = describing.unique_key(other)
+        key = surveys.unique_key(other)
         if key and not hints.suggests(key, "product", "order", "campaign"):
             link = _link(table, other, [key])
             if link:
@@ -127,6 +127,8 @@ def _link(many: Table, one: Table, keys: list[str] | None = None) -> Link | None
             continue
         values = many.keys(column.name)
         for key in unique:
+            if _apart(column, one.columns[key]):
+                continue
             forward = one.holds(key, values)
             if forward < 0.3:
                 continue
@@ -139,21 +141,29 @@ def _link(many: Table, one: Table, keys: list[str] | None = None) -> Link | None
     return best[1]
 
 
+def _apart(one: Column, other: Column) -> bool:
+    """Return whether two columns cannot share values: text and numbers, or other ranges."""
+    text = [column.kind == "text" for column in (one, other)]
+    if any(text) or None in (one.least, one.most, other.least, other.most):
+        return text[0] != text[1]
+    return one.most < other.least or other.most < one.least
+
+
 def _identifies(column: Column) -> bool:
     """Return whether a column could be a key between tables; products may be known by name."""
     named = column.kind == "text" and hints.suggests(column.name, "goods")
-    return guess.is_key(column) or (named and not guess.personal(column))
+    return roles.is_key(column) or (named and not roles.personal(column))
 
 
 def _joined(tables: list[Table]) -> list[Table]:
     """Return the tables, lines of orders joined with the orders and these with the customers."""
     for heads in tables:
-        for people in tables:
-            if heads is not people and (joined := _with_persons(heads, people)):
-                tables = [t for t in tables if t is not people and t is not heads] + [joined]
+        for persons in tables:
+            if heads is not persons and (joined := _with_persons(heads, persons)):
+                tables = [t for t in tables if t is not persons and t is not heads] + [joined]
                 break
     for lines in sorted(tables, key=lambda t: (not _sells(t), -t.rows)):
-        if guess.times(lines) and guess.customer(lines):
+        if roles.times(lines) and roles.customer(lines):
             continue
         for heads in tables:
             key = heads is not lines and _order_of(lines, heads)
@@ -169,43 +179,43 @@ def _sells(table: Table) -> bool:
 
 def _order_of(lines: Table, heads: Table) -> str:
     """Return the number of an order under which lines stand in a table of orders, if they do."""
-    if not guess.times(heads) or not guess.customer(heads):
+    if not roles.times(heads) or not roles.customer(heads):
         return ""
-    own = (guess.customer(lines) or ("", 0))[1] >= NAMED  # as many lines as orders: same customers
+    own = (roles.customer(lines) or ("", 0))[1] >= NAMED  # as many lines as orders: same customers
     keys = (
         c.name
         for c in heads.columns.values()
-        if c.unique and guess.is_key(c) and hints.suggests(c.name, "order")
+        if c.unique and roles.is_key(c) and hints.suggests(c.name, "order")
         and c.name in lines.columns and not (own and lines.columns[c.name].unique)
     )  # fmt: skip
     return next(keys, "")
 
 
-def _with_persons(heads: Table, people: Table) -> Table | None:
+def _with_persons(heads: Table, persons: Table) -> Table | None:
     """Return orders with the ids of persons, where each order has a customer of its own; else None.
 
     Marketplaces number the customer of each order anew, and say in a second table who it is.
     """
-    who = guess.customer(heads)
-    if not who or who[1] < NAMED or not guess.times(heads) or who[0] not in people.columns:
+    who = roles.customer(heads)
+    if not who or who[1] < NAMED or not roles.times(heads) or who[0] not in persons.columns:
         return None
-    column, key = heads.columns[who[0]], people.columns[who[0]]
+    column, key = heads.columns[who[0]], persons.columns[who[0]]
     if column.distinct < 0.95 * column.filled or not key.unique:
         return None
-    persons = [
-        c for c in people.columns.values()
-        if c is not key and guess.is_key(c) and hints.suggests(c.name, "customer")
-        and guess.LEAST_PEOPLE <= c.distinct < 0.95 * c.filled
+    ids = [
+        c for c in persons.columns.values()
+        if c is not key and roles.is_key(c) and hints.suggests(c.name, "customer")
+        and roles.LEAST_PEOPLE <= c.distinct < 0.95 * c.filled
     ]  # fmt: skip
-    if not persons or people.holds(key.name, heads.keys(key.name)) < 0.9:
+    if not ids or persons.holds(key.name, heads.keys(key.name)) < 0.9:
         return None
-    more = [name for name in people.columns if name not in {key.name, persons[0].name}]
+    more = [name for name in persons.columns if name not in {key.name, ids[0].name}]
     unused = f"; not used: {', '.join(map(repr, more[:4]))}" if more else ""
     doubt = (
-        f"{key.name!r} is another for each order; {persons[0].name!r} of {people.source} returns "
+        f"{key.name!r} is another for each order; {ids[0].name!r} of {persons.source} returns "
         f"and is taken as the customer{unused}"
     )
-    return replace(_with_lookup(heads, people, key.name), doubts=(doubt,))
+    return replace(_with_lookup(heads, persons, key.name), doubts=(doubt,))
 
 
 def _with_lookup(lines: Table, heads: Table, key: str) -> Table:
@@ -229,7 +239,7 @@ def _has_money(table: Table) -> bool:
 
 
 def _transactions(table: Table, rows: list[Table]) -> Guess:
-    who, points = guess.customer(table, _linked(table, rows))
+    who, points = roles.customer(table, _linked(table, rows))
     found = orders.transactions(table, who, points)
     found.lookups = table.lookups
     found.unsure = [*table.doubts, *found.unsure]
@@ -238,15 +248,15 @@ def _transactions(table: Table, rows: list[Table]) -> Guess:
 
 def _responding(table: Table, main: Table) -> Guess:
     """Return campaigns or responses; anything else with customers and times is left aside."""
-    who = guess.customer(table, {})
+    who = roles.customer(table, {})
     found = Guess("other", table)
     campaign = next((c for c in table.columns.values() if hints.suggests(c.name, "campaign")
                      and c.kind in {"integer", "text"}), None)  # fmt: skip
     if not campaign or not who:
         return found
-    found.take("customer", who[0], guess.repeats(table.columns[who[0]]))
+    found.take("customer", who[0], roles.repeats(table.columns[who[0]]))
     found.take("campaign", campaign.name, f"{campaign.distinct:,} different")
-    whens = guess.times(table)
+    whens = roles.times(table)
     starts = [c for c in whens if hints.suggests(c.name, "start")]
     words = (" ".join(table.columns) + table.source).lower()
     if any(word in words for word in ("respon", "redem", "click", "antwort", "convers", "answer")):
@@ -263,7 +273,7 @@ def _responding(table: Table, main: Table) -> Guess:
         experiments.take(found, *arm)
     for column in table.columns.values():
         if column.name not in found.taken:
-            found.left[column.name] = guess.unused(column)
+            found.left[column.name] = roles.unused(column)
     return found
 
 
@@ -275,19 +285,18 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
         return Guess("other", table, why={"other": f"its {link.one!r} is that of the orders"})
     if link and not of_buyers and not survey and not hints.suggests(link.one, "customer"):
         return _products(table, link, main)
-    key = link.one if of_buyers else describing.unique_key(table)
+    key = link.one if of_buyers else surveys.unique_key(table)
     if main and not key:
         order = main.roles.get("order")
         why = f"several rows an order, by {order!r}; a study has one table of lines of orders"
         return Guess("other", table, why={"other": why} if order in table.columns else {})
     if not of_buyers and not survey:
         _refuse(table, key, main)
-    found = describing.people(
-        table, "survey" if survey else "customers", link.one if of_buyers else ""
-    )
+    kind = "survey" if survey else "customers"
+    found = people.describe(table, kind, link.one if of_buyers else "")
     if of_buyers:
         found.why["customer"] += f"; holds {link.forward:.0%} of those in {main.table.source}"
-        if guess.personal(table.columns[key]):
+        if roles.personal(table.columns[key]):
             found.unsure.append(
                 f"{key!r} is the key between the tables and personal data: look at what the files "
                 "of a run hold before you share them"
@@ -301,14 +310,14 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
 def _refuse(table: Table, key: str, main: Guess | None) -> None:
     """Refuse a table of orders of nobody, and one of which no row is a customer."""
     thing = not hints.suggests(key, "customer")
-    if thing and hints.suggests(key, "order") and guess.times(table):
+    if thing and hints.suggests(key, "order") and roles.times(table):
         raise StudyError(
             f"{table.source} has a row for each {key!r}, orders it seems, but no column that "
             "tells whose they are: add one such as customer_id"
         )
-    rows = describing.described_by_rows(table) and not doubts.persons(table)
+    rows = people.described_by_rows(table) and not doubts.persons(table)
     rows = rows or (experiments.arms(table) is not None and not main)
-    alone = rows or describing.told_apart(table)
+    alone = rows or people.told_apart(table)
     copied = not key and doubts.nearly_unique(table) is not None
     if (thing and hints.suggests(key, "product")) or copied or not (key or alone):
         raise StudyError(doubts.nobody(table))
@@ -324,7 +333,7 @@ def _products(table: Table, link: Link, main: Guess) -> Guess:
     _groups(found, list(table.columns.values()))
     for column in table.columns.values():
         if column.name not in found.taken:
-            found.left[column.name] = guess.unused(column)
+            found.left[column.name] = roles.unused(column)
     return found
 
 
@@ -344,9 +353,9 @@ def _grouped(main: Guess) -> list[Guess]:
     return [found] if "level" in found.roles else []
 
 
-def _groups(found: Guess, columns: list[Column]) -> None:
+def _groups(guess: Guess, columns: list[Column]) -> None:
     """Take the columns that group products, and their brand."""
-    table, things = found.table, found.table.columns[found.roles["product"]].distinct
+    table, things = guess.table, guess.table.columns[guess.roles["product"]].distinct
     groups = [
         c for c in columns
         if 2 <= c.distinct <= min(MOST_LEVELS, things / 2) and c.kind in {"text", "integer"}
@@ -359,11 +368,11 @@ def _groups(found: Guess, columns: list[Column]) -> None:
             if hints.suggests(c.name, "group") or table.decides(groups[0].name, c.name)
         ]  # fmt: skip
         group = coarse[-1] if coarse else groups[0]
-        found.take("level", groups[0].name, f"{groups[0].distinct:,} different: what is segmented")
-        found.take("group", group.name, f"{group.distinct:,} different: shares of these are needs")
+        guess.take("level", groups[0].name, f"{groups[0].distinct:,} different: what is segmented")
+        guess.take("group", group.name, f"{group.distinct:,} different: shares of these are needs")
     brand = next((c for c in columns if hints.suggests(c.name, "brand")), None)
     if brand:
-        found.take("brand", brand.name, f"{brand.distinct:,} different")
+        guess.take("brand", brand.name, f"{brand.distinct:,} different")
 
 
 def _one_each(found: list[Guess]) -> list[Guess]:

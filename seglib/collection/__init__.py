@@ -1,0 +1,1 @@
+"""Notebooks 01 and 02: any source as a table, its columns by role, checked and counted."""
