@@ -1,9 +1,9 @@
 """Small counts hidden so that nobody can work them out from totals and from what is shown.
 
-A cell below the minimum is hidden. Others are hidden with it until, for whoever knows all that is
-shown and adds it up, each small cell could be any of at least as many numbers as the minimum: what
-is possible is found by linear programs (the audit of Fischetti & Salazar-González 2001, with cells
-chosen one at a time, the smallest first).
+A count below the minimum is hidden. Others are hidden with it until, for whoever knows all that is
+shown and solves for the rest, each small count could be any of at least as many numbers as the
+minimum: what is possible is found by linear programs (the audit of Fischetti & Salazar-González
+2001, with figures chosen one at a time, the smallest first).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.optimize import linprog
 
 NOT_SHOWN = "not shown"
+TRIED = 5  # figures looked at for one that helps to hide another
 
 
 def hidden(counts, minimum: int) -> np.ndarray:
@@ -30,22 +31,83 @@ def hidden(counts, minimum: int) -> np.ndarray:
     -------
     numpy.ndarray of bool, shape (cells + 1,) or (rows + 1, columns + 1)
         The last row and column are the totals.
+    """
+    table = np.atleast_2d(np.asarray(counts, float))
+    rows, columns = (np.vstack([np.eye(n), np.ones(n)]) for n in table.shape)
+    rows = rows if np.ndim(counts) == 2 else np.ones((1, 1))
+    groups = np.kron(rows, columns)
+    if minimum > 1:
+        mask = linked(table.ravel(), groups, minimum, nobody=True)
+    else:
+        mask = groups @ table.ravel() < minimum
+    return mask if np.ndim(counts) == 1 else mask.reshape(len(rows), len(columns))
+
+
+def linked(counts, groups, minimum: int, figures=None, mask=None, *, nobody=False) -> np.ndarray:
+    """Return which of several linked figures to hide, such as shares of the same customers.
+
+    Parameters
+    ----------
+    counts : array, shape (cells,)
+        Numbers of customers in cells that do not overlap.
+    groups : array of 0 and 1, shape (groups, cells)
+        Which cells each number that a reader might learn adds up.
+    minimum
+        The smallest number that may be learnt.
+    figures : array, shape (groups,), optional
+        The figure that tells a group. One figure may tell several: a share with its interval tells
+        how many do and how many do not. By default each group is a figure.
+    mask : array of bool, shape (groups,), optional
+        What is hidden anyway.
+    nobody
+        Whether a group of nobody is small too.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (groups,)
 
     Source
     ------
     Fischetti & Salazar-González 2001, J. Am. Stat. Assoc. 96, section 2 (the attacker's problem).
     """
-    table = _with_totals(np.atleast_2d(np.asarray(counts, float)))
-    flat = np.ndim(counts) == 1
-    table = table[:1] if flat else table
-    mask = table < minimum
-    small = [tuple(cell) for cell in np.argwhere(mask)] if minimum > 1 else []
-    while (bare := next((c for c in small if _width(table, mask, c) < minimum), None)) is not None:
-        more = _companion(table, mask, bare)
-        if more is None:
-            break
-        mask[more] = True
-    return mask[0] if flat else mask
+    groups = np.asarray(groups, float)
+    sums = groups @ np.asarray(counts, float)
+    figures = np.arange(len(sums)) if figures is None else np.asarray(figures)
+    few = (sums < minimum) & (nobody | (sums > 0))
+    mask = few if mask is None else few | mask
+    mask = np.isin(figures, figures[mask])
+    for target in np.flatnonzero(few):
+        while _width(groups, sums, mask, target) < minimum:
+            more = _companion(groups, sums, figures, mask, target)
+            if more is None:
+                break
+            mask = mask | (figures == more)
+    return mask
+
+
+def _width(groups: np.ndarray, sums: np.ndarray, mask: np.ndarray, target: int) -> float:
+    """Return how many more numbers than one a group can have, given what is shown."""
+    if mask.all():
+        return np.inf
+    goal = groups[target]
+    ends = [
+        linprog(way * goal, A_eq=groups[~mask], b_eq=sums[~mask], method="highs") for way in (1, -1)
+    ]
+    low, high = (end.fun if end.success else -np.inf for end in ends)
+    return np.floor(-high + 1e-6) - np.ceil(low - 1e-6)
+
+
+def _companion(groups, sums, figures, mask, target):
+    """Return the figure to hide next: of the smallest that widen what is possible, else of any."""
+    both = (groups[:, None, :] >= np.maximum(groups, groups[target])[None]).all(axis=2)
+    common = np.where(both, groups.sum(axis=1)[:, None], np.inf).min(axis=0)
+    order = np.lexsort([sums, common, groups.sum(axis=1)])
+    candidates = [i for i in order if not mask[i]]
+    width = _width(groups, sums, mask, target)
+    for i in candidates[:TRIED]:
+        if _width(groups, sums, mask | (figures == figures[i]), target) > width:
+            return figures[i]
+    return figures[candidates[0]] if candidates else None
 
 
 def shown(counts: pd.Series | pd.DataFrame, minimum: int) -> pd.Series | pd.DataFrame:
@@ -58,59 +120,3 @@ def shown(counts: pd.Series | pd.DataFrame, minimum: int) -> pd.Series | pd.Data
 def written(counts: pd.Series, minimum: int) -> pd.Series:
     """Return counts as text, with `not shown` for those to be hidden."""
     return shown(counts, minimum).map(lambda n: NOT_SHOWN if pd.isna(n) else f"{n:,.0f}")
-
-
-def possible(table: np.ndarray, mask: np.ndarray, cell: tuple[int, int]) -> tuple[float, float]:
-    """Return the least and the largest count that a hidden cell can have, given what is shown.
-
-    Parameters
-    ----------
-    table : array, shape (rows, columns)
-        Counts, the last column (and, with several rows, the last row) their totals.
-    mask : array of bool, of the same shape
-        Which cells are hidden.
-    cell
-        Row and column.
-    """
-    places = np.argwhere(mask)
-    number = {tuple(place): i for i, place in enumerate(places)}
-    lines = [[(r, c) for c in range(table.shape[1])] for r in range(table.shape[0])]
-    if table.shape[0] > 1:
-        lines += [[(r, c) for r in range(table.shape[0])] for c in range(table.shape[1])]
-    left, right = np.zeros((len(lines), len(places))), np.zeros(len(lines))
-    for i, line in enumerate(lines):
-        for place in line:
-            sign = -1 if place == line[-1] else 1
-            if place in number:
-                left[i, number[place]] = sign
-            else:
-                right[i] -= sign * table[place]
-    goal = np.zeros(len(places))
-    goal[number[cell]] = 1
-    ends = [linprog(way * goal, A_eq=left, b_eq=right, method="highs") for way in (1, -1)]
-    low, high = (way * end.fun if end.success else way * -np.inf
-                 for way, end in zip((1, -1), ends, strict=True))  # fmt: skip
-    return float(low), float(high)
-
-
-def _width(table: np.ndarray, mask: np.ndarray, cell: tuple[int, int]) -> float:
-    low, high = possible(table, mask, cell)
-    return np.floor(high + 1e-6) - np.ceil(low - 1e-6)
-
-
-def _companion(table: np.ndarray, mask: np.ndarray, cell: tuple[int, int]) -> tuple | None:
-    """Return the smallest cell that is shown in the row, column or else anywhere; totals last."""
-    last = table.shape[0] - 1 if table.shape[0] > 1 else -1, table.shape[1] - 1
-    open_cells = [tuple(place) for place in np.argwhere(~mask)]
-
-    def order(place):
-        total = place[0] == last[0] or place[1] == last[1]
-        apart = place[0] != cell[0] and place[1] != cell[1]
-        return total, apart, table[place], place
-
-    return min(open_cells, key=order, default=None)
-
-
-def _with_totals(table: np.ndarray) -> np.ndarray:
-    rows = np.hstack([table, table.sum(axis=1, keepdims=True)])
-    return np.vstack([rows, rows.sum(axis=0, keepdims=True)])

@@ -104,3 +104,15 @@ def test_counts_are_written_with_what_is_not_shown():
     counts = pd.Series({"a": 1234, "b": 30, "c": 5})
     assert list(suppress.written(counts, 10)) == ["1,234", "not shown", "not shown"]
     assert suppress.shown(counts, 10).isna().sum() == 2
+
+
+def test_figures_that_tell_the_same_count_are_hidden_together():
+    """A share tells how many do and do not; beside the total of two segments it tells the other."""
+    counts, groups = [5, 55, 30, 30], [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1],
+                                       [1, 0, 1, 0], [0, 1, 0, 1]]  # fmt: skip
+    mask = suppress.linked(counts, groups, 10, figures=[1, 1, 2, 2, 3, 3])
+    assert mask.tolist() == [True, True, True, True, False, False]
+
+
+def test_nobody_is_no_small_number_of_those_who_did():
+    assert not suppress.linked([0, 60, 30, 30], np.eye(4), 10, figures=[1, 1, 2, 2]).any()

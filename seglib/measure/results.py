@@ -46,8 +46,8 @@ def tabulated(run: Run, rows: pd.DataFrame, chosen: list[str], by: str = "period
 def note(run: Run) -> str:
     """Return what stands below tables in which figures are not shown."""
     return (
-        f"Not shown: figures of fewer than {run.study.minimum_cell} {run.study.customer}s, and of "
-        "the next smallest segment where such a number could be worked out from the others."
+        f"Not shown: figures of fewer than {run.study.minimum_cell} {run.study.customer}s, or of "
+        "all but so few, and others from which such a number could be worked out."
     )
 
 
