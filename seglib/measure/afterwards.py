@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from seglib import stats, suppress
+from seglib import privacy, stats
 from seglib.files import Run
 from seglib.measure.findings import names, rate
 from seglib.measure.measure import EVERYONE, small_shares
@@ -54,7 +54,7 @@ def figures(run: Run) -> pd.DataFrame:
 def _sizes(table: pd.DataFrame, minimum: int) -> pd.Series:
     """Return of how many an outcome is known; missing where subtraction too must not tell it."""
     own = table[table["segment"] != EVERYONE].groupby("outcome")["n"]
-    shown = own.transform(lambda n: suppress.shown(n, minimum))
+    shown = own.transform(lambda n: privacy.shown(n, minimum))
     return shown.reindex(table.index).fillna(table["n"].where(table["segment"] == EVERYONE))
 
 
@@ -81,8 +81,8 @@ def table(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the figures as text, a row a segment, for one outcome."""
     shown = {
         row.name: [
-            suppress.NOT_SHOWN if pd.isna(row.n) else f"{row.n:,.0f}",
-            suppress.NOT_SHOWN if row.suppressed else _share(row),
+            privacy.NOT_SHOWN if pd.isna(row.n) else f"{row.n:,.0f}",
+            privacy.NOT_SHOWN if row.suppressed else _share(row),
             "–" if pd.isna(row.others) else rate(row.others),
             "–" if pd.isna(row.times) else _times(row),
             _p(row.p_adjusted),

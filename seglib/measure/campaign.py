@@ -11,7 +11,7 @@ from datetime import date
 
 import pandas as pd
 
-from seglib import suppress
+from seglib import privacy
 from seglib.measure.measure import periods, rates, small_shares, table
 from seglib.schema import Study
 from seglib.stats import wilson
@@ -111,7 +111,7 @@ def each(addressed: pd.DataFrame, *, minimum: int) -> pd.DataFrame:
     rows = groups.size().rename("n").reset_index()
     rows["suppressed"] = rows["n"] < minimum
     for _, cells in rows[rows["segment"] > 0].groupby("campaign"):
-        rows.loc[cells.index, "suppressed"] = suppress.hidden(cells["n"], minimum)[:-1]
+        rows.loc[cells.index, "suppressed"] = privacy.hidden(cells["n"], minimum)[:-1]
     few = rows["suppressed"].copy()
     if "redeemed" in addressed:
         count = groups["redeemed"].sum().to_numpy()

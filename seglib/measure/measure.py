@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from seglib import suppress
+from seglib import privacy
 from seglib.files import Run
 from seglib.schema import Study
 from seglib.stats import bootstrap, wilson
@@ -304,7 +304,7 @@ def table(rows: list[dict], minimum: int) -> pd.DataFrame:
     frame = frame[(frame["metric"] != "revenue_share") | (frame["segment"] != EVERYONE)]
     frame["suppressed"] = False
     for _, cells in frame[frame["segment"] != EVERYONE].groupby(["period", "metric"]):
-        few = suppress.hidden(cells["n"], minimum)
+        few = privacy.hidden(cells["n"], minimum)
         frame.loc[cells.index, "suppressed"] = few[:-1]
     everyone = frame["segment"] == EVERYONE
     frame["suppressed"] |= everyone & (frame["n"] < minimum)
@@ -366,8 +366,8 @@ def small_shares(frame: pd.DataFrame, family: dict, minimum: int) -> pd.Series:
         np.vstack([np.eye(len(segments)), np.ones(len(segments))]), np.ones(len(letters))
     )
     before = shares["suppressed"].reindex(rows).to_numpy()
-    mask = suppress.linked(
+    mask = privacy.linked(
         counts.ravel(), [*groups, *sizes], minimum, figures=[*rows, *range(-len(sizes), 0)],
-        mask=np.append(before, suppress.hidden(counts.sum(axis=1), minimum)),
+        mask=np.append(before, privacy.hidden(counts.sum(axis=1), minimum)),
     )  # fmt: skip
     return pd.Series(frame.index.isin(np.array(rows)[mask[: len(rows)]]), frame.index)

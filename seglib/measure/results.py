@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib import suppress
+from seglib import privacy
 from seglib.files import Run
 from seglib.measure.findings import many, names, rate, signed, span
 from seglib.measure.measure import METRICS
@@ -59,7 +59,7 @@ def label(run: Run, metric: str) -> str:
 
 def _cell(run: Run, row) -> str:
     if row.suppressed:
-        return suppress.NOT_SHOWN
+        return privacy.NOT_SHOWN
     if pd.isna(row.value):
         return "–"
     low, high = _written(run, row.metric, row.low), _written(run, row.metric, row.high)
