@@ -42,8 +42,16 @@ class NotebookError(Exception):
     exit_code = 1
 
 
-def check(name: str) -> Study:
+def check(name: str, *, read: bool = True) -> Study:
     """Return the study if its file and its tables are sound.
+
+    Parameters
+    ----------
+    name
+        As `study.find` takes it.
+    read
+        Whether the tables are looked at too if the file is sound. Whoever opens them next need not:
+        `tables.open_tables` says the same of them.
 
     Raises
     ------
@@ -54,7 +62,7 @@ def check(name: str) -> Study:
     path = study.find(name)
     raw = study.read(path)
     found = study.problems(raw)
-    if isinstance(raw.get("tables"), dict):
+    if isinstance(raw.get("tables"), dict) and (read or found):
         found += tables.problems(raw["tables"], path)
     study.complain(path, found)
     loaded = study.load(path)
