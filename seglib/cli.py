@@ -127,7 +127,7 @@ def _score(given) -> None:
 def _check(given) -> None:
     from seglib import outlook, run
 
-    study = run.check(given.study)
+    study = run.check(given.study, read=False)
     found = outlook.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
     parts = {"Rows": found.rows, "What the checks found": found.found, "Pages": found.pages}

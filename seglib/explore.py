@@ -10,7 +10,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 from sklearn.decomposition import PCA
 
-from seglib import stats, suppress
+from seglib import privacy, stats
 from seglib.cluster import encode
 from seglib.files import Run
 from seglib.tables import midnight
@@ -73,7 +73,7 @@ def cohorts(run: Run) -> pd.DataFrame:
     seen = (last.year - wide.index.year) * 12 + last.month - wide.index.month
     observed = np.asarray(wide.columns)[None, :] <= np.asarray(seen)[:, None]
     wide = wide.fillna(0).where(observed)
-    sizes = suppress.shown(wide[0], minimum)
+    sizes = privacy.shown(wide[0], minimum)
     shares = wide.where((wide >= minimum) | (minimum <= 1)).div(sizes, axis=0)
     return shares.set_index(pd.MultiIndex.from_arrays([wide.index, sizes], names=["month", "n"]))
 

@@ -17,7 +17,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from seglib import pseudonyms
+from seglib import privacy
 from seglib import study as study_module
 from seglib.schema import Study
 from seglib.study import StudyError
@@ -204,7 +204,7 @@ class Run:
         known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if self.study.numbered and folder.name != self.as_of.isoformat():
             return False  # another date's rows are other people
-        return known.get("pseudonyms", "") == pseudonyms.mark(self.study)
+        return known.get("pseudonyms", "") == privacy.pseudonym_mark(self.study)
 
     def write(self, name: str, what: Any, *, made_from: str = "") -> None:
         """Write a file of the run, and from what it was made.

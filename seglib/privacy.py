@@ -1,21 +1,48 @@
-"""Whether values point at persons: names, e-mails, telephones, addresses, accounts, cards.
+"""What must stay private: persons in data and names, ids under pseudonyms, small counts.
 
 Checksums and numbering plans are those of python-stdnum and phonenumbers; first names and family
 names are the lists that Faker keeps for the countries below. No such test is complete: a name that
 is on no list, in a column whose name says nothing, is not seen.
+
+A pseudonym is the first 32 hexadecimal digits of HMAC-SHA256 (RFC 2104) of the id as text (UTF-8;
+whole numbers without a point) under the key, so that whoever holds the key can find customers
+again, in any language: `hmac.new(key.encode(), b"42", "sha256").hexdigest()[:32]`. Without the key
+nobody can, not even by trying all ids; that is why the key must be long, is read from the
+environment, and is never written.
+
+A count below the minimum is hidden. Others are hidden with it until, for whoever knows all that is
+shown and solves for the rest, each small count could be any of at least as many numbers as the
+minimum: what is possible is found by linear programs (the audit of Fischetti & Salazar-González
+2001, with figures chosen one at a time, the smallest first).
 """
 
 from __future__ import annotations
 
+import hmac
 import importlib
+import os
 import re
 from collections.abc import Iterable
 from functools import cache
 
+import numpy as np
+import pandas as pd
 import phonenumbers
+from scipy.optimize import linprog
 from stdnum import iban, luhn
 
+from seglib import wording
+from seglib.schema import Study
+from seglib.study import StudyError
+
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
+WORDED = re.compile(  # name at example dot com, name(at)example.com
+    r"[\w.+-]+ ?(?:\b(?:at|arroba|chiocciola|arobase)\b|@) ?[\w-]+"
+    r"(?: ?\b(?:dot|punto|punkt|point|ponto)\b ?[\w-]+)* ?\b(?:dot|punto|punkt|point|ponto)\b ?"
+    r"(?:com|org|net|info|edu|gov|io|eu|biz|de|fr|es|it|pt|pl|nl|uk|ch|se|dk|fi|cz|ca|au|jp|br|mx)\b"
+    r"|[\w.+-]+ ?[(\[{](?:at|a|ät|@)[)\]}] ?[\w-]+(?: ?(?:\.|[(\[{](?:dot|punkt|\.)[)\]}]) ?\w+)+",
+    re.IGNORECASE,
+)
 DIGITS = re.compile(r"(?<![\w.,])\d(?:[ -]?\d){12,18}(?![\w,])")
 ACCOUNT = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
 SOCIAL = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")
@@ -33,26 +60,32 @@ REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL")  # where a number without +
 LOCALES = ["cs_CZ", "da_DK", "de_DE", "en_GB", "en_IN", "en_US", "es_ES", "es_MX", "fi_FI", "fr_FR",
            "it_IT", "nl_NL", "no_NO", "pl_PL", "pt_BR", "ro_RO", "sv_SE", "tr_TR"]  # fmt: skip
 TITLES = {"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "herr", "frau", "mme", "sr", "sra"}
-CALLED = {  # reason → what the name of such a column says, as whole words
-    "e-mail addresses": r"e?mail|e mail|email address",
-    "telephone numbers": r"(tele)?phone( no| number)?|tel|telefon(nummer)?|mobile( no| number)?|"
-    r"cell( phone)?|handy(nummer)?|fax|whatsapp|telephone|portable|movil",
-    "names of persons": r"name|(first|last|full|family|given|middle|sur|customer|client|contact|"
-    r"user|member|respondent|subscriber) ?name|surname|forename|vorname|nachname|prenom|apellidos?|"
-    r"nombre|nom|cognome|contact person",
-    "addresses": r"(home |postal |street |billing |shipping |delivery |mailing )?address( line)?"
-    r"|street( name)?|strasse|straße|adresse|anschrift|direccion|indirizzo|house number",
-    "bank accounts": r"iban|(bank )?account (no|number)|bank account|kontonummer",
-    "card numbers": r"(credit |debit )?card (no|number)|credit card|kreditkarte|pan",
-    "identity numbers": r"ssn|social security( no| number)?|passport( no| number)?|tax id|"
-    r"national id|nino|driving licen[cs]e|steuernummer|dni|nif",
-    "dates of birth": r"dob|date of birth|birth ?date|birth ?day|geburtsdatum|geboren",
-}
 SAYS = r"\b(?:iban|ssn|passport|dni|nif|credit card|kreditkarte)\b"  # ids that are of persons
+TEN = ("US", "GB", "IT")  # ten digits without the leading 0; German ones look like Unix times
+SURE, PHONES = 0.8, 200  # share of values that must be telephones, and how many are looked at
 SHARE = 0.3  # of distinct values that must be a first and a family name to be names of persons
 ALONE = 0.7, 20  # … or must be first names alone, and how many; some cities are called like people
 LONG = 4  # words from which a text is a sentence; where most differ, it is free text
 FREE = "free text"
+SEASON = {
+    "april",
+    "august",
+    "autumn",
+    "christmas",
+    "day",
+    "easter",
+    "june",
+    "may",
+    "noel",
+    "price",
+    "summer",
+    "sunday",
+    "winter",
+}  # of campaigns, though somebody is called so
+LENGTH = 32  # hexadecimal digits: 128 bits, in which a billion customers do not collide
+SHORTEST = 16  # characters of a key
+NOT_SHOWN = "not shown"
+TRIED = 5  # figures looked at for one that helps to hide another
 
 
 def personal(values: Iterable, name: str = "") -> str | None:
@@ -77,7 +110,7 @@ def personal(values: Iterable, name: str = "") -> str | None:
     for text in texts:
         if found := within(text):
             return found
-    if texts and sum(map(_bare_phone, texts)) >= 0.8 * len(texts):
+    if _bare_phones(texts):
         return "telephone numbers"
     if found := _called(name):
         return found if not texts or _may_be(found, texts) else None
@@ -97,13 +130,27 @@ def mostly(values: Iterable, name: str = "") -> str | None:
     found = [reason for text in texts if (reason := within(text))]
     if texts and 2 * len(found) >= len(texts):
         return max(sorted(set(found)), key=found.count)
+    if _bare_phones(texts) and 2 * len({text[:6] for text in texts}) > len(texts):  # no series
+        return "telephone numbers"
     return "names of persons" if persons(texts) else None
+
+
+def called(name: str) -> str | None:
+    """Return what the name of a column, a file or a level itself holds, None if nothing."""
+    reason = within(name)
+    return reason if reason not in {"addresses", "user names"} else None
+
+
+def masked(name: str) -> str:
+    """Return the name of a column or file as it may be written: what it holds instead of it."""
+    reason = called(name)
+    return f"({reason} in its name)" if reason else name
 
 
 def within(text: str) -> str | None:
     """Return what in one text points at a person, None if nothing does for certain."""
     text = _text(text)
-    if EMAIL.search(text):
+    if EMAIL.search(text) or WORDED.search(text):
         return "e-mail addresses"
     if any(iban.is_valid(found[0]) for found in ACCOUNT.finditer(text)):
         return "bank accounts"
@@ -164,20 +211,46 @@ def _pairs(raw: str) -> bool:
     return bool(re.fullmatch(r"0[1-9](?:[ .-]\d\d){4}", raw))
 
 
-def _bare_phone(text: str) -> bool:
-    """Return whether a text is nothing but the digits of a number with its leading 0 or 00."""
-    return bool(re.fullmatch(r"00[1-9]\d{8,13}|0[1-9]\d{8,10}", text))
+def _bare_phones(texts: list[str]) -> bool:
+    """Return whether texts are the digits of numbers: with a leading 0 or 00, or the ten without.
+
+    Ten digits are so only where most can be dialled in one country; of ids drawn at random, a third
+    can in the United States.
+    """
+    leading = sum(bool(re.fullmatch(r"00[1-9]\d{8,13}|0[1-9]\d{8,10}", text)) for text in texts)
+    if texts and leading >= SURE * len(texts):
+        return True
+    ten = [text for text in texts if re.fullmatch(r"[1-9]\d{9}", text)][:PHONES]
+    if len(ten) < 5 or len(ten) < SURE * min(len(texts), PHONES):
+        return False
+    return any(sum(_dialled(text, r) for text in ten) >= SURE * len(ten) for r in TEN)
+
+
+def _dialled(text: str, region: str) -> bool:
+    """Return whether ten digits are a number of a country; where some are not mobile, of a mobile.
+
+    Numbers of fixed lines have fewer rules, so that many ids would pass.
+    """
+    number = phonenumbers.parse(text, region)
+    mobile = phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.MOBILE
+    return phonenumbers.is_valid_number_for_region(number, region) and (region == "US" or mobile)
+
+
+@cache
+def _patterns() -> dict[str, re.Pattern]:
+    """Return for each reason what the name of a column says that holds such data."""
+    words = wording.table("personal")
+    return {
+        reason: re.compile(rf"(?:(?:{words['whose']}) ?)?(?:{pattern})s?")
+        for reason, pattern in words["reasons"].items()
+    }
 
 
 def _called(name: str) -> str | None:
     """Return what the name of a column says it holds."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     words = " ".join(re.sub(r"[\W_\d]+", " ", apart).lower().split())
-    for reason, pattern in CALLED.items():
-        if re.fullmatch(rf"(?:(?:customer|client|user|contact|your|work|private|home|the|my|"
-                        rf"primary|kunden) ?)?(?:{pattern})s?", words):  # fmt: skip
-            return reason
-    return None
+    return next((reason for reason, p in _patterns().items() if p.fullmatch(words)), None)
 
 
 def _may_be(reason: str, texts: list[str]) -> bool:
@@ -224,6 +297,13 @@ def _begins_as_person(text: str) -> bool:
     return 2 <= len(words) <= 3 and words[0].lower() in _names()[0] and words[-1].isalpha()
 
 
+def is_pair(text: str) -> bool:
+    """Return whether a text is a first and a family name and nothing else, no word of the year."""
+    words = text.lower().split()
+    first, last = _names()
+    return len(words) == 2 and words[0] in first - SEASON and words[1] in last - SEASON
+
+
 def persons(texts: list[str]) -> bool:
     """Return whether texts are names of persons though nobody says so."""
     found = [text for text in texts if _is_person(text)]
@@ -242,3 +322,148 @@ def _free(values: list, texts: list[str]) -> bool:
     if len(texts) < 10 or len(texts) < 0.5 * filled:
         return False
     return sum(len(text.split()) >= LONG for text in texts) >= 0.5 * len(texts)
+
+
+def pseudonym_key(study: Study) -> bytes | None:
+    """Return the key of a study's pseudonyms, None if it keeps its ids.
+
+    Raises
+    ------
+    StudyError
+        If the variable is not set or its key is so short that it could be guessed.
+    """
+    name = study.privacy.pseudonymise
+    if name is None:
+        return None
+    given = os.environ.get(name, "").strip()
+    if not given:
+        raise StudyError(
+            f"privacy.pseudonymise: the environment variable {name} is not set: it must hold the "
+            f"key of the pseudonyms, {SHORTEST} characters or more that nobody else knows"
+        )
+    if len(given) < SHORTEST:
+        raise StudyError(
+            f"privacy.pseudonymise: the key in {name} has {len(given)} characters and could be "
+            f"guessed: expected {SHORTEST} or more, such as `openssl rand -hex 32` makes"
+        )
+    return given.encode()
+
+
+def pseudonym_mark(study: Study) -> str:
+    """Return a mark by which runs tell whether their ids are of one kind; empty without a key."""
+    secret = pseudonym_key(study)
+    return hmac.digest(secret, b"seglib: which key", "sha256").hex()[:8] if secret else ""
+
+
+def pseudonyms(ids: pd.Series, secret: bytes) -> pd.Series:
+    """Return the pseudonym of each id, given as text; missing stays missing."""
+    return ids.map(
+        lambda one: hmac.new(secret, one.encode(), "sha256").hexdigest()[:LENGTH],
+        na_action="ignore",
+    )
+
+
+def hidden(counts, minimum: int) -> np.ndarray:
+    """Return which cells of a table to hide, totals included.
+
+    Parameters
+    ----------
+    counts : array, shape (cells,) or (rows, columns)
+        Numbers of customers that add up to totals which readers know.
+    minimum
+        The smallest number that may be shown; with 1, only cells of nobody are hidden, and none
+        with them.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (cells + 1,) or (rows + 1, columns + 1)
+        The last row and column are the totals.
+    """
+    table = np.atleast_2d(np.asarray(counts, float))
+    rows, columns = (np.vstack([np.eye(n), np.ones(n)]) for n in table.shape)
+    rows = rows if np.ndim(counts) == 2 else np.ones((1, 1))
+    groups = np.kron(rows, columns)
+    if minimum > 1:
+        mask = linked(table.ravel(), groups, minimum, nobody=True)
+    else:
+        mask = groups @ table.ravel() < minimum
+    return mask if np.ndim(counts) == 1 else mask.reshape(len(rows), len(columns))
+
+
+def linked(counts, groups, minimum: int, figures=None, mask=None, *, nobody=False) -> np.ndarray:
+    """Return which of several linked figures to hide, such as shares of the same customers.
+
+    Parameters
+    ----------
+    counts : array, shape (cells,)
+        Numbers of customers in cells that do not overlap.
+    groups : array of 0 and 1, shape (groups, cells)
+        Which cells each number that a reader might learn adds up.
+    minimum
+        The smallest number that may be learnt.
+    figures : array, shape (groups,), optional
+        The figure that tells a group. One figure may tell several: a share with its interval tells
+        how many do and how many do not. By default each group is a figure.
+    mask : array of bool, shape (groups,), optional
+        What is hidden anyway.
+    nobody
+        Whether a group of nobody is small too.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (groups,)
+
+    Source
+    ------
+    Fischetti & Salazar-González 2001, J. Am. Stat. Assoc. 96, section 2 (the attacker's problem).
+    """
+    groups = np.asarray(groups, float)
+    sums = groups @ np.asarray(counts, float)
+    figures = np.arange(len(sums)) if figures is None else np.asarray(figures)
+    few = (sums < minimum) & (nobody | (sums > 0))
+    mask = few if mask is None else few | mask
+    mask = np.isin(figures, figures[mask])
+    for target in np.flatnonzero(few):
+        while _width(groups, sums, mask, target) < minimum:
+            more = _companion(groups, sums, figures, mask, target)
+            if more is None:
+                break
+            mask = mask | (figures == more)
+    return mask
+
+
+def _width(groups: np.ndarray, sums: np.ndarray, mask: np.ndarray, target: int) -> float:
+    """Return how many more numbers than one a group can have, given what is shown."""
+    if mask.all():
+        return np.inf
+    goal = groups[target]
+    ends = [
+        linprog(way * goal, A_eq=groups[~mask], b_eq=sums[~mask], method="highs") for way in (1, -1)
+    ]
+    low, high = (end.fun if end.success else -np.inf for end in ends)
+    return np.floor(-high + 1e-6) - np.ceil(low - 1e-6)
+
+
+def _companion(groups, sums, figures, mask, target):
+    """Return the figure to hide next: of the smallest that widen what is possible, else of any."""
+    both = (groups[:, None, :] >= np.maximum(groups, groups[target])[None]).all(axis=2)
+    common = np.where(both, groups.sum(axis=1)[:, None], np.inf).min(axis=0)
+    order = np.lexsort([sums, common, groups.sum(axis=1)])
+    candidates = [i for i in order if not mask[i]]
+    width = _width(groups, sums, mask, target)
+    for i in candidates[:TRIED]:
+        if _width(groups, sums, mask | (figures == figures[i]), target) > width:
+            return figures[i]
+    return figures[candidates[0]] if candidates else None
+
+
+def shown(counts: pd.Series | pd.DataFrame, minimum: int) -> pd.Series | pd.DataFrame:
+    """Return counts with missing values where they are to be hidden; totals are not added."""
+    mask = hidden(counts.to_numpy(), minimum)
+    inner = mask[:-1] if counts.ndim == 1 else mask[:-1, :-1]
+    return counts.astype(float).mask(inner)
+
+
+def written(counts: pd.Series, minimum: int) -> pd.Series:
+    """Return counts as text, with `not shown` for those to be hidden."""
+    return shown(counts, minimum).map(lambda n: NOT_SHOWN if pd.isna(n) else f"{n:,.0f}")

@@ -21,7 +21,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from seglib import files, plan, pseudonyms, publish, study, tables
+from seglib import files, plan, privacy, publish, study, tables
 from seglib.files import Run
 from seglib.persona import ledger
 from seglib.report import cards, index, report
@@ -42,8 +42,16 @@ class NotebookError(Exception):
     exit_code = 1
 
 
-def check(name: str) -> Study:
+def check(name: str, *, read: bool = True) -> Study:
     """Return the study if its file and its tables are sound.
+
+    Parameters
+    ----------
+    name
+        As `study.find` takes it.
+    read
+        Whether the tables are looked at too if the file is sound. Whoever opens them next need not:
+        `tables.open_tables` says the same of them.
 
     Raises
     ------
@@ -54,11 +62,11 @@ def check(name: str) -> Study:
     path = study.find(name)
     raw = study.read(path)
     found = study.problems(raw)
-    if isinstance(raw.get("tables"), dict):
+    if isinstance(raw.get("tables"), dict) and (read or found):
         found += tables.problems(raw["tables"], path)
     study.complain(path, found)
     loaded = study.load(path)
-    pseudonyms.key(loaded)
+    privacy.pseudonym_key(loaded)
     return loaded
 
 
@@ -234,8 +242,9 @@ def _inputs(current: Run) -> dict[str, str]:
     """Return the hash of every file that the study reads, by file name (numbered if it recurs)."""
     found = {}
     for path in tables.source_files(current.study):
-        count = sum(name.partition(" (")[0] == path.name for name in found)
-        found[f"{path.name} ({count + 1})" if count else path.name] = files.digest(path)
+        called = privacy.masked(path.name)
+        count = sum(name == called or name.startswith(f"{called} (") for name in found)
+        found[f"{called} ({count + 1})" if count else called] = files.digest(path)
     return found
 
 
@@ -248,7 +257,7 @@ def _fingerprint(current: Run, inputs: dict) -> str:
     return _hash(
         files.digest(current.study.path, *code),
         files.as_json([inputs, installed, current.as_of, current.seed]),
-        pseudonyms.mark(current.study),
+        privacy.pseudonym_mark(current.study),
     )
 
 

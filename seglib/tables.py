@@ -204,16 +204,24 @@ def midnight(day) -> ir.Scalar:
     return ibis.literal(datetime(day.year, day.month, day.day))
 
 
-def texts(loaded: Study) -> list[tuple[str, str, ir.StringColumn]]:
-    """Return table, role and column of every number and time that its source holds as text."""
-    opened: dict[str, Opened] = {}
-    raw = loaded.tables.model_dump(exclude_none=True)
-    study.complain(loaded.path, list(_problems(Sources(loaded.folder), raw, opened)))
-    found = []
-    for name, held in opened.items():
-        for role, given in raw[name]["columns"].items():
-            for column in given if isinstance(given, list) else [given]:
-                read = held.reading(column) if role in EXACT | TIMES else None
-                if read and held.kind(column).is_string():
-                    found.append((name, role, held.parts[held.at(column)].table[column]))
-    return found
+def texts(loaded: Study) -> Iterator[tuple[str, ir.Table, list[tuple[str, str]]]]:
+    """Yield name, table of the source, and (role, column) of its numbers and times held as text.
+
+    They are opened, not read: `open_tables` has said what is wrong with them.
+    """
+    sources = Sources(loaded.folder)
+    for name in layout.Tables.model_fields:
+        spec = getattr(loaded.tables, name)
+        for part in (spec, spec.lookup) if spec else ():
+            if part:
+                table = sources.open(part.source, part.format).table
+                named = spec.columns.model_dump(exclude_none=True).items()
+                columns = [
+                    (role, column)
+                    for role, chosen in named
+                    if role in EXACT | TIMES
+                    for column in ([chosen] if isinstance(chosen, str) else chosen)
+                    if column in table.columns and table[column].type().is_string()
+                ]
+                if columns:
+                    yield name, table, columns

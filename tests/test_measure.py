@@ -73,7 +73,23 @@ def test_small_cells_are_suppressed_in_all_figures():
     rows = figures(minimum=3)
     assert rows.loc[("retained", "after", 2), "suppressed"]
     assert rows.loc[rows["suppressed"], ["value", "low", "high"]].isna().all(axis=None)
-    assert not rows.loc[("active", "after", 2), "suppressed"]
+    assert rows.loc[("active", "after", 2), "suppressed"]  # two were, and two were not
+    assert not rows.loc[("spend", "after", 2), "suppressed"]
+
+
+def test_no_small_count_follows_from_the_shares_of_the_same_customers():
+    """Of segment 3, five stopped and five began: hidden in all that tells it, and of no other."""
+    cells = {1: (80, 0, 0, 0), 2: (60, 0, 0, 0), 3: (50, 5, 5, 0)}  # both, before, after, neither
+    frame = pd.DataFrame(
+        [(segment, before, after)
+         for segment, counts in cells.items()
+         for (before, after), n in zip([(1, 1), (1, 0), (0, 1), (0, 0)], counts, strict=True)
+         for _ in range(n)],
+        columns=["segment", "active_before", "active_after"],
+    )  # fmt: skip
+    rows = measure.periods(frame, minimum=10, seed=1, draws=50)
+    shown = rows[~rows["suppressed"]].groupby("metric")["segment"].agg(set)
+    assert shown.to_dict() == {"active": {1, 2}, "retained": {1, 2}}
 
 
 def test_a_segment_that_buys_nothing_has_figures_of_zero():

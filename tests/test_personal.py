@@ -9,6 +9,8 @@ PEOPLE = ["Anna Becker", "John O'Brien", "María García", "Priya Sharma", "Liam
 FOUND = {
     "anna.becker@planted.example.com": "e-mail addresses",
     "write to a.b+c@web.de, thanks": "e-mail addresses",
+    "anna at planted dot com": "e-mail addresses",
+    "anna(at)planted.de": "e-mail addresses",
     "+49 171 2345678": "telephone numbers",
     "(212) 555-0187": "telephone numbers",
     "call me: 020 7946 0958 after six": "telephone numbers",
@@ -28,6 +30,7 @@ NOTHING = [
     "1234567890123", "4111 1111 1111 1112", "DE88 3704 0044 0532 0130 00", "40.7128 -74.0060",
     "Strongly agree", "500 ml bottle, 24 pack", "3 times on my way home", "978-3-16-148410-0",
     "Order 2017-10-01-0001", "0 - 100 000", "5 stars", "@home", "25,000 to 49,999", "192.168.1.100",
+    "I bought it at amazon.com", "look at the dot on the i", "we meet at 5",
 ]  # fmt: skip
 
 
@@ -99,3 +102,21 @@ def test_ids_are_of_persons_if_their_name_says_so():
     assert privacy.mostly(masked, "IBAN") == "bank accounts"
     assert privacy.mostly(masked, "customer") is None
     assert privacy.mostly(["17", "18"], "Account number") is None
+
+
+def test_ten_digits_are_telephones_where_most_can_be_dialled():
+    numbers = [f"21255502{i:02d}" for i in range(60)]
+    assert privacy.personal(numbers, "line") == "telephone numbers"
+    assert privacy.personal([int(n) for n in numbers], "line") == "telephone numbers"
+    orders = [str(1700000000 + 977 * i) for i in range(60)]
+    assert privacy.personal(orders, "order") is None
+    assert privacy.mostly(numbers, "client") is None  # a series that begins with 212555
+
+
+def test_names_of_columns_files_and_campaigns_are_looked_at():
+    assert privacy.called("eve@post.com") == "e-mail addresses"
+    assert privacy.called("Contacted via phone 2") is None
+    assert privacy.masked("raw/eve@post.com.csv") == "(e-mail addresses in its name)"
+    assert privacy.masked("raw/orders_2024-01-01.csv") == "raw/orders_2024-01-01.csv"
+    assert privacy.is_pair("Anna Becker")
+    assert not any(map(privacy.is_pair, ["May Day", "Summer Sale", "Letter", "Black Friday"]))

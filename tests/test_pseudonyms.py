@@ -9,7 +9,7 @@ import pytest
 from runs import shop_run
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, collect, files, pseudonyms, quality, records, run, score, study, tables
+from seglib import cli, collect, files, privacy, quality, records, run, score, study, tables
 from seglib.study import StudyError
 
 KEY = "a key of the tests, long enough"
@@ -40,11 +40,11 @@ def test_features_and_every_table_are_those_of_the_same_customers(key, tmp_path)
     plain, known = people(write_shop(tmp_path / "plain"))
     frame, hidden = people(write_shop(tmp_path / "hidden", study=shop_study() | ASKED))
     ids = pd.Series(plain.index.astype(str), plain.index)
-    renamed = plain.set_axis(pseudonyms.of(ids, KEY.encode()).to_numpy()).sort_index()
+    renamed = plain.set_axis(privacy.pseudonyms(ids, KEY.encode()).to_numpy()).sort_index()
     pd.testing.assert_frame_equal(renamed, frame, check_names=False)
     for name in ("purchases", "monthly", "campaigns"):
         one, other = (getattr(records, name)(k).execute() for k in (known, hidden))
-        one["customer"] = pseudonyms.of(one["customer"].astype(str), KEY.encode())
+        one["customer"] = privacy.pseudonyms(one["customer"].astype(str), KEY.encode())
         keys = [c for c in one if c in {"customer", "product", "month", "campaign"}]
         pd.testing.assert_frame_equal(
             one.sort_values(keys, ignore_index=True), other.sort_values(keys, ignore_index=True)
@@ -69,7 +69,7 @@ def test_runs_at_two_dates_match_and_a_rule_scores_both(key, tmp_path):
 def test_a_run_under_another_key_is_no_earlier_run(key, tmp_path, monkeypatch):
     path = write_shop(tmp_path, study=shop_study() | ASKED)
     early = shop_run(path, as_of="2023-07-01")
-    early.write("privacy.json", {"pseudonyms": pseudonyms.mark(early.study), "kept_out": []})
+    early.write("privacy.json", {"pseudonyms": privacy.pseudonym_mark(early.study), "kept_out": []})
     late = files.open_run(path)
     assert late.predecessor("segments.parquet").as_of == early.as_of
     assert late.numbering()["as_of"] == "2023-07-01"

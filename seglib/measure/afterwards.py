@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from seglib import stats, suppress
+from seglib import privacy, stats
 from seglib.files import Run
 from seglib.measure.findings import names, rate
-from seglib.measure.measure import EVERYONE
+from seglib.measure.measure import EVERYONE, small_shares
 from seglib.wording import listing
 
 ALPHA = 0.05
+BESIDE = ["others", "times", "times_low", "times_high"]
+OUTCOME = {("converted", "after"): ("y", "n")}  # an outcome came true of a member, or did not
 COLUMNS = ("outcome", "label", "segment", "name", "value", "low", "high", "n", "others", "times",
            "times_low", "times_high", "p_adjusted", "differs", "suppressed")  # fmt: skip
 
@@ -36,26 +38,23 @@ def figures(run: Run) -> pd.DataFrame:
          **_row(found[name].reindex(labels.index), labels, segment, run.study.minimum_cell)}
         for name, given in run.study.outcomes.items() for segment in called
     ]  # fmt: skip
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).assign(metric="converted", period="after")
+    for _, of in table.groupby("outcome"):
+        hide = small_shares(of, OUTCOME, run.study.minimum_cell)
+        table.loc[of.index, "suppressed"] |= hide
+    whole = table[(table["segment"] == EVERYONE) & table["suppressed"]]
+    table.loc[table["outcome"].isin(whole["outcome"]), [*BESIDE, "p"]] = np.nan
+    table.loc[table["suppressed"], ["value", "low", "high", *BESIDE, "p"]] = np.nan
     table["n"] = _sizes(table, run.study.minimum_cell)
-    coarse = table["outcome"].isin(table.loc[table["suppressed"], "outcome"])
-    for column in ("value", "low", "high", "others"):  # else what is hidden could be worked out
-        exact = table[column].astype("float64")
-        table[column] = exact.where(~coarse, exact.round(2))
-    table["p_adjusted"] = stats.adjust(table["p"].mask(table["suppressed"]))
+    table["p_adjusted"] = stats.adjust(table["p"])
     table["differs"] = table["p_adjusted"] <= ALPHA
     return table[[*COLUMNS]]
-
-
-def _rate(value: float) -> str:
-    """Return a rate as per cent, without a decimal if it is rounded to whole ones."""
-    return f"{value:.0%}" if value == round(value, 2) else rate(value)
 
 
 def _sizes(table: pd.DataFrame, minimum: int) -> pd.Series:
     """Return of how many an outcome is known; missing where subtraction too must not tell it."""
     own = table[table["segment"] != EVERYONE].groupby("outcome")["n"]
-    shown = own.transform(lambda n: suppress.shown(n, minimum))
+    shown = own.transform(lambda n: privacy.shown(n, minimum))
     return shown.reindex(table.index).fillna(table["n"].where(table["segment"] == EVERYONE))
 
 
@@ -67,14 +66,9 @@ def _row(happened: pd.Series, labels: pd.Series, segment: int, minimum: int) -> 
         int(happened[inside].sum()), int(inside.sum()),
         int(happened[outside].sum()), int(outside.sum()),
     )  # fmt: skip
-    cells = [a, n - a] + ([b, m - b] if m else [])
-    few = n < minimum or any(0 < cell < minimum for cell in cells)
+    row = {"segment": segment, "n": n, "suppressed": n < minimum, "p": np.nan}
     own = stats.share(a, n)
-    row = {"segment": segment, "n": n, "suppressed": few, "p": np.nan}
-    row |= dict.fromkeys(("value", "low", "high", "others", "times", "times_low", "times_high"))
-    if few:
-        return row
-    row |= {"value": own.value, "low": own.low, "high": own.high}
+    row |= dict.fromkeys(BESIDE, np.nan) | {"value": own.value, "low": own.low, "high": own.high}
     if not m:
         return row
     against = stats.lift(a, n, b, m)
@@ -87,9 +81,9 @@ def table(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the figures as text, a row a segment, for one outcome."""
     shown = {
         row.name: [
-            suppress.NOT_SHOWN if pd.isna(row.n) else f"{row.n:,.0f}",
-            _few(run, row) if row.suppressed else _share(row),
-            "–" if pd.isna(row.others) else _rate(row.others),
+            privacy.NOT_SHOWN if pd.isna(row.n) else f"{row.n:,.0f}",
+            privacy.NOT_SHOWN if row.suppressed else _share(row),
+            "–" if pd.isna(row.others) else rate(row.others),
             "–" if pd.isna(row.times) else _times(row),
             _p(row.p_adjusted),
         ]
@@ -100,15 +94,8 @@ def table(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(shown, heads).T.rename_axis("segment")
 
 
-def _few(run: Run, row) -> str:
-    least = run.study.minimum_cell
-    if pd.isna(row.n) or row.n < least:
-        return f"fewer than {least} members"
-    return f"fewer than {least}, or all but so few"
-
-
 def _share(row) -> str:
-    return f"{_rate(row.value)} ({_rate(row.low)} to {_rate(row.high)})"
+    return f"{rate(row.value)} ({rate(row.low)} to {rate(row.high)})"
 
 
 def _times(row) -> str:
@@ -123,7 +110,7 @@ def _p(value: float) -> str:
 
 def spoken(rows: pd.DataFrame) -> str:
     """Return what the picture of one outcome shows, by the names in the index."""
-    return "; ".join(f"{name} {_rate(value)}" for name, value in rows["value"].items())
+    return "; ".join(f"{name} {rate(value)}" for name, value in rows["value"].items())
 
 
 def sentences(run: Run, rows: pd.DataFrame) -> list[str]:
@@ -132,11 +119,11 @@ def sentences(run: Run, rows: pd.DataFrame) -> list[str]:
     for label, of in rows.groupby("label", sort=False):
         whole = of[of["segment"] == EVERYONE].iloc[0]
         if whole["suppressed"]:
-            told.append(f"Too few to say how many {label}.")
+            told.append(f"How many {label} is not shown: too few did, or too few did not.")
             continue
         text = (
-            f"{_rate(whole['value'])} of the {whole['n']:,.0f} {run.study.customer}s {label} (95% "
-            f"interval {_rate(whole['low'])} to {_rate(whole['high'])})"
+            f"{rate(whole['value'])} of the {whole['n']:,.0f} {run.study.customer}s {label} (95% "
+            f"interval {rate(whole['low'])} to {rate(whole['high'])})"
         )
         own = of[(of["segment"] != EVERYONE) & of["differs"].astype(bool)]
         more = own[own["times"] > 1].sort_values("times", ascending=False)
@@ -154,4 +141,4 @@ def sentences(run: Run, rows: pd.DataFrame) -> list[str]:
 
 def _named(rows: pd.DataFrame) -> str:
     pairs = zip(rows["name"], rows["value"], strict=True)
-    return listing([f"{name} ({_rate(value)})" for name, value in pairs])
+    return listing([f"{name} ({rate(value)})" for name, value in pairs])

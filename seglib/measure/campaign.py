@@ -11,8 +11,8 @@ from datetime import date
 
 import pandas as pd
 
-from seglib import suppress
-from seglib.measure.measure import periods, rates, table
+from seglib import privacy
+from seglib.measure.measure import periods, rates, small_shares, table
 from seglib.schema import Study
 from seglib.stats import wilson
 from seglib.study import StudyError
@@ -111,13 +111,18 @@ def each(addressed: pd.DataFrame, *, minimum: int) -> pd.DataFrame:
     rows = groups.size().rename("n").reset_index()
     rows["suppressed"] = rows["n"] < minimum
     for _, cells in rows[rows["segment"] > 0].groupby("campaign"):
-        rows.loc[cells.index, "suppressed"] = suppress.hidden(cells["n"], minimum)[:-1]
+        rows.loc[cells.index, "suppressed"] = privacy.hidden(cells["n"], minimum)[:-1]
+    few = rows["suppressed"].copy()
     if "redeemed" in addressed:
         count = groups["redeemed"].sum().to_numpy()
         rows["low"], rows["high"] = wilson(count, rows["n"])
         rows.insert(len(about) + 2, "value", count / rows["n"])
+        share = rows.assign(metric="converted")
+        for _, cells in share.groupby(about, dropna=False, observed=True):
+            family = {("converted", cells["period"].iloc[0]): ("y", "n")}
+            rows.loc[cells.index, "suppressed"] |= small_shares(cells, family, minimum)
         rows.loc[rows["suppressed"], ["value", "low", "high"]] = float("nan")
-    rows["n"] = rows["n"].where(~rows["suppressed"])
+    rows["n"] = rows["n"].mask(few)
     return rows.sort_values(["start", "campaign", "segment"]).reset_index(drop=True)
 
 

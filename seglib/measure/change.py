@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from seglib.measure.measure import rates, returning, table
 from seglib.stats import LEVEL, Bootstrap, adjust, bootstrap
 
 COMPARED = {"active": "difference", "orders": "ratio", "spend": "ratio"}
@@ -74,7 +75,19 @@ def changes(
     for name, date in zip(("level", "again_level", "placebo_level"), dates, strict=False):
         frame[name] = _levels(date, known, compared)
     frame["newcomers"] = frame["segment"].map(new).fillna(people["newcomer"].mean())
-    return _judged(frame, minimum)
+    return _judged(frame, minimum, _small(people, minimum))
+
+
+def _small(people: pd.DataFrame, minimum: int) -> set[int]:
+    """Return the segments whose change in activity would tell a share that is not shown."""
+    rows = [
+        row
+        for period in ("before", "after")
+        if f"active_{period}" in people
+        for row in rates(people["segment"], people[f"active_{period}"] > 0, "active", period)
+    ]
+    shares = table(rows + returning(people), minimum)
+    return set(shares[(shares["metric"] == "active") & shares["suppressed"]]["segment"])
 
 
 def _cells(dates: list[pd.DataFrame], known: list, compared: list[str]):
@@ -164,9 +177,10 @@ def _levels(date: pd.DataFrame, known: list, compared: list[str]) -> np.ndarray:
     return np.concatenate([np.ones(len(columns)), (means / overall).to_numpy().ravel()])
 
 
-def _judged(frame: pd.DataFrame, minimum: int) -> pd.DataFrame:
+def _judged(frame: pd.DataFrame, minimum: int, small: set[int]) -> pd.DataFrame:
     """Hide what is too small or unlike, and adjust the p-values over a metric's segments."""
-    frame["suppressed"] = frame["n"] < minimum
+    few_active = (frame["metric"] == "active") & frame["segment"].isin(small)
+    frame["suppressed"] = (frame["n"] < minimum) | few_active
     few = frame.pop("pair_n") < minimum
     levels = frame["placebo_level"] / frame["again_level"]
     alike = levels.where(levels > 0).map(np.log).abs() <= np.log(ALIKE)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from seglib import power, suppress
+from seglib import power, privacy
 from seglib.measure import randomisation
 from seglib.stats import adjust, difference, difference_test, wilson
 from seglib.study import StudyError
@@ -277,7 +277,7 @@ def _hidden(tables: list[pd.DataFrame], minimum: int) -> set[int]:
     segment of the next smallest counts, so that no sum over the segments does.
     """
     least = pd.concat([table.min(axis=1) for table in tables], axis=1).min(axis=1)
-    mask = suppress.hidden(least.to_numpy(), minimum)
+    mask = privacy.hidden(least.to_numpy(), minimum)
     hidden = {s for s, few in zip([*least.index, SMALL], mask, strict=True) if few}
     few = any((table.sum() < minimum).any() for table in tables)
     return hidden | ({SMALL} if few else set())

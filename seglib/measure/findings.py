@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib import suppress
+from seglib import privacy
 from seglib.files import Run
 from seglib.measure.change import COMPARED
 from seglib.measure.measure import EVERYONE, people, quiet_period
@@ -252,7 +252,7 @@ def measures(
     if main_metric(changes) or not said:
         said.append(headline(run, changes, called, notes))
     segments = run.read("segments.parquet")["segment"].value_counts()
-    counts = {EVERYONE: segments.sum(), **suppress.shown(segments, run.study.minimum_cell)}
+    counts = {EVERYONE: segments.sum(), **privacy.shown(segments, run.study.minimum_cell)}
     counts = {s: None if pd.isna(n) else int(n) for s, n in counts.items()}
     return {
         "as_of": run.as_of,

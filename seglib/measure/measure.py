@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from seglib import suppress
+from seglib import privacy
 from seglib.files import Run
 from seglib.schema import Study
 from seglib.stats import bootstrap, wilson
@@ -31,6 +31,11 @@ METRICS = {
     "converted": ("Redeemed, of those addressed", "share"),
 }
 KEYS = ["segment", "period", "metric"]
+ACTIVITY = {  # active both before and after (k for kept), lost, won, and neither (x)
+    ("active", "before"): ("kl", "wx"), ("active", "after"): ("kw", "lx"),
+    ("retained", "after"): ("k", "l"), ("reactivated", "after"): ("w", "x"),
+}  # fmt: skip
+ALONE = {"active", "retained", "reactivated", "reached", "converted"}  # shares of customers
 
 
 def extent(run: Run) -> tuple[date, date]:
@@ -162,12 +167,19 @@ def periods(people: pd.DataFrame, *, minimum: int, seed: int, draws: int = 2000)
         if period in ("before", "after"):
             observed[metric, period] = people[column]
     rows = _levels(people["segment"], observed, seed, draws)
-    if {("active", "before"), ("active", "after")} <= observed.keys():
-        again, known = people["active_after"] > 0, sorted(people["segment"].unique())
-        for metric, base in (("retained", 1.0), ("reactivated", 0.0)):
-            asked = people["active_before"] == base
-            rows += rates(people["segment"][asked], again[asked], metric, "after", known)
-    return table(rows, minimum)
+    return table(rows + returning(people), minimum)
+
+
+def returning(people: pd.DataFrame) -> list[dict]:
+    """Return the rows of how many of those active before, and of the others, were active after."""
+    if not {"active_before", "active_after"} <= set(people.columns):
+        return []
+    again, known = people["active_after"] > 0, sorted(people["segment"].unique())
+    rows = []
+    for metric, base in (("retained", 1.0), ("reactivated", 0.0)):
+        asked = people["active_before"] == base
+        rows += rates(people["segment"][asked], again[asked], metric, "after", known)
+    return rows
 
 
 def months(
@@ -292,12 +304,70 @@ def table(rows: list[dict], minimum: int) -> pd.DataFrame:
     frame = frame[(frame["metric"] != "revenue_share") | (frame["segment"] != EVERYONE)]
     frame["suppressed"] = False
     for _, cells in frame[frame["segment"] != EVERYONE].groupby(["period", "metric"]):
-        few = suppress.hidden(cells["n"], minimum)
+        few = privacy.hidden(cells["n"], minimum)
         frame.loc[cells.index, "suppressed"] = few[:-1]
     everyone = frame["segment"] == EVERYONE
     frame["suppressed"] |= everyone & (frame["n"] < minimum)
+    for family in _families(frame):
+        frame["suppressed"] |= small_shares(frame, family, minimum)
     frame["n"] = frame["n"].where(~frame["suppressed"] | (minimum <= 1))
     frame.loc[frame["suppressed"], ["value", "low", "high"]] = np.nan
     frame["place"] = frame["metric"].map(list(METRICS).index)
     ordered = frame.sort_values(["place", "period", "segment"], kind="stable")
     return ordered.drop(columns="place").reset_index(drop=True)
+
+
+def _families(frame: pd.DataFrame) -> list[dict]:
+    """Return the shares that are of the same customers, as `small_shares` takes them."""
+    there = set(zip(frame["metric"], frame["period"], strict=True))
+    nested = [ACTIVITY, *(_reach(period) for period in frame["period"].unique())]
+    found = [family for family in nested if family.keys() <= there]
+    alone = sorted(there - {share for family in found for share in family})
+    return found + [{share: ("y", "n")} for share in alone if share[0] in ALONE]
+
+
+def _reach(period: str) -> dict:
+    """Return reach and conversion in a period: c converted, r only reached, n not reached."""
+    return {("reached", period): ("cr", "n"), ("converted", period): ("c", "r")}
+
+
+def small_shares(frame: pd.DataFrame, family: dict, minimum: int) -> pd.Series:
+    """Return which shares to hide, so that no small count follows from what is shown.
+
+    Parameters
+    ----------
+    frame
+        segment (0 = everyone), metric, period, value, n, suppressed (hidden anyway).
+    family
+        Shares of the same customers: (metric, period) → the cells, a letter each, of which it is
+        true, and those of which it is not. Each cell alone is one of the two of some share.
+    minimum
+        The smallest number of customers that may be learnt, of whom it is true and of whom not.
+
+    Returns
+    -------
+    pandas.Series of bool
+        By the index of the frame.
+    """
+    shares = frame[[key in family for key in zip(frame["metric"], frame["period"], strict=True)]]
+    segments = sorted(set(shares["segment"]) - {EVERYONE})
+    letters = sorted({cell for parts in family.values() for part in parts for cell in part})
+    counts = np.zeros((len(segments), len(letters)))
+    groups, rows = [], []
+    for row in shares.itertuples():
+        of = [row.segment in (EVERYONE, segment) for segment in segments]
+        yes = round(row.value * row.n) if row.n else 0
+        for part, number in zip(family[row.metric, row.period], (yes, row.n - yes), strict=True):
+            groups.append(np.kron(of, [letter in part for letter in letters]))
+            rows.append(row.Index)
+            if len(part) == 1 and row.segment != EVERYONE:
+                counts[segments.index(row.segment), letters.index(part)] = number
+    sizes = np.kron(
+        np.vstack([np.eye(len(segments)), np.ones(len(segments))]), np.ones(len(letters))
+    )
+    before = shares["suppressed"].reindex(rows).to_numpy()
+    mask = privacy.linked(
+        counts.ravel(), [*groups, *sizes], minimum, figures=[*rows, *range(-len(sizes), 0)],
+        mask=np.append(before, privacy.hidden(counts.sum(axis=1), minimum)),
+    )  # fmt: skip
+    return pd.Series(frame.index.isin(np.array(rows)[mask[: len(rows)]]), frame.index)

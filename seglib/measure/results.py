@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib import suppress
+from seglib import privacy
 from seglib.files import Run
 from seglib.measure.findings import many, names, rate, signed, span
 from seglib.measure.measure import METRICS
@@ -46,8 +46,8 @@ def tabulated(run: Run, rows: pd.DataFrame, chosen: list[str], by: str = "period
 def note(run: Run) -> str:
     """Return what stands below tables in which figures are not shown."""
     return (
-        f"Not shown: figures of fewer than {run.study.minimum_cell} {run.study.customer}s, and of "
-        "the next smallest segment where such a number could be worked out from the others."
+        f"Not shown: figures of fewer than {run.study.minimum_cell} {run.study.customer}s, or of "
+        "all but so few, and others from which such a number could be worked out."
     )
 
 
@@ -59,7 +59,7 @@ def label(run: Run, metric: str) -> str:
 
 def _cell(run: Run, row) -> str:
     if row.suppressed:
-        return suppress.NOT_SHOWN
+        return privacy.NOT_SHOWN
     if pd.isna(row.value):
         return "–"
     low, high = _written(run, row.metric, row.low), _written(run, row.metric, row.high)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from seglib import suppress
+from seglib import privacy
 from seglib.files import Run
 from seglib.measure import experiment
 from seglib.measure.experiment import KNOWN, Compared
@@ -344,7 +344,7 @@ def _cells(run: Run, trial: dict, row) -> dict[str, str]:
         counts = trial["result"].ratio["counts"]
         sizes = {"treated": counts[row.arm], "control": counts[trial["control"]]}
     return {
-        **{name: suppress.NOT_SHOWN if few else f"{n:,}" for name, n in sizes.items()},
+        **{name: privacy.NOT_SHOWN if few else f"{n:,}" for name, n in sizes.items()},
         "level": with_span("level", write.level),
         f"level of {trial['control']}": with_span("baseline", write.level),
         "difference": with_span("effect", write.difference),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seglib import answers, dictionary, power, suppress
+from seglib import answers, dictionary, power, privacy
 from seglib.files import Run
 from seglib.persona import affinity
 from seglib.power import MONTHS
@@ -44,7 +44,7 @@ class Evidence:
         self.segments = sorted(int(s) for s in self.labels.unique())
         size = self.labels.value_counts()
         self.shown = [s for s in self.segments if size[s] >= self.minimum]
-        told = suppress.shown(size, self.minimum)
+        told = privacy.shown(size, self.minimum)
         self.sized = [s for s in self.segments if told.notna()[s]]
         columns = self.verdict.get("columns") or dictionary.forming(run.study, known["customers"])
         formed = set(columns)

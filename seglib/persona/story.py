@@ -166,6 +166,8 @@ def compared(ev: Evidence, criteria: pd.DataFrame, names: dict[int, str]) -> dic
             "which figure the objective is about"
         )
     note = "; ".join(notes)
+    criteria = criteria.copy()
+    criteria.loc[~criteria.index.isin(ev.sized), ["n", "size"]] = None
     return {
         "frame": criteria.rename(index=names),
         "formats": {k: v for k, v in formats.items() if k in criteria},
@@ -211,8 +213,11 @@ def tried(book: dict, found: list[dict]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def tests(book: dict) -> pd.DataFrame:
-    """Return the experiment that each segment can carry, one row a segment and measure."""
+def tests(book: dict, sized: list[int]) -> pd.DataFrame:
+    """Return the experiment that each segment can carry, one row a segment and measure.
+
+    How many there are is shown of the segments in `sized` alone.
+    """
     rows = {}
     for row in book["levers"]:
         test = row["experiment"]
@@ -223,7 +228,8 @@ def tests(book: dict) -> pd.DataFrame:
             "segment": row["name"], "measure": test["metric"].partition(",")[0],
             "baseline": amount(test["baseline"], unit),
             "looked for": gain(test["target"], unit, less),
-            "needed a half": test["n_per_arm"], "there are": test["available"],
+            "needed a half": test["n_per_arm"],
+            "there are": test["available"] if row["segment"] in sized else None,
             "weeks": test["weeks"],
             "smallest": gain(test["detectable"], unit, less),
             "pays from": amount(test["break_even"], unit) if test["break_even"] else None,

@@ -13,7 +13,7 @@ from datetime import date
 import ibis.expr.types as ir
 import pandas as pd
 
-from seglib import pseudonyms
+from seglib import privacy
 from seglib.quality import identity
 from seglib.quality.answers import careless
 from seglib.quality.asis import written
@@ -73,7 +73,7 @@ def inspect(
         left before `as_of`, if a table that has one row per customer has more, or if ids name
         persons and the study does not say what to do.
     """
-    pseudonyms.key(loaded)  # a missing key is said first
+    privacy.pseudonym_key(loaded)  # a missing key is said first
     clean, personal = identity.kept_out(tables, loaded)
     tests, checks = identity.nobody(tables, loaded, personal)
     if "transactions" in clean:
@@ -90,7 +90,7 @@ def inspect(
         checks += careless(clean["survey"], loaded)
     if "campaigns" in clean:
         checks += campaigns(clean)
-    return pseudonyms.replace(clean, loaded), personal + checks
+    return identity.pseudonymised(clean, loaded), personal + checks
 
 
 def account(checks: list[dict]) -> pd.DataFrame:

@@ -6,15 +6,18 @@ import ibis
 import ibis.expr.types as ir
 
 from seglib import privacy, reading
+from seglib.layout import Attribute
 from seglib.quality.counting import check, count
 from seglib.schema import Study
+from seglib.sources.database import keep, plain
 from seglib.study import StudyError
 
 SAMPLE = 1000  # ids that are looked at: enough to see what kind they are
-TEXTS = {"products": ("level", "group", "brand"), "transactions": ("product",)}
-NAMED = {  # stand in reports as they are
-    "campaigns": ("campaign", "type", "arm"), "customers": ("arm",), "survey": ("arm",),
+TEXTS = {
+    "products": ("level", "group", "brand"), "transactions": ("product",), "campaigns": ("type",),
 }  # fmt: skip
+NAMED = {"campaigns": ("campaign", "arm"), "customers": ("arm",), "survey": ("arm",)}
+"""Roles whose values stand in reports as they are and cannot be left out."""
 WHO = {"names of persons", "e-mail addresses"}
 TEST = (
     r"^(?:(?:test|tester|testing|demo|dummy|sample|fake|qa|internal|asdf|qwerty|xxx+)"
@@ -102,7 +105,7 @@ def kept_out(tables: dict[str, ir.Table], loaded: Study) -> tuple[dict[str, ir.T
         If the ids of customers or the names of campaigns point at persons, or a column that forms
         the segments does, and the study does not say under `privacy` what to do.
     """
-    clean, checks = dict(tables), []
+    clean, checks = dict(tables), [*_files(tables, loaded)]
     _refuse_ids(tables, loaded)
     for name in ("customers", "survey"):
         if name in tables:
@@ -119,26 +122,51 @@ def kept_out(tables: dict[str, ir.Table], loaded: Study) -> tuple[dict[str, ir.T
 def _refuse_ids(tables: dict[str, ir.Table], loaded: Study) -> None:
     for name, table in tables.items():
         columns = getattr(loaded.tables, name).columns
-        for role in ("customer", *NAMED.get(name, ())):
-            if role not in table.columns or not table[role].type().is_string():
-                continue
-            ids = role == "customer"
-            wanted = getattr(columns, role) in loaded.privacy.keep
-            if wanted or (ids and loaded.privacy.pseudonymise):
-                continue
-            found = _values(table[role], SAMPLE)
-            reason = (
-                privacy.mostly(found, getattr(columns, role)) if ids
-                else next(filter(None, map(privacy.within, found)), None)
-            )  # fmt: skip
-            if reason:
-                hide = "set privacy.pseudonymise to the name of an environment variable that " \
-                    "holds a key, or " if ids else "name them otherwise, or "  # fmt: skip
-                raise StudyError(
-                    f"tables.{name}.columns.{role}: {getattr(columns, role)!r} holds {reason}, "
-                    f"which would stand in the files of the run: {hide}list the column under "
-                    "privacy.keep"
-                )
+        for role, column in columns.model_dump(exclude_none=True).items():
+            for one in column if isinstance(column, list) else [column]:
+                if (reason := privacy.called(one)) and one not in loaded.privacy.keep:
+                    raise StudyError(
+                        f"tables.{name}.columns.{role}: the name of the column holds {reason}, "
+                        "which would stand in the pages: rename it, or list it under privacy.keep"
+                    )
+        for role in {"customer", *NAMED.get(name, ())} & set(table.columns):
+            if table[role].type().is_string():
+                _refuse_values(table, name, role, getattr(columns, role), loaded)
+
+
+def _refuse_values(table: ir.Table, name: str, role: str, column: str, loaded: Study) -> None:
+    """Refuse ids and names of campaigns or arms that are of persons."""
+    ids = role == "customer"
+    if column in loaded.privacy.keep or (ids and loaded.privacy.pseudonymise):
+        return
+    values = _values(table[role], SAMPLE)
+    reason = privacy.mostly(values, column) if ids else next(filter(None, map(_named, values)), "")
+    if reason:
+        hide = (
+            "set privacy.pseudonymise to the name of an environment variable that holds a key"
+            if ids
+            else "name them otherwise"
+        )
+        raise StudyError(
+            f"tables.{name}.columns.{role}: {column!r} holds {reason}, which would stand in the "
+            f"files of the run: {hide}, or list the column under privacy.keep"
+        )
+
+
+def _named(value: str) -> str | None:
+    """Return what in the name of a campaign, its type or an arm points at a person."""
+    return privacy.within(value) or ("names of persons" if privacy.is_pair(value) else None)
+
+
+def _files(tables: dict[str, ir.Table], loaded: Study) -> list[dict]:
+    """Return a check for each file whose name points at persons."""
+    sources = {name: getattr(loaded.tables, name).source for name in tables}
+    reasons = {name: privacy.called(source) for name, source in sources.items()}
+    return [
+        check(f"the name of the file holds {reason}", name, 1, 1, "not written into files or pages",
+              column="(its file)", reason=reason, of="files")
+        for name, reason in reasons.items() if reason
+    ]  # fmt: skip
 
 
 def _values(column: ir.Column, most: int | None = None) -> list:
@@ -151,14 +179,8 @@ def _values(column: ir.Column, most: int | None = None) -> list:
 def _attributes(table: ir.Table, name: str, loaded: Study) -> tuple[ir.Table, list[dict]]:
     checks, gone = [], []
     for column, given in getattr(loaded.tables, name).attributes.items():
-        if (given.column or column) in loaded.privacy.keep or given.levels:
-            continue
-        text = table[column].type().is_string()
-        values = table[column].execute() if text else _values(table[column], SAMPLE)
-        reason = privacy.personal(values, column)
-        if not reason and given.label:
-            reason = privacy.personal(values, given.label)
-        if not reason:
+        kept = (given.column or column) in loaded.privacy.keep
+        if kept or not (reason := _reason(table[column], column, given)):
             continue
         if column in loaded.segmentation.features:
             raise StudyError(
@@ -166,10 +188,25 @@ def _attributes(table: ir.Table, name: str, loaded: Study) -> tuple[ir.Table, li
                 "take it out, or list the column under privacy.keep"
             )
         rows, n = count(table, {"filled": (table[column].notnull(),)})
-        what, action = f"{given.label or column} holds {reason}", "kept out of everything"
-        checks.append(check(what, name, rows, n["filled"], action, column=column, reason=reason))
+        title = privacy.masked(given.label or column)
+        what, action = f"{title} holds {reason}", "kept out of everything"
+        checks.append(check(what, name, rows, n["filled"], action,
+                            column=privacy.masked(column), reason=reason))  # fmt: skip
         gone.append(column)
     return table.drop(*gone), checks
+
+
+def _reason(values: ir.Column, column: str, given: Attribute) -> str | None:
+    """Return why an attribute points at persons: by its name, its label, its levels or values."""
+    names = [*filter(None, (column, given.column, given.label))]
+    if in_name := next(filter(None, map(privacy.called, [*names, *(given.levels or ())])), None):
+        return in_name
+    if given.levels:
+        return None
+    texts = values.execute() if values.type().is_string() else _values(values, SAMPLE)
+    return next(
+        filter(None, (privacy.personal(texts, n) for n in (column, given.label) if n)), None
+    )
 
 
 def _products(table: ir.Table, name: str, role: str, loaded: Study) -> tuple[ir.Table, list[dict]]:
@@ -179,14 +216,55 @@ def _products(table: ir.Table, name: str, role: str, loaded: Study) -> tuple[ir.
     if not table[role].type().is_string():
         return table, []
     values = _values(table[role])
-    bad = {value: reason for value in values if (reason := privacy.within(value))}
+    look = _named if name == "campaigns" else privacy.within
+    bad = {value: reason for value in values if (reason := look(value))}
     if not bad and privacy.personal(values) == "names of persons":
         bad = dict.fromkeys(values, "names of persons")
     if not bad:
         return table, []
     rows, n = count(table, {"bad": (table[role].isin(list(bad)),)})
     reasons = ", ".join(sorted(set(bad.values())))
-    what, action = f"{column} holds {reasons}", "those values are treated as missing"
+    title = f"{role} ({column})" if name == "campaigns" else column
+    what, action = f"{title} holds {reasons}", "those values are treated as missing"
     one = check(what, name, rows, n["bad"], action, column=column, reason=reasons)
     kept = ibis.ifelse(table[role].isin(list(bad)), None, reading.text(table[role]))
     return table.mutate(**{role: kept}), [one]
+
+
+def pseudonymised(tables: dict[str, ir.Table], study: Study) -> dict[str, ir.Table]:
+    """Return the tables with pseudonyms for customers, if the study wants them.
+
+    Parameters
+    ----------
+    tables
+        By role, all on one engine.
+    study
+        Says where the key is.
+
+    Raises
+    ------
+    StudyError
+        If there is no key.
+    """
+    secret = privacy.pseudonym_key(study)
+    holders = [table for table in tables.values() if "customer" in table.columns]
+    if secret is None or not holders:
+        return tables
+    known = [t.select(customer=reading.text(t.customer)).distinct() for t in holders]
+    ids = ibis.union(*known, distinct=True) if len(known) > 1 else known[0]
+    found = ids.filter(ids.customer.notnull()).order_by("customer").execute()
+    found["pseudonym"] = privacy.pseudonyms(found["customer"], secret)
+    home, name = ibis.get_backend(holders[0]), ibis.util.gen_name("seglib")
+    pairs = home.create_table(name, ibis.memtable(found), temp=True)
+    pairs = plain(pairs) if home.name == "postgres" else pairs
+    return {
+        name: _joined(table, pairs) if "customer" in table.columns else table
+        for name, table in tables.items()
+    }
+
+
+def _joined(table: ir.Table, pairs: ir.Table) -> ir.Table:
+    """Return a table, kept on its engine, with the pseudonym as the customer."""
+    columns = table.columns
+    joined = table.mutate(customer=reading.text(table.customer)).left_join(pairs, "customer")
+    return keep(joined.mutate(customer=joined.pseudonym).select(*columns))

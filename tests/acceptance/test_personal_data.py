@@ -70,8 +70,7 @@ def test_ids_stand_only_in_the_files_that_are_keyed_by_customer(run, written):
     assert {p.suffix for p in written if p.name not in KEYED} >= {".html", ".ipynb", ".json"}
 
 
-@pytest.mark.xfail(strict=True, reason="H3: names of columns, files and campaigns, words and bare "
-                   "digits are not looked at")  # fmt: skip
+@pytest.mark.point(15)
 @pytest.mark.parametrize("where", exposed.UNSEEN)
 def test_persons_are_found_also_in(run, written, where):
     pattern, said = exposed.UNSEEN[where]

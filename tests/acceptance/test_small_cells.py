@@ -1,4 +1,4 @@
-"""Small groups: point 17, and what issue H3 is to mend.
+"""Small groups: point 17.
 
 The tests attack what is published as a reader could: they add up, subtract, and look for the whole
 numbers of customers that fit a percentage and its interval.
@@ -94,8 +94,6 @@ def sizes(run):
 
 
 @pytest.mark.point(17)
-@pytest.mark.xfail(strict=True, reason="H3: some tables show the segment that others hide, so the "
-                   "small one is what remains of all")  # fmt: skip
 def test_no_size_of_a_small_segment_follows_from_the_others_and_the_total(finished):
     run = finished("exposed_shop")
     true = run.frame("segments.parquet")["segment"].value_counts()
@@ -144,7 +142,7 @@ def test_the_attack_on_shares_succeeds_where_it_should():
     assert not len(fitting("56% (47% to 64%)", 80))  # a share of money
 
 
-@pytest.mark.xfail(strict=True, reason="H3: 92% of 60 tells five who were not active")
+@pytest.mark.point(17)
 def test_no_share_of_a_segment_tells_of_fewer_customers_than_the_minimum(finished):
     run, minimum = finished("shop"), MINIMUM["shop"]
     known = sizes(run)
@@ -207,7 +205,7 @@ def test_pages_show_how_many_were_active_and_came_again(finished):
     assert all(set(cells) == set(HEADS.values()) for _, cells in found.values())
 
 
-@pytest.mark.xfail(strict=True, reason="H3: a hidden share follows from the shares of other tables")
+@pytest.mark.point(17)
 def test_nothing_hidden_follows_from_shares_of_several_tables(finished):
     minimum, solved = MINIMUM["shop"], []
     for name, (n, cells) in shares(finished("shop")).items():
