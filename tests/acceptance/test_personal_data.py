@@ -18,7 +18,7 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 # Files with a row a customer, which alone may hold ids, as page 01 says.
 KEYED = {
     "bases.parquet", "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
-    "monthly.parquet", "purchases.parquet", "segments.csv", "segments.parquet",
+    "monthly.parquet", "purchases.parquet", "scores.parquet", "segments.csv", "segments.parquet",
 }  # fmt: skip
 
 
