@@ -12,8 +12,8 @@ from sklearn.decomposition import PCA
 
 from seglib import privacy, stats
 from seglib.cluster import encode
+from seglib.collection.tables import midnight
 from seglib.files import Run
-from seglib.tables import midnight
 
 
 def months(run: Run) -> pd.DataFrame:

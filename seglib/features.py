@@ -8,11 +8,12 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from seglib import reading, returns, usage, visits
+from seglib import returns, usage, visits
+from seglib.collection import reading
+from seglib.collection.databases import keep
+from seglib.collection.tables import midnight
 from seglib.quality import MANY_UNITS
 from seglib.schema import Study
-from seglib.sources.database import keep
-from seglib.tables import midnight
 from seglib.visits import ratio
 
 RECENT = 91  # days that count as recent in the trend

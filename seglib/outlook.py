@@ -7,8 +7,9 @@ from datetime import date, timedelta
 
 import ibis.expr.types as ir
 
-from seglib import answers, collect, dictionary, plan, quality, records, tables
+from seglib import answers, collect, dictionary, plan, quality, records
 from seglib.cluster.segmentation import prepare
+from seglib.collection import tables
 from seglib.measure import trial
 from seglib.schema import Study
 

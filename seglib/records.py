@@ -10,8 +10,8 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from seglib import features
+from seglib.collection.tables import midnight
 from seglib.schema import Study
-from seglib.tables import midnight
 
 
 @dataclass(frozen=True)

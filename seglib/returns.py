@@ -11,8 +11,8 @@ from collections.abc import Collection
 import ibis
 import ibis.expr.types as ir
 
-from seglib import reading
-from seglib.moments import fits
+from seglib.collection import reading
+from seglib.collection.reading import fits
 
 CREDIT, PLAIN = r"^[Cc]\W?\d+$", r"^\d+$"  # numbers of credit notes, and of orders beside them
 OTHER_FORMS = 0.01  # share of rows whose order number may be of neither form

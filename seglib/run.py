@@ -21,7 +21,8 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from seglib import files, plan, privacy, publish, study, tables
+from seglib import files, plan, privacy, publish, study
+from seglib.collection import tables
 from seglib.files import Run
 from seglib.persona import ledger
 from seglib.report import cards, index, report

@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from seglib import returns, visits
-from seglib.tables import midnight
+from seglib.collection.tables import midnight
 
 PAUSE = 30 * 60  # seconds without an event after which the next one begins a session
 RECENT = 28  # days that count as recent

@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from seglib import returns
-from seglib.tables import midnight
+from seglib.collection.tables import midnight
 
 EVENING = 17  # hour from which a visit is one of the evening
 

@@ -6,8 +6,9 @@ import duckdb
 import pandas as pd
 import planted
 
-from seglib import cluster, collect, files, quality, records, tables
+from seglib import cluster, collect, files, quality, records
 from seglib.cluster import encode, fit
+from seglib.collection import tables
 from seglib.dictionary import entry
 
 

@@ -260,7 +260,7 @@ CASES = {
     "Excel with a password": (
         source("t.xlsx", OLE + "EncryptedPackage".encode("utf-16-le")), ["password", "a copy"]
     ),
-    "old Excel": (source("t.xls", OLE + bytes(600)), ["old Excel", ".xlsx"]),
+    "damaged old Excel": (source("t.xls", OLE + bytes(600)), ["damaged", ".xlsx"]),
     "damaged Excel": (source("t.xlsx", b"PK\3\4 and no more"), ["damaged", "save it again"]),
     "no DuckDB file": (
         both(source("t.db", "SQLite format 3\0"), source("raw/t.db#orders")),

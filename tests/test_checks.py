@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import collect, quality, records, study, tables
+from seglib import collect, quality, records, study
+from seglib.collection import tables
 from seglib.quality import days
 from seglib.study import StudyError
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import answers, cli, quality, study, tables
+from seglib import answers, cli, quality, study
+from seglib.collection import tables
 from seglib.files import Run
 from seglib.measure import campaign, experiment, findings, told, trial
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from worlds import shop_tables, write_shop
 
-from seglib import collect, features, quality, records, study, tables
+from seglib import collect, features, quality, records, study
+from seglib.collection import tables
 
 AS_OF = pd.Timestamp("2017-10-01")
 NAN = float("nan")

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from runs import shop_run
 
-from seglib import files, quality, records, tables
+from seglib import files, quality, records
+from seglib.collection import tables
 from seglib.measure import campaign, change, experiment, findings, measure, results, told
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import answers, cli, collect, quality, records, study, tables
+from seglib import answers, cli, collect, quality, records, study
+from seglib.collection import tables
 
 
 def orders(people=60, rows=400, seed=1):

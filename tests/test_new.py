@@ -8,8 +8,8 @@ import pytest
 import yaml
 from worlds import shop_tables
 
-from seglib import cli, collect, privacy, quality, records, study, tables
-from seglib.collection import scales
+from seglib import cli, collect, privacy, quality, records, study
+from seglib.collection import scales, tables
 from seglib.layout import TransactionColumns
 
 AGREE = ["Strongly disagree", "Disagree", "Neutral", "Agree", "Strongly agree"]

@@ -2,31 +2,18 @@
 
 import socket
 import threading
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import psycopg
 import pytest
 import server
-import test_sources
 import test_usage
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import (
-    cli,
-    collect,
-    explore,
-    files,
-    quality,
-    reading,
-    records,
-    run,
-    sources,
-    study,
-    tables,
-)
+from seglib import cli, collect, explore, files, quality, records, run, study
+from seglib.collection import tables
 
 
 @pytest.fixture(scope="module")
@@ -283,10 +270,11 @@ def test_what_is_wrong_with_a_server_is_told_without_its_address(
         assert secret not in said.replace(str(tmp_path), "")
 
 
-def test_text_on_a_server_is_checked_there(staffed, tmp_path, monkeypatch, capsys):
+def test_text_for_numbers_and_times_on_a_server_is_refused_with_the_cast(
+    staffed, tmp_path, monkeypatch, capsys
+):
     sold = shop_tables()["transactions"].head(100)
     sold = sold.assign(paid=sold["paid"].astype(str), at=sold["at"].dt.strftime("%d/%m/%Y"))
-    sold.loc[3, "paid"] = "free"
     server.fill(staffed, {"loose": sold}, "crm2")
     monkeypatch.setenv("SHOP_DATABASE", staffed)
     raw = shop_study()
@@ -294,20 +282,20 @@ def test_text_on_a_server_is_checked_there(staffed, tmp_path, monkeypatch, capsy
     path = write_shop(tmp_path, study=raw)
     assert cli.main(["check", str(path)]) == 2
     said = capsys.readouterr().err
-    assert "1 of its 100 values are not numbers, such as 'free'" in said
-    assert "columns.time" not in said  # days above 12 tell that they stand first
+    assert "'paid' is text on a server, expected numbers" in said
+    assert 'CAST("paid" AS numeric) AS "paid"' in said
+    assert 'CAST("at" AS timestamp) AS "at"' in said
 
 
-def test_a_server_reads_every_time_as_this_process_does(address, monkeypatch):
-    frame = pd.DataFrame({"x": list(test_sources.TIMES)})
-    server.fill(address, {"times": frame}, "written")
-    monkeypatch.setenv("SHOP_DATABASE", address)
-    there = sources.Sources(Path()).open("${SHOP_DATABASE}#written.times").table
-    for order in {order for order, _ in test_sources.TIMES.values()}:
-        asked = {text: told for text, (by, told) in test_sources.TIMES.items() if by == order}
-        table = there.filter(there.x.isin(list(asked)))
-        found = table.select("x", when=reading.moment(table.x, order)).to_pyarrow().to_pylist()
-        assert {r["x"]: None if r["when"] is None else str(r["when"]) for r in found} == asked
+def test_a_draft_of_dates_as_text_on_a_server_is_refused_with_the_cast(
+    staffed, tmp_path, monkeypatch, capsys
+):
+    frame = pd.DataFrame({"client": [1, 1, 2], "at": ["31/12/2023", "01/02/2024", "03/02/2024"]})
+    server.fill(staffed, {"dates": frame}, "crm2")
+    monkeypatch.setenv("SHOP_DATABASE", staffed)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["new", "${SHOP_DATABASE}#crm2.dates"]) == 2
+    assert 'CAST("at" AS timestamp) AS "at"' in capsys.readouterr().err
 
 
 def test_tables_of_several_engines_meet_on_that_of_the_transactions(address, tmp_path, monkeypatch):

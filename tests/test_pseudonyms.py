@@ -9,7 +9,8 @@ import pytest
 from runs import shop_run
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, collect, files, privacy, quality, records, run, score, study, tables
+from seglib import cli, collect, files, privacy, quality, records, run, score, study
+from seglib.collection import tables
 from seglib.study import StudyError
 
 KEY = "a key of the tests, long enough"

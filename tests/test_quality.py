@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import quality, records, study, tables
+from seglib import quality, records, study
+from seglib.collection import tables
 from seglib.study import StudyError
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import cli, schema, study, tables
-from seglib.collection import people, scales
+from seglib import cli, schema, study
+from seglib.collection import people, scales, tables
 from seglib.persona import gaps, naming
 from seglib.persona.persona import assigned, unknown
 from seglib.profile import profile

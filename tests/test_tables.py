@@ -2,7 +2,8 @@ import pytest
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import reading, study, tables
+from seglib import study
+from seglib.collection import reading, tables
 from seglib.study import StudyError
 
 COUNTS = {

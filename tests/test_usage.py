@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import collect, quality, records, run, study, tables
+from seglib import collect, quality, records, run, study
+from seglib.collection import tables
 from seglib.schema import Study
 
 AS_OF = date(2024, 7, 1)

@@ -11,12 +11,11 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from seglib import reading
-from seglib.collection import hints
+from seglib.collection import hints, reading
+from seglib.collection.databases import keep
+from seglib.collection.reading import SAMPLE
+from seglib.collection.sources import Source, Sources
 from seglib.format import COUNTED, Format
-from seglib.sources import Source, Sources, describe
-from seglib.sources.database import keep
-from seglib.sources.describe import SAMPLE
 
 COMMON = 60  # values of a column that are looked at, the most frequent first
 KEYS = 5_000  # values of a key that are looked for in another table
@@ -230,15 +229,15 @@ def look(sources: Sources, source: str) -> Table:
         If it is not there, cannot be read, or holds nothing.
     """
     opened = _kept(sources.open(source))
-    found = describe(opened)
+    found = reading.describe(opened)
     texts = [c["name"] for c in found if c["kind"] == "text"]
     if words := _blanks(opened, texts):
-        again = describe(_kept(sources.open(source, Format(missing=words))))
+        again = reading.describe(_kept(sources.open(source, Format(missing=words))))
         mended = [a["name"] for a, b in zip(again, found, strict=True) if a["kind"] != b["kind"]]
         if mended:
             given = Format(missing=_blanks(opened, mended))
             opened = _kept(sources.open(source, given))
-            found = describe(opened)
+            found = reading.describe(opened)
     return from_source(source, opened, found)
 
 
@@ -259,7 +258,7 @@ def _blanks(opened: Source, names: list[str]) -> list[str]:
 
 def from_source(source: str, opened: Source, found: list[dict] | None = None) -> Table:
     """Return what the columns of an opened source look like."""
-    found = describe(opened) if found is None else found
+    found = reading.describe(opened) if found is None else found
     table, names = opened.table, [c["name"] for c in found]
     texts = {name: reading.trimmed(table[name]) for name in names}
     counts = reading.row(

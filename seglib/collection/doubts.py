@@ -8,6 +8,7 @@ from seglib import privacy
 from seglib.collection import hints
 from seglib.collection.columns import EMAIL as ADDRESS
 from seglib.collection.columns import Column, Table
+from seglib.collection.reading import NUMBER, TIME
 from seglib.collection.roles import (
     EMAIL,
     FEWEST_SEGMENTED,
@@ -19,7 +20,6 @@ from seglib.collection.roles import (
     times,
     written,
 )
-from seglib.reading import NUMBER, TIME
 from seglib.wording import listing
 
 UNDONE = {

@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 
-from seglib import moments, strict, study, tables
-from seglib.collection import columns, doubts, kinds, roles
+from seglib import strict, study
+from seglib.collection import columns, doubts, kinds, reading, roles, tables, text
 from seglib.collection.roles import Guess
+from seglib.collection.sources import Sources, files, split
 from seglib.format import COUNTED
-from seglib.sources import Sources, place
 from seglib.study import StudyError
 
 MONTH = 30  # days that must lie before and after an assignment to arms
@@ -26,6 +26,7 @@ TOLD = {
     "date": "dates such as days above 12 tell the order",
     "decimal": "numbers tell the decimal mark",
     "missing": "what stands for nothing",
+    "encoding": "letters read as words by this encoding",
 }
 WRITTEN = "label", "base", "kind", "levels", "blank", "labels", "happened", "wanted"
 """What is written of an attribute or an outcome."""
@@ -221,7 +222,7 @@ def _cut(draft: Draft, main: Guess, assigned: date | None) -> date:
 
 
 def _newest(found: list[Guess], folder: Path) -> date:
-    paths = [p for g in found for p in place.files(g.table.source, folder)]
+    paths = [p for g in found for p in files(g.table.source, folder)]
     stamps = [os.path.getmtime(p) for p in paths]
     return datetime.fromtimestamp(max(stamps)).date() if stamps else date.today()
 
@@ -274,14 +275,14 @@ KINDS = {
 
 
 def _format(draft: Draft, one: Guess) -> None:
-    """Write how dates and decimals are written, as a question where nothing tells."""
+    """Write how letters, dates and decimals are written, as a question where nothing tells."""
     used = [one.table.columns[c] for c in (*one.taken, *one.attributes) if c in one.table.columns]
-    known: dict[str, Any] = {}
+    known: dict[str, Any] = _encoding(draft, one)
     for kind, key in (("time", "date"), ("number", "decimal")):
         written = [c for c in used if c.kind == kind and c.marks]
         marks, counted = {c.marks for c in written}, any(c.counted for c in written)
         either = [c for c in written if len(c.marks) > 1]
-        plain = {"date": {("YMD",), (moments.NAMED,)}, "decimal": {(".",)}}[key]  # need no word
+        plain = {"date": {("YMD",), (reading.NAMED,)}, "decimal": {(".",)}}[key]  # need no word
         if either and len(marks) == 1:
             shown = next(iter(either[0].values or {}), "")
             draft.check(
@@ -299,6 +300,21 @@ def _format(draft: Draft, one: Guess) -> None:
     if known:
         told = {k: COUNTS if str(known[k]) in COUNTED else TOLD[k] for k in known}
         draft.add(f"    format: {quoted(known)}", "; ".join(told.values()))
+
+
+def _encoding(draft: Draft, one: Guess) -> dict[str, Any]:
+    """Return the encoding of text that is not Unicode; which it is, is asked in any case."""
+    encodings = one.table.opened.encodings
+    if not encodings:
+        return {}
+    encoding, letters = next(iter(encodings.items()))
+    key = f"format: {{encoding: {encoding}}}"
+    sure = f"{one.table.source} is not UTF-8 and reads as {letters!r} by {key}: is that right?"
+    draft.check(text.question(one.table.source, encodings) or sure, 4)
+    if len(encodings) == 1:
+        return {"encoding": encoding}
+    draft.add(f"    # {key}")
+    return {}
 
 
 def _segmentation(draft: Draft, found: list[Guess]) -> None:
@@ -330,7 +346,7 @@ def _where(source: str, path: Path, folder: Path) -> str:
 
 def _called(source: str) -> str:
     """Return the name of a study of a source: that of its file or table."""
-    where, part = place.split(source)
+    where, part = split(source)
     stem = Path(where).stem
     return _slug(part.rpartition(".")[2] if where.startswith("${") else part or stem)
 

@@ -9,9 +9,9 @@ import ibis
 from seglib.collection import columns, doubts, experiments, hints, orders, people, roles, surveys
 from seglib.collection.columns import Column, Table
 from seglib.collection.roles import NAMED, Guess
+from seglib.collection.sources import Source
 from seglib.layout import ROW
 from seglib.limits import FEWEST
-from seglib.sources import Source
 from seglib.study import StudyError
 
 ROLES = ("customer", "product", "order", "campaign")

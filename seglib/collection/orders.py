@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from seglib import reading, returns
-from seglib.collection import doubts, hints
+from seglib import returns
+from seglib.collection import doubts, hints, reading
 from seglib.collection.columns import Column, Table
+from seglib.collection.reading import MARKS, SIGN
 from seglib.collection.roles import (
     FEWEST_SEGMENTED,
     LEAST_PEOPLE,
@@ -21,7 +22,6 @@ from seglib.collection.roles import (
     times,
     unused,
 )
-from seglib.reading import MARKS, SIGN
 from seglib.wording import listing
 
 RETURNING = {"customer", "order", "product", "amount", "price", "quantity", "status"}

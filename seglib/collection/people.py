@@ -7,6 +7,7 @@ import re
 from seglib import privacy
 from seglib.collection import experiments, hints, scales, surveys
 from seglib.collection.columns import Column, Table
+from seglib.collection.reading import SAMPLE
 from seglib.collection.roles import (
     LEAST_PEOPLE,
     NAMED,
@@ -21,7 +22,6 @@ from seglib.collection.roles import (
 from seglib.layout import ROW
 from seglib.limits import LIMITS
 from seglib.quality.future import auc
-from seglib.sources.describe import SAMPLE
 from seglib.wording import listing
 
 GROUPS = 25  # more different texts than this are no groups

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from seglib.collection import hints
 from seglib.collection.columns import Column, Table
-from seglib.reading import TIME
+from seglib.collection.reading import TIME
 
 LEAST_PEOPLE = 10  # fewer different values than this are groups of people, not people
 LONG = 25  # letters from which a text is written freely

@@ -7,8 +7,9 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from seglib import collect, features, quality, records, tables
+from seglib import collect, features, quality, records
 from seglib.cluster.model import numbers
+from seglib.collection import tables
 from seglib.files import Run
 from seglib.measure.measure import extent
 from seglib.study import StudyError

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seglib import answers, features, power, quality, records, tables
+from seglib import answers, features, power, quality, records
+from seglib.collection import tables
 from seglib.files import Run
 from seglib.measure import campaign, experiment
 from seglib.measure.experiment import KNOWN, Compared

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from seglib import tables
+from seglib.collection import tables
+from seglib.collection.reading import SIGN, trimmed
+from seglib.collection.tables import EXACT
 from seglib.quality.counting import check, count
-from seglib.reading import SIGN, trimmed
-from seglib.roles import EXACT
 from seglib.schema import Study
 
 ZONE = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}:?\d{0,2})$"

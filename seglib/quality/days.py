@@ -8,8 +8,8 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from seglib.collection.tables import midnight
 from seglib.quality.counting import check, either
-from seglib.tables import midnight
 
 APART = 365  # days without a row on both sides of which dates do not belong together
 STRAY = 0.01  # share of all rows below which what lies apart is a mistake

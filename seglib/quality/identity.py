@@ -5,11 +5,12 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from seglib import privacy, reading
+from seglib import privacy
+from seglib.collection import reading
+from seglib.collection.databases import keep, plain
 from seglib.layout import Attribute
 from seglib.quality.counting import check, count
 from seglib.schema import Study
-from seglib.sources.database import keep, plain
 from seglib.study import StudyError
 
 SAMPLE = 1000  # ids that are looked at: enough to see what kind they are

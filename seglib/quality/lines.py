@@ -8,12 +8,12 @@ import ibis
 import ibis.expr.types as ir
 
 from seglib import returns
+from seglib.collection.tables import midnight
 from seglib.limits import FEWEST
 from seglib.quality import days
 from seglib.quality.counting import check, count, either
 from seglib.schema import Study
 from seglib.study import StudyError
-from seglib.tables import midnight
 
 MANY_UNITS = 100  # a line of more units than this is a weight or a volume, not a count
 HOUSE_ACCOUNT = 0.1  # one customer with more than this share of all rows is not one customer

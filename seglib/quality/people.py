@@ -7,7 +7,8 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
-from seglib import reading, returns
+from seglib import returns
+from seglib.collection import reading
 from seglib.layout import Attribute
 from seglib.limits import FEWEST
 from seglib.quality.counting import check, count

@@ -306,7 +306,6 @@ def test_several_currencies_are_converted_or_asked_about(begun):
     assert case.columns["amount"] == "Converted Amount" or "urrenc" in case.checks
 
 
-@H1
 @pytest.mark.case("a9")
 @pytest.mark.parametrize(
     ("name", "customer"), [("a9_cp932", "顧客番号"), ("a9_cp1250", "Numer klienta")]

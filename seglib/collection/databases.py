@@ -1,10 +1,9 @@
-"""Tables of databases: DuckDB files, and servers whose address is in the environment."""
+"""Tables of databases: connections, and text that is the same on every engine."""
 
 from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
@@ -12,16 +11,14 @@ import ibis.expr.types as ir
 from seglib.study import StudyError, nearest
 
 PATIENCE = 10  # seconds until a server must have answered
-REFUSALS = (  # what a server says when it does not let us in, and what that means for the user
-    (r"password|authentication|no pg_hba", "the server refuses the user or the password"),
-    (r"role .* does not exist", "the server refuses the user or the password"),
-    (r"database .* does not exist", "the server has no such database"),
-    (r"timeout|timed out", f"no server answers within {PATIENCE} seconds"),
-    (r"refused|translate host|resolve|name or service|no such file|unreachable|route to host",
-     "no server answers"),
-    (r"ssl", "the server and the address disagree on encryption (sslmode)"),
-    (r"too many", "the server has too many connections"),
-)  # fmt: skip
+REFUSALS = {  # what it means for the user: what a server says when it does not let us in
+    "the server refuses the user or the password": "password|authenti|no pg_hba|role .* not exist",
+    "the server has no such database": "database .* does not exist",
+    f"no server answers within {PATIENCE} seconds": "timeout|timed out",
+    "no server answers": "refused|translate|resolve|service|no such file|unreachable|route to host",
+    "the server and the address disagree on encryption (sslmode)": "ssl",
+    "the server has too many connections": "too many",
+}
 
 
 def connect(variable: str) -> ibis.BaseBackend:
@@ -62,8 +59,11 @@ def _postgres(url: str, variable: str) -> ibis.BaseBackend:
             url, autocommit=True, connect_timeout=PATIENCE, application_name="seglib"
         )
     except psycopg.Error as error:
-        why = next((why for said, why in REFUSALS if re.search(said, str(error).lower())), "")
-        why = why or "it is no address of a server that lets us in"
+        said = str(error).lower()
+        why = next(
+            (why for why, words in REFUSALS.items() if re.search(words, said)),
+            "it is no address of a server that lets us in",
+        )
         raise StudyError(f"the address in {variable} does not serve: {why}; mend it") from None
     connection.execute("SET work_mem = '64MB'")  # to hash what the default would sort on disk
     return ibis.postgres.from_connection(connection)
@@ -89,51 +89,38 @@ def table(engine: ibis.BaseBackend, name: str, label: str, catalog: str = "") ->
         If there is no such schema or table, or reading it is not allowed.
     """
     schema, _, short = name.rpartition(".")
-    schema = schema or ("main" if catalog else _current(engine))
-    known = _schemas(engine, catalog)
-    if schema and schema not in known:
-        raise StudyError(f"{label} has no schema {schema!r}{nearest(schema, known)}")
+    schema = schema or ("main" if catalog else getattr(engine, "current_database", ""))
+    schemas = _schemas(engine, catalog)
+    if schema and schema not in schemas:
+        raise StudyError(f"{label} has no schema {schema!r}{nearest(schema, schemas)}")
     place = (catalog, schema) if catalog else schema or None
     try:
-        found = engine.table(short, database=place)
+        table = engine.table(short, database=place)
     except Exception:  # every engine has an error of its own for what is not there
-        raise StudyError(
-            f"{label} has no table {name!r}{_near(engine, short, schema, catalog)}"
-        ) from None
-    return plain(found, label) if engine.name == "postgres" else found
-
-
-def _current(engine: ibis.BaseBackend) -> str:
-    return getattr(engine, "current_database", "") or ""
+        there = names(engine, schema, catalog)
+        hint = nearest(short, there) if there else ": that schema has no table that may be read"
+        raise StudyError(f"{label} has no table {name!r}{hint}") from None
+    return plain(table, label) if engine.name == "postgres" else table
 
 
 def _schemas(engine: ibis.BaseBackend, catalog: str) -> list[str]:
-    hidden = ("pg_", "information_schema")
-    found = [s for s, _ in _listed(engine, catalog)] if catalog else engine.list_databases()
-    return sorted({name for name in found if not name.startswith(hidden)})
+    query = "SELECT DISTINCT table_schema FROM information_schema.tables WHERE table_catalog = ?"
+    attached = engine.con.execute(query, [catalog]).fetchall() if catalog else ()
+    schemas = [schema for (schema,) in attached] if catalog else engine.list_databases()
+    return sorted(s for s in schemas if not s.startswith(("pg_", "information_schema")))
 
 
-def _listed(engine: ibis.BaseBackend, catalog: str) -> list[tuple[str, str]]:
-    """Return schema and name of every table of an attached file."""
-    query = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ?"
-    return sorted(engine.con.execute(query, [catalog]).fetchall())
+def names(engine: ibis.BaseBackend, schema: str, catalog: str = "") -> list[str]:
+    """Return the tables in a schema, of an attached DuckDB file if a catalog is named, in order."""
+    if not catalog:
+        return sorted(engine.list_tables(database=schema or None))
+    query = """
+        SELECT table_name FROM information_schema.tables
+        WHERE table_catalog = ? AND table_schema = ?"""
+    return sorted(name for (name,) in engine.con.execute(query, [catalog, schema]).fetchall())
 
 
-def _near(engine: ibis.BaseBackend, short: str, schema: str, catalog: str) -> str:
-    known = (
-        names(engine, catalog, schema)
-        if catalog
-        else sorted(engine.list_tables(database=schema or None))
-    )
-    return nearest(short, known) if known else ": that schema has no table that may be read"
-
-
-def names(engine: ibis.BaseBackend, catalog: str, schema: str = "main") -> list[str]:
-    """Return the tables in a schema of an attached DuckDB file, in order."""
-    return [name for where, name in _listed(engine, catalog) if where == schema]
-
-
-def plain(found: ir.Table, label: str = "") -> ir.Table:
+def plain(table: ir.Table, label: str = "") -> ir.Table:
     """Return a table of PostgreSQL with text as text, compared byte by byte as everywhere else.
 
     Enumerations, identifiers and the like become text; a server's own sorting would change the
@@ -144,47 +131,22 @@ def plain(found: ir.Table, label: str = "") -> ir.Table:
     StudyError
         If the user may not read it.
     """
-    engine, columns, schema = ibis.get_backend(found), [], {}
-    for name, kind in found.schema().items():
+    engine, columns, schema = ibis.get_backend(table), [], {}
+    for name, kind in table.schema().items():
         quoted = '"' + name.replace('"', '""') + '"'
-        known = kind.is_numeric() or kind.is_boolean() or kind.is_temporal()
-        columns.append(quoted if known else f'CAST({quoted} AS text) COLLATE "C" AS {quoted}')
-        schema[name] = kind if known else "string"
-    inner = ibis.to_sql(found, dialect="postgres")
-    if label:
-        _may_read(engine, inner, label, found.get_name())
-    return engine.sql(f"SELECT {', '.join(columns)} FROM ({inner}) AS t", schema=schema)
-
-
-def _may_read(engine: ibis.BaseBackend, query: str, label: str, name: str) -> None:
+        as_it_is = kind.is_numeric() or kind.is_boolean() or kind.is_temporal()
+        columns.append(quoted if as_it_is else f'CAST({quoted} AS text) COLLATE "C" AS {quoted}')
+        schema[name] = kind if as_it_is else "string"
+    inner = ibis.to_sql(table, dialect="postgres")
     try:
-        engine.con.execute(f"SELECT 1 FROM ({query}) AS t LIMIT 0")
+        if label:
+            engine.con.execute(f"SELECT 1 FROM ({inner}) AS t LIMIT 0")
     except Exception as error:
         raise StudyError(
-            f"{label}: the table {name!r} cannot be read ({type(error).__name__}): ask for the "
-            "right to SELECT from it"
+            f"{label}: the table {table.get_name()!r} cannot be read ({type(error).__name__}): "
+            "ask for the right to SELECT from it"
         ) from None
-
-
-def attach(local: ibis.BaseBackend, path: Path, catalog: str) -> None:
-    """Attach a DuckDB file to the local engine, for reading, under the name of a catalog.
-
-    Raises
-    ------
-    StudyError
-        If it is not a DuckDB file, or another program is writing to it.
-    """
-    try:
-        local.attach(path, catalog, read_only=True)
-    except Exception as error:
-        locked = "lock" in str(error).lower()
-        why = (
-            "is being written by another program: close that first"
-            if locked
-            else "is not a database of DuckDB that this version can read: export its tables again"
-        )
-        raise StudyError(f"{path.name} {why}") from None
-    return catalog
+    return engine.sql(f"SELECT {', '.join(columns)} FROM ({inner}) AS t", schema=schema)
 
 
 def keep(expression: ir.Table) -> ir.Table:

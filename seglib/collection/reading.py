@@ -1,0 +1,414 @@
+"""Text read as numbers, times and ids, where every value says how; what is ambiguous is asked.
+
+Text is read on the engine in this process, by expressions; a server is to hold numbers and times
+as such. Ids are read on every engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from seglib.format import COUNTED, Format
+from seglib.limits import LIMITS
+from seglib.study import StudyError
+
+if TYPE_CHECKING:
+    from seglib.collection.sources import Source
+
+NUMBER, TIME, WHOLE = "numbers", "dates or times", "ids"
+NAMED = "NAMED"  # the order of dates whose month is a name: no order is open
+SAMPLE = 100_000  # rows that are looked at to describe a column
+BLANKS = "[\\s\u00a0\u202f\u2009'’]"
+MARKS = r"[A-Za-z]{0,2}\$|[€£¥₹₽₺₩₫₴₪₦฿円元]"  # of currencies, wherever they stand
+WORDS = r"zł|[Kk][Rr]\.?|Rs\.?|Kč|Ft|лв\.?|руб\.?|TL"  # of currencies, before or behind numbers
+CURRENCY = f"{MARKS}|^(?:{WORDS}|[A-Z]{{3}})[ \u00a0]?|[ \u00a0]?(?:{WORDS}|[A-Z]{{3}})$"
+SIGN = f"({MARKS.upper()}|^(?:{WORDS.upper()}|[A-Z]{{3}})|(?:{WORDS.upper()}|[A-Z]{{3}})$)"
+"""A currency in an amount in large letters."""
+MOST = 1e12  # what a decimal of 18 digits, 6 of them behind the mark, can hold
+INTEGER = r"^(?:0|-?[1-9]\d{0,17})$"
+COUNT = r"^\d{1,16}(?:\.\d+)?$"
+ALMOST = 0.01  # seconds by which a fraction of a day may miss a whole second
+CLOCK = (
+    r"(?:[ T,]+(?:at |um |à )?([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:[.,]\d{1,6})?)\d*)?\s*"
+    r"([AaPp])?\.?(?:[Mm]\.?)?)?\s*(?:Z|UTC|GMT)?([+-]\d{1,2}:?(?:\d{2})?)?$"
+)
+PARTS = ["hour", "minute", "second", "half", "zone"]
+WORD = r"[^\d\s.,:/-]{3,12}"
+WEEKDAY = rf"(?:{WORD}\.?,? +)?"
+DAY = r"(\d{1,2})(?:st|nd|rd|th|er|\.|º)?"
+YEAR_FIRST = r"^(\d{4})[-/. ](\d{1,2})[-/. ](\d{1,2})", ["year", "month", "day"]
+COMPACT = r"^(\d{4})(\d{2})(\d{2})", ["year", "month", "day"]
+LAST = r"^(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})"
+DAY_NAME = (
+    rf"^{WEEKDAY}{DAY}[-/. ]*(?:de |of )?({WORD})\.?[-/, ]*(?:de |del )?(\d{{4}}|\d{{2}})",
+    ["day", "month", "year"],
+)
+NAME_DAY = rf"^{WEEKDAY}({WORD})\.? {DAY},? (\d{{4}})", ["month", "day", "year"]
+ORDERS = {  # the two ways in which a time of an order may be written
+    "YMD": (YEAR_FIRST, COMPACT),
+    "DMY": (YEAR_FIRST, (LAST, ["day", "month", "year"])),
+    "MDY": (YEAR_FIRST, (LAST, ["month", "day", "year"])),
+    NAMED: (DAY_NAME, NAME_DAY),
+}
+MONTHS = """
+    january jan januar jänner jän janvier janv enero ene
+    february feb februar febr février fevrier févr fevr febrero
+    march mar märz mär maerz mrz mars marzo
+    april apr avril avr abril abr
+    may mai mayo
+    june jun juni juin junio
+    july jul juli juillet juil julio
+    august aug août aout agosto ago
+    september sep sept septembre septiembre setiembre
+    october oct oktober okt octobre octubre
+    november nov novembre noviembre
+    december dec dezember dez décembre decembre déc diciembre dic
+""".strip().splitlines()  # in English, German, French and Spanish
+NUMBERS = {name: f"{i:02d}" for i, names in enumerate(MONTHS, 1) for name in names.split()}
+MOMENT = dict.fromkeys(["year", "month", "day", *PARTS], "string")
+
+
+@ibis.udf.scalar.builtin(
+    name="regexp_extract", signature=((str, str, list[str]), dt.Struct(MOMENT))
+)
+def _parts(text, pattern, names):
+    """Return the groups of a pattern by name; all are empty where it does not fit."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the texts of a column are read in a role.
+
+    Attributes
+    ----------
+    what
+        `NUMBER`, `TIME` or `WHOLE`.
+    marks
+        The decimal marks, or the orders of day, month and year, by which most values can be read;
+        more than one if they are read differently and nothing tells which is meant.
+    filled, failed
+        Values there are, and values that cannot be read so.
+    example
+        One of those that cannot be read; if it is ambiguous, one that can be read in two ways.
+    """
+
+    what: str
+    marks: tuple[str, ...]
+    filled: int
+    failed: int
+    example: str
+
+    @property
+    def bearable(self) -> bool:
+        """Whether so few times cannot be read that their rows are left out and the rest used."""
+        return self.what == TIME and self.failed <= LIMITS["impossible_dates"][0] * self.filled
+
+
+def text(column: ir.Column) -> ir.StringColumn:
+    """Return a column as text that is the same on every engine: whole numbers without a point."""
+    kind = column.type()
+    if kind.is_string():
+        return column
+    words = column.cast("string")
+    if kind.is_json():
+        return words.re_replace('^"(.*)"$', r"\1")
+    if kind.is_floating():
+        whole = (column.abs() < 1e15) & (column == column.floor())
+        return whole.ifelse(whole.ifelse(column, None).cast("int64").cast("string"), words)
+    return words
+
+
+def trimmed(column: ir.Column) -> ir.StringColumn:
+    """Return a column as text without blanks around it; nothing but blanks is missing."""
+    return text(column).strip().nullif("")
+
+
+def fits(column: ir.StringColumn, pattern: str) -> ir.BooleanColumn:
+    """Return whether the text is of the pattern; engines differ in how else they ask."""
+    return column.re_extract(pattern, 0).fill_null("") != ""
+
+
+def row(table: ir.Table, values: Mapping[str, ir.Scalar]) -> dict:
+    """Return named aggregates of a table, what is missing as 0."""
+    found = table.aggregate(**values).to_pyarrow().to_pylist()[0]
+    return {name: found[name] or 0 for name in values}
+
+
+def look(table: ir.Table, wanted: Mapping[str, str], given: Format) -> dict[str, Reading]:
+    """Return how columns of text are to be read, in two passes over the table.
+
+    Parameters
+    ----------
+    table
+        The table; numbers and times are read on the engine in this process alone.
+    wanted
+        Column → `NUMBER`, `TIME` or `WHOLE`.
+    given
+        What the study says of decimal marks and dates.
+
+    Returns
+    -------
+    dict of Reading
+        By column. Decimal marks that one column leaves open are those of the other columns.
+    """
+    counts = _each(table, {column: SHAPES[what](table[column]) for column, what in wanted.items()})
+    marks = {c: _marks(counts[c], what, given) for c, what in wanted.items()}
+    numbers = [c for c, what in wanted.items() if what == NUMBER]
+    certain = {marks[c] for c in numbers if counts[c]["point"] or counts[c]["comma"]}
+    if len(certain) == 1 and len(*certain) == 1:
+        marks |= {c: next(iter(certain)) for c in numbers if len(marks[c]) > 1}
+    failures = {}
+    for column, what in wanted.items():
+        mark = marks[column][0] if len(marks[column]) == 1 else ""
+        if mark and (counts[column]["fit"] or mark in COUNTED):  # else nothing is to be read
+            read = (number if what == NUMBER else moment)(table[column], mark)
+            bad = trimmed(table[column]).notnull() & read.isnull()
+            failures[column] = {"failed": bad.sum(), "bad": trimmed(table[column]).min(where=bad)}
+    tried = _each(table, failures)
+    return {c: _reading(what, marks[c], counts[c] | tried.get(c, {})) for c, what in wanted.items()}
+
+
+def _reading(what: str, marks: tuple[str, ...], count: dict) -> Reading:
+    failed = count.get("failed", count["filled"] - count["fit"])
+    example = count.get("bad") or count.get("either_way") or count["least"] or ""
+    return Reading(what, marks, count["filled"], failed, str(example))
+
+
+def _each(table: ir.Table, aggregates: Mapping[str, Mapping[str, ir.Scalar]]) -> dict[str, dict]:
+    """Return named aggregates of each of several columns, in one pass."""
+    flat = {
+        f"{i} {name}": value
+        for i, values in enumerate(aggregates.values())
+        for name, value in values.items()
+    }
+    found = row(table, flat) if flat else {}
+    return {
+        column: {name: found[f"{i} {name}"] for name in values}
+        for i, (column, values) in enumerate(aggregates.items())
+    }
+
+
+def _whole_shapes(column: ir.Column) -> dict[str, ir.Scalar]:
+    filled = trimmed(column)
+    return {"filled": filled.count(), "fit": fits(filled, INTEGER).sum(), "least": filled.min()}
+
+
+def _number_shapes(column: ir.Column) -> dict[str, ir.Scalar]:
+    """Return the counts by which a column shows its decimal mark."""
+    filled, clean = trimmed(column), _clean(column)
+    point, comma = fits(clean, _pattern(".")), fits(clean, _pattern(","))
+    either = point & comma & clean.re_search("[.,]")
+    return {
+        "filled": filled.count(),
+        "fit": (point | comma).sum(),
+        "least": filled.min(),
+        "point": (point & ~comma).sum(),
+        "comma": (comma & ~point).sum(),
+        "either": either.sum(),
+        "either_way": filled.min(where=either),
+    }
+
+
+def _time_shapes(column: ir.Column) -> dict[str, ir.Scalar]:
+    """Return the counts by which a column shows in which order its dates are written."""
+    filled = trimmed(column)
+    last = fits(filled, LAST + CLOCK)
+    years = fits(filled, YEAR_FIRST[0] + CLOCK) | fits(filled, COMPACT[0] + CLOCK)
+    named = fits(filled, DAY_NAME[0] + CLOCK) | fits(filled, NAME_DAY[0] + CLOCK)
+    first, second = (last.ifelse(filled.re_extract(LAST, i), None).cast("int64") for i in (1, 2))
+    return {
+        "filled": filled.count(),
+        "fit": (last | years | named).sum(),
+        "least": filled.min(),
+        "last": last.sum(),
+        "years": years.sum(),
+        "named": named.sum(),
+        "day_first": (first > 12).sum(),
+        "month_first": (second > 12).sum(),
+        "differ": (first != second).sum(),
+        "either_way": filled.min(where=last),
+    }
+
+
+SHAPES = {WHOLE: _whole_shapes, NUMBER: _number_shapes, TIME: _time_shapes}
+
+
+def _marks(count: dict, what: str, given: Format) -> tuple[str, ...]:
+    """Return the marks by which a column is read, all of them if it could be either."""
+    if what == WHOLE:
+        return ()
+    if what == NUMBER:
+        if given.decimal:
+            return (given.decimal,)
+        if count["point"] or count["comma"]:
+            return (",",) if count["comma"] > count["point"] else (".",)
+        return (".", ",") if count["either"] else (".",)
+    if count["named"] > count["last"] + count["years"]:  # names of months speak for themselves
+        return (NAMED,)
+    if given.date:
+        return (given.date,)
+    if count["day_first"] or count["month_first"]:
+        return ("DMY",) if count["day_first"] >= count["month_first"] else ("MDY",)
+    return ("DMY", "MDY") if count["differ"] else ("DMY",) if count["last"] else ("YMD",)
+
+
+def _pattern(mark: str) -> str:
+    """Return the pattern of cleaned numbers with a decimal mark."""
+    group = "[,']" if mark == "." else "[.']"
+    mark = rf"\{mark}"
+    whole = rf"(?:\d+|[1-9]\d{{0,2}}(?:{group}\d{{3}})+)"
+    return rf"^[-+]?(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:[eE][-+]?\d{{1,2}})?$"
+
+
+def _clean(column: ir.Column) -> ir.StringColumn:
+    """Return numbers without currency; blanks that group thousands become apostrophes."""
+    plain = trimmed(column).replace("−", "-").re_replace(CURRENCY, "").strip()
+    plain = plain.re_replace(r"^\((.*)\)$", r"-\1").re_replace(r"^([^-+].*)-$", r"-\1").strip()
+    return plain.re_replace(BLANKS, "'")
+
+
+def number(column: ir.Column, mark: str, kind: str = "decimal(18, 6)") -> ir.NumericColumn:
+    """Return text as numbers with a decimal mark; what is none is missing.
+
+    Currency signs, groups of thousands, brackets or a sign behind for negative numbers are read.
+    """
+    clean, other = _clean(column), "," if mark == "." else "."
+    digits = clean.replace(other, "").replace("'", "").replace(mark, ".")
+    digits = fits(clean, _pattern(mark)).ifelse(digits, None)
+    if kind.startswith("decimal"):
+        digits = (digits.cast("float64").abs() < MOST).ifelse(digits, None)
+    return digits.cast(kind)
+
+
+def whole(column: ir.Column) -> ir.IntegerColumn:
+    """Return text as whole numbers."""
+    return trimmed(column).cast("int64")
+
+
+def moment(column: ir.Column, order: str) -> ir.TimestampColumn:
+    """Return text as times without zone; what is on no calendar is missing.
+
+    Parameters
+    ----------
+    column
+        Such as 31/12/2023, 31.12.23 17:05, 2023-12-31T17:05:00+01:00, 12/31/2023 5:05 PM,
+        31 Dec 2023, Dezember or diciembre.
+    order
+        `DMY`, `MDY` or `YMD`; a year in front is one in any case; `NAMED` where months are names;
+        `unix` for seconds and `unix_ms` or `unix_us` for thousandths or millionths since 1970,
+        `excel` for days as spreadsheets count them. What has a zone becomes UTC.
+    """
+    filled = trimmed(column)
+    if order in COUNTED:
+        return _counted(filled, order)
+    (one, names), (other, others) = ORDERS[order]
+    one, other = one + CLOCK, other + CLOCK
+    part = fits(filled, one).ifelse(
+        _parts(filled, one, names + PARTS), _parts(filled, other, others + PARTS)
+    )
+    month = part["month"]
+    if order == NAMED:
+        month = month.lower().substitute(NUMBERS)
+    # years 00 to 69 are of this century, as in most spreadsheets
+    year = part["year"].re_replace(r"^([0-6]\d)$", r"20\1").re_replace(r"^([7-9]\d)$", r"19\1")
+    stamp = year + "-" + month + "-" + part["day"] + " " + _clock(part) + _zone(part["zone"])
+    return stamp.try_cast("timestamp('UTC')").cast("timestamp")
+
+
+def _clock(part: ir.StructColumn) -> ir.StringColumn:
+    """Return the time of a day of 24 hours; an hour of 13 PM stays what it is."""
+    hour, half = part["hour"].nullif("").cast("int64").fill_null(0), part["half"].lower()
+    halved = (half != "") & (hour <= 12)
+    hour = halved.ifelse(hour % 12 + (half == "p").ifelse(12, 0), hour)
+    minute, second = part["minute"].nullif(""), part["second"].nullif("").replace(",", ".")
+    return hour.cast("string") + ":" + minute.fill_null("00") + ":" + second.fill_null("00")
+
+
+def _zone(shift: ir.StringColumn) -> ir.StringColumn:
+    """Return +2, +0200 or +02:00 as +02:00; none is UTC."""
+    digits = shift.replace(":", "").re_replace(r"^([+-])(\d|\d{3})$", r"\10\2").nullif("")
+    return digits.re_replace(r"^(...)(..)?$", r"\1:\2").re_replace(":$", ":00").fill_null("+00:00")
+
+
+def _counted(filled: ir.StringColumn, order: str) -> ir.TimestampColumn:
+    """Return counts since a day as times; counts beyond any calendar are missing."""
+    start, seconds, most = COUNTED[order]
+    count = fits(filled, COUNT).ifelse(filled, None).cast("float64")
+    count = ((count <= most).ifelse(count, None) * seconds + ALMOST).floor().cast("int64")
+    return ibis.literal(datetime.fromisoformat(start)) + count.as_interval("s")
+
+
+def describe(source: Source) -> list[dict]:
+    """Return what each column of an opened source holds, from its first rows.
+
+    Returns
+    -------
+    list of dict
+        One a column: `name`; `kind` (integer, number, time, truth, text, other); its ends `least`
+        and `most` as text; for text that reads as numbers or dates, its `decimal` marks or `date`
+        orders (several: nothing tells which is meant). Kinds of columns of text count only if
+        every value can be read so, of times all but as few as a run bears; where only some can,
+        `nearly` holds as what, by which mark, the share that cannot, and one of those, for dates
+        before numbers.
+
+    Raises
+    ------
+    StudyError
+        If a server holds dates as text.
+    """
+    table = source.table.limit(SAMPLE)
+    if source.on_a_server:
+        table = ibis.memtable(table.to_pyarrow())
+    kinds = table.schema()
+    texts = [name for name, kind in kinds.items() if kind.is_string() or kind.is_json()]
+    read = {w: look(table, dict.fromkeys(texts, w), source.given) for w in (WHOLE, NUMBER, TIME)}
+    shown = {name: trimmed(table[name]) for name in kinds}
+    ends = _each(table, {n: {"least": v.min(), "most": v.max()} for n, v in shown.items()})
+    found = []
+    for name, kind in kinds.items():
+        about = _kind(kind, {w: by[name] for w, by in read.items() if name in by}, source.typed)
+        if source.on_a_server and name in texts and about["kind"] == "time":
+            raise StudyError(f"column {name!r} {cast(name, TIME)}")
+        if source.on_a_server and name in texts and about["kind"] == "number":
+            about = {
+                "kind": "text",
+                "nearly": (NUMBER, about["decimal"][0], 0.0, ends[name]["least"]),
+            }
+        found.append({"name": name} | {end: v or None for end, v in ends[name].items()} | about)
+    return found
+
+
+def _kind(kind: dt.DataType, readings: dict[str, Reading], typed: bool) -> dict:
+    """Return the kind of a column: that of its type, else that by which all its text is read."""
+    full = [what for what, reading in readings.items() if reading.filled and not reading.failed]
+    if WHOLE in full and not typed:
+        return {"kind": "integer"}
+    if NUMBER in full and WHOLE not in full:
+        return {"kind": "number", "decimal": readings[NUMBER].marks}
+    parts = [readings[what] for what in (TIME, NUMBER) if what in readings]
+    part = next((r for r in parts if r.marks and 0 < r.failed < r.filled), None)
+    nearly = part and (part.what, part.marks[0], part.failed / part.filled, part.example)
+    if TIME in full or (part and part.bearable):
+        return {"kind": "time", "date": readings[TIME].marks, "nearly": nearly}
+    if kind.is_timestamp() or kind.is_date():
+        return {"kind": "time"}
+    kinds = {"truth": kind.is_boolean(), "integer": kind.is_integer(), "number": kind.is_numeric()}
+    names = [name for name, fit in kinds.items() if fit] + ["text" if kind.is_string() else "other"]
+    return {"kind": names[0], "nearly": nearly}
+
+
+def cast(column: str, what: str) -> str:
+    """Return why text on a server is not read, and the CAST by which the server reads it."""
+    quoted = '"' + column.replace('"', '""') + '"'
+    kind = "timestamp" if what == TIME else "numeric"
+    return (
+        f"is text on a server, expected {what}: make a view with CAST({quoted} AS {kind}) AS "
+        f"{quoted}, and name that as the source"
+    )

