@@ -85,7 +85,7 @@ SEASON = {
 LENGTH = 32  # hexadecimal digits: 128 bits, in which a billion customers do not collide
 SHORTEST = 16  # characters of a key
 NOT_SHOWN = "not shown"
-TRIED = 5  # figures looked at for one that helps to hide another
+TRIED = 8  # figures looked at for one that helps to hide another
 
 
 def personal(values: Iterable, name: str = "") -> str | None:
@@ -425,7 +425,7 @@ def linked(counts, groups, minimum: int, figures=None, mask=None, *, nobody=Fals
     mask = np.isin(figures, figures[mask])
     for target in np.flatnonzero(few):
         while _width(groups, sums, mask, target) < minimum:
-            more = _companion(groups, sums, figures, mask, target)
+            more = _companion(groups, sums, figures, mask, target, minimum)
             if more is None:
                 break
             mask = mask | (figures == more)
@@ -444,17 +444,19 @@ def _width(groups: np.ndarray, sums: np.ndarray, mask: np.ndarray, target: int) 
     return np.floor(-high + 1e-6) - np.ceil(low - 1e-6)
 
 
-def _companion(groups, sums, figures, mask, target):
-    """Return the figure to hide next: of the smallest that widen what is possible, else of any."""
+def _companion(groups, sums, figures, mask, target, minimum):
+    """Return the figure to hide next: the smallest that is enough, else what widens most."""
     both = (groups[:, None, :] >= np.maximum(groups, groups[target])[None]).all(axis=2)
     common = np.where(both, groups.sum(axis=1)[:, None], np.inf).min(axis=0)
     order = np.lexsort([sums, common, groups.sum(axis=1)])
-    candidates = [i for i in order if not mask[i]]
-    width = _width(groups, sums, mask, target)
-    for i in candidates[:TRIED]:
-        if _width(groups, sums, mask | (figures == figures[i]), target) > width:
-            return figures[i]
-    return figures[candidates[0]] if candidates else None
+    best, widest = None, _width(groups, sums, mask, target)
+    for figure in list(dict.fromkeys(figures[i] for i in order if not mask[i]))[:TRIED]:
+        width = _width(groups, sums, mask | (figures == figure), target)
+        if width >= minimum:
+            return figure
+        if best is None or width > widest:
+            best, widest = figure, max(width, widest)
+    return best
 
 
 def shown(counts: pd.Series | pd.DataFrame, minimum: int) -> pd.Series | pd.DataFrame:
