@@ -25,6 +25,8 @@ from seglib.collection.roles import (
 from seglib.wording import listing
 
 RETURNING = {"customer", "order", "product", "amount", "price", "quantity", "status"}
+LINES = 1.2  # rows an order, above which rows are its lines
+ONCE = "given once each"
 SELDOM = 0.5  # of the rows with an amount, below which rows are events
 
 
@@ -220,43 +222,42 @@ def _money(guess: Guess) -> None:
 
 
 def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:
-    """Return the money that is of rows, and not of whole orders of which rows are the lines."""
-    order, kept, gaps = guess.roles.get("order"), [], []
-    lines = bool(order) and guess.table.columns[order].per_value > 1.2
-    for column in money:
-        seldom = column.filled < SELDOM * column.rows
-        total = "the total of an order, "
-        if lines and seldom and guess.table.once(order, column.name):
-            guess.left[column.name] = total + "given once each"
-            kept.append(column)
-        elif (
-            lines
-            and not seldom
-            and column.distinct > FEWEST_SEGMENTED
-            and guess.table.decides(order, column.name)
-        ):
-            guess.left[column.name] = total + "repeated in each of its lines"
-            gaps.append(column)
-        elif seldom:
-            guess.sparse = True
-            gaps.append(column)
-        else:
-            kept.append(column)
-    own = [c for c in kept if c.name not in guess.left]
-    kept = own or kept
-    for column in gaps if not kept else ():
-        part = f"is filled in {column.filled / column.rows:.0%} of the rows"
-        what = guess.left.get(column.name, part)
-        guess.unsure.append(
-            f"{column.name!r} {'is ' * (what != part)}{what}, and is not taken as their amount: "
-            "what was done is counted, not money"
-            + "; to use it, keep it in the first line of each order alone"
-            * (what != part)
-        )
-    for column in kept:
-        if guess.left.pop(column.name, ""):
+    """Return the money of rows, or else totals of orders that stand in one of their lines."""
+    totals = _totals(guess, money)
+    guess.left |= {name: f"the total of an order, {how}" for name, how in totals.items()}
+    full = [c for c in money if c.name not in totals and c.filled >= SELDOM * c.rows]
+    guess.sparse = len(full) + len(totals) < len(money)
+    if any(not hints.is_aside(c.name) for c in full):
+        return full
+    if once := [c for c in money if totals.get(c.name) == ONCE]:
+        for column in once:
+            del guess.left[column.name]
             guess.why["order"] += f"; {column.name} stands in one of its lines"
-    return kept
+        return once
+    for column in money:
+        what = f"is filled in {column.filled / column.rows:.0%} of the rows"
+        if column.name in totals:
+            what = f"is {guess.left[column.name]} (keep it in the first alone)"
+        if column not in full:
+            guess.unsure.append(
+                f"{column.name!r} {what}, and is not taken as their amount: what was done is "
+                "counted, not money"
+            )
+    return full
+
+
+def _totals(guess: Guess, money: list[Column]) -> dict[str, str]:
+    """Return the amounts that are of whole orders of several lines, and how they stand there."""
+    order, totals = guess.roles.get("order"), {}
+    if not order or guess.table.columns[order].per_value <= LINES:
+        return {}
+    for column in money:
+        if column.filled < SELDOM * column.rows:
+            if guess.table.once(order, column.name):
+                totals[column.name] = ONCE
+        elif column.distinct > FEWEST_SEGMENTED and guess.table.decides(order, column.name):
+            totals[column.name] = "repeated in each of its lines"
+    return totals
 
 
 def _returns(guess: Guess) -> None:
