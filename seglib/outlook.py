@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 import ibis.expr.types as ir
 
-from seglib import answers, collect, dictionary, plan, quality, records
+from seglib import plan, quality
 from seglib.cluster.segmentation import prepare
-from seglib.collection import tables
+from seglib.collection import activity, attributes, dictionary, features, tables
 from seglib.measure import trial
 from seglib.schema import Study
 
@@ -65,19 +65,19 @@ def outlook(loaded: Study) -> Outlook:
     clean, checks = quality.audit(loaded, opened, loaded.as_of)
     rows = [f"{name:<14} {_count(table):>12,} rows" for name, table in opened.items()]
     rows += _account(checks) if "transactions" in clean else []
-    known = records.facts(loaded, clean, loaded.as_of)
-    people, lines = collect.customers(known)
-    after = answers.outcomes(loaded, clean, people.index)
-    held = records.holdout(known, people.index)
+    known = activity.facts(loaded, clean, loaded.as_of)
+    people, lines = features.customers(known)
+    after = attributes.outcomes(loaded, clean, people.index)
+    held = activity.holdout(known, people.index)
     checks += quality.leakage(loaded, people, lines, held, after)
     asked = loaded.segmentation
     prepare(people[dictionary.forming(loaded, lines)], asked.k, asked.k_max, loaded.seed)
-    sold = collect.products(known)
+    sold = features.products(known)
     if sold:
         names = dictionary.forming(loaded, sold[1], "products")
         prepare(sold[0][names], 0, asked.k_max, loaded.seed)
     rows.append(f"{'customers':<14} {len(people):>12,} known {loaded.known(loaded.as_of)}")
-    days = records.extent(known)
+    days = activity.extent(known)
     months = days is not None and days["first"] < loaded.as_of.replace(day=1)
     told = pages(loaded, days and days["last"], sold is not None, months)
     return Outlook(rows, _found(checks), told, trial.prospect(loaded, clean))

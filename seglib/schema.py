@@ -17,27 +17,15 @@ from pydantic import (
     model_validator,
 )
 
+from seglib import wording
 from seglib.format import Names
 from seglib.layout import ROW, Base, Customers, Day, Outcome, Part, Scale, Tables
 from seglib.limits import Limit, Share
 
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
 
-# The names of features.BEHAVIOUR and features.PRODUCT, known here before any table is opened.
-BEHAVIOUR = (
-    "recency", "orders", "spend", "tenure", "basket_value", "basket_items", "breadth", "trend",
-    "irregularity", "weekend_share", "evening_share", "discount_share", "coupon_share",
-    "own_label_share", "places",
-)  # fmt: skip
-USAGE = (
-    "recency", "sessions", "active_days", "engagement", "session_events", "features_used",
-    "adoption", "first_days", "first_features", "usage_trend", "overdue", "tenure", "irregularity",
-    "weekend_share", "evening_share", "places",
-)  # fmt: skip
-PRODUCT = (
-    "price", "penetration", "repeat_rate", "orders_per_buyer", "spend_per_buyer",
-    "promotion_share", "own_label_share", "seasonality", "evenness",
-)  # fmt: skip
+_FEATURES = wording.table("features")  # what is computed, known before any table is opened
+BEHAVIOUR, USAGE, PRODUCT = (tuple(_FEATURES[kind]) for kind in ("customers", "usage", "products"))
 
 
 def _days(value: Any) -> Any:
@@ -163,6 +151,12 @@ class Study(Part):
         """Whether the transactions are events of use: nothing is sold in them."""
         rows = self.tables.transactions
         return bool(rows and not rows.sold)
+
+    @property
+    def money(self) -> bool:
+        """Whether the transactions carry amounts; without them, orders are counted alone."""
+        rows = self.tables.transactions
+        return bool(rows and (rows.columns.amount or rows.columns.price))
 
     @property
     def words(self) -> dict[str, str]:

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import cluster
-from seglib.dictionary import entry
+from seglib.collection.dictionary import row as entry
 from seglib.files import Run
 from seglib.measure import drift, earlier, migration, misfit, refresh
 from seglib.schema import Study

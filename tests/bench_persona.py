@@ -11,7 +11,7 @@ import planted
 from sklearn.metrics import adjusted_rand_score
 
 from seglib import cluster, stats
-from seglib.dictionary import entry
+from seglib.collection.dictionary import row as entry
 from seglib.files import Run
 from seglib.persona import beside, persona
 from seglib.persona.grounds import Evidence

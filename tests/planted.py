@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib.dictionary import entry
+from seglib.collection.dictionary import row as entry
 from seglib.files import Run
 from seglib.persona import ledger, persona
 from seglib.persona.grounds import Evidence

@@ -6,19 +6,19 @@ import duckdb
 import pandas as pd
 import planted
 
-from seglib import cluster, collect, files, quality, records
+from seglib import cluster, files, quality
 from seglib.cluster import encode, fit
-from seglib.collection import tables
-from seglib.dictionary import entry
+from seglib.collection import activity, features, tables
+from seglib.collection.dictionary import row as entry
 
 
 def shop_run(path, k=3, as_of=None):
     """Return a run of the shop with the files of 01 and plain segments."""
     run = files.open_run(path, as_of=str(as_of or ""))
     clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
-    known = records.facts(run.study, clean, run.as_of)
-    people = collect.customers(known)
-    collect.write(run, known, people, None)
+    known = activity.facts(run.study, clean, run.as_of)
+    people = features.customers(known)
+    features.write(run, known, people, None)
     customers = people[0]
     frame = customers[["orders", "spend", "basket_items", "evening_share"]]
     rules, _ = encode.learn(frame)

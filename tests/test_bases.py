@@ -6,8 +6,8 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib import dictionary
 from seglib.cluster import bases, combine, compared
+from seglib.collection import dictionary
 
 N = 400
 
@@ -173,13 +173,13 @@ def test_with_one_base_there_is_nothing_to_compare():
 def test_columns_by_base_are_those_that_form_the_segments(tmp_path):
     study = planted.study(tmp_path, segmentation={"bases": ["behavioural"], "features": ["orders"]})
     lines = [
-        dictionary.entry("orders", "Orders", "behavioural"),
-        dictionary.entry("spend", "Spend", "behavioural"),
-        dictionary.entry("age", "Age", "demographic"),
+        dictionary.row("orders", "Orders", "behavioural"),
+        dictionary.row("spend", "Spend", "behavioural"),
+        dictionary.row("age", "Age", "demographic"),
     ]
     assert dictionary.by_base(study, lines) == {"behavioural": ["orders"], "demographic": ["age"]}
     products = [
-        dictionary.entry("price", "Price", "product"),
-        dictionary.entry("group", "Group", "plan"),
+        dictionary.row("price", "Price", "product"),
+        dictionary.row("group", "Group", "plan"),
     ]
     assert dictionary.by_base(study, products, "products") == {"product": ["price"]}

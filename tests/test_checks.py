@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import collect, quality, records, study
-from seglib.collection import tables
+from seglib import quality, study
+from seglib.collection import activity, features, tables
 from seglib.quality import days
 from seglib.study import StudyError
 
@@ -244,9 +244,9 @@ def leaking(folder, column, **keys):
     raw["segmentation"] = keys.pop("segmentation", {})
     about = loaded(folder, shop, raw, **keys)
     clean, _ = quality.inspect(about, tables.open_tables(about), about.as_of)
-    known = records.facts(about, clean, about.as_of)
-    people, lines = collect.customers(known)
-    held = records.holdout(known, people.index)
+    known = activity.facts(about, clean, about.as_of)
+    people, lines = features.customers(known)
+    held = activity.holdout(known, people.index)
     return quality.leakage(about, people, lines, held)[0]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib import answers
+from seglib.collection import attributes
 from seglib.files import Run
 from seglib.persona import claims, figures, ledger, statistic
 from seglib.study import StudyError
@@ -43,7 +43,7 @@ def with_outcomes(made: Run) -> Run:
     happened = np.random.default_rng(3).random((len(labels), 2)) < chance[:, None]
     made.write("outcomes.parquet", pd.DataFrame(happened * 1.0, labels.index, ["left", "renewed"]))
     lines = made.read("dictionary.json")
-    made.write("dictionary.json", lines | {"outcomes": answers.outcome_lines(made.study)})
+    made.write("dictionary.json", lines | {"outcomes": attributes.outcome_rows(made.study)})
     return made
 
 

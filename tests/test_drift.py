@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from runs import two_runs
 
-from seglib.dictionary import entry
+from seglib.collection.dictionary import row as entry
 from seglib.measure import drift, earlier, misfit, shifts
 
 LINES = [entry("spend", "Spend", "behavioural", unit="$"), entry("visits", "Visits", "behavioural"),

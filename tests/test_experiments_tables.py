@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import answers, cli, quality, study
-from seglib.collection import tables
+from seglib import cli, quality, study
+from seglib.collection import attributes, tables
 from seglib.files import Run
 from seglib.measure import campaign, experiment, findings, told, trial
 
@@ -54,9 +54,9 @@ def run_of(path, segments=None):
     loaded = study.load(path)
     clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     run = Run(loaded, loaded.as_of, loaded.folder / loaded.as_of.isoformat(), 1)
-    known = answers.described(clean["customers"], loaded.tables.customers)
+    known = attributes.described(clean["customers"], loaded.tables.customers)
     run.write("customers.parquet", known)
-    run.write("arms.parquet", answers.arms(loaded, clean, known.index))
+    run.write("arms.parquet", attributes.arms(loaded, clean, known.index))
     labels = known["newbie"].astype(str).str[0].map({"0": 1, "1": 2})
     run.write("segments.parquet", pd.DataFrame({"segment": segments or labels}))
     return run

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from worlds import shop_tables, write_shop
+from worlds import shop_study, shop_tables, write_shop
 
-from seglib import collect, features, quality, records, study
-from seglib.collection import tables
+from seglib import quality, study, wording
+from seglib.collection import activity, features, tables
 
 AS_OF = pd.Timestamp("2017-10-01")
 NAN = float("nan")
@@ -19,7 +19,7 @@ def journey():
     """The Complete Journey at its own cut-off date: the study and its facts on the engine."""
     loaded = study.load("complete_journey")
     clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    return loaded, records.facts(loaded, clean, loaded.as_of)
+    return loaded, activity.facts(loaded, clean, loaded.as_of)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def behaviour_of(own):
         "basket_value": spend / len(baskets),
         "basket_items": len(own) / len(baskets),
         "breadth": own["product_category"].nunique(),
-        "trend": (recent - (both - recent)) / both if both else NAN,
+        "trend": (recent - (both - recent)) / both if both and len(baskets) > 1 else NAN,
         "irregularity": gaps.std(ddof=1) / gaps.mean() if len(gaps) >= 2 else NAN,
         "weekend_share": (baskets["when"].dt.dayofweek >= 5).mean(),
         "evening_share": (baskets["when"].dt.hour >= 17).mean(),
@@ -71,7 +71,7 @@ def behaviour_of(own):
 
 
 def test_every_customer_feature_equals_pandas(journey, lines):
-    frame, entries = collect.customers(journey[1])
+    frame, entries = features.customers(journey[1])
     sample = sorted(lines["household_id"].unique())[::10]
     own = dict(list(lines[lines["household_id"].isin(sample)].groupby("household_id")))
     top = lines.groupby("department")["household_id"].nunique().sort_values(ascending=False)
@@ -114,7 +114,7 @@ def product_of(own, monthly, customers):
 
 
 def test_every_product_feature_equals_pandas(journey, lines):
-    frame, _ = collect.products(journey[1])
+    frame, _ = features.products(journey[1])
     monthly = lines.groupby(lines["when"].dt.to_period("M"))["sales_value"].sum()
     customers = lines["household_id"].nunique()
     sample = list(frame.index[::6])
@@ -127,7 +127,7 @@ def test_every_product_feature_equals_pandas(journey, lines):
 
 
 def test_products_with_few_buyers_are_left_out(journey, lines):
-    frame, _ = collect.products(journey[1])
+    frame, _ = features.products(journey[1])
     buyers = lines.groupby("product_category")["household_id"].nunique()
     assert set(frame.index) == set(buyers.index[buyers >= 10])
     assert set(frame["group"].dropna()) >= {"Grocery", "Drugstore and household"}
@@ -137,8 +137,8 @@ def features_of(folder, shop):
     path = write_shop(folder, tables=shop)
     loaded = study.load(path)
     clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    known = records.facts(loaded, clean, loaded.as_of)
-    return collect.customers(known)[0], collect.products(known)[0], known
+    known = activity.facts(loaded, clean, loaded.as_of)
+    return features.customers(known)[0], features.products(known)[0], known
 
 
 def test_features_do_not_see_the_future(tmp_path):
@@ -193,6 +193,44 @@ def test_a_return_is_netted_and_one_visit_has_no_regularity(tmp_path):
     assert np.isnan(frame.loc[2, "irregularity"])
 
 
+def test_one_order_has_no_trend(tmp_path):
+    frame, _, _ = hand(tmp_path, [(2, 904, 25, "2023-07-01 10:00", 9.0)])
+    assert frame.loc[2, "orders"] == 1
+    assert np.isnan(frame.loc[2, "trend"])
+
+
+def test_every_definition_is_computed_and_every_feature_is_defined(journey):
+    past, as_of = journey[1].past, journey[0].as_of
+    tables = {
+        "customers": features.behaviour(past, as_of),
+        "usage": features.usage(past, as_of),
+        "products": features.selling(past, 10),
+    }
+    helpers = {"customer", "level", "buyers", "change"}
+    for kind, about in wording.table("features").items():
+        assert set(about) == set(tables[kind].columns) - helpers
+
+
+def test_baskets_without_prices_are_orders_of_products(tmp_path):
+    shop, about = shop_tables(), shop_study()
+    for role in ("amount", "quantity", "discount"):
+        del about["tables"]["transactions"]["columns"][role]
+    del about["economics"], about["tables"]["products"]["own_label"]
+    path = write_shop(tmp_path, shop, about)
+    loaded = study.load(path)
+    assert not loaded.usage and not loaded.money
+    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    data = activity.facts(loaded, clean, loaded.as_of)
+    people, lines = features.customers(data)
+    assert {"orders", "basket_items", "breadth"} <= set(people.columns)
+    assert {"spend", "trend", "basket_value", "sessions"}.isdisjoint(people.columns)
+    goods, more = features.products(data)
+    assert list(goods.columns) == ["penetration", "repeat_rate", "orders_per_buyer", "group"]
+    assert goods.notna().all(axis=None)
+    words = " ".join(line["label"] + line["meaning"] for line in lines + more).lower()
+    assert not any(word in words for word in ("spend", "session", "features used"))
+
+
 def test_customers_first_seen_after_the_cut_off_are_not_there(tmp_path):
     frame, _, _ = hand(tmp_path, [(3, 906, 25, "2023-08-01 00:00", 9.0)])
     assert 3 not in frame.index
@@ -208,17 +246,17 @@ def test_holdout_counts_from_the_cut_off_for_its_length(tmp_path):
             (1, 904, 0, "2023-09-30 00:00", 8.0),
         ],
     )
-    frame = records.holdout(known, pd.Index([1, 2], name="customer"))
+    frame = activity.holdout(known, pd.Index([1, 2], name="customer"))
     assert frame.loc[1].tolist() == [6.0, 2.0, 0.0, True]
     assert frame.loc[2].tolist() == [0.0, 0.0, 0.0, False]
-    earlier = records.before(known, pd.Index([1], name="customer"))
+    earlier = activity.before(known, pd.Index([1], name="customer"))
     assert earlier.loc[1, "spend"] == 1.0
 
 
 def test_there_is_no_holdout_before_it_has_happened(tmp_path):
     _, _, known = hand(tmp_path, [(1, 901, 0, "2023-07-31 23:59", 1.0)])
-    late = records.Facts(known.study, date(2023, 10, 1), known.tables, known.all, known.past)
-    assert records.holdout(late, pd.Index([1], name="customer")) is None
+    late = known.at(date(2023, 10, 1))
+    assert activity.holdout(late, pd.Index([1], name="customer")) is None
 
 
 def test_a_group_that_the_study_names_has_a_column_at_any_date(tmp_path):

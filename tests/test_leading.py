@@ -5,7 +5,7 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib.dictionary import entry
+from seglib.collection.dictionary import row as entry
 from seglib.persona import beside, claims, leading, ledger, persona, picking, playbook
 from seglib.persona.grounds import Evidence
 

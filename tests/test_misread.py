@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import answers, cli, collect, quality, records, study
-from seglib.collection import tables
+from seglib import cli, quality, study
+from seglib.collection import activity, attributes, features, tables
 
 
 def orders(people=60, rows=400, seed=1):
@@ -199,8 +199,8 @@ def test_a_column_that_knows_an_outcome_may_not_form_segments(tmp_path, monkeypa
         path.write_text(yaml.safe_dump(raw))
         loaded = study.load(path)
         clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-        people, lines = collect.customers(records.facts(loaded, clean, loaded.as_of))
-        after = answers.outcomes(loaded, clean, people.index)
+        people, lines = features.customers(activity.facts(loaded, clean, loaded.as_of))
+        after = attributes.outcomes(loaded, clean, people.index)
         return quality.leakage(loaded, people, lines, None, after)[0]
 
     found = leaks(["plan"])

@@ -12,8 +12,8 @@ import test_usage
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, collect, explore, files, quality, records, run, study
-from seglib.collection import tables
+from seglib import cli, explore, files, quality, run, study
+from seglib.collection import activity, features, tables
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def on_server(raw, schema):
 def known(path):
     loaded = study.load(path)
     clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    return records.facts(loaded, clean, loaded.as_of), checks
+    return activity.facts(loaded, clean, loaded.as_of), checks
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def same(one, other):
 
 def test_every_feature_of_customers_is_the_same(both):
     (here, _), (there, _) = both
-    (one, lines), (other, other_lines) = collect.customers(here), collect.customers(there)
+    (one, lines), (other, other_lines) = features.customers(here), features.customers(there)
     same(one, other)
     assert lines == other_lines
     assert len(one.columns) == 14 + 4 + 4  # features but evenings, needs, attributes
@@ -93,7 +93,7 @@ def test_every_feature_of_customers_is_the_same(both):
 
 def test_every_feature_of_products_is_the_same(both):
     (here, _), (there, _) = both
-    one, other = collect.products(here)[0], collect.products(there)[0]
+    one, other = features.products(here)[0], features.products(there)[0]
     same(one, other)
     assert len(one) == 20
 
@@ -143,7 +143,7 @@ def test_a_dirty_shop_is_cleaned_alike_with_the_same_pseudonyms(address, tmp_pat
         "negative quantity with a positive amount",
         "category holds e-mail addresses",
     } <= seen
-    one, other = collect.customers(here[0])[0], collect.customers(there[0])[0]
+    one, other = features.customers(here[0])[0], features.customers(there[0])[0]
     same(one, other)
     assert one.index.str.fullmatch("[0-9a-f]{32}").all()
     assert "mail" not in one and len(one) > 190
@@ -151,26 +151,26 @@ def test_a_dirty_shop_is_cleaned_alike_with_the_same_pseudonyms(address, tmp_pat
 
 def test_what_followed_is_the_same(both):
     (here, _), (there, _) = both
-    index = collect.customers(here)[0].index
-    same(records.holdout(here, index), records.holdout(there, index))
-    same(records.before(here, index), records.before(there, index))
-    assert records.extent(here) == records.extent(there)
+    index = features.customers(here)[0].index
+    same(activity.holdout(here, index), activity.holdout(there, index))
+    same(activity.before(here, index), activity.before(there, index))
+    assert activity.extent(here) == activity.extent(there)
 
 
 @pytest.mark.parametrize("what", ["purchases", "monthly", "campaigns"])
 def test_tables_for_later_notebooks_are_the_same_row_by_row(both, tmp_path, what):
     found = []
     for i, (facts, _) in enumerate(both):
-        getattr(records, what)(facts).to_parquet(tmp_path / f"{i}.parquet")
+        getattr(activity, what)(facts).to_parquet(tmp_path / f"{i}.parquet")
         found.append(pd.read_parquet(tmp_path / f"{i}.parquet"))
     same(*found)
 
 
 def test_cohorts_and_months_are_the_same(both):
     (here, _), (there, _) = both
-    months = [explore.months(records.monthly(each), each.as_of) for each in (here, there)]
+    months = [explore.months(activity.monthly(each), each.as_of) for each in (here, there)]
     same(*months)
-    cohorts = [explore.cohorts(records.monthly(each), each.as_of)[0] for each in (here, there)]
+    cohorts = [explore.cohorts(activity.monthly(each), each.as_of)[0] for each in (here, there)]
     same(*cohorts)
 
 
@@ -205,10 +205,10 @@ def test_no_full_table_crosses_the_wire(address, tmp_path, monkeypatch):
     relayed = wire.listener.getsockname()[1]
     monkeypatch.setenv("SHOP_DATABASE", address.replace(f":{port}/", f":{relayed}/"))
     facts, _ = known(write_shop(tmp_path, tables={}, study=on_server(raw, "many")))
-    people = collect.customers(facts)
+    people = features.customers(facts)
     made = files.Run(facts.study, facts.as_of, tmp_path / "out", 1)
     made.folder.mkdir()
-    collect.write(made, facts, people, collect.products(facts))
+    features.write(made, facts, people, features.products(facts))
     with psycopg.connect(address) as connection:
         size = connection.execute("SELECT pg_table_size('many.transactions')").fetchone()[0]
     assert 0 < wire.received < size / 10, (wire.received, size)
@@ -305,7 +305,7 @@ def test_tables_of_several_engines_meet_on_that_of_the_transactions(address, tmp
     raw["tables"]["transactions"]["source"] = "${SHOP_DATABASE}#mixed.transactions"
     mixed, _ = known(write_shop(tmp_path / "mixed", tables=shop, study=raw))
     here, _ = known(write_shop(tmp_path / "files", tables=shop))
-    same(collect.customers(here)[0], collect.customers(mixed)[0])
+    same(features.customers(here)[0], features.customers(mixed)[0])
 
 
 def test_every_feature_of_use_is_the_same(address, tmp_path, monkeypatch):
@@ -316,4 +316,4 @@ def test_every_feature_of_use_is_the_same(address, tmp_path, monkeypatch):
     monkeypatch.setenv("TOOL_DATABASE", address)
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(raw))
     there = test_usage.known(tmp_path / "study.yaml")
-    same(collect.customers(here)[0], collect.customers(there)[0])
+    same(features.customers(here)[0], features.customers(there)[0])

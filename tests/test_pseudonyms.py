@@ -9,8 +9,8 @@ import pytest
 from runs import shop_run
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, collect, files, privacy, quality, records, run, score, study
-from seglib.collection import tables
+from seglib import cli, files, privacy, quality, run, score, study
+from seglib.collection import activity, features, tables
 from seglib.study import StudyError
 
 KEY = "a key of the tests, long enough"
@@ -25,8 +25,8 @@ def key(monkeypatch):
 def people(path, day="2023-08-01"):
     loaded = study.load(path)
     clean, _ = quality.inspect(loaded, tables.open_tables(loaded), date.fromisoformat(day))
-    known = records.facts(loaded, clean, date.fromisoformat(day))
-    return collect.customers(known)[0], known
+    known = activity.facts(loaded, clean, date.fromisoformat(day))
+    return features.customers(known)[0], known
 
 
 def test_a_pseudonym_is_the_hmac_of_the_id(key, tmp_path):
@@ -44,7 +44,7 @@ def test_features_and_every_table_are_those_of_the_same_customers(key, tmp_path)
     renamed = plain.set_axis(privacy.pseudonyms(ids, KEY.encode()).to_numpy()).sort_index()
     pd.testing.assert_frame_equal(renamed, frame, check_names=False)
     for name in ("purchases", "monthly", "campaigns"):
-        one, other = (getattr(records, name)(k).execute() for k in (known, hidden))
+        one, other = (getattr(activity, name)(k).execute() for k in (known, hidden))
         one["customer"] = privacy.pseudonyms(one["customer"].astype(str), KEY.encode())
         keys = [c for c in one if c in {"customer", "product", "month", "campaign"}]
         pd.testing.assert_frame_equal(

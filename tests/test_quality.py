@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import quality, records, study
-from seglib.collection import tables
+from seglib import quality, study
+from seglib.collection import activity, tables
 from seglib.study import StudyError
 
 
@@ -150,7 +150,7 @@ def test_a_customer_in_two_arms_is_counted_and_in_none(tmp_path):
     clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     found = {c["check"]: c["failing"] for c in checks}
     assert found["customer in several arms of a campaign"] == 1
-    sent = records.campaigns(records.facts(loaded, clean, loaded.as_of)).execute()
+    sent = activity.campaigns(activity.facts(loaded, clean, loaded.as_of)).execute()
     arms = dict(zip(sent["customer"], sent["arm"].fillna(""), strict=True))
     assert arms == {1: "", 2: "letter", 3: "none"}
 

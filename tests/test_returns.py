@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import cli, collect, explore, files, outlook, quality, records, scope, study
-from seglib.collection import tables
+from seglib import cli, explore, files, outlook, quality, study
+from seglib.collection import activity, features, tables
 
 CASES = Path(__file__).parent / "cases"
 DAY = pd.Timestamp("2024-04-01")
@@ -63,7 +63,7 @@ def facts(folder, frame, columns=COLUMNS, more=None, **changes):
     (folder / "study.yaml").write_text(yaml.safe_dump(raw))
     loaded = study.load(folder / "study.yaml")
     clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    known = records.facts(loaded, clean, loaded.as_of)
+    known = activity.facts(loaded, clean, loaded.as_of)
     return known, {c["kind"]: c for c in checks}
 
 
@@ -74,7 +74,7 @@ def known(tmp_path_factory):
 
 
 def test_a_return_is_no_order_no_visit_and_no_start_and_lowers_the_money(known):
-    frame, _ = collect.customers(known[0])
+    frame, _ = features.customers(known[0])
     names = ["orders", "spend", "recency", "tenure", "basket_items", "breadth"]
     assert {who: tuple(frame.loc[who, names]) for who in EXPECTED} == EXPECTED
     assert frame.loc["credit", "basket_value"] == 25
@@ -82,7 +82,7 @@ def test_a_return_is_no_order_no_visit_and_no_start_and_lowers_the_money(known):
 
 
 def test_who_only_returned_is_counted_and_no_customer(known):
-    frame, _ = collect.customers(known[0])
+    frame, _ = features.customers(known[0])
     assert "returner" not in frame.index
     check = known[1]["customer with returns only"]
     assert (check["failing"], check["rows"], check["of"]) == (1, 46, "customers")
@@ -96,27 +96,28 @@ def test_rows_of_returns_are_counted_by_what_tells_them(known):
 
 
 def test_whoever_only_returns_after_the_date_is_not_active(known):
-    after = records.holdout(known[0], pd.Index(["partial", "credit"]))
+    after = activity.holdout(known[0], pd.Index(["partial", "credit"]))
     assert after["orders"].tolist() == [1, 0] and after["active"].tolist() == [True, False]
     assert after["spend"].tolist() == [30, -50]
 
 
-def test_months_of_returns_have_money_and_nobody_active(known):
-    monthly = records.monthly(known[0])
-    rows = monthly.execute().set_index(["customer", "month"])
+def test_months_of_returns_have_money_and_nobody_active(known, tmp_path):
+    run = files.Run(known[0].study, DAY.date(), tmp_path, 1)
+    run.write("monthly.parquet", activity.monthly(known[0]))
+    rows = run.read("monthly.parquet").set_index(["customer", "month"])
     assert rows.loc[("returner", "2024-03-01"), ["orders", "spend"]].tolist() == [0, -60]
-    seen = explore.months(monthly, DAY.date()).loc["2024-03-01"]
+    seen = explore.months(run).loc["2024-03-01"]
     bought = lines().query("paid >= 0 and '2024-03-01' <= day < '2024-04-01'")
     assert (seen["customers"], seen["orders"]) == (bought["who"].nunique(), 4)
-    assert explore.cohorts(monthly, DAY.date())[1].sum() == 45
+    assert explore.cohorts(run).reset_index()["n"].sum() == 45
 
 
 def test_a_product_has_as_buyers_who_kept_or_returned_a_purchase_of_it(known):
-    frame, _ = collect.products(known[0])
+    frame, _ = features.products(known[0])
     tea = frame.loc["Tea"]
     assert tea["penetration"] == pytest.approx(44 / 45)  # all customers but free; not the returner
     assert tea["spend_per_buyer"] == pytest.approx((400 + 30 + 50 + 40 + 0) / 44)
-    bought = records.purchases(known[0]).execute().set_index(["customer", "product"])
+    bought = activity.purchases(known[0]).execute().set_index(["customer", "product"])
     assert bought.loc[("returner", "Tea"), "orders"] == 0
     assert "Voucher" not in frame.index
 
@@ -126,7 +127,7 @@ def test_credit_notes_of_positive_amounts_are_taken_off(tmp_path):
     credit = frame["number"].str.startswith("C")
     frame.loc[credit, "paid"] *= -1
     known, checks = facts(tmp_path, frame)
-    people = collect.customers(known)[0]
+    people = features.customers(known)[0]
     assert people.loc["credit", ["orders", "spend"]].tolist() == [2, 50]
     assert checks["return or cancellation"]["failing"] == 7
 
@@ -137,7 +138,7 @@ def test_numbers_that_begin_with_many_letters_are_no_credit_notes(tmp_path, numb
     frame["number"] = [number.format("ABCDEF"[i % 6], i) for i in range(60)]
     known, checks = facts(tmp_path, frame)
     assert checks["return or cancellation"]["failing"] == 0
-    assert len(collect.customers(known)[0]) == 60
+    assert len(features.customers(known)[0]) == 60
 
 
 def test_sales_that_a_status_says_were_undone_bring_nothing(tmp_path):
@@ -146,7 +147,7 @@ def test_sales_that_a_status_says_were_undone_bring_nothing(tmp_path):
     frame.loc[frame["number"] == "1002", "state"] = "Refunded"
     columns = COLUMNS | {"status": "state"}
     known, checks = facts(tmp_path, frame, columns, {"returned": ["refunded"]})
-    people = collect.customers(known)[0]
+    people = features.customers(known)[0]
     assert people.loc["credit", ["orders", "spend", "tenure"]].tolist() == [1, 0, 30]
     assert checks["status that says that a line was taken back"]["failing"] == 1
 
@@ -192,7 +193,7 @@ def test_a_shop_of_credit_notes_has_the_orders_of_its_buyers(tmp_path, monkeypat
     assert "10 customers have no other rows" in text
     loaded = study.load(path)
     clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    frame, _ = collect.customers(records.facts(loaded, clean, loaded.as_of))
+    frame, _ = features.customers(activity.facts(loaded, clean, loaded.as_of))
     assert (len(frame), frame["orders"].sum()) == (50, 326)
     rows = pd.read_csv(CASES / "a6_returns.csv", parse_dates=["date"])
     rows = rows[rows["date"] < pd.Timestamp(loaded.as_of)]
@@ -208,8 +209,7 @@ def test_who_came_again_is_who_bought_again(tmp_path, monkeypatch):
     path, _ = begun(tmp_path, monkeypatch, "b5_returns", as_of="2024-05-01", holdout="31 days")
     run = files.open_run(path)
     clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
-    known = records.facts(run.study, clean, run.as_of)
-    held = records.holdout(known, collect.customers(known)[0].index)
-    assert scope.afterwards(run, held, None) == (
-        "In the 31 days from 2024-05-01, 40% of the 100 customers known before it ordered again."
-    )
+    known = activity.facts(run.study, clean, run.as_of)
+    people = features.customers(known)[0]
+    after = activity.holdout(known, people.index)
+    assert (len(people), after["active"].mean()) == (100, 0.4)

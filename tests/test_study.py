@@ -5,7 +5,7 @@ import pytest
 import yaml
 from worlds import shop_study
 
-from seglib import features, schema, study
+from seglib import schema, study
 from seglib.persona import targeting
 from seglib.study import StudyError
 
@@ -148,8 +148,6 @@ def test_a_value_that_yaml_cannot_build_is_refused_in_a_sentence(tmp_path, text)
 
 
 def test_names_known_before_any_table_are_those_of_their_owners():
-    assert list(schema.BEHAVIOUR) == list(features.BEHAVIOUR)
-    assert list(schema.PRODUCT) == list(features.PRODUCT)
     assert list(get_args(schema.Criterion)) == list(targeting.CRITERIA)
 
 

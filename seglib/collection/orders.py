@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from seglib import returns
-from seglib.collection import doubts, hints, reading
+from seglib.collection import activity, doubts, hints, reading
 from seglib.collection.columns import Column, Table
 from seglib.collection.reading import MARKS, SIGN
 from seglib.collection.roles import (
@@ -270,7 +269,7 @@ def _returns(guess: Guess) -> None:
         columns["amount"] = columns.pop("price") * columns["quantity"]
     if "order" in columns:
         columns["order"] = reading.trimmed(columns["order"])
-    rows = returns.marked(guess.table.opened.table.select(**columns), guess.returned)
+    rows = activity.mark_returns(guess.table.opened.table.select(**columns), guess.returned)
     each = rows.filter(rows.customer.notnull()).group_by("customer")
     each = each.agg(n=rows.is_return.sum(), bought=(~rows.is_return).sum())
     row = reading.row(each, {"n": each.n.sum(), "only": (each.bought == 0).sum()})

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from seglib import collect, features, quality, records
+from seglib import quality
 from seglib.cluster.model import numbers
-from seglib.collection import tables
+from seglib.collection import activity, features, tables
 from seglib.files import Run
 from seglib.measure.measure import extent
 from seglib.study import StudyError
@@ -87,7 +87,7 @@ def pair(run: Run) -> tuple[Pair | None, str]:
         )
     try:
         if long > short or (short and not set(wanted) <= set(now)):
-            now = collect.customers(seen(run, [run.as_of], short, wanted)[0])[0]
+            now = features.customers(seen(run, [run.as_of], short, wanted)[0])[0]
     except StudyError as error:
         return None, f"The customers of today cannot be seen as those of {last.as_of}: {error}."
     if lacking := [name for name in wanted if name not in now]:
@@ -105,7 +105,7 @@ def history(run: Run) -> int:
     return min((run.as_of - extent(run)[0]).days, run.study.history or 10**6)
 
 
-def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> list[records.Facts]:
+def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> list[activity.Facts]:
     """Return what the engine holds about customers at some days, from histories of one length.
 
     Parameters
@@ -128,13 +128,8 @@ def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> li
         asked = asked.model_copy(update={"features": list(columns)})
     study = run.study.model_copy(update={"history": length or None, "segmentation": asked})
     opened, _ = quality.inspect(study, tables.open_tables(study), min(days))
-    if "transactions" not in opened:
-        return [records.Facts(study, day, opened, None, None) for day in days]
-    cube = features.cube(opened, study)
-    return [
-        records.Facts(study, day, opened, cube, features.before(cube, day, study.history))
-        for day in days
-    ]
+    data = activity.facts(study, opened, min(days))
+    return [data.at(day) for day in days]
 
 
 def _notes(run: Run, last: Run, short: int, long: int) -> list[str]:

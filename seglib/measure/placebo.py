@@ -13,7 +13,8 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from seglib import cluster, collect, records
+from seglib import cluster
+from seglib.collection import activity, features
 from seglib.files import Run
 from seglib.measure.earlier import seen
 from seglib.measure.measure import extent, metrics
@@ -44,7 +45,7 @@ def pair(run: Run) -> tuple[tuple[pd.DataFrame, pd.DataFrame] | None, str]:
     history = min((earlier - first).days, run.study.history or 10**6)
     try:
         known = seen(run, [run.as_of, earlier], history)
-        frames = [collect.customers(each)[0] for each in known]
+        frames = [features.customers(each)[0] for each in known]
     except StudyError as error:
         return None, f"No placebo segments could be formed at {earlier}: {error}."
     model, reference = run.read("model.json"), run.read("customers.parquet")
@@ -90,15 +91,15 @@ def _ranked(values: pd.Series, reference: pd.Series) -> pd.Series:
     return pd.Series(mapped, known.index, dtype=float).reindex(values.index)
 
 
-def _followed(known: records.Facts, segments: pd.Series, burnt_in: bool) -> pd.DataFrame:
+def _followed(known: activity.Facts, segments: pd.Series, burnt_in: bool) -> pd.DataFrame:
     """Return the members of segments with what they did before and after a day."""
     period = timedelta(days=known.study.holdout)
     start, end = known.as_of - period, known.as_of + period
     members = segments.to_frame("segment")
-    before = records.activity(known, start, known.as_of, members.index)
-    after = records.activity(known, known.as_of, end, members.index)
+    before = activity.between(known, start, known.as_of, members.index)
+    after = activity.between(known, known.as_of, end, members.index)
     for metric in ["active", *metrics(known.study)]:
         members[f"{metric}_before"] = before[metric].astype(float)
         members[f"{metric}_after"] = after[metric].astype(float)
-    earlier = records.activity(known, date(1, 1, 1), start, members.index)
+    earlier = activity.between(known, date(1, 1, 1), start, members.index)
     return members.assign(newcomer=burnt_in & ~earlier["active"])

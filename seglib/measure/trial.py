@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seglib import answers, features, power, quality, records
-from seglib.collection import tables
+from seglib import power, quality
+from seglib.collection import activity, attributes, tables
+from seglib.collection.activity import Facts
 from seglib.files import Run
 from seglib.measure import campaign, experiment
 from seglib.measure.experiment import KNOWN, Compared
 from seglib.measure.measure import metrics
-from seglib.records import Facts
 from seglib.schema import Study
 from seglib.study import StudyError
 
@@ -65,13 +65,7 @@ def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]
 
 def _facts(run: Run) -> Facts:
     clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
-    return _split(run.study, clean, run.as_of)
-
-
-def _split(study: Study, clean: dict, as_of: date) -> Facts:
-    """Return the facts of a study without those of the time before, which nobody asks for here."""
-    cube = features.cube(clean, study) if "transactions" in clean else None
-    return Facts(study, as_of, clean, cube, None)
+    return activity.facts(run.study, clean, run.as_of)
 
 
 def _of_customers(run: Run, notes: list[str]) -> list[tuple]:
@@ -172,8 +166,8 @@ def assigned(
         return units, outcomes, {"start": start, "days": 0, "short": "", "adjusted": False}
     days, short = _length(known, start, rows)
     period = timedelta(days=days)
-    after = records.activity(known, start, start + period, units.index)
-    before = records.activity(known, start - period, start, units.index)
+    after = activity.between(known, start, start + period, units.index)
+    before = activity.between(known, start - period, start, units.index)
     followed = _in_transactions(study, done, days)
     for name in followed:
         units[f"{name} after"] = after[name].astype(float)
@@ -202,7 +196,7 @@ def _in_transactions(study: Study, done: list[str], days: int) -> dict[str, Comp
 
 def _length(known: Facts, start: date, rows: pd.DataFrame) -> tuple[int, str]:
     """Return how many days are judged, and a sentence if these are fewer than were planned."""
-    covered = records.extent(known)
+    covered = activity.extent(known)
     end = pd.to_datetime(rows["end"]).max() if "end" in rows else pd.NaT
     if pd.notna(end) and end.date() < start:
         raise StudyError(f"it ends on {end.date()}, before it begins on {start}: correct its dates")
@@ -247,7 +241,7 @@ def prospect(study: Study, clean: dict) -> list[str]:
         For each experiment its arms with their sizes, and the smallest effect of each outcome that
         would be found in four of five such experiments; or why it can say nothing.
     """
-    lines, known = [], _split(study, clean, study.as_of)
+    lines, known = [], activity.facts(study, clean, study.as_of)
     for name, spec, rows, more in _before_a_run(study, clean, known):
         title = name if name == ONE else f"Campaign {name}"
         try:
@@ -263,14 +257,14 @@ def prospect(study: Study, clean: dict) -> list[str]:
 def _before_a_run(study: Study, clean: dict, known: Facts) -> list[tuple]:
     found = []
     if study.arms is not None:
-        people = answers.arms(study, clean).rename_axis("customer").reset_index()
+        people = attributes.arms(study, clean).rename_axis("customer").reset_index()
         people = people[people["arm"].notna()].assign(start=study.arms.start or study.as_of)
         outcomes = people.set_index("customer")[[*study.arms.outcomes]]
         found.append((ONE, study.arms, people[["customer", "arm", "start"]], outcomes))
     spec = study.tables.campaigns
     if spec is None or not spec.columns.arm or known.all is None:
         return found
-    rows = records.campaigns(known).execute()
+    rows = activity.campaigns(known).execute()
     members = clean["transactions"].filter(
         clean["transactions"].time < tables.midnight(study.as_of)
     )

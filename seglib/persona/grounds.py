@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seglib import answers, dictionary, power, privacy
+from seglib import power, privacy
+from seglib.collection import attributes, dictionary
 from seglib.files import Run
 from seglib.persona import affinity
 from seglib.power import MONTHS
@@ -37,7 +38,7 @@ class Evidence:
         self.verdict = run.read("verdict.json")
         known = run.read("dictionary.json")
         if run.has("outcomes.parquet"):  # described like any attribute that formed no segment
-            after = answers.as_levels(run.read("outcomes.parquet"))
+            after = attributes.as_levels(run.read("outcomes.parquet"))
             self.customers = self.customers.join(after)
             known = known | {"customers": [*known["customers"], *known["outcomes"]]}
         self.entries = entries(known, self.customers)

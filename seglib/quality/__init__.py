@@ -19,12 +19,12 @@ from seglib.quality.answers import careless
 from seglib.quality.asis import written
 from seglib.quality.counting import PERIODS, published, stop, told
 from seglib.quality.future import leakage
-from seglib.quality.lines import MANY_UNITS, transactions
+from seglib.quality.lines import transactions
 from seglib.quality.mailings import campaigns
 from seglib.quality.people import keyed, undescribed
 from seglib.schema import Study
 
-__all__ = ["MANY_UNITS", "account", "audit", "inspect", "leakage", "published", "stop", "told"]
+__all__ = ["account", "audit", "inspect", "leakage", "published", "stop", "told"]
 
 
 def audit(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from seglib.dictionary import forming
+from seglib.collection.dictionary import forming
 from seglib.limits import limit
 from seglib.quality.counting import check
 from seglib.schema import Study
@@ -35,11 +35,11 @@ def leakage(
     loaded
         The study; its `limits.leakage` is the AUC from which a column knows the future.
     customers, lines
-        From `collect.customers`.
+        From `features.customers`.
     held
-        From `records.holdout`; None without.
+        From `activity.holdout`; None without.
     outcomes
-        From `answers.outcomes`; None without.
+        From `attributes.outcomes`; None without.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from seglib import returns
+from seglib.collection import activity
 from seglib.collection.tables import midnight
 from seglib.limits import FEWEST
 from seglib.quality import days
@@ -15,7 +15,6 @@ from seglib.quality.counting import check, count, either
 from seglib.schema import Study
 from seglib.study import StudyError
 
-MANY_UNITS = 100  # a line of more units than this is a weight or a volume, not a count
 HOUSE_ACCOUNT = 0.1  # one customer with more than this share of all rows is not one customer
 TAKEN_BACK = {"amount", "quantity", "status"}  # roles of which one at least tells returns
 LIMITED = {
@@ -44,7 +43,7 @@ def transactions(
         If more than `max_dropped` of the rows lack what every computation needs, or the dates do
         not go with the study's.
     """
-    table = returns.marked(tables["transactions"], loaded.tables.transactions.returned)
+    table = activity.mark_returns(tables["transactions"], loaded.tables.transactions.returned)
     unusable = _unusable(table, tests)
     usable = ~either(test for test, *_ in unusable.values())
     dated = {
@@ -65,7 +64,7 @@ def transactions(
         for name, (_, action) in odd.items()
     ]
     _refuse(loaded, rows, {name: counts[name] for name in unusable})
-    clean = returns.netted(table.filter(usable))
+    clean = activity.net_returns(table.filter(usable))
     seen = days.by_day(clean)
     _fit(loaded, as_of, seen.index[0].date(), seen.index[-1].date())
     more = [
@@ -171,8 +170,8 @@ def _odd_lines(table: ir.Table) -> dict[str, tuple]:
         )
     if "quantity" in known:
         priced = ", not used for prices" if {"amount", "product"} <= known else ""
-        what = f"more than {MANY_UNITS} units in a line"
-        found[what] = (table.quantity > MANY_UNITS, f"kept{priced}")
+        what = f"more than {activity.MANY_UNITS} units in a line"
+        found[what] = (table.quantity > activity.MANY_UNITS, f"kept{priced}")
     if "order" in known and money:
         action = "a return, its amount is counted as negative"
         found["order number of a credit note, C before figures"] = (table.is_credit_note, action)

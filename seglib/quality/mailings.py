@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from seglib import returns
+from seglib.collection import activity
 from seglib.quality.counting import check, count
 
 UNCOUNTED = "not counted as a conversion"
@@ -14,7 +14,7 @@ def campaigns(tables: dict[str, ir.Table]) -> list[dict]:
     """Return the checks of campaigns and responses."""
     sent, checks = tables["campaigns"], []
     if "transactions" in tables:
-        stranger = sent.customer.notin(returns.kept(tables["transactions"]).customer)
+        stranger = sent.customer.notin(activity.without_returns(tables["transactions"]).customer)
         rows, n = count(sent, {"stranger": (stranger,)})
         what = "addressed, never bought"
         checks.append(check(what, "campaigns", rows, n["stranger"], "not used", "strangers"))

@@ -7,8 +7,7 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
-from seglib import returns
-from seglib.collection import reading
+from seglib.collection import activity, reading
 from seglib.layout import Attribute
 from seglib.limits import FEWEST
 from seglib.quality.counting import check, count
@@ -120,7 +119,7 @@ def _most(values: ir.Column) -> float:
 def undescribed(tables: dict[str, ir.Table]) -> list[dict]:
     """Return the checks for customers whom another table lacks: buyers, or who answered."""
     found = []
-    bought = returns.kept(tables["transactions"]) if "transactions" in tables else None
+    bought = activity.without_returns(tables["transactions"]) if "transactions" in tables else None
     if {"transactions", "customers"} <= set(tables):
         text = "buyer without a row in the customers table"
         found.append(_gap(text, "customers", bought, tables["customers"]))

@@ -1,0 +1,370 @@
+"""What customers did: their lines and returns, orders or sessions, before and after the cut-off.
+
+A return line lowers money and is no order. An order is an order number with at least one line that
+is no return, so that a partial return, an exchange or a line of a reduction leaves it an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from seglib.collection import reading
+from seglib.collection.databases import keep
+from seglib.collection.reading import fits
+from seglib.collection.tables import midnight
+from seglib.files import Run
+from seglib.schema import Study
+
+CREDIT, PLAIN = r"^[Cc]\W?\d+$", r"^\d+$"  # numbers of credit notes, and of orders beside them
+OTHER_FORMS = 0.01  # share of rows whose order number may be of neither form
+MANY_UNITS = 100  # a line of more units than this is a weight or a volume, not a count
+PAUSE = 30 * 60  # seconds without an event after which the next one begins a session
+SUMMED = ("amount", "discount", "coupon", "own_label", "units", "priced")
+
+
+# --- returns --------------------------------------------------------------------------------------
+
+
+def mark_returns(table: ir.Table, returned: Collection[str] = ()) -> ir.Table:
+    """Return the transactions with columns that say which lines are returns.
+
+    Parameters
+    ----------
+    table
+        Transactions, their columns named by role.
+    returned
+        The values of `status` that say that a line was taken back.
+
+    Returns
+    -------
+    ibis.Table
+        `is_credit_note`: the order number is that of a credit note; `is_undone`: the status is one
+        of `returned`; `is_return`: either, or the amount or the quantity is negative.
+    """
+    tests = {"is_credit_note": _credit_note(table), "is_undone": _undone(table, returned)}
+    is_return = tests["is_credit_note"] | tests["is_undone"]
+    for name in {"amount", "quantity"} & set(table.columns):
+        is_return = is_return | (table[name] < 0).fill_null(False)
+    return table.mutate(is_return=is_return, **tests)
+
+
+def net_returns(table: ir.Table) -> ir.Table:
+    """Return marked transactions with the money of returns as it counts.
+
+    A credit note and a line of a negative quantity stand beside the sale: their amounts count as
+    negative, however the source writes them. A status stands on the sale itself, which then
+    brought nothing: its amount, discount and coupon count as 0 if they are positive.
+    """
+    beside = table.is_credit_note
+    if "quantity" in table.columns:
+        beside = beside | (table.quantity < 0).fill_null(False)
+    undone = table.is_undone & ~beside
+    money = {n: table[n] for n in ("amount", "discount", "coupon") if n in table.columns}
+    if "amount" in money:
+        money["amount"] = ibis.ifelse(beside, -table.amount.abs(), table.amount)
+    money = {
+        name: ibis.ifelse(undone & (value > 0), 0, value).cast(table[name].type())
+        for name, value in money.items()
+    }
+    surplus = {"is_credit_note", "is_undone", "status"} & set(table.columns)
+    return table.mutate(**money).drop(*surplus)
+
+
+def without_returns(table: ir.Table) -> ir.Table:
+    """Return the lines that are no returns: orders, visits and buyers are counted from these."""
+    return table.filter(~table.is_return)
+
+
+def _credit_note(table: ir.Table) -> ir.BooleanValue:
+    """Return whether an order number is that of a credit note: a C before figures.
+
+    They are told from other numbers only where those are figures alone, and the more. In a shop
+    that numbers otherwise, the sign of the money tells.
+    """
+    sold = {"amount", "product"} & set(table.columns)
+    if not sold or "order" not in table.columns or not table.order.type().is_string():
+        return ibis.literal(False)
+    number = reading.trimmed(table.order)
+    credit, plain = fits(number, CREDIT), fits(number, PLAIN)
+    counts = {"rows": number.count(), "credit": credit.sum(), "plain": plain.sum()}
+    row = reading.row(table, counts)
+    others = row["rows"] - row["credit"] - row["plain"]
+    if row["credit"] > row["plain"] or others > OTHER_FORMS * row["rows"]:
+        return ibis.literal(False)
+    return credit.fill_null(False)
+
+
+def _undone(table: ir.Table, returned: Collection[str]) -> ir.BooleanValue:
+    """Return whether the status of a line says that it was taken back."""
+    if "status" not in table.columns:
+        return ibis.literal(False)
+    values = sorted({value.strip().lower() for value in returned})
+    return reading.text(table.status).strip().lower().isin(values).fill_null(False)
+
+
+# --- one pass over the transactions ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one pass over the tables leaves on the engine.
+
+    Attributes
+    ----------
+    study, as_of
+        The study and the cut-off date.
+    tables
+        The clean tables.
+    all
+        Customer × order × product over the whole data, from `cube`; None without transactions.
+    """
+
+    study: Study
+    as_of: date
+    tables: dict[str, ir.Table]
+    all: ir.Table | None
+
+    @property
+    def past(self) -> ir.Table | None:
+        """The part of `all` that features may see: before `as_of`, and within the history."""
+        if self.all is None:
+            return None
+        days = self.study.history
+        return _between(self.all, days and self.as_of - timedelta(days=days), self.as_of)
+
+    @property
+    def roles(self) -> set[str]:
+        """What the transactions have a column for; `own_label` if the study says which brand is."""
+        rows, sold = self.tables.get("transactions"), self.study.tables.products
+        own = {"own_label"} if sold and sold.own_label else set()
+        return own | (set() if rows is None else set(rows.columns))
+
+    def at(self, day: date) -> Facts:
+        """Return the same at another cut-off date."""
+        return replace(self, as_of=day)
+
+
+def facts(study: Study, tables: dict[str, ir.Table], as_of: date) -> Facts:
+    """Aggregate the transactions once, to be split at the cut-off date."""
+    return Facts(study, as_of, tables, cube(tables, study) if "transactions" in tables else None)
+
+
+def cube(tables: dict[str, ir.Table], study: Study) -> ir.Table:
+    """Aggregate transactions to customer × order × product level, in one pass over them.
+
+    Every feature, of customers and of products, is computed from this table. Returns have rows of
+    their own, one a day, because they may be of a later day than the order.
+
+    Returns
+    -------
+    ibis.Table
+        Kept on the engine: customer, order, level, group, is_return, time, place, lines, amount,
+        discount, coupon, own_label, units, priced (amount of lines with a sensible number of
+        units).
+    """
+    lines = tables["transactions"]
+    if "product" in lines.columns and "products" in tables:
+        lines = lines.left_join(tables["products"], "product")
+    if study.usage and "order" not in lines.columns:
+        lines = _sessions(lines)
+    roles = set(lines.columns)
+    level = next((name for name in ("level", "product", "event") if name in roles), None)
+    zero = ibis.literal(0).cast("decimal(18, 6)")
+    amount, units = (lines[n] if n in roles else zero for n in ("amount", "quantity"))
+    countable = (units > 0) & (units <= MANY_UNITS) & ~lines.is_return
+    own = study.tables.products.own_label if study.tables.products else []
+    is_own = lines.brand.isin(own).fill_null(False) if own and "brand" in roles else False
+    lines = lines.mutate(
+        order=lines.order if "order" in roles else lines.time.truncate("D"),
+        level=reading.text(lines[level]) if level else ibis.literal("all"),
+        group=lines["group"] if "group" in roles else ibis.null("string"),
+        place=lines.place if "place" in roles else ibis.null("int64"),
+        amount=amount,
+        discount=lines.discount if "discount" in roles else zero,
+        coupon=lines.coupon if "coupon" in roles else zero,
+        own_label=ibis.ifelse(is_own, amount, zero),
+        units=ibis.ifelse(countable, units, zero),
+        priced=ibis.ifelse(countable, amount, zero),
+    )
+    sums = {name: lines[name].sum() for name in SUMMED}
+    day = ibis.ifelse(lines.is_return, lines.time.truncate("D"), None)
+    rows = lines.group_by("customer", "order", "level", "group", "is_return", returned=day)
+    rows = rows.agg(time=lines.time.min(), place=lines.place.min(), lines=lines.count(), **sums)
+    return keep(rows.drop("returned"))
+
+
+def _sessions(lines: ir.Table) -> ir.Table:
+    """Return events with `order`, the session of each, which a pause of half an hour ends.
+
+    Events at the same moment are in the same session, whatever their order in the table.
+    """
+    moments = lines.select("customer", "time").distinct()
+    ticks = moments.mutate(tick=moments.time.epoch_seconds())
+    earlier = ticks.tick.lag().over(group_by="customer", order_by="tick")
+    ticks = ticks.mutate(begins=((ticks.tick - earlier).fill_null(PAUSE + 1) > PAUSE).cast("int64"))
+    so_far = ibis.cumulative_window(group_by="customer", order_by="tick")
+    numbers = ticks.mutate(number=ticks.begins.sum().over(so_far))
+    session = numbers.customer.cast("string") + "-" + numbers.number.cast("string")
+    return lines.join(numbers.select("customer", "time", order=session), ["customer", "time"])
+
+
+# --- what was done when ---------------------------------------------------------------------------
+
+
+def orders(rows: ir.Table) -> ir.Table:
+    """Return one row per customer and order, or session: an order has a line that is no return."""
+    bought = without_returns(rows)
+    return bought.group_by("customer", "order").agg(
+        time=bought.time.min(),
+        place=bought.place.min(),
+        lines=bought.lines.sum(),
+        coupon=bought.coupon.sum(),
+    )
+
+
+def _between(rows: ir.Table, start: date | None, end: date) -> ir.Table:
+    rows = rows.filter(rows.time < midnight(end))
+    return rows.filter(rows.time >= midnight(start)) if start else rows
+
+
+def _sums(rows: ir.Table, *keys) -> ir.Table:
+    """Return spend, orders and discount by keys; returns lower money and are no orders."""
+    return rows.group_by(*keys).agg(
+        spend=rows.amount.sum().cast("float64"),
+        orders=rows.order.nunique(where=~rows.is_return),
+        discount=rows.discount.sum().cast("float64"),
+    )
+
+
+def extent(data: Facts) -> dict | None:
+    """Return the first and last day of the transactions, and the days of history seen, if any."""
+    if data.all is None:
+        return None
+    row = data.all.aggregate(first=data.all.time.min(), last=data.all.time.max()).execute()
+    days = {name: row.loc[0, name].date() for name in ("first", "last")}
+    history = (data.as_of - days["first"]).days
+    return days | {"history": min(history, data.study.history or history)}
+
+
+def between(
+    data: Facts, start: date, end: date, index: pd.Index, key: str = "customer"
+) -> pd.DataFrame | None:
+    """Return what each customer did from `start` to before `end`; None without transactions.
+
+    Parameters
+    ----------
+    data
+        The facts on the engine.
+    start, end
+        The days between which to look; `end` itself is left out.
+    index
+        The customers, or the products, to report on.
+    key
+        `customer`, or `level` for what happened to each product.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed like `index`: spend, orders, discount (0 where nothing happened), active; returns
+        lower spend and are no orders.
+    """
+    if data.all is None:
+        return None
+    frame = _sums(_between(data.all, start, end), key).execute().set_index(key)
+    frame = frame.astype("float64").reindex(index).fillna(0.0)
+    return frame.assign(active=frame["orders"] > 0)
+
+
+def holdout(data: Facts, index: pd.Index, key: str = "customer") -> pd.DataFrame | None:
+    """Return what happened in the holdout, the weeks that judge the segments; see `between`.
+
+    None if the data end before the holdout does: what has not happened yet judges nothing.
+    """
+    end = data.study.until(data.as_of)
+    days = extent(data)
+    if days is None or days["last"] < end - timedelta(days=1):
+        return None
+    return between(data, data.as_of, end, index, key)
+
+
+def before(data: Facts, index: pd.Index) -> pd.DataFrame | None:
+    """Return what each customer did in as many days before the cut-off date."""
+    start = data.as_of - timedelta(days=data.study.holdout or 0)
+    return between(data, start, data.as_of, index)
+
+
+def purchases(data: Facts) -> ir.Table | None:
+    """Return amount and orders by customer and product before the cut-off date.
+
+    What was only returned has no orders.
+    """
+    if data.past is None or "product" not in data.roles:
+        return None
+    rows = data.past.filter(data.past.level.notnull())
+    sums = _sums(rows, "customer", "level").order_by("customer", "level")
+    return sums.select("customer", product="level", amount="spend", orders="orders")
+
+
+def monthly(data: Facts) -> ir.Table | None:
+    """Return spend, orders and discount by customer and month, over the whole data.
+
+    A month in which a customer only returned has no orders.
+    """
+    if data.all is None:
+        return None
+    rows = data.all.mutate(month=data.all.time.truncate("M"))
+    return _sums(rows, "customer", "month").order_by("customer", "month")
+
+
+def campaigns(data: Facts) -> ir.Table | None:
+    """Return customer × campaign with what the customer did.
+
+    A response counts if the campaign was sent to that customer and had begun.
+    """
+    if "campaigns" not in data.tables:
+        return None
+    sent = data.tables["campaigns"]
+    optional = {c: sent[c].min() for c in ("end", "type") if c in sent.columns}
+    if "arm" in sent.columns:  # whoever is listed in two arms is in none
+        optional["arm"] = ibis.ifelse(sent.arm.nunique() > 1, None, sent.arm.cast("string").min())
+    sent = sent.group_by("customer", "campaign").agg(start=sent.start.min(), **optional)
+    if "responses" not in data.tables:
+        return sent.order_by("customer", "campaign")
+    joined = sent.left_join(data.tables["responses"], ["customer", "campaign"])
+    counts = joined.time >= joined.start
+    responses = joined.group_by("customer", "campaign", "start", *optional).agg(
+        redemptions=joined.time.count(where=counts),  # a sum would be of another type by engine
+        first_response=joined.time.min(where=counts),
+    )
+    responses = responses.mutate(redeemed=responses.redemptions > 0)
+    return responses.order_by("customer", "campaign")
+
+
+def holdout_outcomes(run: Run, unit: str = "customers") -> pd.DataFrame | None:
+    """Return what happened after the cut-off date, a column an outcome that segments may predict.
+
+    Parameters
+    ----------
+    run
+    unit
+        `customers` or `products`.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        spend (of a study with amounts), orders and active in the holdout, then each outcome as
+        'who …' by its label; None if nothing has happened yet.
+    """
+    name = "holdout.parquet" if unit == "customers" else "product_holdout.parquet"
+    columns = ["spend"] * run.study.money + ["orders", "active"]
+    parts = [run.read(name)[columns].rename(columns=run.study.words)] if run.has(name) else []
+    if unit == "customers" and run.has("outcomes.parquet"):
+        labels = {name: f"who {given.label}" for name, given in run.study.outcomes.items()}
+        parts.append(run.read("outcomes.parquet").rename(columns=labels))
+    return pd.concat(parts, axis=1) if parts else None

@@ -1,0 +1,168 @@
+"""What customers are and answered: attributes, scales of items, outcomes, arms of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import ibis.expr.types as ir
+import pandas as pd
+
+from seglib.collection.dictionary import row
+from seglib.layout import Attribute, Customers, Scale, plain
+from seglib.schema import Study
+from seglib.study import StudyError
+
+ENOUGH = 0.5  # share of its items that must be answered for a scale to be known
+
+
+def described(table: ir.Table, spec: Customers) -> pd.DataFrame:
+    """Return the attributes and scales of a table, one row per customer.
+
+    Parameters
+    ----------
+    table
+        `customers` or `survey`, by role.
+    spec
+        The same table as the study describes it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by `customer`. Numbers as floats: those out of their bounds are missing, reversed
+        items are turned. Levels as categoricals under the names that reports use. A scale is the
+        mean of its items that were answered. What the table lacks, since it points at persons, is
+        left out, and so is a scale that needs it.
+    """
+    given = {name: about for name, about in spec.attributes.items() if name in table.columns}
+    raw = _by_customer(table, given)
+    frame = pd.DataFrame({n: _values(raw[n], about) for n, about in given.items()}, raw.index)
+    for name, scale in spec.scales.items():
+        if set(scale.items) <= set(given):
+            items = frame[scale.items]
+            frame[name] = items.mean(axis=1).where(items.notna().mean(axis=1) >= ENOUGH)
+    return frame
+
+
+def _by_customer(table: ir.Table, columns: Iterable[str]) -> pd.DataFrame:
+    rows = table.filter(table.customer.notnull()).select("customer", *columns)
+    return rows.execute().set_index("customer").sort_index()
+
+
+def _values(raw: pd.Series, about: Attribute) -> pd.Series | pd.Categorical:
+    if about.kind == "numeric":
+        values = pd.to_numeric(raw, errors="coerce").astype("float64")
+        if about.bounds:
+            low, high = about.bounds
+            values = values.where(values.between(low, high))
+            values = low + high - values if about.reversed else values
+        return values
+    text = raw.astype("string").astype("object")
+    levels = about.levels or sorted(text.dropna().unique())
+    names = list(dict.fromkeys(about.labels.get(level, level) for level in levels))
+    text = text.map(lambda level: about.labels.get(level, level), na_action="ignore")
+    return pd.Categorical(text, names, ordered=about.kind == "ordered")
+
+
+def outcomes(study: Study, tables: dict[str, ir.Table], index: pd.Index) -> pd.DataFrame | None:
+    """Return what each customer did afterwards: 1 for yes, 0 for no; None without outcomes.
+
+    Parameters
+    ----------
+    study
+    tables
+        By role, as opened.
+    index
+        The customers to report on.
+
+    Raises
+    ------
+    StudyError
+        If an outcome never happened to anybody.
+    """
+    columns = {}
+    for table, spec in study.tables.people.items():
+        raw = _by_customer(tables[table], spec.events) if spec.events else None
+        for name, about in spec.events.items():
+            yes = raw[name].isin(about.happened).astype("float64")
+            if not yes.any():
+                seen = ", ".join(sorted(map(str, raw[name].dropna().unique()))[:5])
+                raise StudyError(
+                    f"the outcome {name!r} is never {' or '.join(about.happened)}: its values "
+                    f"are {seen or 'missing'}"
+                )
+            columns[name] = yes.where(raw[name].notna()).reindex(index)
+    return pd.DataFrame(columns, index) if columns else None
+
+
+def arms(
+    study: Study, tables: dict[str, ir.Table], index: pd.Index | None = None
+) -> pd.DataFrame | None:
+    """Return the arm of each customer and what is compared between arms; None without arms.
+
+    Parameters
+    ----------
+    study, tables, index
+        As of `outcomes`; without an index the customers of the table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by customer: arm, and each outcome of the same table by its name, a yes as 1.
+    """
+    spec = study.arms
+    if spec is None:
+        return None
+    table = next(tables[name] for name, each in study.tables.people.items() if each is spec)
+    raw = _by_customer(table.mutate(arm=table.arm.cast("string")), ["arm", *spec.outcomes])
+    frame = raw[["arm"]].copy()
+    for name, about in spec.outcomes.items():
+        values = raw[name].isin(about.happened) if about.kind == "yes/no" else raw[name]
+        frame[name] = values.astype("float64").where(raw[name].notna())
+    return frame if index is None else frame.reindex(index)
+
+
+def as_levels(values: pd.DataFrame) -> pd.DataFrame:
+    """Return outcomes as yes, no or unknown, to be compared like any attribute."""
+    return values.apply(lambda each: each.map({1: "yes", 0: "no"}).astype("category"))
+
+
+# --- their rows of the data dictionary ------------------------------------------------------------
+
+
+def rows(spec: Customers, columns: Iterable[str]) -> list[dict]:
+    """Return the rows of those attributes and scales of a table that are among the columns."""
+    there = set(columns)
+    items = [_attribute(name, about) for name, about in spec.attributes.items() if name in there]
+    scales = [(n, about) for n, about in spec.scales.items() if n in there]
+    return items + [_scale(name, about, spec.attributes) for name, about in scales]
+
+
+def _attribute(name: str, about: Attribute) -> dict:
+    column = about.column or name
+    meaning = f"column {column} as given"
+    if about.bounds:
+        low, high = (f"{bound:g}" for bound in about.bounds)
+        meaning = f"answer to {column}, {low} to {high}"
+        meaning += f", turned round: {sum(about.bounds):g} minus the answer" * about.reversed
+    levels = about.levels and [about.labels.get(level, level) for level in about.levels]
+    words = {"kind": about.kind, "unit": about.unit, "meaning": meaning, "levels": levels}
+    return row(name, about.label or plain(name), about.base, **words) | {"given": True}
+
+
+def _scale(name: str, about: Scale, items: dict[str, Attribute]) -> dict:
+    turned = sum(items[item].reversed for item in about.items)
+    meaning = f"mean of {', '.join(about.items)}"
+    meaning += f"; {turned} of them turned round" if turned else ""
+    return row(name, about.label or plain(name), about.base, unit="points", meaning=meaning) | {
+        "given": True
+    }
+
+
+def outcome_rows(study: Study) -> list[dict]:
+    """Return the row of each outcome."""
+    rows = []
+    for name, about in study.outcomes.items():
+        meaning = f"column {name} is {' or '.join(about.happened)}; what happened afterwards"
+        words = {"kind": "nominal", "unit": "share", "meaning": meaning}
+        rows.append(row(name, about.label, "outcome", **words))
+    return rows

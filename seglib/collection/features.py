@@ -1,0 +1,378 @@
+"""One row per customer or product, computed on the engine from what was known before a day.
+
+What each feature is called and means stands in wording/features.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from seglib import wording
+from seglib.collection import activity, attributes
+from seglib.collection.activity import Facts, orders, without_returns
+from seglib.collection.dictionary import apart, row
+from seglib.collection.tables import midnight
+from seglib.files import Run
+from seglib.limits import FEWEST
+from seglib.study import StudyError
+
+EVENING = 17  # hour from which a visit is one of the evening
+RECENT = {"customers": 91, "usage": 28}  # days that count as recent in a trend
+FIRST = 7  # days from the first event in which a customer finds a way into the product
+REAL = "float64"
+
+
+def ratio(top, bottom) -> ir.FloatingValue:
+    """Divide as floats; nothing divided by nothing is missing."""
+    bottom = bottom if isinstance(bottom, ir.Value) else ibis.literal(bottom)
+    return top.cast(REAL) / bottom.cast(REAL).nullif(0)
+
+
+def _joined(table: ir.Table, *others: ir.Table, key: str = "customer") -> ir.Table:
+    """Return a table with the columns of others that have one row a key."""
+    for other in others:
+        table = table.left_join(other, key).drop(f"{key}_right")
+    return table
+
+
+# --- customers who order --------------------------------------------------------------------------
+
+
+def behaviour(rows: ir.Table, as_of: date) -> ir.Table:
+    """Return the behavioural features, one row per customer with an order.
+
+    Orders and their rhythm are counted without returns; money is netted, each line at its own time.
+
+    Parameters
+    ----------
+    rows
+        `Facts.past`: what was done before `as_of`.
+    as_of
+        The cut-off date.
+    """
+    visits = orders(rows)
+    recent, earlier = _windows(rows, as_of, RECENT["customers"])
+    late, early = (ratio(rows.amount.sum(where=w), 1).fill_null(0) for w in (recent, earlier))
+    by_order = visits.group_by("customer").agg(
+        orders=visits.count().cast(REAL),
+        basket_items=ratio(visits.lines.sum(), visits.count()),
+        coupon_share=(visits.coupon > 0).mean(),
+        **_rhythm(visits, as_of),
+    )
+    by_line = rows.group_by("customer").agg(
+        spend=rows.amount.sum().cast(REAL),
+        change=ratio(late - early, late + early),
+        breadth=rows.level.nunique(where=~rows.is_return).cast(REAL).nullif(0),
+        discount_share=ratio(rows.discount.sum(), rows.amount.sum() + rows.discount.sum()),
+        own_label_share=ratio(rows.own_label.sum(), rows.amount.sum()),
+    )
+    frame = _joined(by_order, by_line, _irregularity(visits))
+    return frame.mutate(
+        basket_value=ratio(frame.spend, frame.orders),
+        trend=ibis.ifelse(frame.orders > 1, frame.change, None),
+    )
+
+
+def _windows(rows: ir.Table, as_of: date, days: int) -> tuple[ir.BooleanValue, ir.BooleanValue]:
+    """Return which rows are of the last so many days, and which of as many before these."""
+    recent = rows.time >= midnight(as_of - timedelta(days=days))
+    return recent, ~recent & (rows.time >= midnight(as_of - timedelta(days=2 * days)))
+
+
+def _rhythm(visits: ir.Table, as_of: date) -> dict[str, ir.Value]:
+    """Return when each customer comes, as aggregates of the visits of one."""
+    end = ibis.literal(as_of)
+    return {
+        "recency": end.delta(visits.time.max().date(), unit="day").cast(REAL),
+        "tenure": end.delta(visits.time.min().date(), unit="day").cast(REAL),
+        "weekend_share": visits.time.day_of_week.index().isin([5, 6]).mean(),
+        "evening_share": (visits.time.hour() >= EVENING).mean(),
+        "places": visits.place.nunique().cast(REAL).nullif(0),
+    }
+
+
+def _irregularity(visits: ir.Table) -> ir.Table:
+    """Coefficient of variation of the gaps between days with visits (two gaps or more)."""
+    days = visits.select("customer", day=visits.time.date()).distinct()
+    earlier = days.day.lag().over(group_by="customer", order_by="day")
+    gaps = days.mutate(gap=days.day.delta(earlier, unit="day"))
+    sums = gaps.group_by("customer").agg(
+        n=gaps.gap.count().cast(REAL),
+        s=gaps.gap.sum().cast(REAL),
+        ss=(gaps.gap * gaps.gap).sum().cast(REAL),
+    )
+    sums = sums.filter(sums.n >= 2)
+    deviation = ((sums.ss - sums.s * sums.s / sums.n) / (sums.n - 1)).sqrt()
+    return sums.select("customer", irregularity=deviation / (sums.s / sums.n))
+
+
+def needs(rows: ir.Table, top: int, first: Collection[str] = ()) -> tuple[ir.Table, dict[str, str]]:
+    """Return the share of spend by product group, the groups with most buyers first.
+
+    Parameters
+    ----------
+    rows
+        `Facts.past`.
+    top
+        How many groups get a column of their own; the rest is `share_other`.
+    first
+        Columns that the study names: these get one at any cut-off date, the most bought fill up.
+
+    Returns
+    -------
+    shares : ibis.Table
+        One row per customer.
+    labels : dict
+        Column name → group.
+    """
+    bought = without_returns(rows)
+    reach = bought.filter(bought["group"].notnull()).group_by("group")
+    reach = reach.agg(buyers=bought.customer.nunique()).execute()
+    reach = reach.sort_values(["buyers", "group"], ascending=[False, True])
+    columns = _share_names(reach["group"])
+    names = {columns[group]: group for group in reach["group"]}
+    chosen = sorted(names, key=lambda name: name not in first)[:top]  # stable: by reach within each
+    labels = {name: group for name, group in names.items() if name in chosen}
+    other = rows["group"].isnull() | rows["group"].notin(list(labels.values()))
+    parts = {name: rows["group"] == group for name, group in labels.items()}
+    shares = {
+        name: ratio(rows.amount.sum(where=part).fill_null(0), rows.amount.sum())
+        for name, part in (parts | {"share_other": other}).items()
+    }
+    return rows.group_by("customer").agg(**shares), labels | {"share_other": "other groups"}
+
+
+def _share_names(groups: Iterable[str]) -> dict[str, str]:
+    """Return group → column, each its own; that of the rest is nobody's."""
+    columns: dict[str, str] = {}
+    for group in sorted(groups):
+        name = f"share_{_slug(group)}"
+        while name in {"share_other", *columns.values()}:
+            name += "_2"
+        columns[group] = name
+    return columns
+
+
+def _slug(text: str) -> str:
+    return "_".join("".join(c if c.isalnum() else " " for c in text.lower()).split()) or "blank"
+
+
+# --- customers who use a product ------------------------------------------------------------------
+
+
+def usage(rows: ir.Table, as_of: date) -> ir.Table:
+    """Return the features of use, one row per customer; parameters as of `behaviour`."""
+    events = without_returns(rows)
+    sessions = orders(events)
+    recent, earlier = _windows(sessions, as_of, RECENT["usage"])
+    day, rhythm = sessions.time.date(), _rhythm(sessions, as_of)
+    late, early = day.nunique(where=recent), day.nunique(where=earlier)
+    seen = ibis.least(ibis.greatest(rhythm["tenure"], 1.0), float(RECENT["usage"]))
+    by_session = sessions.group_by("customer").agg(
+        sessions=sessions.count().cast(REAL),
+        active_days=day.nunique().cast(REAL),
+        engagement=late.cast(REAL) / seen,
+        session_events=ratio(sessions.lines.sum(), sessions.count()),
+        usage_trend=ibis.ifelse(day.nunique() > 1, ratio(late - early, late + early), None),
+        **rhythm,
+    )
+    gap = (by_session.tenure - by_session.recency) / (by_session.active_days - 1).nullif(0)
+    by_session = by_session.mutate(overdue=by_session.recency / gap.nullif(0))
+    used = events.group_by("customer").agg(features_used=events.level.nunique().cast(REAL))
+    everything = events.level.nunique().as_scalar().cast(REAL)
+    used = used.mutate(adoption=used.features_used / everything.nullif(0))
+    return _joined(by_session, used, _first_week(events, as_of), _irregularity(sessions))
+
+
+def _first_week(events: ir.Table, as_of: date) -> ir.Table:
+    """Return what each customer did within a week of the first session; none of newer ones."""
+    begun = events.time.min().over(group_by="customer")
+    rows = events.mutate(begun=begun)
+    rows = rows.filter(rows.begun < midnight(as_of - timedelta(days=FIRST - 1)))
+    early = rows.time < rows.begun + ibis.interval(days=FIRST)
+    return rows.group_by("customer").agg(
+        first_days=rows.time.date().nunique(where=early).cast(REAL),
+        first_features=rows.level.nunique(where=early).cast(REAL),
+    )
+
+
+# --- products -------------------------------------------------------------------------------------
+
+
+def selling(rows: ir.Table, minimum: int) -> ir.Table:
+    """Return how each product sells, at the study's level.
+
+    Whoever only returned a product is none of its buyers.
+
+    Parameters
+    ----------
+    rows
+        `Facts.past`.
+    minimum
+        Products with fewer buyers are left out.
+    """
+    listed = rows.filter(rows.level.notnull())
+    buyers = listed.group_by("level", "customer").agg(
+        amount=listed.amount.sum().cast("decimal(18, 6)"),
+        orders=listed.order.nunique(where=~listed.is_return),
+    )
+    buyers = buyers.filter(buyers.orders > 0)
+    squared = buyers.amount.cast(REAL).pow(2).cast("decimal(38, 12)")
+    spread = buyers.group_by("level").agg(
+        buyers=buyers.count(),
+        repeat_rate=(buyers.orders >= 2).mean(),
+        orders_per_buyer=buyers.orders.mean(),
+        spend_per_buyer=ratio(buyers.amount.sum(), buyers.count()),
+        evenness=ratio(buyers.amount.sum(), 1).pow(2)
+        / (ratio(squared.sum(), 1) * buyers.count()).nullif(0),
+    )
+    totals = listed.group_by("level").agg(
+        price=ratio(listed.priced.sum(), listed.units.sum()),
+        promotion_share=ratio(listed.discount.sum(), listed.amount.sum() + listed.discount.sum()),
+        own_label_share=ratio(listed.own_label.sum(), listed.amount.sum()),
+    )
+    everyone = without_returns(rows).customer.nunique().as_scalar()
+    frame = _joined(spread, totals, _seasonality(rows), key="level")
+    frame = frame.mutate(penetration=ratio(frame.buyers, everyone))
+    return frame.filter(frame.buyers >= minimum)
+
+
+def _seasonality(rows: ir.Table) -> ir.Table:
+    """Coefficient of variation of a product's share of the revenue of each month."""
+    by_month = rows.mutate(month=rows.time.truncate("M"))
+    everything = by_month.group_by("month").agg(total=by_month.amount.sum())
+    own = by_month.filter(by_month.level.notnull())
+    own = own.group_by("level", "month").agg(amount=own.amount.sum())
+    shares = own.join(everything, "month")
+    shares = shares.mutate(share=ratio(shares.amount, shares.total))
+    exact = shares.share.cast("decimal(38, 24)"), shares.share.pow(2).cast("decimal(38, 30)")
+    sums = shares.group_by("level").agg(s=exact[0].sum().cast(REAL), ss=exact[1].sum().cast(REAL))
+    months = everything.count().as_scalar().cast(REAL)
+    mean = sums.s / months
+    variance = (sums.ss - months * mean * mean) / (months - 1).nullif(0)
+    return sums.select("level", seasonality=ibis.greatest(variance, 0).sqrt() / mean.nullif(0))
+
+
+# --- frames and their dictionary ------------------------------------------------------------------
+
+
+def customers(data: Facts) -> tuple[pd.DataFrame, list[dict]]:
+    """Return one row per customer, and the data dictionary of its columns.
+
+    Returns
+    -------
+    frame : pandas.DataFrame
+        Indexed by `customer`; numeric features as floats, ordered and nominal attributes as
+        categoricals; missing stays missing.
+    rows : list of dict
+        One a column: name, label, base, kind, unit, meaning and, if ordered, levels.
+
+    Raises
+    ------
+    StudyError
+        If there are too few customers to segment.
+    """
+    frame, rows = (pd.DataFrame(), []) if data.past is None else _computed(data)
+    for name, spec in data.study.tables.people.items():
+        if name in data.tables:
+            more = attributes.described(data.tables[name], spec)
+            frame = frame.join(more) if len(frame) else more
+            rows += attributes.rows(spec, more)
+    if len(frame) < FEWEST:
+        raise StudyError(
+            f"only {len(frame)} customers are known {data.study.known(data.as_of)}: expected at "
+            f"least {FEWEST}; choose a later as_of or a larger table"
+        )
+    return frame, apart(rows)
+
+
+def _computed(data: Facts) -> tuple[pd.DataFrame, list[dict]]:
+    """Return the features of customers that are computed from transactions."""
+    use, asked = data.study.usage, data.study.segmentation
+    expression = (usage if use else behaviour)(data.past, data.as_of)
+    rows = _rows(data, "usage" if use else "customers", "behavioural")
+    if "amount" in data.roles:
+        shares, groups = needs(data.past, asked.needs, asked.features)
+        if len(groups) > 1:
+            expression = _joined(expression, shares)
+            words = {name: (f"{group} share", f"share of spend on {group}")
+                     for name, group in groups.items()}  # fmt: skip
+            rows += [row(n, label, "needs", unit="share", meaning=meaning)
+                     for n, (label, meaning) in words.items()]  # fmt: skip
+    frame = expression.execute().set_index("customer").sort_index()
+    if not frame["evening_share"].any():  # days without hours
+        rows = [each for each in rows if each["name"] != "evening_share"]
+    return frame[[each["name"] for each in rows]].astype(REAL), rows
+
+
+def _rows(data: Facts, kind: str, base: str) -> list[dict]:
+    """Return the dictionary rows of the computed features for which the study has the columns."""
+    money = data.study.currency or "money"
+    return [
+        row(name, about["label"], base, meaning=about["meaning"],
+            unit=money if about["unit"] == "money" else about["unit"])
+        for name, about in wording.table("features")[kind].items()
+        if data.roles.issuperset(about.get("needs", ()))
+    ]  # fmt: skip
+
+
+def products(data: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
+    """Return one row per product at the study's level and its dictionary; None of fewer than two.
+
+    Products with fewer buyers than the study's minimum cell are left out.
+    """
+    if data.past is None or "product" not in data.roles:
+        return None
+    frame = (
+        selling(data.past, data.study.minimum_cell).execute().rename(columns={"level": "product"})
+    )
+    if len(frame) < 2:
+        return None
+    rows = _rows(data, "products", "product")
+    frame = frame.set_index("product").sort_index()[[each["name"] for each in rows]].astype(REAL)
+    groups = data.past.group_by("level", "group").agg(amount=data.past.amount.sum()).execute()
+    groups = groups.sort_values(["amount", "group"], ascending=[False, True], kind="stable")
+    main = groups.drop_duplicates("level").set_index("level")["group"]  # the first in a tie
+    frame["group"] = pd.Categorical(main.reindex(frame.index))
+    if frame["group"].isna().all():
+        return frame.drop(columns="group"), rows
+    meaning = "the product group that most of its revenue belongs to"
+    return frame, [*rows, row("group", "Product group", "plan", kind="nominal", meaning=meaning)]
+
+
+def write(run: Run, data: Facts, people: tuple, goods: tuple | None) -> None:
+    """Write everything that later notebooks read, but for the quality checks.
+
+    Parameters
+    ----------
+    run
+        Where to write.
+    data
+        The facts on the engine.
+    people, goods
+        What `customers` and `products` return.
+    """
+    (frame, rows), (sold, sold_rows), study = people, goods or (None, []), data.study
+    every = {
+        "dictionary.json": {"customers": rows, "products": sold_rows,
+                            "outcomes": attributes.outcome_rows(study)},
+        "customers.parquet": frame,
+        "products.parquet": sold,
+        "before.parquet": activity.before(data, frame.index),
+        "holdout.parquet": activity.holdout(data, frame.index),
+        "outcomes.parquet": attributes.outcomes(study, data.tables, frame.index),
+        "arms.parquet": attributes.arms(study, data.tables, frame.index),
+        "product_holdout.parquet": goods and activity.holdout(data, sold.index, "level"),
+        "extent.json": activity.extent(data),
+        "purchases.parquet": activity.purchases(data),
+        "monthly.parquet": activity.monthly(data),
+        "campaigns.parquet": activity.campaigns(data),
+    }  # fmt: skip
+    for name, what in every.items():
+        if what is not None:
+            run.write(name, what)
