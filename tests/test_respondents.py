@@ -134,7 +134,8 @@ def test_rows_without_ids_are_not_joined_with_orders_by_their_number(tmp_path, m
 def test_segments_of_rows_are_explained_as_numbers_of_rows(tmp_path, monkeypatch):
     begun(SURVEY, tmp_path, monkeypatch)
     loaded = study.load("s")
-    meanings = {line["column"]: line["meaning"] for line in assigned(loaded)}
+    evidence = SimpleNamespace(run=SimpleNamespace(study=loaded, as_of=loaded.as_of), verdict={})
+    meanings = {line["column"]: line["meaning"] for line in assigned(evidence)}
     assert meanings["customer"].startswith("number of the row in")
     assert "a.csv, 1 the first below the names" in meanings["customer"]
     assert "refreshes" not in meanings["segment"]
