@@ -91,12 +91,18 @@ def related(
 
 
 def strongest(table: pd.DataFrame) -> dict:
-    """Return the first row of `related` in words: lead, value, strength (none without rows), n."""
+    """Return the strongest row of `related` that differs: lead, value, strength, n of all rows.
+
+    The strength is `none` without rows, and `chance` where none differs beyond it.
+    """
     if table.empty:
         return {"strength": "none"}
-    value = table["value"].iloc[0]
+    differs = table[table["differs"]]
+    if differs.empty:
+        return {"strength": "chance", "n": len(table)}
+    lead, value = differs[["pair", "value"]].iloc[0]
     strength = "strong" if abs(value) >= 0.43 else "middling" if abs(value) >= 0.28 else "weak"
-    return {"strength": strength, "lead": table["pair"].iloc[0], "value": value, "n": len(table)}
+    return {"strength": strength, "lead": lead, "value": value, "n": len(table)}
 
 
 def _pairs(frame: pd.DataFrame, what: str, column: str, entry: dict):

@@ -116,12 +116,16 @@ def share(value) -> str:
 
 
 def interval(found: Mapping) -> str:
-    """Return '0.35 (0.32 to 0.37)' from value, low and high; a mean alone without brackets."""
+    """Return '0.35 (0.32 to 0.37)' from value, low and high; the value alone without width."""
     value, *ends = (
         minus(f"{x:.3f}") if _known(x) else ""
         for x in (found.get("value", found.get("mean")), found.get("low"), found.get("high"))
     )
-    return f"{value} ({ends[0]} to {ends[1]})" if all(ends) else value
+    return (
+        f"{value} ({ends[0]} to {ends[1]})"
+        if all(ends) and found["low"] != found["high"]
+        else value
+    )
 
 
 def count(value) -> str:
@@ -166,7 +170,7 @@ def p_value(value) -> str:
 
 
 def estimate(value: Mapping | tuple, unit: str = "", level: str = "95% interval") -> str:
-    """Return '35% (95% interval 32% to 37%)' from value, low and high; the value alone without.
+    """Return '35% (95% interval 32% to 37%)'; the value alone if low and high are the same.
 
     Parameters
     ----------
@@ -180,7 +184,8 @@ def estimate(value: Mapping | tuple, unit: str = "", level: str = "95% interval"
         amount(about[key], unit) if _known(about.get(key)) else ""
         for key in ("value", "low", "high")
     )
-    return f"{middle} ({level} {low} to {high})" if low and high else middle
+    wide = low and high and about["low"] != about["high"]
+    return f"{middle} ({level} {low} to {high})" if wide else middle
 
 
 def plural(n: int, one: str, many: str = "") -> str:

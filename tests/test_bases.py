@@ -161,7 +161,7 @@ def test_without_outcomes_only_the_overlap_is_told(two):
     found = bases.compare(two[0])
     assert found["outcomes"] == found["pairs"] == []
     assert found["overlap"]
-    assert "Nothing is known yet" in found["sentences"]["best"]
+    assert "None was judged by what happened afterwards" in found["sentences"]["best"]
 
 
 def test_with_one_base_there_is_nothing_to_compare():

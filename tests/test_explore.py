@@ -6,7 +6,7 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib import explore
+from seglib import explore, survey
 from seglib.files import Run
 
 
@@ -99,3 +99,16 @@ def test_a_mean_is_no_twin_of_its_parts():
     assert {"mean"} <= set(explore.pairs(matrix, 0.5)[["one", "other"]].to_numpy().ravel())
     rest = explore.pairs(matrix, 0.5, {"mean": ["a", "b", "copy"]})
     assert set(rest[["one", "other"]].to_numpy().ravel()) == {"a", "copy"}
+
+
+def test_lines_to_try_use_columns_that_there_are():
+    frame = pd.DataFrame({"age": [30, 40], "says": ["a", "b"], "a b": [1, 2], "visits": [1, 4]})
+    tried = explore.examples(frame, ["says", "visits"])
+    assert tried == {"numbers": "several", "one": "visits", "other": "age", "least": "2.5"}
+    assert explore.examples(frame[["says"]], ["says"])["numbers"] == "none"
+
+
+def test_of_nothing_beyond_chance_none_is_called_strongest():
+    table = pd.DataFrame({"pair": ["a", "b"], "value": [-0.4, 0.3], "differs": [False, True]})
+    assert survey.strongest(table) == {"strength": "middling", "lead": "b", "value": 0.3, "n": 2}
+    assert survey.strongest(table.assign(differs=False)) == {"strength": "chance", "n": 2}

@@ -51,6 +51,25 @@ def test_a_change_that_chance_explains_is_called_none(run):
     assert "before, without the 5.3% who came for the first time in those (it fell" in text
 
 
+def test_a_change_of_everybody_alike_has_no_interval(run):
+    changes = told(run, crowd())[1]
+    whole = (changes["metric"] == "spend") & (changes["segment"] == 0)
+    changes.loc[whole, ["change", "change_low", "change_high"]] = -1.0
+    text = findings.headline(run, changes, CALLED, [])
+    assert "fell 100% against the" in text and "interval" not in text
+
+
+def test_few_newcomers_are_not_counted(run):
+    people = crowd(n=100)
+    for several, sentence in ((8, "without a few newcomers"), (20, "without the 10% who came")):
+        people["newcomer"] = people.index.isin(range(several))
+        changes = change.changes(people, minimum=10, seed=1, draws=100)
+        whole = changes[(changes["metric"] == "spend") & (changes["segment"] == 0)]
+        assert whole[["newcomers", "n"]].isna().all(axis=None) == (several == 8)
+        assert sentence in findings.headline(run, changes, CALLED, [])
+    assert changes.loc[changes["segment"] == 2, "newcomers"].eq(0).all()
+
+
 def test_first_orders_within_the_period_before_are_said(run):
     people = run.read("customers.parquet")
     late = people.assign(tenure=[10.0] * (len(people) - 3) + [500.0] * 3)

@@ -135,6 +135,8 @@ def test_months_count_members_without_an_order_as_nothing():
 def test_months_that_are_not_whole_are_left_out():
     rows = months((date(2020, 1, 5), date(2020, 3, 20)))
     assert set(rows.reset_index()["period"]) == {"2020-02"}
+    rows = months((date(2020, 1, 1), date(2020, 3, 31)))  # the last day is missing
+    assert set(rows.reset_index()["period"]) == {"2020-01", "2020-02"}
 
 
 def test_people_have_what_they_did_before_and_after(shop):

@@ -40,6 +40,11 @@ def test_an_estimate_has_its_interval(page):
     assert wording.estimate({"value": 0.3, "low": None, "high": None}, "share") == "30%"
 
 
+def test_an_interval_without_width_is_not_shown():
+    none = {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert wording.estimate(none, "share") == "0%" and wording.interval(none) == "0.000"
+
+
 def test_text_of_the_data_is_text(page):
     name = page("**{{ product }}** and {{ others | listing }}")
     values = {"product": "*A* $5 <b>", "others": ["b_c", "d"]}

@@ -5,7 +5,7 @@ import pandas as pd
 from seglib.wording import listing, minus
 
 BASES = {
-    "behavioural": "how they buy", "needs": "what they buy", "psychographic": "what they think",
+    "behavioural": "what they do", "needs": "what they buy", "psychographic": "what they think",
     "demographic": "who they are", "geographic": "where they live", "plan": "what plan they have",
 }  # fmt: skip
 SAME = {0.75: "nearly the same", 0.4: "much the same", 0.1: "partly the same",
@@ -29,7 +29,7 @@ def sentences(found: dict, known: bool, who: str = "customers") -> dict[str, str
     found : dict
         As :func:`seglib.cluster.bases.compare` returns it.
     known : bool
-        Whether anything is known of what happened afterwards.
+        Whether outcomes are given, by which the bases are judged.
     who : str
         What the customers are called.
     """
@@ -38,8 +38,10 @@ def sentences(found: dict, known: bool, who: str = "customers") -> dict[str, str
         return out
     out["overlap"] = "\n".join(f"- {_overlap(row)}" for row in found["overlap"])
     if not known:
-        nothing = "Nothing is known yet of what happened afterwards, so none can be called better."
-        return {**out, "best": nothing}
+        return {
+            **out,
+            "best": "None was judged by what happened afterwards, so none is called better.",
+        }
     out["best"] = "\n".join(f"- {_best(row)}" for row in found["outcomes"])
     out["best"] = out["best"] or "What happened afterwards hardly varies, so no base can lead."
     return {**out, "combined": _combined(found)}

@@ -80,7 +80,7 @@ def _use(kind: str, useful: dict | None) -> list[str]:
     if useful is not None:
         return [useful["summary"]]
     if kind == "none":
-        return ["Whether segments would predict what happens next was not tested: no outcomes."]
+        return ["Whether segments would predict what happens next was not tested."]
     return []
 
 

@@ -1,4 +1,4 @@
-"""Whether segments predict what happens next, beside tenths of simple columns and a score.
+"""Whether segments predict what happens next, beside deciles of simple columns and a score.
 
 Features and segments are frozen before the outcomes happen. Every prediction is out of sample
 (repeated cross-validation over customers), every interval a bootstrap over customers.
@@ -200,8 +200,8 @@ def _best(features: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
 
 def _summary(rows: list[dict]) -> str:
     told = [
-        f"{row['outcome']} ({row['metric']} {row['segments']['value']:.2f}, "
-        f"{row['segments']['low']:.2f} to {row['segments']['high']:.2f})"
+        f"{row['outcome']} ({row['metric']} {_plain(row['segments'])}, "
+        f"{_plain(row['segments'], 'low')} to {_plain(row['segments'], 'high')})"
         for row in rows
         if row["useful"]
     ]
@@ -215,14 +215,14 @@ def _summary(rows: list[dict]) -> str:
         if gains
         else "they add nothing certain."
     )
-    added = f" Beside tenths of simple columns {added}{_against_tenths(rows)}"
+    added = f" Beside deciles of simple columns {added}{_against_score(rows)}"
     better = [row for row in rows if row["recommended"]]
     if not better:
         return (
             f"{first}{added} No continuous score on the same columns is clearly better than both "
             "the segments and nothing."
         )
-    reached = ", ".join(f"{row['model']['value']:.2f} for {row['outcome']}" for row in better)
+    reached = ", ".join(f"{_plain(row['model'])} for {row['outcome']}" for row in better)
     use = ", and use the segments to decide what to treat alike" if told else ""
     return (
         f"{first}{added} A continuous score on the same columns predicts better ({reached}): rank "
@@ -230,16 +230,24 @@ def _summary(rows: list[dict]) -> str:
     )
 
 
-def _against_tenths(rows: list[dict]) -> str:
-    """Answer whether segments beat the tenths of a score on the same columns."""
+def _against_score(rows: list[dict]) -> str:
+    """Answer whether segments beat deciles of a score, where either predicts an outcome."""
+    rows = [row for row in rows if row["useful"] or row["recommended"]]
+    if not rows:
+        return ""
     told = [
-        f"{row['score_tenths']['value']:.2f} for {row['outcome']} (difference "
+        f"{_plain(row['score_tenths'])} for {row['outcome']} (difference "
         f"{_signed(row['tenths_lead'], 2)})"
         for row in rows
     ]
     beats = [row["tenths_lead"]["high"] < 0 for row in rows]
     word = "Yes" if all(beats) else "In part" if any(beats) else "No"
-    return f" Do they beat the tenths of a score? {word}: these reach {', '.join(told)}."
+    return f" Do they beat deciles of a score? {word}: these reach {', '.join(told)}."
+
+
+def _plain(found: dict, key: str = "value") -> str:
+    """Return a score with two decimals: '−0.01'."""
+    return minus(f"{found[key]:z.2f}")
 
 
 def _signed(found: dict, places: int) -> str:
@@ -254,8 +262,8 @@ def _sentence(row: dict) -> str:
     nothing = 0.5 if name == "AUC" else 0.0
     if not row["useful"] and score["low"] <= nothing:
         return (
-            f"For {what}, neither the segments ({name} {segments['value']:.2f}, {nothing:g} is "
-            f"nothing) nor a continuous score on the same columns ({score['value']:.2f}) predicts."
+            f"For {what}, neither the segments ({name} {_plain(segments)}, {nothing:g} is "
+            f"nothing) nor a continuous score on the same columns ({_plain(score)}) predicts."
         )
     word = "is no better than the segments within its error"
     if row["recommended"]:
@@ -266,8 +274,8 @@ def _sentence(row: dict) -> str:
         word = "does worse than the segments"
     added = "adds" if gain["low"] > 0 else "adds nothing certain"
     return (
-        f"For {what}, segments alone reach {name} {segments['value']:.2f} "
-        f"({segments['low']:.2f} to {segments['high']:.2f}); a continuous score on the same "
-        f"columns reaches {score['value']:.2f} and {word}; putting segments beside deciles {added} "
+        f"For {what}, segments alone reach {name} {_plain(segments)} "
+        f"({_plain(segments, 'low')} to {_plain(segments, 'high')}); a continuous score on the "
+        f"same columns reaches {_plain(score)} and {word}; putting segments beside deciles {added} "
         f"({_signed(gain, 3)})."
     )

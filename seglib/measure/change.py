@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from seglib import privacy
 from seglib.measure.measure import rates, returning, table
 from seglib.stats import LEVEL, Bootstrap, adjust, bootstrap
 
@@ -55,7 +56,8 @@ def changes(
         before, relative to everyone's; `again_level`, `placebo_level` likewise. `tested`: what the
         p-values are of: gap (no pair was given), excess, or nothing (the placebo segment stood at
         another level, so it says little about this one); `p`; `p_adjusted` (Holm 1979, over the
-        segments of one metric); `differs`; `newcomers`: share left out; `n`; `suppressed`. Empty
+        segments of one metric); `differs`; `newcomers`: share left out; `n`;
+        both missing where the newcomers are fewer than the minimum; `suppressed`. Empty
         without both periods.
     """
     compared = [m for m in COMPARED if {f"{m}_before", f"{m}_after"} <= set(people.columns)]
@@ -75,7 +77,16 @@ def changes(
     for name, date in zip(("level", "again_level", "placebo_level"), dates, strict=False):
         frame[name] = _levels(date, known, compared)
     frame["newcomers"] = frame["segment"].map(new).fillna(people["newcomer"].mean())
-    return _judged(frame, minimum, _small(people, minimum))
+    frame = _judged(frame, minimum, _small(people, minimum))
+    few = frame["segment"].isin(_few_newcomers(people, minimum))
+    return frame.assign(**frame[["newcomers", "n"]].mask(few))
+
+
+def _few_newcomers(people: pd.DataFrame, minimum: int) -> set[int]:
+    """Return the segments, 0 for everyone, whose newcomers are too few to be counted."""
+    counts = people.groupby("segment")["newcomer"].sum()
+    hidden = privacy.shown(counts, minimum).isna()
+    return {*hidden[hidden].index, *([0] if 0 < counts.sum() < minimum else [])}
 
 
 def _small(people: pd.DataFrame, minimum: int) -> set[int]:

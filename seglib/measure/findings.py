@@ -41,7 +41,7 @@ def followed(run: Run, members: int, called: dict[int, str], notes: list[str]) -
 
 ALWAYS = "They describe the members at the cut-off date. New customers are a different question."
 CHANCE = (
-    "The intervals cover chance among customers. They do not cover a price change, a new "
+    "The intervals cover chance among customers. They do not cover a new offer, a new "
     "competitor or a mild winter, which touch all customers at once."
 )
 EXPERIMENT = "Only an experiment, with customers assigned at random, tells what an action brought."
@@ -94,17 +94,25 @@ def headline(run: Run, changes: pd.DataFrame, called: dict[int, str], notes: lis
         return " ".join(quiet)
     if pd.isna(whole["change"]):
         return f"There are too few {customer}s to say how {_noun(run, metric)} changed."
-    went, how = moved(whole["change"]), f"95% interval {span(whole, 'change')}"
+    went, how = moved(whole["change"]), bracketed(whole, "change", level="95% interval ")
     if whole["change_low"] <= 0 <= whole["change_high"]:
-        went, how = "did not change beyond chance", f"it {went}; {how}"
-    left = whole.get("newcomers", 0)
-    out = f", without the {share(left)} who came for the first time in those" if left > 0 else ""
+        went, how = "did not change beyond chance", how.replace("(", f"(it {went}; ", 1)
+    out = _left_out(whole.get("newcomers", 0))
     begin = (
         f"In the {days} days from {run.as_of}, {_noun(run, metric)} per {customer} {went} against "
-        f"the {days} days before{out} ({how})"
+        f"the {days} days before{out}{how}"
     )
     told = f"{begin}; {_standing_out(rows.drop(index=EVERYONE), called)}."
     return f"{told} {_newcomers(run)}".strip()
+
+
+def _left_out(newcomers: float) -> str:
+    """Return which share is left out of a change; 'a few' where it is missing."""
+    if pd.isna(newcomers):
+        return ", without a few newcomers"
+    if newcomers == 0:
+        return ""
+    return f", without the {share(newcomers)} who came for the first time in those"
 
 
 def _newcomers(run: Run) -> str:
@@ -171,19 +179,20 @@ def sentences(run: Run, changes: pd.DataFrame, kpis: pd.DataFrame, called: dict)
 
 def _said(segment, metric, text, value, row, part="") -> dict:
     low, high = (row[f"{part}_{end}".lstrip("_")] for end in ("low", "high"))
+    n = None if pd.isna(row["n"]) else int(row["n"])
     return {"segment": int(segment), "metric": metric, "sentence": text, "value": value,
-            "low": low, "high": high, "n": int(row["n"])}  # fmt: skip
+            "low": low, "high": high, "n": n}  # fmt: skip
 
 
 def _changed(run: Run, row: pd.Series, name: str, metric: str) -> str:
     text = (
-        f"{name}: {_noun(run, metric)} per {run.study.customer} {moved(row['change'])} "
-        f"(95% interval {span(row, 'change')})"
+        f"{name}: {_noun(run, metric)} per {run.study.customer} {moved(row['change'])}"
+        f"{bracketed(row, 'change', level='95% interval ')}"
     )
     if row["segment"] == EVERYONE or pd.isna(row["gap"]):
         return text + "."
     write = signed if COMPARED[metric] == "ratio" else points
-    text += f"; against all others that is {write(row['gap'])} ({span(row, 'gap', write)}). "
+    text += f"; against all others that is {write(row['gap'])}{bracketed(row, 'gap', write)}. "
     if row["tested"] == "excess":
         within = row["excess_low"] <= 0 <= row["excess_high"]
         chance = "within chance" if within else "within chance, as several segments are looked at"
@@ -191,7 +200,7 @@ def _changed(run: Run, row: pd.Series, name: str, metric: str) -> str:
         return text + (
             f"Formed again now and one period earlier, it moved by {write(row['again_gap'])} and "
             f"{write(row['placebo_gap'])} against all others; what lies between, "
-            f"{write(row['excess'])} ({span(row, 'excess', write)}), is {verdict}."
+            f"{write(row['excess'])}{bracketed(row, 'excess', write)}, is {verdict}."
         )
     towards = pd.notna(row["level"]) and (row["gap"] < 0) == (row["level"] > 1)
     why = "No comparable segment of one period earlier shows how much of this comes by itself"
@@ -229,10 +238,10 @@ def rate(value: float) -> str:
     return share(value)
 
 
-def span(row: pd.Series, part: str, write=share) -> str:
-    """Return an interval as text."""
-    low, high = write(row[f"{part}_low"]), write(row[f"{part}_high"])
-    return f"{low.removesuffix(' points')} to {high}"
+def bracketed(row: pd.Series, part: str, write=share, level: str = "") -> str:
+    """Return ' (−3% to 4%)', the interval as text in brackets; empty without width."""
+    low, high = row[f"{part}_low"], row[f"{part}_high"]
+    return "" if low == high else f" ({level}{write(low).removesuffix(' points')} to {write(high)})"
 
 
 def measures(

@@ -216,10 +216,8 @@ def months(
     """
     begins = pd.date_range(monthly["month"].min(), monthly["month"].max(), freq="MS")
     ends = begins + pd.offsets.MonthBegin(1)
-    grace = pd.Timedelta(days=1)  # a closed first or last day does not make a month partial
-    whole = begins[
-        (begins >= pd.Timestamp(covered[0]) - grace) & (ends <= pd.Timestamp(covered[1]) + grace)
-    ]
+    first, end = map(pd.Timestamp, covered)
+    whole = begins[(begins >= first) & (ends <= end)]
     observed = {}
     for metric in amounts:
         wide = monthly.pivot(index="customer", columns="month", values=metric)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from seglib import privacy
 from seglib.files import Run
-from seglib.measure.findings import many, names, rate, signed, span
+from seglib.measure.findings import bracketed, many, names, rate, signed
 from seglib.measure.measure import METRICS
 from seglib.wording import amount, listing
 
@@ -14,6 +14,11 @@ TRIAL = (
     "p-value: corrected for all outcomes, segments and arms; of all together, for outcomes and "
     "arms. Pulled together: the effect moved towards the mean by as much as chance explains; plan "
     "with it. Smallest detectable: found in four of five experiments at the level of the verdict."
+)
+ALIKE = (
+    "Where circle and diamond agree, the segment did what such segments do by themselves. A hollow "
+    "diamond does not compare, because that placebo segment stood at another level. A season that "
+    "moves one segment and not the others passes for a change."
 )
 ONCE = ("retained", "reactivated")  # asked only of the period after
 
@@ -63,7 +68,8 @@ def _cell(run: Run, row) -> str:
     if pd.isna(row.value):
         return "–"
     low, high = _written(run, row.metric, row.low), _written(run, row.metric, row.high)
-    return f"{_written(run, row.metric, row.value)} ({low} to {high})"
+    value = _written(run, row.metric, row.value)
+    return value if row.low == row.high else f"{value} ({low} to {high})"
 
 
 def _written(run: Run, metric: str, value: float) -> str:
@@ -115,7 +121,7 @@ def comparison(run: Run, changes: pd.DataFrame, metric: str) -> pd.DataFrame:
 def _with_span(row: pd.Series, part: str) -> str:
     if pd.isna(row[part]):
         return "–"
-    return f"{signed(row[part])} ({span(row, part, signed)})"
+    return signed(row[part]) + bracketed(row, part, signed)
 
 
 def _p_value(row: pd.Series) -> str:

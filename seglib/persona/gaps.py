@@ -48,9 +48,9 @@ GAPS = (
 
 BECAUSE = {
     # rule of a pain point: the question that would explain it
-    "recency-high": "What has changed since your last order?",
-    "trend-low": "Where do you buy now what you used to buy from us?",
-    "growth-down": "Where do you buy now what you used to buy from us?",
+    "recency-high": "What has changed since you last came?",
+    "trend-low": "Where do you go now for what you used to get from us?",
+    "growth-down": "Where do you go now for what you used to get from us?",
     "loss-high": "What would make you stay, and what nearly made you go?",
     "gain-low": "What kept you from it?",
     "full-price": "Did you see our promotions, and what kept you from using them?",

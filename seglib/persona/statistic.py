@@ -255,13 +255,20 @@ def examples(ev: Evidence) -> pd.DataFrame:
 
 
 def _example(ev: Evidence, segment: int, column: str, _="") -> dict:
-    """Return a feature of the example customer; of a level, its place among the levels."""
+    """Return a feature of the example customer; of a level, its place among the levels.
+
+    Of a nominal column, only what is also the most frequent of the segment.
+    """
     rows = ev.once(examples)
     rows = rows[(rows["segment"] == segment) & (rows["name"] == column)]
     if rows.empty or rows.iloc[0]["value"] is None:
         return {}
     row, text = rows.iloc[0], isinstance(rows.iloc[0]["value"], str)
-    known = sorted(levels_of(ev.customers[column]).dropna().unique()) if text else []
+    levels = levels_of(ev.customers[column])
+    nominal, common = kind(ev.customers[column]) == "nominal", levels[ev.inside(segment)].mode()
+    if nominal and row["value"] not in set(common):
+        return {}
+    known = sorted(levels.dropna().unique()) if text else []
     middle = "most frequent level" if text else "average, rounded"
     return {"kind": "example", "n": int(ev.inside(segment).sum()), "cell": ev.nearest,
             "statistic": f"{middle}, of the {ev.nearest} nearest the middle in everything at once",
