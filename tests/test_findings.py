@@ -67,7 +67,9 @@ def test_few_newcomers_are_not_counted(run):
         whole = changes[(changes["metric"] == "spend") & (changes["segment"] == 0)]
         assert whole[["newcomers", "n"]].isna().all(axis=None) == (several == 8)
         assert sentence in findings.headline(run, changes, CALLED, [])
-    assert changes.loc[changes["segment"] == 2, "newcomers"].eq(0).all()
+    assert changes.loc[changes["segment"] == 2, "newcomers"].isna().all()  # none is few
+    changes = change.changes(crowd(n=100), minimum=10, seed=1, draws=100)
+    assert changes["newcomers"].eq(0).all() and changes["n"].notna().all()
 
 
 def test_first_orders_within_the_period_before_are_said(run):

@@ -85,8 +85,10 @@ def changes(
 def _few_newcomers(people: pd.DataFrame, minimum: int) -> set[int]:
     """Return the segments, 0 for everyone, whose newcomers are too few to be counted."""
     counts = people.groupby("segment")["newcomer"].sum()
+    if not counts.sum():
+        return set()
     hidden = privacy.shown(counts, minimum).isna()
-    return {*hidden[hidden].index, *([0] if 0 < counts.sum() < minimum else [])}
+    return {*hidden[hidden].index, *([0] if counts.sum() < minimum else [])}
 
 
 def _small(people: pd.DataFrame, minimum: int) -> set[int]:

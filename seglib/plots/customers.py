@@ -20,7 +20,7 @@ def retention(shares: pd.DataFrame, ax: Axes) -> Axes:
     ]
     sns.heatmap(shares, annot=True, fmt=".0%", cmap="Blues", vmin=0, vmax=1, cbar=False,
                 yticklabels=names, ax=ax, linewidths=1)  # fmt: skip
-    ax.set(xlabel="Months since the first order seen", ylabel="")
+    ax.set(xlabel="Months since first seen", ylabel="")
     ax.grid(False)
     ax.tick_params(axis="y", rotation=0)
     return ax
