@@ -9,7 +9,17 @@ import planted
 import pytest
 
 from seglib.files import Run
-from seglib.persona import called, claims, naming, persona, picking, playbook, story, targeting
+from seglib.persona import (
+    called,
+    claims,
+    naming,
+    persona,
+    picking,
+    playbook,
+    statistic,
+    story,
+    targeting,
+)
 from seglib.persona.grounds import Evidence
 from seglib.report import cards
 from seglib.study import StudyError
@@ -400,3 +410,22 @@ def test_no_name_makes_less_of_what_another_segment_has_more_of():
     assert found[1] == "Frequent shoppers with large baskets"
     assert "large baskets" in found[2]  # theirs are the larger ones
     assert found[3] == "Occasional shoppers with small baskets"
+
+
+def test_an_example_never_says_otherwise_than_most_of_its_segment():
+    answers = pd.DataFrame({"meat": ["Yes"] * 3 + ["No"] * 2})
+    row = {"segment": 1, "name": "meat", "label": "Meat", "unit": ""}
+
+    def example(value):
+        rows = pd.DataFrame([row | {"value": value}])
+        ev = SimpleNamespace(
+            customers=answers,
+            nearest=2,
+            once=lambda _: rows,
+            minimum=1,
+            entries={},
+            inside=lambda _: pd.Series(True, answers.index),
+        )
+        return statistic.measure(ev, 1, "examples", "meat")
+
+    assert example("No") == {} and example("Yes")["inside"] == "Yes"

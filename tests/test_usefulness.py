@@ -209,3 +209,18 @@ def test_segments_that_end_alike_are_named_by_the_numbers_of_the_reports(seed):
     value = pd.Series(np.array([2.0, 4.0, 3.0, 1.0])[truth])  # numbers follow it, highest first
     found = cluster.segment(frame, value=value, outcomes=spend.to_frame("spend"), seed=seed)
     assert [row["segments"] for row in found.verdict["usefulness"]["alike"]] == [[1, 3]]
+
+
+def test_a_rival_is_named_only_where_something_predicts():
+    score = {"value": -0.004, "low": -0.02, "high": 0.01}
+    row = {
+        "outcome": "spend",
+        "useful": False,
+        "recommended": False,
+        "score_tenths": score,
+        "tenths_lead": score,
+    }
+    assert use._against_score([row]) == ""
+    text = use._against_score([row | {"useful": True}])
+    assert "deciles of a score? No: these reach 0.00 for spend" in text
+    assert "difference −0.00" not in text and "-" not in text

@@ -252,7 +252,7 @@ def _plain(found: dict, key: str = "value") -> str:
 
 def _signed(found: dict, places: int) -> str:
     """Return a difference with its interval: '+0.07, −0.01 to +0.15'."""
-    value, low, high = (minus(f"{found[key]:+.{places}f}") for key in ("value", "low", "high"))
+    value, low, high = (minus(f"{found[key]:+z.{places}f}") for key in ("value", "low", "high"))
     return f"{value}, {low} to {high}"
 
 
