@@ -14,6 +14,7 @@ from seglib.wording import listing
 
 SOLD = ("amount", "price", "product")  # roles of which one at least says that something is sold
 ROW = "<row>"  # in place of a column: a customer is a row, and its number is the customer's
+FILE = "<file>"  # in place of a column: a file is one campaign, and its name is the campaign's
 Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
 
 
@@ -239,7 +240,7 @@ class ProductColumns(Part):
 
 
 class CampaignColumns(Part):
-    """Roles of the table of who was addressed."""
+    """Roles of the table of who was addressed; `<file>` takes its rows as one campaign."""
 
     customer: str
     campaign: str

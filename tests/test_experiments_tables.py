@@ -274,3 +274,91 @@ def test_controls_are_seen_by_name_and_groups_that_are_none_are_left(tmp_path, m
     tested = plain.assign(group=np.resize(["test", "control"], N))
     _, text = begun(tmp_path, tested, monkeypatch, "tested")
     assert yaml.safe_load(text)["tables"]["customers"]["control"] == "control"
+
+
+def letters(**columns):
+    """Return 400 customers of two equally large arms, what was known before in front of them."""
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"id": [f"P{i}" for i in range(400)], "age": rng.integers(18, 80, 400),
+                          "past_spend": rng.gamma(2, 80, 400).round(2)})  # fmt: skip
+    return frame.assign(**columns)
+
+
+def test_an_outcome_with_blanks_written_as_decimals_is_no_attribute(tmp_path, monkeypatch):
+    bought = np.resize([1.0, 0.0, 0.0, np.nan, 1.0], 400)
+    frame = letters(group=np.resize(["control", "letter"], 400), purchased=bought)
+    path, text = begun(tmp_path, frame, monkeypatch)
+    raw = yaml.safe_load(text)["tables"]["customers"]
+    assert "purchased" not in raw["attributes"]
+    assert raw["outcomes"]["purchased"]["happened"] == "1.0"
+    loaded = study.load(path)
+    did = attributes.arms(loaded, tables.open_tables(loaded))["purchased"]
+    assert (did.sum(), did.isna().sum()) == (160, 80)
+
+
+def test_what_stands_behind_the_arms_never_forms_segments_unasked(tmp_path, monkeypatch):
+    frame = letters(variant=np.resize(["A", "B"], 400), converted=np.resize([1, 0, 0], 400),
+                    logins_30d=np.resize(range(7), 400))  # fmt: skip
+    _, text = begun(tmp_path, frame, monkeypatch)
+    raw = yaml.safe_load(text)["tables"]["customers"]
+    assert set(raw["attributes"]) == {"age", "past_spend"} and "logins_30d" not in raw["outcomes"]
+    assert "CHECK: 'logins_30d' may have been known before the arms were assigned" in text
+
+
+@pytest.mark.parametrize("name", ["treated", "exposed", "exposure"])
+@pytest.mark.parametrize("values", [("1", "0"), ("yes", "no")])
+def test_a_flag_of_the_treated_is_the_arms(tmp_path, monkeypatch, name, values):
+    renewed = np.resize(["Yes", "No", "No", None, "Yes"], 400)
+    frame = letters(**{name: np.resize(values, 400), "Renewed": renewed})
+    _, text = begun(tmp_path, frame, monkeypatch)
+    raw = yaml.safe_load(text)["tables"]["customers"]
+    assert (raw["columns"]["arm"], raw["control"]) == (name, values[1])
+    assert raw["outcomes"]["Renewed"]["happened"] == "Yes"
+    assert f"CHECK: {name!r} is taken as the arms of an experiment" in text
+
+
+def checked(folder, frame, monkeypatch, capsys):
+    """Return what `seglib check` says of the experiment of a table."""
+    begun(folder, frame, monkeypatch)
+    capsys.readouterr()
+    assert cli.main(["check", "mailing"]) == 0
+    return capsys.readouterr().out.split("Experiments")[1]
+
+
+def test_check_promises_nothing_of_arms_whose_sizes_do_not_fit(tmp_path, monkeypatch, capsys):
+    group = np.resize(["control", "control", "control", "letter"], 400)
+    frame = letters(group=group, converted=np.resize([1, 0, 0, 0, 0], 400))
+    said = checked(tmp_path, frame, monkeypatch, capsys)
+    assert "The arms are not equally large (300 in control, 100 in letter" in said
+    assert "state `planned:`" in said and "lost or added" not in said
+    assert "would be found" not in said
+
+
+def test_check_counts_a_missing_outcome_neither_as_yes_nor_as_no(tmp_path, monkeypatch, capsys):
+    converted = np.repeat([1.0, 0.0, np.nan], [8, 192, 200])  # of each arm 4 did, 100 are unknown
+    frame = letters(group=np.resize(["control", "letter"], 400), converted=converted)
+    said = checked(tmp_path, frame, monkeypatch, capsys)
+    assert "nothing can be said, fewer than 10 did in an arm" in said
+
+
+@pytest.mark.parametrize("called", ["experiment", "test", "trial", ""])
+def test_a_list_of_arms_may_call_its_campaign_a_test_or_nothing(tmp_path, monkeypatch, called):
+    days = pd.date_range("2024-01-01", periods=300).strftime("%Y-%m-%d")
+    orders = pd.DataFrame({"customer": [f"K{i % 120}" for i in range(1200)],
+                           "day": np.resize(days, 1200), "revenue": 10.5})  # fmt: skip
+    orders["revenue"] += np.arange(1200) % 7
+    listed = pd.DataFrame({"customer": [f"K{i}" for i in range(120)], "assigned_on": "2024-08-15",
+                           "variant": np.resize(["A", "B"], 120)})  # fmt: skip
+    if called:
+        listed.insert(1, called, "autumn voucher")
+    orders.to_csv(tmp_path / "orders.csv", index=False)
+    listed.to_csv(tmp_path / "autumn.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["new", "orders.csv", "autumn.csv", "--name", "x"]) == 0
+    loaded = study.load(tmp_path / "data/x/study.yaml")
+    roles = loaded.tables.campaigns.columns
+    assert (roles.campaign, roles.arm) == (called or "<file>", "variant")
+    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    title = "autumn voucher" if called else "autumn"
+    said = "\n".join(trial.prospect(loaded, clean))
+    assert f"Campaign {title}: assigned on 2024-08-15, 60 in A (the control), 60 in B" in said

@@ -6,6 +6,7 @@ is no return, so that a partial return, an exchange or a line of a reduction lea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -21,7 +22,9 @@ from seglib.collection.tables import midnight
 from seglib.files import Run
 from seglib.schema import Study
 
-CREDIT, PLAIN = r"^[Cc]\W?\d+$", r"^\d+$"  # numbers of credit notes, and of orders beside them
+PLAIN = r"^\d+$"  # numbers of orders
+CREDIT = r"^(?:[Cc]|[Cc][NnRr]|[Rr][Mm][Aa]|[Rr][Ee][TtFf])\W?\d+$"  # of credit notes beside them
+LONGER = CREDIT.replace("[Cc]|", "", 1)  # of credit notes beside numbers such as INV-1
 OTHER_FORMS = 0.01  # share of rows whose order number may be of neither form
 MANY_UNITS = 100  # a line of more units than this is a weight or a volume, not a count
 PAUSE = 30 * 60  # seconds without an event after which the next one begins a session
@@ -82,16 +85,21 @@ def without_returns(table: ir.Table) -> ir.Table:
 
 
 def _credit_note(table: ir.Table) -> ir.BooleanValue:
-    """Return whether an order number is that of a credit note: a C before figures.
+    """Return whether an order number is that of a credit note: C, CN, RMA or the like and figures.
 
-    They are told from other numbers only where those are figures alone, and the more. In a shop
-    that numbers otherwise, the sign of the money tells.
+    They are told from other numbers only where those are the more and of one form: figures alone,
+    or behind the same beginning (INV-), beside which a mere C may be anything. In a shop that
+    numbers otherwise, the sign of the money tells.
     """
-    sold = {"amount", "product"} & set(table.columns)
+    sold = {"amount", "product"} & {*table.columns}
     if not sold or "order" not in table.columns or not table.order.type().is_string():
         return ibis.literal(False)
     number = reading.trimmed(table.order)
     credit, plain = fits(number, CREDIT), fits(number, PLAIN)
+    least = reading.row(table, {"least": number.min(where=~credit)})["least"]
+    begin = re.match(r"\D*", str(least or ""))[0]
+    if begin:
+        credit, plain = fits(number, LONGER), fits(number, f"^{re.escape(begin)}\\d+$")
     counts = {"rows": number.count(), "credit": credit.sum(), "plain": plain.sum()}
     row = reading.row(table, counts)
     others = row["rows"] - row["credit"] - row["plain"]

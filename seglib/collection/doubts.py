@@ -26,6 +26,11 @@ UNDONE = {
     "refunded",
     "refund",
     "returned",
+    "return",
+    "returns",
+    "creditmemo",
+    "creditnote",
+    "gutschrift",
     "cancelled",
     "canceled",
     "void",
@@ -235,8 +240,9 @@ def _undone(guess: Guess) -> None:
     rows = guess.table.rows
     for column in guess.table.columns.values():
         counts = column.values or {}
-        taken = [value for value in counts if _is_undone(value)]
-        if taken and column.kind == "text" and column.distinct <= FEWEST_SEGMENTED:
+        flag = hints.yes(counts) if _is_undone(column.name) and column.distinct == 2 else ""
+        words = counts if column.kind == "text" and column.distinct <= FEWEST_SEGMENTED else ()
+        if taken := [flag] if flag else [value for value in words if _is_undone(value)]:
             share = sum(counts[v] for v in taken) / max(sum(counts.values()), 1)
             share *= column.filled / max(rows, 1)
             said = f"{share:.1%} of the rows have the {column.name!r} {listing(sorted(taken))}"
@@ -247,8 +253,12 @@ def _undone(guess: Guess) -> None:
             guess.returned = sorted(taken)
             guess.unsure.append(
                 f"{said}, and are taken for sales that were undone, without money: where such a "
-                "row gives back what another row took in, make its amount negative"
+                "row gives back what another row took in (a credit memo), make its amount "
+                "negative. It is what stood there on the day of the export, and may have been "
+                "learned after as_of"
             )
+        if flag:
+            continue
         numbers = column.kind in {"integer", "number"}
         if numbers and set(hints.parts(column.name)) & UNDONE and column.share("zero") < 1:
             share = (1 - column.share("zero")) * column.filled / max(rows, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise
 
@@ -67,6 +68,18 @@ def personal(name: str) -> str:
 def placeholders() -> set[str]:
     """Return what stands for nobody among the ids of customers, in small letters."""
     return set(_table()["placeholders"])
+
+
+def yes(values: Iterable[str]) -> str:
+    """Return which of two values is a yes where the other is a no, empty if they are none.
+
+    Values are as a file writes them; 1.0 is a 1.
+    """
+    words = _table()["experiments"]
+    plain = {value: re.sub(r"^(\d+)[.,]0+$", r"\1", value.strip().lower()) for value in values}
+    if len(plain) != 2 or not set(plain.values()) & {*words["no"]}:
+        return ""
+    return next((value for value, word in plain.items() if word in words["yes"]), "")
 
 
 def previews() -> list[str]:

@@ -10,7 +10,7 @@ from seglib.collection import columns, doubts, experiments, hints, orders, peopl
 from seglib.collection.columns import Column, Table
 from seglib.collection.roles import NAMED, Guess
 from seglib.collection.sources import Source
-from seglib.layout import ROW
+from seglib.layout import FILE, ROW
 from seglib.limits import FEWEST
 from seglib.study import StudyError
 
@@ -250,12 +250,14 @@ def _responding(table: Table, main: Table) -> Guess:
     """Return campaigns or responses; anything else with customers and times is left aside."""
     who = roles.customer(table, {})
     found = Guess("other", table)
-    campaign = next((c for c in table.columns.values() if hints.suggests(c.name, "campaign")
-                     and c.kind in {"integer", "text"}), None)  # fmt: skip
-    if not campaign or not who:
+    campaign = experiments.campaign(table)
+    if not who or not (campaign or experiments.lists_arms(table)):
         return found
     found.take("customer", who[0], roles.repeats(table.columns[who[0]]))
-    found.take("campaign", campaign.name, f"{campaign.distinct:,} different")
+    if campaign:
+        found.take("campaign", campaign.name, f"{campaign.distinct:,} different")
+    else:
+        found.take("campaign", FILE, "no column names it: the name of the file does")
     whens = roles.times(table)
     starts = [c for c in whens if hints.suggests(c.name, "start")]
     words = (" ".join(table.columns) + table.source).lower()
@@ -269,7 +271,7 @@ def _responding(table: Table, main: Table) -> Guess:
     ends = [c for c in whens if hints.suggests(c.name, "end") and c is not start]
     if ends:
         found.take("end", ends[0].name, f"to {ends[0].most:%Y-%m-%d}")
-    if arm := experiments.arms(table):
+    if arm := experiments.arms(table, campaign.name if campaign else ""):
         experiments.take(found, *arm)
     for column in table.columns.values():
         if column.name not in found.taken:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import ibis.expr.types as ir
+
 from seglib.collection import activity, doubts, hints, reading
 from seglib.collection.columns import Column, Table
 from seglib.collection.reading import MARKS, SIGN
@@ -23,7 +25,7 @@ from seglib.collection.roles import (
 )
 from seglib.wording import listing
 
-RETURNING = {"customer", "order", "product", "amount", "price", "quantity", "status"}
+RETURNING = {"customer", "order", "product", "amount", "price", "quantity", "status", "time"}
 LINES = 1.2  # rows an order, above which rows are its lines
 ONCE = "given once each"
 SELDOM = 0.5  # of the rows with an amount, below which rows are events
@@ -270,15 +272,36 @@ def _returns(guess: Guess) -> None:
     if "order" in columns:
         columns["order"] = reading.trimmed(columns["order"])
     rows = activity.mark_returns(guess.table.opened.table.select(**columns), guess.returned)
+    part = _within_orders(rows)
+    if credit := reading.row(rows, {"n": rows.is_credit_note.sum()})["n"]:
+        guess.unsure.append(
+            f"{credit:,} rows have a number in {guess.roles['order']!r} that is taken for that of "
+            "a credit note: their money is taken off, whatever its sign"
+        )
     each = rows.filter(rows.customer.notnull()).group_by("customer")
     each = each.agg(n=rows.is_return.sum(), bought=(~rows.is_return).sum())
     row = reading.row(each, {"n": each.n.sum(), "only": (each.bought == 0).sum()})
-    if row["n"]:
-        lower = " lower the money and" if money != "quantity" else ""
-        guess.why[money] += f"; {row['n']:,} rows are returns, which{lower} are no orders"
+    lower = " lower the money and" if money != "quantity" else ""
+    if row["n"] > part:
+        guess.why[money] += f"; {row['n'] - part:,} rows are returns, which{lower} are no orders"
+    if part:
+        guess.why[money] += (
+            f"; {part:,} rows are reductions or partial returns, in orders with sales"
+        )
     if row["only"]:
         only = f"fewer than {LEAST_PEOPLE}" if row["only"] < LEAST_PEOPLE else f"{row['only']:,}"
         guess.why[money] += f"; {only} customers have no other rows"
+
+
+def _within_orders(rows: ir.Table) -> int:
+    """Return how many returns of customers stand in orders that have other lines too."""
+    whose = rows.filter(rows.customer.notnull())
+    if "order" not in rows.columns:  # what a customer buys on a day is one
+        whose = whose.mutate(order=whose.time.cast("timestamp").truncate("D"))
+    each = whose.group_by("customer", "order").agg(
+        n=whose.is_return.sum(), kept=(~whose.is_return).sum()
+    )
+    return reading.row(each, {"n": each.n.sum(where=each.kept > 0)})["n"]
 
 
 def _currency(guess: Guess) -> None:

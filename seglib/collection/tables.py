@@ -164,7 +164,10 @@ def _by_role(opened: Opened, spec, zone) -> ir.Table:
     """Return a table whose columns are roles, attributes and outcomes."""
     table = _joined(opened, spec)
     roles = spec.columns.model_dump(exclude_none=True)
+    named = roles.pop("campaign") if roles.get("campaign") == layout.FILE else ""
     chosen = {r: _role(table, opened, r, columns, zone) for r, columns in roles.items() if columns}
+    if named:
+        chosen["campaign"] = ibis.literal(Path(spec.source).stem)
     if placeholders := getattr(spec, "placeholders", ()):
         nobody = reading.trimmed(chosen["customer"]).lower().isin(_lower(placeholders))
         chosen["customer"] = nobody.ifelse(None, chosen["customer"])
@@ -267,6 +270,8 @@ def _faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened)
         if column == layout.ROW and key == "columns.customer" and model is layout.Customers:
             if str(raw.get("source")).startswith("${"):
                 yield f"{key}: rows of a database have no order: expected a column, not {column}"
+        elif column == layout.FILE and key == "columns.campaign" and model is layout.Campaigns:
+            continue
         elif column in opened.columns:
             there.append((key, column, what))
         elif whole:

@@ -126,7 +126,7 @@ def analyse(
     treated, minimum = treatments(units["arm"], control), max(minimum, FEWEST)
     ratio = randomisation.sample_ratio(units["arm"].value_counts(), planned)
     uneven = randomisation.balance(units.drop(columns=[*outcomes]), control)
-    problems = randomisation.problems(ratio, uneven)
+    problems = randomisation.problems(ratio, uneven, bool(planned))
     problems += randomisation.lost(units, {name: o.label for name, o in outcomes.items()})
     parts = [
         _one(units[units[name].notna()], name, arm, control, outcomes[name], minimum)
@@ -171,7 +171,7 @@ def _one(
     """Return the effect of one arm on one outcome, overall and by segment."""
     units = units.assign(value=units[name])
     yes = outcome.kind == "yes/no"
-    hidden = _rare(units, minimum, yes)
+    hidden = rare(units, minimum, yes)
     earlier = None if yes else f"before_{name}"
     adjusted, saved = cuped(units, "value", earlier or "")
     pair = [adjusted["arm"] == one for one in (arm, control)]
@@ -253,7 +253,7 @@ def _welch(effect: float, variances, sizes) -> dict:
     return {"effect": effect, "se": se, "df": df, "spread": sum(variances), **tested}
 
 
-def _rare(units: pd.DataFrame, minimum: int, yes: bool) -> set[int]:
+def rare(units: pd.DataFrame, minimum: int, yes: bool) -> set[int]:
     """Return the segments in which so few did it that nothing is shown, SMALL for everyone.
 
     Of a yes or no, so few may not have done it either; of an amount, so few had any.

@@ -54,16 +54,12 @@ def balance(units: pd.DataFrame, control: str) -> pd.DataFrame:
     return frame.assign(p_adjusted=adjust(frame["p"]))
 
 
-def problems(ratio: dict, uneven: pd.DataFrame) -> list[str]:
-    """Return the reasons, if any, not to believe that customers were assigned at random."""
-    found = []
-    if ratio["p"] < BROKEN:
-        sizes = ", ".join(f"{n:,} in {arm}" for arm, n in sorted(ratio["counts"].items()))
-        plan = ", ".join(f"{s:.0%} {arm}" for arm, s in sorted(ratio["planned"].items()))
-        found.append(
-            f"The arms do not have the planned sizes ({sizes}; planned {plan}; p = "
-            f"{ratio['p']:.2g}): customers were lost or added after the assignment."
-        )
+def problems(ratio: dict, uneven: pd.DataFrame, stated: bool = True) -> list[str]:
+    """Return the reasons, if any, not to believe that customers were assigned at random.
+
+    Sizes that do not fit say so only if the study has `stated` the planned ones.
+    """
+    found = misfit(ratio, stated)
     worst = uneven[uneven["p_adjusted"] < BROKEN]
     if len(worst):
         columns = listing([plain(name) for name in sorted(set(worst["column"]))])
@@ -71,6 +67,23 @@ def problems(ratio: dict, uneven: pd.DataFrame) -> list[str]:
             f"The arms differed before the experiment in {columns}: the assignment was not random."
         )
     return found
+
+
+def misfit(ratio: dict, stated: bool) -> list[str]:
+    """Return a sentence if the arms do not have the sizes that were planned."""
+    if ratio["p"] >= BROKEN:
+        return []
+    sizes = ", ".join(f"{n:,} in {arm}" for arm, n in sorted(ratio["counts"].items()))
+    if not stated:
+        return [
+            f"The arms are not equally large ({sizes}; p = {ratio['p']:.2g}); if that was "
+            "intended, state `planned:`, the share of each arm."
+        ]
+    plan = ", ".join(f"{s:.0%} {arm}" for arm, s in sorted(ratio["planned"].items()))
+    return [
+        f"The arms do not have the planned sizes ({sizes}; planned {plan}; p = {ratio['p']:.2g}): "
+        "customers were lost or added after the assignment."
+    ]
 
 
 def lost(units: pd.DataFrame, outcomes: dict[str, str]) -> list[str]:

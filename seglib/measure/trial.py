@@ -12,7 +12,7 @@ from seglib import power, quality
 from seglib.collection import activity, attributes, tables
 from seglib.collection.activity import Facts
 from seglib.files import Run
-from seglib.measure import campaign, experiment
+from seglib.measure import campaign, experiment, randomisation
 from seglib.measure.experiment import KNOWN, Compared
 from seglib.measure.measure import metrics
 from seglib.schema import Study
@@ -277,7 +277,7 @@ def _before_a_run(study: Study, clean: dict, known: Facts) -> list[tuple]:
 def _prospects(
     study: Study, title: str, units: pd.DataFrame, spec, outcomes: dict, period: dict
 ) -> list[str]:
-    minimum, currency = study.minimum_cell, study.currency
+    minimum, currency = max(study.minimum_cell, experiment.FEWEST), study.currency
     counts = units["arm"].value_counts().sort_index()
     treated = experiment.treatments(units["arm"], spec.control, minimum)
     sizes = ", ".join(
@@ -287,12 +287,14 @@ def _prospects(
     lines = [f"{title}: assigned on {period['start']}, {sizes}"]
     if not outcomes:
         return [*lines, "  no outcome is known: nothing can be compared"]
+    ratio = randomisation.sample_ratio(counts, spec.planned or None)
+    if problems := randomisation.misfit(ratio, bool(spec.planned)):
+        return [*lines, f"  no effect would be stated: {problems[0]}"]
     alpha = power.ALPHA / (len(treated) * len(outcomes))
     for name, given in outcomes.items():
-        did = (units[name] != 0).groupby(units["arm"]).agg(["sum", "count"])
-        yes = given.kind == "yes/no"
-        least = min(did["sum"].min(), (did["count"] - did["sum"]).min() if yes else minimum)
-        if least < minimum:
+        yes, seen = given.kind == "yes/no", units[units[name].notna()]
+        hidden = experiment.rare(seen.assign(value=seen[name]), minimum, yes)
+        if experiment.SMALL in hidden or seen["arm"].nunique() < len(counts):
             why = f"fewer than {minimum} did in an arm, or all but so few"
             why = why if yes else f"fewer than {minimum} had any in an arm"
             lines.append(f"  {given.label}{since}: nothing can be said, {why}")

@@ -174,7 +174,10 @@ def _odd_lines(table: ir.Table) -> dict[str, tuple]:
         found[what] = (table.quantity > activity.MANY_UNITS, f"kept{priced}")
     if "order" in known and money:
         action = "a return, its amount is counted as negative"
-        found["order number of a credit note, C before figures"] = (table.is_credit_note, action)
+        found["order number of a credit note, such as C before figures"] = (
+            table.is_credit_note,
+            action,
+        )
     if "status" in known:
         action = f"a return{', a positive amount is counted as 0' if money else ''}"
         found["status that says that a line was taken back"] = (table.is_undone, action)
