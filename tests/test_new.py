@@ -100,7 +100,7 @@ def test_a_messy_shop_export_is_understood_and_sound(tmp_path, monkeypatch, caps
         "customer": "Kundennr", "time": "Datum", "order": "Beleg-Nr", "product": "Bezeichnung",
         "quantity": "Menge", "price": "Einzelpreis", "place": "Filiale",
     }  # fmt: skip
-    assert spec["format"] == {"date": "DD/MM/YYYY", "decimal": ","}
+    assert spec["format"] == {"date": "DD/MM/YYYY", "decimal": ",", "encoding": "cp1252"}
     assert "of the rows have none" in text
     assert "Artikelnr: " in text.split("# left out")[1]
     capsys.readouterr()
