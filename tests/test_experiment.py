@@ -96,7 +96,7 @@ def test_a_broken_sample_ratio_is_flagged_and_nothing_is_claimed():
     units = trial([12, 12])
     units = units.drop(units[units["arm"] == "on"].index[::3])
     result = experiment.analyse(units, "off")
-    assert "planned sizes" in result.problems[0]
+    assert "not equally large" in result.problems[0]
     assert set(result.segments["verdict"]) == {"not valid"}
 
 
@@ -198,10 +198,10 @@ def test_small_segments_count_overall_as_one_stratum():
     assert (whole["n"] + whole["n_control"], whole["pooled"], whole["left_out"]) == (712, 112, 0)
 
 
-def test_small_segments_that_are_too_few_together_are_counted_as_left_out():
+def test_a_segment_too_small_to_be_told_alone_counts_overall_with_its_companion():
     units = pd.concat([trial([10.0] * 2, 300), trial([10.0], 12, 2).assign(segment=3)])
     whole = experiment.analyse(units, "off", minimum=20).overall.iloc[0]
-    assert (whole["n"] + whole["n_control"], whole["pooled"], whole["left_out"]) == (600, 12, 12)
+    assert (whole["n"] + whole["n_control"], whole["pooled"], whole["left_out"]) == (612, 312, 0)
 
 
 def test_a_repeated_index_changes_nothing():

@@ -106,7 +106,7 @@ def lost(shop_with_arms):
 def test_a_broken_experiment_says_only_that(lost):
     run, trials, _ = lost
     said = told.sentences(run, trials[0], findings.names(run))
-    assert "planned sizes" in said[0] and said[1:] == ["Therefore no effect is stated."]
+    assert "not equally large" in said[0] and said[1:] == ["Therefore no effect is stated."]
 
 
 def test_a_broken_experiment_publishes_no_effect_in_any_form(lost):
