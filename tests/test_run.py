@@ -51,7 +51,8 @@ def test_one_line_a_notebook_with_its_time(done):
 def test_files_of_the_run_are_those_of_the_design(done):
     names = {p.name for p in data_of(done[0]).iterdir()}
     made = {name for names in files.MAKERS.values() for name in names}
-    assert names >= made - {"outcomes.parquet"} | {"manifest.json"}  # the shop lists no outcomes
+    absent = {"outcomes.parquet", "arms.parquet"}  # the shop lists no outcomes and no arms
+    assert names >= made - absent | {"manifest.json"}
 
 
 @pytest.mark.parametrize("spoil", ["claims.json", "personas.json", "customers.parquet"])

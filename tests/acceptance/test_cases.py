@@ -385,7 +385,6 @@ def test_a_column_that_is_a_function_of_others_makes_no_groups():
     assert kinds.count(1) >= 2
 
 
-@V
 @pytest.mark.case("a2")
 def test_customers_who_bought_once_form_no_groups(begun, ran):
     case = begun("a2_bought_once")
