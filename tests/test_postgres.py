@@ -12,7 +12,7 @@ import test_usage
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, explore, files, quality, run, study
+from seglib import cli, files, quality, run, study
 from seglib.collection import activity, features, tables
 
 
@@ -164,14 +164,6 @@ def test_tables_for_later_notebooks_are_the_same_row_by_row(both, tmp_path, what
         getattr(activity, what)(facts).to_parquet(tmp_path / f"{i}.parquet")
         found.append(pd.read_parquet(tmp_path / f"{i}.parquet"))
     same(*found)
-
-
-def test_cohorts_and_months_are_the_same(both):
-    (here, _), (there, _) = both
-    months = [explore.months(activity.monthly(each), each.as_of) for each in (here, there)]
-    same(*months)
-    cohorts = [explore.cohorts(activity.monthly(each), each.as_of)[0] for each in (here, there)]
-    same(*cohorts)
 
 
 class Wire:
