@@ -215,7 +215,8 @@ def _sessions(lines: ir.Table) -> ir.Table:
     moments = lines.select("customer", "time").distinct()
     ticks = moments.mutate(tick=moments.time.epoch_seconds())
     earlier = ticks.tick.lag().over(group_by="customer", order_by="tick")
-    ticks = ticks.mutate(begins=((ticks.tick - earlier).fill_null(PAUSE + 1) > PAUSE).cast("int64"))
+    pause = (ticks.tick - earlier).fill_null(PAUSE + 1)
+    ticks = ticks.mutate(begins=ibis.ifelse(pause > PAUSE, 1, 0))  # PostgreSQL sums no booleans
     so_far = ibis.cumulative_window(group_by="customer", order_by="tick")
     numbers = ticks.mutate(number=ticks.begins.sum().over(so_far))
     session = numbers.customer.cast("string") + "-" + numbers.number.cast("string")
