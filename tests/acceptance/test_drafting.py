@@ -112,7 +112,7 @@ def test_what_new_writes_passes_check(tmp_path, call, source):
     assert result.returncode == 0, result.stderr
     people = {"five_tables": 200, "survey": 90, "event_log": 80}.get(source.__name__, 60)
     assert any(abs(int(n) - people) <= people // 10
-               for n in re.findall(r"customers\s+(\d+) known before", result.stdout))  # fmt: skip
+               for n in re.findall(r"customers\s+(\d+) known", result.stdout))  # fmt: skip
     main = raw["tables"]["survey" if source is survey else "transactions"]["columns"]
     assert ("amount" in main) == (source not in (survey, event_log))
     if source is five_tables:
