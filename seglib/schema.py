@@ -174,7 +174,7 @@ class Study(Part):
         found, taken = {}, made(tables)
         for name in Tables.model_fields:
             if table := getattr(tables, name):
-                roles = set(type(table.columns).model_fields)
+                roles = set(table.columns.model_dump(exclude_none=True))  # those the table has
                 found[name] = table.apart(name, taken | roles)
                 taken |= {given.lower() for given in getattr(found[name], "names", ())}
         return tables.model_copy(update=found)
