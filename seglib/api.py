@@ -9,7 +9,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from seglib import cluster, files
+from seglib import clustering, files
 from seglib.study import StudyError
 
 __all__ = ["Result", "StudyError", "Verdict", "segment"]
@@ -111,7 +111,7 @@ def segment(
     StudyError
         With one sentence: what was seen, what was expected, what to do (`seglib.StudyError`).
     """
-    found = cluster.segment(
+    found = clustering.segment(
         _table(frame), k=k, k_max=k_max, method=method, value=value, outcomes=outcomes, seed=seed
     )
     judged, members = found.verdict, found.members

@@ -12,7 +12,7 @@ from scipy.spatial.distance import squareform
 from sklearn.decomposition import PCA
 
 from seglib import privacy, stats
-from seglib.cluster import encode
+from seglib.clustering import encode
 from seglib.collection.tables import midnight
 from seglib.files import Run
 

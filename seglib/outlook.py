@@ -8,9 +8,9 @@ from datetime import date, timedelta
 import ibis.expr.types as ir
 
 from seglib import plan, quality
-from seglib.cluster.segmentation import prepare
+from seglib.clustering.segmentation import prepare
 from seglib.collection import activity, attributes, dictionary, features, tables
-from seglib.measure import trial
+from seglib.measuring import trial
 from seglib.schema import Study
 
 SHOWN = 12  # checks that are told

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from seglib import files, study
 from seglib.files import Run
-from seglib.measure import earlier
+from seglib.measuring import earlier
 from seglib.schema import Segmentation, Study
 from seglib.study import StudyError
 

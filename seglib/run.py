@@ -24,7 +24,7 @@ from traitlets.config import Config
 from seglib import files, plan, privacy, publish, study
 from seglib.collection import tables
 from seglib.files import Run
-from seglib.persona import ledger
+from seglib.personas import ledger
 from seglib.report import cards, index, report
 from seglib.schema import Study
 from seglib.study import StudyError

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib import cluster, files, study, wording
+from seglib import clustering, files, study, wording
 from seglib.layout import ROW
 from seglib.study import StudyError
 
@@ -66,7 +66,7 @@ def score(model: str | Path, table: str | Path, key: str = "") -> Scored:
         values, said = _READ[column["kind"]](column, frame[column["name"]])
         seen[column["name"]] = values
         notes.append((column["name"], said))
-    members = cluster.assign(rule, seen)
+    members = clustering.assign(rule, seen)
     members.insert(1, "name", members["segment"].map(_names(path)))
     unknown = seen.isna().all(axis=1)
     if unknown.any():

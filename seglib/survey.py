@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import stats
-from seglib.profile.columns import kind, levels_of, numbers, of_level
+from seglib.personas.columns import kind, levels_of, numbers, of_level
 from seglib.schema import Study
 
 FEWEST = 10  # members of a group that is compared

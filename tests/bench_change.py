@@ -2,10 +2,10 @@
 
 Two runs of a study of customers: the same process with new luck (nothing planted), one customer in
 twenty moved to another kind, or one column shifted for everyone by 0.3 of its standard deviation.
-Everything goes the real way: segments by `cluster.segment`, made again at the second date with the
-numbers kept; then flows, shifts, fit and advice. Skewed amounts and counts; 300 to 2,400 customers;
-2 to 5 segments. Run as a script: `python tests/bench_change.py [--quick]`; writes the table beside
-this file.
+Everything goes the real way: segments by `clustering.segment`, made again at the second date with
+the numbers kept; then flows, shifts, fit and advice. Skewed amounts and counts; 300 to 2,400
+customers; 2 to 5 segments. Run as a script: `python tests/bench_change.py [--quick]`; writes the
+table beside this file.
 """
 
 import os
@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib import cluster
+from seglib import clustering
 from seglib.collection.dictionary import row as entry
 from seglib.files import Run
-from seglib.measure import drift, earlier, migration, misfit, refresh
+from seglib.measuring import drift, earlier, migration, misfit, refresh
 from seglib.schema import Study
 
 QUICK = "--quick" in sys.argv
@@ -114,7 +114,7 @@ def two_runs(folder, frames, k, seed, *, again):
         run = Run(study, day, folder / day.isoformat(), seed)
         frame = seen.rename_axis("customer")
         if model is None or again:
-            found = cluster.segment(
+            found = clustering.segment(
                 frame,
                 k=k,
                 k_max=2 if k else 5,
@@ -126,7 +126,7 @@ def two_runs(folder, frames, k, seed, *, again):
             previous = {"segments": found.labels, "used": int(found.labels.max())}
         run.write("customers.parquet", frame)
         run.write("model.json", model)
-        run.write("segments.parquet", cluster.assign(model, frame))
+        run.write("segments.parquet", clustering.assign(model, frame))
         run.write("verdict.json", verdict)
     return run
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import power
-from seglib.measure import experiment
+from seglib.measuring import experiment
 
 REPETITIONS = 100 if "--quick" in sys.argv else 500
 SIZES = (120, 200, 300, 500, 900)

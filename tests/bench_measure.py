@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib.measure.change import changes
+from seglib.measuring.change import changes
 from seglib.stats import bootstrap, wilson
 
 QUICK = "--quick" in sys.argv

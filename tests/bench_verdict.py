@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib import cluster
+from seglib import clustering
 
 UNSEEN, UNSEEN_TIED = 200, 300  # first seeds; ties were mended after 200 to 229 had been seen
 SIZES = (200, 400, 800, 1500, 2500, 5000)
@@ -271,7 +271,7 @@ def run(family, seed: int) -> dict:
     made = family(size(seed), np.random.default_rng([seed, *map(ord, family.__name__)]))
     table, truth = made if isinstance(made, tuple) else (made, None)
     start = time.process_time()
-    finding = cluster.judge(table, seed=seed)
+    finding = clustering.judge(table, seed=seed)
     planted = 1 if truth is None else int(truth.max()) + 1
     return {
         "family": family.__name__, "seed": seed, "n": len(table), "planted": planted,

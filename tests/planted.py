@@ -7,8 +7,8 @@ import pandas as pd
 
 from seglib.collection.dictionary import row as entry
 from seglib.files import Run
-from seglib.persona import ledger, persona
-from seglib.persona.grounds import Evidence
+from seglib.personas import ledger, persona
+from seglib.personas.grounds import Evidence
 from seglib.schema import Study
 
 SEGMENTS = {1: 260, 2: 300, 3: 340}

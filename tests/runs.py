@@ -6,8 +6,8 @@ import duckdb
 import pandas as pd
 import planted
 
-from seglib import cluster, files, quality
-from seglib.cluster import encode, fit
+from seglib import clustering, files, quality
+from seglib.clustering import encode, fit
 from seglib.collection import activity, features, tables
 from seglib.collection.dictionary import row as entry
 
@@ -25,7 +25,7 @@ def shop_run(path, k=3, as_of=None):
     fitted = fit.fit("kmeans", encode.matrix(rules, frame), k, seed=1, restarts=5)
     model = {"version": 1, "method": "kmeans", "k": k, "columns": rules, "parameters": fitted}
     run.write("model.json", model)
-    run.write("segments.parquet", cluster.assign(model, frame))
+    run.write("segments.parquet", clustering.assign(model, frame))
     return run
 
 
@@ -43,7 +43,7 @@ def two_runs(folder, frames, k=3, verdicts=None, **keys):
                           "parameters": params}  # fmt: skip
         run.write("customers.parquet", frame)
         run.write("model.json", model)
-        run.write("segments.parquet", cluster.assign(model, frame))
+        run.write("segments.parquet", clustering.assign(model, frame))
         run.write("verdict.json", verdict(k) | (verdicts or [{}, {}])[i])
         run.write("dictionary.json", {"customers": [
             entry(name, name.capitalize(), "behavioural") for name in frame
@@ -71,5 +71,5 @@ def by_sql(model, frame):
             table[name] = table[name].astype(object)
     connection = duckdb.connect()
     connection.register("customers", table)
-    answer = connection.execute(cluster.to_sql(model, "customers", "customer")).df()
+    answer = connection.execute(clustering.to_sql(model, "customers", "customer")).df()
     return answer.set_index("customer").sort_index()["segment"].to_numpy()

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seglib.persona import affinity
+from seglib.personas import affinity
 
 
 @pytest.fixture

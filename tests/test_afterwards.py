@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from seglib.measure import afterwards
+from seglib.measuring import afterwards
 
 
 def counted(cells):

@@ -6,7 +6,7 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib.cluster import bases, combine, compared
+from seglib.clustering import bases, combine, compared
 from seglib.collection import dictionary
 
 N = 400

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from seglib import study
-from seglib.measure import campaign
+from seglib.measuring import campaign
 from seglib.study import StudyError
 
 AS_OF, UNTIL = date(2020, 4, 1), date(2020, 7, 1)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from test_measure import eight
 
-from seglib.measure.change import changes
+from seglib.measuring.change import changes
 
 
 def change(people, placebo=None, minimum=1, draws=300):

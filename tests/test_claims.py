@@ -9,7 +9,7 @@ import pytest
 
 from seglib.collection import attributes
 from seglib.files import Run
-from seglib.persona import claims, figures, ledger, statistic
+from seglib.personas import claims, figures, ledger, statistic
 from seglib.study import StudyError
 
 KINDS = sorted(statistic.MEASURES | figures.MEASURES)  # a new one is tried without a change here

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from runs import by_sql
 
-from seglib import cluster
-from seglib.cluster import encode, fit, near
+from seglib import clustering
+from seglib.clustering import encode, fit, near
 from seglib.study import StudyError
 
 # Stouffer & Toby (1951), as tabulated by Goodman (1974): four dilemmas, 216 respondents.
@@ -144,12 +144,12 @@ def unseen(frame):
 @pytest.mark.parametrize("method", ["kmeans", "mixed", "gmm", "latent_class"])
 def test_fit_assign_and_sql_give_the_same_segments(method):
     frame = mixed_frame()
-    found = cluster.segment(frame, k=3, method=method)
+    found = clustering.segment(frame, k=3, method=method)
     model = json.loads(json.dumps(found.model, allow_nan=False))
-    pd.testing.assert_frame_equal(cluster.assign(model, frame), found.members)
+    pd.testing.assert_frame_equal(clustering.assign(model, frame), found.members)
     assert (by_sql(model, frame) == found.labels).all()
     new = unseen(frame)
-    assert (by_sql(model, new) == cluster.assign(model, new)["segment"]).all()
+    assert (by_sql(model, new) == clustering.assign(model, new)["segment"]).all()
 
 
 def test_sql_undoes_correlation_as_assign_does():
@@ -159,18 +159,18 @@ def test_sql_undoes_correlation_as_assign_does():
     params = fit.fit("kmeans", encode.matrix(rules, frame), 3, metric=metric, seed=0, restarts=5)
     model = {"method": "kmeans", "k": 3, "columns": rules, "parameters": params}
     frame = frame.reset_index(drop=True)
-    assert (by_sql(model, frame) == cluster.assign(model, frame)["segment"]).all()
+    assert (by_sql(model, frame) == clustering.assign(model, frame)["segment"]).all()
 
 
 def test_probabilities_are_sorted_into_segment_and_runner_up():
-    members = cluster.segment(mixed_frame(), k=3).members
+    members = clustering.segment(mixed_frame(), k=3).members
     assert (members["runner_up"] != members["segment"]).all()
     assert members["probability"].between(1 / 3, 1).all()
     assert (members["margin"] <= members["probability"]).all()
 
 
 def test_one_segment_has_no_runner_up():
-    members = cluster.segment(three_groups()[0], k=1).members
+    members = clustering.segment(three_groups()[0], k=1).members
     assert (members == [1, 1.0, 0, 1.0]).all(axis=None)
 
 
@@ -180,13 +180,13 @@ def test_one_segment_has_no_runner_up():
 def test_segment_one_has_the_highest_value():
     frame, truth = three_groups()
     value = pd.Series(np.array([5.0, 50.0, 20.0])[truth], index=frame.index)
-    found = cluster.segment(frame, k=3, value=value)
+    found = clustering.segment(frame, k=3, value=value)
     assert value.groupby(found.labels).mean().round().tolist() == [50, 20, 5]
 
 
 def test_without_value_the_largest_segment_is_number_one():
     frame, truth = three_groups()
-    found = cluster.segment(frame[(truth != 2) | (np.arange(len(frame)) % 2 == 0)], k=3)
+    found = clustering.segment(frame[(truth != 2) | (np.arange(len(frame)) % 2 == 0)], k=3)
     assert found.labels.value_counts().sort_index().is_monotonic_decreasing
 
 
@@ -194,20 +194,20 @@ def test_a_useful_cut_is_made_again_where_nothing_later_is_known():
     frame = base(240)
     known = {"segments": pd.Series(1, frame.index), "used": 1, "as_of": "2024-04-01", "digest": "",
              "cut": {"k": 3, "as_of": "2024-01-01"}}  # fmt: skip
-    found = cluster.segment(frame, previous=known)
+    found = clustering.segment(frame, previous=known)
     assert (found.verdict["k"], found.verdict["kind"]) == (3, "constructive")
     assert "as at 2024-01-01" in found.verdict["headline"]
     assert "not known yet" in found.verdict["headline"]
-    asked = cluster.segment(frame, k=2, previous=known)
+    asked = clustering.segment(frame, k=2, previous=known)
     assert (asked.verdict["k"], asked.verdict["carried"]) == (2, None)
     noise = pd.DataFrame({"spend": np.random.default_rng(0).random(240)}, frame.index)
-    tested = cluster.segment(frame, outcomes=noise, previous=known)
+    tested = clustering.segment(frame, outcomes=noise, previous=known)
     assert (tested.verdict["k"], tested.verdict["carried"]) == (1, None)
 
 
 def test_same_input_and_seed_give_the_same_verdict():
     frame = mixed_frame()
-    one, two = (cluster.segment(frame, seed=4) for _ in range(2))
+    one, two = (clustering.segment(frame, seed=4) for _ in range(2))
     assert one.verdict == two.verdict
     assert one.model == two.model
 
@@ -222,7 +222,7 @@ def test_same_input_and_seed_give_the_same_verdict():
 )  # fmt: skip
 def test_auto_follows_the_column_types(columns, method):
     rules, _ = encode.learn(mixed_frame()[columns])
-    assert cluster.choose_method("auto", rules)[0] == method
+    assert clustering.choose_method("auto", rules)[0] == method
 
 
 # --- frames that go wrong -----------------------------------------------------------------------
@@ -233,7 +233,7 @@ def base(n=60):
 
 
 def test_constant_and_empty_columns_are_left_out_and_said():
-    found = cluster.segment(base().assign(same=1.0, nothing=np.nan))
+    found = clustering.segment(base().assign(same=1.0, nothing=np.nan))
     assert found.verdict["columns"] == ["a", "b", "c"]
     text = " ".join(found.verdict["reasons"])
     assert "'same' has the same value everywhere" in text
@@ -252,13 +252,13 @@ def test_constant_and_empty_columns_are_left_out_and_said():
     ids=["one column", "20 rows", "30 % missing", "more columns than rows", "500 levels"],
 )
 def test_awkward_frames_work(frame):
-    found = cluster.segment(frame)
+    found = clustering.segment(frame)
     assert found.labels.notna().all()
     assert found.verdict["kind"] == "none"
 
 
 def test_copied_rows_are_not_groups():
-    found = cluster.segment(pd.concat([base(15)] * 8, ignore_index=True))
+    found = clustering.segment(pd.concat([base(15)] * 8, ignore_index=True))
     assert found.verdict["kind"] == "none"
     assert "exact copies" in " ".join(found.verdict["reasons"])
 
@@ -275,33 +275,33 @@ def test_copied_rows_are_not_groups():
 )
 def test_what_cannot_be_clustered_is_refused_in_one_sentence(column, words):
     with pytest.raises(StudyError, match=words):
-        cluster.segment(base().assign(extra=column))
+        clustering.segment(base().assign(extra=column))
 
 
 def test_too_few_rows_and_too_many_segments_are_refused():
     with pytest.raises(StudyError, match="fewer than two rows"):
-        cluster.segment(base(1))
+        clustering.segment(base(1))
     with pytest.raises(StudyError, match="k = 50"):
-        cluster.segment(base(60), k=50)
+        clustering.segment(base(60), k=50)
     with pytest.raises(StudyError, match="'kmean' is unknown"):
-        cluster.segment(base(60), method="kmean")
+        clustering.segment(base(60), method="kmean")
 
 
 def test_a_customer_given_twice_is_refused():
     with pytest.raises(StudyError, match=r"row .0. appears more than once"):
-        cluster.segment(pd.concat([base(), base().head(1)]))
+        clustering.segment(pd.concat([base(), base().head(1)]))
 
 
 def test_a_table_without_a_column_of_the_model_is_refused():
-    found = cluster.segment(base(), k=2)
+    found = clustering.segment(base(), k=2)
     with pytest.raises(StudyError, match="no column 'c'"):
-        cluster.assign(found.model, base()[["a", "b"]])
+        clustering.assign(found.model, base()[["a", "b"]])
 
 
 @pytest.mark.parametrize("n", [2, 4, 9])
 def test_fewer_rows_than_can_be_segmented_are_one_segment(n):
     frame = pd.DataFrame({"price": np.linspace(1.5, 8, n), "reach": np.linspace(0.3, 0.1, n) ** 2})
-    found = cluster.segment(frame, outcomes=frame[["reach"]])
+    found = clustering.segment(frame, outcomes=frame[["reach"]])
     assert (found.verdict["k"], found.verdict["kind"]) == (1, "none")
     assert (found.labels == 1).all()
     assert "too few different rows" in " ".join(found.verdict["reasons"])

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from seglib import stats
-from seglib.cluster import membership
-from seglib.profile import doubt
-from seglib.profile.profile import descriptors
+from seglib.clustering import membership
+from seglib.personas import doubt
+from seglib.personas.profile import descriptors
 
 
 def hard(n=400, seed=0):

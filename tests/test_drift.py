@@ -6,7 +6,7 @@ import pytest
 from runs import two_runs
 
 from seglib.collection.dictionary import row as entry
-from seglib.measure import drift, earlier, misfit, shifts
+from seglib.measuring import drift, earlier, misfit, shifts
 
 LINES = [entry("spend", "Spend", "behavioural", unit="$"), entry("visits", "Visits", "behavioural"),
          entry("plan", "Plan", "plan", kind="nominal")]  # fmt: skip

@@ -8,7 +8,7 @@ from runs import shop_run, two_runs, verdict
 from worlds import write_shop
 
 from seglib import files
-from seglib.measure import earlier
+from seglib.measuring import earlier
 
 
 def frame(n=40, start=0):

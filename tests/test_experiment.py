@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from seglib import power
-from seglib.measure import experiment, randomisation
+from seglib.measuring import experiment, randomisation
 from seglib.study import StudyError
 
 

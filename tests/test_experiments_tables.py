@@ -12,7 +12,7 @@ import yaml
 from seglib import cli, quality, study
 from seglib.collection import attributes, tables
 from seglib.files import Run
-from seglib.measure import campaign, experiment, findings, told, trial
+from seglib.measuring import campaign, experiment, findings, told, trial
 
 CASES = Path(__file__).parent / "cases"
 N = 4000

@@ -7,7 +7,7 @@ from test_change import crowd
 from worlds import write_shop
 
 from seglib import files
-from seglib.measure import change, findings, measure, results
+from seglib.measuring import change, findings, measure, results
 
 CALLED = {0: "Everyone", 1: "Regulars", 2: "Others"}
 

@@ -6,8 +6,8 @@ import planted
 import pytest
 
 from seglib.collection.dictionary import row as entry
-from seglib.persona import beside, claims, leading, ledger, persona, picking, playbook
-from seglib.persona.grounds import Evidence
+from seglib.personas import beside, claims, leading, ledger, persona, picking, playbook
+from seglib.personas.grounds import Evidence
 
 GOODS = {"customers": {"source": "x.csv", "columns": {"customer": "id"}},
          "products": {"source": "y.csv", "columns": {"product": "p"}}}  # fmt: skip

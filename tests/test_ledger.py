@@ -4,9 +4,9 @@ import planted
 import pytest
 
 from seglib.files import Run
-from seglib.persona import ledger, playbook, sentences, story, targeting
-from seglib.persona.called import names
-from seglib.persona.grounds import Evidence
+from seglib.personas import ledger, playbook, sentences, story, targeting
+from seglib.personas.called import names
+from seglib.personas.grounds import Evidence
 from seglib.report import cards
 from seglib.study import StudyError
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from runs import shop_run
 
-from seglib.measure import measure
-from seglib.measure.measure import EVERYONE
+from seglib.measuring import measure
+from seglib.measuring.measure import EVERYONE
 
 
 def eight():

@@ -9,7 +9,7 @@ from runs import shop_run
 
 from seglib import files, quality
 from seglib.collection import activity, tables
-from seglib.measure import campaign, change, experiment, findings, measure, results, told
+from seglib.measuring import campaign, change, experiment, findings, measure, results, told
 
 
 def members(n=60):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from runs import two_runs
 
-from seglib.measure import earlier, migration, since
+from seglib.measuring import earlier, migration, since
 from seglib.plots import figure
 from seglib.plots import flows as draw_flows
 

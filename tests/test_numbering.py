@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seglib import cluster
-from seglib.cluster import encode, fit
-from seglib.cluster.numbering import number
+from seglib import clustering
+from seglib.clustering import encode, fit
+from seglib.clustering.numbering import number
 
 
 def table(sizes=(60, 50, 40, 30), seed=0, first=0):
@@ -30,7 +30,7 @@ def run(frame, k, before=None, used=None, value=None):
     if before is not None:
         given = {"segments": before, "used": used or int(before.max()), "as_of": "2024-01-01"}
     model = number(fitted(frame, k), frame, value, given)
-    return cluster.assign(model, frame)["segment"], model
+    return clustering.assign(model, frame)["segment"], model
 
 
 def test_without_an_earlier_run_the_highest_value_comes_first():
@@ -77,7 +77,7 @@ def test_sql_probabilities_and_verdict_speak_of_the_same_numbers():
     first, _ = run(frame, 4)
     kept = frame[truth != 1]
     given = {"segments": first, "used": 4, "as_of": "2024-01-01", "digest": "x"}
-    found = cluster.segment(
+    found = clustering.segment(
         kept, k=3, previous=given, outcomes=pd.DataFrame({"spend": 1.0 + truth[kept.index]})
     )
     assert sorted(found.labels.unique()) == [1, 3, 4]
@@ -85,8 +85,8 @@ def test_sql_probabilities_and_verdict_speak_of_the_same_numbers():
     assert [row["segment"] for row in found.verdict["segments"]] == [1, 3, 4]
     assert [row["n"] for row in found.verdict["segments"]] == [60, 40, 30]
     assert {row["segment"] for row in found.verdict["usefulness"]["means"]} == {1, 3, 4}
-    assert "THEN 4" in cluster.to_sql(found.model, "customers", "customer")
-    pd.testing.assert_frame_equal(cluster.assign(found.model, kept), found.members)
+    assert "THEN 4" in clustering.to_sql(found.model, "customers", "customer")
+    pd.testing.assert_frame_equal(clustering.assign(found.model, kept), found.members)
 
 
 def test_a_segment_that_splits_gives_its_number_to_the_part_with_most_of_its_people():

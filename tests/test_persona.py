@@ -9,7 +9,7 @@ import planted
 import pytest
 
 from seglib.files import Run
-from seglib.persona import (
+from seglib.personas import (
     called,
     claims,
     naming,
@@ -20,7 +20,7 @@ from seglib.persona import (
     story,
     targeting,
 )
-from seglib.persona.grounds import Evidence
+from seglib.personas.grounds import Evidence
 from seglib.report import cards
 from seglib.study import StudyError
 

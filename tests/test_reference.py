@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from seglib.cluster import reference
+from seglib.clustering import reference
 
 
 def drawn(values, seed=0):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from runs import two_runs, verdict
 
-from seglib.measure import earlier, refresh, shifts
+from seglib.measuring import earlier, refresh, shifts
 
 PARTS = {"rule": {"value": 0.2}}
 CALM = {"drifted": False, "moved": 0.01, "p": 1.0}

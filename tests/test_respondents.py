@@ -11,9 +11,8 @@ import yaml
 
 from seglib import cli, schema, study
 from seglib.collection import people, scales, tables
-from seglib.persona import gaps, naming
-from seglib.persona.persona import assigned, unknown
-from seglib.profile import profile
+from seglib.personas import gaps, naming, profile
+from seglib.personas.persona import assigned, unknown
 
 CASES = Path(__file__).parent / "cases"
 SURVEY, CUSTOMERS = "b4_survey_no_id.csv", "a11_no_id.csv"

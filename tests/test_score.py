@@ -10,9 +10,9 @@ from runs import shop_run
 from test_sql import planted
 from worlds import write_shop
 
-from seglib import cli, cluster, score
-from seglib.cluster import encode
-from seglib.cluster.model import make
+from seglib import cli, clustering, score
+from seglib.clustering import encode
+from seglib.clustering.model import make
 from seglib.study import StudyError
 
 
@@ -24,7 +24,7 @@ def path(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(path):
     made = shop_run(path)
-    made.write("segments.sql", cluster.to_sql(made.read("model.json"), "customers", "customer"))
+    made.write("segments.sql", clustering.to_sql(made.read("model.json"), "customers", "customer"))
     made.write("personas.json", [{"segment": s, "name": f"Name {s}"} for s in (1, 2, 3)])
     return made
 
@@ -46,7 +46,7 @@ def test_rows_without_ids_are_called_by_their_number_if_that_is_wanted(model, tm
         score.score(folder, tmp_path / "new.csv")
     found = score.score(folder, tmp_path / "new.csv", "<row>").members
     assert list(found.index) == list(range(1, len(frame) + 1))
-    assert found["segment"].tolist() == cluster.assign(rule, frame)["segment"].tolist()
+    assert found["segment"].tolist() == clustering.assign(rule, frame)["segment"].tolist()
 
 
 def test_the_run_s_own_customers_get_their_segments_again(run):
@@ -63,7 +63,7 @@ def test_python_score_and_sql_agree_on_the_customers_of_another_date(run, path):
     connection = duckdb.connect()
     connection.execute(f"CREATE VIEW customers AS SELECT * FROM '{table}'")
     by_sql = connection.execute(run.read("segments.sql")).df().set_index("customer")["segment"]
-    direct = cluster.assign(run.read("model.json"), later.read("customers.parquet"))
+    direct = clustering.assign(run.read("model.json"), later.read("customers.parquet"))
     assert (found["segment"] == direct["segment"]).all()
     assert (found["segment"] == by_sql.reindex(found.index)).all()
     assert len(found) >= len(run.read("customers.parquet"))
@@ -75,7 +75,7 @@ def test_a_file_gives_the_labels_of_the_frame(model, tmp_path, kind):
     table = tmp_path / f"new.{kind}"
     frame.assign(extra="x").to_csv(table) if kind == "csv" else frame.to_parquet(table)
     found = score.score(folder, table).members
-    assert found["segment"].tolist() == cluster.assign(rule, frame)["segment"].tolist()
+    assert found["segment"].tolist() == clustering.assign(rule, frame)["segment"].tolist()
 
 
 def test_missing_odd_far_and_unseen_values_are_counted_and_said(model, tmp_path):

@@ -11,7 +11,7 @@ import yaml
 from worlds import shop_study, shop_tables, write_shop
 
 from seglib import cli, outlook, plan, quality, run, study
-from seglib.cluster import encode
+from seglib.clustering import encode
 from seglib.collection import activity, features, tables
 from seglib.collection.dictionary import apart
 from seglib.collection.dictionary import row as entry

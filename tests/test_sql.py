@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from runs import by_sql
 
-from seglib import cluster
-from seglib.cluster import encode, near
-from seglib.cluster.model import make
+from seglib import clustering
+from seglib.clustering import encode, near
+from seglib.clustering.model import make
 
 METHODS = ("kmeans", "mixed", "gmm", "latent_class")
 LEVELS = ["it's", "b", 'say "x"', "ß"]
@@ -56,7 +56,9 @@ def worse(frame, seed):
 
 def agree(model, frame):
     model = json.loads(json.dumps(model, allow_nan=False))
-    return int((by_sql(model, frame) != cluster.assign(model, frame)["segment"].to_numpy()).sum())
+    return int(
+        (by_sql(model, frame) != clustering.assign(model, frame)["segment"].to_numpy()).sum()
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -101,7 +103,7 @@ def test_a_row_as_near_to_two_centres_goes_to_the_first(turn):
     away = ((encode.matrix(rules, frame)[:, None] - edge) ** 2).sum(axis=2)
     first = (away <= away.min(axis=1, keepdims=True) + 1e-9).argmax(axis=1) + 1
     assert (np.sort(away, axis=1)[:, 1] - away.min(axis=1) < 1e-9).mean() > 0.3  # many ties
-    assert (cluster.assign(model, frame)["segment"] == first).all()
+    assert (clustering.assign(model, frame)["segment"] == first).all()
     assert (by_sql(model, frame) == first).all()
 
 
@@ -115,7 +117,7 @@ def test_classes_that_answer_alike_tie_and_the_first_wins():
     model = {"method": "latent_class", "k": 2, "columns": rules, "parameters": params}
     assert agree(model, frame) == 0
     middle = frame.eq("2").all(axis=1)
-    assert cluster.assign(model, frame)["segment"][middle].eq(1).all()
+    assert clustering.assign(model, frame)["segment"][middle].eq(1).all()
 
 
 def test_not_a_number_and_infinity_count_as_missing():
@@ -130,12 +132,12 @@ def test_not_a_number_and_infinity_count_as_missing():
                 f"CREATE OR REPLACE VIEW customers AS SELECT row_number() OVER () AS customer, * "
                 f"REPLACE ({odd} AS {name}) FROM known"
             )
-            asked = cluster.to_sql(model, "customers", "customer")
+            asked = clustering.to_sql(model, "customers", "customer")
             answer = connection.execute(f"{asked} ORDER BY 1").df()["segment"]
             missing = frame.assign(**{name: np.nan})
-            assert (answer == cluster.assign(model, missing)["segment"]).all(), (name, odd)
+            assert (answer == clustering.assign(model, missing)["segment"]).all(), (name, odd)
             infinite = frame.assign(**{name: np.inf})
-            assert (answer == cluster.assign(model, infinite)["segment"]).all(), (name, odd)
+            assert (answer == clustering.assign(model, infinite)["segment"]).all(), (name, odd)
 
 
 @pytest.mark.parametrize("key", ["customer", "x0", "s1", "segment", "Client Nr"])
@@ -144,8 +146,8 @@ def test_the_key_may_have_any_name(key):
     model = make(frame, encode.learn(frame)[0], "kmeans", 3, seed=1)
     connection = duckdb.connect()
     connection.register("people", frame.astype({"rating": object}).assign(**{key: range(450)}))
-    answer = connection.execute(cluster.to_sql(model, "people", key)).df()
-    assert (answer.sort_values(key).iloc[:, -1] == cluster.assign(model, frame)["segment"]).all()
+    answer = connection.execute(clustering.to_sql(model, "people", key)).df()
+    assert (answer.sort_values(key).iloc[:, -1] == clustering.assign(model, frame)["segment"]).all()
 
 
 def test_ibis_runs_the_same_query(tmp_path):
@@ -155,6 +157,6 @@ def test_ibis_runs_the_same_query(tmp_path):
     people = frame.astype({name: object for name in frame.select_dtypes("category")})
     people.assign(customer=range(len(frame))).to_parquet(tmp_path / "customers.parquet")
     connection.read_parquet(tmp_path / "customers.parquet", table_name="customers")
-    answer = connection.raw_sql(cluster.to_sql(model, "customers", "customer")).df()
+    answer = connection.raw_sql(clustering.to_sql(model, "customers", "customer")).df()
     labels = answer.sort_values("customer")["segment"].to_numpy()
-    assert (labels == cluster.assign(model, frame)["segment"].to_numpy()).all()
+    assert (labels == clustering.assign(model, frame)["segment"].to_numpy()).all()

@@ -7,8 +7,8 @@ import planted
 import pytest
 
 from seglib.collection.dictionary import row as entry
-from seglib.persona import persona, phrases, strength
-from seglib.persona.grounds import Evidence
+from seglib.personas import persona, phrases, strength
+from seglib.personas.grounds import Evidence
 
 LEVEL_ALONE = {"full-price", "untouched"}  # these speak of a level, not of a difference
 

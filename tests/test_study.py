@@ -6,7 +6,7 @@ import yaml
 from worlds import shop_study
 
 from seglib import schema, study
-from seglib.persona import targeting
+from seglib.personas import targeting
 from seglib.study import StudyError
 
 

@@ -5,9 +5,9 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib import cluster
-from seglib.persona import persona, sure
-from seglib.persona.grounds import Evidence
+from seglib import clustering
+from seglib.personas import persona, sure
+from seglib.personas.grounds import Evidence
 
 
 @pytest.fixture(scope="module", params=["gmm", "kmeans"])
@@ -19,7 +19,7 @@ def made(request, tmp_path_factory):
     shift = np.where(truth == 1, 1.0, -1.0)[:, None]
     columns = ["orders", "basket_value", "evening_share"]
     frame = pd.DataFrame(rng.normal(size=(1200, 3)) + 0.75 * shift, index, columns)
-    found = cluster.segment(frame, k=2, method=request.param, seed=1)
+    found = clustering.segment(frame, k=2, method=request.param, seed=1)
     run = planted.run(tmp_path_factory.mktemp(request.param), 1, found.members["segment"])
     yes = rng.random(1200) < np.where(truth == 1, 0.6, 0.2)
     frame["member"] = pd.Categorical(np.where(yes, "yes", "no"))

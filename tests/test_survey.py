@@ -6,8 +6,8 @@ import pytest
 from runs import shop_run
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib.persona import ledger, persona
-from seglib.persona.grounds import Evidence
+from seglib.personas import ledger, persona
+from seglib.personas.grounds import Evidence
 from seglib.report import cards
 
 AGREE = ["not at all", "little", "partly", "mostly", "fully"]

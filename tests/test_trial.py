@@ -11,7 +11,7 @@ from runs import shop_run
 from worlds import shop_study, shop_tables, write_shop
 
 from seglib import files
-from seglib.measure import campaign, findings, measure, told, trial
+from seglib.measuring import campaign, findings, measure, told, trial
 
 START = datetime(2023, 8, 5)
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
-from seglib import cluster
-from seglib.cluster import fit, membership, treatment
-from seglib.cluster import usefulness as use
+from seglib import clustering
+from seglib.clustering import fit, membership, treatment
+from seglib.clustering import usefulness as use
 
 
 def customers(n=300, seed=0):
@@ -117,10 +117,10 @@ def test_no_customer_helps_to_make_the_own_score():
 
 def test_segments_carry_the_scores_that_the_verdict_recommends():
     _, features, outcomes = continuum()
-    found = cluster.segment(features, k=2, outcomes=outcomes, k_max=2)
+    found = clustering.segment(features, k=2, outcomes=outcomes, k_max=2)
     rows = [row for row in found.verdict["usefulness"]["outcomes"] if row["recommended"]]
     assert list(found.scores) == [name for row in rows for name in use.columns(row)]
-    assert cluster.segment(features, k=2, k_max=2).scores.shape == (600, 0)
+    assert clustering.segment(features, k=2, k_max=2).scores.shape == (600, 0)
 
 
 def test_too_few_outcomes_are_not_tested():
@@ -207,7 +207,7 @@ def test_segments_that_end_alike_are_named_by_the_numbers_of_the_reports(seed):
     frame = pd.DataFrame(8 * np.eye(4)[truth] + rng.normal(size=(400, 4))).add_prefix("x")
     spend = pd.Series(np.array([40.0, 40.0, 10.0, 90.0])[truth] + rng.normal(0, 4, 400))
     value = pd.Series(np.array([2.0, 4.0, 3.0, 1.0])[truth])  # numbers follow it, highest first
-    found = cluster.segment(frame, value=value, outcomes=spend.to_frame("spend"), seed=seed)
+    found = clustering.segment(frame, value=value, outcomes=spend.to_frame("spend"), seed=seed)
     assert [row["segments"] for row in found.verdict["usefulness"]["alike"]] == [[1, 3]]
 
 

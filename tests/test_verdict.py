@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from seglib import cluster
-from seglib.cluster import encode, evidence, near, segmentation, verdict
-from seglib.cluster.evidence import Measures
+from seglib import clustering
+from seglib.clustering import encode, evidence, near, segmentation, verdict
+from seglib.clustering.evidence import Measures
 
 KEYS = {
     "n", "columns", "method", "method_reason", "k", "k_suggested", "k_chosen_by", "kind",
@@ -143,7 +143,7 @@ def groups(k, n=300, apart=5.0, seed=0):
 
 def test_three_groups_are_natural_and_found():
     table, truth = groups(3)
-    found = cluster.segment(table.rename(columns=str))
+    found = clustering.segment(table.rename(columns=str))
     assert (found.verdict["k"], found.verdict["kind"]) == (3, "natural")
     assert adjusted_rand_score(truth, found.labels) > 0.9
     assert {s["stable"] for s in found.verdict["segments"]} == {"highly stable"}
@@ -153,7 +153,7 @@ def test_three_groups_are_natural_and_found():
 def test_a_correlated_cloud_has_no_groups_however_stable_its_halves():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(400, 1)) + 0.6 * rng.normal(size=(400, 4)))
-    found = cluster.segment(table.rename(columns=str)).verdict
+    found = clustering.segment(table.rename(columns=str)).verdict
     assert (found["k"], found["kind"]) == (1, "none")
     assert found["evidence"][1]["stability"] > 0.85  # k-means halves agree, as they do without
 
@@ -163,7 +163,7 @@ def test_parallel_cigars_are_found_by_undoing_their_correlation():
     truth = np.arange(400) % 2
     long = 8 * rng.normal(size=400)
     table = pd.DataFrame({"a": long, "b": long + 7 * truth + rng.normal(size=400)})
-    found = cluster.segment(table)
+    found = clustering.segment(table)
     assert (found.verdict["k"], found.verdict["kind"]) == (2, "natural")
     assert "elongated" in found.verdict["method_reason"]
     assert adjusted_rand_score(truth, found.labels) > 0.9
@@ -180,7 +180,7 @@ def continuum(n=500, seed=0):
 
 def test_a_useful_cut_through_a_continuum_is_constructive():
     table, outcomes = continuum()
-    found = cluster.segment(table, outcomes=outcomes).verdict
+    found = clustering.segment(table, outcomes=outcomes).verdict
     assert found["kind"] == "constructive"
     assert 3 <= found["k"] <= 6
     assert "a cut we make" in found["headline"]
@@ -190,13 +190,13 @@ def test_a_useful_cut_through_a_continuum_is_constructive():
 def test_a_cut_that_predicts_nothing_is_none():
     table, outcomes = continuum()
     shuffled = outcomes.sample(frac=1, random_state=3).set_axis(outcomes.index)
-    found = cluster.segment(table, outcomes=shuffled).verdict
+    found = clustering.segment(table, outcomes=shuffled).verdict
     assert (found["k"], found["kind"]) == (1, "none")
     assert "does not help predict" in found["headline"]
 
 
 def test_an_analysts_k_is_kept_and_judged():
-    found = cluster.segment(continuum()[0], k=4).verdict
+    found = clustering.segment(continuum()[0], k=4).verdict
     assert (found["k"], found["k_suggested"], found["k_chosen_by"]) == (4, 1, "analyst")
     assert found["kind"] == "none"
     assert "not tested" in " ".join(found["reasons"])
@@ -206,7 +206,7 @@ def test_the_verdict_has_every_key_and_is_plain_json():
     table, _ = groups(3, n=120)
     outcomes = pd.DataFrame({"spend": np.arange(120.0)})
     economics = {"margin": 0.2, "cost_per_customer": 1.0, "weeks": 13}
-    found = cluster.segment(
+    found = clustering.segment(
         table.rename(columns=str), k_max=4, outcomes=outcomes, economics=economics
     ).verdict
     assert set(found) >= KEYS
@@ -217,15 +217,15 @@ def test_the_verdict_has_every_key_and_is_plain_json():
 
 def test_large_tables_are_sampled_for_evidence_and_everybody_is_assigned():
     table, _ = groups(3, n=4000)
-    found = cluster.segment(table.rename(columns=str), k_max=4)
+    found = clustering.segment(table.rename(columns=str), k_max=4)
     assert found.verdict["sampled"] == {"rows": segmentation.SAMPLE, "of": 4000}
     assert len(found.labels) == 4000
 
 
 def test_judging_alone_gives_the_verdict_of_segmenting():
     table, _ = groups(2, n=120)
-    finding = cluster.judge(table.rename(columns=str), k_max=4)
-    found = cluster.segment(table.rename(columns=str), k_max=4).verdict
+    finding = clustering.judge(table.rename(columns=str), k_max=4)
+    found = clustering.segment(table.rename(columns=str), k_max=4).verdict
     assert (finding.k, finding.kind) == (found["k"], found["kind"])
 
 
@@ -233,7 +233,7 @@ def test_judging_alone_gives_the_verdict_of_segmenting():
 def test_another_number_than_the_groups_there_are_is_told(k, does):
     rng = np.random.default_rng(0)
     x = 6 * np.eye(3)[np.arange(240) % 3] + rng.normal(0, 1, (240, 3))
-    found = cluster.segment(pd.DataFrame(x), k=k).verdict  # columns without names, too
+    found = clustering.segment(pd.DataFrame(x), k=k).verdict  # columns without names, too
     assert "The data show 3 groups" in found["headline"] and does in found["headline"]
     assert "The evidence is best for 3 segments." in found["reasons"]
 
@@ -263,8 +263,8 @@ def test_segments_that_come_back_like_any_cut_are_not_said_to_come_back(beyond, 
 
 def test_agreement_is_beyond_that_of_no_groups_by_the_margin_of_the_rule():
     table, _ = groups(3, n=120)
-    again = cluster.segment(table.rename(columns=str), k_max=4).verdict["agreement"]
+    again = clustering.segment(table.rename(columns=str), k_max=4).verdict["agreement"]
     assert again["beyond"] == (again["value"] >= again["null"] + verdict.AGREE_MORE)
     line = np.repeat(np.arange(60.0), 2)
-    alone = cluster.segment(pd.DataFrame({"a": line}), k_max=2).verdict
+    alone = clustering.segment(pd.DataFrame({"a": line}), k_max=2).verdict
     assert alone["k"] > 1 or not alone["agreement"]["beyond"]

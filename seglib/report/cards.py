@@ -8,7 +8,7 @@ from IPython.display import display
 from markupsafe import Markup
 
 from seglib.files import Run
-from seglib.persona.persona import READ, common, opening, sections
+from seglib.personas.persona import READ, common, opening, sections
 from seglib.plots import colours
 from seglib.report import report
 from seglib.report.exhibits import environment

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from seglib import files, wording
-from seglib.measure.measure import EVERYONE, METRICS
-from seglib.persona.targeting import CRITERIA
+from seglib.measuring.measure import EVERYONE, METRICS
+from seglib.personas.targeting import CRITERIA
 from seglib.plots import colours
 from seglib.report import report, timeline, trust
 from seglib.report.report import ReportError

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from seglib import files, wording
-from seglib.cluster import numbering
+from seglib.clustering import numbering
 from seglib.report import trust
 
 FEW = 2 / 3  # share of members that stayed below which a jump may be the cut's

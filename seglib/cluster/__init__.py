@@ -1,7 +1,0 @@
-"""Segments of a table: found, numbered, judged, and assignable as plain numbers or as SQL."""
-
-from seglib.cluster.segmentation import Segmentation, assign, choose_method, judge, segment
-from seglib.cluster.sql import select as to_sql
-from seglib.cluster.verdict import labelled
-
-__all__ = ["Segmentation", "assign", "choose_method", "judge", "labelled", "segment", "to_sql"]

@@ -1,0 +1,429 @@
+"""Experiments: what an action brought, overall and by segment, when arms were assigned at random.
+
+Order of business: is the randomisation sound (sample ratio, balance); what is the effect overall;
+does it differ between segments (one test); then each segment, corrected for looking at several.
+Segments, and how many there are, may have been judged by the outcomes of all arms together: drawing
+the arms anew leaves them as they are, so that false alarms stay as rare as they are said to be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from seglib import power, privacy
+from seglib.measuring import randomisation
+from seglib.stats import adjust, difference, difference_test, wilson
+from seglib.study import StudyError
+
+ALPHA = power.ALPHA
+FEWEST = 10  # customers an arm of a segment must have
+KNOWN = "known_"  # begins the names of columns of units that were known before
+SMALL = 0  # number of the stratum that holds the members of all segments with fewer
+LEVELS = ["level", "level_low", "level_high", "baseline", "baseline_low", "baseline_high"]
+NUMBERS = ["effect", "low", "high", "p", "se", "df", "spread", *LEVELS]
+CLAIMS = ["effect", "low", "high", "p", "p_adjusted", "p_interaction", "se", "df", "saved",
+          "shrunk", "shrunk_low", "shrunk_high", *LEVELS]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What is compared between the arms.
+
+    Attributes
+    ----------
+    kind : str
+        yes/no (1 or 0), count or money.
+    wanted : bool
+        Whether more of it is better.
+    worth : float, optional
+        Smallest effect worth having, in its unit; without it a tenth of the control's level.
+    label : str
+        What a reader calls it: in the past tense, such as visited, or a noun, such as spend.
+    """
+
+    kind: str = "count"
+    wanted: bool = True
+    worth: float | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an experiment shows.
+
+    Attributes
+    ----------
+    ratio : dict
+        counts, planned, p: the sample-ratio test.
+    balance : pandas.DataFrame
+        By column known before: arm, difference (standardised), p, p_adjusted.
+    overall : pandas.DataFrame
+        By outcome and arm: level of the arm and baseline, that of the control, each with its 95%
+        interval; effect, low, high, p, p_adjusted (Holm's method over outcomes and arms), saved
+        (share of variance that the pre-period explains), p_interaction and interaction_adjusted
+        (over outcomes and arms too), n, n_control, detectable (at the 5% level), pooled (customers
+        of segments too small to be analysed alone, who count as one stratum), left_out (of them,
+        those not in it, because together they were too few).
+    segments : pandas.DataFrame
+        By outcome, segment and arm: levels and effect as above, p_adjusted (over outcomes, segments
+        and arms), shrunk, shrunk_low, shrunk_high, n, n_control, few (sizes not to be shown),
+        worth, detectable (with 80% power at the level of the verdict, which is corrected for all
+        effects looked at), needed (customers per arm that find what is worth having, at that
+        level), verdict: works, works too little, does not, harms, undecided (what is worth having
+        would have been found with 80% power), not enough data, or not valid.
+    problems : list of str
+        Reasons not to believe any effect; while there is one, no effect and no verdict is given.
+    """
+
+    ratio: dict
+    balance: pd.DataFrame
+    overall: pd.DataFrame
+    segments: pd.DataFrame
+    problems: list[str]
+
+
+def analyse(
+    units: pd.DataFrame,
+    control: str,
+    outcomes: dict[str, Compared] | None = None,
+    *,
+    worth: float | None = None,
+    planned: dict[str, float] | None = None,
+    minimum: int = FEWEST,
+) -> Result:
+    """Analyse an experiment with one row per customer.
+
+    Parameters
+    ----------
+    units
+        Columns `segment` (frozen before the assignment), `arm` and the outcomes; optional
+        `before_NAME`, the same quantity as the outcome NAME in a period before the assignment
+        (CUPED, Deng et al. 2013); any further numeric columns known before are checked for balance.
+        The index is not looked at.
+    control
+        Name of the control arm.
+    outcomes
+        Column → what it is; without it one count, the column `outcome`.
+    worth
+        Smallest effect worth having of that one count.
+    planned
+        Planned share of each arm; without it all arms are equally large.
+    minimum
+        Segments with fewer customers in an arm are not analysed alone; overall they are pooled.
+        Nothing is given where fewer customers did it, or did not, or had any of an amount.
+
+    Raises
+    ------
+    StudyError
+        If there is no control arm or no other.
+    """
+    outcomes = outcomes or {"outcome": Compared(worth=worth)}
+    units = units.assign(arm=units["arm"].astype(str)).reset_index(drop=True)
+    treated, minimum = treatments(units["arm"], control), max(minimum, FEWEST)
+    ratio = randomisation.sample_ratio(units["arm"].value_counts(), planned)
+    uneven = randomisation.balance(units.drop(columns=[*outcomes]), control)
+    problems = randomisation.problems(ratio, uneven, bool(planned))
+    problems += randomisation.lost(units, {name: o.label for name, o in outcomes.items()})
+    parts = [
+        _one(units[units[name].notna()], name, arm, control, outcomes[name], minimum)
+        for name in outcomes
+        for arm in treated
+    ]
+    overall = pd.DataFrame([whole for whole, _ in parts])
+    overall["p_adjusted"] = adjust(overall["p"])
+    overall["interaction_adjusted"] = adjust(overall["p_interaction"])
+    rows = _judged(pd.concat([of for _, of in parts], ignore_index=True), outcomes)
+    rows["few"] = _few(units, rows, minimum)
+    if problems:
+        overall, rows = _voided(overall), _voided(rows)
+    return Result(ratio, uneven, overall, rows, problems)
+
+
+def treatments(arms: pd.Series, control: str, minimum: int = 0) -> list[str]:
+    """Return the arms but the control.
+
+    Raises
+    ------
+    StudyError
+        If there is no control arm or no other, or an arm has fewer customers than `minimum`.
+    """
+    counts = arms.value_counts().sort_index()
+    if control not in counts.index or len(counts) < 2:
+        raise StudyError(
+            f"the arms are {', '.join(counts.index)}: expected the control {control!r} and at "
+            "least one other; name the control arm in `control` of the table that holds the arms"
+        )
+    if small := [arm for arm, n in counts.items() if n < minimum]:
+        raise StudyError(
+            f"the arm {small[0]!r} has fewer than {minimum} customers: expected more in each arm; "
+            "leave its rows out"
+        )
+    return [arm for arm in counts.index if arm != control]
+
+
+def _one(
+    units: pd.DataFrame, name: str, arm: str, control: str, outcome: Compared, minimum: int
+) -> tuple[dict, pd.DataFrame]:
+    """Return the effect of one arm on one outcome, overall and by segment."""
+    units = units.assign(value=units[name])
+    yes = outcome.kind == "yes/no"
+    hidden = rare(units, minimum, yes)
+    earlier = None if yes else f"before_{name}"
+    adjusted, saved = cuped(units, "value", earlier or "")
+    pair = [adjusted["arm"] == one for one in (arm, control)]
+    raw = [units.loc[side, ["segment", "value"]] for side in pair]
+    free = [adjusted.loc[side, ["segment", "value"]] for side in pair]
+    compare = _rates if yes else _means
+    rows = []
+    for segment in sorted(units["segment"].unique()):
+        cells = [side.loc[side["segment"] == segment, "value"] for side in (*free, *raw)]
+        rows.append({"segment": int(segment), **_cell(compare, cells, segment in hidden, minimum)})
+    of = pd.DataFrame(rows)
+    alone = of["effect"].notna()
+    if earlier in units and SMALL not in hidden:
+        small = [side.loc[side["segment"].isin(of.loc[~alone, "segment"]), "value"]
+                 for side in (*free, *raw)]  # fmt: skip
+        stratum = pd.DataFrame([{"segment": SMALL, **_cell(compare, small, False, minimum)}])
+        whole = _overall(pd.concat([of[alone], stratum], ignore_index=True))
+        whole |= _levels(*(side["value"] for side in raw), yes)
+        whole["pooled"] = int(of.loc[~alone, ["n", "n_control"]].to_numpy().sum())
+    else:
+        cells = [side["value"] for side in (*free, *raw)]
+        whole = _cell(compare, cells, SMALL in hidden, minimum) | {"pooled": 0, "left_out": 0}
+        n, m, se = whole["n"], whole["n_control"], whole["se"]
+        whole["detectable"] = _detectable(n, m, se, ALPHA)
+    whole = {"outcome": name, "arm": arm, **whole, "p_interaction": _interaction(of[alone])}
+    return whole | {"saved": saved}, of.join(_shrunk(of)).assign(outcome=name, arm=arm)
+
+
+def _cell(compare, cells: list[pd.Series], hidden: bool, minimum: int) -> dict:
+    """Return the difference of two arms in one group; without numbers if it is too small.
+
+    `cells` are the adjusted values of the arm and of the control, then their values as they are.
+    """
+    n, m = len(cells[0]), len(cells[1])
+    row = {"n": n, "n_control": m, **dict.fromkeys(NUMBERS, np.nan)}
+    if hidden or min(n, m) < minimum:
+        return row
+    return row | compare(cells[0], cells[1]) | _levels(*cells[2:], compare is _rates)
+
+
+def _levels(one: pd.Series, other: pd.Series, yes: bool) -> dict:
+    """Return the level of an arm and of the control with their 95% intervals."""
+    found = {}
+    for name, values in (("level", one), ("baseline", other)):
+        n, mean = len(values), float(values.mean()) if len(values) else np.nan
+        if yes:
+            low, high = (float(end) for end in wilson(values.sum(), n))
+        else:
+            half = stats.t.ppf(1 - ALPHA / 2, max(n - 1, 1)) * values.std() / np.sqrt(max(n, 1))
+            low, high = mean - half, mean + half
+            low = max(low, 0.0) if (values >= 0).all() else low
+        found |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+    return found
+
+
+def _means(one: pd.Series, other: pd.Series) -> dict:
+    """Return the difference of two means with Welch's interval."""
+    return _welch(one.mean() - other.mean(), (one.var(), other.var()), (len(one), len(other)))
+
+
+def _rates(one: pd.Series, other: pd.Series) -> dict:
+    """Return the difference of two rates with Newcombe's interval.
+
+    The standard error, by which rates of several segments are compared and shrunk, counts one yes
+    and one no more in each arm (Agresti & Caffo 2000), so that it is never 0.
+    """
+    counts, sizes = (one.sum(), other.sum()), (len(one), len(other))
+    safe = [(c + 1) / (n + 2) for c, n in zip(counts, sizes, strict=True)]
+    found = _welch(one.mean() - other.mean(), [p * (1 - p) for p in safe], sizes)
+    table = (counts[0], sizes[0], counts[1], sizes[1])
+    _, low, high, _ = difference(*table)
+    return found | {"low": low, "high": high, "p": difference_test(*table)}
+
+
+def _welch(effect: float, variances, sizes) -> dict:
+    parts, n = np.array(variances) / sizes, np.array(sizes)
+    se, df = np.sqrt(parts.sum()), parts.sum() ** 2 / max((parts**2 / (n - 1)).sum(), 1e-300)
+    tested = {key: float(value) for key, value in _tested(effect, se, df).items()}
+    return {"effect": effect, "se": se, "df": df, "spread": sum(variances), **tested}
+
+
+def rare(units: pd.DataFrame, minimum: int, yes: bool) -> set[int]:
+    """Return the segments in which so few did it that nothing is shown, SMALL for everyone.
+
+    Of a yes or no, so few may not have done it either; of an amount, so few had any.
+    """
+    did = _counted(units[units["value"] != 0], units)
+    return _hidden([did, _counted(units) - did] if yes else [did], minimum)
+
+
+def _counted(rows: pd.DataFrame, like: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return customers by segment and arm, a row and a column for all that another frame has."""
+    like = rows if like is None else like
+    segments, arms = (np.unique(like[name]) for name in ("segment", "arm"))
+    counts = rows.groupby(["segment", "arm"]).size().unstack(fill_value=0)
+    return counts.reindex(index=segments, columns=arms, fill_value=0)
+
+
+def _hidden(tables: list[pd.DataFrame], minimum: int) -> set[int]:
+    """Return the segments of which some count is not to be shown, SMALL if a total is not.
+
+    What is hidden for one arm is hidden for all, so that no sum over the arms tells it; so is the
+    segment of the next smallest counts, so that no sum over the segments does.
+    """
+    least = pd.concat([table.min(axis=1) for table in tables], axis=1).min(axis=1)
+    mask = privacy.hidden(least.to_numpy(), minimum)
+    hidden = {s for s, few in zip([*least.index, SMALL], mask, strict=True) if few}
+    few = any((table.sum() < minimum).any() for table in tables)
+    return hidden | ({SMALL} if few else set())
+
+
+def _few(units: pd.DataFrame, rows: pd.DataFrame, minimum: int) -> pd.Series:
+    """Return the rows whose numbers of customers are not to be shown."""
+    return rows["segment"].isin(_hidden([_counted(units)], minimum))
+
+
+def _voided(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows without anything that claims an effect."""
+    empty = dict.fromkeys([c for c in (*CLAIMS, "interaction_adjusted") if c in frame], np.nan)
+    verdict = {"verdict": "not valid"} if "verdict" in frame else {}
+    return frame.assign(**empty, **verdict)
+
+
+def cuped(
+    units: pd.DataFrame, name: str = "outcome", earlier: str = "before"
+) -> tuple[pd.DataFrame, float]:
+    """Return the units with the outcome freed of what the pre-period predicts, and how much it was.
+
+    outcome - theta (before - its mean in the segment), theta pooled within segments and arms
+    (Deng, Xu, Kohavi & Walker 2013, eq. 4).
+    """
+    if earlier not in units:
+        return units, 0.0
+    before = units[earlier].astype(float)
+    before = before.fillna(before.groupby(units["segment"]).transform("mean")).fillna(0.0)
+    cells = [units["segment"], units["arm"]]
+    x = before - before.groupby(cells).transform("mean")
+    y = units[name] - units[name].groupby(cells).transform("mean")
+    square = float((x**2).sum())
+    theta = float((x * y).sum()) / square if square > 0 else 0.0
+    centred = before - before.groupby(units["segment"]).transform("mean")
+    left = float(((y - theta * x) ** 2).sum()) / max(float((y**2).sum()), 1e-300)
+    return units.assign(**{name: units[name] - theta * centred}), 1 - left
+
+
+def _tested(effect, se, df) -> dict:
+    half = stats.t.ppf(1 - ALPHA / 2, df) * se
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = 2 * stats.t.sf(np.abs(effect / se), df)
+    return {"low": effect - half, "high": effect + half, "p": np.where(se > 0, p, np.nan)}
+
+
+def _overall(strata: pd.DataFrame) -> dict:
+    """Return the effect on all customers of strata that have one; strata weigh by customers."""
+    known = strata["effect"].notna()
+    lost, of = strata.loc[~known, ["n", "n_control"]].to_numpy().sum(), strata[known]
+    n, m = (int(of[name].sum()) for name in ("n", "n_control"))
+    about = {"n": n, "n_control": m, "left_out": int(lost)}
+    if of.empty:
+        return dict.fromkeys([*NUMBERS, "detectable"], np.nan) | about
+    weight = (of["n"] + of["n_control"]) / (n + m)
+    effect, variance = (weight * of["effect"]).sum(), (weight**2 * of["se"] ** 2).sum()
+    df = variance**2 / max((weight**4 * of["se"] ** 4 / of["df"]).sum(), 1e-300)
+    tested = _tested(effect, np.sqrt(variance), df)
+    return about | {
+        "effect": effect, **{k: float(v) for k, v in tested.items()},
+        "detectable": _detectable(n, m, np.sqrt(variance), ALPHA),
+    }  # fmt: skip
+
+
+def _detectable(n: float, other: float, se: float, alpha: float) -> float:
+    """Return the smallest effect that arms of these sizes find, in units of the outcome."""
+    return power.smallest(n, other, alpha) * se / np.sqrt(1 / n + 1 / other) if se > 0 else np.nan
+
+
+def _interaction(of: pd.DataFrame) -> float:
+    """Return the p-value of the test that segments do not differ in their effects.
+
+    Welch's (1951) test, on the effects: it allows for unequal and estimated variances.
+    """
+    k = len(of)
+    if k < 2 or (of["se"] <= 0).any():
+        return float("nan")
+    w = 1 / of["se"] ** 2
+    middle = (w * of["effect"]).sum() / w.sum()
+    spread = (w * (of["effect"] - middle) ** 2).sum() / (k - 1)
+    wobble = (((1 - w / w.sum()) ** 2) / of["df"]).sum()
+    f = spread / (1 + 2 * (k - 2) / (k**2 - 1) * wobble)
+    return float(stats.f.sf(f, k - 1, (k**2 - 1) / (3 * wobble)))
+
+
+def _shrunk(of: pd.DataFrame) -> pd.DataFrame:
+    """Return effects pulled towards their mean by as much as chance explains their spread.
+
+    Empirical Bayes with the variance between segments by Paule & Mandel (1982).
+    """
+    known = of[of["effect"].notna() & (of["se"] > 0)]
+    result = pd.DataFrame(np.nan, of.index, ["shrunk", "shrunk_low", "shrunk_high"])
+    if len(known) < 3:  # with two segments the spread between them cannot be estimated
+        return result
+    e, v = known["effect"].to_numpy(), known["se"].to_numpy() ** 2
+    between = _between(e, v)
+    w = 1 / (v + between)
+    middle, keep = (w * e).sum() / w.sum(), between / (between + v)
+    shrunk = middle + keep * (e - middle)
+    sd = np.sqrt(keep * v + (1 - keep) ** 2 / w.sum())
+    result.loc[known.index] = np.column_stack([shrunk, shrunk - 1.96 * sd, shrunk + 1.96 * sd])
+    return result
+
+
+def _between(e: np.ndarray, v: np.ndarray) -> float:
+    low, high = 0.0, float(np.var(e) * len(e) + v.max())
+    for _ in range(60):
+        tau = (low + high) / 2
+        w = 1 / (v + tau)
+        excess = (w * (e - (w * e).sum() / w.sum()) ** 2).sum() - (len(e) - 1)
+        low, high = (tau, high) if excess > 0 else (low, tau)
+    return 0.0 if high < 1e-9 * v.max() else high
+
+
+def _judged(rows: pd.DataFrame, outcomes: dict[str, Compared]) -> pd.DataFrame:
+    """Correct for looking at several segments, and give each its verdict.
+
+    What can be detected and how many are needed go by the strictest level that the verdict asks
+    for: 5% divided by all effects looked at, which for one not analysed yet are one more.
+    """
+    known = rows["p"].notna()
+    rows["p_adjusted"] = adjust(rows["p"])
+    of = rows.groupby("outcome")
+    level = rows["baseline"].fillna(of["baseline"].transform("mean")).abs()
+    rows["worth"] = rows["outcome"].map({n: o.worth for n, o in outcomes.items()}).astype(float)
+    rows["worth"] = rows["worth"].fillna(level / 10)
+    rows["alpha"] = ALPHA / (known.sum() + ~known)
+    spread = rows["spread"].fillna(of["spread"].transform("mean"))
+    size = rows["worth"].where(rows["worth"] > 0) / np.sqrt(spread.where(spread > 0) / 2)
+    rows["needed"] = [power.needed(*pair) for pair in zip(size, rows["alpha"], strict=True)]
+    rows["needed"] = rows["needed"].astype(float)
+    rows["detectable"] = [
+        _detectable(r.n, r.n_control, r.se, r.alpha) if pd.notna(r.se) else np.nan
+        for r in rows.itertuples()
+    ]
+    sign = rows["outcome"].map({n: 1 if o.wanted else -1 for n, o in outcomes.items()})
+    return rows.assign(verdict=_verdicts(rows, rows["effect"] * sign)).drop(columns=["spread"])
+
+
+def _verdicts(rows: pd.DataFrame, gain: pd.Series) -> pd.Series:
+    verdict = pd.Series("not enough data", rows.index)
+    verdict[rows["detectable"] <= rows["worth"]] = "undecided"
+    found = rows["p_adjusted"] < ALPHA
+    small = gain + stats.t.ppf(1 - rows["alpha"] / 2, rows["df"]) * rows["se"] < rows["worth"]
+    verdict[small] = "does not"
+    verdict[found & (gain > 0)] = "works"
+    verdict[found & (gain > 0) & small] = "works too little"
+    verdict[found & (gain < 0)] = "harms"
+    return verdict
