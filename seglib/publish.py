@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all: staged beside their place, then swapped in."""
+"""Files and folders that appear together or not at all: staged beside their places, then moved."""
 
 from __future__ import annotations
 
@@ -18,62 +18,73 @@ def staged(*places: Path) -> Iterator[list[Path]]:
     Parameters
     ----------
     places
-        The folders to be written. Each may exist; it keeps its content until the end.
+        The folders, or files if the name has an ending, to be written together. Each may exist; it
+        keeps its content until the end.
 
     Yields
     ------
     list of pathlib.Path
-        Staging folders, one a place.
+        Where to write, one a place. A folder is there already, a file is to be made.
 
     Notes
     -----
-    The old folder is set aside before the new one takes its place, so a reader sees one or the
-    other. If the process dies in between, `recover` puts the old one back.
+    All old places are set aside before the first new one is moved in, so a process that dies in
+    between leaves old ones, new ones or none, and never old beside new. `recover` puts the old ones
+    back if not all the new ones had arrived.
     """
     recover(*places)
     above = [p for place in places for p in (place.parent, place.parent.parent)]
     made = [folder for folder in above if not folder.exists()]
-    folders = [place.parent / f"{STAGING}{os.getpid()}-{place.name}" for place in places]
+    new = [place.parent / f"{STAGING}{os.getpid()}-{place.name}" for place in places]
     try:
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-        yield folders
-        for folder, place in zip(folders, places, strict=True):
-            _swap(folder, place)
+        for path in new:
+            _remove(path)
+            (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
+        yield new
+        for place in places:
+            if place.exists():
+                place.rename(_aside(place))
+        for path, place in zip(new, places, strict=True):
+            path.rename(place)
     finally:
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        recover(*places)
+        for path in new:
+            _remove(path)
         for folder in made:
-            _drop_empty(folder)
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def recover(*places: Path) -> None:
-    """Tidy what a killed run left: restore a folder set aside, remove abandoned staging."""
+    """Tidy what a run left behind: old places set aside, and what dead processes staged.
+
+    Parameters
+    ----------
+    places
+        As they were given to `staged`.
+    """
+    complete = all(place.exists() for place in places)
     for place in places:
-        aside = place.parent / f"{REPLACED}{place.name}"
-        if aside.is_dir():
-            if place.exists():
-                shutil.rmtree(aside)
-            else:
-                aside.rename(place)
-        for folder in place.parent.glob(f"{STAGING}*"):
-            pid = folder.name.removeprefix(STAGING).partition("-")[0]
+        if _aside(place).exists():
+            if not complete:
+                _remove(place)
+                _aside(place).rename(place)
+            _remove(_aside(place))
+        for path in place.parent.glob(f"{STAGING}*"):
+            pid = path.name.removeprefix(STAGING).partition("-")[0]
             if not (pid.isdigit() and _alive(int(pid))):
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(path)
 
 
-def _swap(folder: Path, place: Path) -> None:
-    aside = place.parent / f"{REPLACED}{place.name}"
-    if place.exists():
-        place.rename(aside)
-    folder.rename(place)
-    shutil.rmtree(aside, ignore_errors=True)
+def _aside(place: Path) -> Path:
+    return place.parent / f"{REPLACED}{place.name}"
 
 
-def _drop_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:

@@ -112,22 +112,22 @@ def run(
     """
     loaded = check(name)
     current = files.open_run(loaded.path, as_of)
+    reports = loaded.reports
+    places = current.folder, reports / current.as_of.isoformat(), reports / "index.html"
+    publish.recover(*places)
     todo = plan.with_parameters(plan.steps(loaded), parameters or {})
     wanted = plan.wanted(todo, only, current)
-    reports = loaded.reports
-    places = current.folder, reports / current.as_of.isoformat()
     for other in index.runs(loaded):
         if other["folder"] != current.folder:  # the summary shows it too
             files.verify(other["folder"])
     before = files.digest(loaded.path)
     with publish.staged(*places) as staging:
-        manifest = _execute(current, todo, wanted, staging, force, say)
+        manifest = _execute(current, todo, wanted, staging[:2], force, say)
         if files.digest(loaded.path) != before:
             raise StudyError(f"{loaded.path} was edited while its notebooks ran: run it again")
         for line in _personal(staging[0] / "privacy.json"):
             say(line)
         _write_pages(current, manifest, *staging)
-    (places[1] / "index.html").replace(reports / "index.html")
     for copy in reports.glob("failed_*.ipynb"):
         copy.unlink()
     return reports / "index.html"
@@ -139,8 +139,8 @@ def _personal(path: Path) -> list[str]:
     return [f"{one['table']}: {one['check']}: {one['action']}" for one in found]
 
 
-def _write_pages(current: Run, manifest: dict, data: Path, pages: Path) -> None:
-    """Write the manifest, the pages and, beside them, the summary into the staging folders."""
+def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, summary: Path) -> None:
+    """Write the manifest, the pages and the summary where they are staged."""
     loaded = current.study
     (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
     report.build(loaded.title, manifest, pages)
@@ -149,7 +149,7 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path) -> None:
         loaded.title,
         loaded.objective,
         index.runs(loaded, (current.as_of.isoformat(), data, pages)),
-        pages / "index.html",
+        summary,
         customer=loaded.customer,
         currency=loaded.currency,
         names=loaded.personas.names,

@@ -66,8 +66,25 @@ def test_the_staging_of_a_living_run_is_kept(places):
     assert working.exists()
 
 
-def test_a_folder_set_aside_by_a_killed_run_is_put_back(places):
+@pytest.mark.parametrize("moved", [1, 2, 3])
+def test_what_a_kill_set_aside_is_put_back_unless_all_is_new(places, moved):
     write(places, "one")
-    places[0].rename(places[0].parent / f"{publish.REPLACED}2020-01-01")
+    aside = [place.parent / f"{publish.REPLACED}{place.name}" for place in places]
+    for place, old in zip(places, aside, strict=True):
+        place.rename(old)
+    for place in places[: moved - 1]:
+        place.mkdir()
+        (place / "page.html").write_text("two")
     publish.recover(*places)
-    assert texts(places) == ["one", "one"]
+    assert texts(places) == (["two", "two"] if moved == 3 else ["one", "one"])
+    assert not any(old.exists() for old in aside)
+
+
+def test_a_file_is_published_with_the_folders(tmp_path):
+    places = tmp_path / "pages", tmp_path / "index.html"
+    for text in ("one", "two"):
+        with publish.staged(*places) as (folder, file):
+            (folder / "page.html").write_text(text)
+            file.write_text(text)
+        assert places[1].read_text() == text == (places[0] / "page.html").read_text()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["index.html", "pages"]

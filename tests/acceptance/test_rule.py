@@ -14,7 +14,7 @@ import server
 import worlds
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-STUDIES = ["shop", "club", "telco_churn", "personality"]  # numbers; a plan; yes or no; answers
+STUDIES = ["shop", "club", "telco_churn"]  # numbers; a plan; yes or no
 
 
 @pytest.fixture(scope="module")
