@@ -113,7 +113,7 @@ def test_the_headline_says_levels_difference_and_interval(planted):
     level = frame.loc[frame["segment"] == "Mens E-Mail", "visit"].mean()
     assert f"{level:.1%} visited with Mens E-Mail" in text
     assert "against" in text and "with No E-Mail" in text
-    assert "points more (95% interval" in text and "within chance" in text
+    assert "points (95% interval" in text and "within chance" in text
 
 
 def test_tables_stand_by_segment_for_each_outcome(planted):

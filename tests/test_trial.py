@@ -62,7 +62,7 @@ def test_a_planted_effect_is_found_overall_and_said(autumn):
     overall = trials[0]["result"].overall.iloc[0]
     assert overall["low"] > 0
     said = told.sentences(run, trials[0], findings.names(run))
-    assert said[0].startswith("Spend per customer: ") and " more (95% interval " in said[0]
+    assert said[0].startswith("Spend per customer averaged ") and ", an effect of " in said[0]
     assert any("works" in text for text in said)
 
 

@@ -87,7 +87,8 @@ def headline(run: Run, trial: dict) -> str:
         return f"{what}: the assignment to arms is not believed, so no effect is stated."
     followed = f" and followed for {trial['days']} days" if trial["days"] else ""
     begin = f"{what}, assigned at random on {trial['start']}{followed}"
-    return f"{begin}. {' '.join(_overall(run, trial, shown=bool(drawable([trial]))))}"
+    first, *others = _overall(run, trial, shown=bool(drawable([trial])))
+    return " ".join([f"{begin}: {first}", *(_upper(text) for text in others)])
 
 
 def sentences(run: Run, trial: dict, called: dict[int, str]) -> list[str]:
@@ -104,7 +105,7 @@ def sentences(run: Run, trial: dict, called: dict[int, str]) -> list[str]:
     result = trial["result"]
     if result.problems:
         return [*result.problems, "Therefore no effect is stated."]
-    told = _overall(run, trial)
+    told = [_upper(text) for text in _overall(run, trial)]
     told += [trial["short"]] if trial.get("short") else []
     told += _small(run, result.overall) + _interactions(trial)
     first = next(iter(trial["outcomes"]), None)
@@ -135,10 +136,10 @@ def _overall(run: Run, trial: dict, shown: bool = False) -> list[str]:
         if not arms:
             few = f"fewer than {run.study.minimum_cell}"
             told.append(
-                f"Nothing is said of how many {outcome.label}: {few} did in an arm, or all but so "
+                f"nothing is said of how many {outcome.label}: {few} did in an arm, or all but so "
                 "few."
                 if write.yes
-                else f"Nothing is said of {outcome.label}: {few} {run.study.customer}s had any in "
+                else f"nothing is said of {outcome.label}: {few} {run.study.customer}s had any in "
                 "an arm."
             )
             continue
@@ -146,21 +147,19 @@ def _overall(run: Run, trial: dict, shown: bool = False) -> list[str]:
         levels = [f"{write.level(row.level)}{did} with {row.arm}" for row in arms[:1]]
         levels = listing(levels + [f"{write.level(row.level)} with {row.arm}" for row in arms[1:]])
         base = f"against {write.level(arms[0].baseline)} with {trial['control']}"
-        whose = "" if write.yes else f"{_upper(outcome.label)} per {run.study.customer}: "
+        whose = "" if write.yes else f"{outcome.label} per {run.study.customer} averaged "
         adjusted = trial["adjusted"] and not write.yes
-        free = "adjusted for what they did before, " if adjusted else ""
-        each = [_difference(write, row, len(arms) > 1) for row in arms]
-        told.append(f"{whose}{levels}, {base}; {free}{'; '.join(each)}.")
+        free = ", adjusted for what they did before" if adjusted else ""
+        each = [_difference(write, row, free, len(arms) > 1) for row in arms]
+        told.append(f"{whose}{levels} {base}, {'; '.join(each)}.")
     return told
 
 
-def _difference(write: Writer, row, named: bool) -> str:
+def _difference(write: Writer, row, free: str, named: bool) -> str:
     """Return how much an arm differs from the control, and whether that is clear."""
-    word = "more" if row.effect > 0 else "fewer" if write.yes else "less"
-    size = write.difference(abs(row.effect))
-    word = size.replace("points", f"points {word}") if write.yes else f"{size} {word}"
-    span = f"95% interval {write.span(row.low, row.high)}"
-    text = f"{row.arm}: {word} ({span})" if named else f"that is {word} ({span})"
+    whose = f"with {row.arm} " if named else ""
+    size, span = write.difference(row.effect), write.span(row.low, row.high)
+    text = f"{whose}an effect of {size} (95% interval {span}{free})"
     if row.p_adjusted < experiment.ALPHA:
         return text
     within = row.low <= 0 <= row.high
