@@ -6,7 +6,6 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 from sklearn.decomposition import PCA
@@ -208,31 +207,3 @@ def map_of(model: dict, frame: pd.DataFrame) -> tuple[pd.DataFrame, float]:
     seen = float(axes.explained_variance_ratio_.sum())
     names = ["first direction", "second direction"]
     return pd.DataFrame(points, frame.index, names), seen
-
-
-def examples(customers: pd.DataFrame, forming: list[str]) -> dict:
-    """Return columns for lines of code to try: those that form segments first.
-
-    Returns
-    -------
-    dict
-        numbers (none, one, several) says how many numeric columns there are whose names are
-        names in Python too; `one`, `other` (itself if there is one only), and `least`: the median
-        of `one`.
-    """
-    every = [*forming, *customers.columns.difference(forming, sort=False)]
-    names = [
-        name
-        for name in every
-        if pd.api.types.is_numeric_dtype(customers[name]) and name.isidentifier()
-    ]
-    if not names:
-        return {"numbers": "none", "one": "", "other": "", "least": ""}
-    one, other = Markup(names[0]), Markup(names[min(1, len(names) - 1)])  # code, not Markdown
-    least = Markup(f"{customers[one].median():g}")
-    return {
-        "numbers": "several" if names[1:] else "one",
-        "one": one,
-        "other": other,
-        "least": least,
-    }

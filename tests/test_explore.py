@@ -7,6 +7,7 @@ import planted
 import pytest
 
 from seglib import explore, survey
+from seglib.collection import dictionary
 from seglib.files import Run
 
 
@@ -103,9 +104,11 @@ def test_a_mean_is_no_twin_of_its_parts():
 
 def test_lines_to_try_use_columns_that_there_are():
     frame = pd.DataFrame({"age": [30, 40], "says": ["a", "b"], "a b": [1, 2], "visits": [1, 4]})
-    tried = explore.examples(frame, ["says", "visits"])
+    tried = dictionary.examples(frame, ["says", "visits"])
+    assert tried.pop("group") == "says"
     assert tried == {"numbers": "several", "one": "visits", "other": "age", "least": "2.5"}
-    assert explore.examples(frame[["says"]], ["says"])["numbers"] == "none"
+    assert dictionary.examples(frame[["says"]])["numbers"] == "none"
+    assert dictionary.examples(frame[["age"]])["group"] == ""
 
 
 def test_of_nothing_beyond_chance_none_is_called_strongest():

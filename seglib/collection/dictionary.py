@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
+from markupsafe import Markup
 
 from seglib.schema import Study
 from seglib.study import StudyError, nearest
@@ -74,3 +77,30 @@ def value(frame: pd.DataFrame, unit: str = "customers") -> pd.Series | None:
     if unit == "products" and "spend_per_buyer" in frame:
         return frame["spend_per_buyer"] * frame["penetration"]
     return frame.get("spend")
+
+
+def examples(frame: pd.DataFrame, first: Sequence[str] = ()) -> dict:
+    """Return columns for lines of code to try, of those that are there.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, one row per customer
+    first
+        Columns to take before others, such as those that form segments.
+
+    Returns
+    -------
+    dict
+        numbers (none, one, several) says how many numeric columns there are whose names are
+        names in Python too; `one`, `other` (itself if there is one only), `least`: the median of
+        `one`, and `group`, a column of levels. What there is none of is empty.
+    """
+    names = [*first, *frame.columns.difference(first, sort=False)]
+    names = [name for name in names if name.isidentifier()]
+    numbers = [name for name in names if pd.api.types.is_numeric_dtype(frame[name])]
+    levels = [*(name for name in names if name not in numbers), ""]
+    one, other = [*numbers, "", ""][0], numbers[1] if numbers[1:] else [*numbers, ""][0]
+    code = {"one": one, "other": other, "group": levels[0]}
+    code["least"] = f"{frame[one].median():g}" if one else ""
+    kind = ("none", "one", "several")[min(len(numbers), 2)]
+    return {"numbers": kind} | {key: Markup(text) for key, text in code.items()}  # no Markdown

@@ -46,7 +46,8 @@ def leakage(
     StudyError
         If a column that knows the future forms the segments.
     """
-    after = {"orders in the holdout": held["active"]} if held is not None else {}
+    what = f"{'is active' if loaded.usage else 'orders'} in the holdout"
+    after = {what: held["active"]} if held is not None else {}
     for name in loaded.outcomes if outcomes is not None else ():
         after[f"“{loaded.outcomes[name].label}”"] = outcomes[name]
     checks = []

@@ -33,7 +33,6 @@ def test_no_page_of_an_event_log_mentions_orders_or_money(finished, pages):
 
 
 @pytest.mark.point(33)
-@pytest.mark.xfail(strict=True, reason="H3: fixed sentences of the first page speak of a shop")
 def test_the_first_page_of_an_event_log_never_mentions_orders_or_money(finished):
     assert shop_words(finished("usage_log").text("*/01*.html")) == []
 
