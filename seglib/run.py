@@ -25,7 +25,7 @@ from seglib import files, plan, privacy, publish, study
 from seglib.collection import tables
 from seglib.files import Run
 from seglib.personas import ledger
-from seglib.report import cards, index, report
+from seglib.report import cards, report, summary
 from seglib.schema import Study
 from seglib.study import StudyError
 
@@ -117,7 +117,7 @@ def run(
     publish.recover(*places)
     todo = plan.with_parameters(plan.steps(loaded), parameters or {})
     wanted = plan.wanted(todo, only, current)
-    for other in index.runs(loaded):
+    for other in summary.runs(loaded):
         if other["folder"] != current.folder:  # the summary shows it too
             files.verify(other["folder"])
     before = files.digest(loaded.path)
@@ -139,23 +139,14 @@ def _personal(path: Path) -> list[str]:
     return [f"{one['table']}: {one['check']}: {one['action']}" for one in found]
 
 
-def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, summary: Path) -> None:
+def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: Path) -> None:
     """Write the manifest, the pages and the summary where they are staged."""
     loaded = current.study
     (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
     report.build(loaded.title, manifest, pages)
     cards.handout(replace(current, folder=data), manifest, pages)
-    index.build(
-        loaded.title,
-        loaded.objective,
-        index.runs(loaded, (current.as_of.isoformat(), data, pages)),
-        summary,
-        customer=loaded.customer,
-        currency=loaded.currency,
-        names=loaded.personas.names,
-        about=loaded.about,
-        snapshot=loaded.snapshot,
-    )
+    every = summary.runs(loaded, (current.as_of.isoformat(), data, pages))
+    summary.build(loaded, every, index)
 
 
 def _execute(current, todo, wanted, staging, force, say) -> dict:

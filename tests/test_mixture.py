@@ -8,7 +8,7 @@ import papermill
 import pytest
 
 from seglib import cli, files, plan, run
-from seglib.report import index
+from seglib.report import summary
 from seglib.study import StudyError
 
 DAY = "2023-08-01"
@@ -74,7 +74,8 @@ def test_edited_labels_are_refused_by_every_later_step(study, capsys):
     assert cli.main(["score", str(folder), str(folder / "customers.parquet")]) == 2
     assert "run 03_clustering again" in capsys.readouterr().err
     with pytest.raises(StudyError, match=wanted):
-        index.build("A shop", "", index.runs(files.open_run(study).study), folder / "index.html")
+        loaded = files.open_run(study).study
+        summary.build(loaded, summary.runs(loaded), folder / "index.html")
     assert not (folder / "index.html").exists()
 
 

@@ -441,3 +441,11 @@ def test_the_number_in_a_swatch_is_readable_on_every_colour():
         linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         own = np.dot(linear, [0.2126, 0.7152, 0.0722])
         assert (max(own, light) + 0.05) / (min(own, light) + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("confidence", "text"),
+    [(0.95, "95%"), (0.99, "99.0%"), (0.996, "99.6%"), (0.99996, "99.996%"), (1.0, "99.9999999%")],
+)
+def test_no_interval_is_of_100_per_cent(confidence, text):
+    assert exhibits.level(confidence) == text

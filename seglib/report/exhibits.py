@@ -19,6 +19,7 @@ from IPython.display import Markdown, display
 from PIL import Image
 
 from seglib import wording
+from seglib.report.drawing import line_chart
 from seglib.study import StudyError
 
 TEMPLATES = Path(__file__).parent / "template"
@@ -37,7 +38,9 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
     )
     env.filters |= {f.__name__: f for f in FILTERS}
-    env.filters |= {"fragment": quote, "level": level}
+    env.filters |= {"fragment": quote, "level": level, "line_chart": line_chart}
+    env.filters["amount"] = wording.amount
+    env.globals["zip"] = zip
     return env
 
 

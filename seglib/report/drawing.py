@@ -1,0 +1,66 @@
+"""Where the marks of the summary's small line charts lie; the templates draw them as SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+WIDTH, HEIGHT, EDGE = 220, 58, 5
+"""Of the chart in its own units, and the space kept free around the line."""
+
+
+def line_chart(points: Sequence[tuple[str, Mapping]], cut_off: str = "") -> dict:
+    """Return the marks of a chart of one figure over the dates, from 0 to its largest value.
+
+    Parameters
+    ----------
+    points
+        Date (YYYY-MM-DD or YYYY-MM) and figure: `value`, perhaps `low` and `high`; an empty
+        mapping breaks the line.
+    cut_off
+        A date to be marked, if it lies between the first and the last.
+
+    Returns
+    -------
+    dict
+        `paths` of two or more points and single `dots`, as x and y; `bars`, as x, low and high;
+        `mark`, the x of the cut-off or None; `ends`, the first and the last date as text.
+    """
+    days = [_day(text) for text, _ in points]
+    span = max((days[-1] - days[0]).days, 1)
+    known = [figure for _, figure in points if figure]
+    most = max((figure.get("high") or figure["value"] for figure in known), default=0) or 1
+
+    def x(day: date) -> float:
+        return round(EDGE + (day - days[0]).days / span * (WIDTH - 2 * EDGE), 1)
+
+    def y(value: float) -> float:
+        return round(HEIGHT - EDGE - value / most * (HEIGHT - 2 * EDGE), 1)
+
+    paths: list[list] = [[]]
+    for day, (_, figure) in zip(days, points, strict=True):
+        if figure:
+            paths[-1].append((x(day), y(figure["value"])))
+        else:
+            paths.append([])
+    bars = [
+        (x(day), y(figure["low"]), y(figure["high"]))
+        for day, (_, figure) in zip(days, points, strict=True)
+        if figure and figure.get("low") is not None and figure.get("high") is not None
+    ]
+    mark = _day(cut_off) if cut_off else None
+    return {
+        "paths": [path for path in paths if len(path) > 1],
+        "dots": [path[0] for path in paths if len(path) == 1],
+        "bars": bars,
+        "mark": x(mark) if mark and days[0] < mark < days[-1] else None,
+        "ends": [_short(days[0]), _short(days[-1])],
+    }
+
+
+def _short(day: date) -> str:
+    return f"{day:%b %Y}" if day.day == 1 else f"{day.day} {day:%b %y}"
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text if len(text) > 7 else f"{text}-01")

@@ -1,0 +1,163 @@
+"""The runs of a study over time: each segment's share and worth at the dates of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+from seglib import files
+from seglib.clustering import numbering
+from seglib.schema import Study
+
+FEW = 2 / 3
+"""Share of members that stayed below which a jump may be a new boundary rather than a change."""
+SHOWN = 8
+"""Dates in the tables, the newest."""
+MEASURES = "share", "revenue_share", "spend", "stayed"
+"""What is followed over the runs; `stayed` is in the table only."""
+
+
+def kind(verdict: Mapping) -> str:
+    """Return what the segments of a run are; `hardly` if refits agree no better than by chance."""
+    again = verdict.get("agreement") or {}
+    if verdict.get("kind") == "reproducible" and not again.get("beyond", True):
+        return "hardly"
+    if verdict.get("kind") == "none" and not verdict.get("usefulness"):
+        return "untested"
+    return verdict.get("kind", "")
+
+
+def read(run: Mapping, load) -> dict:
+    """Return a run as `history` wants it: its date, folder and pages, and its files as read."""
+    folder = Path(run["folder"])
+    names = ("verdict", "personas", "measures", "model")
+    return {"day": run["day"], "folder": folder, "pages": run["pages"]} | {
+        name: load(folder / f"{name}.json") for name in names
+    }
+
+
+def history(found: Sequence[Mapping], study: Study) -> dict:
+    """Return what the summary shows of all runs.
+
+    Parameters
+    ----------
+    found
+        One mapping a run, newest first, as `read` returns it.
+    study
+
+    Returns
+    -------
+    dict
+        `runs`, a row a run; `counts`, the number of segments of each; `panels`, for each measure
+        the figures of each segment over the dates, empty if fewer than two runs have segments;
+        `names`, the newest of each segment; `gone`, `renamed`, `jumped` and `waiting`, what a
+        reader must know before comparing the runs.
+    """
+    known = {run["day"]: figures(run) for run in reversed(found)}
+    names = {s: row["name"] for rows in known.values() for s, row in rows.items()}
+    several = sum(bool(rows) for rows in known.values()) > 1
+    newest, shown = known[found[0]["day"]], list(known)[-SHOWN:]
+    return {
+        "runs": [_row(run, found) for run in found],
+        "counts": [(day, len(rows) or 1) for day, rows in known.items()][-SHOWN:],
+        "panels": [panel(known, shown, key) for key in MEASURES if several],
+        "days": shown,
+        "length": _days(found),
+        "left_out": len(known) - len(shown),
+        "names": dict(sorted(names.items())),
+        "gone": [
+            (s, name, max(day for day, rows in known.items() if s in rows))
+            for s, name in sorted(names.items())
+            if newest and s not in newest
+        ],
+        "renamed": [
+            (s, name, *max((day, rows[s]["formerly"]) for day, rows in known.items()
+                           if s in rows and rows[s]["formerly"]))
+            for s, name in sorted(names.items())
+            if any(s in rows and rows[s]["formerly"] for rows in known.values())
+        ],
+        "jumped": [
+            (s, day, row["stayed"]["value"])
+            for day in shown
+            for s, row in known[day].items()
+            if row["stayed"] and row["stayed"]["value"] < FEW
+        ],
+        "waiting": sorted(set(study.personas.names) - set(newest)) if newest else [],
+    }  # fmt: skip
+
+
+def figures(run: Mapping) -> dict[int, dict]:
+    """Return name, share, revenue share, spend and stayed of each segment of a run by number.
+
+    Empty if everybody is in one segment. Shares of customers are counts of all of them and have no
+    interval; money is that of the holdout's number of days before the date, with its interval.
+    """
+    people = run["personas"] or (run["verdict"] or {}).get("segments", [])
+    if len(people) < 2:
+        return {}
+    numbered = (run["model"] or {}).get("numbered") or {}
+    stayed = {
+        row["segment"]: {"value": row["both"] / row["before"]}
+        for row in numbered.get("kept", [])
+        if numbered["as_of"] < run["day"]
+    }
+    kpis = (run["measures"] or {}).get("kpis", [])
+    money = {(k["segment"], k["metric"]): k for k in kpis if k.get("period") == "before"}
+    rows = {}
+    for person in people:
+        number = person["segment"]
+        rows[number] = {
+            "name": person.get("name") or f"Segment {number}",
+            "formerly": person.get("formerly", ""),
+            "share": {"value": person.get("share")},
+            "revenue_share": money.get((number, "revenue_share"))
+            or {"value": person.get("revenue_share")},
+            "spend": money.get((number, "spend")) or {},
+            "stayed": stayed.get(number, {}),
+        }
+    return rows
+
+
+def panel(known: Mapping[str, Mapping], shown: list[str], key: str) -> dict:
+    """Return one measure over the dates: segment → a figure a date, {} where there is none."""
+    every = sorted({s for rows in known.values() for s in rows})
+    lines = {s: [_figure(known[day].get(s, {}).get(key)) for day in shown] for s in every}
+    return {"key": key, "lines": lines if any(map(any, lines.values())) else {}}
+
+
+def _figure(value: Mapping | None) -> dict:
+    usable = value and value.get("value") is not None and not value.get("suppressed")
+    return dict(value) if usable else {}
+
+
+def _days(found: Sequence[Mapping]) -> int:
+    """Return how many days the money of a run is counted over, from its newest measures."""
+    spans = [run["measures"] for run in found if (run["measures"] or {}).get("until")]
+    if not spans:
+        return 0
+    until, start = (date.fromisoformat(str(spans[0][key])[:10]) for key in ("until", "as_of"))
+    return (until - start).days
+
+
+def _row(run: Mapping, found: Sequence[Mapping]) -> dict:
+    """Return a run as a row of the table: its kind, and where its segments' numbers come from."""
+    verdict, folders = run["verdict"] or {}, {other["day"]: other["folder"] for other in found}
+    text = numbering.sentence(run["model"], run["day"]) if run["model"] else ""
+    return {
+        "day": run["day"], "k": verdict.get("k"), "kind": kind(verdict), "pages": run["pages"],
+        "analyst": verdict.get("k_chosen_by") == "analyst", "carried": verdict.get("carried"),
+        "numbered": text, "origin": _origin(run, folders),
+    }  # fmt: skip
+
+
+def _origin(run: Mapping, folders: Mapping[str, Path]) -> str:
+    """Return whether the run that the numbers come from is `gone`, `remade`, or as it was."""
+    about = (run["model"] or {}).get("numbered")
+    if not about or about["as_of"] == run["day"]:
+        return ""
+    path = Path(folders.get(about["as_of"], "")) / "segments.parquet"
+    if about["as_of"] not in folders or not path.is_file():
+        return "gone"
+    earlier = about["as_of"] < run["day"]
+    return "remade" if earlier and files.digest(path) != about.get("digest") else ""

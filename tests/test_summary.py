@@ -1,0 +1,389 @@
+"""The summary says what the files of the runs say, draws the segments, and needs nothing else."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+
+from seglib import files
+from seglib.plots import colours
+from seglib.report import drawing, history, report, summary
+from seglib.report.report import ReportError
+
+NAMES = {1: "Frequent shoppers", 2: "Weekly shoppers", 3: "Occasional shoppers"}
+SHARES = {1: (0.2, 0.5), 2: (0.3, 0.4), 3: (0.5, 0.1)}
+DAYS = "2024-01-01", "2024-04-01", "2024-07-01"
+
+
+def study(**more):
+    given = {"title": "A shop", "objective": "Keep them", "customer": "household", "currency": "$",
+             "snapshot": False, "about": "", "minimum_cell": 10,
+             "personas": SimpleNamespace(names={})}  # fmt: skip
+    return SimpleNamespace(**given | more)
+
+
+def claim(segment, number, sentence, **more):
+    return {"id": f"c-{segment}-{number}", "segment": segment, "sentence": sentence, "value": 48.0,
+            "low": 45.5, "high": 50.0, "n": 1234, "statistic": "median orders",
+            "reference": "everyone", "reference_value": 27, "sections": ["behaviour"],
+            "source": {"table": "customers", "column": "orders"}} | more  # fmt: skip
+
+
+def lever(segment, enough, action="Try a letter."):
+    test = {"available": 205, "baseline": 4.1, "detectable": 0.4, "target": 0.3, "enough": enough,
+            "n_per_arm": 310, "weeks": 13, "metric": "orders in 13 weeks"}  # fmt: skip
+    return {"segment": segment, "action": action, "evidence": [], "effect": "", "experiment": test}
+
+
+def kpi(segment, period, value, metric="spend", **more):
+    return {"segment": segment, "metric": metric, "period": period, "value": value} | more
+
+
+CONTENT = {
+    "verdict": {
+        "n": 1000, "k": 3, "kind": "reproducible", "headline": "Three segments with soft borders.",
+        "reasons": ["They agree."], "ambiguous": {"share": 0.121}, "columns": ["orders"],
+        "segments": [{"segment": s, "stable": "doubtful" if s == 3 else "valid", "jaccard": 0.63}
+                     for s in NAMES],
+        "agreement": {"value": 0.71, "low": 0.58, "high": 0.83, "null": 0.4, "beyond": True},
+    },
+    "claims": [claim(s, 0, f"{s}00 households.", sections=["size"]) for s in NAMES]
+    + [claim(s, 1, f"They place {60 - 12 * s} orders.") for s in NAMES],
+    "personas": [
+        {"segment": s, "name": NAMES[s], "n": round(1000 * a), "share": a, "revenue_share": b,
+         "summary": [f"c-{s}-0", f"c-{s}-1"], "facts": {}, "formerly": ""}
+        for s, (a, b) in SHARES.items()
+    ],
+    "playbook": {
+        "levers": [lever(1, False, "Ask them."), lever(1, True), lever(2, False, "Widen it.")],
+        "targeting": {
+            "weights": {"value": 0.6, "size": 0.4}, "underserved": [2],
+            "meaning": {"value": "mean spend"},
+            "ranking": [{"segment": s, "score": 0.9 - s / 10, "best": 1, "worst": 2,
+                         "scores": {"value": 0.5, "size": None}} for s in (2, 1, 3)],
+        },
+    },
+    "measures": {
+        "as_of": "2024-07-01", "until": "2024-09-30", "headline": "Spend rose 4%.",
+        "kpis": [kpi(s, p, v / max(s, 1)) for s in (0, *NAMES)
+                 for p, v in {"before": 542.2, "after": 517.5, "2024-05": 100, "2024-06": 120,
+                              "2024-07": 90}.items()],
+        "refresh": {"advice": "refresh", "compared": DAYS[1], "next_review": "2025-01-01",
+                    "reasons": ["Orders <fell>."]},
+    },
+    "quality": [
+        {"check": "no customer", "table": "transactions", "rows": 900, "failing": 0, "action": ""},
+        {"check": "zero amount", "table": "transactions", "rows": 900, "failing": 30,
+         "action": "kept"},
+    ],
+    "product_verdict": {"headline": "Two groups of categories.", "k": 2},
+    "dictionary": {"customers": [{"name": "orders", "label": "Orders"},
+                                 {"name": "plan", "label": "Plan"}]},
+}  # fmt: skip
+
+
+def write_run(folder, day=DAYS[2], **changes):
+    """Write the files of a run, some changed (None: not there), and return it."""
+    place = folder / day
+    place.mkdir(parents=True)
+    for name, content in (CONTENT | changes).items():
+        if content is not None:
+            (place / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    customers = pd.RangeIndex(300, name="customer")
+    segment = np.repeat([1, 2, 3], 100)
+    orders = np.arange(300) % 100 + 200 * (segment == 1)
+    plan = np.where(np.arange(300) % 100 < 50, "gold", "tin")
+    pd.DataFrame({"orders": orders, "plan": plan}, customers).to_parquet(
+        place / "customers.parquet"
+    )
+    pd.DataFrame({"segment": segment}, customers).to_parquet(place / "segments.parquet")
+    products = pd.DataFrame({"segment": [1, 1, 2], "probability": [0.6, 0.9, 0.8]},
+                            pd.Index(["SOUP", "CHEESE", "FUEL"], name="product"))  # fmt: skip
+    products.to_parquet(place / "product_segments.parquet")
+    steps = [{"name": name, "parameters": {}} for name in report.PAGES]
+    manifest = {"study": "shop", "as_of": day, "data_hash": "9f3c", "steps": steps, "times": {}}
+    pages = [f"{day}/{name}.html" for name in report.PAGES]
+    return {"day": day, "folder": place, "manifest": manifest, "pages": pages}
+
+
+def built(tmp_path, *runs, **more):
+    path = summary.build(study(**more), runs, tmp_path / "index.html")
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.fixture(scope="module")
+def soup(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    return built(folder, write_run(folder, DAYS[1]), write_run(folder))
+
+
+def words(tag):
+    return " ".join(tag.get_text(" ", strip=True).split())
+
+
+def section(page, name):
+    return page.select_one(f"[aria-labelledby={name}]")
+
+
+def test_the_answer_says_who_matters_and_where_to_start(soup):
+    answer = words(soup.select_one(".answer"))
+    assert answer.startswith("1,000 households in 3 segments. Frequent shoppers matter most: 20%")
+    assert "50% of revenue" in answer
+    assert answer.endswith("Start with this: Try a letter.")
+    assert words(soup.select_one("p.trust")) == "Trust: fair. Three segments with soft borders."
+
+
+@pytest.mark.parametrize(
+    ("kind", "beyond", "word"),
+    [("natural", True, "high"), ("reproducible", False, "low"), ("constructive", True, "low")],
+)
+def test_trust_is_one_word_by_the_kind_of_segments(tmp_path, kind, beyond, word):
+    verdict = CONTENT["verdict"] | {"kind": kind, "agreement": {"value": 0.5, "beyond": beyond}}
+    page = built(tmp_path, write_run(tmp_path, verdict=verdict))
+    assert words(page.select_one("p.trust")).startswith(f"Trust: {word}.")
+
+
+def test_a_row_a_segment_has_its_name_shares_colour_and_evidence(soup):
+    rows = soup.select(".segment")
+    assert [words(row.h3) for row in rows] == [f"Segment {s} {n}" for s, n in NAMES.items()]
+    assert "20% of households (200)" in words(rows[0]) and "50% of revenue" in words(rows[0])
+    for segment, colour in colours(NAMES).items():
+        assert colour in rows[segment - 1].select_one(".swatch")["style"]
+    assert "100 households" not in words(rows[0].select_one(".facts"))
+    assert words(rows[0].select_one(".evidence")) == (
+        "median orders 48.0 , 95% interval 45.5 to 50.0, n = 1,234; everyone: 27.0 . "
+        "Source: orders in customers."
+    )
+    assert [bool(row.select_one(".warn")) for row in rows] == [False, False, True]
+
+
+def test_a_fingerprint_says_how_a_segment_differs_from_the_others(soup):
+    drawn = soup.select(".fingerprint")
+    assert len(drawn) == 3
+    assert "Orders 1.0" in drawn[0]["aria-label"]
+    assert "Plan: tin 0" in drawn[0]["aria-label"]
+
+
+def test_a_fingerprint_shows_no_column_that_tells_a_small_group(tmp_path):
+    run = write_run(tmp_path)
+    frame = pd.read_parquet(run["folder"] / "customers.parquet")
+    frame["plan"] = np.where(np.arange(300) < 9, "gold", "tin")
+    frame.to_parquet(run["folder"] / "customers.parquet")
+    prints = summary.fingerprints(run["folder"], CONTENT["dictionary"], 10)
+    assert {row["label"] for row in prints[1]} == {"Orders"}
+
+
+def test_collinear_measures_are_one_line_of_a_fingerprint(tmp_path):
+    run = write_run(tmp_path)
+    frame = pd.read_parquet(run["folder"] / "customers.parquet")
+    frame.assign(spend=2.0 * frame["orders"]).to_parquet(run["folder"] / "customers.parquet")
+    rows = [*CONTENT["dictionary"]["customers"], {"name": "spend", "label": "Spend"}]
+    prints = summary.fingerprints(run["folder"], {"customers": rows}, 10)
+    assert len({"Orders", "Spend"} & {row["label"] for row in prints[1]}) == 1
+
+
+def test_months_are_drawn_with_the_figures_before_and_after(soup):
+    figure = soup.select_one(".month")
+    assert "2024" in figure.svg.get_text()
+    assert "91 days before → after: $542 → $518" in words(figure.figcaption)
+
+
+def test_on_monday_names_tests_that_the_segment_is_large_enough_for(soup):
+    monday = section(soup, "monday")
+    assert [words(li.b) for li in monday.select(".actions li")] == ["Try a letter."]
+    told = words(monday)
+    assert "205 households treated and as many left as now" in told
+    assert "for 13 weeks : that shows a difference of 0.4 or more on 4.1" in told
+    assert (
+        "Widen it. A test needs 310 in each group to show 0.3 on 4.1; the segment has 205" in told
+    )
+    assert "Ask them" not in told
+
+
+def test_at_most_three_tests_are_proposed_in_the_order_of_priority():
+    ready, waiting = summary.actions([lever(s, s != 5) for s in range(1, 7)], [4, 2])
+    assert [row["segment"] for row in ready] == [4, 2, 1]
+    assert [row["segment"] for row in waiting] == [5]
+
+
+def test_priorities_are_folded_with_how_firm_they_are(soup):
+    rows = [[words(c) for c in row.find_all(["th", "td"])]
+            for row in section(soup, "monday").select("tr")]  # fmt: skip
+    assert rows[0][1:4] == ["Score", "Rank, if weights differ", "Value weight 0.6"]
+    assert rows[1] == ["Segment 2 Weekly shoppers", "0.70", "1 to 2", "0.50", "–"]
+    assert "addressed less: Weekly shoppers" in words(section(soup, "monday"))
+
+
+def test_what_happened_has_headline_figures_and_advice(soup):
+    told = words(section(soup, "after"))
+    assert "Spend rose 4%." in told and "$542 → $518" in told
+    assert "Refresh: run the study again at a later date. Next review: 1 January 2025." in told
+    assert "Orders <fell>." in told
+
+
+def test_trust_is_drawn_and_said(soup):
+    told = section(soup, "trust")
+    assert "without groups 0.40" in told.svg["aria-label"]
+    assert "0.71 (95 of 100 refits from 0.58 to 0.83)" in words(told)
+    assert "12% of households are near a border" in words(told)
+
+
+def test_products_quality_and_pages_are_there(soup):
+    assert "2 products, most typical: CHEESE, SOUP." in words(soup.select_one(".groups li"))
+    assert "2 checks were made; 1 found something" in words(section(soup, "quality"))
+    links = [a["href"] for a in soup.select(".pages a")]
+    assert links == [*(f"{DAYS[2]}/{name}.html" for name in report.PAGES),
+                     f"{DAYS[2]}/personas.html"]  # fmt: skip
+
+
+def test_the_page_is_accessible_and_loads_nothing(soup):
+    ids = [tag["id"] for tag in soup.select("[id]")]
+    assert len(soup.find_all("h1")) == len(soup.find_all("main")) == 1
+    assert len(ids) == len(set(ids))
+    assert all(tag["aria-labelledby"] in ids for tag in soup.select("[aria-labelledby]"))
+    assert all(words(t.caption) and all(th.get("scope") for th in t("th")) for t in soup("table"))
+    assert all(s.get("aria-label") or s.find_parent(attrs={"role": "img"}) for s in soup("svg"))
+    assert not soup.select("script, link, iframe, [src]") and "http" not in soup.style.text
+
+
+@pytest.mark.parametrize("name", summary.FILES)
+def test_a_missing_file_leaves_the_rest_standing(tmp_path, name):
+    page = built(tmp_path, write_run(tmp_path, **{name: None}))
+    assert page.h1 and "None" not in words(page.main)
+
+
+def test_without_groups_the_page_says_so(tmp_path):
+    none = CONTENT["verdict"] | {"kind": "none", "k": 1, "headline": "Do not segment."}
+    run = write_run(tmp_path, verdict=none, personas=CONTENT["personas"][:1], playbook=None)
+    page = built(tmp_path, run)
+    assert words(page.select_one(".answer")) == "Do not segment."
+    assert "Treat everybody alike until it is." in words(section(page, "trust"))
+    assert not page.select(".segment, .actions")
+
+
+def test_names_are_text_never_markup(tmp_path):
+    sharp = [p | {"name": "<b>A & B</b>"} for p in CONTENT["personas"]]
+    page = built(tmp_path, write_run(tmp_path, personas=sharp))
+    assert words(page.select_one(".segment h3")).endswith("<b>A & B</b>")
+
+
+def test_unreadable_json_is_named_and_no_runs_are_refused(tmp_path):
+    run = write_run(tmp_path)
+    (run["folder"] / "verdict.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ReportError, match=r"verdict\.json is not readable JSON"):
+        built(tmp_path, run)
+    with pytest.raises(ReportError, match="run the study first"):
+        built(tmp_path)
+
+
+def test_runs_are_those_with_pages_and_a_staged_one_stands_in(tmp_path):
+    place = SimpleNamespace(folder=tmp_path / "data", reports=tmp_path / "reports")
+    for day in DAYS[:2]:
+        run = write_run(place.folder, day)
+        (run["folder"] / "manifest.json").write_text(json.dumps(run["manifest"]), encoding="utf-8")
+    pages = place.reports / DAYS[0]
+    pages.mkdir(parents=True)
+    (pages / "01_data_collection.html").write_text("", encoding="utf-8")
+    assert [run["pages"] for run in summary.runs(place)] == [[f"{DAYS[0]}/01_data_collection.html"]]
+    staged = summary.runs(place, (DAYS[1], place.folder / DAYS[1], pages))
+    assert [run["day"] for run in staged] == [DAYS[1], DAYS[0]]
+
+
+# --- over the runs --------------------------------------------------------------------------------
+
+
+def row(tmp_path, day, shares, **more):
+    """Return a run as `history.read` gives it: segment → share of customers."""
+    (tmp_path / day).mkdir(exist_ok=True)
+    people = [{"segment": s, "name": f"Name {s}", "share": a, "formerly": ""}
+              for s, a in shares.items()]  # fmt: skip
+    verdict = {"k": len(shares), "kind": "constructive"}
+    return {"day": day, "folder": tmp_path / day, "pages": [], "personas": people,
+            "verdict": verdict, "measures": None, "model": None} | more  # fmt: skip
+
+
+def over(*runs, names=()):
+    ordered = sorted(runs, key=lambda run: run["day"], reverse=True)
+    return history.history(ordered, study(personas=SimpleNamespace(names=dict.fromkeys(names))))
+
+
+def follows(tmp_path, day, reference, **more):
+    numbered = {"as_of": reference, "digest": "", "shared": 100, "new": [], "gone": [],
+                "kept": [{"segment": 1, "both": 45, "before": 50, "now": 60}]} | more  # fmt: skip
+    return row(tmp_path, day, {1: 0.6, 2: 0.4}, model={"k": 2, "numbered": numbered})
+
+
+def test_a_segment_that_is_gone_breaks_its_line_and_is_named(tmp_path):
+    past = over(
+        row(tmp_path, DAYS[0], {1: 0.5, 2: 0.3, 3: 0.2}),
+        row(tmp_path, DAYS[1], {1: 0.6, 2: 0.4}),
+        names=(1, 3),
+    )
+    assert past["days"] == list(DAYS[:2]) and past["counts"] == [(DAYS[0], 3), (DAYS[1], 2)]
+    assert past["panels"][0]["lines"][3] == [{"value": 0.2}, {}]
+    assert past["gone"] == [(3, "Name 3", DAYS[0])]
+    assert past["waiting"] == [3]
+
+
+def test_a_single_run_and_a_run_of_one_segment_have_no_line(tmp_path):
+    alone = row(tmp_path, DAYS[0], {1: 0.6, 2: 0.4})
+    assert over(alone)["panels"] == []
+    both = over(alone, row(tmp_path, DAYS[1], {1: 1.0}))
+    assert both["panels"] == both["gone"] == [] and both["counts"][1] == (DAYS[1], 1)
+
+
+def test_a_new_name_and_a_jump_of_the_members_are_kept_for_the_reader(tmp_path):
+    few = [{"segment": 1, "both": 20, "before": 50, "now": 30}]
+    later = follows(tmp_path, DAYS[1], DAYS[0], kept=few)
+    later["personas"][0]["formerly"] = "Old hands"
+    past = over(row(tmp_path, DAYS[0], {1: 0.6, 2: 0.4}), later)
+    assert past["renamed"] == [(1, "Name 1", DAYS[1], "Old hands")]
+    assert past["jumped"] == [(1, DAYS[1], 0.4)]
+
+
+def test_money_has_its_interval_and_too_few_are_not_shown(tmp_path):
+    kpis = [kpi(1, "before", 0.7, "revenue_share", low=0.6, high=0.8),
+            kpi(2, "before", 0.3, "revenue_share", suppressed=True)]  # fmt: skip
+    past = over(*[row(tmp_path, d, {1: 0.6, 2: 0.4}, measures={"kpis": kpis}) for d in DAYS[:2]])
+    lines = next(p for p in past["panels"] if p["key"] == "revenue_share")["lines"]
+    assert (lines[1][0]["low"], lines[2]) == (0.6, [{}, {}])
+
+
+def test_a_run_says_whether_the_numbers_it_follows_still_stand(tmp_path):
+    first = row(tmp_path, DAYS[0], {1: 0.6, 2: 0.4}, model={"k": 2, "first": "valuable"})
+    path = first["folder"] / "segments.parquet"
+    pd.DataFrame({"segment": [1, 2]}).to_parquet(path)
+    later = follows(tmp_path, DAYS[1], DAYS[0], digest=files.digest(path))
+    assert [r["origin"] for r in over(first, later)["runs"]] == ["", ""]
+    pd.DataFrame({"segment": [2, 1]}).to_parquet(path)
+    assert [r["origin"] for r in over(first, later)["runs"]] == ["remade", ""]
+    assert over(later)["runs"][0]["origin"] == "gone"
+    added = follows(tmp_path, DAYS[0], DAYS[2])
+    assert history.figures(added)[1]["stayed"] == {}
+
+
+def test_a_chart_runs_from_nothing_to_the_largest_and_breaks_where_nothing_is_known():
+    chart = drawing.line_chart(
+        [("2024-01", {"value": 0}), ("2024-02", {"value": 5}), ("2024-03", {}),
+         ("2024-04", {"value": 10, "low": 8, "high": 10})],
+        "2024-02-10",
+    )  # fmt: skip
+    assert [len(path) for path in chart["paths"]] == [2] and len(chart["dots"]) == 1
+    assert chart["paths"][0][0][1] == drawing.HEIGHT - drawing.EDGE
+    assert chart["dots"][0][1] == drawing.EDGE == chart["bars"][0][2]
+    assert chart["paths"][0][1][0] < chart["mark"] < chart["dots"][0][0]
+    assert chart["ends"] == ["Jan 2024", "Apr 2024"]
+
+
+def test_the_history_on_the_page_has_charts_and_a_table_of_all_runs(soup):
+    told = section(soup, "history")
+    assert re.search("Number of segments: 3 on 1 April 2024, 3 on 1 July 2024", words(told))
+    over_time, runs = told.select("table")
+    assert [words(th) for th in over_time.select("thead th")][1:] == ["1 April 2024", "1 July 2024"]
+    assert len(over_time.select("svg")) == 9
+    assert [words(r.th) for r in runs.select("tbody tr")] == ["1 July 2024", "1 April 2024"]
+    assert runs.select("tbody tr")[1].a["href"].startswith(DAYS[1])
