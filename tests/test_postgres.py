@@ -12,7 +12,7 @@ import test_usage
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, files, quality, run, study
+from seglib import cli, files, quality, study
 from seglib.collection import activity, features, tables
 
 
@@ -204,22 +204,6 @@ def test_no_full_table_crosses_the_wire(address, tmp_path, monkeypatch):
     with psycopg.connect(address) as connection:
         size = connection.execute("SELECT pg_table_size('many.transactions')").fetchone()[0]
     assert 0 < wire.received < size / 10, (wire.received, size)
-
-
-def test_the_same_study_gives_identical_segments_from_files_and_server(
-    address, done, tmp_path, monkeypatch
-):
-    server.fill(address, shop_tables(), "crm")
-    monkeypatch.setenv("SHOP_DATABASE", address)
-    path = write_shop(tmp_path, tables={}, study=on_server(shop_study(), "crm"))
-    run.run(str(path))
-    here, there = done[0].parent / "2023-08-01", path.parent / "2023-08-01"
-    one, other = (pd.read_parquet(place / "segments.parquet") for place in (here, there))
-    assert one["segment"].nunique() > 1
-    assert (one["segment"] == other["segment"]).all()
-    assert (here / "segments.csv").read_bytes() == (there / "segments.csv").read_bytes()
-    written = [file for file in tmp_path.rglob("*") if file.is_file()]
-    assert [f for f in written if server.PASSWORD.encode() in f.read_bytes()] == []
 
 
 WRONG = {

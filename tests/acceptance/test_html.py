@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from urllib.parse import unquote
 
 import pytest
 from bs4 import BeautifulSoup
@@ -131,3 +132,24 @@ def test_no_page_sticks_out_loads_anything_or_complains(browser, run, width):
     assert {name: over for name, over in wide.items() if over > 0} == {}
     assert all(url.startswith(("file:", "data:")) for url in asked)
     assert complaints == []
+
+
+@pytest.mark.point(31)
+def test_personas_print_on_a_page_each_and_one_before(browser, shop):
+    tab = browser.new_page()
+    tab.goto((shop.reports / shop.files.name / "personas.html").as_uri())
+    printed = tab.pdf(format="A4", prefer_css_page_size=True)
+    tab.close()
+    people = shop.json("personas.json")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1 + len(people)
+
+
+@pytest.mark.point(31)
+def test_every_link_leads_somewhere(run):
+    for page, soup in soups(run).items():
+        ids = {tag["id"] for tag in soup.select("[id]")}
+        for link in soup.select("a[href]"):
+            target, _, anchor = link["href"].partition("#")
+            if not ADDRESS.match(target):
+                assert not target or (page.parent / target).exists(), f"{page.name}: {target}"
+                assert target or unquote(anchor) in ids, f"{page.name}: #{anchor}"

@@ -1,5 +1,6 @@
 """Points 1, 6, 7 and 8: what a run prints and writes, what it does again, what a kill leaves."""
 
+import json
 import os
 import re
 import shutil
@@ -49,6 +50,17 @@ def test_an_unchanged_second_run_says_so_and_leaves_identical_files(
     assert steps(result.stdout) == [(step, "unchanged") for step, _ in steps(again.output)]
     assert tree(tmp_path / "data") == before
     assert sorted(tree(again.reports)) == sorted(tree(finished(name).reports))
+
+
+@pytest.mark.point(7)
+def test_the_same_inputs_give_the_same_files(club, tmp_path, call, tree):
+    again = club.copy(tmp_path)
+    before = tree(again.files)
+    assert call("run", again.path, "--force").returncode == 0
+    after = tree(again.files)
+    first, second = (json.loads(t.pop("manifest.json")) | {"times": {}} for t in (before, after))
+    assert (first, before) == (second, after)
+    assert not [page for page in again.pages if ".staging-" in page.read_text()]
 
 
 @pytest.fixture(scope="module")

@@ -1,102 +1,66 @@
-"""A refresh: numbers and names stay with their people, and no other date is disturbed."""
+"""Runs of a study: what their files are made from, whose numbers they follow, what they accept."""
 
-import json
 from datetime import date
 
 import pandas as pd
 import pytest
-import yaml
-from bs4 import BeautifulSoup
 from planted import study as planted_study
-from worlds import write_shop
+from worlds import shop_study, shop_tables, write_shop
 
 from seglib import files, plan, run
 from seglib.files import Run
+from seglib.study import StudyError
 
-FIRST, LATER = "2023-07-01", "2023-09-01"
-
-
-def segments(path, day):
-    return pd.read_parquet(path.parent / day / "segments.parquet")["segment"]
+# --- what each file was made from -----------------------------------------------------------------
 
 
-def personas(path, day):
-    people = json.loads((path.parent / day / "personas.json").read_text())
-    return {p["segment"]: p for p in people}
+@pytest.fixture
+def blank(shop):
+    """A run without files."""
+    return files.open_run(shop)
 
 
-def contents(path, day):
-    """Return every file of a date, of its data and of its pages."""
-    folders = path.parent / day, path.parents[2] / "reports" / "shop" / day
-    return {str(p): p.read_bytes() for f in folders for p in sorted(f.rglob("*")) if p.is_file()}
+def test_a_file_is_made_from_what_was_read_before_it(blank):
+    blank.write("quality.json", [1])
+    again = files.open_run(blank.study.path)
+    again.read("quality.json")
+    again.write("verdict.json", {"k": 3})
+    assert files.lineage(blank.folder)["verdict.json"].keys() == {"quality.json", "verdict.json"}
+    blank.write("quality.json", [2])
+    with pytest.raises(StudyError, match=r"verdict.json .* made from another quality.json: run 03"):
+        again.read("verdict.json")
 
 
-def rename(path, names):
-    study = yaml.safe_load(path.read_text())
-    path.write_text(yaml.safe_dump({**study, "personas": {"names": names}}))
+def test_writing_again_what_was_written_and_read_is_no_mixture(blank):
+    for figure in (1, 2):  # a cell that is run twice
+        blank.write("claims.json", [figure])
+        blank.write("personas.json", [figure], made_from="claims.json")
+        assert blank.read("claims.json") == blank.read("personas.json") == [figure]
+    files.verify(blank.folder)
 
 
-@pytest.fixture(scope="module")
-def refreshed(tmp_path_factory):
-    """Three segments, one of them renamed; a later date with four; then the first date again."""
-    path = write_shop(tmp_path_factory.mktemp("history"))
-    run.run(str(path), FIRST, parameters={"k": "3"})
-    first = segments(path, FIRST), personas(path, FIRST)
-    rename(path, {2: "Sunday bakers", 9: "Nobody"})
-    run.run(str(path), LATER, parameters={"k": "4"})
-    before = contents(path, LATER)
-    run.run(str(path), FIRST, parameters={"k": "4"})
-    return path, first, before
+def test_files_of_before_there_was_a_lineage_are_taken_as_they_are(blank):
+    blank.write("verdict.json", {"k": 3})
+    (blank.folder / files.LINEAGE).unlink()
+    (blank.folder / "verdict.json").write_text('{"k": 4}')
+    assert blank.read("verdict.json") == {"k": 4}
 
 
-def test_the_analysts_name_is_still_on_the_same_people(refreshed):
-    path, (first, _), _ = refreshed
-    later, called = segments(path, LATER), personas(path, LATER)
-    named = [s for s, p in called.items() if p["name"] == "Sunday bakers"]
-    assert named == [2]
-    assert called[2]["named_by"] == "analyst"
-    both = first.index.intersection(later.index)
-    bakers, now = first[both] == 2, later[both] == 2
-    assert (bakers & now).sum() > 0.5 * min(bakers.sum(), now.sum())
-    assert sorted(called) == [1, 2, 3, 4]
+def test_a_file_that_was_edited_and_what_was_made_from_it_are_refused(blank):
+    blank.write("segments.parquet", pd.DataFrame({"segment": [1, 2]}))
+    again = files.open_run(blank.study.path)
+    again.read("segments.parquet")
+    again.write("claims.json", [1])
+    pd.DataFrame({"segment": [2, 1]}).to_parquet(blank.folder / "segments.parquet")
+    wanted = "segments.parquet in .* has changed since it was made: run 03_clustering again"
+    for name in ("segments.parquet", "claims.json"):
+        with pytest.raises(StudyError, match=wanted):
+            files.open_run(blank.study.path).read(name)
 
 
-def test_names_made_by_a_rule_stay_while_they_are_true(refreshed):
-    path, (_, before), _ = refreshed
-    later = personas(path, LATER)
-    numbered = json.loads((path.parent / LATER / "model.json").read_text())["numbered"]
-    kept = {row["segment"] for row in numbered["kept"]} - {2}
-    assert kept == {1, 3}
-    for segment in kept:
-        same = later[segment]["name"] == before[segment]["name"]
-        assert same or later[segment]["formerly"] == before[segment]["name"]
-    assert any(later[s]["name"] == before[s]["name"] for s in kept)
-    assert later[4]["formerly"] == ""
-
-
-def test_a_past_date_run_again_changes_no_other_date(refreshed):
-    path, _, before = refreshed
-    assert contents(path, LATER) == before
-
-
-def test_the_past_date_keeps_its_own_numbers_where_a_name_needs_them(refreshed):
-    path, (first, _), _ = refreshed
-    again, called = segments(path, FIRST), personas(path, FIRST)
-    assert again.nunique() == 4
-    both = (first == 2) & (again == 2)
-    assert both.sum() > 0.5 * min((first == 2).sum(), (again == 2).sum())
-    assert called[2]["name"] == "Sunday bakers"
-
-
-def test_the_summary_shows_both_dates_and_says_which_state_the_later_follows(refreshed):
-    path, _, _ = refreshed
-    page = (path.parents[2] / "reports" / "shop" / "index.html").read_text()
-    history = BeautifulSoup(page, "html.parser").select_one("[aria-labelledby=history]")
-    told = " ".join(history.get_text(" ").split())
-    assert "Numbers follow 1 July 2023" in told
-    assert "That run has been made again since: run this date again to follow it." in told
-    assert "study.yaml names segment 9, which the newest run does not have" in told
-    assert len(history.select("svg")) == 3
+def test_an_empty_scratch_folder_says_what_to_copy(blank, tmp_path):
+    with pytest.raises(StudyError, match="run 01_data_collection first with the same out"):
+        files.open_run(blank.study.path, out=str(tmp_path / "scratch")).read("customers.parquet")
 
 
 # --- which run the numbers are from ---------------------------------------------------------------
@@ -184,3 +148,39 @@ def test_results_are_made_again_when_the_run_they_are_compared_with_appears(tmp_
     one = plan.reads_earlier(step, current)
     (tmp_path / "2024-01-01" / "model.json").write_text("{ }")
     assert len({"", one, plan.reads_earlier(step, current)}) == 3
+
+
+# --- what a run is given --------------------------------------------------------------------------
+
+
+def test_two_files_of_one_name_are_two_inputs(tmp_path):
+    shop, raw = shop_tables(), shop_study()
+    raw["tables"]["transactions"]["source"] = "raw/*/sales.parquet"
+    path = write_shop(tmp_path, tables=shop, study=raw)
+    for year, part in (("2022", shop["transactions"][:10]), ("2023", shop["transactions"][10:])):
+        folder = path.parent / "raw" / year
+        folder.mkdir()
+        part.to_parquet(folder / "sales.parquet")
+    inputs = run._inputs(files.open_run(path))
+    assert {"sales.parquet", "sales.parquet (2)"} <= set(inputs)
+    assert inputs["sales.parquet"] != inputs["sales.parquet (2)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("k", "50", "less than or equal to 20"),
+        ("k", "-3", "greater than or equal to 0"),
+        ("seed", "-1", "greater than or equal to 0"),
+        ("method", "kmean", "'kmeans'"),
+    ],
+)
+def test_parameter_out_of_bounds_is_refused_before_any_kernel(shop, name, value, words):
+    with pytest.raises(StudyError, match=words):
+        run.run(str(shop), parameters={name: value})
+    assert not [path for path in shop.parent.glob("20*")]
+
+
+def test_accepted_parameters_are_those_of_the_notebooks(shop):
+    with pytest.raises(StudyError, match=r"k, method, seed, unit|k, method"):
+        plan.with_parameters(plan.steps(run.check(str(shop))), {"nothing": "1"})
