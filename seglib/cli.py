@@ -107,7 +107,7 @@ def _run(given) -> None:
 
 
 def _score(given) -> None:
-    from seglib import score
+    from seglib import files, score
 
     if given.out:
         score.check(Path(given.out), given.model, given.table)
@@ -121,7 +121,7 @@ def _score(given) -> None:
     if given.out:
         print(score.write(found.members, given.out, given.model, given.table))
     else:
-        found.members.to_csv(sys.stdout, float_format="%.6g")
+        files.write_csv(found.members.reset_index(), sys.stdout)
 
 
 def _check(given) -> None:

@@ -16,6 +16,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from seglib import privacy
 from seglib import study as study_module
@@ -225,7 +226,7 @@ class Run:
         elif path.suffix == ".parquet":
             what.to_parquet(path, index=True if what.index.name else None)  # 1, 2, 3 are keys too
         elif path.suffix == ".csv":
-            what.to_csv(path, index=False, float_format="%.6g")
+            write_csv(what, path)
         elif path.suffix == ".json":
             path.write_text(as_json(what), encoding="utf-8")
         else:
@@ -240,6 +241,25 @@ class Run:
         """Copy a file from another folder of this run, with what it was made from."""
         shutil.copy2(other.folder / name, self.folder / name)
         _record(self.folder, {k: v for k, v in lineage(other.folder).items() if k == name})
+
+
+def write_csv(frame: pd.DataFrame, target: Any) -> None:
+    """Write a frame, without its index, as CSV that a spreadsheet shows and does not run.
+
+    Parameters
+    ----------
+    frame
+        Text that begins as a formula does (=, +, -, @, a tab or a line end) and is no number gets
+        an apostrophe in front, ids too; numbers have six significant digits.
+    target
+        A path or an open file.
+    """
+    frame = frame.copy()
+    for name in frame.columns[[not is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
+        text = frame[name].astype(object).where(frame[name].notna(), "").astype(str)
+        runs = text.str.match(r"[=+\-@\t\r]") & ~text.str.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?")
+        frame[name] = frame[name].astype(object).mask(runs, "'" + text)
+    frame.to_csv(target, index=False, float_format="%.6g")
 
 
 def _cut(path: Path, earlier: bool) -> dict | None:

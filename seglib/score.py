@@ -87,7 +87,7 @@ def write(members: pd.DataFrame, out: str | Path, model: str | Path, table: str 
     part = path.with_name(f".{path.name}.part")
     try:
         if path.suffix == ".csv":
-            members.to_csv(part, float_format="%.6g")
+            files.write_csv(members.reset_index(), part)
         else:
             members.to_parquet(part)
         part.replace(path)

@@ -184,3 +184,10 @@ def test_parameter_out_of_bounds_is_refused_before_any_kernel(shop, name, value,
 def test_accepted_parameters_are_those_of_the_notebooks(shop):
     with pytest.raises(StudyError, match=r"k, method, seed, unit|k, method"):
         plan.with_parameters(plan.steps(run.check(str(shop))), {"nothing": "1"})
+
+
+def test_a_cell_of_a_csv_file_is_never_a_formula(tmp_path):
+    ids = ["=cmd|x", "+44 20", "-5", "@me", "plain", None]
+    files.write_csv(pd.DataFrame({"id": ids, "n": [-1.0, 2, 3, 4, 5, 6]}), tmp_path / "a.csv")
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert lines[1:] == ["'=cmd|x,-1", "'+44 20,2", "-5,3", "'@me,4", "plain,5", ",6"]

@@ -88,14 +88,12 @@ def formulas(text):
     return [c for c in cells if c[:1] in tuple("=+-@\t") and not number.fullmatch(c)]
 
 
-@pytest.mark.xfail(strict=True, reason="H3: ids and names are written to segments.csv as they are")
 def test_no_cell_of_segments_csv_is_a_formula(run):
     text = (run.files / "segments.csv").read_text()
     assert "calc" in text
     assert formulas(text) == []
 
 
-@pytest.mark.xfail(strict=True, reason="H3: ids and names are written by score as they are")
 def test_no_cell_that_score_writes_is_a_formula(run, call):
     done = call("score", run.files, run.files / "customers.parquet")
     assert "calc" in done.stdout
@@ -119,7 +117,6 @@ def test_the_name_of_a_segment_is_text_and_never_markup(run):
     assert exposed.FORMULA in run.text("*/0*.html")
 
 
-@pytest.mark.xfail(strict=True, reason="H3: text of figures between dollar signs is mathematics")
 def test_dollar_signs_in_a_product_group_stop_no_notebook(seglib, tmp_path):
     shop, study = worlds.shop_tables(), worlds.shop_study()
     few = shop["transactions"]["ticket"] % 3 == 0  # orders: enough for the first pages
