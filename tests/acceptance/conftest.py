@@ -193,6 +193,24 @@ def seglib():
     return command
 
 
+@pytest.fixture(scope="session")
+def papermill(tmp_path_factory):
+    """A function that runs a notebook on a study by papermill alone, its files going to a folder.
+
+    The completed process also has `executed`, the path of the executed notebook.
+    """
+
+    def run(notebook, study, out, *words, env=None):
+        executed = tmp_path_factory.mktemp("executed") / f"{notebook}.ipynb"
+        words = ("-p", "study", study, "-p", "out", out, *words)
+        source = Path(__file__).parents[2] / "notebooks" / f"{notebook}.ipynb"
+        done = command("--no-progress-bar", source, executed, *words, program="papermill", env=env)
+        done.executed = executed
+        return done
+
+    return run
+
+
 @pytest.fixture(name="call", scope="session")
 def _call():
     """A function that does what `seglib` does with words, faster, within this process."""

@@ -18,12 +18,6 @@ def shop(folder):
     return (worlds.write_shop(folder),)
 
 
-def shop_twice(folder):
-    """The shop at two dates."""
-    path = worlds.write_shop(folder)
-    return path, ("run", path, "--as-of", "2023-06-01"), ("run", path)
-
-
 def club(folder):
     """Two planted groups of members, listed once each; the smallest study there is."""
     tables, study = worlds.club_tables(), worlds.club_study()

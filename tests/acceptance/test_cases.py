@@ -16,6 +16,7 @@ import yaml
 import seglib as library
 
 CASES = Path(__file__).parents[1] / "cases"
+COLLECTION = "01_data_collection"
 TWO = {"k": 2, "k_max": 3}
 """Segments enough where they are not what is looked at."""
 
@@ -74,9 +75,29 @@ def ran(seglib):
     return run
 
 
+@pytest.fixture
+def made(papermill):
+    """A function: runs some notebooks of a study alone, and gives its files and what 01 says."""
+
+    def notebooks(case, *names, **changes):
+        case.path.write_text(yaml.safe_dump(case.study | changes))
+        files = case.path.parent / "files"
+        done = [papermill(name, case.path, files) for name in names]
+        assert [each.stderr[-500:] for each in done if each.returncode] == []
+        cells = yaml.safe_load(done[0].executed.read_text())["cells"]
+        data = [o.get("data", {}) for cell in cells for o in cell.get("outputs", [])]
+        shown = ["".join(d.get("text/html", d.get("text/markdown", ""))) for d in data]
+        return files, _plain(" ".join(shown))
+
+    return notebooks
+
+
 def _text(page):
-    plain = re.sub(r"<(style|script)\b.*?</\1>|<[^>]+>", " ", page.read_text(), flags=re.S)
-    return re.sub(r"\s+", " ", plain)
+    return _plain(page.read_text())
+
+
+def _plain(html):
+    return re.sub(r"\s+", " ", re.sub(r"<(style|script)\b.*?</\1>|<[^>]+>", " ", html, flags=re.S))
 
 
 def raw(name, **options):
@@ -87,10 +108,10 @@ def raw(name, **options):
 
 
 @pytest.mark.case("b5")
-def test_credit_notes_with_numbers_of_their_own_are_no_second_order(begun, ran):
+def test_credit_notes_with_numbers_of_their_own_are_no_second_order(begun, made):
     case = begun("b5_returns")
     assert case.code == 0
-    files, pages = ran(case, as_of="2024-05-01", holdout="31 days", segmentation=TWO)
+    files, told = made(case, COLLECTION, as_of="2024-05-01", holdout="31 days")
     sold = raw("b5_returns", parse_dates=["InvoiceDate"]).query(
         "Quantity > 0 and InvoiceDate < '2024-05-01'"
     )
@@ -99,21 +120,20 @@ def test_credit_notes_with_numbers_of_their_own_are_no_second_order(begun, ran):
     assert (frame["orders"] == orders.reindex(frame.index)).all()
     later = raw("b5_returns", parse_dates=["InvoiceDate"]).query("InvoiceDate >= '2024-05-01'")
     assert later.query("Quantity > 0")["CustomerID"].nunique() == 40 < later["CustomerID"].nunique()
-    assert re.search(r"\b40% of [^.]*customers", pages["01_data_collection"])
+    assert re.search(r"\b40% of [^.]*customers", told)
 
 
 @pytest.mark.case("a6")
-def test_those_who_only_returned_are_said_and_not_segmented(begun, ran):
+def test_those_who_only_returned_are_said_and_not_segmented(begun, made):
     case = begun("a6_returns")
     assert re.search(r"\breturn", case.text + case.said)
-    files, pages = ran(case, segmentation=TWO)
+    files, told = made(case, COLLECTION)
     frame = pd.read_parquet(files / "customers.parquet")
     assert (len(frame), frame["orders"].sum()) == (50, 326)
     rows = raw("a6_returns", parse_dates=["date"]).query("date < '2025-02-14'")
     net = rows.groupby("customer_id")["amount"].sum()
     frame.index = frame.index.astype(int)
     assert np.allclose(frame["spend"], net.reindex(frame.index), atol=0.01)
-    told = pages["01_data_collection"]
     assert re.search(r"\b(10|ten) customers[^.]*return|returns only[^.]*\b(10|ten) customers", told)
 
 
@@ -169,10 +189,10 @@ def test_a_list_of_arms_is_a_campaign_asked_about(begun):
 
 
 @pytest.mark.case("b1")
-def test_a_column_named_like_a_feature_stays_apart_from_it(begun, ran, seglib):
+def test_a_column_named_like_a_feature_stays_apart_from_it(begun, made, seglib):
     case = begun("b1_orders", "b1_customers")
     assert seglib("check", case.path).returncode == 0
-    files, _ = ran(case, segmentation=TWO)
+    files, _ = made(case, COLLECTION, "03_clustering", segmentation=TWO)
     rows = yaml.safe_load((files / "dictionary.json").read_text())["customers"]
     labels = [row["label"].lower() for row in rows]
     assert len(labels) == len(set(labels))
@@ -386,9 +406,8 @@ def test_a_column_that_is_a_function_of_others_makes_no_groups():
 
 
 @pytest.mark.case("a2")
-def test_customers_who_bought_once_form_no_groups(begun, ran):
-    case = begun("a2_bought_once")
-    files, _ = ran(case)
+def test_customers_who_bought_once_form_no_groups(begun, made):
+    files, _ = made(begun("a2_bought_once"), COLLECTION, "03_clustering")
     assert yaml.safe_load((files / "verdict.json").read_text())["kind"] in {"none", "constructive"}
 
 

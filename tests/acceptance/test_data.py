@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from datetime import timedelta
-from pathlib import Path
 
 import exposed
 import numpy as np
@@ -13,7 +12,6 @@ import worlds
 from pages import tables
 
 KEY = "a key of the tests, long enough"
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_data_collection.ipynb"
 AS_OF = pd.Timestamp("2023-08-01")
 
 # --- every row is accounted for -------------------------------------------------------------------
@@ -146,21 +144,20 @@ def wide_tables():
     return shop
 
 
-def first_notebook(seglib, folder, shop):
+def first_notebook(papermill, folder, shop):
     """Run the first notebook on a shop under pseudonyms; return the folder of its files."""
     study = worlds.shop_study() | {"privacy": {"pseudonymise": "SHOP_KEY"}}
     study["tables"]["transactions"]["columns"] |= {"coupon": "voucher", "place": "place"}
     path, files = worlds.write_shop(folder, shop, study), folder / "files"
-    words = (NOTEBOOK, folder / "01.ipynb", "-p", "study", path, "-p", "out", files)
-    done = seglib(*words, program="papermill", env={"SHOP_KEY": KEY})
+    done = papermill("01_data_collection", path, files, env={"SHOP_KEY": KEY})
     assert done.returncode == 0, done.stderr
     return files
 
 
 @pytest.fixture(scope="module")
-def wide(seglib, tmp_path_factory):
+def wide(papermill, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wide")
-    return first_notebook(seglib, folder, wide_tables())
+    return first_notebook(papermill, folder, wide_tables())
 
 
 def pseudonym(client):
@@ -280,12 +277,12 @@ def test_every_feature_of_products_equals_pandas(wide, lines):
 
 
 @pytest.mark.point(20)
-def test_features_see_nothing_of_the_cut_off_date_or_later(wide, seglib, tmp_path):
+def test_features_see_nothing_of_the_cut_off_date_or_later(wide, papermill, tmp_path):
     shop = wide_tables()
     later = shop["transactions"]["at"] >= AS_OF
     shop["transactions"].loc[later, "paid"] *= 100
     shop["transactions"].loc[later, "client"] = "cust-0001-x"
-    other = first_notebook(seglib, tmp_path, shop)
+    other = first_notebook(papermill, tmp_path, shop)
     assert later.sum() > 1000
     for name in ("customers", "products", "purchases"):
         one, two = (pd.read_parquet(files / f"{name}.parquet") for files in (wide, other))

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-STUDIES = ["shop_twice", "trials", "usage_log", "even"]
+STUDIES = ["shop", "trials", "usage_log", "even"]
 ADDRESS = re.compile(r"^(https?:)?//")
 
 

@@ -11,7 +11,7 @@ EFFECT = re.compile(r"(changed|raised|lowered|lifted) \w[\w ]* by|effect of [−
 
 @pytest.mark.point(27)
 def test_each_lever_cites_claims_of_its_own_segment(finished):
-    run = finished("shop_twice")
+    run = finished("shop")
     claims = {claim["id"]: claim for claim in run.json("claims.json")}
     levers = run.json("playbook.json")["levers"]
     assert {lever["segment"] for lever in levers} == set(run.frame("segments.csv")["segment"])
@@ -24,7 +24,7 @@ def test_each_lever_cites_claims_of_its_own_segment(finished):
 
 @pytest.mark.point(27)
 def test_each_lever_has_the_size_of_the_test_that_would_show_it(finished):
-    run = finished("shop_twice")
+    run = finished("shop")
     sold = pd.read_parquet(run.path.parent / "raw" / "transactions.parquet")
     for lever in run.json("playbook.json")["levers"]:
         trial = lever["experiment"]
@@ -45,7 +45,7 @@ def test_each_lever_has_the_size_of_the_test_that_would_show_it(finished):
 
 @pytest.mark.point(28)
 def test_a_campaign_that_was_not_randomised_has_no_effect(finished):
-    run = finished("shop_twice")
+    run = finished("shop")
     told = run.text("index.html") + run.text()
     assert not EFFECT.search(told)
     assert re.search("not (assigned |drawn )?at random|observed|was chosen", told)

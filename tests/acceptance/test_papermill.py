@@ -1,25 +1,8 @@
 """Point 9: every notebook runs by papermill alone, and says which other one it needs first."""
 
 import json
-from pathlib import Path
 
 import pytest
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-
-
-@pytest.fixture(scope="module")
-def papermill(seglib, tmp_path_factory):
-    """A function that runs a notebook on a study by papermill, its files going to a folder."""
-
-    def run(notebook, study, out, *words):
-        executed = tmp_path_factory.mktemp("executed") / f"{notebook}.ipynb"
-        return seglib(
-            "--no-progress-bar", NOTEBOOKS / f"{notebook}.ipynb", executed,
-            "-p", "study", study, "-p", "out", out, *words, program="papermill",
-        )  # fmt: skip
-
-    return run
 
 
 def notebooks(done):

@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import re
-from pathlib import Path
 
 import exposed
 import pandas as pd
@@ -14,7 +13,6 @@ import worlds
 from bs4 import BeautifulSoup
 from pages import tables
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 # Files with a row a customer, which alone may hold ids, as page 01 says.
 KEYED = {
     "bases.parquet", "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
@@ -117,13 +115,12 @@ def test_the_name_of_a_segment_is_text_and_never_markup(run):
     assert exposed.FORMULA in run.text("*/0*.html")
 
 
-def test_dollar_signs_in_a_product_group_stop_no_notebook(seglib, tmp_path):
+def test_dollar_signs_in_a_product_group_stop_no_notebook(papermill, tmp_path):
     shop, study = worlds.shop_tables(), worlds.shop_study()
     few = shop["transactions"]["ticket"] % 3 == 0  # orders: enough for the first pages
     shop["transactions"] = shop["transactions"][few]
     shop["products"] = shop["products"].replace({"Gifts": "Deals $5-10% off $50"})
     path, files = worlds.write_shop(tmp_path, shop, study), tmp_path / "files"
     for name in ("01_data_collection", "02_exploratory_analysis"):
-        words = (NOTEBOOKS / f"{name}.ipynb", tmp_path / f"{name}.ipynb")
-        done = seglib(*words, "-p", "study", path, "-p", "out", files, program="papermill")
+        done = papermill(name, path, files)
         assert done.returncode == 0, done.stderr[-600:]

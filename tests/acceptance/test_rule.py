@@ -1,7 +1,5 @@
 """The rule: points 14 (segments.sql equals Python) and 21 (PostgreSQL equals files)."""
 
-from pathlib import Path
-
 import duckdb
 import ibis
 import numpy as np
@@ -13,7 +11,6 @@ import pytest
 import server
 import worlds
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 STUDIES = ["shop", "club", "telco_churn"]  # numbers; a plan; yes or no
 
 
@@ -114,16 +111,14 @@ def test_ties_nan_and_infinity_have_the_same_segment_in_sql_and_by_score(
 
 
 @pytest.mark.point(21)
-def test_postgres_and_files_give_the_same_segments(shop, seglib, address, tmp_path):
+def test_postgres_and_files_give_the_same_segments(shop, papermill, address, tmp_path):
     server.fill(address, worlds.shop_tables(), "crm")
     study, files = worlds.shop_study(), tmp_path / "files"
     for name, table in study["tables"].items():
         table["source"] = f"${{SHOP_DATABASE}}#crm.{name}"
     path = worlds.write_shop(tmp_path, tables={}, study=study)
     for name in ("01_data_collection", "03_clustering"):
-        words = (NOTEBOOKS / f"{name}.ipynb", tmp_path / f"{name}.ipynb")
-        words += ("-p", "study", path, "-p", "out", files)
-        done = seglib(*words, program="papermill", env={"SHOP_DATABASE": address})
+        done = papermill(name, path, files, env={"SHOP_DATABASE": address})
         assert done.returncode == 0, done.stderr
     here, there = (pd.read_parquet(f / "segments.parquet") for f in (shop.files, files))
     assert here["segment"].nunique() > 1

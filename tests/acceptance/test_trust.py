@@ -1,15 +1,12 @@
 """Trust: points 24 (verdict.json), 25 (numbers follow people) and 26 (claims are verified)."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import worlds
 import yaml
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 # --- the verdict ----------------------------------------------------------------------------------
 
@@ -46,7 +43,7 @@ def people(sizes):
 
 
 @pytest.fixture(scope="module")
-def moved(seglib, tmp_path_factory):
+def moved(papermill, tmp_path_factory):
     """A study at two dates: the largest group shrinks, the smallest becomes the largest."""
     folder = tmp_path_factory.mktemp("moved")
     column = {"kind": "numeric", "base": "plan"}
@@ -58,17 +55,15 @@ def moved(seglib, tmp_path_factory):
     before = people({"a": range(70), "b": range(50), "c": range(30)})
     after = people({"a": range(30), "b": range(50), "c": range(90)})
     path = worlds.write_shop(folder, {"customers": before.rename_axis("id").reset_index()}, study)
-    notebooks(seglib, path, EARLY, "01_data_collection", "03_clustering")
+    notebooks(papermill, path, EARLY, "01_data_collection", "03_clustering")
     after.rename_axis("id").reset_index().to_parquet(path.parent / "raw/customers.parquet")
-    notebooks(seglib, path, LATE, "01_data_collection", "03_clustering", "04_persona_definition")
+    notebooks(papermill, path, LATE, "01_data_collection", "03_clustering", "04_persona_definition")
     return path
 
 
-def notebooks(seglib, path, day, *names):
+def notebooks(papermill, path, day, *names):
     for name in names:
-        words = (NOTEBOOKS / f"{name}.ipynb", path.parent / f"{name}.ipynb")
-        words += ("-p", "study", path, "-p", "as_of", day)
-        done = seglib(*words, program="papermill")
+        done = papermill(name, path, "", "-p", "as_of", day)
         assert done.returncode == 0, done.stderr[-600:]
 
 
@@ -89,7 +84,7 @@ def held(folder):
 
 @pytest.mark.point(25)
 def test_a_past_date_that_is_run_again_changes_no_other_date(finished, call, tmp_path):
-    run = finished("shop_twice").copy(tmp_path)
+    run = finished("trials").copy(tmp_path)
     early, late = (day.name for day in run.days)
     study = yaml.safe_load(run.path.read_text())
     run.path.write_text(yaml.safe_dump(study | {"personas": {"names": {1: "Anemones"}}}))

@@ -1,13 +1,10 @@
 """Valid studies do not crash, and pages never speak of two segmentations."""
 
 import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import worlds
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 @pytest.fixture
@@ -38,20 +35,16 @@ def test_replaced_labels_are_refused_in_one_sentence(copied, call):
     assert refuses(call("run", copied.path, "--only", "05"), copied, before)
 
 
-def test_another_segmentation_made_by_hand_is_refused_in_one_sentence(
-    copied, seglib, call, tmp_path
-):
+def test_another_segmentation_made_by_hand_is_refused_in_one_sentence(copied, papermill, call):
     before = pages(copied)
-    done = seglib(
-        NOTEBOOKS / "03_clustering.ipynb", tmp_path / "out.ipynb",
-        "-p", "study", copied.path, "-p", "k", 3, program="papermill",
-    )  # fmt: skip
+    done = papermill("03_clustering", copied.path, "", "-p", "k", 3)
     assert done.returncode == 0, done.stderr[-500:]
     assert refuses(call("run", copied.path, "--only", "05"), copied, before)
 
 
-def test_a_share_of_spend_as_a_feature_ends_in_personas(tmp_path, seglib):
-    path = worlds.write_shop(tmp_path, *worlds.dairy())
-    done = seglib("run", path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "reports" / "shop" / "index.html").exists()
+def test_a_share_of_spend_as_a_feature_ends_in_personas(tmp_path, papermill):
+    path, files = worlds.write_shop(tmp_path, *worlds.dairy()), tmp_path / "files"
+    for name in ("01_data_collection", "03_clustering", "04_persona_definition"):
+        done = papermill(name, path, files)
+        assert done.returncode == 0, done.stderr[-500:]
+    assert (files / "personas.json").exists()
