@@ -20,8 +20,7 @@ from pandas.api.types import is_numeric_dtype
 
 from seglib import privacy
 from seglib import study as study_module
-from seglib.schema import Study
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 MAKERS = {
     "01_data_collection": (

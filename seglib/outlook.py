@@ -11,7 +11,7 @@ from seglib import plan, quality
 from seglib.clustering.segmentation import prepare
 from seglib.collection import activity, attributes, dictionary, features, tables
 from seglib.measuring import trial
-from seglib.schema import Study
+from seglib.study import Study
 
 SHOWN = 12  # checks that are told
 NO_PAGE = "no such page"

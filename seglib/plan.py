@@ -12,8 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from seglib import files, study
 from seglib.files import Run
 from seglib.measuring import earlier
-from seglib.schema import Segmentation, Study
-from seglib.study import StudyError
+from seglib.study import Segmentation, Study, StudyError
 
 ROOT = Path(__file__).resolve().parent.parent
 TYPES = {"int": int, "float": float, "str": str, "bool": bool}

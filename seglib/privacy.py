@@ -32,8 +32,7 @@ from scipy.optimize import linprog
 from stdnum import iban, luhn
 
 from seglib import wording
-from seglib.schema import Study
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 WORDED = re.compile(  # name at example dot com, name(at)example.com

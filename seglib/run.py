@@ -26,8 +26,7 @@ from seglib.collection import tables
 from seglib.files import Run
 from seglib.personas import ledger
 from seglib.report import cards, report, summary
-from seglib.schema import Study
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 VERSIONS = ("seglib", "duckdb", "ibis-framework", "numpy", "pandas", "papermill", "prince",
             "scikit-learn", "scipy", "statsmodels", "stepmix")  # fmt: skip

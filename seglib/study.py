@@ -1,19 +1,23 @@
-"""study.yaml found, read and checked: every mistake at once, in the user's words."""
+"""study.yaml: found, read and checked; every mistake at once, in the user's words."""
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
-from seglib import layout, schema, strict
-from seglib.format import strings
-from seglib.schema import Study
+from seglib import layout, wording
+from seglib.formats import Day, Days, Names, Part, Zone, load_yaml, nearest, sentence, strings
+from seglib.layout import ROW, Base, Customers, Outcome, Scale, Tables
+from seglib.limits import Limit, Share
+
+Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
+_FEATURES = wording.table("features")  # what is computed, known before any table is opened
+BEHAVIOUR, USAGE, PRODUCT = (tuple(_FEATURES[kind]) for kind in ("customers", "usage", "products"))
 
 
 class StudyError(Exception):
@@ -26,6 +30,212 @@ class StudyError(Exception):
         return [str(self)]
 
 
+# --- the study ------------------------------------------------------------------------------------
+
+
+def _some_weight(weights: dict) -> dict:
+    if weights and not any(weights.values()):
+        raise ValueError("expected a weight above 0 for at least one criterion")
+    return weights
+
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Segmentation(Part):
+    """What forms the segments and what only describes them."""
+
+    bases: list[Base] = Field(default=["behavioural"], min_length=1)
+    describe_with: list[Base] = ["demographic", "geographic", "psychographic", "plan"]
+    features: Names = []
+    product_features: Names = []
+    needs: int = Field(default=10, ge=1, le=40)
+    method: Literal["auto", "kmeans", "gmm", "latent_class", "mixed"] = "auto"
+    k: int = Field(default=0, ge=0, le=20)
+    k_max: int = Field(default=8, ge=2, le=20)
+
+
+class Economics(Part):
+    """What treating a customer for a quarter costs and earns, as the study's author states it."""
+
+    margin: float = Field(gt=0, le=1)
+    cost_per_customer: float = Field(ge=0)
+
+
+class Timezone(Part):
+    """The zone in which times are stored and the one in which customers live."""
+
+    stored: Zone = "UTC"
+    local: Zone
+
+
+class Privacy(Part):
+    """Where the key of pseudonyms is, and personal columns that are wanted all the same."""
+
+    pseudonymise: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")] | None = None
+    keep: Names = []
+
+
+class Personas(Part):
+    """The analyst's own words, shown as such."""
+
+    names: dict[int, str] = {}
+    notes: dict[int, str] = {}
+
+
+class Figure(Part):
+    """The column of customers that the objective is about, and which segments then fit better."""
+
+    column: str
+    prefer: Literal["higher", "lower"]
+
+
+class Study(Part):
+    """A checked study.yaml.
+
+    Attributes mirror the keys of the file; `path` is where it was read from.
+    """
+
+    path: Path
+    title: str = Field(min_length=1)
+    objective: str = Field(min_length=1)
+    objective_figure: Figure | None = None
+    about: str = ""  # what a reader must know of where the data come from
+    customer: str = "customer"
+    currency: str = ""
+    as_of: Day
+    holdout: Days | None = None
+    history: Days | None = None
+    timezone: Timezone | None = None
+    seed: int = Field(default=1, ge=0, lt=2**32)
+    minimum_cell: int = Field(default=10, ge=1)
+    max_dropped: float = Field(default=0.5, gt=0, le=1)
+    limits: dict[Limit, Share] = {}
+    privacy: Privacy = Privacy()
+    tables: Tables
+    segmentation: Segmentation = Segmentation()
+    economics: Economics | None = None
+    personas: Personas = Personas()
+    targeting: Annotated[dict[Criterion, Weight], AfterValidator(_some_weight)] = {}
+
+    @field_validator("tables")
+    @classmethod
+    def _names_apart(cls, tables: Tables) -> Tables:
+        """Keep a column beside one that has its name: another table's, or one that seglib makes."""
+        people, taken = {}, computed(tables)
+        for name, table in tables.people.items():
+            roles = set(table.columns.model_dump(exclude_none=True))  # those the table has
+            people[name] = table.apart(name, taken | roles)
+            taken |= {column.lower() for column in people[name].names}
+        return tables.model_copy(update=people)
+
+    def _mistakes(self):
+        if self.snapshot:
+            return
+        if not self.holdout:
+            yield "holdout: is missing; expected such as '13 weeks', or '91 days'"
+        for name, table in self.tables.people.items():
+            if table.columns.arm and not table.start:
+                yield (
+                    f"tables.{name}.start: is missing; expected the day on which the arms were "
+                    "assigned, such as 2017-10-01"
+                )
+
+    @property
+    def snapshot(self) -> bool:
+        """Whether all is known of one day only: there are no transactions."""
+        return self.tables.transactions is None
+
+    @property
+    def usage(self) -> bool:
+        """Whether the transactions are events of use: nothing is sold in them."""
+        return not self.snapshot and not self.tables.transactions.sold
+
+    @property
+    def money(self) -> bool:
+        """Whether the transactions carry amounts; without them, orders are counted alone."""
+        roles = None if self.snapshot else self.tables.transactions.columns
+        return bool(roles and (roles.amount or roles.price))
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What the reports call an order, and to order: a session and to be active, of events."""
+        sold = ("order", "orders", "ordered", "order", "order")
+        used = ("session", "sessions", "were active", "are active", "use")
+        keys = ("order", "orders", "ordered", "do", "begin")
+        return dict(zip(keys, used if self.usage else sold, strict=True))
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds study.yaml and, in one folder a date, its runs."""
+        return self.path.parent
+
+    @property
+    def name(self) -> str:
+        """The study's short name: its folder's."""
+        return self.folder.name
+
+    @property
+    def reports(self) -> Path:
+        """Where the pages go: reports/<study>/ beside data/, else beside study.yaml."""
+        inside = self.folder.parent.name == "data"
+        return (self.folder.parents[1] if inside else self.folder) / "reports" / self.name
+
+    def until(self, as_of: date) -> date:
+        """Return the first day after the holdout that follows `as_of`."""
+        return as_of + timedelta(days=self.holdout or 0)
+
+    def known(self, as_of: date) -> str:
+        """Return since when features are known: 'before 2017-10-01', 'in the snapshot of …'."""
+        return f"in the snapshot of {as_of}" if self.snapshot else f"before {as_of}"
+
+    @property
+    def numbered(self) -> bool:
+        """Whether customers are called by the number of their row, as no column tells them."""
+        return any(table.columns.customer == ROW for table in self.tables.people.values())
+
+    @property
+    def key_meaning(self) -> str:
+        """What the key of a customer is in the files of a run."""
+        if not self.numbered:
+            return f"the {self.customer}'s key, as in the source"
+        (table,) = self.tables.people.values()  # no other can name rows
+        return f"number of the row in {table.source}, 1 the first below the names"
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """What customers did afterwards, a yes or no, by the column that says so."""
+        tables = self.tables.people.values()
+        return {name: about for table in tables for name, about in table.events.items()}
+
+    @property
+    def arms(self) -> Customers | None:
+        """The table with a row a customer that says who was in which arm of an experiment."""
+        return next((t for t in self.tables.people.values() if t.columns.arm), None)
+
+    @property
+    def scales(self) -> dict[str, Scale]:
+        """The means of several answers, by name."""
+        tables = self.tables.people.values()
+        return {name: about for table in tables for name, about in table.scales.items()}
+
+
+def computed(tables: Tables) -> set[str]:
+    """Return the names of columns that seglib makes of transactions, or reads as numbers."""
+    people = tables.people.values()
+    if tables.transactions is None:  # a study may give a feature itself, but as a number
+        words = {n for t in people for n, about in t.attributes.items() if about.kind != "numeric"}
+        words |= {name for table in people for name in table.outcomes}
+        return {word.lower() for word in words} & {*BEHAVIOUR, *USAGE}
+    if not tables.transactions.sold:
+        return {*USAGE}
+    names = [name.lower() for table in people for name in table.names]
+    return {*BEHAVIOUR, *(name for name in names if name.startswith("share_"))}
+
+
+# --- from a file ----------------------------------------------------------------------------------
+
+
 def find(study: str | Path) -> Path:
     """Return the path of a study.yaml given its path, its folder or its name below data/.
 
@@ -34,12 +244,12 @@ def find(study: str | Path) -> Path:
     StudyError
         If there is none; the message lists the studies that exist.
     """
-    given = Path(os.path.expanduser(str(study)))
-    here = [Path.cwd(), *Path.cwd().parents, Path(__file__).resolve().parent.parent]
-    for path in (given, given / "study.yaml", *(p / "data" / given / "study.yaml" for p in here)):
-        if path.is_file():
-            return path.resolve()
-    known = sorted({p.parent.name for root in here for p in root.glob("data/*/study.yaml")})
+    path = Path(os.path.expanduser(str(study)))
+    roots = [Path.cwd(), *Path.cwd().parents, Path(__file__).resolve().parents[1]]
+    for place in (path, path / "study.yaml", *(r / "data" / path / "study.yaml" for r in roots)):
+        if place.is_file():
+            return place.resolve()
+    known = sorted({p.parent.name for root in roots for p in root.glob("data/*/study.yaml")})
     names = nearest(str(study), known) if known else ""
     raise StudyError(f"no study {str(study)!r} below data/ and no study.yaml at that path{names}")
 
@@ -53,7 +263,7 @@ def read(path: Path) -> dict:
         If the file is not YAML or holds something other than a mapping.
     """
     try:
-        raw = strict.load(path.read_text(encoding="utf-8-sig"))
+        raw = load_yaml(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -65,219 +275,8 @@ def read(path: Path) -> dict:
     return raw
 
 
-def problems(raw: dict) -> list[str]:
-    """Return one sentence for every mistake in a raw study.yaml; empty if it is sound.
-
-    What the keys promise each other (bases, features) is checked even where others are mistaken;
-    the names of `share_` features come from the data and are not checked here.
-    """
-    found = ["path: unknown key"] if "path" in raw else []
-    try:
-        Study.model_validate({**raw, "path": Path("study.yaml")})
-    except ValidationError as error:
-        found += [_sentence(e) for e in error.errors()]
-    if _block(raw, "tables"):
-        found += _empty_bases(raw) + _unknown_features(raw) + _roles_of_one_column(raw)
-    return found
-
-
-def _roles_of_one_column(raw: dict) -> list[str]:
-    """Return a sentence for each column that is given two roles which exclude each other."""
-    found = []
-    for table, block in _block(raw, "tables").items():
-        held: dict[str, str] = {}
-        for role, column in _block({"t": block}, "t", "columns").items():
-            if role in EXCLUSIVE and held.setdefault(str(column), role) != role:
-                found.append(
-                    f"tables.{table}.columns: the column {column!r} is given as {held[column]} "
-                    f"and as {role}: expected a column for each"
-                )
-    return found
-
-
-EXCLUSIVE = {
-    "arm",
-    "customer",
-    "order",
-    "product",
-    "campaign",
-    "time",
-    "start",
-    "amount",
-    "price",
-    "quantity",
-}
-EXPECTED = {
-    "string_too_short": "some text",
-    "string_type": "text",
-    "model_type": "a block of keys",
-    "dict_type": "a block of keys",
-    "list_type": "a list",
-    "greater_than_equal": "{ge} or more",
-    "greater_than": "more than {gt}",
-    "less_than_equal": "{le} or less",
-    "less_than": "less than {lt}",
-    "too_short": "at least {min_length}",
-    "finite_number": "a finite number",
-    "invalid_key": "text as a key",
-}
-"""What to write instead, by pydantic's kind of mistake; its own words are for programmers."""
-KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
-
-
-def _sentence(error: dict) -> str:
-    loc, found, kind = error["loc"], error["input"], error["type"]
-    is_key = loc[-1:] == ("[key]",)
-    loc = loc[:-1] if is_key else loc
-    where = ".".join(str(part) for part in loc) or "study"
-    if kind == "missing":
-        return f"{where}: is missing"
-    if kind == "extra_forbidden":
-        return f"{where}: unknown key{nearest(str(loc[-1]), _keys(Study, loc[:-1]))}"
-    if kind == "literal_error":
-        known = re.findall(r"'([^']*)'", error["ctx"]["expected"])
-        what = "unknown key" if is_key else f"found {_short(found)}"
-        return f"{where}: {what}{nearest(str(found), known)}"
-    if kind == "value_error":
-        text = str(error["ctx"]["error"])
-        return f"{where}: {text}" + ("" if isinstance(found, dict) else f", found {_short(found)}")
-    what = f"the key {found!r}" if is_key else _short(found)
-    return f"{where}: found {what}, expected {_expected(error)}"
-
-
-def _expected(error: dict) -> str:
-    """Return what a key wants, in plain words."""
-    bounds = {
-        name: f"{v:g}" if isinstance(v, float) else v for name, v in _block(error, "ctx").items()
-    }
-    words = EXPECTED.get(error["type"]) or KINDS.get(error["type"].split("_")[0])
-    return words.format(**bounds) if words else f"something else ({error['msg'].lower()})"
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    return "a block of keys" if isinstance(value, dict) else repr(value)[:80]
-
-
-def _block(raw: Any, *keys: str) -> dict:
-    """Return the mapping that stands at a place of a raw study, empty if none does."""
-    for key in keys:
-        raw = raw.get(key) if isinstance(raw, dict) else None
-    return raw if isinstance(raw, dict) else {}
-
-
-def _names(raw: dict, key: str, default: tuple = ()) -> list[str]:
-    """Return a list of names in a raw segmentation, or its default."""
-    return strings(_block(raw, "segmentation").get(key)) or list(default)
-
-
-def _attributes(raw: dict) -> dict[str, str]:
-    """Return attribute → base for all that a raw study declares."""
-    models = {"attributes": layout.Attribute, "scales": layout.Scale}
-    return {
-        str(name): given.get("base", default) if isinstance(given, dict) else default
-        for table in ("customers", "survey")
-        for key, model in models.items()
-        for default in [model.model_fields["base"].default]
-        for name, given in _block(raw, "tables", table, key).items()
-    }
-
-
-def _bases(raw: dict) -> list[str]:
-    """Return the bases that form the segments, the misspelt left out."""
-    asked = _names(raw, "bases", schema.Segmentation.model_fields["bases"].default)
-    return [base for base in asked if base in get_args(layout.Base)]
-
-
-def _empty_bases(raw: dict) -> list[str]:
-    """Return a sentence for each base that gives this study no column."""
-    reasons = {base: _reason(raw, base) for base in _bases(raw)}
-    return [
-        f"segmentation.bases: {b!r} gives no column: {why}" for b, why in reasons.items() if why
-    ]
-
-
-def _reason(raw: dict, base: str) -> str:
-    """Return what a base lacks, nothing if it has a column."""
-    if base == "behavioural":
-        there = _block(raw, "tables").get("transactions") or base in _attributes(raw).values()
-        return "" if there else "expected a table transactions"
-    if base == "needs":
-        roles = {("transactions", "product"), ("transactions", "amount"), ("products", "group")}
-        given = _block(raw, "tables", "transactions", "columns")
-        roles -= {("transactions", "amount")} if given.get("price") else set()
-        lacking = sorted(
-            f"tables.{table}.columns.{role}"
-            for table, role in roles
-            if not _block(raw, "tables", table, "columns").get(role)
-        )
-        return f"expected {' and '.join(lacking)}" if lacking else ""
-    known = base in _attributes(raw).values()
-    return "" if known else f"expected an attribute of customers or survey with base: {base}"
-
-
-def _unknown_features(raw: dict) -> list[str]:
-    """Return a sentence for each feature that neither seglib computes nor the study declares."""
-    bases = _bases(raw)
-    known = [name for name, base in _attributes(raw).items() if base in bases]
-    sold = _block(raw, "tables", "transactions", "columns")
-    computed = schema.BEHAVIOUR if any(map(sold.get, layout.SOLD)) else schema.USAGE
-    known += computed if "behavioural" in bases else ()
-    known += ["share_…"] if "needs" in bases else []
-    known = known or [*_attributes(raw), *schema.BEHAVIOUR]  # the bases give nothing, as told above
-    lists = {"features": known, "product_features": list(schema.PRODUCT)}
-    apart = {f"{table}_{name}" for table in ("customers", "survey") for name in known}
-    return [
-        f"segmentation.{key}: found {name!r}{nearest(name, allowed)}"
-        for key, allowed in lists.items()
-        for name in _names(raw, key)
-        if name not in {*allowed, *apart} and not name.startswith("share_")
-    ]
-
-
-def _keys(model: type[BaseModel], loc: tuple) -> list[str]:
-    """Return the keys allowed at a place in the model."""
-    for part in loc:
-        field = getattr(model, "model_fields", {}).get(part)
-        found = _model_in(field.annotation) if field else None
-        model = found or model
-    return [name for name in model.model_fields if name != "path"]
-
-
-def _model_in(annotation) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        if found := _model_in(inner):
-            return found
-    return None
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """Return ', expected one of …; did you mean …?' for a word that is not among those known."""
-    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    shown = ", ".join(known[:15]) + (" …" if len(known) > 15 else "")
-    return f", expected one of {shown}{hint}"
-
-
-def complain(path: Path, found: list[str]) -> None:
-    """Raise one StudyError that lists every mistake found; do nothing when there is none."""
-    if len(found) == 1:
-        raise StudyError(f"{path}: {found[0]}")
-    if found:
-        lines = "\n".join(f"  - {line}" for line in found)
-        raise StudyError(f"{path} has {len(found)} mistakes:\n{lines}")
-
-
 def load(study: str | Path = "complete_journey") -> Study:
-    """Return the checked study.
-
-    Parameters
-    ----------
-    study
-        A path, or the name of a folder below data/.
+    """Return the checked study, given a path, or the name of a folder below data/.
 
     Raises
     ------
@@ -288,3 +287,85 @@ def load(study: str | Path = "complete_journey") -> Study:
     raw = read(path)
     complain(path, problems(raw))
     return Study.model_validate({**raw, "path": path})
+
+
+def complain(path: Path, mistakes: list[str]) -> None:
+    """Raise one StudyError that lists every mistake; do nothing when there is none."""
+    if len(mistakes) == 1:
+        raise StudyError(f"{path}: {mistakes[0]}")
+    if mistakes:
+        lines = "\n".join(f"  - {line}" for line in mistakes)
+        raise StudyError(f"{path} has {len(mistakes)} mistakes:\n{lines}")
+
+
+def problems(raw: dict) -> list[str]:
+    """Return one sentence for every mistake in a raw study.yaml; empty if it is sound.
+
+    What the keys promise each other (bases, features) is checked even where others are mistaken;
+    the names of `share_` features come from the data and are not checked here.
+    """
+    mistakes = ["path: unknown key"] if "path" in raw else []
+    try:
+        Study.model_validate({**raw, "path": Path("study.yaml")})
+    except ValidationError as error:
+        mistakes += [sentence(e, Study) for e in error.errors()]
+    return mistakes + (_unmet(raw) if _block(raw, "tables") else [])
+
+
+def _unmet(raw: dict) -> list[str]:
+    """Return a sentence for each base without a column, and each feature that nothing gives."""
+    asked, of = _block(raw, "segmentation"), _attributes(raw)
+    bases = strings(asked.get("bases")) or Segmentation.model_fields["bases"].default
+    bases = [base for base in bases if base in get_args(Base)]  # others are told as misspelt
+    sold = any(_block(raw, "tables", "transactions", "columns").get(role) for role in layout.SOLD)
+    known = [name for name, base in of.items() if base in bases]
+    known += (BEHAVIOUR if sold else USAGE) if "behavioural" in bases else ()
+    known += ["share_…"] * ("needs" in bases)
+    known = known or [*of, *BEHAVIOUR]  # the bases give nothing, which is told
+    apart = {f"{table}_{name}" for table in ("customers", "survey") for name in known}
+    lacking = [
+        f"segmentation.bases: {base!r} gives no column: expected {what}"
+        for base in bases
+        if (what := _lacking(raw, base, of))
+    ]
+    return lacking + [
+        f"segmentation.{key}: found {name!r}{nearest(name, names)}"
+        for key, names in {"features": known, "product_features": list(PRODUCT)}.items()
+        for name in strings(asked.get(key)) or ()
+        if name not in {*names, *apart} and not name.startswith("share_")
+    ]
+
+
+def _lacking(raw: dict, base: str, attributes: dict[str, str]) -> str:
+    """Return what a base would need to have a column, empty if it has one."""
+    if base in attributes.values():
+        return ""
+    if base == "behavioural":
+        return "" if _block(raw, "tables").get("transactions") else "a table transactions"
+    if base != "needs":
+        return f"an attribute of customers or survey with base: {base}"
+    needed = [("products", "group"), ("transactions", "product"), ("transactions", "amount")]
+    priced = bool(_block(raw, "tables", "transactions", "columns").get("price"))
+    return " and ".join(
+        f"tables.{table}.columns.{role}"
+        for table, role in needed[: 3 - priced]
+        if not _block(raw, "tables", table, "columns").get(role)
+    )
+
+
+def _attributes(raw: dict) -> dict[str, str]:
+    """Return attribute → base for all that a raw study declares."""
+    models = {"attributes": layout.Attribute, "scales": Scale}
+    return {
+        str(name): about.get("base", default) if isinstance(about, dict) else default
+        for table in ("customers", "survey")
+        for key, default in ((key, m.model_fields["base"].default) for key, m in models.items())
+        for name, about in _block(raw, "tables", table, key).items()
+    }
+
+
+def _block(raw: Any, *keys: str) -> dict:
+    """Return the mapping that stands at a place of a raw study, empty if none does."""
+    for key in keys:
+        raw = raw.get(key) if isinstance(raw, dict) else None
+    return raw if isinstance(raw, dict) else {}

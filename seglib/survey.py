@@ -7,7 +7,7 @@ import pandas as pd
 
 from seglib import stats
 from seglib.personas.columns import kind, levels_of, numbers, of_level
-from seglib.schema import Study
+from seglib.study import Study
 
 FEWEST = 10  # members of a group that is compared
 

@@ -25,7 +25,7 @@ from seglib import clustering
 from seglib.collection.dictionary import row as entry
 from seglib.files import Run
 from seglib.measuring import drift, earlier, migration, misfit, refresh
-from seglib.schema import Study
+from seglib.study import Study
 
 QUICK = "--quick" in sys.argv
 REPETITIONS = 12 if QUICK else 100

@@ -9,7 +9,7 @@ from seglib.collection.dictionary import row as entry
 from seglib.files import Run
 from seglib.personas import ledger, persona
 from seglib.personas.grounds import Evidence
-from seglib.schema import Study
+from seglib.study import Study
 
 SEGMENTS = {1: 260, 2: 300, 3: 340}
 SHIFTS = {  # feature → shift of each segment, in standard deviations; nothing for what is chance

@@ -5,7 +5,7 @@ from scipy import stats
 
 from seglib import power
 from seglib.clustering import treatment
-from seglib.schema import Economics
+from seglib.study import Economics
 
 
 def test_the_sample_is_the_textbooks():

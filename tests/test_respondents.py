@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import cli, schema, study
+from seglib import cli, study
 from seglib.collection import people, scales, tables
 from seglib.personas import gaps, naming, profile
 from seglib.personas.persona import assigned, unknown
@@ -294,7 +294,7 @@ def test_a_level_of_an_answer_is_called_by_the_answer():
 
 
 def test_nobody_is_said_not_to_be_asked_where_there_is_a_survey():
-    given = schema.Study.model_validate({
+    given = study.Study.model_validate({
         "path": "study.yaml", "title": "s", "objective": "o", "as_of": "2024-01-01",
         "tables": {"survey": {"source": "a.csv", "columns": {"customer": "<row>"},
                               "attributes": {"cheap": {"base": "psychographic"}}}},

@@ -12,7 +12,7 @@ from worlds import shop_study, shop_tables, write_shop
 
 from seglib import files, run, study
 from seglib.collection import reading, sources, tables, text
-from seglib.format import Format
+from seglib.formats import Format
 from seglib.study import StudyError
 
 ROWS = pd.DataFrame(

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from worlds import shop_study
 
-from seglib import schema, study
+from seglib import study
 from seglib.personas import targeting
 from seglib.study import StudyError
 
@@ -148,7 +148,7 @@ def test_a_value_that_yaml_cannot_build_is_refused_in_a_sentence(tmp_path, text)
 
 
 def test_names_known_before_any_table_are_those_of_their_owners():
-    assert list(get_args(schema.Criterion)) == list(targeting.CRITERIA)
+    assert list(get_args(study.Criterion)) == list(targeting.CRITERIA)
 
 
 def test_no_plain_name_of_a_mistake_is_missing():

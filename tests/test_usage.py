@@ -9,7 +9,7 @@ import yaml
 
 from seglib import quality, run, study
 from seglib.collection import activity, features, tables
-from seglib.schema import Study
+from seglib.study import Study
 
 AS_OF = date(2024, 7, 1)
 FEATURES = ["search", "edit", "share", "export", "comment", "invite", "chart", "print"]

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import ttest_ind_from_stats
 
 from seglib import power, stats
-from seglib.schema import Economics
+from seglib.study import Economics
 
 __all__ = ["alike", "worth"]
 

@@ -20,7 +20,7 @@ from seglib.collection.databases import keep
 from seglib.collection.reading import fits
 from seglib.collection.tables import midnight
 from seglib.files import Run
-from seglib.schema import Study
+from seglib.study import Study
 
 PLAIN = r"^\d+$"  # numbers of orders
 CREDIT = r"^(?:[Cc]|[Cc][NnRr]|[Rr][Mm][Aa]|[Rr][Ee][TtFf])\W?\d+$"  # of credit notes beside them

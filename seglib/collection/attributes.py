@@ -9,8 +9,7 @@ import pandas as pd
 
 from seglib.collection.dictionary import row
 from seglib.layout import Attribute, Customers, Scale, plain
-from seglib.schema import Study
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 ENOUGH = 0.5  # share of its items that must be answered for a scale to be known
 

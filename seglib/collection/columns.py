@@ -15,7 +15,7 @@ from seglib.collection import hints, reading
 from seglib.collection.databases import keep
 from seglib.collection.reading import SAMPLE
 from seglib.collection.sources import Source, Sources
-from seglib.format import COUNTED, Format
+from seglib.formats import COUNTED, Format
 
 COMMON = 60  # values of a column that are looked at, the most frequent first
 KEYS = 5_000  # values of a key that are looked for in another table

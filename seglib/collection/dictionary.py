@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from markupsafe import Markup
 
-from seglib.schema import Study
-from seglib.study import StudyError, nearest
+from seglib.study import Study, StudyError, nearest
 
 
 def row(name: str, label: str, base: str, *, kind="numeric", unit="", meaning="", levels=None):

@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 
-from seglib import strict, study
+from seglib import study
 from seglib.collection import columns, doubts, kinds, reading, roles, tables, text
 from seglib.collection.roles import Guess
 from seglib.collection.sources import Sources, files, split
-from seglib.format import COUNTED
+from seglib.formats import COUNTED, load_yaml
 from seglib.study import StudyError
 
 MONTH = 30  # days that must lie before and after an assignment to arms
@@ -86,7 +86,7 @@ def _apart(looked: list[columns.Table]) -> None:
 
 def problems(draft: Draft) -> list[str]:
     """Return what `seglib check` would say of a draft."""
-    raw = strict.load("\n".join(draft.lines))
+    raw = load_yaml("\n".join(draft.lines))
     return study.problems(raw) + tables.problems(raw["tables"], draft.path)
 
 

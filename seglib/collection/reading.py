@@ -15,7 +15,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from seglib.format import COUNTED, Format
+from seglib.formats import COUNTED, Format
 from seglib.limits import LIMITS
 from seglib.study import StudyError
 

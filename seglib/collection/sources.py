@@ -20,7 +20,7 @@ import pyarrow as pa
 import python_calamine as calamine
 
 from seglib.collection import databases, reading, text
-from seglib.format import Format
+from seglib.formats import Format
 from seglib.study import StudyError, nearest
 
 TEXT = {".csv", ".tsv", ".txt", ".dat"}

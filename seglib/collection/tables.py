@@ -16,9 +16,8 @@ from seglib import layout, study
 from seglib.collection import databases, reading, text
 from seglib.collection.reading import NUMBER, TIME, WHOLE, Reading
 from seglib.collection.sources import Source, Sources, files
-from seglib.format import COUNTED, Format, strings
-from seglib.schema import Study
-from seglib.study import StudyError, nearest
+from seglib.formats import COUNTED, Format, strings
+from seglib.study import Study, StudyError, nearest
 
 MONEY = "decimal(18, 6)"  # sums of decimals do not depend on the order of addition
 KEYS = ("customer", "product", "campaign")  # what rows of several tables have in common

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from seglib.format import SPACES, Format
+from seglib.formats import SPACES, Format
 from seglib.study import StudyError
 
 BLOCK = 1 << 20

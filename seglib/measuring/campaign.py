@@ -13,9 +13,8 @@ import pandas as pd
 
 from seglib import privacy
 from seglib.measuring.measure import periods, rates, small_shares, table
-from seglib.schema import Study
 from seglib.stats import wilson
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 
 def sent(

@@ -14,8 +14,8 @@ import pandas as pd
 
 from seglib import privacy
 from seglib.files import Run
-from seglib.schema import Study
 from seglib.stats import bootstrap, wilson
+from seglib.study import Study
 
 EVERYONE = 0
 METRICS = {

@@ -15,8 +15,7 @@ from seglib.files import Run
 from seglib.measuring import campaign, experiment, randomisation
 from seglib.measuring.experiment import KNOWN, Compared
 from seglib.measuring.measure import metrics
-from seglib.schema import Study
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 ONE = "Experiment"  # what the experiment in a table of customers is called
 

@@ -22,7 +22,7 @@ from seglib.quality.future import leakage
 from seglib.quality.lines import transactions
 from seglib.quality.mailings import campaigns
 from seglib.quality.people import keyed, undescribed
-from seglib.schema import Study
+from seglib.study import Study
 
 __all__ = ["account", "audit", "inspect", "leakage", "published", "stop", "told"]
 

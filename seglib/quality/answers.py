@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from seglib.layout import Attribute
 from seglib.quality.counting import check, count
-from seglib.schema import Study
+from seglib.study import Study
 
 ITEMS = 5  # questions of one scale from which all the same answers are remarkable
 FAST = 1 / 3  # of the usual time

@@ -8,7 +8,7 @@ from seglib.collection import tables
 from seglib.collection.reading import SIGN, trimmed
 from seglib.collection.tables import EXACT
 from seglib.quality.counting import check, count
-from seglib.schema import Study
+from seglib.study import Study
 
 ZONE = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}:?\d{0,2})$"
 CLOCK = r"\d{1,2}:\d{2}"

@@ -7,8 +7,7 @@ import pandas as pd
 from ibis import literal
 
 from seglib.limits import limit
-from seglib.schema import Study
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 PERIODS = {  # what is done with a row for its date alone, and how the account of rows says it
     "never seen by features; judges the segments": "in the holdout: judge the segments",

@@ -9,8 +9,7 @@ from sklearn.metrics import roc_auc_score
 from seglib.collection.dictionary import forming
 from seglib.limits import limit
 from seglib.quality.counting import check
-from seglib.schema import Study
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 FEWEST = 10  # customers who did and who did not order, below which nothing is said
 

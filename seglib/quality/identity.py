@@ -10,8 +10,7 @@ from seglib.collection import reading
 from seglib.collection.databases import keep, plain
 from seglib.layout import Attribute
 from seglib.quality.counting import check, count
-from seglib.schema import Study
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 SAMPLE = 1000  # ids that are looked at: enough to see what kind they are
 TEXTS = {

@@ -12,8 +12,7 @@ from seglib.collection.tables import midnight
 from seglib.limits import FEWEST
 from seglib.quality import days
 from seglib.quality.counting import check, count, either
-from seglib.schema import Study
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 HOUSE_ACCOUNT = 0.1  # one customer with more than this share of all rows is not one customer
 TAKEN_BACK = {"amount", "quantity", "status"}  # roles of which one at least tells returns

@@ -11,8 +11,7 @@ from seglib.collection import activity, reading
 from seglib.layout import Attribute
 from seglib.limits import FEWEST
 from seglib.quality.counting import check, count
-from seglib.schema import Study
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 NEARLY = 0.99  # of the known values: a column in which so many are one value tells few apart
 ISO, LAST = r"^(\d{4}-\d{2}-\d{2})(?:[ T]|$)", r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?: |$)"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seglib import files
 from seglib.clustering import numbering
-from seglib.schema import Study
+from seglib.study import Study
 
 FEW = 2 / 3
 """Share of members that stayed below which a jump may be a new boundary rather than a change."""

@@ -13,7 +13,7 @@ from seglib import files, stats, wording
 from seglib.plots import colours
 from seglib.report import history, report
 from seglib.report.report import ReportError
-from seglib.schema import Study
+from seglib.study import Study
 
 FILES = ("verdict", "personas", "claims", "playbook", "measures", "product_verdict", "quality",
          "dictionary")  # fmt: skip
