@@ -26,6 +26,8 @@ MAKERS = {
     "01_data_collection": (
         "quality.json",
         "privacy.json",
+        "activity.parquet",
+        "attributes.parquet",
         "customers.parquet",
         "before.parquet",
         "holdout.parquet",
@@ -59,7 +61,7 @@ MAKERS = {
 }
 
 KEYED = {
-    "arms.parquet", "bases.parquet",
+    "activity.parquet", "arms.parquet", "attributes.parquet", "bases.parquet",
     "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
     "monthly.parquet", "outcomes.parquet", "purchases.parquet", "scores.parquet", "segments.csv",
     "segments.parquet", "segments_kept.csv", "slipped.csv",

@@ -18,7 +18,7 @@ def shop_run(path, k=3, as_of=None):
     clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
     known = activity.facts(run.study, clean, run.as_of)
     people = features.customers(known)
-    features.write(run, known, people, None)
+    features.write(run, known, clean, people, None)
     customers = people[0]
     frame = customers[["orders", "spend", "basket_items", "evening_share"]]
     rules, _ = encode.learn(frame)

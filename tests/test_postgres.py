@@ -200,7 +200,7 @@ def test_no_full_table_crosses_the_wire(address, tmp_path, monkeypatch):
     people = features.customers(facts)
     made = files.Run(facts.study, facts.as_of, tmp_path / "out", 1)
     made.folder.mkdir()
-    features.write(made, facts, people, features.products(facts))
+    features.write(made, facts, {}, people, features.products(facts))
     with psycopg.connect(address) as connection:
         size = connection.execute("SELECT pg_table_size('many.transactions')").fetchone()[0]
     assert 0 < wire.received < size / 10, (wire.received, size)

@@ -150,7 +150,7 @@ def test_a_customer_in_two_arms_is_counted_and_in_none(tmp_path):
     clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     found = {c["check"]: c["failing"] for c in checks}
     assert found["customer in several arms of a campaign"] == 1
-    sent = activity.campaigns(activity.facts(loaded, clean, loaded.as_of)).execute()
+    sent = activity.campaigns(clean).execute()
     arms = dict(zip(sent["customer"], sent["arm"].fillna(""), strict=True))
     assert arms == {1: "", 2: "letter", 3: "none"}
 

@@ -21,9 +21,13 @@ SHIPPED = Path(lifetimes.__file__).parent / "datasets"
 
 def known(path):
     """Return what is known of a study before its cut-off date."""
+    return known_tables(path)[0]
+
+
+def known_tables(path):
     loaded = study.load(path)
     clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    return activity.facts(loaded, clean, loaded.as_of)
+    return activity.facts(loaded, clean, loaded.as_of), clean
 
 
 def of_a_few(folder, name, rows):
@@ -58,7 +62,7 @@ def cdnow():
 
 
 def test_cdnow_has_the_customers_rows_and_days_of_the_literature(cdnow):
-    lines = cdnow.tables["transactions"]
+    lines = known_tables(ROOT / "data" / "cdnow" / "study.yaml")[1]["transactions"]
     row = lines.aggregate(
         rows=lines.count(), people=lines.customer.nunique(),
         first=lines.time.min(), last=lines.time.max(),
@@ -218,14 +222,8 @@ def test_what_cannot_be_meant_is_refused_in_a_sentence(tmp_path, change, words):
     path.write_text(yaml.safe_dump(raw))
     with pytest.raises(study.StudyError, match=words):
         run.check(str(path))
-        features.write(None, *_whole(path))
-
-
-def _whole(path):
-    facts = known(path)
-    people = features.customers(facts)
-    attributes.outcomes(facts.study, facts.tables, people[0].index)
-    return facts, people, None
+        facts, clean = known_tables(path)
+        attributes.outcomes(facts.study, clean, features.customers(facts)[0].index)
 
 
 def test_an_outcome_named_among_the_features_is_refused(tmp_path):

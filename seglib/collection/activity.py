@@ -15,10 +15,10 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from seglib.collection import reading
+from seglib.collection import attributes, reading
 from seglib.collection.databases import keep
 from seglib.collection.reading import fits
-from seglib.collection.tables import midnight
+from seglib.collection.tables import MONEY, midnight
 from seglib.files import Run
 from seglib.study import Study
 
@@ -121,22 +121,22 @@ def _undone(table: ir.Table, returned: Collection[str]) -> ir.BooleanValue:
 
 @dataclass(frozen=True)
 class Facts:
-    """What one pass over the tables leaves on the engine.
+    """What one pass over the tables leaves: notebook 01 writes it, and no other reads the sources.
 
     Attributes
     ----------
     study, as_of
         The study and the cut-off date.
-    tables
-        The clean tables.
     all
         Customer × order × product over the whole data, from `cube`; None without transactions.
+    people
+        Attributes and scales, one row per customer; None without tables of them.
     """
 
     study: Study
     as_of: date
-    tables: dict[str, ir.Table]
     all: ir.Table | None
+    people: pd.DataFrame | None = None
 
     @property
     def past(self) -> ir.Table | None:
@@ -149,9 +149,11 @@ class Facts:
     @property
     def roles(self) -> set[str]:
         """What the transactions have a column for; `own_label` if the study says which brand is."""
-        rows, sold = self.tables.get("transactions"), self.study.tables.products
+        rows, sold = self.study.tables.transactions, self.study.tables.products
         own = {"own_label"} if sold and sold.own_label else set()
-        return own | (set() if rows is None else set(rows.columns))
+        columns = rows.columns.model_dump(exclude_none=True) if rows else {}
+        named = {role for role, column in columns.items() if column}
+        return own | named | ({"amount"} if "price" in named else set())
 
     def at(self, day: date) -> Facts:
         """Return the same at another cut-off date."""
@@ -160,7 +162,24 @@ class Facts:
 
 def facts(study: Study, tables: dict[str, ir.Table], as_of: date) -> Facts:
     """Aggregate the transactions once, to be split at the cut-off date."""
-    return Facts(study, as_of, tables, cube(tables, study) if "transactions" in tables else None)
+    rows = cube(tables, study) if "transactions" in tables else None
+    return Facts(study, as_of, rows, attributes.people(study, tables))
+
+
+def of_run(run: Run) -> Facts:
+    """Return the facts that notebook 01 wrote."""
+    people = run.read("attributes.parquet") if run.has("attributes.parquet") else None
+    rows = run.scan("activity.parquet") if run.has("activity.parquet") else None
+    return Facts(run.study, run.as_of, rows, people)
+
+
+def lines(data: Facts) -> ir.Table | None:
+    """Return `all` in an order of its own, to be written."""
+    if data.all is None:
+        return None
+    sums = {name: data.all[name].cast(MONEY) for name in SUMMED}
+    keys = "customer", "order", "level", "group", "is_return", "time"
+    return data.all.mutate(**sums).order_by(*keys)
 
 
 def cube(tables: dict[str, ir.Table], study: Study) -> ir.Table:
@@ -331,21 +350,21 @@ def monthly(data: Facts) -> ir.Table | None:
     return _sums(rows, "customer", "month").order_by("customer", "month")
 
 
-def campaigns(data: Facts) -> ir.Table | None:
+def campaigns(tables: dict[str, ir.Table]) -> ir.Table | None:
     """Return customer × campaign with what the customer did.
 
     A response counts if the campaign was sent to that customer and had begun.
     """
-    if "campaigns" not in data.tables:
+    if "campaigns" not in tables:
         return None
-    sent = data.tables["campaigns"]
+    sent = tables["campaigns"]
     optional = {c: sent[c].min() for c in ("end", "type") if c in sent.columns}
     if "arm" in sent.columns:  # whoever is listed in two arms is in none
         optional["arm"] = ibis.ifelse(sent.arm.nunique() > 1, None, sent.arm.cast("string").min())
     sent = sent.group_by("customer", "campaign").agg(start=sent.start.min(), **optional)
-    if "responses" not in data.tables:
+    if "responses" not in tables:
         return sent.order_by("customer", "campaign")
-    joined = sent.left_join(data.tables["responses"], ["customer", "campaign"])
+    joined = sent.left_join(tables["responses"], ["customer", "campaign"])
     counts = joined.time >= joined.start
     responses = joined.group_by("customer", "campaign", "start", *optional).agg(
         redemptions=joined.time.count(where=counts),  # a sum would be of another type by engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
 
 import ibis.expr.types as ir
 import pandas as pd
@@ -40,6 +41,17 @@ def described(table: ir.Table, spec: Customers) -> pd.DataFrame:
             items = frame[scale.items]
             frame[name] = items.mean(axis=1).where(items.notna().mean(axis=1) >= ENOUGH)
     return frame
+
+
+def people(study: Study, tables: dict[str, ir.Table]) -> pd.DataFrame | None:
+    """Return the attributes and scales of all tables of customers; None without any.
+
+    In a snapshot the customers are those of the first table.
+    """
+    specs = study.tables.people.items()
+    frames = [described(tables[name], spec) for name, spec in specs if name in tables]
+    how = "left" if study.snapshot else "outer"
+    return reduce(lambda one, other: one.join(other, how=how), frames) if frames else None
 
 
 def _by_customer(table: ir.Table, columns: Iterable[str]) -> pd.DataFrame:

@@ -278,11 +278,10 @@ def customers(data: Facts) -> tuple[pd.DataFrame, list[dict]]:
         If there are too few customers to segment.
     """
     frame, rows = (pd.DataFrame(), []) if data.past is None else _computed(data)
-    for name, spec in data.study.tables.people.items():
-        if name in data.tables:
-            more = attributes.described(data.tables[name], spec)
-            frame = frame.join(more) if len(frame) else more
-            rows += attributes.rows(spec, more)
+    if data.people is not None:
+        frame = data.people if data.past is None else frame.join(data.people)
+        for spec in data.study.tables.people.values():
+            rows += attributes.rows(spec, data.people)
     if len(frame) < FEWEST:
         raise StudyError(
             f"only {len(frame)} customers are known {data.study.known(data.as_of)}: expected at "
@@ -345,7 +344,9 @@ def products(data: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
     return frame, [*rows, row("group", "Product group", "plan", kind="nominal", meaning=meaning)]
 
 
-def write(run: Run, data: Facts, people: tuple, goods: tuple | None) -> None:
+def write(
+    run: Run, data: Facts, tables: dict[str, ir.Table], people: tuple, goods: tuple | None
+) -> None:
     """Write everything that later notebooks read, but for the quality checks.
 
     Parameters
@@ -354,6 +355,8 @@ def write(run: Run, data: Facts, people: tuple, goods: tuple | None) -> None:
         Where to write.
     data
         The facts on the engine.
+    tables
+        The clean tables.
     people, goods
         What `customers` and `products` return.
     """
@@ -361,17 +364,19 @@ def write(run: Run, data: Facts, people: tuple, goods: tuple | None) -> None:
     every = {
         "dictionary.json": {"customers": rows, "products": sold_rows,
                             "outcomes": attributes.outcome_rows(study)},
+        "activity.parquet": activity.lines(data),
+        "attributes.parquet": None if study.snapshot else data.people,
         "customers.parquet": frame,
         "products.parquet": sold,
         "before.parquet": activity.before(data, frame.index),
         "holdout.parquet": activity.holdout(data, frame.index),
-        "outcomes.parquet": attributes.outcomes(study, data.tables, frame.index),
-        "arms.parquet": attributes.arms(study, data.tables, frame.index),
+        "outcomes.parquet": attributes.outcomes(study, tables, frame.index),
+        "arms.parquet": attributes.arms(study, tables, frame.index),
         "product_holdout.parquet": goods and activity.holdout(data, sold.index, "level"),
         "extent.json": activity.extent(data),
         "purchases.parquet": activity.purchases(data),
         "monthly.parquet": activity.monthly(data),
-        "campaigns.parquet": activity.campaigns(data),
+        "campaigns.parquet": activity.campaigns(tables),
     }  # fmt: skip
     for name, what in every.items():
         if what is not None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import pandas as pd
 
-from seglib import quality
 from seglib.clustering.model import numbers
-from seglib.collection import activity, features, tables
+from seglib.collection import activity, features
 from seglib.files import Run
 from seglib.measuring.measure import extent
 from seglib.study import StudyError
@@ -112,7 +111,7 @@ def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> li
     ----------
     run
     days
-        Cut-off dates; what is wrong with the data is judged at the earliest.
+        Cut-off dates.
     length
         Days of history before each; 0 means the study's own.
     columns
@@ -121,14 +120,13 @@ def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> li
     Raises
     ------
     StudyError
-        If the tables cannot be read or hold nothing before a day.
+        If notebook 01 has not written what customers did.
     """
     asked = run.study.segmentation
     if columns:
         asked = asked.model_copy(update={"features": list(columns)})
     study = run.study.model_copy(update={"history": length or None, "segmentation": asked})
-    opened, _ = quality.inspect(study, tables.open_tables(study), min(days))
-    data = activity.facts(study, opened, min(days))
+    data = replace(activity.of_run(run), study=study)
     return [data.at(day) for day in days]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seglib import power, quality
+from seglib import power
 from seglib.collection import activity, attributes, tables
 from seglib.collection.activity import Facts
 from seglib.files import Run
@@ -41,7 +41,7 @@ def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]
     """
     study, trials, notes = run.study, [], []
     listed = _of_customers(run, notes) + _of_campaigns(run, sent, notes)
-    known = _facts(run) if listed else None
+    known = activity.of_run(run) if listed else None
     for name, spec, rows, more in listed:
         try:
             units, outcomes, period = assigned(known, rows, more)
@@ -60,11 +60,6 @@ def read(run: Run, sent: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]
     if not trials and not notes:
         notes = ["No effect is estimated: no campaign has two arms."]
     return trials, notes
-
-
-def _facts(run: Run) -> Facts:
-    clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
-    return activity.facts(run.study, clean, run.as_of)
 
 
 def _of_customers(run: Run, notes: list[str]) -> list[tuple]:
@@ -263,7 +258,7 @@ def _before_a_run(study: Study, clean: dict, known: Facts) -> list[tuple]:
     spec = study.tables.campaigns
     if spec is None or not spec.columns.arm or known.all is None:
         return found
-    rows = activity.campaigns(known).execute()
+    rows = activity.campaigns(clean).execute()
     members = clean["transactions"].filter(
         clean["transactions"].time < tables.midnight(study.as_of)
     )
