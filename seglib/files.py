@@ -223,7 +223,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / name
         if isinstance(what, ir.Table):
-            what.to_parquet(path)
+            what.to_parquet(path, compression="zstd")
         elif path.suffix == ".parquet":
             what.to_parquet(path, index=True if what.index.name else None)  # 1, 2, 3 are keys too
         elif path.suffix == ".csv":
