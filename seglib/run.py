@@ -21,7 +21,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from seglib import files, plan, privacy, publish, study
+from seglib import files, kernels, plan, privacy, publish, study
 from seglib.collection import tables
 from seglib.files import Run
 from seglib.personas import ledger
@@ -109,6 +109,7 @@ def run(
     NotebookError
         If a notebook failed; names the cell, the error and the executed copy.
     """
+    kernels.warm_up()
     loaded = check(name)
     current = files.open_run(loaded.path, as_of)
     reports = loaded.reports
@@ -291,6 +292,7 @@ def _execute_one(current: Run, step: plan.Step, staging: tuple[Path, Path]) -> N
                 autosave_cell_every=0,
                 config=config,
                 extra_arguments=["--log-level=50"],  # it logs its own end as an error
+                kernel_manager_class=kernels.KernelManager,
             )
     except PapermillExecutionError as error:
         if error.ename in {"StudyError", "ReportError"}:

@@ -1,10 +1,12 @@
 """Points 1, 6, 7 and 8: what a run prints and writes, what it does again, what a kill leaves."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -107,14 +109,27 @@ def test_after_a_kill_at_any_move_the_next_run_has_files_and_pages_of_one_run(cl
     assert of_one_run(copy, day)
 
 
+def marked(mark):
+    """Return the processes in whose environment a mark is, where /proc tells."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            found += [path.parent.name] if f"MARK={mark}".encode() in path.read_bytes() else []
+    return found
+
+
 @pytest.mark.point(8)
 def test_a_killed_run_leaves_the_last_pages_and_the_next_works(club, tmp_path, started, call, tree):
     copy = club.copy(tmp_path)
     before = {page: page.read_bytes() for page in copy.pages}
-    process = started("run", copy.path, "--force")
+    process = started("run", copy.path, "--force", env={"MARK": str(tmp_path)})
     assert re.match(r"01\S+ +\d", process.stdout.readline())
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+    end = time.monotonic() + 30
+    while marked(str(tmp_path)) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert marked(str(tmp_path)) == []  # no kernel goes on alone
     assert {page: page.read_bytes() for page in copy.pages} == before
     assert call("run", copy.path).returncode == 0
     assert sorted(tree(tmp_path)) == sorted(tree(club.root))

@@ -1,0 +1,125 @@
+"""Kernels that begin with their libraries loaded: half of a small study's time was imports.
+
+On Linux one process imports what all notebooks need, and each kernel is a fork of it (Python's
+`forkserver`); elsewhere, where forks of such a process are not safe, kernels start as always.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
+
+LIBRARIES = ["ipykernel.kernelapp", "seaborn", "sklearn.cluster", "statsmodels.stats.multitest",
+             "ibis", "seglib.collection.features", "seglib.clustering",
+             "seglib.report.exhibits"]  # fmt: skip
+FORKING = sys.platform == "linux"
+
+
+class ForkedKernel:
+    """A forked process that answers like the `subprocess.Popen` which jupyter_client expects."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, process: multiprocessing.process.BaseProcess):
+        self.process, self.pid = process, process.pid
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while the kernel runs."""
+        return self.process.exitcode
+
+    def wait(self) -> int | None:
+        """Wait for the end of the kernel and return its exit code."""
+        self.process.join()
+        return self.process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if the kernel still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End the kernel at once."""
+        self.process.kill()
+
+    def terminate(self) -> None:
+        """Ask the kernel to end."""
+        self.process.terminate()
+
+
+class ForkingProvisioner(LocalProvisioner):
+    """Starts a kernel as a fork of the process that has the libraries loaded."""
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict:
+        """Start the kernel that a command line asks for, and return how to reach it."""
+        arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
+        where = kwargs.get("cwd") or os.getcwd()
+        process = _context().Process(
+            target=_serve, args=(arguments, dict(kwargs["env"]), str(where)), daemon=True
+        )
+        process.start()
+        self.process = ForkedKernel(process)
+        self.pid = self.pgid = process.pid  # _serve begins a group of its own
+        self.cwd = where
+        return self.connection_info
+
+
+class KernelManager(AsyncKernelManager):
+    """Manages a kernel that begins with its libraries loaded."""
+
+    async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
+        if FORKING and self.provisioner is None:
+            self.provisioner = ForkingProvisioner(
+                parent=self, kernel_id=self.kernel_id or "", kernel_spec=self.kernel_spec
+            )
+        return await super()._async_pre_start_kernel(**kwargs)
+
+
+def warm_up() -> None:
+    """Begin to load the libraries, in a process of its own, while others look at the data."""
+    if FORKING:
+        _context()
+
+
+def _context() -> multiprocessing.context.ForkServerContext:
+    """Return the context whose processes are forks of the one with the libraries."""
+    from multiprocessing import forkserver  # noqa: PLC0415 - not there on every system
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(LIBRARIES)
+    backend = os.environ.get("MPLBACKEND")
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # read when loaded
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the runner
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        os.environ.pop("MPLBACKEND")
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    return context
+
+
+def _serve(arguments: list[str], environment: dict[str, str], folder: str) -> None:
+    """Be a kernel, until it is shut down or the runner is gone."""
+    os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    os.environ.clear()
+    os.environ.update(environment | {"JPY_PARENT_PID": str(os.getppid())})
+    os.chdir(folder)
+    threading.Thread(target=_end_with_runner, daemon=True).start()
+
+    from ipykernel import kernelapp  # noqa: PLC0415 - loaded already
+
+    kernelapp.launch_new_instance(argv=arguments)
+
+
+def _end_with_runner() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
