@@ -24,7 +24,7 @@ from traitlets.config import Config
 from seglib import files, kernels, plan, privacy, publish, study
 from seglib.collection import tables
 from seglib.files import Run
-from seglib.personas import ledger
+from seglib.personas import claims
 from seglib.report import cards, report, summary
 from seglib.study import Study, StudyError
 
@@ -172,7 +172,7 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             _reuse(current, known, staging)
             stale |= not same  # by the study or the code as it is now, its claims may be others
             if stale and "claims.json" in known["files"]:
-                ledger.check(replace(current, folder=staging[0]))
+                claims.check(replace(current, folder=staging[0]))
             times[step.name] = last["times"][step.name]
             entries.append({key: value for key, value in known.items() if key != "page"})
             say(f"{step.name:<26} {'unchanged' if same else 'kept'}")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import stats
-from seglib.personas.columns import kind, levels_of, numbers, of_level
+from seglib.personas.names import kind, level_label, levels_of, numbers
 from seglib.study import Study
 
 FEWEST = 10  # members of a group that is compared
@@ -121,4 +121,4 @@ def _pairs(frame: pd.DataFrame, what: str, column: str, entry: dict):
         if min(len(inside), len(outside)) >= FEWEST:
             chance = stats.superiority(inside, outside)
             sides = (2 * bound - 1 for bound in chance[:3])
-            yield of_level(entry, level, frame[column]), stats.Estimate(*sides, chance.p)
+            yield level_label(entry, level, frame[column]), stats.Estimate(*sides, chance.p)

@@ -13,8 +13,8 @@ from sklearn.metrics import adjusted_rand_score
 from seglib import clustering, stats
 from seglib.collection.dictionary import row as entry
 from seglib.files import Run
-from seglib.personas import beside, persona
-from seglib.personas.grounds import Evidence
+from seglib.personas import claims
+from seglib.personas.evidence import Evidence
 
 SEEDS = 20  # segments given
 ROADS = 24  # segments found
@@ -75,8 +75,8 @@ def judge(seed: int, folder: Path) -> tuple[int, int, int, int]:
     """Return planted traits stated, planted traits, false statements, statements."""
     run = planted.add_purchases(planted.run(folder, seed), seed)
     ev = Evidence(run)
-    stated = [c for c in persona.claims(ev) if c["direction"]]
-    near = beside.alike(ev)
+    stated = [c for c in claims.claims(ev) if c["direction"] and c["id"].startswith("c")]
+    near = ev.alike
     true = truths()
     said = {(c["segment"], c["source"]["column"], c["direction"]) for c in stated
             if c["sections"] != ["near"]}  # fmt: skip
@@ -162,7 +162,10 @@ def road(seed: int, folder: Path) -> dict:
     made = found_by(frame, folder, seed)
     labels = made.read("segments.parquet")["segment"]
     ev = Evidence(made)
-    said, near = [c for c in persona.claims(ev) if c["direction"]], beside.alike(ev)
+    said, near = (
+        [c for c in claims.claims(ev) if c["direction"] and c["id"].startswith("c")],
+        ev.alike,
+    )
     false = [c for c in said if c["direction"] != _expected(c, labels, truth, near)]
     told = {(c["segment"], c["source"]["column"]) for c in said
             if c not in false and c["sections"] != ["near"]}  # fmt: skip

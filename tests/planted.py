@@ -7,8 +7,8 @@ import pandas as pd
 
 from seglib.collection.dictionary import row as entry
 from seglib.files import Run
-from seglib.personas import ledger, persona
-from seglib.personas.grounds import Evidence
+from seglib.personas import claims, personas, playbook
+from seglib.personas.evidence import Evidence
 from seglib.study import Study
 
 SEGMENTS = {1: 260, 2: 300, 3: 340}
@@ -137,11 +137,22 @@ def add_products(made: Run, products: list[str], rng) -> Run:
     return made
 
 
+def with_column(made: Run, name, values, base="behavioural", unit="", label="") -> Run:
+    """Add a column that helps to form the segments."""
+    made.write("customers.parquet", made.read("customers.parquet").assign(**{name: values}))
+    lines = made.read("dictionary.json")
+    lines["customers"].append(entry(name, label or name, base, unit=unit))
+    made.write("dictionary.json", lines)
+    verdict = made.read("verdict.json")
+    made.write("verdict.json", verdict | {"columns": [*verdict["columns"], name]})
+    return made
+
+
 def finished(made: Run) -> tuple:
     """Return evidence, claims, personas and playbook of a run, and write them as 04 does."""
     ev = Evidence(made)
-    found = persona.claims(ev) + ledger.claims(ev)
-    people, book = persona.personas(ev, found), ledger.build(ev, found)
+    found = claims.claims(ev)
+    people, book = personas.personas(ev, found), playbook.build(ev, found)
     for name, what in (("claims", found), ("personas", people), ("playbook", book)):
         made.write(f"{name}.json", what)
     return ev, found, people, book

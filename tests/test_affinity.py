@@ -90,15 +90,3 @@ def test_white_spaces_compare_with_the_segment_most_alike(shop):
     found = affinity.white_spaces(path, labels, frame)
     gap = found[found["segment"] == 2].iloc[0]
     assert (gap["product"], gap["like"]) == ("tea", 1)
-
-
-def test_the_map_shows_all_of_a_two_way_table_with_three_rows():
-    spent = pd.DataFrame({"a": [9.0, 1, 1], "b": [1.0, 9, 1], "c": [1.0, 1, 9]})
-    points, shown = affinity.perceptual(spent, pd.Series([1, 2, 3]))
-    assert shown == pytest.approx(1)
-    assert list(points["kind"]) == ["segment"] * 3 + ["group"] * 3
-
-
-def test_two_segments_have_no_map():
-    spent = pd.DataFrame({"a": [1.0, 2], "b": [2.0, 1]})
-    assert affinity.perceptual(spent, pd.Series([1, 2])) is None

@@ -1,6 +1,7 @@
-"""Every kind of claim: a number changed, in claims.json or in a table, stops the build."""
+"""Claims carry their evidence; a number changed, in claims.json or in a table, stops the build."""
 
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -8,15 +9,15 @@ import planted
 import pytest
 
 from seglib.collection import attributes
-from seglib.files import Run
-from seglib.personas import claims, figures, ledger, statistic
+from seglib.collection.dictionary import row as entry
+from seglib.files import Run, plain
+from seglib.personas import claims, measures, playbook
+from seglib.personas.evidence import Evidence
 from seglib.study import StudyError
 
-KINDS = sorted(statistic.MEASURES | figures.MEASURES)  # a new one is tried without a change here
+KINDS = sorted(measures.MEASURES | playbook.MEASURES)  # a new one is tried without a change here
 MONEY = {"economics": {"margin": 0.25, "cost_per_customer": 1.0},
          "objective_figure": {"column": "orders", "prefer": "higher"}}  # fmt: skip
-
-
 OUTCOMES = {"customers": {"source": "x.csv", "columns": {"customer": "id"}, "outcomes": {
     "left": {"label": "left", "happened": "yes"},
     "renewed": {"label": "renewed", "happened": "yes", "wanted": True},
@@ -25,7 +26,7 @@ OUTCOMES = {"customers": {"source": "x.csv", "columns": {"customer": "id"}, "out
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Runs that state every kind of claim between them: evidence and claims of each."""
+    """Runs that state every kind of claim between them: evidence, claims, personas, playbook."""
     whole = planted.add_purchases(planted.run(tmp_path_factory.mktemp("whole"), 1, **MONEY))
     labels = planted.customers(1)[1]
     alone = planted.run(tmp_path_factory.mktemp("alone"), 1, labels * 0 + 1)
@@ -33,7 +34,7 @@ def runs(tmp_path_factory):
     verdict = mixed.read("verdict.json")
     mixed.write("verdict.json", verdict | {"columns": [*verdict["columns"], "member"]})
     after = with_outcomes(planted.run(tmp_path_factory.mktemp("after"), 1, tables=OUTCOMES))
-    return [planted.finished(made)[:2] for made in (whole, alone, mixed, after)]
+    return [planted.finished(made) for made in (whole, alone, mixed, after)]
 
 
 def with_outcomes(made: Run) -> Run:
@@ -48,12 +49,10 @@ def with_outcomes(made: Run) -> Run:
 
 
 def stated(runs, kind):
-    """Return the evidence, and of each rule of a kind the claim with the smallest value."""
-    tables = {f.rule: f.table for f in claims.RULES.values()}
-    for ev, found in runs:
-        rows = sorted(found, key=lambda c: -c["value"])
-        if own := {c["rule"]: c for c in rows if tables[c["rule"]] == kind}:
-            return ev, list(own.values())
+    """Return the evidence, and the claims of a kind, of the first run that states some."""
+    for ev, found, *_ in runs:
+        if own := [c for c in found if claims.FACTS[c["rule"]]["from"] == kind]:
+            return ev, found, own
     pytest.fail(f"no claim of kind {kind!r} is stated by any run here: add a run that states one")
 
 
@@ -63,57 +62,46 @@ def copied(run: Run, folder) -> Run:
     return Run(run.study, run.as_of, folder, run.seed)
 
 
+# --- every kind -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_claim_has_its_value_n_source_and_reference(runs, kind):
+    for claim in stated(runs, kind)[2]:
+        assert math.isfinite(claim["value"]) and min(claim["n"], claim["cell"]) >= 10
+        assert claim["source"]["table"] and claim["sentence"].endswith(".")
+        if claim["direction"]:
+            null = claim["reference_value"]
+            assert claim["reference"] and (claim["low"] > null or claim["high"] < null)
+
+
 @pytest.mark.parametrize("key", ["value", "low", "n", "cell", "inside", "sentence", "source", "of"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_change_in_claims_json_stops_the_build_and_names_the_claim(runs, kind, key):
-    ev, found = stated(runs, kind)
-    for claim in found:
-        spoilt = json.loads(json.dumps(claims.plain(claim)))
-        if spoilt.get(key) is None:
-            continue
-        more = 1 if key in {"n", "cell"} else 1e-3
-        words = isinstance(spoilt[key], (str, dict))
-        spoilt[key] = {"table": "x", "column": "x", "level": ""} if key == "source" else (
-            "x" if words else spoilt[key] + more)  # fmt: skip
-        with pytest.raises(StudyError, match=claim["id"]):
-            claims.verify([spoilt], ev)
+def test_a_change_in_claims_json_names_the_claim(runs, kind, key):
+    _, found, own = stated(runs, kind)
+    made = plain(found)
+    for claim in own:
+        spoilt = json.loads(json.dumps(plain(claim)))
+        if spoilt.get(key) is not None:
+            change = 1 if key in {"n", "cell"} else 1e-3
+            spoilt[key] = "x" if isinstance(spoilt[key], (str, dict)) else spoilt[key] + change
+            with pytest.raises(StudyError, match=f"{claim['id']}.*{key}"):
+                claims.verify([spoilt], made)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_change_in_its_table_stops_the_build_and_names_the_claim(runs, kind, tmp_path):
-    ev, found = stated(runs, kind)
-    for i, claim in enumerate(found):
-        folder = tmp_path / str(i)
-        folder.mkdir()
-        spoilt = spoil(copied(ev.run, folder), claim)
-        with pytest.raises(StudyError, match=claim["id"]):
-            claims.verify([json.loads(json.dumps(claims.plain(claim)))], spoilt)
-
-
-def spoil(run: Run, claim) -> Run:
-    """Change the table that a claim names as its source."""
-    name, rng = claim["source"]["table"], np.random.default_rng(0)
-    if name == "study.yaml":
-        dear = run.study.economics.model_copy(update={"cost_per_customer": 2.0})
-        study = run.study.model_copy(update={"economics": dear})
-        return Run(study, run.as_of, run.folder, run.seed)
+def spoil(run: Run, name: str) -> Run:
+    """Change a table of a run: mix its rows, make numbers larger, or leave some out."""
+    table, rng = run.read(name), np.random.default_rng(0)
     if name == "verdict.json":
-        verdict = run.read(name)
-        verdict["segments"] = [row | {"jaccard": 0.4} for row in verdict["segments"]]
-        run.write(name, verdict)
-        return run
-    if name == "the tables of the criteria":
-        name = "customers.parquet"
-    table = run.read(name)
-    if "segments" in name:  # move some members, so that sizes change
-        table.loc[table.index[:5], "segment"] = table["segment"].max()
-        table.loc[table.index[-20:], "segment"] = table["segment"].min()
+        table["segments"] = [row | {"jaccard": 0.4} for row in table["segments"]]
+    elif "segments" in name:  # move some members, so that sizes change
+        table.loc[table.index[[0, 1, 2, 14, 15, -1]], "segment"] = [3, 3, 3, 1, 1, 1]
+        table.loc[table.index[len(table) // 2], "segment"] = 1
     elif name in {"purchases.parquet", "campaigns.parquet"}:
         gone = rng.permutation(table["customer"].unique())[:300]
         table = table[~table["customer"].isin(gone)]
-    else:  # mix the rows of every column, and make numbers larger
-        keys = {"customer", "month"} & set(table)
-        for column in [c for c in table if c not in keys]:
+    else:
+        for column in [c for c in table if c not in {"customer", "month"}]:
             values = table[column].to_numpy()[rng.permutation(len(table))]
             numeric = pd.api.types.is_numeric_dtype(table[column])
             table[column] = values * 1.2 if numeric else pd.Series(values, table.index)
@@ -121,63 +109,305 @@ def spoil(run: Run, claim) -> Run:
     return run
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_claim_about_too_few_is_refused(runs, kind):
-    ev, found = stated(runs, kind)
-    for claim in found:
-        for key in ("n", "cell"):
-            assert "fewer than 10" in claims.fault(claim | {key: 9}, ev.minimum)
+@pytest.mark.parametrize(("which", "name"), [
+    (0, "customers.parquet"), (0, "segments.parquet"), (0, "monthly.parquet"),
+    (0, "campaigns.parquet"), (0, "purchases.parquet"), (0, "products.parquet"),
+    (0, "product_segments.parquet"), (0, "verdict.json"), (3, "outcomes.parquet"),
+])  # fmt: skip
+def test_a_change_in_a_table_changes_every_claim_that_rests_on_it(runs, which, name, tmp_path):
+    ev, found, *_ = runs[which]
+    made = {c["id"]: c for c in claims.claims(Evidence(spoil(copied(ev.run, tmp_path), name)))}
+    rests = [c for c in found if c["source"]["table"] == name]
+    assert rests and not [c["id"] for c in rests if made.get(c["id"]) == c]
 
 
-@pytest.mark.parametrize("kind", sorted(statistic.NO_DIFFERENCE))
-def test_a_claim_whose_interval_includes_no_difference_is_refused(runs, kind):
-    directed = [c for _, found in runs for c in found if c["kind"] == kind and c["direction"]]
-    assert directed
-    null = statistic.NO_DIFFERENCE[kind]
-    for claim in directed:
-        spoilt = claim | {"low": null - 0.1, "high": null + 0.1}
-        assert "includes no difference" in claims.fault(spoilt, 10)
-
-
-# --- the personas and the playbook that rest on them ----------------------------------------------
+def test_a_change_in_the_study_changes_what_pays(runs):
+    ev = runs[0][0]
+    dear = ev.run.study.economics.model_copy(update={"cost_per_customer": 2.0})
+    study = ev.run.study.model_copy(update={"economics": dear})
+    run = Run(study, ev.run.as_of, ev.run.folder, ev.run.seed)
+    with pytest.raises(StudyError, match=r"x-\d-04.*Break-even: \$4.*does not hold"):
+        claims.check(run)
 
 
 def test_all_holds_when_read_back(runs):
-    for ev, found in runs:
-        assert ledger.check(ev.run) == len(found)
+    for ev, found, *_ in runs:
+        assert claims.check(ev.run) == len(found)
 
 
-def leaves(what, place=()):
-    """Yield the place of every number and text in a document."""
-    if isinstance(what, (dict, list)):
-        for key, value in what.items() if isinstance(what, dict) else enumerate(what):
-            yield from leaves(value, (*place, key))
-    elif what is not None:
-        yield place
+def test_a_claim_that_is_there_twice_or_left_out_is_named(runs):
+    made = plain(runs[1][1])
+    with pytest.raises(StudyError, match=r"c-1-01 stands twice"):
+        claims.verify([made[0], made[0]], made)
+    with pytest.raises(StudyError, match=r"c-1-02 is not in claims.json"):
+        claims.verify([made[0], *made[2:]], made)
+    with pytest.raises(StudyError, match="no longer support it"):
+        claims.verify([made[0] | {"id": "c-9-01"}], made)
 
 
 @pytest.mark.parametrize("name", ["personas.json", "playbook.json"])
-def test_every_change_in_personas_and_playbook_stops_the_build(runs, name):
-    """The same check reads claims.json, and would name its claim first: here that is sound."""
-    ev, found = runs[0]
-    said = ev.run.read(name)
-    again = {"personas.json": lambda: claims.plain(ledger.persona.personas(ev, found)),
-             "playbook.json": lambda: claims.plain(ledger.build(ev, found))}[name]()  # fmt: skip
-    assert ledger.differs(said, again) == ""
-    for place in leaves(said):
-        spoilt = json.loads(json.dumps(said))
-        *way, last = place
-        holder = spoilt
-        for key in way:
-            holder = holder[key]
-        holder[last] = "x" if isinstance(holder[last], str) else holder[last] + 1
-        assert str(last) in ledger.differs(spoilt, again)
-
-
-def test_a_changed_file_stops_the_check(runs, tmp_path):
+def test_a_change_in_personas_or_playbook_stops_the_check(runs, name, tmp_path):
     run = copied(runs[0][0].run, tmp_path)
-    people = run.read("personas.json")
-    people[1]["share"] += 0.01
-    run.write("personas.json", people)
-    with pytest.raises(StudyError, match=r"personas.json does not hold: \[1\].share is 0.34"):
-        ledger.check(run)
+    content = run.read(name)
+    row = content[1] if name == "personas.json" else content["targeting"]["ranking"][0]
+    row["share" if name == "personas.json" else "score"] += 0.01
+    run.write(name, content)
+    with pytest.raises(StudyError, match=rf"{name} does not hold: .*(share|score) is 0\.\d+, the"):
+        claims.check(run)
+
+
+def test_contents_differ_where_the_first_part_does():
+    assert claims.differs({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2 + 1e-12}]}) == ""
+    assert claims.differs({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}) == (
+        "a[1].b is 2, the tables give 3"
+    )
+    assert claims.differs({"a": 1}, {"b": 1})
+
+
+# --- what may not be said -------------------------------------------------------------------------
+
+SOUND = {"value": 0.7, "low": 0.6, "high": 0.8, "n": 50, "cell": 50, "kind": "superiority",
+         "direction": "higher", "inside": 4.0, "outside": 3.0}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ({}, ""),
+    ({"n": 9}, "fewer than 10"), ({"cell": 9}, "fewer than 10"), ({"value": None}, "no value"),
+    ({"inside": None}, "missing"), ({"inside": math.nan}, "missing"),
+    ({"direction": "lower"}, "it says lower, but it is 4 against 3"),
+    ({"low": 0.4}, "includes no difference"), ({"low": None}, "without an interval"),
+    ({"low": 0.2, "high": 0.3}, "but the interval is 0.2 to 0.3"),
+    ({"direction": None, "low": None}, ""),
+])  # fmt: skip
+def test_what_may_not_be_said_says_why(change, why):
+    said = claims.fault(SOUND | change, 10)
+    assert why in said and bool(said) == bool(why)
+
+
+def test_few_who_are_left_out_of_a_cell_stay_hidden(runs, tmp_path):
+    run = copied(runs[0][0].run, tmp_path)
+    bought = run.read("purchases.parquet")
+    few = bought["customer"].isin(bought["customer"].unique()[:5])
+    third = bought["product"].isin({f"thing {i}" for i in range(24, 35)} | {"tea"})
+    run.write("purchases.parquet", bought[~(few & third)])
+    found = {c["rule"]: c for c in claims.claims(Evidence(run)) if c["id"].startswith("p-3")}
+    assert "range-buyers" not in found
+    assert found["range-revenue"]["cell"] <= sum(planted.SEGMENTS.values()) - 10
+
+
+def test_no_claim_gives_away_the_size_of_a_small_segment(tmp_path):
+    labels = planted.customers(1)[1]
+    labels = labels.where(labels.index >= labels.index[6], 4)  # six customers, to be hidden
+    ev, found, people, book = planted.finished(
+        planted.add_purchases(planted.run(tmp_path, 1, labels))
+    )
+    sizes = labels.value_counts()
+    hidden = [s for s in sizes.index if s not in ev.sized]
+    assert 4 in hidden and len(hidden) == 2
+    other = next(s for s in hidden if s != 4)
+    own = [c for c in found if c["of"] == "customers" and c["segment"] == other]
+    assert own and not {"size", "target-size"} & {c["rule"] for c in own}
+    assert sizes[other] not in {c["n"] for c in own} and sizes[other] % 10
+    tests = [r["experiment"]["available"] for r in book["levers"] if r["segment"] == other]
+    assert tests and sizes[other] // 2 not in tests
+    ranks = {row["segment"]: row["scores"] for row in book["targeting"]["ranking"]}
+    assert np.isnan(ranks[other]["size"])
+    assert people[ev.segments.index(other)]["n"] is None
+
+
+# --- far and slightly -----------------------------------------------------------------------------
+
+
+def measured(
+    kind="superiority", value=0.9, low=0.85, high=0.93, inside=66.0, outside=16.0, unit=""
+):
+    return {"kind": kind, "value": value, "low": low, "high": high, "inside": inside,
+            "outside": outside, "unit": unit}  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "word"), [
+    (measured(), "far"),
+    (measured(value=0.1, low=0.07, high=0.15, inside=16.0, outside=66.0), "far"),
+    (measured(low=0.6), ""),  # large, but perhaps only small
+    (measured(value=0.7, low=0.68, high=0.72), ""),  # neither large nor small
+    (measured(inside=0.79, outside=0.90), "slightly"),  # however sure, the levels are near
+    (measured(inside=20.0, outside=15.0), ""),
+    (measured(value=0.63, low=0.6, high=0.66), ""),  # small, but the levels are far apart
+    (measured(value=0.63, low=0.6, high=0.66, inside=20.0, outside=15.0), "slightly"),
+    (measured(inside=0.042, outside=0.0, unit="share"), ""),  # no multiple, but under 5 points
+    (measured(inside=0.20, outside=0.05, unit="share"), "far"),
+    (measured(inside=0.012, outside=0.004, unit="share"), "slightly"),  # under a point
+    (measured(inside="50-74K", outside="35-49K", unit="level"), "far"),
+    (measured(value=0.6, low=0.55, high=0.65, inside="a", outside="b", unit="level"), "slightly"),
+    (measured(inside=0.2, outside=-0.1, unit="index"), "far"),
+    (measured(inside=2.0, outside=-1.0, unit="$"), "far"),  # no multiple of a loss
+    (measured("ratio", 3.0, 2.5, 3.6, 9.0, 3.0), "far"),
+    (measured("ratio", 1 / 3, 0.28, 0.4, 3.0, 9.0), "far"),
+    (measured("ratio", 3.0, 1.2, 7.5, 9.0, 3.0), ""),
+    (measured("ratio", 1.2, 1.1, 1.3, 12.0, 10.0), "slightly"),
+    (measured("lift", 2.5, 2.0, 3.1, 0.5, 0.2, "share"), "far"),
+    (measured("difference", 0.6, 0.5, 0.7, 0.8, 0.2, "share"), "far"),
+    (measured("share", 0.5, 0.4, 0.6, 0.5, None), ""),
+])  # fmt: skip
+def test_the_adverb_follows_from_effect_and_level(found, word):
+    assert claims.adverb(found) == word
+
+
+def test_a_wider_interval_never_makes_a_word_stronger():
+    rank = ["slightly", "", "far"]
+    for value in (0.6, 0.7, 0.8, 0.95):
+        words = [rank.index(claims.adverb(measured(value=value, low=value - w, high=1.0)))
+                 for w in (0.01, 0.05, 0.1, 0.3)]  # fmt: skip
+        assert words == sorted(words, reverse=True)
+
+
+def test_every_sentence_of_a_persona_that_compares_takes_the_word():
+    alone = {"full-price", "untouched"}  # these speak of a level, not of a difference
+    for rule, fact in claims.FACTS.items():
+        persona = fact["in"] not in {"range", "affinity", "gap"}
+        assert ("{by}" in fact["say"]) == (persona and bool(fact["is"]) and rule not in alone)
+
+
+# --- what is said ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("taken", "rule"), [(0.01, "full-price"), (0.10, "discount-low")])
+def test_full_price_is_said_only_where_hardly_anything_is_taken_off(tmp_path, taken, rule):
+    run = planted.run(tmp_path, 1)
+    frame, labels = run.read("customers.parquet"), run.read("segments.parquet")["segment"]
+    discount = labels.eq(3).map({True: taken, False: 0.20}) + frame["orders"].rank(pct=True) * 0.004
+    run = planted.with_column(run, "discount_share", discount, unit="share")
+    about = [c["rule"] for c in claims.claims(Evidence(run)) if c["segment"] == 3
+             and c["source"]["column"] == "discount_share" and c["id"].startswith("c")
+             and c["direction"] and "near" not in c["sections"]]  # fmt: skip
+    assert about == [rule]
+
+
+@pytest.mark.parametrize("label", ["Store visits", "Income"])
+def test_a_sentence_reads_for_a_label_in_the_plural(tmp_path, label):
+    labels = planted.customers(1)[1]
+    values = labels.eq(1) * 10.0 + np.random.default_rng(0).normal(20, 2, len(labels))
+    run = planted.with_column(planted.run(tmp_path, 1), "x", values, label=label)
+    said = [c["sentence"] for c in claims.claims(Evidence(run))
+            if (c["segment"], c["rule"]) == (1, "any-high")]  # fmt: skip
+    assert said[0].startswith(f"Far higher: {label[0].lower() + label[1:]}, typically 30 (others: ")
+
+
+def test_the_most_similar_segment_is_named(runs):
+    ev, found, *_ = runs[2]
+    near = [c for c in found if c["sections"] == ["near"]]
+    assert near
+    for claim in near:
+        other = ev.alike[claim["segment"]]
+        assert claim["sentence"].startswith(f"Compared with {ev.names[other]}, ")
+        x = ev.customers[claim["source"]["column"]]
+        assert claim["outside"] == pytest.approx(x[ev.labels == other].median())
+
+
+def test_of_two_segments_neither_is_compared_with_its_only_other(tmp_path):
+    ev = Evidence(planted.run(tmp_path, 1, planted.customers(1)[1].replace(3, 2)))
+    assert not [c for c in claims.claims(ev) if c["sections"] == ["near"]]
+
+
+def test_adjusted_claims_say_how_many_were_compared(runs):
+    ev, found, *_ = runs[0]
+    adjusted = {c["rule"]: c["comparisons"] for c in found if c["confidence"] not in {0.95, 0.9}}
+    assert adjusted["product-high"] == len(ev.products)
+    assert adjusted["group-high"] == 9  # three segments by three groups of products
+
+
+def test_what_compares_nothing_moves_no_parts_of_the_spend():
+    alone = {"inside": None, "outside": None, "word": ""}
+    assert claims.moved(alone) == claims.moved({"inside": "no", "outside": "yes"}) == 0
+    assert claims.moved({"inside": 0.5, "outside": 0.25, "word": ""}) == 0.25
+    assert claims.moved({"inside": 0.5, "outside": 0.25, "word": "slightly"}) == -0.75
+
+
+def test_what_few_of_them_buy_is_not_said_of_all(tmp_path):
+    run = planted.add_purchases(planted.run(tmp_path, 1))
+    bought, labels = run.read("purchases.parquet"), run.read("segments.parquet")["segment"]
+    members = pd.Index(labels.index[labels == 1])
+    tea = bought["product"].eq("tea") & bought["customer"].isin(members)
+    few = bought["customer"].isin(members[: int(0.3 * len(members))])
+    bought.loc[tea & few, "amount"] *= 5
+    run.write("purchases.parquet", bought[~tea | few])
+    ev = Evidence(run)
+    rows = ev.products.set_index(["segment", "product"]).loc[(1, "tea")]
+    assert rows["selected"] and rows["index"] >= claims.SAY_LIFT  # the sums alone would say so
+    assert not [c for c in claims.claims(ev) if c["source"]["column"] == "tea"]
+
+
+def test_a_need_of_a_few_is_not_said_of_all(tmp_path):
+    labels, rng = planted.customers(1)[1], np.random.default_rng(5)
+    rare = np.where(rng.random(len(labels)) < labels.map({1: 0.45, 2: 0.02, 3: 0.02}), 0.5, 0.0)
+    run = planted.with_column(planted.run(tmp_path, 1), "share_rare", rare, "needs", "share")
+    ev = Evidence(run)
+    assert ev.markers.set_index(["segment", "name"]).loc[(1, "share_rare"), "effect"] >= claims.SAY
+    assert not [c for c in claims.claims(ev) if c["source"]["column"] == "share_rare"
+                and c["direction"]]  # fmt: skip
+
+
+def test_the_broader_is_told_and_the_narrower_left_out(tmp_path):
+    labels = planted.customers(1)[1]
+    drawn = np.random.default_rng(5).uniform(0, 0.1, len(labels))
+    for name in ("Drinks", "Food"):
+        run = planted.add_purchases(planted.run(tmp_path, 1))
+        needs = labels.eq(1) * 0.3 + 0.1 + drawn
+        planted.with_column(run, "share_a", needs, "needs", "share", f"{name} share")
+        goods = run.read("products.parquet")
+        run.write("products.parquet",
+                  goods.assign(group=np.where(goods.index == "tea", "Drinks", "Food")))  # fmt: skip
+        rules = {c["rule"] for c in claims.claims(Evidence(run)) if c["segment"] == 1}
+        assert "need-high" in rules
+        assert ("product-high" in rules) == (name == "Food")
+
+
+GOODS = {"customers": {"source": "x.csv", "columns": {"customer": "id"}},
+         "products": {"source": "y.csv", "columns": {"product": "p"}}}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", [{}, {"labels": {"JUNK": "Unsorted"}, "leftover": ["JUNK"]}])
+def test_a_leftover_of_the_data_is_never_a_trait(tmp_path, given):
+    labels = planted.customers(1)[1]
+    junk = labels.eq(1) * 0.3 + 0.1 + np.random.default_rng(5).uniform(0, 0.1, len(labels))
+    tables = {**GOODS, "products": {**GOODS["products"], **given}}
+    run = planted.add_purchases(planted.run(tmp_path, 1, tables=tables))
+    planted.with_column(run, "share_unsorted", junk, "needs", "share", "Unsorted share")
+    goods = run.read("products.parquet")
+    run.write("products.parquet",
+              goods.assign(group=np.where(goods.index == "tea", "Unsorted", "Sorted")))  # fmt: skip
+    ev = Evidence(run)
+    about = {c["source"]["column"] for c in claims.claims(ev) if c["of"] == "customers"}
+    assert ("share_unsorted" in about) == (not given)
+    assert ("unsorted" in " ".join(ev.names.values())) <= (not given)
+    assert "tea" not in about  # narrower than its group, or a leftover with it
+
+
+def test_a_single_segment_formed_by_needs_has_its_claims(tmp_path):
+    made = planted.run(tmp_path, labels=planted.customers(0)[1] * 0 + 1)
+    lines = made.read("dictionary.json")
+    for line in lines["customers"]:
+        line["base"] = "needs" if line["name"].endswith("share") else line["base"]
+    made.write("dictionary.json", lines)
+    about = {c["source"]["column"] for c in claims.claims(Evidence(made))}
+    assert {"evening_share", "weekend_share"} < about
+
+
+def test_an_example_never_says_otherwise_than_most_of_its_segment(runs, monkeypatch):
+    ev = runs[2][0]
+    most = ev.customers["member"][ev.labels == 1].mode()[0]
+    for value in ("yes", "no"):
+        row = {"segment": 1, "name": "member", "label": "Member", "unit": "", "value": value}
+        monkeypatch.setitem(ev.__dict__, "examples", pd.DataFrame([row]))
+        assert bool(measures.measure(ev, 1, "examples", "member")) == (value == most)
+
+
+def test_a_studys_own_column_of_a_features_name_is_told_by_itself(tmp_path):
+    labels = planted.customers(1)[1]
+    values = labels.eq(1) * 10.0 + np.random.default_rng(0).normal(20, 2, len(labels))
+    run = planted.with_column(planted.run(tmp_path, 1), "tenure", values)
+    lines = run.read("dictionary.json")
+    lines["customers"][-1] = entry("tenure", "Tenure", "behavioural") | {"given": True}
+    run.write("dictionary.json", lines)
+    rules = {c["rule"] for c in claims.claims(Evidence(run)) if c["source"]["column"] == "tenure"}
+    assert "any-high" in rules and "tenure-high" not in rules

@@ -1,8 +1,12 @@
 import numpy as np
 import pandas as pd
+import planted
 import pytest
 
+from seglib import stats
+from seglib.clustering import membership
 from seglib.personas import profile
+from seglib.personas.evidence import Evidence
 
 DICTIONARY = [
     {"name": "orders", "label": "Orders", "unit": "orders", "base": "behavioural"},
@@ -214,3 +218,71 @@ def test_the_typical_customer_has_the_most_frequent_level(eight):
     table = profile.typical(*eight, DICTIONARY, members=4)
     home = table[(table["segment"] == 1) & (table["name"] == "home")]["value"].iloc[0]
     assert home == "rent"
+
+
+# --- soft membership ------------------------------------------------------------------------------
+
+
+def soft(n, rng, sure=0.75):
+    """Two groups, seen through one answer that is right with the given chance."""
+    truth = rng.integers(2, size=n)
+    seen = np.where(rng.random(n) < sure, truth, 1 - truth)
+    return truth, np.where(seen[:, None] == np.arange(2), sure, 1 - sure)
+
+
+def test_with_sure_members_the_plain_estimates_come_out():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=400)
+    x, has = rng.normal(truth * 0.5), (rng.random(400) < 0.2 + 0.3 * truth).astype(float)
+    inside = (truth == 1).astype(float)
+    ours, plain = (
+        profile.weighted_superiority(x, inside),
+        stats.superiority(x[truth == 1], x[truth == 0]),
+    )
+    assert ours.value == pytest.approx(plain.value)
+    assert ours.high - ours.low == pytest.approx(plain.high - plain.low, rel=0.02)
+    table = (has[truth == 1].sum(), (truth == 1).sum(), has[truth == 0].sum(), (truth == 0).sum())
+    ours, plain = profile.weighted_lift(has, inside), stats.lift(*map(int, table))
+    assert ours.value == pytest.approx(plain.value)
+    assert ours.low == pytest.approx(plain.low, rel=0.03)
+    assert profile.weighted_superiority(np.ones(8), np.repeat([0.0, 1.0], 4)).value == 0.5  # ties
+
+
+def test_the_planted_lift_is_recovered_and_covered():
+    covered, plain, found, false = [], [], [], []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        truth, chance = soft(800, rng)
+        has = (rng.random(800) < np.where(truth, 0.6, 0.3)).astype(float)
+        inside, likely = membership.weights(chance)[:, 1], chance.argmax(axis=1)
+        estimate = profile.weighted_lift(has, inside)
+        plain.append(has[likely == 1].mean() / has[likely == 0].mean())
+        found.append(estimate.value)
+        covered.append(estimate.low <= 2.0 <= estimate.high)
+        nothing = profile.weighted_superiority(rng.exponential(size=800), inside)
+        false.append(not nothing.low <= 0.5 <= nothing.high)
+    assert np.median(plain) < 1.5  # the most likely members alone: far too little
+    assert np.median(found) == pytest.approx(2.0, abs=0.1)
+    assert 0.91 <= np.mean(covered) <= 0.99 and np.mean(false) <= 0.09
+
+
+def test_descriptors_get_their_corrected_figures(tmp_path):
+    rng = np.random.default_rng(1)
+    truth, chance = soft(900, rng)
+    run = planted.run(tmp_path, 1)
+    index = run.read("customers.parquet").index
+    frame = pd.DataFrame(
+        {"orders": rng.normal(truth), "member": np.where(truth, "yes", "no")}, index
+    )
+    run.write("customers.parquet", frame.assign(age=rng.normal(40 + 10 * truth, 5)))
+    members = pd.DataFrame({"segment": chance.argmax(axis=1) + 1}, index)
+    run.write("segments.parquet", members)
+    run.write("verdict.json", run.read("verdict.json") | {"columns": ["orders"]})
+    ev = Evidence(run)
+    assert ev.chances is None and ev.corrected.empty  # there is no model of membership
+    ev.__dict__ |= {"chances": pd.DataFrame(chance, index, [1, 2])}
+    del ev.__dict__["corrected"]
+    rows = ev.corrected[ev.corrected["segment"] == ev.names[2]].set_index("attribute")
+    assert rows.loc["Member", "corrected"] > rows.loc["Member", "plain"] > 1
+    assert rows.loc["Age", "corrected"] > rows.loc["Age", "plain"] > 0.5
+    assert list(ev.corrected) == ["segment", "attribute", "plain", "corrected", "from", "to"]

@@ -2,7 +2,6 @@
 
 import csv
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,8 +10,6 @@ import yaml
 
 from seglib import cli, study
 from seglib.collection import people, scales, tables
-from seglib.personas import gaps, naming, profile
-from seglib.personas.persona import assigned, unknown
 
 CASES = Path(__file__).parent / "cases"
 SURVEY, CUSTOMERS = "b4_survey_no_id.csv", "a11_no_id.csv"
@@ -130,17 +127,6 @@ def test_rows_without_ids_are_not_joined_with_orders_by_their_number(tmp_path, m
     assert "survey takes each row as a customer (<row>), whom no other table can name" in said[0]
 
 
-def test_segments_of_rows_are_explained_as_numbers_of_rows(tmp_path, monkeypatch):
-    begun(SURVEY, tmp_path, monkeypatch)
-    loaded = study.load("s")
-    evidence = SimpleNamespace(run=SimpleNamespace(study=loaded, as_of=loaded.as_of), verdict={})
-    meanings = {line["column"]: line["meaning"] for line in assigned(evidence)}
-    assert meanings["customer"].startswith("number of the row in")
-    assert "a.csv, 1 the first below the names" in meanings["customer"]
-    assert "refreshes" not in meanings["segment"]
-    assert loaded.numbered
-
-
 # --- answers --------------------------------------------------------------------------------------
 
 
@@ -222,92 +208,6 @@ def test_frequencies_that_could_be_meant_the_other_way_round_are_asked_about(tmp
     words = ["Never", "Twice a month", "Every two weeks", "Daily"]
     _, _, text = begun(answers().assign(visits=rng.choice(words, 120)), tmp_path, monkeypatch)
     assert "is 'Every two weeks' more often than 'Twice a month'?" in text
-
-
-# --- what is said of them -------------------------------------------------------------------------
-
-
-def named(columns, bases, noun="respondents"):
-    """Return the names of two segments, of 60 people each, by columns of 60 and 60 values."""
-    frame = pd.DataFrame({name: pd.Categorical(values) for name, values in columns.items()})
-    labels = pd.Series(np.repeat([1, 2], len(frame) // 2))
-    lines = [{"name": n, "label": n.capitalize(), "base": bases, "unit": ""} for n in columns]
-    return naming.names(profile.markers(frame, labels, lines), noun)
-
-
-def mixed(first, second, share, other):
-    """Return 60 values of which a share is the first, and 60 of which another share is."""
-    many = [round(60 * part) for part in (share, other)]
-    return [v for n in many for v in [first] * n + [second] * (60 - n)]
-
-
-def test_names_say_what_was_answered_more_often():
-    columns = {"cheap": mixed("Yes", "No", 0.9, 0.2), "tasty": mixed("Yes", "No", 0.8, 0.3)}
-    assert named(columns, "psychographic") == {
-        1: "Respondents who more often answer yes to “cheap” and “tasty”",
-        2: "Respondents who more often answer no to “cheap” and “tasty”",
-    }
-    columns["tasty"] = mixed("No", "Yes", 0.8, 0.3)
-    assert named(columns, "psychographic")[1] == (
-        "Respondents who more often answer yes to “cheap” and no to “tasty”"
-    )
-
-
-def test_codes_are_read_as_yes_and_no_of_answers_and_named_with_their_column_elsewhere():
-    columns = {"cheap": mixed("1", "0", 0.9, 0.2), "group": mixed("1", "2", 0.9, 0.2)}
-    assert named(columns, "psychographic")[1] == (
-        "Respondents who more often answer yes to “cheap” and “1” to “group”"
-    )
-    assert named(columns, "plan", "shoppers") == {
-        1: "Shoppers with cheap 1 and group 1",
-        2: "Shoppers with cheap 0 and group 2",
-    }
-
-
-def test_what_most_of_a_segment_have_is_told_from_what_they_have_more_often():
-    columns = {
-        "contract": mixed("Month-to-month", "Two year", 0.9, 0.2),
-        "television": mixed("Yes", "No", 0.45, 0.1),
-    }
-    assert named(columns, "plan", "customers") == {
-        1: "Customers with month-to-month (contract) and more often with television",
-        2: "Customers with two year (contract) and no television",
-    }
-
-
-def test_ordered_answers_are_named_as_answers_and_other_figures_by_themselves():
-    first, second = ["low", "mid", "high"] * 20, ["low"] * 40 + ["mid"] * 20
-    frame = pd.DataFrame({"like": pd.Categorical(second + first, ["low", "mid", "high"], True)})
-    labels = pd.Series(np.repeat([1, 2], 60))
-    lines = [{"name": "like", "label": "Like", "base": "psychographic", "unit": ""}]
-    told = naming.names(profile.markers(frame, labels, lines), "respondents")
-    assert told[1] == "Respondents with low answers to “like”"
-    told = naming.names(profile.markers(frame, labels, [lines[0] | {"base": "plan"}]), "customers")
-    assert told[2] == "Customers with high like"
-
-
-def test_a_level_of_an_answer_is_called_by_the_answer():
-    frame = pd.DataFrame({"cheap": pd.Categorical(["Yes", "No", "Yes", "No"])})
-    lines = [{"name": "cheap", "label": "Cheap", "base": "psychographic", "unit": ""}]
-    rows = profile.markers(frame, pd.Series([1, 1, 2, 2]), lines)
-    assert set(rows["label"]) == {"Yes to “cheap”", "No to “cheap”"}
-
-
-def test_nobody_is_said_not_to_be_asked_where_there_is_a_survey():
-    given = study.Study.model_validate({
-        "path": "study.yaml", "title": "s", "objective": "o", "as_of": "2024-01-01",
-        "tables": {"survey": {"source": "a.csv", "columns": {"customer": "<row>"},
-                              "attributes": {"cheap": {"base": "psychographic"}}}},
-        "segmentation": {"bases": ["psychographic"]},
-    })  # fmt: skip
-
-    asked = SimpleNamespace(
-        run=SimpleNamespace(study=given),
-        customers=pd.DataFrame({"cheap": []}),
-        entries={"cheap": {"base": "psychographic"}},
-    )
-    gap = next(g for g in unknown(asked, [], {}) if g["topic"] == "why they are here")
-    assert gap["why"] != gaps.UNASKED
 
 
 def test_headings_in_one_word_are_written_apart():

@@ -7,16 +7,17 @@ from pathlib import Path
 import ibis
 import numpy as np
 import pandas as pd
-import prince
 from scipy.stats import norm
 
 from seglib import stats
 from seglib.stats import ALPHA
 
 DRAWS = 2000
+COLUMNS = ["segment", "product", "inside", "outside", "index", "low", "high", "n", "buyers",
+           "others", "q", "selected", "confidence"]  # fmt: skip
 
 
-def spending(purchases: str | Path, groups: pd.Series | None = None) -> pd.DataFrame:
+def spending(purchases: str | Path, groups: pd.Series) -> pd.DataFrame:
     """Return what each customer spent on each product group, aggregated on the engine.
 
     Parameters
@@ -35,12 +36,11 @@ def spending(purchases: str | Path, groups: pd.Series | None = None) -> pd.DataF
     engine = ibis.duckdb.connect(threads=1)  # one thread: sums in one order, so the same each time
     named = pd.DataFrame({"product": groups.index.astype(str), "group": groups.astype(str)})
     bought = engine.read_parquet(str(purchases)).join(ibis.memtable(named), "product")
-    wide = bought.group_by("customer").agg(
-        **{
-            group: bought.amount.sum(where=bought["group"] == group).fill_null(0)
-            for group in sorted(named["group"].unique())
-        }
-    )
+    sums = {
+        group: bought.amount.sum(where=bought["group"] == group).fill_null(0)
+        for group in sorted(named["group"].unique())
+    }
+    wide = bought.group_by("customer").agg(**sums)
     return wide.order_by("customer").execute().set_index("customer")
 
 
@@ -71,26 +71,21 @@ def index(spent: pd.DataFrame, labels: pd.Series, seed: int, draws: int = DRAWS)
     segments, codes = np.unique(labels.to_numpy(), return_inverse=True)
     drawn = stats.bootstrap(table.to_numpy(), codes, _ratios, draws=draws, seed=seed)
     n = np.bincount(codes)[:, None]
-    chance = np.nan_to_num(drawn.p_value(n, null=1.0), nan=1.0)
-    q = stats.adjust(chance.ravel(), "fdr_bh")
+    q = stats.adjust(np.nan_to_num(drawn.p_value(n, null=1.0), nan=1.0), "fdr_bh")
     selected = q <= ALPHA
     confidence = 1 - max(int(selected.sum()), 1) * ALPHA / selected.size
-    selected, q = selected.reshape(chance.shape), q.reshape(chance.shape)
     low, high = drawn.interval(n, confidence)
-    rows = []
-    for i, segment in enumerate(segments):
-        inside = codes == i
-        here, there = (_shares(table[side].sum().to_numpy()) for side in (inside, ~inside))
-        bought = table > 0
-        rows += [
-            {"segment": int(segment), "group": group, "inside": here[j], "outside": there[j],
-             "index": drawn.estimate[i, j], "low": low[i, j], "high": high[i, j],
-             "n": int(inside.sum()), "buyers": int(bought.loc[inside, group].sum()),
-             "others": int(bought.loc[~inside, group].sum()), "q": q[i, j],
-             "selected": bool(selected[i, j]), "confidence": confidence}
-            for j, group in enumerate(table.columns)
-        ]  # fmt: skip
-    return pd.DataFrame(rows)
+    sums = table.groupby(codes).sum().to_numpy()
+    bought = (table > 0).groupby(codes).sum().to_numpy()
+    cell = {
+        "inside": _shares(sums), "outside": _shares(sums.sum(axis=0) - sums),
+        "index": drawn.estimate, "low": low, "high": high,
+        "n": np.broadcast_to(n, q.shape), "buyers": bought, "others": bought.sum(axis=0) - bought,
+        "q": q, "selected": selected,
+    }  # fmt: skip
+    places = pd.MultiIndex.from_product([segments, table.columns], names=["segment", "group"])
+    flat = {name: values.ravel() for name, values in cell.items()}
+    return pd.DataFrame(flat, index=places).assign(confidence=confidence).reset_index()
 
 
 def _ratios(sums: np.ndarray) -> np.ndarray:
@@ -118,8 +113,7 @@ def products(purchases: str | Path, labels: pd.Series, minimum: int = 10) -> pd.
     Returns
     -------
     DataFrame
-        segment, product, inside, outside, index, low, high, n, buyers, others, q, selected,
-        confidence.
+        As from `index`, with product in place of group.
 
     Notes
     -----
@@ -127,25 +121,20 @@ def products(purchases: str | Path, labels: pd.Series, minimum: int = 10) -> pd.
     over the whole table, intervals at the level of the selection (Benjamini & Yekutieli 2005).
     """
     if labels.nunique() < 2:
-        return pd.DataFrame(columns=[*_COLUMNS])
+        return pd.DataFrame(columns=COLUMNS)
     sums = _sums(purchases, labels)
     rows = pd.concat([_against(sums, s) for s in sorted(labels.unique())], ignore_index=True)
-    rows = rows[(rows["buyers"] >= minimum) & (rows["others"] >= minimum)]
-    rows = rows[(rows["inside"] > 0) & (rows["outside"] > 0) & (rows["error"] > 0)]
+    enough = rows[["buyers", "others"]].min(axis=1) >= minimum
+    rows = rows[enough & (rows[["inside", "outside", "error"]] > 0).all(axis=1)]
     if rows.empty:
-        return pd.DataFrame(columns=[*_COLUMNS])
+        return pd.DataFrame(columns=COLUMNS)
     z = np.log(rows["inside"] / rows["outside"])
     q = stats.adjust(2 * norm.sf(z.abs() / rows["error"]), "fdr_bh")
-    selected = q <= ALPHA
-    level = max(int(selected.sum()), 1) * ALPHA / len(rows)
+    level = max(int((q <= ALPHA).sum()), 1) * ALPHA / len(rows)
     reach = norm.isf(level / 2) * rows["error"]
     rows = rows.assign(index=np.exp(z), low=np.exp(z - reach), high=np.exp(z + reach), q=q,
-                       selected=selected, confidence=1 - level)  # fmt: skip
-    return rows[[*_COLUMNS]].reset_index(drop=True)
-
-
-_COLUMNS = ("segment", "product", "inside", "outside", "index", "low", "high", "n", "buyers",
-            "others", "q", "selected", "confidence")  # fmt: skip
+                       selected=q <= ALPHA, confidence=1 - level)  # fmt: skip
+    return rows[COLUMNS].reset_index(drop=True)
 
 
 def _sums(purchases, labels: pd.Series) -> pd.DataFrame:
@@ -172,14 +161,12 @@ def _sums(purchases, labels: pd.Series) -> pd.DataFrame:
 
 def _against(sums: pd.DataFrame, segment: int) -> pd.DataFrame:
     here = sums.xs(segment, level="segment")
-    there = sums.drop(index=segment, level="segment").groupby("product").sum()
-    there = there.reindex(here.index)
-    return pd.DataFrame(
-        {"segment": int(segment), "inside": here["a"] / here["b"],
-         "outside": there["a"] / there["b"], "error": np.sqrt(_variance(here) + _variance(there)),
-         "n": here["n"].astype(int), "buyers": here["buyers"].astype(int),
-         "others": there["buyers"].astype(int)}
-    ).reset_index()  # fmt: skip
+    there = sums.drop(index=segment, level="segment").groupby("product").sum().reindex(here.index)
+    counts = {"n": here["n"], "buyers": here["buyers"], "others": there["buyers"]}
+    shares = {"inside": here["a"] / here["b"], "outside": there["a"] / there["b"]}
+    error = np.sqrt(_variance(here) + _variance(there))
+    rows = pd.DataFrame({**counts}).astype(int).assign(**shares, error=error, segment=int(segment))
+    return rows.reset_index()
 
 
 def _variance(s: pd.DataFrame) -> pd.Series:
@@ -192,32 +179,27 @@ def _variance(s: pd.DataFrame) -> pd.Series:
 def white_spaces(
     purchases: str | Path, labels: pd.Series, frame: pd.DataFrame, minimum: int = 10
 ) -> pd.DataFrame:
-    """Return the products on which a segment spends less than the segment most like it.
+    """Return the products on which a segment spends less than the most similar segment.
 
     Parameters
     ----------
     frame : DataFrame
-        The columns that formed the segments; the segment whose mean ranks are nearest is the most
-        alike.
+        The columns that formed the segments; see `similar`.
 
     Returns
     -------
     DataFrame
         As from `products`, with `compared` (products, in both segments) and `like` (the other
-        segment), the largest gap in spend first; only
-        clear gaps, of products that take at least 1% of the other's spend.
+        segment), the largest gap in spend first; only clear gaps, of products that take at least
+        1% of the other's spend.
     """
-    alike = similar(frame, labels)
-    parts = []
-    for segment, other in alike.items():
+    parts = [pd.DataFrame(columns=[*COLUMNS, "compared", "like", "gap"])]
+    for segment, other in similar(frame, labels).items():
         rows = products(purchases, labels[labels.isin([segment, other])], minimum)
-        rows = rows.assign(compared=len(rows))
+        rows = rows.assign(compared=len(rows), like=other, gap=rows["outside"] - rows["inside"])
         rows = rows[(rows["segment"] == segment) & rows["selected"].astype(bool)]
-        rows = rows[(rows["index"] < 1) & (rows["outside"] >= 0.01)]
-        parts.append(rows.assign(like=other, gap=rows["outside"] - rows["inside"]))
-    if not parts:
-        return pd.DataFrame(columns=[*_COLUMNS, "compared", "like", "gap"])
-    found = pd.concat(parts, ignore_index=True)
+        parts.append(rows[(rows["index"] < 1) & (rows["outside"] >= 0.01)])
+    found = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     return found.sort_values(["segment", "gap"], ascending=[True, False], ignore_index=True)
 
 
@@ -230,30 +212,3 @@ def similar(frame: pd.DataFrame, labels: pd.Series) -> dict[int, int]:
     away = np.linalg.norm(middle.to_numpy()[:, None] - middle.to_numpy()[None], axis=2)
     np.fill_diagonal(away, np.inf)
     return {int(s): int(middle.index[i]) for s, i in zip(middle.index, away.argmin(1), strict=True)}
-
-
-def perceptual(spent: pd.DataFrame, labels: pd.Series) -> tuple[pd.DataFrame, float] | None:
-    """Return a map of customer segments and product groups, and how much it shows.
-
-    Correspondence analysis of segment × product group spend (through prince). A segment lies
-    towards the groups that it buys more than others do.
-
-    Returns
-    -------
-    points : DataFrame
-        kind (segment or group), name, x, y; None with fewer than three segments or groups.
-    shown : float
-        Share of the inertia on the two axes.
-    """
-    table = spent.reindex(labels.index).fillna(0).clip(lower=0).groupby(labels).sum()
-    if min(table.shape) < 3 or (table.sum() <= 0).any():
-        return None
-    fitted = prince.CA(n_components=2, random_state=0).fit(table)
-    sides = {"segment": fitted.row_coordinates(table), "group": fitted.column_coordinates(table)}
-    points = pd.concat(
-        [pd.DataFrame({"kind": kind, "name": at.index.astype(str), "x": at[0].to_numpy(),
-                       "y": at[1].to_numpy()}) for kind, at in sides.items()],
-        ignore_index=True,
-    )  # fmt: skip
-    shown = fitted.eigenvalues_.sum() / fitted.total_inertia_
-    return points, float(shown)

@@ -4,96 +4,116 @@ from __future__ import annotations
 
 import math
 import re
+from fnmatch import fnmatchcase
+from numbers import Real
 
+import numpy as np
 import pandas as pd
 
 from seglib.files import Run, plain
-from seglib.personas import figures, phrases, sentences, strength
-from seglib.personas.assortment import assortment
-from seglib.personas.columns import label
-from seglib.personas.grounds import MONTHS, Evidence
-from seglib.personas.phrases import Fact
-from seglib.personas.statistic import NO_DIFFERENCE, measure
+from seglib.personas import personas, playbook, profile
+from seglib.personas.evidence import Evidence, assortment
+from seglib.personas.measures import NO_DIFFERENCE, measure
+from seglib.personas.names import label
+from seglib.power import MONTHS
 from seglib.study import StudyError
-from seglib.wording import amount
+from seglib.wording import amount, table
 
+WORDS = table("claims")
+FACTS = {rule: {"rule": rule, "of": "", "is": "", "from": "customers"} | row
+         for rule, row in WORDS["facts"].items()}  # fmt: skip
+SAY = 0.25  # |Cliff's delta| from which a forming feature is worth a sentence (d of about 0.5)
+SAY_OTHER = 0.11  # the same for a descriptor, whose difference is a finding (d of about 0.2)
+SAY_LIFT = 1.2  # and for a level or product: that many times as common, or as rare
+SAY_SHARE = 0.01  # products and needs with a smaller part of spend are not worth a sentence
+SAY_BUYERS = 0.5  # nor products that fewer members buy: a few would stand for all
+SAY_GAP = 2  # products a segment that are worth a sentence where it buys less than its neighbour
+MATERIAL = 0.05  # medians that differ by less than this part of the larger are not worth one
+TYPICAL = 6  # features of the example customer
 FILES = {
-    "customers": "customers.parquet", "levels": "customers.parquet", "means": "customers.parquet",
-    "medians": "customers.parquet", "pairs": "customers.parquet", "revenue": "customers.parquet",
-    "rules": "customers.parquet", "sizes": "segments.parquet", "growth": "monthly.parquet",
-    "contacts": "campaigns.parquet", "responses": "campaigns.parquet",
+    "growth": "monthly.parquet", "tests": "monthly.parquet", "contacts": "campaigns.parquet",
+    "responses": "campaigns.parquet", "untouched": "campaigns.parquet",
     "products": "purchases.parquet", "groups": "purchases.parquet", "gaps": "purchases.parquet",
-    "examples": "customers.parquet", "tests": "monthly.parquet",
-    "ranks": "the tables of the criteria",
-    "untouched": "campaigns.parquet", "nearest": "customers.parquet",
-    "losses": "outcomes.parquet", "gains": "outcomes.parquet",
     "takings": "purchases.parquet", "buyers": "purchases.parquet", "own": "products.parquet",
+    "losses": "outcomes.parquet", "gains": "outcomes.parquet", "sizes": "segments.parquet",
+    "ranks": "the tables of the criteria",
 }  # fmt: skip
-OWN_UNIT = {"median", "criterion", "test", "example"}
-UNITS = {"share": "share", "superiority": "share", "difference": "share"}
-NUMBERS = ("value", "low", "high", "confidence", "comparisons", "n", "cell", "inside", "outside")
-WORDS = (
-    "of",
-    "sentence",
-    "word",
-    "direction",
-    "reference",
-    "unit",
-    "source",
-    "kind",
-    "statistic",
-    "run",
-)
-RULES = {fact.rule: fact for fact in (*phrases.FACTS, *sentences.FACTS)}
-OF = {"products": {"customers": "products.parquet", "medians": "products.parquet",
-                   "sizes": "product_segments.parquet"}}  # fmt: skip
 CRITERIA = {"size": "segments.parquet", "value": "customers.parquet",
             "objective": "customers.parquet", "growth": "monthly.parquet",
             "stability": "verdict.json"}  # fmt: skip
+KEYS = ("kind", "statistic", "value", "low", "high", "confidence", "comparisons", "n", "cell",
+        "inside", "outside")  # fmt: skip
+OWN_UNIT = {"median", "criterion", "test", "example"}
+UNITS = {"share": "share", "superiority": "share", "difference": "share"}
+AGAIN = "run 04_persona_definition again on the tables as they are"
 
 
-def state(ev: Evidence, fact: Fact, segment: int, column: str = "", level: str = "") -> dict | None:
-    """Return the claim that a row of the table of facts makes about a segment.
+def claims(ev: Evidence) -> list[dict]:
+    """Return every claim that the run supports, as in claims.json, numbered within its segment.
 
-    Returns
-    -------
-    dict or None
-        As in claims.json, its `id` still empty; None where the run cannot tell, the group is too
-        small to be shown, or the difference has not the direction that the sentence asserts.
+    Ids begin with c (personas), t (targeting), x (tests), a (affinity), g (gaps) and p (product
+    segments). `strength` is for their order only.
     """
-    found = measure(ev, segment, fact.table, column, level, figures.MEASURES)
-    if not found or not _at_level(fact, found["inside"]):
-        return None
-    claim = {
-        "id": "", "segment": int(segment), "rule": fact.rule, "direction": fact.direction or None,
-        "of": ev.of, "reference": _reference(ev, found) if fact.direction else None,
-        "reference_value": NO_DIFFERENCE.get(found["kind"]) if fact.direction else None,
-        "source": {"table": _file(ev, fact, column), "column": column, "level": level},
-        "run": f"{ev.run.study.name} {ev.run.as_of}",
-        "sentence": _sentence(ev, fact, found), "word": strength.word(found).strip(),
-        **{key: found[key] for key in ("kind", "statistic", *NUMBERS)},
+    several, goods = len(ev.segments) > 1, ev.once(assortment)
+    tests = [(s, metric) for s in ev.shown for metric in ("spend", "active")
+             if playbook.testable(ev, s, metric)]  # fmt: skip
+    rows = {
+        "c": _portraits(ev),
+        "t": [c for s in ev.shown if several for c in _section(ev, s, "targeting")],
+        "x": [c for s, metric in tests for c in _section(ev, s, "tests", metric)],
+        "a": _affinities(ev), "g": _gaps(ev), "p": _range(goods) if goods else [],
     }  # fmt: skip
-    claim["unit"] = _unit(found)
-    return None if fault(claim, ev.minimum) else claim
+    found, last = [], {}
+    for letter, own in rows.items():
+        for claim in own:
+            key = letter, claim["segment"]
+            last[key] = last.get(key, 0) + 1
+            found.append(claim | {"id": f"{letter}-{claim['segment']}-{last[key]:02d}"})
+    return found
 
 
-def _at_level(fact: Fact, inside) -> bool:
-    """Return whether a segment's own figure bears the words that speak of its level."""
-    low, high = fact.levels
-    return not isinstance(inside, (int, float)) or low < inside <= high
+# --- one claim ------------------------------------------------------------------------------------
 
 
-def _reference(ev: Evidence, found: dict) -> str:
+def state(
+    ev: Evidence, rule: str, segment: int, column: str = "", level: str = "", strength: float = 0.0
+) -> list[dict]:
+    """Return the claim that a row of the table of facts makes about a segment, in a list.
+
+    The list is empty where the run cannot tell, the group is too small to be shown, or the
+    difference has not the direction that the sentence asserts.
+    """
+    fact = FACTS[rule]
+    found = measure(ev, segment, fact["from"], column, level, playbook.MEASURES)
+    low, high = fact.get("levels", (-math.inf, math.inf))
+    if not found or (isinstance(found["inside"], Real) and not low < found["inside"] <= high):
+        return []
+    base = ev.entries.get(column, {}).get("base", "")
     others = "the other products" if ev.of == "products" else "everyone else"
-    return found.get("reference", f"no difference from {others}")
+    compares = bool(fact["is"])
+    claim = {
+        "id": "", "segment": int(segment), "rule": rule, "direction": fact["is"] or None,
+        "of": ev.of, "reference_value": NO_DIFFERENCE.get(found["kind"]) if compares else None,
+        "reference": found.get("reference", f"no difference from {others}") if compares else None,
+        "source": {"table": _file(ev, fact, column), "column": column, "level": level},
+        "run": f"{ev.run.study.name} {ev.run.as_of}", "sentence": _sentence(ev, fact, found),
+        "word": adverb(found), **{key: found[key] for key in KEYS}, "unit": _unit(found),
+        "sections": fact["in"].format(base=WORDS["bases"].get(base, "behaviour")).split(),
+        "strength": float(strength),
+    }  # fmt: skip
+    if fault(claim, ev.minimum):
+        return []
+    return [claim | {key: ev.count(segment, claim[key]) for key in ("n", "cell")}]
 
 
-def _file(ev: Evidence, fact: Fact, column: str) -> str:
-    if fact.table == "criteria":
+def _file(ev: Evidence, fact: dict, column: str) -> str:
+    if fact["from"] == "criteria":
         return CRITERIA.get(column, "campaigns.parquet")
-    if fact.table == "tests" and column == "break_even":
+    if fact["from"] == "tests" and column == "break_even":
         return "study.yaml"
-    return OF.get(ev.of, {}).get(fact.table, FILES[fact.table])
+    if ev.of == "products" and fact["from"] in {"customers", "medians", "sizes"}:
+        return "product_segments.parquet" if fact["from"] == "sizes" else "products.parquet"
+    return FILES.get(fact["from"], "customers.parquet")
 
 
 def _unit(found: dict) -> str:
@@ -117,30 +137,333 @@ def fault(claim: dict, minimum: int) -> str:
         return f"it rests on {min(claim['n'], claim['cell'])} customers, fewer than {minimum}"
     if claim["direction"] is None:
         return ""
-    null = NO_DIFFERENCE[claim["kind"]]
+    null, higher = NO_DIFFERENCE[claim["kind"]], claim["direction"] == "higher"
     here, there = claim.get("inside"), claim.get("outside")
     if pd.isna([here, there]).any():
         return "it compares two figures of which one is missing"
-    numbers = all(isinstance(v, (int, float)) for v in (here, there))
-    if numbers and here != there and (here > there) != (claim["direction"] == "higher"):
+    if (
+        all(isinstance(v, Real) for v in (here, there))
+        and here != there
+        and (here > there) != higher
+    ):
         return f"it says {claim['direction']}, but it is {here:.3g} against {there:.3g}"
     if any(v is None or not math.isfinite(v) for v in (low, high)):
         return "it asserts a difference without an interval"
     if low <= null <= high:
         return f"its interval, {low:.3g} to {high:.3g}, includes no difference ({null:g})"
-    if (low > null) != (claim["direction"] == "higher"):
+    if (low > null) != higher:
         return f"it says {claim['direction']}, but the interval is {low:.3g} to {high:.3g}"
     return ""
 
 
-def verify(claims: list[dict], run: Run | Evidence) -> int:
-    """Recompute every claim from the tables of the run and compare.
+def _sentence(ev: Evidence, fact: dict, found: dict) -> str:
+    """Return a fact's sentence with its numbers written for a reader."""
+    inside, outside = (
+        str(v) if v is None or isinstance(v, str) else amount(v, found["unit"])
+        for v in (found["inside"], found["outside"])
+    )
+    word = adverb(found)
+    words = {
+        "inside": inside, "outside": outside, "by": f"{word} " if word else "",
+        "others": f"({'other products' if ev.of == 'products' else 'others'}: {outside})",
+        "typically": "on average" if found.get("average") else "typically",
+        "value": amount(found["value"], _unit(found)), "label": label(found["label"]),
+        "customers": f"{ev.run.study.customer}s", "months": MONTHS, **ev.run.study.words,
+    }  # fmt: skip
+    text = fact["say"].format(**words | found.get("words", {}))
+    text = re.sub(r"(?<![\d.,])(1 order)s\b", r"\1", text)
+    return text[0].upper() + text[1:]
+
+
+# --- far and slightly: one rule for every sentence that compares ---------------------------------
+
+DELTA, RATIO = (0.33, 0.33, 0.474), (1.25, 1.5, 2.0)  # small, medium and large (Romano et al. 2006)
+SIZES = {"superiority": DELTA, "difference": DELTA, "ratio": RATIO, "lift": RATIO}
+LEVELS = 1.25, 1.5  # the levels shown, as multiples: below the first slightly, from the second far
+POINTS = 0.01, 0.05  # the same for shares, in parts of the whole
+
+
+def adverb(found: dict) -> str:
+    """Return "far", "slightly" or nothing: how strong a word a measured difference bears.
+
+    *Far*: the difference is large, its interval reaches no lower than medium, and the levels shown
+    are half as much again apart (shares by 5 points too). *Slightly*: it is small, and the levels
+    are not half as much again apart; or they are less than a quarter apart (shares: less than a
+    point). Small and large are those of Cliff's delta; of a ratio, a quarter more and twice.
+    """
+    if found["kind"] not in SIZES or found.get("low") is None:
+        return ""
+    small, medium, large = SIZES[found["kind"]]
+    effect, *ends = (_size(found["kind"], found[key]) for key in ("value", "low", "high"))
+    multiple, points = _apart(found["inside"], found["outside"], found["unit"])
+    wide = True
+    if multiple is None:  # words, or an index: the effect alone must tell
+        slight = effect < small
+    else:
+        slight = multiple < LEVELS[0] or points < POINTS[0]
+        slight |= effect < small and multiple < LEVELS[1]
+        wide = multiple >= LEVELS[1] and points >= POINTS[1]
+    if slight:
+        return "slightly"
+    return "far" if effect >= large and min(ends) >= medium and wide else ""
+
+
+def _size(kind: str, value: float) -> float:
+    if kind in {"superiority", "difference"}:
+        return abs(2 * value - 1 if kind == "superiority" else value)
+    return max(value, 1 / value) if value > 0 else math.inf
+
+
+def _apart(here, there, unit: str) -> tuple[float | None, float]:
+    """Return how far apart two levels are, as a multiple and, of shares, in parts of the whole.
+
+    The multiple is None where there is none: of words, of an index, of numbers below zero.
+    """
+    if not all(isinstance(v, Real) for v in (here, there)) or unit == "index":
+        return None, math.inf
+    low, high = sorted((float(here), float(there)))
+    points = high - low if unit == "share" else math.inf
+    return (None if low < 0 else high / low if low > 0 else math.inf), points
+
+
+# --- which claims are made ------------------------------------------------------------------------
+
+
+def _portraits(ev: Evidence) -> list[dict]:
+    """Return the claims of every persona: its strongest, one neighbour, an example."""
+    each = {segment: _strongest(_able(ev, segment)) for segment in ev.segments}
+    every = [claim for rows in each.values() for claim in rows]
+    return [
+        claim
+        for segment, rows in each.items()
+        for claim in _one_neighbour(ev, rows, every) + _example(ev, segment)
+    ]
+
+
+def _able(ev: Evidence, segment: int) -> list[dict]:
+    """Return all that can be stated of a segment."""
+    sources = [("sizes", ""), ("revenue", "spend"), ("means", "spend"), ("growth", "spend"),
+               ("contacts", "contacts"), ("untouched", "contacts"), ("responses", "responded"),
+               ("rules", "")]  # fmt: skip
+    if len(ev.segments) == 1:  # all of the revenue, of course
+        sources.remove(("revenue", "spend"))
+    always = [c for source, column in sources for way in ("", "higher", "lower")
+              for c in _stated(ev, segment, source, column, way=way)]  # fmt: skip
+    columns = _formed(ev, segment) + _described(ev, segment)
+    broad = {c["source"]["column"] for c in columns if c["rule"] == "need-high"}
+    return [*always, *columns, *_products(ev, segment, broad), *_near(ev, segment)]
+
+
+def _stated(
+    ev: Evidence, segment: int, source: str, column: str, level="", way="", strength=0.0
+) -> list[dict]:
+    """Return the claims of the facts that speak of a column: those naming it, else a pattern's.
+
+    What a study gives under the name of a feature, such as `tenure`, need not mean the same: of
+    such a column only the patterns speak.
+    """
+    given = ev.entries.get(column, {}).get("given", False)
+    fitting = [f for f in FACTS.values() if (f["from"], f["is"]) == (source, way)
+               and f["in"] != "range" and fnmatchcase(column, f["of"])]  # fmt: skip
+    named = [f for f in fitting if "*" not in f["of"] and not given]
+    fitting = named or [f for f in fitting if "*" in f["of"]][:1]
+    return [c for f in fitting for c in state(ev, f["rule"], segment, column, level, strength)]
+
+
+def _formed(ev: Evidence, segment: int) -> list[dict]:
+    """Return the claims about columns that formed the segments."""
+    if len(ev.segments) == 1:
+        return [c for name in ev.formed[:12] for c in _stated(ev, segment, "medians", name)]
+    rows = ev.markers[(ev.markers["segment"] == segment) & (ev.markers["effect"].abs() >= SAY)]
+    more = set(rows.loc[rows["effect"] > 0, "name"])
+    found = []
+    for row in rows.itertuples():
+        mirror = row.level and row.effect < 0 and row.name in more  # rarer as another is commoner
+        if _worth_saying(row) and not mirror:
+            found += _column(ev, segment, row, row.effect)
+    return found
+
+
+def _column(ev: Evidence, segment: int, row, effect: float) -> list[dict]:
+    """Return the claim about a level, or a column; ordered answers with one middle go by pairs."""
+    same = ev.entries[row.name].get("kind") == "ordered" and row.inside == row.outside
+    source = "levels" if row.level else "pairs" if same else "customers"
+    way = "higher" if effect > 0 else "lower"
+    return _stated(ev, segment, source, row.name, row.level, way, abs(effect))
+
+
+def _worth_saying(row) -> bool:
+    """Return whether a clear difference also matters; spend is told by its own sentences.
+
+    A need matters where half of the members, or half of the others, put so much into it: the mean
+    may be that of a few.
+    """
+    small = row.base == "needs" and row.unit == "share" and max(row.inside, row.outside) < SAY_SHARE
+    apart = abs(row.inside - row.outside)
+    material = apart == 0 or apart >= MATERIAL * max(abs(row.inside), abs(row.outside))
+    return row.name != "spend" and not small and material
+
+
+def _described(ev: Evidence, segment: int) -> list[dict]:
+    """Return the claims about columns that did not form the segments."""
+    rows = ev.descriptors[ev.descriptors["segment"] == segment]
+    rows = rows[rows["selected"].astype(bool)] if len(ev.segments) > 1 else rows.iloc[:0]
+    lifts = rows[(rows["statistic"] == "lift") & (rows["value"] >= SAY_LIFT)]
+    found = []
+    for row in rows.itertuples():
+        apart, way = row.inside - row.outside, "higher" if row.value > 1 else "lower"
+        if ev.entries[row.name]["base"] == "outcome":
+            wanted = row.level == "yes" and ev.run.study.outcomes[row.name].wanted
+            if row.level == "yes":  # that it did not happen says the same thing again
+                source = "gains" if wanted else "losses"
+                found += _stated(ev, segment, source, row.name, "yes", way, abs(apart))
+        elif row.statistic == "superiority":
+            effect = 2 * row.value - 1
+            found += _column(ev, segment, row, effect) if abs(effect) >= SAY_OTHER else []
+        elif row.kind != "ordered":  # whose direction is said once, not level by level
+            mirror = row.value < 1 and row.name in set(lifts["name"])
+            if max(row.value, 1 / row.value) >= SAY_LIFT and not mirror:
+                found += _stated(ev, segment, "levels", row.name, row.level, way, abs(apart))
+    return found
+
+
+def _products(ev: Evidence, segment: int, broad: set[str]) -> list[dict]:
+    """Return the claims about the products that the segment puts more of its spend into.
+
+    Only those that most members buy, and none of a group that a column in `broad` speaks of.
+    """
+    rows = ev.products[ev.products["segment"] == segment]
+    rows = rows[rows["selected"].astype(bool)]
+    rows = rows[(rows["index"] >= SAY_LIFT) & (rows["inside"] >= SAY_SHARE)]
+    said = {ev.entries[column]["label"].removesuffix(" share") for column in broad}
+    group = rows["product"].astype(str).map(lambda p: ev.groups.get(p, p))
+    rows = rows[(rows["buyers"] >= SAY_BUYERS * rows["n"]) & ~group.isin(said)]
+    rows = rows.assign(gain=rows["inside"] - rows["outside"]).sort_values("gain", ascending=False)
+    return [
+        claim
+        for row in rows.head(3).itertuples()
+        for claim in _stated(ev, segment, "products", str(row.product), "", "higher", row.gain)
+    ]
+
+
+def _near(ev: Evidence, segment: int) -> list[dict]:
+    """Return the claims about what sets a segment off from the most similar one."""
+    other = ev.alike.get(segment)
+    if other is None:
+        return []
+    pair = ev.labels[ev.labels.isin([segment, other])]
+    columns = [c for c in ev.formed if c not in ev.leftover_columns]
+    rows = profile.markers(ev.customers.loc[pair.index, columns], pair, [*ev.entries.values()])
+    rows = rows[
+        (rows["segment"] == segment) & (rows["level"] == "") & (rows["effect"].abs() >= SAY)
+    ]
+    found = [
+        claim
+        for row in rows.itertuples()
+        if _worth_saying(row)
+        for claim in _stated(ev, segment, "nearest", row.name, "",
+                             "higher" if row.effect > 0 else "lower", abs(row.effect))
+    ]  # fmt: skip
+    return personas.distinct(ev, found, 2)
+
+
+def _strongest(found: list[dict]) -> list[dict]:
+    """Return the strongest claims of each section, in the order of the sections."""
+    kept: list[dict] = []
+    for section in ["size", *WORDS["sections"], "rule"]:
+        rows = [c for c in found if c["sections"][0] == section]
+        size = moved if section == "goals" else lambda c: c["strength"]
+        rows.sort(key=lambda c, size=size: (-size(c), c["source"]["column"], c["source"]["level"]))
+        kept += rows[: WORDS["most"].get(section, 2)]
+    return kept
+
+
+def moved(claim: dict) -> float:
+    """Return how many parts of the spend a claim about it moves; products and needs compare so.
+
+    Those that differ slightly come after all others: a large group of products moves many parts by
+    little. What compares no two numbers, such as the median of a single segment, moves nothing.
+    """
+    levels = claim["inside"], claim["outside"]
+    if not all(isinstance(level, Real) for level in levels):
+        return 0.0
+    return abs(levels[0] - levels[1]) - (claim["word"] == "slightly")
+
+
+def _one_neighbour(ev: Evidence, rows: list[dict], every: list[dict]) -> list[dict]:
+    """Return a segment's claims with only the strongest about its neighbour that adds something.
+
+    It adds to the marks where it is of another column, or where the neighbour differs from
+    everyone else in the same direction, so that the mark alone fits both.
+    """
+    own = {c["source"]["column"]: c["direction"] for c in reversed(personas.marks(ev, rows))}
+    there = {(c["source"]["column"], c["direction"]) for c in every
+             if rows and c["segment"] == ev.alike.get(rows[0]["segment"])
+             and "near" not in c["sections"]}  # fmt: skip
+    near = [c for c in rows if "near" in c["sections"]]
+    adds = [c for c in near if (column := c["source"]["column"]) not in own
+            or (column, own[column]) in there]  # fmt: skip
+    return [c for c in rows if c not in near or c in adds[:1]]
+
+
+def _example(ev: Evidence, segment: int) -> list[dict]:
+    """Return the claims about an example customer, in the segment's most telling features.
+
+    It is the rounded average of as many customers as the study's minimum cell, so nobody's own
+    numbers; those nearest the middle in everything at once, so no medians either.
+    """
+    rows = ev.markers[ev.markers["segment"] == segment]
+    columns = rows["name"].drop_duplicates().head(TYPICAL)
+    return [c for name in columns for c in _stated(ev, segment, "examples", name)]
+
+
+def _section(ev: Evidence, segment: int, section: str, level: str = "") -> list[dict]:
+    """Return the claims of every fact of a section."""
+    facts = [f for f in FACTS.values() if f["in"] == section]
+    return [c for f in facts for c in state(ev, f["rule"], segment, f["of"], level)]
+
+
+def _affinities(ev: Evidence) -> list[dict]:
+    """Return the affinities to groups of products that are beyond chance."""
+    rows = ev.crossed[ev.crossed["selected"].astype(bool) & (ev.crossed["group"] != "other")]
+    rules = np.where(rows["index"] > 1, "group-high", "group-low")
+    return [claim for rule, row in zip(rules, rows.itertuples(), strict=True)
+            for claim in state(ev, rule, row.segment, row.group)]  # fmt: skip
+
+
+def _gaps(ev: Evidence) -> list[dict]:
+    """Return what most of the most similar segment buy, and the segment spends less on."""
+    rows, size = ev.gaps, ev.labels.value_counts()
+    if len(rows):
+        bought = rows["others"] >= SAY_BUYERS * rows["like"].map(size)
+        rows = rows[bought & ~rows["product"].astype(str).isin(ev.leftover_products)]
+    return [c for row in rows.groupby("segment").head(SAY_GAP).itertuples()
+            for c in state(ev, "gap", int(row.segment), str(row.product))]  # fmt: skip
+
+
+def _range(goods: Evidence) -> list[dict]:
+    """Return what is told of every product segment, then what sets it apart."""
+    facts = [f for f in FACTS.values() if f["in"] == "range"]
+    told = {(f["of"], f["is"]): f["rule"] for f in facts if f["is"]}
+    rows, found = goods.markers[goods.markers["effect"].abs() >= SAY], []
+    for s in goods.shown:
+        found += [c for f in facts if not f["is"] for c in state(goods, f["rule"], s, f["of"])]
+        for row in rows[rows["segment"] == s].itertuples():
+            rule = told.get((row.name, "higher" if row.effect > 0 else "lower"))
+            found += state(goods, rule, s, row.name) if rule else []
+    return found
+
+
+# --- the check ------------------------------------------------------------------------------------
+
+
+def check(run: Run) -> int:
+    """Make every claim, the personas and the playbook again from the tables, and compare.
 
     Parameters
     ----------
-    claims : list of dict
-        As in claims.json.
-    run : Run or Evidence
+    run : Run
+        Its claims.json, personas.json and playbook.json are read.
 
     Returns
     -------
@@ -150,83 +473,54 @@ def verify(claims: list[dict], run: Run | Evidence) -> int:
     Raises
     ------
     StudyError
-        Naming the first claim whose number or sentence cannot be recomputed, whose interval
-        includes no difference although the sentence asserts one, or whose group is too small.
+        Naming the first claim, or the first entry of a file, that the tables do not give.
     """
-    ev = run if isinstance(run, Evidence) else Evidence(run)
-    seen: set[str] = set()
-    for claim in claims:
-        if claim["id"] in seen:
-            raise StudyError(f"claim {claim['id']} stands twice in claims.json: run 04 again")
-        seen.add(claim["id"])
-        if wrong := fault(claim, ev.minimum) or _mismatch(claim, ev):
-            raise StudyError(
-                f"claim {claim['id']} ({claim['sentence']!r}) does not hold: {wrong}; "
-                "run 04_persona_definition again on the tables as they are"
-            )
-    return len(seen)
+    found, people, book = (run.read(f"{n}.json") for n in ("claims", "personas", "playbook"))
+    ev = Evidence(run)
+    verify(found, plain(claims(ev)))
+    made = {
+        "personas.json": personas.personas(ev, found),
+        "playbook.json": playbook.build(ev, found),
+    }
+    for name, read in (("personas.json", people), ("playbook.json", book)):
+        if place := differs(read, plain(made[name])):
+            raise StudyError(f"{name} does not hold: {place}; {AGAIN}")
+    return len(found)
 
 
-def complete(people: list[dict], book: dict, claims: list[dict]) -> None:
-    """Check that personas and playbook cite only claims that exist.
+def verify(found: list[dict], again: list[dict]) -> None:
+    """Compare claims with those that the tables give now.
 
     Raises
     ------
     StudyError
-        Naming the first that is missing.
+        Naming the first claim that is there twice, cannot be made again, or comes out otherwise.
     """
-    known = {claim["id"] for claim in claims}
-    cited = [i for p in people for ids in (p["summary"], *p["facts"].values()) for i in ids]
-    cited += [i for row in book["levers"] for i in row["evidence"]]
-    if missing := [i for i in cited if i not in known]:
-        raise StudyError(
-            f"claim {missing[0]} is cited but not in claims.json: run 04_persona_definition again"
-        )
+    made, seen = {claim["id"]: claim for claim in again}, set()
+    for claim in found:
+        name = claim["id"]
+        if name in seen:
+            raise StudyError(f"claim {name} stands twice in claims.json: {AGAIN}")
+        seen.add(name)
+        wrong = "the tables of the run no longer support it"
+        if name in made:
+            wrong = differs(claim, made[name]).lstrip(".")
+        if wrong:
+            raise StudyError(
+                f"claim {name} ({claim.get('sentence')!r}) does not hold: {wrong}; {AGAIN}"
+            )
+    if missing := [name for name in made if name not in seen]:
+        raise StudyError(f"claim {missing[0]} is not in claims.json: {AGAIN}")
 
 
-def _mismatch(claim: dict, ev: Evidence) -> str:
-    """Return in what a claim differs from what the tables give now."""
-    fact, source = RULES.get(claim["rule"]), claim["source"]
-    if fact is None:
-        return f"there is no rule {claim['rule']!r} in the table of facts"
-    if claim.get("of") not in {"customers", "products"}:
-        return f"it is of {claim.get('of')!r}, neither of customers nor of products"
-    ev = ev if claim["of"] == ev.of else ev.once(assortment)
-    if ev is None or claim["segment"] not in ev.segments:
-        return f"there is no segment {claim['segment']}"
-    again = state(ev, fact, claim["segment"], source["column"], source["level"])
-    if again is None:
-        return "the tables of the run no longer support it"
-    for key in (*NUMBERS, "reference_value"):
-        if not _equal(claim.get(key), plain(again[key])):
-            return f"its {key} is {claim.get(key)}, the tables give {plain(again[key])}"
-    for key in WORDS:
-        if claim.get(key) != again[key]:
-            return f"its {key} is {claim.get(key)!r}, the tables give {again[key]!r}"
-    return ""
-
-
-def _equal(a, b) -> bool:
-    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return math.isclose(a, b, rel_tol=1e-7, abs_tol=1e-9)
-    return a == b
-
-
-def _sentence(ev: Evidence, fact: Fact, found: dict) -> str:
-    """Return a fact's template with its numbers written for a reader."""
-    who = f"{ev.run.study.customer}s"
-    plainly = {
-        "inside": _written(found["inside"], found["unit"]),
-        "outside": _written(found["outside"], found["unit"]),
-        "by": strength.word(found),
-        "typically": "on average" if found.get("average") else "typically",
-        "value": amount(found["value"], _unit(found)), "label": label(found["label"]),
-        "customers": who, "months": MONTHS, **ev.run.study.words,
-    }  # fmt: skip
-    text = fact.sentence.format(**plainly | found.get("words", {}))
-    text = re.sub(r"(?<![\d.,])(1 order)s\b", r"\1", text)
-    return text[0].upper() + text[1:]
-
-
-def _written(value, unit: str) -> str:
-    return str(value) if value is None or isinstance(value, str) else amount(value, unit)
+def differs(read, again, place: str = "") -> str:
+    """Return where two contents differ first, and how; empty if they do not."""
+    if isinstance(read, dict) and isinstance(again, dict) and read.keys() == again.keys():
+        return next(filter(None, (differs(read[k], again[k], f"{place}.{k}") for k in read)), "")
+    if isinstance(read, list) and isinstance(again, list) and len(read) == len(again):
+        pairs = enumerate(zip(read, again, strict=True))
+        parts = (differs(a, b, f"{place}[{i}]") for i, (a, b) in pairs)
+        return next(filter(None, parts), "")
+    numbers = all(isinstance(v, Real) and not isinstance(v, bool) for v in (read, again))
+    same = math.isclose(read, again, rel_tol=1e-7, abs_tol=1e-9) if numbers else read == again
+    return "" if same else f"{place.lstrip('.')} is {read!r}, the tables give {again!r}"

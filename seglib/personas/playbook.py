@@ -1,184 +1,250 @@
-"""What to do for each segment, on which evidence, and the experiment that would show it works."""
+"""Whom to target, what to try, on which evidence, and the test that would show that it works."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
 
-from seglib import power
-from seglib.personas import targeting
-from seglib.personas.columns import label
-from seglib.personas.grounds import Evidence
-from seglib.wording import amount, listing
+import numpy as np
+import pandas as pd
 
+from seglib import power, stats
+from seglib.personas import profile
+from seglib.personas.evidence import Evidence, assortment
+from seglib.personas.measures import measure, smallest
+from seglib.personas.names import kind, label
+from seglib.study import StudyError, nearest
+from seglib.wording import amount, listing, table
+
+WORDS = table("levers")
+CRITERIA = WORDS["criteria"]
+DRAWS = 10_000
 STILL_HERE = 0.9  # segments of which more than this share still buys need no winning back
+ITEMS = {"need-high", "product-high", "need-low"}
+ENOUGH = 0.02  # of the spend, theirs or that of others, from which an item is worth a test
+MEANT = 2  # possibilities that are named for a product segment
+FIGURES = "baseline", "detectable", "n_per_arm", "weeks", "target", "enough", "break_even"
 NOBODY = (
     "share that {did} at least once: nobody did in the last {weeks} weeks, so watch first how many "
     "would by themselves"
 )
-FIGURES = "baseline", "detectable", "n_per_arm", "weeks", "target", "enough", "break_even"
+
+# --- targeting ------------------------------------------------------------------------------------
 
 
-class Lever(NamedTuple):
-    """A test that certain claims call for: each of `when` must be claimed.
-
-    A rule in `when` may be several, with a bar between them: any of them will do. What {items}
-    stand for comes from the rules in `ITEMS`, and must take enough of the spend to matter.
-    """
-
-    lever: str
-    when: tuple[str, ...]
-    action: str
-    metric: str = "spend"
-
-
-ITEMS = {"need-high", "product-high", "need-low"}
-ENOUGH = 0.02  # of the spend, theirs or that of others, from which an item is worth a test
-MORE = "need-high|product-high"
-
-LEVERS = (
-    # the most promising first; of each kind of lever, the first row whose claims a segment has
-    Lever("loyalty", ("orders-high", "basket-low"),
-          "Test a reason to add one more thing to an order."),
-    Lever("loyalty", ("orders-low", "basket-high"), "Test a reason for one more order."),
-    Lever("loyalty", ("orders-high", "value-high"),
-          "Test a thank-you for coming back, before trying to sell them more."),
-    Lever("loyalty", ("breadth-low", "need-low"),
-          "Test an offer on {items}: less of their spend goes there, be it bought elsewhere or "
-          "not wanted."),
-    Lever("loyalty", ("breadth-low", "orders-low"),
-          "Test an offer on a category that they have not bought yet."),
-    Lever("service and retention", ("trend-low",), "Ask what changed, and test a way back."),
-    Lever("service and retention", ("growth-down",), "Ask what changed, and test a way back."),
-    Lever("service and retention", ("recency-high",),
-          "Test a letter, with a reason to return, to those who have been away longest.", "active"),
-    Lever("onboarding", ("start-low",),
-          "Test help through the first week on half of the next newcomers, drawn at random.",
-          "active"),
-    Lever("adoption", ("adoption-low", "engaged"),
-          "Test showing half of them, drawn at random, one feature that others use.", "active"),
-    Lever("service and retention", ("use-down",), "Ask what changed, and test an offer of help.",
-          "active"),
-    Lever("service and retention", ("overdue",),
-          "Test a letter, with a reason to come back, to half of them, drawn at random.", "active"),
-    Lever("service and retention", ("loss-high",),
-          "Ask why, and test an offer to stay on half of them, drawn at random.", "outcome"),
-    Lever("service and retention", ("gain-low",),
-          "Ask what keeps them from it, and test help on half of them, drawn at random.",
-          "outcome"),
-    Lever("messaging", ("gain-high",), "Test addressing them first: it comes more easily to them.",
-          "outcome"),
-    Lever("messaging", ("overlooked", "value-high"),
-          "Test including them in more campaigns: they spend more than others and get fewer."),
-    Lever("messaging", ("overlooked", "growth-up"),
-          "Test including them in more campaigns: their spend holds up better and they get fewer."),
-    Lever("messaging", ("responds",), "Test telling them first: they answer more often."),
-    Lever("messaging", ("overlooked", "ignores", MORE),
-          "Test another kind of message, about {items}: they get fewer campaigns than others, and "
-          "answer less often."),
-    Lever("messaging", ("ignores",), "Test another kind of message: they answer less often."),
-    Lever("messaging", ("overlooked", MORE), "Test one more campaign, about {items}."),
-    Lever("messaging", ("overlooked",), "Test one more campaign."),
-    Lever("pricing and promotion", ("full-price|discount-low",),
-          "Test one promotion, and count the margin that it gives away: they buy with less "
-          "discount as it is."),
-    Lever("pricing and promotion", ("coupon-high",),
-          "Test coupons for what they have not bought yet."),
-    Lever("pricing and promotion", ("discount-high",),
-          "Test smaller discounts, and see whether they buy less."),
-    Lever("pricing and promotion", ("coupon-low",), "Test the reduced price without a coupon."),
-    Lever("pricing and promotion", ("own-label-high",), "Test new own-label products here first."),
-    Lever("range", (MORE,),
-          "Test featuring {items}; check first that this may be promoted, and earns its margin."),
-    Lever("channel", ("evening-high",), "Test reaching them in the evening."),
-    Lever("channel", ("evening-low",), "Test reaching them in the daytime."),
-    Lever("channel", ("weekend-high",), "Test reaching them before the weekend."),
-    Lever("channel", ("weekend-low",), "Test reaching them on weekdays."),
-    Lever("channel", ("places-high",), "Test offers that are valid in every place."),
-)  # fmt: skip
-
-
-def levers(ev: Evidence, found: list[dict], named: dict[int, str]) -> list[dict]:
-    """Return the playbook: one row a segment and lever that its claims call for.
-
-    Parameters
-    ----------
-    ev : Evidence
-    found : list of dict
-        The claims.
-    named : dict
-        Segment → name.
+def criteria(ev: Evidence) -> pd.DataFrame:
+    """Return the segments on every criterion the run can compute, and the attention they got.
 
     Returns
     -------
-    list of dict
-        segment, name, lever, action, evidence (claim ids), effect, experiment. A lever that no
-        claim calls for is left out. Where an action comes out the same, each says for whom else.
+    DataFrame
+        Indexed by segment: n, the criteria, and `contacts` (campaigns per customer) if known.
+        Of a segment smaller than the study's minimum all is missing, of one that would give away
+        its size the size, and so is reach that rests on fewer answers than the minimum. Growth,
+        reach and the objective's figure that chance could explain (their interval includes no
+        difference from everyone else) are everyone's.
     """
-    rows = []
-    for segment in ev.shown:
-        own = [c for c in found if c["segment"] == segment]
-        taken: set[str] = set()
-        for row in LEVERS:
-            evidence = [] if row.lever in taken else called_for(row, own)
-            if not evidence:
-                continue
-            test = experiment(ev, segment, row.metric)
-            if not testable(ev, segment, row.metric):
-                continue
-            taken.add(row.lever)
-            rows.append({
-                "segment": segment, "name": named[segment], "lever": row.lever,
-                "action": row.action.format(items=_items(ev, evidence)),
-                "evidence": [c["id"] for c in evidence], "effect": _effect(ev, test),
-                "experiment": test,
-            })  # fmt: skip
-    return _shared(rows)
+    sizes = profile.sizes(ev.labels, ev.spend)
+    found = pd.DataFrame({"n": sizes["n"], "size": sizes["share"]})
+    if ev.spend is not None:
+        found["value"] = sizes["value_mean"]
+    if ev.months is not None and not ev.chosen_for_growth:
+        recent, earlier = (ev.months[c].groupby(ev.labels).sum() for c in ("recent", "earlier"))
+        if earlier.sum() > 0:  # else there is nothing to grow from
+            growth, everyone = recent / earlier.where(earlier > 0), recent.sum() / earlier.sum()
+            found["growth"] = growth.where(_clear(ev, "growth"), everyone)
+    stable = {s["segment"]: s.get("jaccard") for s in ev.verdict.get("segments", [])}
+    if any(v is not None for v in stable.values()):
+        found["stability"] = pd.Series(stable, dtype=float).reindex(found.index)
+    if ev.campaigns is not None:
+        found = found.join(_attention(ev))
+    if ev.run.study.objective_figure:
+        found["objective"] = _fit(ev)
+    found = found.astype(float).rename_axis("segment")
+    found.loc[~found.index.isin(ev.sized), "size"] = np.nan
+    found.loc[found["n"] < ev.minimum] = np.nan
+    return found
 
 
-def called_for(row: Lever, own: list[dict]) -> list[dict]:
-    """Return the claims of a segment that call for a lever, none unless every one of it does."""
-    able = [c for c in own if c["rule"] not in ITEMS or "{items}" not in row.action or _matters(c)]
-    found = [[c for c in able if c["rule"] in rules.split("|")] for rules in row.when]
-    return [c for rules in found for c in rules] if all(found) else []
+def _clear(ev: Evidence, source: str, column: str = "") -> pd.Series:
+    """Return for each segment whether it differs from everyone else by more than chance."""
+    found = {s: measure(ev, s, source, column) for s in ev.segments}
+    return pd.Series({s: bool(m) and not m["low"] <= 1 <= m["high"] for s, m in found.items()})
 
 
-def _matters(claim: dict) -> bool:
-    """Return whether an item takes enough of the spend, and differs by more than slightly."""
-    return max(claim["inside"], claim["outside"]) >= ENOUGH and claim["word"] != "slightly"
+def _attention(ev: Evidence) -> pd.DataFrame:
+    found = pd.DataFrame({"contacts": ev.campaigns["contacts"].groupby(ev.labels).mean()})
+    if "responded" in ev.campaigns:
+        answered = ev.campaigns.loc[ev.campaigns["contacts"] > 0, "responded"].eq(True)
+        by_segment = answered.groupby(ev.labels[answered.index])
+        rate, count = (v.reindex(found.index) for v in (by_segment.mean(), by_segment.sum()))
+        rate = rate.where(_clear(ev, "responses"), answered.mean())
+        found["reach"] = rate.where(count >= ev.minimum)
+    return found
 
 
-def _shared(rows: list[dict]) -> list[dict]:
-    """Return the levers, with the names of the other segments where they are the same."""
-    for row in rows:
-        row["also"] = [r["name"] for r in rows if r["action"] == row["action"] and r is not row]
-    return rows
+def _fit(ev: Evidence) -> pd.Series:
+    """Return the mean of the objective's figure in each segment.
+
+    Raises
+    ------
+    StudyError
+        If study.yaml names a column that customers do not have as a number.
+    """
+    name = ev.run.study.objective_figure.column
+    known = [c for c in ev.customers if kind(ev.customers[c]) == "numeric"]
+    if name not in known:
+        raise StudyError(f"objective_figure.column: found {name!r}{nearest(name, known)}")
+    values = ev.customers[name].astype(float)
+    return values.groupby(ev.labels).mean().where(_clear(ev, "means", name), values.mean())
 
 
-def advice(row: dict) -> str:
-    """Return what a row of the playbook says to do, and for whom else it says the same."""
-    if not row["also"]:
-        return row["action"]
-    return f"{row['action']} The same for {listing(row['also'])}: one test can serve all."
+def units(ev: Evidence) -> dict[str, str]:
+    """Return the unit of each criterion, and of the attention received."""
+    stated = ev.run.study.objective_figure
+    entry = ev.entries.get(stated.column, {}) if stated else {}
+    return {"size": "share", "value": ev.run.study.currency or "money", "growth": "share",
+            "stability": "index", "reach": "share", "contacts": "count",
+            "objective": entry.get("unit", "")}  # fmt: skip
 
 
-def testable(ev: Evidence, segment: int, metric: str) -> bool:
-    """Return whether a measure leaves room: where nearly all still buy, none need winning back."""
-    return metric != "active" or (experiment(ev, segment, metric)["baseline"] or 0) <= STILL_HERE
+def meaning(ev: Evidence, name: str) -> str:
+    """Return what a criterion measures, in words."""
+    if name == "contacts":
+        return "campaigns a customer, mean"
+    if name != "objective":
+        return CRITERIA[name]
+    stated = ev.run.study.objective_figure
+    figure = ev.entries[stated.column]["label"].lower()
+    return f"{figure}, mean; {stated.prefer} fits the objective better, as study.yaml says"
 
 
-def _items(ev: Evidence, evidence: list[dict]) -> str:
-    columns = [c["source"]["column"] for c in evidence if c["rule"] in ITEMS]
-    named = [label(ev.entries.get(c, {}).get("label", c)) for c in columns][:3]
-    return listing(named) if named else ""
+def weights(given: dict[str, float], found: pd.DataFrame) -> dict[str, float]:
+    """Return the weight of each criterion in the table, summing to 1; equal unless given.
+
+    Raises
+    ------
+    StudyError
+        If a weight is negative or names no criterion, or all are zero.
+    """
+    for name, weight in given.items():
+        if name not in CRITERIA:
+            raise StudyError(f"targeting: found {name!r}{nearest(name, list(CRITERIA))}")
+        if not weight >= 0:
+            raise StudyError(f"targeting.{name} is {weight}: expected a number of 0 or more")
+    known = [c for c in CRITERIA if c in found and found[c].notna().any()]
+    chosen = {c: float(given.get(c, 0.0)) if given else 1.0 for c in known}
+    total = sum(chosen.values())
+    if total <= 0:
+        raise StudyError(
+            f"targeting gives no weight to any criterion of this study: expected one of "
+            f"{', '.join(known)} above 0"
+        )
+    return {name: weight / total for name, weight in chosen.items()}
 
 
-def _effect(ev: Evidence, test: dict) -> str:
-    text = "Size of the effect: unknown until tested."
-    if test.get("break_even") is not None:
-        unit, who = ev.run.study.currency, ev.run.study.customer
-        text += f" It pays from {amount(test['break_even'], unit or 'money')} more spend a {who} "
-        text += f"in {test['weeks']} weeks, on the study's costs and margin."
-    return text
+def ranking(ev: Evidence) -> pd.DataFrame:
+    """Return the segments ranked by the study's weights, as `rank` does."""
+    found, stated = ev.once(criteria), ev.run.study.objective_figure
+    chosen = weights(ev.run.study.targeting, found)
+    if stated and stated.prefer == "lower":
+        found = found.assign(objective=-found["objective"])
+    return rank(found, chosen, ev.run.seed)
+
+
+def rank(found: pd.DataFrame, chosen: dict[str, float], seed: int = 0) -> pd.DataFrame:
+    """Return the segments ranked, and how firmly.
+
+    Each criterion runs from 0 (the lowest segment) to 1 (the highest). The score is the weighted
+    mean of those known of a segment; one of which none is known comes last.
+
+    Parameters
+    ----------
+    found : DataFrame
+        From `criteria`.
+    chosen : dict
+        From `weights`.
+    seed : int
+        Of the random weights.
+
+    Returns
+    -------
+    DataFrame
+        segment, score, rank, first (share of 10,000 random sets of weights, all sets equally
+        likely, under which the segment comes first), best and worst (ranks that at least 5 of 100
+        of those sets give it or better, or worse), and the criteria from 0 to 1.
+    """
+    values = found.loc[found["n"].notna(), [*chosen]]
+    spread = values.max() - values.min()
+    scaled = ((values - values.min()) / spread.where(spread > 0)).where(
+        (spread > 0) | values.isna(), 0.5
+    )
+    score = pd.Series(_means(scaled, np.array([[*chosen.values()]]))[:, 0], index=values.index)
+    drawn = np.random.default_rng(seed).dirichlet(np.ones(len(chosen)), DRAWS)
+    ranks = (-_means(scaled, drawn)).argsort(axis=0, kind="stable").argsort(axis=0) + 1
+    place = score.rank(ascending=False, method="first", na_option="bottom").astype(int)
+    best, worst = (np.quantile(ranks, q, axis=1).astype(int) for q in (0.05, 0.95))
+    first = (ranks == 1).mean(axis=1)
+    result = scaled.assign(score=score, rank=place, first=first, best=best, worst=worst)
+    result = result[["score", "rank", "first", "best", "worst", *chosen]]
+    return result.sort_values("rank").rename_axis("segment").reset_index()
+
+
+def _means(scaled: pd.DataFrame, drawn: np.ndarray) -> np.ndarray:
+    """Return each segment's mean of what is known, under each set of weights (one a row)."""
+    values, known = scaled.fillna(0.0).to_numpy(), scaled.notna().to_numpy(dtype=float)
+    weight = known @ drawn.T
+    return np.divide(values @ drawn.T, weight, out=np.full(weight.shape, np.nan), where=weight > 0)
+
+
+def _criterion(ev: Evidence, segment: int, column: str, _="") -> dict:
+    """Return a segment's figure on a criterion of the targeting, as the ranking uses it."""
+    found = ev.once(criteria)
+    if column not in found or pd.isna(found.loc[segment, column]):
+        return {}
+    value, words = float(found.loc[segment, column]), {}
+    if column == "objective":
+        name = ev.run.study.objective_figure.column
+        words = {"words": {"figure": ev.entries[name]["label"].lower()}}
+    about = {"kind": "criterion", "statistic": meaning(ev, column), "unit": units(ev)[column]}
+    return about | words | {"value": value, **_interval(ev, segment, column, value)}
+
+
+def _interval(ev: Evidence, segment: int, name: str, value: float) -> dict:
+    """Return n, cell, low and high of a criterion's figure; no ends of everyone's in its stead."""
+    inside = ev.inside(segment)
+    n, more, own = int(inside.sum()), {}, stats.UNKNOWN
+    if name == "size":
+        own = stats.share(n, len(inside))
+    elif name in {"value", "objective"}:
+        column = "spend" if name == "value" else ev.run.study.objective_figure.column
+        own = stats.mean(ev.customers.loc[inside, column])
+    elif name == "contacts":
+        own = stats.mean(ev.campaigns.loc[inside, "contacts"])
+    elif name == "growth":
+        own = stats.ratio_of_means(*(ev.months.loc[inside, c] for c in ("recent", "earlier")))
+    elif name == "reach":
+        sent = inside & (ev.campaigns["contacts"] > 0).to_numpy()
+        yes, n = int(ev.campaigns.loc[sent, "responded"].eq(True).sum()), int(sent.sum())
+        own, more = stats.share(yes, n), {"cell": smallest(yes, yes, n)}
+    ends = {"low": own.low, "high": own.high} if np.isclose(own.value, value) else {}
+    return {"n": n} | more | ends
+
+
+def _rank(ev: Evidence, segment: int, *_) -> dict:
+    """Return a segment's place by the study's weights, and by random ones."""
+    rows = ev.once(ranking).set_index("segment")
+    if segment not in rows.index or len(rows) < 2:
+        return {}
+    row = rows.loc[segment]
+    return {"kind": "rank", "value": float(row["rank"]), "low": float(row["best"]),
+            "high": float(row["worst"]), "confidence": 0.9,
+            "statistic": "rank; between the ends lie the ranks under nine in ten random weightings",
+            "n": int(ev.inside(segment).sum()), "inside": amount(row["score"]),
+            "outside": amount(row["first"], "share"),
+            "words": {"rank": int(row["rank"]), "of": len(rows)}}  # fmt: skip
+
+
+# --- tests ----------------------------------------------------------------------------------------
 
 
 def experiment(ev: Evidence, segment: int, metric: str) -> dict:
@@ -198,64 +264,239 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
         detectable (the smallest effect this segment can show with 80% power at the 5% level),
         n_per_arm (needed for the target), available (per arm), weeks, enough, break_even.
     """
-    half = int(ev.inside(segment).sum()) // 2
+    inside = ev.inside(segment)
+    half = ev.count(segment, int(inside.sum())) // 2
     plan = {"arms": ["treated (half, at random)", "left as now (the other half)"],
             "metric": "to be chosen: nothing of it is known by month", "unit": "",
             "available": half, **dict.fromkeys(FIGURES)}  # fmt: skip
     if metric == "outcome":
-        return plan | _outcome(ev, segment, half)
-    if ev.windows is None and not (metric == "active" and ev.visits):
+        found = _outcome(ev, inside)
+        return plan | found | {"enough": (found["n_per_arm"] or math.inf) <= half}
+    seen = ev.windows or (ev.visits if metric == "active" else None)
+    if seen is None:
         return plan
-    for months in power.WEEKS:
-        found = _spend(ev, segment, months) if metric == "spend" else _active(ev, segment, months)
-        enough = found["n_per_arm"] is not None and found["n_per_arm"] <= half
-        if enough or months == max(power.WEEKS):
+    did = "is active" if ev.run.study.usage else "buys"
+    for months, weeks in power.WEEKS.items():
+        after, before = (v[inside] for v in seen[months])
+        if metric == "spend":
+            found = power.spend_test(after, before, money=ev.run.study.economics, days=7 * weeks)
+            found = {key: found[key] for key in FIGURES if key in found}
+            found["metric"] = "spend a customer, adjusted for spend in the window before"
+            found["unit"] = ev.run.study.currency or "money"
+        else:
+            found = power.share_test(after > 0)
+            found |= {"metric": f"share that {did} at least once", "unit": "share"}
+        enough = (found["n_per_arm"] or math.inf) <= half
+        if enough:
             break
     if not found["baseline"]:
-        return plan | {"metric": NOBODY.format(did="is active" if ev.run.study.usage else "buys",
-                                               weeks=power.WEEKS[months])}  # fmt: skip
-    return plan | found | {"weeks": power.WEEKS[months], "enough": enough}
+        return plan | {"metric": NOBODY.format(did=did, weeks=weeks)}
+    return plan | found | {"weeks": weeks, "enough": enough}
 
 
-def _spend(ev: Evidence, segment: int, months: int) -> dict:
-    inside, days = ev.inside(segment), 7 * power.WEEKS[months]
-    after, before = (v[inside] for v in ev.windows[months])
-    found = power.spend_test(after, before, money=ev.run.study.economics, days=days)
-    told = {key: found[key] for key in FIGURES if key in found}
-    metric = "spend a customer, adjusted for spend in the window before"
-    return {"metric": metric, "unit": ev.run.study.currency or "money", **told}
-
-
-def _active(ev: Evidence, segment: int, months: int) -> dict:
-    seen = ev.windows or ev.visits
-    found = power.share_test(seen[months][0][ev.inside(segment)] > 0)
-    did = "is active" if ev.run.study.usage else "buys"
-    return {"metric": f"share that {did} at least once", "unit": "share", **found}
-
-
-def _outcome(ev: Evidence, segment: int, half: int) -> dict:
+def _outcome(ev: Evidence, inside: np.ndarray) -> dict:
     """Return the test on the study's first outcome; how long it takes, the study does not say."""
-    name, given = next(iter(ev.run.study.outcomes.items()))
-    known = ev.customers.loc[ev.inside(segment), name].dropna()
-    found = power.share_test((known == "yes").to_numpy(float))
-    enough = found["n_per_arm"] is not None and found["n_per_arm"] <= half
-    return {"metric": f"share that {given.label}", "unit": "share", "less": not given.wanted,
-            **found, "enough": enough}  # fmt: skip
+    name, stated = next(iter(ev.run.study.outcomes.items()))
+    known = ev.customers.loc[inside, name].dropna()
+    words = {"metric": f"share that {stated.label}", "unit": "share", "less": not stated.wanted}
+    return words | power.share_test((known == "yes").to_numpy(float))
 
 
-def build(ev: Evidence, found: list[dict], named: dict[int, str]) -> dict:
-    """Return playbook.json: the levers of every segment, and the targeting."""
-    chosen = targeting.weights(ev.run.study.targeting, ev.once(targeting.criteria))
-    ranked = ev.once(targeting.ranking)
-    ranking = [
-        {"segment": int(row.segment), "name": named[int(row.segment)], "score": row.score,
-         "rank": row.rank, "first": row.first, "best": row.best, "worst": row.worst,
-         "scores": {c: getattr(row, c) for c in chosen}}
-        for row in ranked.itertuples()
-    ]  # fmt: skip
+def testable(ev: Evidence, segment: int, metric: str) -> bool:
+    """Return whether a measure leaves room: where nearly all still buy, none need winning back."""
+    return metric != "active" or (experiment(ev, segment, metric)["baseline"] or 0) <= STILL_HERE
+
+
+def gain(value: float, unit: str, less: bool = False) -> str:
+    """Return a change as text: '+8 points' of a share, '+$31'; of what is unwanted '−8 points'."""
+    sign = "−" if less else "+"
+    return f"{sign}{100 * value:.0f} points" if unit == "share" else f"{sign}{amount(value, unit)}"
+
+
+TESTED = {
+    "baseline": "{metric}: mean before the cut-off date",
+    "n_per_arm": "{metric}: customers in each half, 80% power at the 5% level, two-sided",
+    "detectable": "{metric}: smallest change found with 80% power at the 5% level, two-sided",
+    "break_even": "{metric}: cost divided by margin, in proportion to the weeks",
+}
+
+
+def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
+    """Return one figure of the test that a segment can carry; `level` is what it measures."""
+    plan, study = experiment(ev, segment, level), ev.run.study
+    if plan.get(column) is None or not math.isfinite(plan[column]):
+        return {}
+    n, there = int(ev.inside(segment).sum()), plan["available"]
+    active = level == "active"
+    did = "are active" if study.usage else "buy"
+    metric = (
+        f"of the {study.customer}s {did} at least once" if active else "spent a " + study.customer
+    )
+    words = {"target": gain(plan["target"], plan["unit"]), "there": f"{there:,}",
+             "weeks": plan["weeks"], "customer": study.customer, "metric": metric}  # fmt: skip
+    if column == "detectable":
+        words["value"] = gain(plan["detectable"], plan["unit"])
+    return {"kind": "test", "statistic": TESTED[column].format(metric=plan["metric"]), "n": n,
+            "cell": smallest(there, round(plan["baseline"] * n), n) if active else there,
+            "value": float(plan[column]), "inside": there, "words": words,
+            "unit": "count" if column == "n_per_arm" else plan["unit"]}  # fmt: skip
+
+
+MEASURES = {"criteria": _criterion, "ranks": _rank, "tests": _test}
+
+# --- levers ---------------------------------------------------------------------------------------
+
+
+def build(ev: Evidence, found: list[dict]) -> dict:
+    """Return playbook.json from the claims: levers, targeting, what product segments may mean."""
+    chosen, named = weights(ev.run.study.targeting, ev.once(criteria)), ev.names
+    keys = "score", "rank", "first", "best", "worst"
+    rows = ev.once(ranking).to_dict("records")
+    rules = {s: {c["rule"] for c in found if c["segment"] == s} for s in ev.segments}
     return {
-        "levers": levers(ev, found, named),
-        "targeting": {"weights": chosen, "equal": not ev.run.study.targeting, "ranking": ranking,
-                      "underserved": targeting.underserved(found),
-                      "meaning": {name: targeting.meaning(ev, name) for name in chosen}},
+        "levers": levers(ev, found),
+        "targeting": {
+            "weights": chosen, "equal": not ev.run.study.targeting,
+            "ranking": [
+                {"segment": row["segment"], "name": named[row["segment"]],
+                 **{key: row[key] for key in keys}, "scores": {c: row[c] for c in chosen}}
+                for row in rows
+            ],
+            "underserved": [s for s, own in rules.items() if underserved(own)],
+            "meaning": {name: meaning(ev, name) for name in chosen},
+        },
+        "range": assorted(ev, found),
     }  # fmt: skip
+
+
+def underserved(rules: set[str]) -> bool:
+    """Return whether a segment is claimed to be worth more and to be addressed less."""
+    return "overlooked" in rules and bool(rules & {"value-high", "growth-up"})
+
+
+def levers(ev: Evidence, found: list[dict]) -> list[dict]:
+    """Return one row a segment and lever that its claims call for.
+
+    Returns
+    -------
+    list of dict
+        segment, name, lever, action, evidence (claim ids), effect, experiment, also (the names of
+        other segments with the same action). A lever that no claim calls for is left out.
+    """
+    rows = []
+    for segment in ev.shown:
+        own, taken = [c for c in found if c["segment"] == segment], set()
+        for row in WORDS["levers"]:
+            metric = row.get("metric", "spend")
+            evidence = [] if row["lever"] in taken else called_for(row, own)
+            if not evidence or not testable(ev, segment, metric):
+                continue
+            taken.add(row["lever"])
+            test = experiment(ev, segment, metric)
+            rows.append({
+                "segment": segment, "name": ev.names[segment], "lever": row["lever"],
+                "action": row["action"].format(items=_items(ev, evidence)),
+                "evidence": [c["id"] for c in evidence], "effect": _effect(ev, test),
+                "experiment": test,
+            })  # fmt: skip
+    for row in rows:
+        row["also"] = [r["name"] for r in rows if r["action"] == row["action"] and r is not row]
+    return rows
+
+
+def called_for(row: dict, own: list[dict]) -> list[dict]:
+    """Return the claims of a segment that call for a lever, none unless every one of it does.
+
+    What its {items} stand for must take enough of the spend, and differ by more than slightly.
+    """
+    able = [
+        c for c in own
+        if c["rule"] not in ITEMS or "{items}" not in row["action"]
+        or (max(c["inside"], c["outside"]) >= ENOUGH and c["word"] != "slightly")
+    ]  # fmt: skip
+    called = [[c for c in able if c["rule"] in rules.split("|")] for rules in row["when"]]
+    return [c for rules in called for c in rules] if all(called) else []
+
+
+def _items(ev: Evidence, evidence: list[dict]) -> str:
+    columns = [c["source"]["column"] for c in evidence if c["rule"] in ITEMS]
+    return listing([label(ev.entries.get(c, {}).get("label", c)) for c in columns][:3])
+
+
+def _effect(ev: Evidence, test: dict) -> str:
+    text = "Size of the effect: unknown until tested."
+    if test.get("break_even") is None:
+        return text
+    least = amount(test["break_even"], ev.run.study.currency or "money")
+    return (
+        f"{text} It pays from {least} more spend a {ev.run.study.customer} in {test['weeks']} "
+        "weeks, on the study's costs and margin."
+    )
+
+
+def advice(row: dict) -> str:
+    """Return what a row of the playbook says to do, and for whom else it says the same."""
+    if not row["also"]:
+        return row["action"]
+    return f"{row['action']} The same for {listing(row['also'])}: one test can serve all."
+
+
+def ranked(book: dict) -> dict:
+    """Return the words of the ranking: weights, who comes first, how firmly, who is missed."""
+    rows, targeting = book["targeting"]["ranking"], book["targeting"]
+    if len(rows) < 2:
+        return {"weights": "none"}
+    names = {row["segment"]: row["name"] for row in rows}
+    firm = max(rows, key=lambda row: row["first"])
+    known = any("reach" in row["scores"] for row in rows)
+    return {
+        "weights": "equal" if targeting["equal"] else "own",
+        "given": ", ".join(f"{c} {w:.0%}" for c, w in targeting["weights"].items()),
+        "first": rows[0]["name"], "chance": rows[0]["first"], "most": firm["first"],
+        "firmest": firm["name"] if firm["segment"] != rows[0]["segment"] else "",
+        "names": [names[s] for s in targeting["underserved"]],
+        "underserved": "some" if targeting["underserved"] else "none" if known else "unknown",
+    }  # fmt: skip
+
+
+def tests(ev: Evidence, book: dict) -> pd.DataFrame:
+    """Return the experiment that each segment can carry, one row a segment and measure."""
+    rows = {}
+    for row in book["levers"]:
+        test, segment = row["experiment"], row["segment"]
+        if test["baseline"] is None:
+            continue
+        unit, less = test["unit"], test.get("less", False)
+        rows[segment, test["metric"]] = {
+            "segment": row["name"], "measure": test["metric"].partition(",")[0],
+            "baseline": amount(test["baseline"], unit),
+            "looked for": gain(test["target"], unit, less), "needed a half": test["n_per_arm"],
+            "there are": test["available"] if segment in ev.sized else None,
+            "weeks": test["weeks"], "smallest": gain(test["detectable"], unit, less),
+            "break-even": amount(test["break_even"], unit) if test["break_even"] else None,
+        }  # fmt: skip
+    return pd.DataFrame(list(rows.values())).dropna(axis=1, how="all")
+
+
+def assorted(ev: Evidence, found: list[dict]) -> list[dict]:
+    """Return for each product segment its claims, who leans to it, and what it may mean.
+
+    Returns
+    -------
+    list of dict
+        segment, name, claims (ids), lean (ids of the affinities of customer segments to it),
+        meanings (text and the ids it rests on); empty without product segments.
+    """
+    goods, rows = ev.once(assortment), []
+    for segment, name in goods.names.items() if goods else ():
+        own = {
+            c["rule"]: c["id"] for c in found if (c["of"], c["segment"]) == ("products", segment)
+        }
+        ids = [c["id"] for c in found if (c["of"], c["segment"]) == ("products", segment)]
+        lean = [c["id"] for c in found
+                if c["sections"] == ["affinity"] and c["source"]["column"] == name]  # fmt: skip
+        means = [{"text": m["text"], "evidence": [own[r] for r in m["when"]]}
+                 for m in WORDS["meanings"] if set(m["when"]) <= set(own)]  # fmt: skip
+        rows.append({"segment": segment, "name": name, "claims": ids, "lean": lean,
+                     "meanings": means[:MEANT]})  # fmt: skip
+    return rows

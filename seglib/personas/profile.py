@@ -1,37 +1,65 @@
-"""What a segment is: its markers, descriptors, typical customer and a short rule to know it by."""
+"""What a segment is: its markers, descriptors, a short rule to know it by, an example member."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
+from sklearn.model_selection import StratifiedKFold
+from sklearn.tree import DecisionTreeClassifier
 
 from seglib import stats
-from seglib.personas.columns import entries, kind, levels_of, numbers, of_level, reply
-from seglib.personas.rules import rules
+from seglib.clustering import membership
+from seglib.personas.names import (
+    entries,
+    has_level,
+    kind,
+    label,
+    level_label,
+    levels,
+    levels_of,
+    numbers,
+    reply,
+)  # fmt: skip
+from seglib.stats import UNKNOWN, Estimate
+from seglib.wording import amount, of_level
 
-__all__ = ["MARKER", "descriptors", "markers", "rules", "sizes", "typical"]
+DEPTH, LEAF, FOLDS = 3, 0.02, 5  # of a rule: conditions, least share of rows, cross-validation
 
-MARKER = 0.33  # |effect| from which a feature is a marker: "medium" (Romano et al. 2006)
+# --- comparisons ----------------------------------------------------------------------------------
+
+
+def cells(yes: pd.Series, inside: np.ndarray) -> tuple[int, int, int, int]:
+    """Return how many inside have it, are known inside, have it elsewhere, are known elsewhere."""
+    known, has = yes.notna().to_numpy(), (yes == 1).to_numpy()
+    sides = has & inside, known & inside, has & ~inside, known & ~inside
+    return tuple(int(side.sum()) for side in sides)
 
 
 def sizes(labels: pd.Series, value: pd.Series | None = None) -> pd.DataFrame:
-    """Return n, share and, with a value per row, the share and the mean of the value.
-
-    Parameters
-    ----------
-    labels : Series
-        Segment of each row.
-    value : Series, optional
-        Such as spend, same index.
-    """
+    """Return n, share and, with a value per row, the share and the mean of the value."""
     n = labels.value_counts().sort_index()
-    table = pd.DataFrame({"n": n, "share": n / n.sum()}).rename_axis("segment")
+    found = pd.DataFrame({"n": n, "share": n / n.sum()}).rename_axis("segment")
     if value is not None:
-        worth = value.reindex(labels.index).fillna(0).groupby(labels)
-        whole = worth.sum().sum()
-        table["value_share"] = worth.sum() / (whole if whole > 0 else np.nan)
-        table["value_mean"] = worth.mean()
-    return table
+        total = value.reindex(labels.index).fillna(0).groupby(labels)
+        whole = total.sum().sum()
+        found["value_share"] = total.sum() / (whole if whole > 0 else np.nan)
+        found["value_mean"] = total.mean()
+    return found
+
+
+def _segments(labels: pd.Series) -> list[tuple[int, np.ndarray]]:
+    return [(int(s), (labels == s).to_numpy()) for s in sorted(labels.dropna().unique())]
+
+
+def _row(entry: dict, values: pd.Series, level: str = "") -> dict:
+    return {
+        "name": entry["name"],
+        "label": level_label(entry, level, values) if level else entry["label"],
+        "level": level,
+        "unit": "share" if level else entry["unit"],
+        "kind": kind(values),
+    }
 
 
 def markers(frame: pd.DataFrame, labels: pd.Series, dictionary=()) -> pd.DataFrame:
@@ -54,64 +82,45 @@ def markers(frame: pd.DataFrame, labels: pd.Series, dictionary=()) -> pd.DataFra
         shares; of ordered levels their positions), inside, outside (medians or shares), effect,
         low, high.
 
-        `effect` is Cliff's delta: the chance that a row inside has more than one outside, minus
-        the chance that it has less, from -1 to 1; of a nominal level the difference of shares,
-        which is the same thing for a yes or no. No p-values: the segments were made to differ.
+        `effect` is Cliff's delta, from -1 to 1: twice the probability of superiority, less one; of
+        a nominal level the difference of shares, which is the same for a yes or no. No p-values:
+        the segments were made to differ.
     """
     known, labels = entries(dictionary, frame), labels.reindex(frame.index)
     rows = []
-    for segment in sorted(labels.dropna().unique()):
-        inside = (labels == segment).to_numpy()
+    for segment, inside in _segments(labels):
         for name, entry in known.items():
-            compare = _compare_levels if kind(frame[name]) == "nominal" else _compare_values
-            rows += [{"segment": int(segment), **r} for r in compare(frame[name], inside, entry)]
-    table = pd.DataFrame(rows)
-    order = table.assign(size=-table["effect"].abs().fillna(-1))
-    return table.loc[order.sort_values(["segment", "size"], kind="stable").index].reset_index(
-        drop=True
-    )
+            values, about = frame[name], {"column": entry["label"], "base": entry["base"]}
+            for level in levels(values) if kind(values) == "nominal" else [""]:
+                answer = reply(level, levels(values), entry["base"]) if level else ""
+                row = {"segment": segment, **_row(entry, values, level), **about, "reply": answer}
+                rows.append(row | _effect(values, inside, level))
+    found = pd.DataFrame(rows)
+    order = found.assign(size=-found["effect"].abs().fillna(-1))
+    order = order.sort_values(["segment", "size"], kind="stable").index
+    return found.loc[order].reset_index(drop=True)
 
 
-def _row(entry: dict, values: pd.Series, level: str = "") -> dict:
-    label = of_level(entry, level, values) if level else entry["label"]
-    unit = "share" if level else entry["unit"]
-    said = reply(level, levels_of(values).dropna().unique(), entry["base"]) if level else ""
-    return {"name": entry["name"], "label": label, "level": level, "unit": unit,
-            "kind": kind(values), "column": entry["label"], "base": entry["base"],
-            "reply": said}  # fmt: skip
-
-
-def _compare_values(values: pd.Series, inside: np.ndarray, entry: dict) -> list[dict]:
-    x = numbers(values)
-    a, b = x[inside].dropna(), x[~inside].dropna()
-    found = stats.superiority(a, b)
-    return [
-        _row(entry, values)
-        | {"n": len(a), "mean": a.mean(), "overall": x.mean(), "inside": a.median(),
-           "outside": b.median(), "effect": 2 * found.value - 1, "low": 2 * found.low - 1,
-           "high": 2 * found.high - 1}
-    ]  # fmt: skip
-
-
-def _compare_levels(values: pd.Series, inside: np.ndarray, entry: dict) -> list[dict]:
-    text = levels_of(values)
-    known = text.notna().to_numpy()
-    n, others = int((known & inside).sum()), int((known & ~inside).sum())
-    rows = []
-    for level in sorted(text.dropna().unique()):
-        has = (text == level).to_numpy(dtype=bool, na_value=False)
-        a, b = int((has & inside).sum()), int((has & ~inside).sum())
-        found = stats.difference(a, n, b, others)
+def _effect(values: pd.Series, inside: np.ndarray, level: str) -> dict:
+    if level:
+        a, n, b, others = cells(has_level(values, level), inside)
+        delta = stats.difference(a, n, b, others)
         here, there = (a / n if n else np.nan), (b / others if others else np.nan)
-        rows.append(
-            _row(entry, values, level)
-            | {"n": n, "mean": here, "overall": (a + b) / max(n + others, 1), "inside": here,
-               "outside": there, "effect": found.value, "low": found.low, "high": found.high}
-        )  # fmt: skip
-    return rows
+        middle = {"mean": here, "overall": (a + b) / max(n + others, 1)}
+    else:
+        x = numbers(values)
+        here, there = x[inside].dropna(), x[~inside].dropna()
+        n, delta = len(here), Estimate(*(2 * v - 1 for v in stats.superiority(here, there)))
+        middle = {"mean": here.mean(), "overall": x.mean()}
+        here, there = here.median(), there.median()
+    ends = {"effect": delta.value, "low": delta.low, "high": delta.high}
+    return {"n": n, **middle, "inside": here, "outside": there, **ends}
 
 
-# --- descriptors: what did not form the segments --------------------------------------------------
+DESCRIPTORS = (
+    "segment", "name", "label", "level", "unit", "kind", "statistic", "value", "low", "high", "n",
+    "count", "others", "inside", "outside", "p", "q", "selected", "confidence",
+)  # fmt: skip
 
 
 def descriptors(
@@ -140,73 +149,134 @@ def descriptors(
     selected of m (Benjamini & Yekutieli 2005), so that those selected leave out no difference.
     """
     known, labels = entries(dictionary, frame), labels.reindex(frame.index)
-    cells = [
-        (int(segment), entry, level)
-        for segment in sorted(labels.dropna().unique())
+    rows = [
+        {"segment": segment, "inside_": inside, **_row(entry, frame[name], level)}
+        for segment, inside in _segments(labels)
         for name, entry in known.items()
         for level in _tested(frame[name])
     ]
-    first = [_describe(frame, labels == s, entry, level, alpha) for s, entry, level in cells]
-    kept = [i for i, row in enumerate(first) if _shown(row, minimum)]
-    if not kept:
-        return pd.DataFrame(columns=[*_COLUMNS])
-    p = [first[i]["p"] for i in kept]
-    q = stats.adjust(p, "fdr_bh")
-    selected = q <= alpha
-    level_of = max(int(selected.sum()), 1) * alpha / len(p)
-    rows = [
-        {"segment": cells[i][0], **_describe(frame, labels == cells[i][0], *cells[i][1:], level_of),
-         "p": first[i]["p"], "q": q_one, "selected": bool(chosen), "confidence": 1 - level_of}
-        for i, q_one, chosen in zip(kept, q, selected, strict=True)
-    ]  # fmt: skip
-    return pd.DataFrame(rows)[[*_COLUMNS]]
-
-
-_COLUMNS = (
-    "segment", "name", "label", "level", "unit", "kind", "statistic", "value", "low", "high", "n",
-    "count", "others", "inside", "outside", "p", "q", "selected", "confidence",
-)  # fmt: skip
+    found = [
+        row | _describe(frame[row["name"]], row["inside_"], row["level"], alpha) for row in rows
+    ]
+    found = [r for r in found if min(r["count"], r["others"]) >= minimum and np.isfinite(r["p"])]
+    if not found:
+        return pd.DataFrame(columns=[*DESCRIPTORS])
+    q = stats.adjust([row["p"] for row in found], "fdr_bh")
+    level = max(int((q <= alpha).sum()), 1) * alpha / len(found)
+    for row, own in zip(found, q, strict=True):
+        again = _describe(frame[row["name"]], row["inside_"], row["level"], level)
+        row |= {
+            "low": again["low"],
+            "high": again["high"],
+            "q": own,
+            "selected": bool(own <= alpha),
+        }
+    return pd.DataFrame(found).assign(confidence=1 - level)[[*DESCRIPTORS]]
 
 
 def _tested(values: pd.Series) -> list[str]:
     """Return the levels to compare; the empty text stands for the column as a whole."""
-    if kind(values) == "numeric":
-        return [""]
-    levels = sorted(levels_of(values).dropna().unique())
-    return levels if kind(values) == "nominal" else ["", *levels]
+    if kind(values) == "nominal":
+        return levels(values)
+    return [""] if kind(values) == "numeric" else ["", *levels(values)]
 
 
-def _describe(frame, inside, entry: dict, level: str, alpha: float) -> dict:
-    values, inside = frame[entry["name"]], inside.to_numpy(dtype=bool)
-    row = _row(entry, values, level)
-    if not level:
-        x = numbers(values)
-        a, b = x[inside].dropna(), x[~inside].dropna()
-        found = stats.superiority(a, b, alpha)
-        return row | {"statistic": "superiority", **found._asdict(), "n": len(a), "count": len(a),
-                      "others": len(b), "inside": a.median(),
-                      "outside": b.median()}  # fmt: skip
-    text = levels_of(values)
-    has = (text == level).to_numpy(dtype=bool, na_value=False)
-    known = text.notna().to_numpy()
-    table = [int(v.sum()) for v in (has & inside, known & inside, has & ~inside, known & ~inside)]
-    found = stats.lift(*table, alpha)
-    return row | {"statistic": "lift", **found._asdict(), "n": table[1], "count": table[0],
-                  "others": table[2], "inside": table[0] / max(table[1], 1),
-                  "outside": table[2] / max(table[3], 1)}  # fmt: skip
+def _describe(values: pd.Series, inside: np.ndarray, level: str, alpha: float) -> dict:
+    if level:
+        a, n, b, others = cells(has_level(values, level), inside)
+        ratio = stats.lift(a, n, b, others, alpha)
+        shares = {"inside": a / max(n, 1), "outside": b / max(others, 1)}
+        return {"statistic": "lift", **ratio._asdict(), "n": n, "count": a, "others": b, **shares}
+    x = numbers(values)
+    here, there = x[inside].dropna(), x[~inside].dropna()
+    chance = stats.superiority(here, there, alpha)._asdict()
+    middle = {"inside": here.median(), "outside": there.median()}
+    n = {"n": len(here), "count": len(here), "others": len(there)}
+    return {"statistic": "superiority", **chance, **n, **middle}
 
 
-def _shown(row: dict, minimum: int) -> bool:
-    return min(row["count"], row["others"]) >= minimum and np.isfinite(row["p"])
+# --- descriptors of segments with soft membership -------------------------------------------------
 
 
-# --- the typical member ---------------------------------------------------------------------------
+def corrected(found: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) -> pd.DataFrame:
+    """Return descriptors with `corrected`, `corrected_low`, `corrected_high` added.
+
+    Comparing the most likely members mixes in members of other segments, so differences look
+    smaller than they are. The weights of Bolck, Croon & Hagenaars (2004) undo the mixing: a row
+    counts in every segment, by weights that sum to one and may be negative. Intervals are
+    linearised (sandwich) ones (Vermunt 2010, Political Analysis 18), and take the table of
+    assignment errors as known.
+
+    Parameters
+    ----------
+    found : DataFrame
+        Of `descriptors`.
+    frame : DataFrame
+        The rows that were described.
+    chance : DataFrame, shape (rows, k)
+        Membership probabilities of the same rows; columns are the numbers of the segments.
+    """
+    weights = dict(zip(chance.columns, membership.weights(chance.to_numpy()).T, strict=True))
+    rows = []
+    for row in found.itertuples():
+        values = frame[row.name]
+        x = has_level(values, row.level) if row.level else numbers(values)
+        x, inside = x[x.notna()].to_numpy(), weights[row.segment][x.notna().to_numpy()]
+        weighted = weighted_lift if row.level else weighted_superiority
+        rows.append(weighted(x, inside, 1 - row.confidence)[:3])
+    names = ["corrected", "corrected_low", "corrected_high"]
+    return found.join(pd.DataFrame(rows, index=found.index, columns=names))
+
+
+def weighted_lift(has: np.ndarray, inside: np.ndarray, alpha: float = 0.05) -> Estimate:
+    """Return the ratio of a share in a segment to the share elsewhere; the interval is of its log.
+
+    Parameters
+    ----------
+    has : array of 0 and 1
+    inside : array
+        Weight of each row in the segment; elsewhere it weighs the rest to one.
+    """
+    outside = 1 - inside
+    here, there = (float(has @ w / w.sum()) for w in (inside, outside))
+    if not (here > 0 and there > 0):
+        return UNKNOWN
+    influence = _influence(has, inside, here) / here - _influence(has, outside, there) / there
+    reach = norm.isf(alpha / 2) * np.sqrt((influence**2).sum())
+    value = np.log(here / there)
+    return Estimate(*(float(np.exp(v)) for v in (value, value - reach, value + reach)))
+
+
+def weighted_superiority(x: np.ndarray, inside: np.ndarray, alpha: float = 0.05) -> Estimate:
+    """Return the probability that a value in the segment exceeds one elsewhere; ties count half."""
+    outside = 1 - inside
+    if min(inside.sum(), outside.sum()) < 2:
+        return UNKNOWN
+    below, above = _below(x, outside), 1 - _below(x, inside)
+    value = float(below @ inside / inside.sum())
+    influence = _influence(below, inside, value) + _influence(above, outside, value)
+    reach = norm.isf(alpha / 2) * np.sqrt((influence**2).sum())
+    return Estimate(value, float(max(value - reach, 0.0)), float(min(value + reach, 1.0)))
+
+
+def _influence(values: np.ndarray, weights: np.ndarray, mean: float) -> np.ndarray:
+    return weights * (values - mean) / weights.sum()
+
+
+def _below(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the weighted share of rows below each value, half of the equal ones included."""
+    distinct, place = np.unique(x, return_inverse=True)
+    mass = np.bincount(place, weights, minlength=len(distinct)) / weights.sum()
+    return (np.cumsum(mass) - mass / 2)[place]
+
+
+# --- the example member ---------------------------------------------------------------------------
 
 
 def typical(
     frame: pd.DataFrame, labels: pd.Series, dictionary=(), members: int = 10, digits: int = 2
 ) -> pd.DataFrame:
-    """Return a typical member of each segment that is nobody in particular.
+    """Return an example member of each segment that is nobody in particular.
 
     It is the mean (of levels, the most frequent) of the `members` rows nearest to the medoid, the
     medoid among them, rounded: microaggregation (Domingo-Ferrer & Mateo-Sanz 2002), so that no
@@ -218,24 +288,17 @@ def typical(
         segment, name, label, unit, kind, value (float or level).
     """
     known, labels = entries(dictionary, frame), labels.reindex(frame.index)
-    scaled = _scaled(frame)
+    ranks = [numbers(frame[c]) for c in frame if kind(frame[c]) != "nominal"]
+    ranks = [c.rank(pct=True).fillna(0.5).to_numpy() for c in ranks]
+    scaled = np.column_stack(ranks) if ranks else np.zeros((len(frame), 1))
     rows = []
-    for segment in sorted(labels.dropna().unique()):
-        inside = np.flatnonzero(labels == segment)
-        near = frame.iloc[inside[_around_medoid(scaled[inside], members)]]
+    for segment, inside in _segments(labels):
+        place = np.flatnonzero(inside)
+        near = frame.iloc[place[_around_medoid(scaled[place], members)]]
         for name, entry in known.items():
-            rows.append(
-                {"segment": int(segment), **_row(entry, frame[name]),
-                 "value": _middle(near[name], digits)}
-            )  # fmt: skip
+            middle = {"segment": segment, "value": _middle(near[name], digits)}
+            rows.append(middle | _row(entry, frame[name]))
     return pd.DataFrame(rows).drop(columns="level")
-
-
-def _scaled(frame: pd.DataFrame) -> np.ndarray:
-    """Return ranks from 0 to 1 of numbers and levels, missing in the middle; nominal left out."""
-    columns = [numbers(frame[c]) for c in frame if kind(frame[c]) != "nominal"]
-    ranks = [c.rank(pct=True).fillna(0.5).to_numpy() for c in columns]
-    return np.column_stack(ranks) if ranks else np.zeros((len(frame), 1))
 
 
 def _around_medoid(points: np.ndarray, members: int) -> np.ndarray:
@@ -252,5 +315,138 @@ def _middle(values: pd.Series, digits: int):
     if kind(values) == "numeric":
         mean = values.mean()
         return float(f"{mean:.{digits}g}") if np.isfinite(mean) else None
-    found = levels_of(values).mode()
-    return str(found.iloc[0]) if len(found) else None
+    common = levels_of(values).mode()
+    return str(common.iloc[0]) if len(common) else None
+
+
+# --- a short rule ---------------------------------------------------------------------------------
+
+
+def rules(frame: pd.DataFrame, labels: pd.Series, dictionary=(), seed: int = 0) -> pd.DataFrame:
+    """Return one short rule per segment, in the words and units of the dictionary.
+
+    A rule is the best branch (by F1) of a shallow decision tree of the segment against everyone
+    else, its limits rounded to two digits. A row whose value is missing does not meet a rule.
+
+    Returns
+    -------
+    DataFrame
+        segment, rule (text), precision (of those who meet the rule, the share that belongs to the
+        segment), recall (of the segment, the share that meets the rule), both cross-validated over
+        five folds in which tree and rule are made anew; n (rows that meet the rule).
+    """
+    known, labels = entries(dictionary, frame), labels.reindex(frame.index)
+    rows, several = [], labels.nunique() > 1
+    numeric = _numeric(frame) if several else None
+    for segment, inside in _segments(labels):
+        row = {"rule": "Everyone", "precision": 1.0, "recall": 1.0, "n": len(frame)}
+        if several:
+            conditions = _learn(numeric, inside, seed)
+            precision, recall = _validated(numeric, inside, seed)
+            row = {"rule": _text(conditions, frame, known), "precision": precision}
+            row |= {"recall": recall, "n": int(_meets(numeric, conditions).sum())}
+        rows.append({"segment": segment} | row)
+    return pd.DataFrame(rows, columns=["segment", "rule", "precision", "recall", "n"])
+
+
+def _numeric(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return numbers only; a nominal column becomes one 0-1 column a level, named by a pair."""
+    columns = {}
+    for name in frame:
+        nominal = kind(frame[name]) == "nominal"
+        for level in levels(frame[name]) if nominal else [""]:
+            columns[name, level] = has_level(frame[name], level) if level else numbers(frame[name])
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _learn(table: pd.DataFrame, inside: np.ndarray, seed: int) -> list[tuple]:
+    """Return the conditions (column, is above, limit) of the best branch."""
+    filled = table.fillna(table.median()).fillna(0).to_numpy()
+    tree = DecisionTreeClassifier(
+        max_depth=DEPTH, min_samples_leaf=max(2, int(LEAF * len(table))),
+        class_weight="balanced", random_state=seed,
+    ).fit(filled, inside)  # fmt: skip
+    branches = [_simple(branch, table) for branch in _branches(tree.tree_)]
+    return max(branches, key=lambda b: (round(_f1(_meets(table, b), inside), 6), -len(b)))
+
+
+def _branches(tree, node: int = 0, path: tuple = ()) -> list[list[tuple]]:
+    """Return the conditions on the way to every node but the root."""
+    found = [list(path)] if path else []
+    if tree.children_left[node] >= 0:
+        column, limit = int(tree.feature[node]), float(tree.threshold[node])
+        for child, above in ((tree.children_left[node], False), (tree.children_right[node], True)):
+            found += _branches(tree, child, (*path, (column, above, limit)))
+    return found or [[]]
+
+
+def _simple(branch: list[tuple], table: pd.DataFrame) -> list[tuple]:
+    """Return one condition a column and direction, the strictest, limits rounded."""
+    limits: dict[tuple, float] = {}
+    for column, above, limit in branch:
+        strictest = max if above else min
+        limits[column, above] = strictest(limits.get((column, above), limit), limit)
+    return [
+        (table.columns[column], above, _rounded(limit, table.iloc[:, column]))
+        for (column, above), limit in limits.items()
+    ]
+
+
+def _rounded(limit: float, values: pd.Series) -> float:
+    """Return a limit with two digits; between whole numbers, halfway stays."""
+    whole = values.dropna()
+    if (whole == whole.round()).all() and abs(limit) < 100:
+        return float(np.floor(limit)) + 0.5
+    return float(f"{limit:.2g}")
+
+
+def _meets(table: pd.DataFrame, conditions: list[tuple]) -> np.ndarray:
+    met = np.ones(len(table), dtype=bool)
+    for column, above, limit in conditions:
+        values = table[column].to_numpy()
+        met &= (values > limit) if above else (values <= limit)
+    return met
+
+
+def _f1(met: np.ndarray, inside: np.ndarray) -> float:
+    return 2 * (met & inside).sum() / max(met.sum() + inside.sum(), 1)
+
+
+def _validated(table: pd.DataFrame, inside: np.ndarray, seed: int) -> tuple[float, float]:
+    """Return precision and recall on rows that the rule has not seen; missing if too few."""
+    folds = min(FOLDS, int(inside.sum()), int((~inside).sum()))
+    if folds < 2:
+        return np.nan, np.nan
+    met = np.zeros(len(inside), dtype=bool)
+    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(met, inside):
+        met[test] = _meets(table.iloc[test], _learn(table.iloc[train], inside[train], seed))
+    right = float((met & inside).sum())
+    return (right / met.sum() if met.any() else np.nan), right / inside.sum()
+
+
+def _text(conditions: list[tuple], frame: pd.DataFrame, known: dict) -> str:
+    limits: dict[tuple, dict] = {}
+    for column, above, limit in conditions:
+        limits.setdefault(column, {})[above] = limit
+    parts = [_phrase(c, own, frame[c[0]], known[c[0]]) for c, own in limits.items()]
+    text = " and ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def _phrase(column: tuple, limits: dict, values: pd.Series, entry: dict) -> str:
+    """Return the conditions on one column as words; `limits` maps 'is above' to the limit."""
+    name, low, high = label(entry["label"]), limits.get(True), limits.get(False)
+    if column[1]:
+        return f"{name} {'is' if low is not None else 'is not'} {column[1]}"
+    if kind(values) == "ordered":
+        order = list(values.cat.categories)
+        parts = [f"{of_level(low + 1, order)} or more"] if low is not None else []
+        parts += [f"{of_level(high, order)} or less"] if high is not None else []
+        return f"{name} is {' and '.join(parts)}"
+    whole = (values.dropna() == values.dropna().round()).all()
+    if whole:
+        low, high = (v if v is None else np.floor(v) + up for v, up in ((low, 1), (high, 0)))
+    low, high = (v if v is None else amount(v, entry["unit"]) for v in (low, high))
+    if low and high:
+        return f"{name} between {low} and {high}"
+    return f"{name} {'at least' if whole else 'above'} {low}" if low else f"{name} at most {high}"

@@ -13,7 +13,7 @@ from seglib.plots.base import (
     wrap,
 )
 from seglib.plots.customers import correlation, lineup, retention
-from seglib.plots.personas import affinity, evaluation, lifts, perceptual, ranks
+from seglib.plots.personas import affinity, lifts
 from seglib.plots.results import (
     before_after,
     beside_placebo,
@@ -36,7 +36,6 @@ __all__ = [
     "beside_placebo",
     "colours",
     "correlation",
-    "evaluation",
     "figure",
     "flows",
     "forest",
@@ -44,9 +43,7 @@ __all__ = [
     "lifts",
     "lineup",
     "percent",
-    "perceptual",
     "profiles",
-    "ranks",
     "retention",
     "scatter",
     "sizes",

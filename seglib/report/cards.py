@@ -7,11 +7,12 @@ from pathlib import Path
 from IPython.display import display
 from markupsafe import Markup
 
+from seglib import wording
 from seglib.files import Run
-from seglib.personas.persona import READ, common, opening, sections
+from seglib.personas.personas import common, opening, sections
 from seglib.plots import colours
 from seglib.report import report
-from seglib.report.exhibits import environment
+from seglib.report.exhibits import environment, missing
 
 
 def html(
@@ -53,28 +54,33 @@ def show(people: list[dict], found: list[dict], colours: dict[int, str], levers,
         _display(card, person["name"])
 
 
-def facts(found: list[dict], sections: str, names: dict[int, str] | None = None, title="") -> int:
-    """Display the claims of a section as a list, and return how many there are.
+def facts(
+    found: list[dict], section: str, names: dict[int, str] | None = None, title="", absent=""
+) -> None:
+    """Display the claims of a section as a list.
 
     Parameters
     ----------
     found : list of dict
         The claims.
-    sections : str
+    section : str
         Of the claims to show.
     names : dict, optional
         Segment → name, to stand before each sentence.
     title : str
         What stands on the line that unfolds the list; empty for an open list.
+    absent : str
+        Why there are none, displayed in their stead.
     """
-    own = [c for c in found if sections in c["sections"]]
+    own = [c for c in found if section in c["sections"]]
     rows = [((names or {}).get(c["segment"], ""), c) for c in own]
     if rows:
         _display(_filled("claims", rows=rows, title=title), title or own[0]["sentence"])
-    return len(rows)
+    elif absent:
+        missing(absent)
 
 
-def assortment(rows: list[dict], found: list[dict]) -> None:
+def assortment(rows: list[dict], found: list[dict], absent: str = "") -> None:
     """Display the card of every product segment.
 
     Parameters
@@ -83,8 +89,12 @@ def assortment(rows: list[dict], found: list[dict]) -> None:
         The `range` of playbook.json.
     found : list of dict
         The claims.
+    absent : str
+        Why there are none, displayed in their stead.
     """
     claims = {c["id"]: c for c in found}
+    if absent and not rows:
+        missing(absent)
     for row in rows:
         told = [m | {"because": [claims[i] for i in m["evidence"]]} for m in row["meanings"]]
         own, lean = ([claims[i] for i in row[key]] for key in ("claims", "lean"))
@@ -117,7 +127,7 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
         "handout.html.j2", title=run.study.title, manifest=manifest, who=f"{run.study.customer}s",
         headline=run.read("verdict.json").get("headline"), colours=shades, asked=told,
         overview=[(p, first.get(p["segment"])) for p in people], cards=[Markup(m) for m in made],
-        read=READ,
+        read=wording.plain("04_persona_definition", "read"),
         footer=report.provenance(manifest, "04_persona_definition"),
         snapshot=run.study.snapshot,
         valued=any(p["revenue_share"] is not None for p in people),

@@ -1,0 +1,310 @@
+"""The tables of a run, and every fact that is measured from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seglib import power, privacy
+from seglib.clustering import fit
+from seglib.clustering import model as models
+from seglib.collection import attributes, dictionary
+from seglib.files import Run
+from seglib.personas import affinity, names, profile
+from seglib.personas.names import entries, label
+from seglib.power import MONTHS
+
+SOFT = {"gmm", "latent_class"}  # methods whose probabilities of membership are those of a model
+
+
+class Evidence:
+    """The tables of a run as claims need them, each read or computed once.
+
+    Parameters
+    ----------
+    run : Run
+        Needs customers, dictionary, segments and verdict; uses what else there is.
+    """
+
+    of = "customers"  # what the segments are segments of
+
+    def __init__(self, run: Run):
+        self.run, self._made = run, {}
+        self.minimum = run.study.minimum_cell
+        self.labels = run.read("segments.parquet")["segment"].astype(int).rename_axis("customer")
+        self.customers = run.read("customers.parquet").reindex(self.labels.index)
+        self.verdict = run.read("verdict.json")
+        known = run.read("dictionary.json")
+        if run.has("outcomes.parquet"):  # described like any attribute that formed no segment
+            after = attributes.as_levels(run.read("outcomes.parquet"))
+            self.customers = self.customers.join(after)
+            known = known | {"customers": [*known["customers"], *known["outcomes"]]}
+        self.entries = entries(known, self.customers)
+        self._sort(self.verdict.get("columns") or dictionary.forming(run.study, known["customers"]))
+        bases = {self.entries[c]["base"] for c in self.formed}
+        same = bases | ({"behavioural", "needs"} if bases & {"behavioural", "needs"} else set())
+        self.described = [c for c in self.described if self.entries[c]["base"] not in same]
+
+    def _sort(self, formed: list[str]) -> None:
+        """Keep which segments there are, which may be shown, and which columns formed them."""
+        size = self.labels.value_counts().sort_index()
+        self.segments = [int(s) for s in size.index]
+        self.shown = [s for s in self.segments if size[s] >= self.minimum]
+        self.sized = [s for s in self.segments if privacy.shown(size, self.minimum).notna()[s]]
+        self.formed = [c for c in self.customers if c in set(formed)]
+        self.described = [c for c in self.customers if c not in set(formed)]
+
+    def inside(self, segment: int) -> np.ndarray:
+        """Return which customers belong to a segment."""
+        return (self.labels == segment).to_numpy()
+
+    def once(self, make: Callable[[Evidence], Any]) -> Any:
+        """Return what a function makes of this evidence, made the first time only."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]
+
+    def count(self, segment: int, n: int) -> int:
+        """Return a number of members, rounded down where it would give away a small segment."""
+        step = 1 if segment in self.sized else max(self.minimum, 10 ** math.floor(math.log10(n)))
+        return n // step * step
+
+    @property
+    def nearest(self) -> int:
+        """How many customers the example of a segment averages."""
+        return max(self.minimum, 5)
+
+    @property
+    def chosen_for_growth(self) -> bool:
+        """Whether the trend formed the segments: then one that grew was chosen for having grown."""
+        return "trend" in self.formed
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """The name of each segment: the analyst's, or else one from its markers."""
+        noun = "shoppers" if "basket_value" in self.customers else f"{self.run.study.customer}s"
+        few = {s: f"Segment {s} (too few to describe)" for s in self.segments}
+        few = {s: name for s, name in few.items() if s not in self.shown}
+        given = {s: n for s, n in self.run.study.personas.names.items() if s in self.segments}
+        before = names.before(self.run)
+        earlier = {s: p["name"] for s, p in before.items() if p["named_by"] == "rule"}
+        return names.names(self.markers, noun, few | given, earlier)
+
+    @cached_property
+    def spend(self) -> pd.Series | None:
+        """Spend of each customer before the cut-off date, if the study has amounts."""
+        return self.customers["spend"].fillna(0) if "spend" in self.customers else None
+
+    @cached_property
+    def markers(self) -> pd.DataFrame:
+        """Effect sizes of the columns that formed the segments; too small segments left out."""
+        rows = profile.markers(self.customers[self.formed], self.labels, [*self.entries.values()])
+        telling = rows["segment"].isin(self.shown) & ~rows["name"].isin(self.leftover_columns)
+        return rows[telling].reset_index(drop=True)
+
+    @cached_property
+    def descriptors(self) -> pd.DataFrame:
+        """Differences in columns that did not form the segments, corrected for their number."""
+        frame, about = self.customers[self.described], [*self.entries.values()]
+        return profile.descriptors(frame, self.labels, about, minimum=self.minimum)
+
+    @cached_property
+    def chances(self) -> pd.DataFrame | None:
+        """Each customer's probability of each segment; None where membership is hard."""
+        model = self.run.read("model.json") if self.run.has("model.json") else None
+        if not model or model["parameters"]["method"] not in SOFT or len(self.segments) < 2:
+            return None
+        chance = fit.probabilities(model["parameters"], models.data(model, self.customers))
+        return pd.DataFrame(chance, self.customers.index, models.numbers(model))
+
+    @cached_property
+    def corrected(self) -> pd.DataFrame:
+        """The descriptors that differ, plain and with soft membership counted in; else empty.
+
+        segment, attribute, plain, corrected (of a level: times as common as elsewhere; of a number:
+        the probability of superiority), and the corrected interval: from, to.
+        """
+        rows = self.descriptors[self.descriptors["selected"].astype(bool)]
+        names = {"label": "attribute", "value": "plain", "corrected": "corrected",
+                 "corrected_low": "from", "corrected_high": "to"}  # fmt: skip
+        if self.chances is None or rows.empty:
+            return pd.DataFrame(columns=["segment", *names.values()])
+        found = profile.corrected(rows, self.customers, self.chances).rename(columns=names)
+        return found.assign(segment=found["segment"].map(self.names))[["segment", *names.values()]]
+
+    @cached_property
+    def rules(self) -> pd.DataFrame:
+        """A short rule for each segment with its precision and recall."""
+        frame, about = self.customers[self.formed], [*self.entries.values()]
+        return profile.rules(frame, self.labels, about, self.run.seed).set_index("segment")
+
+    @cached_property
+    def examples(self) -> pd.DataFrame:
+        """Rounded averages of the customers nearest the middle of each segment."""
+        frame, about = self.customers[self.formed], [*self.entries.values()]
+        return profile.typical(frame, self.labels, about, self.nearest)
+
+    @cached_property
+    def alike(self) -> dict[int, int]:
+        """For each segment the most similar other one, where both may be shown; of two, none."""
+        if len(self.segments) < 3:
+            return {}
+        pairs = affinity.similar(self.customers[self.formed], self.labels)
+        return {s: other for s, other in pairs.items() if {s, other} <= set(self.shown)}
+
+    # --- what is sold ---
+
+    @cached_property
+    def leftover(self) -> set[str]:
+        """Levels and groups of products that hold what was not sorted, as reports write them."""
+        goods = self.run.study.tables.products
+        return {goods.labels.get(name, name) for name in goods.leftover} if goods else set()
+
+    @cached_property
+    def leftover_columns(self) -> set[str]:
+        """Columns about nothing but leftovers of the data: they set nobody apart."""
+        shares = {f"{name} share" for name in self.leftover} | {"other groups share"}
+        return {c for c, e in self.entries.items() if e["base"] == "needs" and e["label"] in shares}
+
+    @cached_property
+    def leftover_products(self) -> set[str]:
+        """Products that are leftovers of the data, or in a group that is."""
+        return self.leftover | set(self.groups.index[self.groups.isin(self.leftover)])
+
+    @cached_property
+    def groups(self) -> pd.Series:
+        """Group of each product; empty where products are in none."""
+        frame = self.run.read("products.parquet") if self.run.has("products.parquet") else {}
+        group = frame["group"] if "group" in frame else pd.Series(dtype="object")
+        return group.astype("object").set_axis(group.index.astype(str))
+
+    @cached_property
+    def products(self) -> pd.DataFrame:
+        """Affinity of segments to single products; empty without purchases."""
+        if not self.run.has("purchases.parquet"):
+            return pd.DataFrame(columns=[*affinity.COLUMNS])
+        rows = affinity.products(self.run.path("purchases.parquet"), self.labels, self.minimum)
+        return rows[~rows["product"].astype(str).isin(self.leftover_products)]
+
+    @cached_property
+    def product_groups(self) -> pd.Series | None:
+        """The group of each product, to be crossed with the customer segments; None without.
+
+        The product segments, by name, if there are two or more; else the product groups of the
+        study, the eight with most products by name and the rest together.
+        """
+        if not (self.run.has("products.parquet") and self.run.has("purchases.parquet")):
+            return None
+        if goods := self.once(assortment):
+            return goods.labels.map(goods.names)
+        group = self.groups
+        if group.nunique() < 2:
+            return None
+        group = group.mask(group.isin(self.leftover)).fillna("other").map(label)
+        return group.where(group.isin(group.value_counts().head(8).index), "other")
+
+    @cached_property
+    def spending(self) -> pd.DataFrame | None:
+        """What each customer spent on each product group; None without groups."""
+        if self.product_groups is None:
+            return None
+        path = self.run.path("purchases.parquet")
+        return affinity.spending(path, self.product_groups).reindex(self.labels.index).fillna(0.0)
+
+    @property
+    def bought(self) -> dict[str, int]:
+        """How many products were bought, are in a group, and are in none; empty without groups."""
+        if self.product_groups is None:
+            return {}
+        rows, grouped = self.run.scan("purchases.parquet"), len(self.product_groups)
+        bought = int(rows["product"].nunique(where=rows.orders > 0).execute())
+        return {"bought": bought, "grouped": grouped, "left": max(bought - grouped, 0)}
+
+    @cached_property
+    def crossed(self) -> pd.DataFrame:
+        """The affinity of every customer segment to every product group; empty without."""
+        if self.spending is None or len(self.segments) < 2:
+            return pd.DataFrame(columns=["segment", "group", *affinity.COLUMNS[2:]])
+        return affinity.index(self.spending, self.labels, self.run.seed)
+
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """The products on which each segment spends less than the most similar one."""
+        if len(self.segments) < 2 or not self.run.has("purchases.parquet"):
+            return pd.DataFrame(columns=["segment", "product"])
+        path, frame = self.run.path("purchases.parquet"), self.customers[self.formed]
+        return affinity.white_spaces(path, self.labels, frame, self.minimum)
+
+    # --- months and campaigns ---
+
+    @cached_property
+    def windows(self) -> dict[int, tuple[pd.Series, pd.Series]] | None:
+        """Spend of each customer in the last 1, 2 and 3 full months and in as many before."""
+        return None if self.spend is None else power.windows(self.run, self.labels.index)
+
+    @cached_property
+    def visits(self) -> dict[int, tuple[pd.Series, pd.Series]] | None:
+        """Sessions of each customer in the windows of `windows`, where nothing is sold."""
+        usage = self.run.study.usage
+        return power.windows(self.run, self.labels.index, "orders") if usage else None
+
+    @property
+    def months(self) -> pd.DataFrame | None:
+        """Spend of each customer in the last months and in as many before; None if too few."""
+        if self.windows is None:
+            return None
+        return pd.DataFrame(dict(zip(("recent", "earlier"), self.windows[MONTHS], strict=True)))
+
+    @cached_property
+    def campaigns(self) -> pd.DataFrame | None:
+        """Campaigns sent to each customer before the cut-off date, and whether any was answered."""
+        if not self.run.has("campaigns.parquet"):
+            return None
+        rows, control = self.run.scan("campaigns.parquet"), self.run.study.tables.campaigns
+        control = control and control.control
+        if control and "arm" in rows.columns:  # whom nothing was sent
+            rows = rows.filter(rows.arm.isnull() | (rows.arm != control))
+        cut = datetime(self.run.as_of.year, self.run.as_of.month, self.run.as_of.day)
+        counts = {"contacts": rows.campaign.nunique().cast("float64")}
+        if "first_response" in rows.columns:
+            counts["responded"] = (rows.first_response < cut).fill_null(False).any()
+        sent = rows.filter(rows.start < cut).group_by("customer").agg(**counts).execute()
+        table = sent.set_index("customer").reindex(self.labels.index)
+        return None if sent.empty else table.assign(contacts=table["contacts"].fillna(0.0))
+
+
+class Assortment(Evidence):
+    """Product segments, seen as `Evidence` sees customer segments; `people` is that of the run."""
+
+    of = "products"
+
+    def __init__(self, ev: Evidence):
+        self.run, self._made, self.minimum, self.people = ev.run, {}, ev.minimum, ev
+        labels = ev.run.read("product_segments.parquet")["segment"].astype(int)
+        self.labels = labels.rename_axis("product")
+        self.customers = ev.run.read("products.parquet").reindex(labels.index)
+        self.verdict = {}
+        if ev.run.has("product_verdict.json"):
+            self.verdict = ev.run.read("product_verdict.json")
+        self.entries = entries(ev.run.read("dictionary.json")["products"], self.customers)
+        self._sort(self.verdict.get("columns") or list(self.customers))
+        self.sized = self.segments  # products are nobody
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """Product segment → name, with its number."""
+        rows = profile.markers(self.customers[self.formed], self.labels, [*self.entries.values()])
+        return {s: f"{s} {name}" for s, name in names.names(rows, "products").items()}
+
+
+def assortment(ev: Evidence) -> Assortment | None:
+    """Return the product segments of a run; None where products fall into fewer than two."""
+    needed = "product_segments.parquet", "products.parquet", "purchases.parquet"
+    goods = Assortment(ev) if all(map(ev.run.has, needed)) else None
+    return goods if goods and len(goods.segments) > 1 else None

@@ -1,0 +1,256 @@
+"""Personas: what the claims say about each segment, what they cannot say, and what to ask."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from seglib import wording
+from seglib.clustering import usefulness
+from seglib.personas import names, profile
+from seglib.personas.evidence import Evidence
+from seglib.personas.names import has_level, numbers
+from seglib.personas.playbook import advice
+
+WORDS, SECTIONS = names.WORDS, wording.table("claims")["sections"]
+SAME = 0.5  # |rank correlation| of two columns from which they say the same of a customer
+MARK = 0.25  # strength from which a claim may lead: a medium difference (d of about 0.5)
+MARKS = 3
+LEAST = 5  # sentences that a card begins with, if there are so many
+ALWAYS = "size", "revenue"
+APART = {"afterwards", "pain_points", "rule", "near", "example", "size"}  # have their own place
+RECORDED = {"demographic", "geographic"}  # bases of columns that say who somebody is
+AGAIN = "The same, seen from other sides"
+DEFINES, BESIDES = "What defines them most", "Besides"
+
+
+def personas(ev: Evidence, found: list[dict]) -> list[dict]:
+    """Return one persona per segment from its claims, as in personas.json.
+
+    Parameters
+    ----------
+    ev : Evidence
+    found : list of dict
+        The claims.
+    """
+    sizes, before = profile.sizes(ev.labels, ev.spend), names.before(ev.run)
+    stable = {s["segment"]: s for s in ev.verdict.get("segments", [])}
+    result = []
+    for segment in ev.segments:
+        rows = [c for c in found if c["segment"] == segment and c["of"] == ev.of]
+        parts = {s: [c["id"] for c in rows if s in c["sections"]] for s in [*SECTIONS, "rule"]}
+        own, size = marks(ev, rows), sizes.loc[segment]
+        same = again(ev, rows, own)
+        shown = segment in ev.sized
+        result.append({
+            "segment": segment, "name": ev.names[segment], **_naming(ev, segment, before),
+            "n": int(size["n"]) if shown else None, "share": size["share"] if shown else None,
+            "revenue_share": size.get("value_share") if shown else None,
+            "size_rank": int((sizes["n"] > size["n"]).sum()) + 1,
+            "jaccard": stable.get(segment, {}).get("jaccard"),
+            "stable": stable.get(segment, {}).get("stable"),
+            "summary": [c["id"] for c in summary(rows, own, same)],
+            "marks": [c["id"] for c in own], "again": [c["id"] for c in same],
+            "facts": {s: ids for s, ids in parts.items() if ids},
+            "unknown": unknown(ev, rows, parts),
+            "typical": [c["id"] for c in rows if c["rule"] == "example"],
+            "note": ev.run.study.personas.notes.get(segment, ""),
+        })  # fmt: skip
+    return result
+
+
+def _naming(ev: Evidence, segment: int, before: dict[int, dict]) -> dict:
+    """Return who named a segment, and the name that it had at an earlier date if another."""
+    given = len(ev.segments) > 1 and segment in ev.run.study.personas.names
+    old = before.get(segment)
+    other = old and old["earlier"] and old["name"] != ev.names[segment]
+    return {"named_by": "analyst" if given else "rule", "formerly": old["name"] if other else ""}
+
+
+def unknown(ev: Evidence, rows: list[dict], parts: dict[str, list]) -> list[dict]:
+    """Return what the data cannot say about a segment, and the questions that would tell."""
+    bases = {ev.entries[c]["base"] for c in ev.customers}
+    asked = ev.run.study.tables.survey or "psychographic" in bases
+    about = "buyers" if "orders" in ev.customers else "people"
+    about = "users" if ev.run.study.usage else about
+    found = []
+    for gap in WORDS["gaps"]:
+        known = any(parts.get(key) or key in ev.customers for key in gap["unless"])
+        if known or about not in gap["about"]:
+            continue
+        why = "answered" if gap["why"] == "unasked" and asked else gap["why"]
+        beyond = " beyond what is recorded" * (gap["unless"] == ["who"] and bool(bases & RECORDED))
+        found.append({"topic": gap["topic"] + beyond, "why": WORDS["why"].get(why, why),
+                      "questions": list(gap["ask"])})  # fmt: skip
+    reasons = dict.fromkeys(q for c in rows if (q := WORDS["reasons"].get(c["rule"])))
+    if reasons:
+        found.append({"topic": "the reasons for what goes wrong", "questions": list(reasons),
+                      "why": "the data show that it happens, not why"})  # fmt: skip
+    return found
+
+
+def common(people: list[dict]) -> list[str]:
+    """Return the topics that the data leave open for every segment."""
+    topics = [[gap["topic"] for gap in person["unknown"]] for person in people]
+    return [topic for topic in topics[0] if all(topic in own for own in topics)]
+
+
+# --- what a persona begins with -------------------------------------------------------------------
+
+
+def marks(ev: Evidence, rows: list[dict]) -> list[dict]:
+    """Return the claims that define a segment: strong, and each about something else."""
+    able = [c for c in rows if c["strength"] >= MARK and c["kind"] != "ratio"
+            and not {"near", "example", "afterwards"} & set(c["sections"])]  # fmt: skip
+    return distinct(ev, able, MARKS)
+
+
+def distinct(ev: Evidence, rows: list[dict], most: int) -> list[dict]:
+    """Return the strongest claims, at most so many, no two of which say the same."""
+    kept: list[dict] = []
+    for claim in sorted(rows, key=lambda c: -c["strength"]):
+        if len(kept) < most and not any(akin(ev, claim, other) for other in kept):
+            kept.append(claim)
+    return kept
+
+
+def again(ev: Evidence, rows: list[dict], own: list[dict]) -> list[dict]:
+    """Return the claims that say again what the marks say, seen from another side."""
+    ids = {c["id"] for c in own}
+    able = [c for c in rows if c["id"] not in ids and c["direction"]]
+    able = [c for c in able if not APART & set(c["sections"])]
+    return [c for c in able if any(akin(ev, c, mark) for mark in own)]
+
+
+def akin(ev: Evidence, one: dict, other: dict) -> bool:
+    """Return whether two claims rest on columns that say the same of a customer."""
+    if one["source"]["column"] == other["source"]["column"]:
+        return True
+    pair = [_values(ev, claim) for claim in (one, other)]
+    if any(values is None for values in pair):
+        return False
+    both = pd.concat(pair, axis=1).dropna().rank()
+    varied = len(both) > 2 and (both.nunique() > 1).all()
+    return bool(varied and abs(both.iloc[:, 0].corr(both.iloc[:, 1])) >= SAME)
+
+
+def _values(ev: Evidence, claim: dict) -> pd.Series | None:
+    """Return what a claim says of each customer, as numbers; None where it is of no column."""
+    source, column = claim["source"], claim["source"]["column"]
+    if source["table"] == "campaigns.parquet" and column == "contacts":
+        return ev.campaigns["contacts"]
+    if source["table"] != "customers.parquet" or column not in ev.customers:
+        return None
+    values = ev.customers[column]
+    return has_level(values, source["level"]) if source["level"] else numbers(values)
+
+
+def summary(rows: list[dict], own: list[dict], same: list[dict]) -> list[dict]:
+    """Return what a card begins with: size, marks, what came after, and what sets it off.
+
+    Where these are fewer than `LEAST`, warning signs, who they are and what they buy fill up.
+    """
+    first = [c for c in rows if c["rule"] in ALWAYS]
+    after = [c for c in rows if "afterwards" in c["sections"]][:1]
+    order = [*first, *own, *after, *(c for c in rows if "near" in c["sections"])]
+    parts = [key for key in ("pain_points", "who", "goals", *SECTIONS) if key != "near"]
+    spare = {c["id"]: c for key in parts for c in rows if key in c["sections"]}
+    spare = [c for c in spare.values() if c not in order and c not in same]
+    return order + spare[: max(0, LEAST - len(order))]
+
+
+def opening(person: dict, found: list[dict]) -> list[tuple[str, list[dict]]]:
+    """Return the claims that a card begins with: how large, what defines them, what comes next."""
+    by_id = {c["id"]: c for c in found}
+    rows = [by_id[i] for i in person["summary"]]
+    size = [c for c in rows if c["rule"] in ALWAYS]
+    own = [c for c in rows if c["id"] in person["marks"]]
+    more = [c for c in rows if c not in size and c not in own]
+    parts = ("", size), (DEFINES, own), (BESIDES if person["marks"] else "", more)
+    return [(heading, part) for heading, part in parts if part]
+
+
+def sections(person: dict, found: list[dict]) -> list[tuple[str, list[dict]]]:
+    """Return heading and claims of each part of a persona; no claim of the summary, none twice.
+
+    Claims that say again what the marks say come last, together.
+    """
+    by_id, used = {c["id"]: c for c in found}, {*person["summary"], *person["again"]}
+    parts: dict[str, list[dict]] = {heading: [] for heading in SECTIONS.values()}
+    for key in ["pain_points", *SECTIONS]:  # a warning is told as such, and not again
+        ids = [i for i in person["facts"].get(key, []) if i not in used]
+        used |= set(ids)
+        parts[SECTIONS[key]] += [by_id[i] for i in ids]
+    parts[AGAIN] = [by_id[i] for i in person["again"] if i not in person["summary"]]
+    return [(heading, rows) for heading, rows in parts.items() if rows]
+
+
+# --- how far to trust them, and the answer --------------------------------------------------------
+
+
+def trust(ev: Evidence) -> dict:
+    """Return the words of the verdict: use, headline, doubt, poor (the doubtful segments) and n."""
+    rows = ev.verdict.get("segments", [])
+    poor = [str(row["segment"]) for row in rows if row.get("stable") in {"doubtful", "distrust"}]
+    judged = any(row.get("stable") for row in rows)
+    usable = len(ev.segments) > 1 and ev.verdict.get("kind") != "none"
+    doubt = "some" if poor else "none" if judged else "unknown"
+    return {"use": "some" if usable else "none", "headline": ev.verdict["headline"],
+            "doubt": doubt, "poor": poor, "n": len(rows)}  # fmt: skip
+
+
+def answer(ev: Evidence, people: list[dict], book: dict) -> dict:
+    """Return the words of the answer: whom there is, whom to look at first, and what to try."""
+    first = book["targeting"]["ranking"][0]
+    actions = [r["action"] for r in book["levers"] if r["segment"] == first["segment"]]
+    return trust(ev) | {
+        "people": [p for p in people if p["share"] is not None], "first": first["name"],
+        "weights": "equal" if book["targeting"]["equal"] else "own",
+        "action": actions[0] if actions else "",
+    }  # fmt: skip
+
+
+# --- files for others -----------------------------------------------------------------------------
+
+
+def markdown(people: list[dict], found: list[dict], title: str, levers=()) -> str:
+    """Return the personas as Markdown for a wiki or a deck, with the playbook's levers if given."""
+    by_id = {c["id"]: c for c in found}
+    cards = [
+        {**person, "opening": opening(person, found), "sections": sections(person, found),
+         "rule": [by_id[i] for i in person["facts"].get("rule", [])],
+         "example": [by_id[i] for i in person["typical"]],
+         "levers": [row | {"advice": advice(row)} for row in levers
+                    if row["segment"] == person["segment"]]}
+        for person in people
+    ]  # fmt: skip
+    return wording.plain("04_persona_definition", "personas_md", title=title, cards=cards) + "\n"
+
+
+def assignments(ev: Evidence) -> pd.DataFrame:
+    """Return customer, segment, name, probability and scores, if any: what a CRM needs."""
+    members = ev.run.read("segments.parquet")[["segment", "probability"]]
+    members.insert(1, "name", members["segment"].map(ev.names))
+    if ev.run.has("scores.parquet"):
+        members = members.join(ev.run.read("scores.parquet"))
+    return members.rename_axis("customer").reset_index()
+
+
+def assigned(ev: Evidence) -> list[dict]:
+    """Return what each column of segments.csv means, a row a column."""
+    study = ev.run.study
+    rows = (ev.verdict.get("usefulness") or {}).get("outcomes", [])
+    when = f" in the {study.holdout} days from {ev.run.as_of}" * (not study.snapshot)
+    words = {"key": study.key_meaning, "who": study.customer, "when": when,
+             "numbers": "of rows" if study.numbered else "kept"}  # fmt: skip
+    columns = {name: {} for name in ("customer", "segment", "name", "probability")}
+    for row in rows:
+        if row.get("recommended"):
+            score, decile = usefulness.columns(row)
+            kind = "chance" if row["metric"] == "AUC" else "amount"
+            columns |= {score: {"column": "score", "kind": kind, "outcome": row["outcome"]},
+                        decile: {"column": "decile", "score": score}}  # fmt: skip
+    return [
+        {"column": name, "meaning": wording.plain("04_persona_definition", "column_meaning",
+                                                  **{"column": name} | words | about)}
+        for name, about in columns.items()
+    ]  # fmt: skip

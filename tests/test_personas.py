@@ -1,0 +1,329 @@
+"""Names, what a persona begins with, what it cannot say, and the files for others."""
+
+import json
+from types import SimpleNamespace
+
+import bench_persona
+import numpy as np
+import pandas as pd
+import planted
+import pytest
+import yaml
+
+from seglib import study
+from seglib.files import Run
+from seglib.personas import names, personas, profile
+from seglib.report import cards
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """A run with every table, and what 04 makes of it."""
+    run = planted.add_purchases(planted.run(tmp_path_factory.mktemp("full"), 1))
+    return planted.finished(run)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """A run with nothing but customers."""
+    return planted.finished(planted.run(tmp_path_factory.mktemp("bare"), 1))
+
+
+# --- what personas say ----------------------------------------------------------------------------
+
+
+def test_personas_state_what_was_planted_and_not_what_is_chance(tmp_path):
+    for seed in range(2):
+        stated, wanted, false, _ = bench_persona.judge(seed, tmp_path)
+        assert (stated, false) == (wanted, 0)
+
+
+def test_a_persona_knows_worth_growth_products_and_campaigns(full):
+    rules = {s: {c["rule"] for c in full[1] if c["segment"] == s} for s in (1, 3)}
+    assert {"value-high", "revenue", "overlooked", "product-high"} <= rules[1]
+    assert {"growth-down", "ignores"} <= rules[3]
+    tea = [c for c in full[1] if c["rule"] == "product-high" and c["segment"] == 1]
+    assert [c["source"]["column"] for c in tea] == ["tea"]
+
+
+def test_without_purchases_a_persona_is_shorter_and_says_what_is_missing(bare, full):
+    assert len(bare[1]) < len(full[1])
+    gaps = bare[2][0]["unknown"]
+    assert {"motivations", "price stance", "channels"} <= {gap["topic"] for gap in gaps}
+    assert all(gap["questions"] for gap in gaps)
+
+
+def test_one_segment_gets_a_portrait_of_everyone(tmp_path):
+    labels = planted.customers(1)[1]
+    ev, found, people, book = planted.finished(planted.run(tmp_path, 1, labels * 0 + 1))
+    assert [p["name"] for p in people] == ["All shoppers"]
+    assert not any(c["direction"] for c in found) and "typical" in {c["rule"] for c in found}
+    assert personas.answer(ev, people, book)["use"] == "none"
+
+
+def test_a_card_begins_with_size_then_marks_and_says_nothing_twice(full):
+    _, found, people, _ = full
+    rule = {c["id"]: c["rule"] for c in found}
+    for person in people:
+        assert [rule[i] for i in person["summary"][:2]] == ["size", "revenue"]
+        marks = person["marks"]
+        assert marks and person["summary"][2 : 2 + len(marks)] == marks
+        opening = [heading for heading, _ in personas.opening(person, found)]
+        assert opening[:2] == ["", personas.DEFINES]
+        ids = [c["id"] for _, rows in personas.sections(person, found) for c in rows]
+        assert len(ids) == len(set(ids)) and not set(ids) & set(person["summary"])
+
+
+@pytest.mark.parametrize(("noise", "same"), [(1.0, True), (400.0, False)])
+def test_two_columns_that_say_the_same_give_one_mark(tmp_path, noise, same):
+    run = planted.run(tmp_path, 1)
+    frame, labels = run.read("customers.parquet"), run.read("segments.parquet")["segment"]
+    drawn = np.random.default_rng(3).normal(size=len(frame))
+    twin = frame["orders"] + noise * drawn if same else labels.eq(1) + 0.7 * drawn
+    _, found, people, _ = planted.finished(planted.with_column(run, "breadth", twin))
+    column = {c["id"]: c["source"]["column"] for c in found}
+    marks, again = ({column[i] for i in people[0][key]} for key in ("marks", "again"))
+    assert ({"orders", "breadth"} <= marks) == (not same)
+    assert {"orders", "breadth"} <= marks | again and bool(again) == same
+    assert (personas.AGAIN in dict(personas.sections(people[0], found))) == same
+
+
+@pytest.mark.parametrize(("sound", "doubt", "poor"), [
+    (["valid", "distrust", "doubtful"], "some", ["2", "3"]), (["valid", "stable"], "none", []),
+    ([None, None], "unknown", []),
+])  # fmt: skip
+def test_the_page_says_which_segments_are_doubtful(sound, doubt, poor):
+    rows = [{"segment": i, "stable": word} for i, word in enumerate(sound, 1)]
+    verdict = {"segments": rows, "kind": "natural", "headline": "Two."}
+    found = personas.trust(SimpleNamespace(segments=[1, 2], verdict=verdict))
+    assert (found["use"], found["doubt"], found["poor"]) == ("some", doubt, poor)
+
+
+# --- motivations, from a survey -------------------------------------------------------------------
+
+AGREE = ["not at all", "little", "partly", "mostly", "fully"]
+
+
+def surveyed(folder, lean):
+    """A run of which two thirds were asked about freshness."""
+    run = planted.run(folder, 1)
+    frame, labels = run.read("customers.parquet"), run.read("segments.parquet")["segment"]
+    rng = np.random.default_rng(1)
+    answer = labels.eq(1).to_numpy() * lean + rng.normal(size=len(frame))
+    fresh = pd.cut(pd.Series(answer, frame.index), [-9, -1, 0, 1, 2, 9], labels=AGREE)
+    run.write("customers.parquet", frame.assign(fresh=fresh.mask(rng.random(len(frame)) < 0.33)))
+    lines = run.read("dictionary.json")
+    lines["customers"].append({"name": "fresh", "label": "Buys for freshness", "unit": "",
+                               "base": "psychographic", "kind": "ordered"})  # fmt: skip
+    run.write("dictionary.json", lines)
+    return planted.finished(run)
+
+
+def test_motivations_are_claims_from_answers(tmp_path):
+    ev, found, people, _ = surveyed(tmp_path, 1.6)
+    own = [c for c in found if c["sections"] == ["motivations"] and c["segment"] == 1]
+    assert [(c["source"]["column"], c["direction"]) for c in own] == [("fresh", "higher")]
+    assert own[0]["sentence"].startswith("Far higher: buys for freshness, typically mostly")
+    assert 10 <= own[0]["n"] < ev.inside(1).sum()  # of those who answered
+    assert own[0]["id"] in people[0]["facts"]["motivations"]
+    assert "motivations" not in {gap["topic"] for gap in people[0]["unknown"]}
+    assert own[0]["sentence"] in cards.html(people[0], found, "#0b5fa5")
+
+
+def test_who_answers_alike_or_is_not_asked_is_to_be_asked_why(tmp_path, bare):
+    answered = "their answers in the survey do not set them apart"
+    for people, why in (
+        (surveyed(tmp_path, 0)[2], answered),
+        (bare[2], "there are no survey answers"),
+    ):
+        gaps = {gap["topic"]: gap for gap in people[1]["unknown"]}
+        assert gaps["motivations"]["why"] == why and gaps["motivations"]["questions"]
+
+
+def test_nobody_is_said_not_to_be_asked_where_there_is_a_survey():
+    given = study.Study.model_validate({
+        "path": "study.yaml", "title": "s", "objective": "o", "as_of": "2024-01-01",
+        "tables": {"survey": {"source": "a.csv", "columns": {"customer": "<row>"},
+                              "attributes": {"cheap": {"base": "psychographic"}}}},
+        "segmentation": {"bases": ["psychographic"]},
+    })  # fmt: skip
+    asked = SimpleNamespace(run=SimpleNamespace(study=given), entries={},
+                            customers=pd.DataFrame())  # fmt: skip
+    gaps = {gap["topic"]: gap["why"] for gap in personas.unknown(asked, [], {})}
+    assert gaps["why they are here"] == "their answers in the survey do not set them apart"
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def markers(**effects):
+    """Markers of columns, an effect for each segment, as from `profile.markers`."""
+    rows = [
+        {"segment": s, "name": name, "label": name, "level": "", "base": "", "kind": "numeric",
+         "effect": x, "low": x - 0.1, "high": x + 0.1}
+        for name, values in effects.items() for s, x in enumerate(values, 1)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_segments_alike_still_get_different_names():
+    assert names.names(markers(orders=[0.5, 0.6, 0.0]), "shoppers") == {
+        1: "Frequent shoppers", 2: "Shoppers with frequent orders", 3: "Near-average shoppers",
+    }  # fmt: skip
+
+
+def test_no_name_makes_less_of_what_another_segment_has_more_of():
+    rows = markers(orders=[0.9, 0.6, -0.8], basket_value=[0.3, 0.7, -0.5])
+    found = names.names(rows, "shoppers")
+    assert found[1] == "Frequent shoppers with large baskets"
+    assert "large baskets" in found[2]  # theirs are the larger ones
+    assert found[3] == "Occasional shoppers with small baskets"
+
+
+def test_the_analyst_may_rename_a_segment_and_a_true_name_is_kept():
+    rows = markers(orders=[0.9, -0.4], basket_value=[0.15, -0.5])
+    own = names.names(rows, given={2: "Sunday bakers"})
+    assert own == {1: "Frequent customers", 2: "Sunday bakers"}
+    kept = "Frequent customers with large baskets"  # its baskets are less clear, but still larger
+    assert names.names(rows, earlier={1: kept})[1] == kept
+    assert names.names(rows, earlier={1: "Frequent customers with small baskets"})[1] != kept
+
+
+def test_the_page_has_the_analysts_names_and_notes(tmp_path):
+    own = {"names": {2: "Sunday bakers"}, "notes": {2: "They bake."}}
+    people = planted.finished(planted.run(tmp_path, 1, personas=own))[2]
+    assert (people[1]["name"], people[1]["note"]) == ("Sunday bakers", "They bake.")
+    assert (people[1]["named_by"], people[0]["named_by"]) == ("analyst", "rule")
+
+
+def named(columns, base, noun="respondents", **kinds):
+    """Return the names of two segments, of 60 people each, by columns of 60 and 60 values."""
+    frame = pd.DataFrame(
+        {name: pd.Categorical(values, **kinds) for name, values in columns.items()}
+    )
+    labels = pd.Series(np.repeat([1, 2], len(frame) // 2))
+    lines = [{"name": n, "label": n.capitalize(), "base": base, "unit": ""} for n in columns]
+    return names.names(profile.markers(frame, labels, lines), noun)
+
+
+def mixed(first, second, share, other):
+    """Return 60 values of which a share is the first, and 60 of which another share is."""
+    many = [round(60 * part) for part in (share, other)]
+    return [v for n in many for v in [first] * n + [second] * (60 - n)]
+
+
+def test_names_say_what_was_answered_more_often():
+    columns = {"cheap": mixed("Yes", "No", 0.9, 0.2), "tasty": mixed("Yes", "No", 0.8, 0.3)}
+    assert named(columns, "psychographic") == {
+        1: "Respondents who more often answer yes to “cheap” and “tasty”",
+        2: "Respondents who more often answer no to “cheap” and “tasty”",
+    }
+    columns["tasty"] = mixed("No", "Yes", 0.8, 0.3)
+    assert named(columns, "psychographic")[1] == (
+        "Respondents who more often answer yes to “cheap” and no to “tasty”"
+    )
+
+
+def test_codes_are_read_as_yes_and_no_of_answers_and_named_with_their_column_elsewhere():
+    columns = {"cheap": mixed("1", "0", 0.9, 0.2), "group": mixed("1", "2", 0.9, 0.2)}
+    assert named(columns, "psychographic")[1] == (
+        "Respondents who more often answer yes to “cheap” and “1” to “group”"
+    )
+    assert named(columns, "plan", "shoppers") == {
+        1: "Shoppers with cheap 1 and group 1",
+        2: "Shoppers with cheap 0 and group 2",
+    }
+
+
+def test_what_most_of_a_segment_have_is_told_from_what_they_have_more_often():
+    columns = {
+        "contract": mixed("Month-to-month", "Two year", 0.9, 0.2),
+        "television": mixed("Yes", "No", 0.45, 0.1),
+    }
+    assert named(columns, "plan", "customers") == {
+        1: "Customers with month-to-month contract and more often with television",
+        2: "Customers with two year contract and no television",
+    }
+
+
+def test_ordered_answers_are_named_as_answers_and_other_figures_by_themselves():
+    order = {"categories": ["low", "mid", "high"], "ordered": True}
+    values = {"like": ["low"] * 40 + ["mid"] * 20 + ["low", "mid", "high"] * 20}
+    told = named(values, "psychographic", **order)
+    assert told[1] == "Respondents with low answers to “like”"
+    assert named(values, "plan", "customers", **order)[2] == "Customers with high like"
+
+
+def test_a_statement_stands_in_a_name_as_it_was_put_to_people():
+    rows = markers(**{"“I compare prices”": [0.8, -0.8]})
+    assert names.names(rows, "respondents") == {
+        1: "Respondents with high answers to “I compare prices”",
+        2: "Respondents with low answers to “I compare prices”",
+    }
+
+
+def test_a_level_of_an_answer_is_called_by_the_answer():
+    cheap = pd.Series(pd.Categorical(["Yes", "No", "Yes", "No"]))
+    for base, called in (("psychographic", "Yes to “cheap”"), ("plan", "Cheap")):
+        assert names.level_label({"label": "Cheap", "base": base}, "Yes", cheap) == called
+
+
+# --- files for others -----------------------------------------------------------------------------
+
+
+def test_personas_as_markdown_hold_every_card(full):
+    _, found, people, book = full
+    text = personas.markdown(people, found, "A *shop*", book["levers"])
+    assert text.startswith("# A *shop*: personas\n\nEvery sentence is a claim;")
+    said = {c["id"]: c["sentence"] for c in found}
+    for person in people:
+        card = text.split(f"## {person['segment']}. {person['name']}\n")[1].split("\n## ")[0]
+        assert all(f"- {said[i]}\n" in card for i in person["summary"])
+        assert "\n\n**What defines them most**\n\n- " in card
+        assert "### What the data cannot say\n\n- Motivations: there are no" in card
+    assert "\n\n\n" not in text
+
+
+def test_segments_csv_has_a_row_a_customer_and_its_columns_are_explained(full):
+    ev = full[0]
+    table = personas.assignments(ev)
+    assert list(table) == ["customer", "segment", "name", "probability"]
+    assert len(table) == len(ev.labels)
+    lines = {row["column"]: row["meaning"] for row in personas.assigned(ev)}
+    assert list(lines) == list(table)
+    assert lines["segment"] == "number of the segment, 1 the first; kept across refreshes"
+
+
+def test_segments_of_rows_are_explained_as_numbers_of_rows(tmp_path, monkeypatch):
+    raw = {"title": "s", "objective": "o", "as_of": "2024-01-01",
+           "tables": {"survey": {"source": "a.csv", "columns": {"customer": "<row>"},
+                                 "attributes": {"cheap": {"base": "psychographic"}}}},
+           "segmentation": {"bases": ["psychographic"]}}  # fmt: skip
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(raw))
+    (tmp_path / "a.csv").write_text("cheap\nYes\n")
+    loaded = study.load(tmp_path / "study.yaml")
+    row = {"outcome": "churned", "metric": "AUC", "recommended": True}
+    ev = SimpleNamespace(run=SimpleNamespace(study=loaded, as_of=loaded.as_of),
+                         verdict={"usefulness": {"outcomes": [row]}})  # fmt: skip
+    lines = {line["column"]: line["meaning"] for line in personas.assigned(ev)}
+    assert lines["customer"].startswith("number of the row in")
+    assert "refreshes" not in lines["segment"]
+    assert lines["probability_churned_decile"].startswith("decile of probability_churned: 1 the")
+
+
+def test_the_example_customer_is_not_called_typical(full):
+    card = cards.html(full[2][0], full[1], "#0b5fa5")
+    assert "An example: the average of the 10 nearest the middle in everything at once" in card
+    assert "A typical one" not in card
+
+
+def test_a_persona_keeps_the_name_it_had_before(full, tmp_path):
+    """The names of the run that the numbers are from are read from its personas.json."""
+    old = full[0].run
+    (tmp_path / "2024-04-01").mkdir()
+    people = [{"segment": 1, "name": "Frequent shoppers", "named_by": "rule"}]
+    (tmp_path / "2024-04-01" / "personas.json").write_text(json.dumps(people))
+    given = old.study.model_copy(update={"path": tmp_path / "study.yaml"})
+    run = Run(given, old.as_of, tmp_path / "new", 7)
+    run.write("model.json", {"numbered": {"as_of": "2024-04-01", "kept": [{"segment": 1}]}})
+    assert names.before(run) == {1: people[0] | {"earlier": True}}

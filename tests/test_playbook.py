@@ -1,0 +1,272 @@
+"""Whom to target, what to try, the tests, and what product segments may mean."""
+
+import numpy as np
+import pandas as pd
+import planted
+import pytest
+
+from seglib.files import Run
+from seglib.personas import claims, playbook
+from seglib.personas.evidence import Evidence
+from seglib.report import cards
+from seglib.study import StudyError
+
+LEVERS, MEANINGS = playbook.WORDS["levers"], playbook.WORDS["meanings"]
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    run = planted.add_purchases(planted.run(tmp_path_factory.mktemp("full"), 1))
+    return planted.finished(run)
+
+
+def copied(run: Run, folder) -> Run:
+    for path in run.folder.glob("*.*"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    return Run(run.study, run.as_of, folder, run.seed)
+
+
+def of(found, letter, segment):
+    return {c["rule"]: c for c in found if c["id"].startswith(f"{letter}-{segment}-")}
+
+
+# --- targeting ------------------------------------------------------------------------------------
+
+
+def test_the_segment_worth_more_and_addressed_less_is_underserved(full):
+    assert 1 in full[3]["targeting"]["underserved"]
+    words = playbook.ranked(full[3])
+    assert words["underserved"] == "some" and words["weights"] == "equal"
+    assert playbook.ranked({"targeting": {"ranking": [{}]}}) == {"weights": "none"}
+
+
+def test_weights_are_equal_unless_given(full):
+    table = playbook.criteria(full[0])
+    assert set(playbook.weights({}, table).values()) == {0.2}
+    assert playbook.weights({"value": 3, "size": 1}, table)["value"] == 0.75
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ({"valeu": 1}, "did you mean 'value'"), ({"value": -1}, "0 or more"), ({"value": 0}, "above 0"),
+])  # fmt: skip
+def test_wrong_weights_are_refused(full, given, message):
+    with pytest.raises(StudyError, match=message):
+        playbook.weights(given, playbook.criteria(full[0]))
+
+
+def scored(**columns):
+    return pd.DataFrame({"n": [5, 5, 5]} | columns, index=pd.Index([1, 2, 3], name="segment"))
+
+
+def test_a_segment_best_in_everything_is_first_under_all_weights():
+    table = scored(size=[0.5, 0.3, 0.2], value=[9.0, 2, 1])
+    found = playbook.rank(table, {"size": 0.5, "value": 0.5}).set_index("segment")
+    assert tuple(found.loc[1, ["first", "best", "worst"]]) == (1, 1, 1)
+
+
+def test_what_is_missing_is_not_scored():
+    table = scored(size=[0.5, 0.3, 0.2], reach=[0.3, 0.1, None])
+    found = playbook.rank(table, {"size": 0.4, "reach": 0.6}).set_index("segment")
+    assert found["score"].tolist() == pytest.approx([1, 0.4 / 3, 0])  # smallest, not lifted by None
+    assert np.isnan(found.loc[3, "reach"])
+    alone = playbook.rank(table, {"size": 0.0, "reach": 1.0}).set_index("segment")
+    assert np.isnan(alone.loc[3, "score"]) and alone.loc[3, "rank"] == 3
+
+
+def test_a_criterion_alike_everywhere_is_in_the_middle():
+    found = playbook.rank(scored(size=[0.3, 0.3, 0.3]), {"size": 1.0})
+    assert found["size"].tolist() == [0.5, 0.5, 0.5]
+
+
+def test_reach_that_rests_on_few_answers_is_missing_not_everyones(full, tmp_path):
+    run = copied(full[0].run, tmp_path)
+    sent, labels = run.read("campaigns.parquet"), full[0].labels
+    third = sent["customer"].map(labels).eq(3)
+    answered = third & third.cumsum().le(3) | ~third & sent["redeemed"]
+    first = pd.Series(np.where(answered, "2024-05-09", "NaT"), sent.index)
+    run.write("campaigns.parquet", sent.assign(first_response=pd.to_datetime(first)))
+    reach = playbook.criteria(Evidence(run))["reach"]
+    assert np.isnan(reach[3]) and reach[[1, 2]].notna().all()
+
+
+def aimed(folder, prefer, column="orders"):
+    figure = {"column": column, "prefer": prefer}
+    return Evidence(planted.add_purchases(planted.run(folder, 1, objective_figure=figure)))
+
+
+@pytest.mark.parametrize(("prefer", "best"), [("higher", 1), ("lower", 3)])
+def test_segments_fit_the_objective_by_the_figure_that_the_study_names(tmp_path, prefer, best):
+    ev = aimed(tmp_path, prefer)
+    rows = playbook.ranking(ev).set_index("segment")
+    assert (rows["objective"].idxmax(), rows["objective"].max()) == (best, 1)
+    shown = playbook.criteria(ev)["objective"]
+    assert shown[1] > shown[3] > 0  # what is shown is the figure itself
+    assert playbook.meaning(ev, "objective") == (
+        f"orders, mean; {prefer} fits the objective better, as study.yaml says"
+    )
+
+
+def test_an_objective_that_chance_could_explain_does_not_rank(full, tmp_path):
+    assert "objective" not in playbook.criteria(full[0])
+    ev = aimed(tmp_path, "higher", "weekend_share")
+    assert playbook.criteria(ev)["objective"].nunique() == 1
+
+
+def test_an_objective_about_no_column_is_refused(tmp_path):
+    with pytest.raises(StudyError, match=r"found 'ordres'.*did you mean 'orders'"):
+        playbook.criteria(aimed(tmp_path, "higher", "ordres"))
+
+
+# --- levers and tests -----------------------------------------------------------------------------
+
+
+def test_levers_cite_claims_of_their_own_segment_and_can_be_tested(full):
+    _, found, _, book = full
+    by_id = {c["id"]: c for c in found}
+    assert {row["segment"] for row in book["levers"]} == {1, 2, 3}
+    for row in book["levers"]:
+        assert {by_id[i]["segment"] for i in row["evidence"]} == {row["segment"]}
+        test = row["experiment"]
+        if test["baseline"]:
+            assert test["enough"] == (test["n_per_arm"] <= test["available"])
+
+
+def test_break_even_is_cost_over_margin(tmp_path):
+    costs = {"margin": 0.25, "cost_per_customer": 1.0}
+    run = planted.add_purchases(planted.run(tmp_path, 1, economics=costs))
+    book = planted.finished(run)[3]
+    row = next(r for r in book["levers"] if r["experiment"]["weeks"] == 13)
+    assert row["experiment"]["break_even"] == pytest.approx(4)
+    assert "It pays from $4 more spend a customer in 13 weeks" in row["effect"]
+
+
+def test_the_claims_of_a_test_are_the_playbooks_numbers(full):
+    ev, found, _, book = full
+    row = next(r for r in book["levers"] if r["experiment"]["unit"] == "$")
+    test, own = row["experiment"], of(found, "x", row["segment"])
+    for rule, key in (
+        ("needed", "n_per_arm"),
+        ("detectable", "detectable"),
+        ("baseline", "baseline"),
+    ):
+        assert own[f"test-{rule}"]["value"] == test[key]
+    assert playbook.experiment(ev, row["segment"], "spend") == test
+    shown = playbook.tests(ev, book)
+    assert f"{shown['needed a half'].iloc[0]:,}" in own["test-needed"]["sentence"]
+
+
+@pytest.mark.parametrize(("change", "unit", "less", "text"), [
+    (0.08, "share", False, "+8 points"), (0.08, "share", True, "−8 points"),
+    (31, "$", False, "+$31"),
+])  # fmt: skip
+def test_a_change_is_written_with_its_sign(change, unit, less, text):
+    assert playbook.gain(change, unit, less) == text
+
+
+def claim(rule, inside=0.1, outside=0.05, word=""):
+    return {"rule": rule, "inside": inside, "outside": outside, "word": word,
+            "source": {"column": rule}}  # fmt: skip
+
+
+@pytest.mark.parametrize(("inside", "word", "called"), [
+    (0.1, "far", True), (0.1, "", True), (0.1, "slightly", False), (0.015, "far", False),
+])  # fmt: skip
+def test_a_lever_on_the_range_needs_enough_spend_and_more_than_a_slight_difference(
+    inside, word, called
+):
+    row = next(row for row in LEVERS if row["lever"] == "range")
+    assert bool(playbook.called_for(row, [claim("product-high", inside, 0.001, word)])) == called
+
+
+def test_a_lever_cites_every_claim_that_calls_for_it():
+    row = next(
+        r for r in LEVERS if r["when"] == ["overlooked", "ignores", "need-high|product-high"]
+    )
+    own = [claim(r) for r in ("overlooked", "ignores", "need-high", "product-high", "orders-low")]
+    assert playbook.called_for(row, own) == own[:4]
+    assert playbook.called_for(row, own[1:]) == []
+
+
+def test_what_is_to_be_done_alike_says_for_whom_else(full):
+    for row in full[3]["levers"]:
+        same = [
+            r["name"] for r in full[3]["levers"] if r["action"] == row["action"] and r is not row
+        ]
+        assert row["also"] == same
+        assert all(name in playbook.advice(row) for name in same)
+    assert playbook.advice({"action": "Test x.", "also": ["A", "B"]}).endswith(
+        "The same for A and B: one test can serve all."
+    )
+
+
+def test_the_tables_of_words_name_rules_that_exist():
+    for row in LEVERS:
+        assert row["action"].split()[0] in {"Test", "Ask"}  # a test or a question, never a fact
+        assert {rule for any_of in row["when"] for rule in any_of.split("|")} <= set(claims.FACTS)
+    for row in MEANINGS:
+        first, *rest = row["text"].split(". ")
+        assert " may " in first and rest[0].startswith("Test")
+        assert {claims.FACTS[rule]["in"] for rule in row["when"]} == {"range"}
+
+
+# --- product segments -----------------------------------------------------------------------------
+
+
+def test_product_segments_are_told_by_what_was_planted(full):
+    found = full[1]
+    assert {"reach-high", "again-high"} <= set(of(found, "p", 1))
+    assert "season-high" in of(found, "p", 3)
+    second = of(found, "p", 2)
+    assert not {"often-high", "often-low"} & set(second)  # alike everywhere
+    assert second["range-buyers"]["value"] == pytest.approx(2 / 3, abs=0.05)
+    assert second["range-own"]["value"] == pytest.approx(0.4, abs=0.05)
+    revenue = [of(found, "p", s)["range-revenue"]["value"] for s in (1, 2, 3)]
+    assert sum(revenue) == pytest.approx(1)
+
+
+def test_what_a_product_segment_may_mean_rests_on_its_claims(full):
+    _, found, _, book = full
+    known = {c["id"]: c for c in found}
+    assert [row["segment"] for row in book["range"]] == [1, 2, 3]
+    assert book["range"][0]["meanings"]
+    for row in book["range"]:
+        for meaning in row["meanings"]:
+            cited = {(known[i]["of"], known[i]["segment"]) for i in meaning["evidence"]}
+            assert cited == {("products", row["segment"])}
+
+
+def test_customer_segments_lean_to_product_segments_by_more_than_chance(full):
+    leans = [c for c in full[1] if c["id"].startswith("a-")]
+    tea = [c for c in leans if c["segment"] == 1 and c["direction"] == "higher"]
+    assert [c["source"]["column"][0] for c in tea] == ["3"]  # the dozen that holds tea
+    assert " spend a larger share on seasonal products" in tea[0]["sentence"]
+    assert all(c["confidence"] >= 0.95 and c["comparisons"] == 9 for c in leans)
+
+
+def test_products_are_counted_at_each_step(full, tmp_path):
+    assert full[0].bought == {"bought": 36, "grouped": 36, "left": 0}
+    run = copied(full[0].run, tmp_path)
+    run.write("product_segments.parquet", run.read("product_segments.parquet").iloc[:30])
+    assert Evidence(run).bought == {"bought": 36, "grouped": 30, "left": 6}
+
+
+def test_products_without_segments_are_grouped_as_the_study_groups_them(full, tmp_path):
+    run = copied(full[0].run, tmp_path)
+    things = full[0].run.read("product_segments.parquet").index
+    groups = ["DRINKS" if name == "tea" else "Tools" for name in things]
+    run.write("products.parquet", pd.DataFrame({"group": groups}, index=things))
+    run.write("product_segments.parquet", pd.DataFrame({"segment": 1}, index=things))
+    assert Evidence(run).product_groups["tea"] == "drinks"
+
+
+def test_without_products_nothing_is_said_of_the_range(tmp_path):
+    ev, found, _, book = planted.finished(planted.run(tmp_path, 1))
+    assert book["range"] == [] and ev.bought == {} and ev.product_groups is None
+    assert not [c for c in found if c["of"] == "products"]
+
+
+def test_a_list_of_claims_is_shown_or_says_why_not(full, capsys):
+    cards.facts(full[1], "targeting", full[0].names, "The figures")
+    cards.facts(full[1], "no such section", absent="Nothing of the kind.")
+    out = capsys.readouterr().out
+    assert "The figures" in out and "Nothing of the kind." in out
