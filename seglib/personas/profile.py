@@ -24,6 +24,7 @@ from seglib.personas.names import (
 from seglib.stats import UNKNOWN, Estimate
 from seglib.wording import amount, of_level
 
+MARKER = 0.33  # |effect| from which a feature marks a segment: "medium" (Romano et al. 2006)
 DEPTH, LEAF, FOLDS = 3, 0.02, 5  # of a rule: conditions, least share of rows, cross-validation
 
 # --- comparisons ----------------------------------------------------------------------------------
