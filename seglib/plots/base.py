@@ -18,7 +18,7 @@ PALETTE = (
 )  # fmt: skip
 
 
-INK, MUTED, ACCENT = "#1f2933", "#66727f", "#0b5fa5"
+INK, MUTED, ACCENT, GRID = "#1f2933", "#66727f", "#0b5fa5", "#d5dae0"
 
 
 def style() -> None:
@@ -28,13 +28,14 @@ def style() -> None:
         {
             "figure.dpi": 110,
             "figure.constrained_layout.use": True,
-            "axes.edgecolor": "#c9d1d9",
+            "axes.edgecolor": GRID,
             "axes.labelcolor": INK,
             "axes.titlelocation": "left",
             "axes.titlesize": "medium",
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "grid.color": "#e8ebef",
+            "grid.color": GRID,
+            "grid.linewidth": 0.6,
             "text.color": INK,
             "text.parse_math": False,  # a dollar sign in a label is a dollar sign
             "xtick.color": MUTED,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from seglib.plots.base import ACCENT, MUTED, colours, wrap
+from seglib.plots.base import ACCENT, GRID, MUTED, colours, wrap
 
 
 def against_null(
@@ -23,7 +23,7 @@ def against_null(
     chosen
         The number of segments that is used.
     """
-    ax.fill_between(rows.index, rows[low], rows[high], color="#c9d1d9", label="data without groups")
+    ax.fill_between(rows.index, rows[low], rows[high], color=GRID, label="data without groups")
     ax.plot(rows.index, rows[value], color=ACCENT, marker="o", lw=2, label="these data")
     ax.axvline(chosen, color=MUTED, lw=1, ls=":")
     ax.set(xlabel="Number of segments", xticks=rows.index)
@@ -99,7 +99,7 @@ def profiles(effects: pd.DataFrame, marked: pd.DataFrame, names: dict[int, str],
     for segment, ax in zip(effects.columns, np.ravel(axes), strict=False):
         strong = marked.loc[rows, segment]
         ax.barh(rows, effects.loc[rows, segment],
-                color=[shade[segment] if m else "#d5dae0" for m in strong])  # fmt: skip
+                color=[shade[segment] if m else GRID for m in strong])  # fmt: skip
         ax.axvline(0, color=MUTED, lw=1)
         ax.set_title(wrap(names[segment], 40))
         ax.grid(axis="y", visible=False)

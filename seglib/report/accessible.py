@@ -12,7 +12,8 @@ NUMBER = re.compile(r"[\s\d.,%$€£+−–-]*|NaN|nan|inf")
 
 def fault(tag: Tag) -> str:
     """Return what keeps an element off a page that is offline and read by everyone, or ''."""
-    if tag.name == "img" and tag.get("alt", "").strip() in NO_ALT:
+    unnamed = tag.name == "svg" and not (tag.get("aria-label") or tag.find("title"))
+    if unnamed or (tag.name == "img" and tag.get("alt", "").strip() in NO_ALT):
         return "a figure has no alt text: show it with report.show(figure, alt=…)"
     if tag.name in ("script", "iframe", "object", "embed"):
         return f"its output needs <{tag.name}>, which pages do not have: show a static figure"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
+import hashlib
 import io
 import math
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
+from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,9 +17,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
-from PIL import Image
 
 from seglib import wording
+from seglib.plots.base import GRID, INK, MUTED, PALETTE
 from seglib.report.drawing import line_chart
 from seglib.study import StudyError
 
@@ -26,6 +27,13 @@ TEMPLATES = Path(__file__).parent / "template"
 FILTERS = wording.number, wording.share, wording.count, wording.day, wording.ink
 LEFT = "text-align:left"
 DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in print
+MANY = 400
+"""Points of a cloud above which it is drawn as pixels: lighter than so many marks."""
+SIZE = r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"'
+THEME = {INK: "--ink", MUTED: "--muted", GRID: "--rule"} | {
+    colour: f"--segment-{number}" for number, colour in enumerate(PALETTE, 1)
+}
+"""Colours of figures, and the names under which a page has them for light and dark."""
 
 
 @cache
@@ -113,9 +121,6 @@ class Page:
 def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
     """Display a figure with its alt text and caption, and close it.
 
-    As pixels, twice as many as the page shows: sharp on a phone and in print, and with at most 256
-    colours lighter than vectors, whatever is drawn.
-
     Parameters
     ----------
     figure
@@ -133,23 +138,51 @@ def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
         plt.close(figure)
         return missing(absent)
     alt = alt.strip() or ". ".join(filter(None, map(_described, figure.axes))) or "A figure."
-    data, size = _png(figure)
+    data = {"image/svg+xml": svg(figure, alt), "text/plain": alt}
     plt.close(figure)
-    about = {"alt": alt.strip(), "caption": caption.strip()}
-    metadata = {**about, "image/png": {**about, **size}}
-    display({"image/png": data, "text/plain": alt}, raw=True, metadata=metadata)
+    display(data, raw=True, metadata={"alt": alt, "caption": caption.strip()})
     if caption.strip():  # for JupyterLab; on the page it stands in the figure's own caption
         display({"text/markdown": f"*{caption.strip()}*"}, raw=True, metadata={"figcaption": True})
 
 
-def _png(figure) -> tuple[str, dict[str, int]]:
-    """Return a figure as base64 and the size it is meant to have on the page."""
-    file, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(file, format="png", dpi=96 * DENSITY, bbox_inches="tight")
-    image = Image.open(file).convert("RGB")
-    image.quantize(256, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
-    width, height = (round(pixels / DENSITY) for pixels in image.size)
-    return base64.b64encode(packed.getvalue()).decode(), {"width": width, "height": height}
+def svg(figure, alt: str) -> str:
+    """Return a figure as SVG that takes the colours of the page it stands on, light or dark.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Of more than `MANY` points, they are pixels and the rest is drawn; text stays text.
+    alt : str
+        Its name for who cannot see it.
+
+    Returns
+    -------
+    str
+        The same for the same figure.
+    """
+    for points in (drawn for ax in figure.axes for drawn in ax.collections):
+        points.set_rasterized(len(points.get_offsets()) > MANY)
+    own = f"f{hashlib.sha256(alt.encode()).hexdigest()[:7]}"
+    file = io.StringIO()
+    with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": own}):
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(file, format="svg", bbox_inches="tight", transparent=True, metadata=nothing,
+                       dpi=96 * DENSITY)  # fmt: skip
+    drawing = file.getvalue()
+    drawing = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", drawing, flags=re.S)
+    drawing = re.sub(r'(<g|<text|<path|<image) id="(?![mp][0-9a-f]{10}")[^"]*"', r"\1", drawing)
+    drawing = re.sub(r'(id="|url\(#|href="#)([mp][0-9a-f]{10})', rf"\g<1>{own}\g<2>", drawing)
+    for colour, name in THEME.items():
+        drawing = drawing.replace(colour, f"var({name}, {colour})")
+    width, height = (round(float(x) * 4 / 3) for x in re.search(SIZE, drawing).groups())
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'role="img" aria-label="{escape(alt)}" width="{width}" height="{height}" '
+        f'style="stroke-linejoin:round;max-width:100%;height:auto" viewBox='
+    )
+    return re.sub(
+        r"^.*?<svg .*?viewBox=(\"[^\"]*\").*?>", rf"{head}\1>", drawing, count=1, flags=re.S
+    )
 
 
 def _drawn(ax) -> bool:
