@@ -7,9 +7,18 @@ from datetime import date, timedelta
 
 import ibis.expr.types as ir
 
-from seglib import plan, quality
+from seglib import plan
 from seglib.clustering.segmentation import prepare
-from seglib.collection import activity, attributes, dictionary, features, tables
+from seglib.collection import (
+    activity,
+    attributes,
+    audit,
+    checks,
+    dictionary,
+    features,
+    records,
+    tables,
+)
 from seglib.measuring import trial
 from seglib.study import Study
 
@@ -62,14 +71,14 @@ def outlook(loaded: Study) -> Outlook:
         If its data stop a run.
     """
     opened = tables.open_tables(loaded)
-    clean, checks = quality.audit(loaded, opened, loaded.as_of)
+    clean, found = audit.audit(loaded, opened, loaded.as_of)
     rows = [f"{name:<14} {_count(table):>12,} rows" for name, table in opened.items()]
-    rows += _account(checks) if "transactions" in clean else []
+    rows += _account(found) if "transactions" in clean else []
     known = activity.facts(loaded, clean, loaded.as_of)
     people, lines = features.customers(known)
     after = attributes.outcomes(loaded, clean, people.index)
     held = activity.holdout(known, people.index)
-    checks += quality.leakage(loaded, people, lines, held, after)
+    found += records.leakage(loaded, people, lines, held, after)
     asked = loaded.segmentation
     prepare(people[dictionary.forming(loaded, lines)], asked.k, asked.k_max, loaded.seed)
     sold = features.products(known)
@@ -80,22 +89,22 @@ def outlook(loaded: Study) -> Outlook:
     days = activity.extent(known)
     months = days is not None and days["first"] < loaded.as_of.replace(day=1)
     told = pages(loaded, days and days["last"], sold is not None, months)
-    return Outlook(rows, _found(checks), told, trial.prospect(loaded, clean))
+    return Outlook(rows, _found(found), told, trial.prospect(loaded, clean))
 
 
 def _count(table: ir.Table) -> int:
     return table.count().to_pyarrow().as_py()
 
 
-def _account(checks: list[dict]) -> list[str]:
+def _account(found: list[dict]) -> list[str]:
     """Return what becomes of the rows of transactions, and for which reasons rows are dropped."""
-    frame = quality.account(checks)
+    frame = checks.account(found)
     lines = [
         f"{'':<14} {n:>12,} {what.removesuffix(', see above')} ({share:.1%})"
         for what, n, share in zip(frame.index, frame["rows"], frame["share"], strict=True)
         if what != "all rows" and n
     ]
-    dropped = [c for c in checks if c["action"] == "dropped" and c["failing"]]
+    dropped = [c for c in found if c["action"] == "dropped" and c["failing"]]
     why = ", ".join(f"{c['failing']:,} {c['check']} ({c['table']})" for c in dropped)
     return [*lines, f"{'':<14} dropped: {why}"] if why else lines
 

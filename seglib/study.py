@@ -13,10 +13,11 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 from seglib import layout, wording
 from seglib.formats import Day, Days, Names, Part, Zone, load_yaml, nearest, sentence, strings
 from seglib.layout import ROW, Base, Customers, Outcome, Scale, Tables
-from seglib.limits import Limit, Share
 
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
 _FEATURES = wording.table("features")  # what is computed, known before any table is opened
+LIMITS = wording.table("checks")["limits"]
+FEWEST = 30  # customers, or known values, below which nothing is said of them
 BEHAVIOUR, USAGE, PRODUCT = (tuple(_FEATURES[kind]) for kind in ("customers", "usage", "products"))
 
 
@@ -40,6 +41,8 @@ def _some_weight(weights: dict) -> dict:
 
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Limit = Literal[tuple(LIMITS)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Segmentation(Part):

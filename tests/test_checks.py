@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import quality, study
-from seglib.collection import activity, features, tables
-from seglib.quality import days
+from seglib import study
+from seglib.collection import activity, audit, features, records, tables
+from seglib.collection import checks as counting
 from seglib.study import StudyError
 
 SCALE = {"kind": "ordered", "levels": ["no", "some", "yes"], "base": "psychographic"}
@@ -25,7 +25,7 @@ def loaded(folder, shop, raw=None, **keys):
 
 def audited(folder, shop, raw=None, **keys):
     about = loaded(folder, shop, raw, **keys)
-    clean, checks = quality.audit(about, tables.open_tables(about), about.as_of)
+    clean, checks = audit.audit(about, tables.open_tables(about), about.as_of)
     return clean, {c["check"]: c for c in checks}
 
 
@@ -72,8 +72,8 @@ def test_dates_far_from_all_others_are_dropped_counted_and_named(tmp_path):
     assert checks[name]["failing"] == 25
     assert clean["transactions"].time.min().execute().year == 2023
     about = loaded(tmp_path / "again", shop)
-    _, told = quality.inspect(about, tables.open_tables(about), about.as_of)
-    account = quality.account(told)["rows"]
+    _, told = audit.inspect(about, tables.open_tables(about), about.as_of)
+    account = counting.account(told)["rows"]
     assert account["dropped, see above"] == 25
     assert account.drop("all rows").sum() == account["all rows"]
 
@@ -89,7 +89,7 @@ def test_many_impossible_dates_stop_the_run_and_the_study_may_allow_them(tmp_pat
 
 def test_two_seasons_years_apart_are_both_data():
     index = pd.date_range("2015-01-01", periods=90).append(pd.date_range("2020-01-01", periods=90))
-    assert days.impossible(pd.Series(10, index)) == []
+    assert audit.impossible(pd.Series(10, index)) == []
 
 
 def test_test_accounts_are_left_out_of_every_table(tmp_path):
@@ -166,9 +166,9 @@ def test_thin_days_are_found_and_complete_ones_raise_no_alarm():
     alarms, seen = 0, 0
     for _ in range(300):
         whole = simulated(rng)
-        alarms += days.thin(whole)["failing"] > 0
+        alarms += audit.thin(whole)[0]["failing"] > 0
         whole.iloc[-3:] = (whole.iloc[-3:] * 0.2).astype(int)
-        seen += days.thin(whole)["failing"] > 0
+        seen += audit.thin(whole)[0]["failing"] > 0
     assert alarms <= 6
     assert seen >= 240
 
@@ -176,11 +176,11 @@ def test_thin_days_are_found_and_complete_ones_raise_no_alarm():
 def test_weekly_closing_days_are_not_thin():
     whole = pd.Series(100, pd.date_range("2023-01-02", periods=98))  # ends on a Sunday
     whole[whole.index.dayofweek == 6] = 1
-    assert days.thin(whole)["failing"] == 0
+    assert audit.thin(whole)[0]["failing"] == 0
 
 
 def test_short_data_say_nothing_of_their_end():
-    assert days.thin(pd.Series(100, pd.date_range("2023-01-02", periods=40))) is None
+    assert audit.thin(pd.Series(100, pd.date_range("2023-01-02", periods=40))) == []
 
 
 def text_shop(folder, amounts, times=None):
@@ -243,11 +243,11 @@ def leaking(folder, column, **keys):
     raw["tables"]["customers"]["attributes"]["status"] = {"label": "Status", "base": "plan"}
     raw["segmentation"] = keys.pop("segmentation", {})
     about = loaded(folder, shop, raw, **keys)
-    clean, _ = quality.inspect(about, tables.open_tables(about), about.as_of)
+    clean, _ = audit.inspect(about, tables.open_tables(about), about.as_of)
     known = activity.facts(about, clean, about.as_of)
     people, lines = features.customers(known)
     held = activity.holdout(known, people.index)
-    return quality.leakage(about, people, lines, held)[0]
+    return records.leakage(about, people, lines, held)[0]
 
 
 def outcome(came, rng):
@@ -313,7 +313,7 @@ def test_numbers_of_a_scale_are_questions_too(tmp_path):
 
 def test_small_counts_of_customers_are_not_published():
     one = {"of": "customers", "failing": 3, "rows": 200}
-    told = quality.published([one, one | {"failing": 30}, one | {"of": "rows"}], 10)
+    told = counting.published([one, one | {"failing": 30}, one | {"of": "rows"}], 10)
     assert [c["failing"] for c in told] == [None, 30, 3]
     assert all(c["found"] for c in told)
 

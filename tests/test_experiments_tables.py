@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import cli, quality, study
-from seglib.collection import attributes, tables
+from seglib import cli, study
+from seglib.collection import attributes, audit, tables
 from seglib.files import Run
 from seglib.measuring import campaign, experiment, findings, told, trial
 
@@ -52,7 +52,7 @@ def begun(folder, frame, monkeypatch, name="mailing"):
 def run_of(path, segments=None):
     """Return a run with the files that the experiment needs, segments by `newbie` or as given."""
     loaded = study.load(path)
-    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     run = Run(loaded, loaded.as_of, loaded.folder / loaded.as_of.isoformat(), 1)
     known = attributes.described(clean["customers"], loaded.tables.customers)
     run.write("customers.parquet", known)
@@ -358,7 +358,7 @@ def test_a_list_of_arms_may_call_its_campaign_a_test_or_nothing(tmp_path, monkey
     loaded = study.load(tmp_path / "data/x/study.yaml")
     roles = loaded.tables.campaigns.columns
     assert (roles.campaign, roles.arm) == (called or "<file>", "variant")
-    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     title = "autumn voucher" if called else "autumn"
     said = "\n".join(trial.prospect(loaded, clean))
     assert f"Campaign {title}: assigned on 2024-08-15, 60 in A (the control), 60 in B" in said

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import cli, quality, study
-from seglib.collection import activity, attributes, features, tables
+from seglib import cli, study
+from seglib.collection import activity, attributes, audit, features, records, tables
 
 
 def orders(people=60, rows=400, seed=1):
@@ -198,10 +198,10 @@ def test_a_column_that_knows_an_outcome_may_not_form_segments(tmp_path, monkeypa
         path = tmp_path / "data/s/study.yaml"
         path.write_text(yaml.safe_dump(raw))
         loaded = study.load(path)
-        clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+        clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
         people, lines = features.customers(activity.facts(loaded, clean, loaded.as_of))
         after = attributes.outcomes(loaded, clean, people.index)
-        return quality.leakage(loaded, people, lines, None, after)[0]
+        return records.leakage(loaded, people, lines, None, after)[0]
 
     found = leaks(["plan"])
     assert found["failing"] == 1

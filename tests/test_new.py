@@ -8,8 +8,8 @@ import pytest
 import yaml
 from worlds import shop_tables
 
-from seglib import cli, privacy, quality, study
-from seglib.collection import activity, features, scales, tables
+from seglib import cli, privacy, study
+from seglib.collection import activity, audit, features, scales, tables
 from seglib.layout import TransactionColumns
 
 AGREE = ["Strongly disagree", "Disagree", "Neutral", "Agree", "Strongly agree"]
@@ -451,7 +451,7 @@ def test_products_without_a_table_of_products_have_features(tmp_path, monkeypatc
     messy_shop().to_csv(tmp_path / "shop.csv", sep=";", decimal=",", index=False)
     path, _, _ = begun(["shop.csv"], tmp_path, monkeypatch)
     loaded = study.load(path)
-    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     frame, lines = features.products(activity.facts(loaded, clean, loaded.as_of))
     assert len(frame) == 40
     assert "own_label_share" not in {line["name"] for line in lines}

@@ -12,8 +12,8 @@ import test_usage
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, files, quality, study
-from seglib.collection import activity, features, tables
+from seglib import cli, files, study
+from seglib.collection import activity, audit, features, tables
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def on_server(raw, schema):
 
 def known(path):
     loaded = study.load(path)
-    clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, checks = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     return activity.facts(loaded, clean, loaded.as_of), checks
 
 

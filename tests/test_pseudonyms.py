@@ -9,8 +9,8 @@ import pytest
 from runs import shop_run
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, files, privacy, quality, run, score, study
-from seglib.collection import activity, features, tables
+from seglib import cli, files, privacy, run, score, study
+from seglib.collection import activity, audit, features, tables
 from seglib.study import StudyError
 
 KEY = "a key of the tests, long enough"
@@ -24,7 +24,7 @@ def key(monkeypatch):
 
 def people(path, day="2023-08-01"):
     loaded = study.load(path)
-    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), date.fromisoformat(day))
+    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), date.fromisoformat(day))
     known = activity.facts(loaded, clean, date.fromisoformat(day))
     return features.customers(known)[0], known
 

@@ -2,14 +2,15 @@ import pandas as pd
 import pytest
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import quality, study
-from seglib.collection import activity, tables
+from seglib import study
+from seglib.collection import activity, audit, tables
+from seglib.collection import checks as counting
 from seglib.study import StudyError
 
 
 def inspected(folder, shop, **changes):
     loaded = study.load(write_shop(folder, tables=shop, study=shop_study() | changes))
-    clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, checks = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     return clean, {(c["table"], c["check"]): c for c in checks}, checks
 
 
@@ -31,7 +32,7 @@ def test_every_row_is_accounted_for_once(tmp_path):
     shop["transactions"].loc[:49, "at"] = pd.NaT
     shop["transactions"].loc[25:74, "paid"] = None
     _, found, checks = inspected(tmp_path, shop)
-    account = quality.account(checks)["rows"]
+    account = counting.account(checks)["rows"]
     assert account["all rows"] == len(shop["transactions"])
     assert account.drop("all rows").sum() == account["all rows"]
     assert account["dropped, see above"] == 75
@@ -147,7 +148,7 @@ def test_a_customer_in_two_arms_is_counted_and_in_none(tmp_path):
     shop["responses"] = shop["responses"].iloc[:0]
     raw["tables"]["campaigns"]["columns"]["arm"] = "group"
     loaded = study.load(write_shop(tmp_path, tables=shop, study=raw))
-    clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, checks = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     found = {c["check"]: c["failing"] for c in checks}
     assert found["customer in several arms of a campaign"] == 1
     sent = activity.campaigns(clean).execute()

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import cli, explore, files, outlook, quality, study
-from seglib.collection import activity, features, tables
+from seglib import cli, explore, files, outlook, study
+from seglib.collection import activity, audit, features, tables
+from seglib.collection.checks import as_table
 
 CASES = Path(__file__).parent / "cases"
 DAY = pd.Timestamp("2024-04-01")
@@ -62,7 +63,7 @@ def facts(folder, frame, columns=COLUMNS, more=None, **changes):
            "minimum_cell": 1, "tables": {"transactions": rows}} | changes  # fmt: skip
     (folder / "study.yaml").write_text(yaml.safe_dump(raw))
     loaded = study.load(folder / "study.yaml")
-    clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, checks = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     known = activity.facts(loaded, clean, loaded.as_of)
     return known, {c["kind"]: c for c in checks}
 
@@ -192,14 +193,14 @@ def test_a_shop_of_credit_notes_has_the_orders_of_its_buyers(tmp_path, monkeypat
     assert "110 rows are returns, which lower the money and are no orders" in text
     assert "10 customers have no other rows" in text
     loaded = study.load(path)
-    clean, checks = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, checks = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     frame, _ = features.customers(activity.facts(loaded, clean, loaded.as_of))
     assert (len(frame), frame["orders"].sum()) == (50, 326)
     rows = pd.read_csv(CASES / "a6_returns.csv", parse_dates=["date"])
     rows = rows[rows["date"] < pd.Timestamp(loaded.as_of)]
     net = rows.groupby("customer_id")["amount"].sum().reindex(frame.index)
     pd.testing.assert_series_equal(frame["spend"], net, check_names=False)
-    shown = quality.told(loaded, checks).set_index("check")["found"]
+    shown = as_table(loaded, checks).set_index("check")["found"]
     assert shown[f"customer with returns only before {loaded.as_of}"] == "10 customers"
     said = "\n".join(outlook.outlook(loaded).found)
     assert f"customer with returns only before {loaded.as_of} (transactions): 10 of 60" in said
@@ -208,7 +209,7 @@ def test_a_shop_of_credit_notes_has_the_orders_of_its_buyers(tmp_path, monkeypat
 def test_who_came_again_is_who_bought_again(tmp_path, monkeypatch):
     path, _ = begun(tmp_path, monkeypatch, "b5_returns", as_of="2024-05-01", holdout="31 days")
     run = files.open_run(path)
-    clean, _ = quality.inspect(run.study, tables.open_tables(run.study), run.as_of)
+    clean, _ = audit.inspect(run.study, tables.open_tables(run.study), run.as_of)
     known = activity.facts(run.study, clean, run.as_of)
     people = features.customers(known)[0]
     after = activity.holdout(known, people.index)
@@ -233,7 +234,7 @@ def drafted(folder, monkeypatch, frame):
     assert cli.main(["new", "shop.csv"]) == 0
     path = folder / "data/shop/study.yaml"
     loaded = study.load(path)
-    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     return loaded.tables.transactions, clean["transactions"].execute(), path.read_text()
 
 

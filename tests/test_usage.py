@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import quality, run, study
-from seglib.collection import activity, features, tables
+from seglib import run, study
+from seglib.collection import activity, audit, features, tables
 from seglib.study import Study
 
 AS_OF = date(2024, 7, 1)
@@ -61,7 +61,7 @@ def written(folder, frame):
 
 def known(path):
     loaded = study.load(path)
-    clean, _ = quality.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     return activity.facts(loaded, clean, loaded.as_of)
 
 

@@ -18,8 +18,7 @@ from seglib.collection.activity import Facts, orders, without_returns
 from seglib.collection.dictionary import apart, row
 from seglib.collection.tables import midnight
 from seglib.files import Run
-from seglib.limits import FEWEST
-from seglib.study import StudyError
+from seglib.study import FEWEST, StudyError
 
 EVENING = 17  # hour from which a visit is one of the evening
 RECENT = {"customers": 91, "usage": 28}  # days that count as recent in a trend

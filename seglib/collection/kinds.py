@@ -11,8 +11,7 @@ from seglib.collection.columns import Column, Table
 from seglib.collection.roles import NAMED, Guess
 from seglib.collection.sources import Source
 from seglib.layout import FILE, ROW
-from seglib.limits import FEWEST
-from seglib.study import StudyError
+from seglib.study import FEWEST, StudyError
 
 ROLES = ("customer", "product", "order", "campaign")
 MOST_LEVELS = 300  # different groups of products

@@ -8,6 +8,7 @@ from seglib import privacy
 from seglib.collection import experiments, hints, scales, surveys
 from seglib.collection.columns import Column, Table
 from seglib.collection.reading import SAMPLE
+from seglib.collection.records import auc
 from seglib.collection.roles import (
     LEAST_PEOPLE,
     NAMED,
@@ -20,8 +21,7 @@ from seglib.collection.roles import (
     unused,
 )
 from seglib.layout import ROW
-from seglib.limits import LIMITS
-from seglib.quality.future import auc
+from seglib.study import LIMITS
 from seglib.wording import listing
 
 GROUPS = 25  # more different texts than this are no groups
@@ -358,7 +358,7 @@ def _leave_out(guess: Guess) -> None:
         truth = rows[what].astype(str).str.strip().str.lower() == about["happened"].lower()
         for name in list(guess.attributes):
             area = auc(rows[name].replace("", None), truth)
-            if area >= LIMITS["leakage"][0]:
+            if area >= LIMITS["leakage"]["most"]:
                 del guess.attributes[name]
                 guess.left[name] = f"tells {what!r} nearly without fault (AUC {area:.2f})"
                 guess.unsure.append(

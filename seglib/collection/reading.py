@@ -16,8 +16,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from seglib.formats import COUNTED, Format
-from seglib.limits import LIMITS
-from seglib.study import StudyError
+from seglib.study import LIMITS, StudyError
 
 if TYPE_CHECKING:
     from seglib.collection.sources import Source
@@ -108,7 +107,7 @@ class Reading:
     @property
     def bearable(self) -> bool:
         """Whether so few times cannot be read that their rows are left out and the rest used."""
-        return self.what == TIME and self.failed <= LIMITS["impossible_dates"][0] * self.filled
+        return self.what == TIME and self.failed <= LIMITS["impossible_dates"]["most"] * self.filled
 
 
 def text(column: ir.Column) -> ir.StringColumn:
@@ -135,10 +134,10 @@ def fits(column: ir.StringColumn, pattern: str) -> ir.BooleanColumn:
     return column.re_extract(pattern, 0).fill_null("") != ""
 
 
-def row(table: ir.Table, values: Mapping[str, ir.Scalar]) -> dict:
-    """Return named aggregates of a table, what is missing as 0."""
-    found = table.aggregate(**values).to_pyarrow().to_pylist()[0]
-    return {name: found[name] or 0 for name in values}
+def row(table: ir.Table, values: Mapping[str, ir.Scalar], missing=0) -> dict:
+    """Return named aggregates of a table, in place of what is missing 0 or another value."""
+    only = table.aggregate(**values).to_pyarrow().to_pylist()[0]
+    return {name: missing if only[name] is None else only[name] for name in values}
 
 
 def look(table: ir.Table, wanted: Mapping[str, str], given: Format) -> dict[str, Reading]:

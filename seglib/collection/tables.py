@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,15 @@ QUESTIONS = {  # what to ask where a text reads in two ways
     TIME: "day first or month first, such as {!r}: say which in the table's `format`, "
     "date: DD/MM/YYYY or date: MM/DD/YYYY",
 }
+
+
+class Tables(dict):
+    """The tables of a study by name, and in `texts` what of their sources is held as text.
+
+    `texts` lists the name of a table, its source, and (role, column) of its numbers and times.
+    """
+
+    texts: Sequence[tuple[str, ir.Table, list[tuple[str, str]]]] = ()
 
 
 @dataclass
@@ -97,7 +106,10 @@ def open_tables(loaded: Study) -> dict[str, ir.Table]:
     home = ibis.get_backend(next(iter(tables.values())))
     tables = {name: databases.bring(table, home) for name, table in _same_keys(tables).items()}
     typed = {name for name in tables if all(part.typed for part in opened[name].parts)}
-    return {n: table if n in typed else databases.keep(table) for n, table in tables.items()}
+    kept = {n: table if n in typed else databases.keep(table) for n, table in tables.items()}
+    result = Tables(kept)
+    result.texts = [text for name in kept for text in _texts(loaded, name, opened[name])]
+    return result
 
 
 def problems(raw: dict, path: Path) -> list[str]:
@@ -133,25 +145,15 @@ def _named_sources(loaded: Study) -> list[str]:
     return [s.source for spec in specs if spec for s in (spec, *layout.chain(spec.lookup))]
 
 
-def texts(loaded: Study) -> Iterator[tuple[str, ir.Table, list[tuple[str, str]]]]:
-    """Yield name, table of the source, and (role, column) of its numbers and times held as text.
-
-    They are opened, not read: `open_tables` has said what is wrong with them.
-    """
-    sources = Sources(loaded.folder)
-    for name in layout.Tables.model_fields:
-        spec = getattr(loaded.tables, name)
-        for part in (spec, spec.lookup) if spec else ():
-            table = sources.open(part.source, part.format).table if part else None
-            columns = [
-                (role, column)
-                for role, chosen in spec.columns.model_dump(exclude_none=True).items()
-                if role in EXACT | TIMES and part
-                for column in strings(chosen)
-                if column in table.columns and table[column].type().is_string()
-            ]
-            if columns:
-                yield name, table, columns
+def _texts(loaded: Study, name: str, opened: Opened) -> Iterator[tuple]:
+    """Yield name, table of a source, and (role, column) of its numbers and times held as text."""
+    roles = getattr(loaded.tables, name).columns.model_dump(exclude_none=True)
+    wanted = [(role, c) for role in roles if role in EXACT | TIMES for c in strings(roles[role])]
+    for part in opened.parts:
+        schema = part.table.schema()
+        texts = [(role, c) for role, c in sorted(wanted) if c in schema and schema[c].is_string()]
+        if texts:
+            yield name, part.table, texts
 
 
 def midnight(day) -> ir.Scalar:

@@ -1,0 +1,155 @@
+"""Checks of the data: how one is counted, said, limited and published.
+
+What each check is called, what was done about it and at which limit a run stops stands in
+wording/checks.yaml. Libraries for checks of data (pointblank, pandera) stop by rules that a user
+writes for a column; these follow from the roles, and net and drop themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import ibis.expr.types as ir
+import pandas as pd
+
+from seglib import wording
+from seglib.collection import reading
+from seglib.study import LIMITS, Study, StudyError
+
+WORDS = wording.table("checks")["checks"]
+PEOPLE = {"customers", "survey"}  # tables whose rows are persons: small counts of them are hidden
+
+
+class Test(NamedTuple):
+    """A condition of rows, the name of its check and the words that the check holds."""
+
+    name: str
+    condition: ir.BooleanValue
+    words: dict = {}  # noqa: RUF012 - never changed
+
+
+def result(name: str, table: str, rows: int, failing: int, *, case: str = "", **words) -> dict:
+    """Return a check as quality.json holds it.
+
+    Parameters
+    ----------
+    name
+        Of the check in wording/checks.yaml.
+    table
+        Where was looked.
+    rows, failing
+        How many there are, and of how many of them it is true.
+    case
+        Which of its wordings, for a check that has several.
+    words
+        What the wording has places for. `column` and `reason` are keys of a personal column.
+    """
+    about = WORDS[name]
+    check, action = (
+        text[case] if isinstance(text, dict) else text for text in (about["check"], about["action"])
+    )
+    check = check.format(**words)
+    more = {key: words[key] for key in ("column", "reason") if key in words}
+    return {
+        "check": check,
+        "kind": about.get("kind", check).format(**words),
+        "table": table,
+        "rows": int(rows),
+        "of": about.get("of", "customers" if table in PEOPLE else "rows"),
+        "failing": int(failing),
+        "action": action,
+        "period": "period" in about,
+        "limit": about.get("limit", ""),
+        **more,
+    }
+
+
+def count(table: ir.Table, conditions: Sequence) -> list[int]:
+    """Count the rows and, in the same query, those that meet each condition."""
+    bound = table.bind(*conditions) if conditions else ()
+    sums = {f"c{i}": each.fill_null(False).sum() for i, each in enumerate(bound)}
+    return [int(n) for n in reading.row(table, {"rows": table.count(), **sums}).values()]
+
+
+def counted(table: ir.Table, name: str, tests: Sequence[Test]) -> list[dict]:
+    """Return the checks of tests of a table."""
+    rows, *failing = count(table, [test.condition for test in tests])
+    return [
+        result(test.name, name, rows, n, **test.words)
+        for test, n in zip(tests, failing, strict=True)
+    ]
+
+
+def limit(study: Study, key: str) -> float:
+    """Return the share at which a run stops: the study's, else the default."""
+    return study.limits.get(key, LIMITS[key]["most"])
+
+
+def stop(study: Study, checks: list[dict]) -> None:
+    """Raise one StudyError that lists every check beyond its limit; do nothing if none is.
+
+    Raises
+    ------
+    StudyError
+        Each line names what was found, how often, and the key that allows more.
+    """
+    lines = [
+        f"{c['table']}: {c['check']}: {c['failing']:,} of {c['rows']:,} {c['of']} "
+        f"({c['failing'] / c['rows']:.0%}; at most {limit(study, c['limit']):.0%} expected)"
+        f" – mend the source, or raise limits.{c['limit']}"
+        for c in checks
+        if c["limit"] and c["rows"] and c["failing"] > limit(study, c["limit"]) * c["rows"]
+    ]
+    if len(lines) == 1:
+        raise StudyError(f"{study.path}: {lines[0]}")
+    if lines:
+        bullets = "\n".join(f"  - {line}" for line in lines)
+        raise StudyError(f"{study.path}: the data are beyond {len(lines)} limits:\n{bullets}")
+
+
+def published(checks: list[dict], minimum: int) -> list[dict]:
+    """Return the checks as they may be shared: counts of few customers are missing."""
+    few = [c["of"] == "customers" and 0 < c["failing"] < minimum for c in checks]
+    return [
+        c | {"failing": None if hide else c["failing"], "found": c["failing"] > 0}
+        for c, hide in zip(checks, few, strict=True)
+    ]
+
+
+def as_table(study: Study, checks: list[dict]) -> pd.DataFrame:
+    """Return the checks that found something, personal columns apart, as text for a page.
+
+    Returns
+    -------
+    pandas.DataFrame
+        check, table, found, share, stops above, what was done; small counts of customers are
+        `fewer than` the study's minimum.
+    """
+    frame = pd.DataFrame(published(checks, study.minimum_cell))
+    frame = frame[frame["found"] & ~frame["period"]]
+    frame = frame[frame["reason"].isna()] if "reason" in frame else frame
+    few = frame["failing"].isna()
+    sizes = frame["failing"].map("{:,.0f}".format).mask(few, f"fewer than {study.minimum_cell}")
+    share = (frame["failing"] / frame["rows"]).map("{:.2%}".format).mask(few, "–")
+    most = frame["limit"].map(lambda key: f"{limit(study, key):.0%}" if key else "–")
+    return pd.DataFrame({
+        "check": frame["check"], "table": frame["table"], "found": sizes + " " + frame["of"],
+        "share": share, "stops above": most, "what was done": frame["action"],
+    }).reset_index(drop=True)  # fmt: skip
+
+
+def account(checks: list[dict]) -> pd.DataFrame:
+    """Return what became of the rows of transactions: one line each, adding up to all of them."""
+    about = [c for c in checks if c["table"] == "transactions" and c["of"] == "rows"]
+    rows = next(c["rows"] for c in about if c["action"] == "dropped")
+    kinds = {"dropped": "dropped, see above"}
+    kinds |= {words["action"]: words["period"] for words in WORDS.values() if "period" in words}
+    counts = {
+        text: n
+        for action, text in kinds.items()
+        if (n := sum(c["failing"] for c in about if c["action"] == action))
+    }
+    counts = {"before the cut-off date: make the features": rows - sum(counts.values())} | counts
+    frame = pd.DataFrame({"rows": counts | {"all rows": rows}})
+    return frame.assign(share=frame["rows"] / max(rows, 1))

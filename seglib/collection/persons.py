@@ -1,0 +1,259 @@
+"""Who must not be known, and who is nobody: personal columns kept out, test accounts dropped."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from seglib import privacy
+from seglib.collection import reading
+from seglib.collection.checks import count, result
+from seglib.collection.databases import keep, plain
+from seglib.formats import strings
+from seglib.layout import Attribute
+from seglib.study import Study, StudyError
+
+SAMPLE = 1000  # ids that are looked at: enough to see what kind they are
+TEXTS = {
+    "products": ("level", "group", "brand"), "transactions": ("product",), "campaigns": ("type",),
+}  # fmt: skip
+NAMED = {"campaigns": ("campaign", "arm"), "customers": ("arm",), "survey": ("arm",)}
+"""Roles whose values stand in reports as they are and cannot be left out."""
+WHO = {"names of persons", "e-mail addresses"}
+TEST = (
+    r"^(?:(?:test|tester|testing|demo|dummy|sample|fake|qa|internal|asdf|qwerty|xxx+)"
+    r"(?:[ _.-]*(?:user|account|customer|client|kunde|person|order|shop))?|"
+    r"(?:user|account|customer|client|kunde)[ _.-]*(?:test|demo|dummy))[ _.-]*[0-9]*"
+)
+DOMAINS = r"(?:test|example|invalid|localhost|mailinator|internal)(?:[.][a-z]+)*$"
+
+
+def test_accounts(
+    tables: dict[str, ir.Table], study: Study, personal: list[dict]
+) -> tuple[ir.Table | None, list[dict]]:
+    """Return the customers that are test accounts, and the check.
+
+    Their id, name or e-mail address is nothing but `test`, `demo`, `dummy` and the like, with or
+    without a number, or the address is of such a name or of a domain for tests. Other columns are
+    not looked at: a plan may be called demo.
+
+    Parameters
+    ----------
+    tables
+        By role, with the personal columns.
+    study
+    personal
+        The checks from `kept_out`: which columns hold names and addresses.
+
+    Returns
+    -------
+    customers : ibis.Table or None
+        One column `customer`; None if there are none.
+    checks : list of dict
+    """
+    holders = {name: table for name, table in tables.items() if "customer" in table.columns}
+    if not holders:
+        return None, []
+    tests = [
+        table.filter(_is_test(table[column])).select("customer")
+        for name, table in holders.items()
+        if name not in {"campaigns", "responses"}
+        for column in _calling(table, name, study, personal)
+    ]
+    ids = [each.select(customer=each.customer.cast("string")) for each in holders.values()]
+    rows, (people, n) = _distinct(ids).count().execute(), _several(tests)
+    place = "customers" if "customers" in tables else next(iter(tables))
+    return people, [result("test_account", place, rows, n)]
+
+
+def _calling(table: ir.Table, name: str, study: Study, personal: list[dict]) -> list[str]:
+    """Return the columns of text by which a table calls its customers."""
+    columns = {c["column"] for c in personal if c["table"] == name and c["reason"] in WHO}
+    attributes = getattr(study.tables, name).attributes.items()
+    columns |= {c for c, about in attributes if (about.column or c) in study.privacy.keep}
+    columns = ["customer", *sorted(columns & set(table.columns))]
+    return [column for column in columns if table[column].type().is_string()]
+
+
+def _several(parts: list[ir.Table]) -> tuple[ir.Table | None, int]:
+    people = _distinct(parts) if parts else None
+    n = int(people.count().execute()) if parts else 0
+    return (people if n else None), n
+
+
+def _distinct(parts: list[ir.Table]) -> ir.Table:
+    table = ibis.union(*parts, distinct=True) if len(parts) > 1 else parts[0].distinct()
+    return table.filter(table.customer.notnull())
+
+
+def _is_test(values: ir.StringColumn) -> ir.BooleanColumn:
+    low = values.lower().strip()
+    address = rf"@(?:[a-z0-9-]+[.])*{DOMAINS}"
+    return reading.fits(low, f"{TEST}(?:@.*)?$") | reading.fits(low, address)
+
+
+def without(table: ir.Table, tests: ir.Table | None) -> ir.Table:
+    """Return a table without the rows of test accounts."""
+    if tests is None or "customer" not in table.columns:
+        return table
+    return table.filter(table.customer.isnull() | table.customer.notin(tests.customer))
+
+
+# --- personal data --------------------------------------------------------------------------------
+
+
+def kept_out(tables: dict[str, ir.Table], study: Study) -> tuple[dict[str, ir.Table], list[dict]]:
+    """Return the tables without what points at persons, and a check for each such column.
+
+    Attributes of customers and answers are left out whole; a column of products loses the values
+    in question, or all of them if it holds names of persons.
+
+    Raises
+    ------
+    StudyError
+        If the ids of customers or the names of campaigns point at persons, or a column that forms
+        the segments does, and the study does not say under `privacy` what to do.
+    """
+    clean, checks = dict(tables), []
+    for name, table in tables.items():
+        if reason := privacy.called(getattr(study.tables, name).source):
+            words = {"column": "(its file)", "reason": reason}
+            checks.append(result("personal_file", name, 1, 1, **words))
+        _refuse_names(table, name, study)
+    for name in ("customers", "survey"):
+        if name in tables:
+            clean[name], more = _attributes(tables[name], name, study)
+            checks += more
+    for name, roles in TEXTS.items():
+        if name in tables and not (name == "transactions" and "products" in tables):
+            for role in roles:
+                clean[name], more = _texts(clean[name], name, role, study)
+                checks += more
+    return clean, checks
+
+
+def _refuse_names(table: ir.Table, name: str, study: Study) -> None:
+    """Refuse names of columns, ids, and names of campaigns or arms that are of persons."""
+    columns = getattr(study.tables, name).columns
+    for role, several in columns.model_dump(exclude_none=True).items():
+        for column in strings(several):
+            if (reason := privacy.called(column)) and column not in study.privacy.keep:
+                raise StudyError(
+                    f"tables.{name}.columns.{role}: the name of the column holds {reason}, "
+                    "which would stand in the pages: rename it, or list it under privacy.keep"
+                )
+    for role in {"customer", *NAMED.get(name, ())} & set(table.columns):
+        if table[role].type().is_string():
+            _refuse_values(table, name, role, getattr(columns, role), study)
+
+
+def _refuse_values(table: ir.Table, name: str, role: str, column: str, study: Study) -> None:
+    ids = role == "customer"
+    if column in study.privacy.keep or (ids and study.privacy.pseudonymise):
+        return
+    values = _values(table[role], SAMPLE)
+    reason = privacy.mostly(values, column) if ids else next(filter(None, map(_named, values)), "")
+    if reason:
+        key = "set privacy.pseudonymise to the name of an environment variable that holds a key"
+        raise StudyError(
+            f"tables.{name}.columns.{role}: {column!r} holds {reason}, which would stand in the "
+            f"files of the run: {key if ids else 'name them otherwise'}, or list the column under "
+            "privacy.keep"
+        )
+
+
+def _named(value: str) -> str | None:
+    """Return what in the name of a campaign, its type or an arm points at a person."""
+    return privacy.within(value) or ("names of persons" if privacy.is_pair(value) else None)
+
+
+def _values(column: ir.Column, most: int | None = None) -> list:
+    """Return the distinct values of a column in order."""
+    table = column.name("value").as_table()
+    distinct = table.filter(table.value.notnull()).distinct().order_by("value")
+    return (distinct.limit(most) if most else distinct).execute()["value"].tolist()
+
+
+def _attributes(table: ir.Table, name: str, study: Study) -> tuple[ir.Table, list[dict]]:
+    checks, gone = [], []
+    for column, about in getattr(study.tables, name).attributes.items():
+        kept = (about.column or column) in study.privacy.keep
+        if kept or not (reason := _reason(table[column], column, about)):
+            continue
+        if column in study.segmentation.features:
+            raise StudyError(
+                f"segmentation.features: {column!r} holds {reason}, which must not form segments: "
+                "take it out, or list the column under privacy.keep"
+            )
+        rows, filled = count(table, [table[column].notnull()])
+        words = {"title": privacy.masked(about.label or column), "reason": reason}
+        words["column"] = privacy.masked(column)
+        checks.append(result("personal", name, rows, filled, **words))
+        gone.append(column)
+    return table.drop(*gone), checks
+
+
+def _reason(values: ir.Column, column: str, about: Attribute) -> str | None:
+    """Return why an attribute points at persons: by its name, its label, its levels or values."""
+    names = [*filter(None, (column, about.column, about.label))]
+    if reason := next(filter(None, map(privacy.called, [*names, *(about.levels or ())])), None):
+        return reason
+    if about.levels:
+        return None
+    texts = values.execute() if values.type().is_string() else _values(values, SAMPLE)
+    reasons = (privacy.personal(texts, name) for name in (column, about.label) if name)
+    return next(filter(None, reasons), None)
+
+
+def _texts(table: ir.Table, name: str, role: str, study: Study) -> tuple[ir.Table, list[dict]]:
+    """Return a table without values of a role that point at persons, and the check."""
+    column = getattr(getattr(study.tables, name).columns, role)
+    if role not in table.columns or column in study.privacy.keep:
+        return table, []
+    if not table[role].type().is_string():
+        return table, []
+    values, look = _values(table[role]), _named if name == "campaigns" else privacy.within
+    bad = {value: reason for value in values if (reason := look(value))}
+    if not bad and privacy.personal(values) == "names of persons":
+        bad = dict.fromkeys(values, "names of persons")
+    if not bad:
+        return table, []
+    rows, n = count(table, [table[role].isin(list(bad))])
+    words = {"title": f"{role} ({column})" if name == "campaigns" else column, "column": column}
+    words["reason"] = ", ".join(sorted(set(bad.values())))
+    kept = ibis.ifelse(table[role].isin(list(bad)), None, reading.text(table[role]))
+    return table.mutate(**{role: kept}), [result("personal_values", name, rows, n, **words)]
+
+
+# --- pseudonyms -----------------------------------------------------------------------------------
+
+
+def pseudonymised(tables: dict[str, ir.Table], study: Study) -> dict[str, ir.Table]:
+    """Return the tables with pseudonyms for customers, if the study wants them.
+
+    Raises
+    ------
+    StudyError
+        If there is no key.
+    """
+    secret = privacy.pseudonym_key(study)
+    holders = [table for table in tables.values() if "customer" in table.columns]
+    if secret is None or not holders:
+        return tables
+    ids = _distinct([each.select(customer=reading.text(each.customer)) for each in holders])
+    frame = ids.order_by("customer").execute()
+    frame["pseudonym"] = privacy.pseudonyms(frame["customer"], secret)
+    home, name = ibis.get_backend(holders[0]), ibis.util.gen_name("seglib")
+    pairs = home.create_table(name, ibis.memtable(frame), temp=True)
+    pairs = plain(pairs) if home.name == "postgres" else pairs
+    return {
+        name: _renamed(table, pairs) if "customer" in table.columns else table
+        for name, table in tables.items()
+    }
+
+
+def _renamed(table: ir.Table, pairs: ir.Table) -> ir.Table:
+    """Return a table, kept on its engine, with the pseudonym as the customer."""
+    columns = table.columns
+    joined = table.mutate(customer=reading.text(table.customer)).left_join(pairs, "customer")
+    return keep(joined.mutate(customer=joined.pseudonym).select(*columns))
