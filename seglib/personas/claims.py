@@ -13,13 +13,12 @@ import pandas as pd
 from seglib.files import Run, plain
 from seglib.personas import personas, playbook, profile
 from seglib.personas.evidence import Evidence, assortment
-from seglib.personas.measures import NO_DIFFERENCE, measure
+from seglib.personas.measures import NO_DIFFERENCE, WORDS, adverb, measure
 from seglib.personas.names import label
 from seglib.power import MONTHS
 from seglib.study import StudyError
-from seglib.wording import amount, table
+from seglib.wording import amount
 
-WORDS = table("claims")
 FACTS = {rule: {"rule": rule, "of": "", "is": "", "from": "customers"} | row
          for rule, row in WORDS["facts"].items()}  # fmt: skip
 SAY = 0.25  # |Cliff's delta| from which a forming feature is worth a sentence (d of about 0.5)
@@ -30,17 +29,6 @@ SAY_BUYERS = 0.5  # nor products that fewer members buy: a few would stand for a
 SAY_GAP = 2  # products a segment that are worth a sentence where it buys less than its neighbour
 MATERIAL = 0.05  # medians that differ by less than this part of the larger are not worth one
 TYPICAL = 6  # features of the example customer
-FILES = {
-    "growth": "monthly.parquet", "tests": "monthly.parquet", "contacts": "campaigns.parquet",
-    "responses": "campaigns.parquet", "untouched": "campaigns.parquet",
-    "products": "purchases.parquet", "groups": "purchases.parquet", "gaps": "purchases.parquet",
-    "takings": "purchases.parquet", "buyers": "purchases.parquet", "own": "products.parquet",
-    "losses": "outcomes.parquet", "gains": "outcomes.parquet", "sizes": "segments.parquet",
-    "ranks": "the tables of the criteria",
-}  # fmt: skip
-CRITERIA = {"size": "segments.parquet", "value": "customers.parquet",
-            "objective": "customers.parquet", "growth": "monthly.parquet",
-            "stability": "verdict.json"}  # fmt: skip
 KEYS = ("kind", "statistic", "value", "low", "high", "confidence", "comparisons", "n", "cell",
         "inside", "outside")  # fmt: skip
 OWN_UNIT = {"median", "criterion", "test", "example"}
@@ -95,7 +83,7 @@ def state(
         "id": "", "segment": int(segment), "rule": rule, "direction": fact["is"] or None,
         "of": ev.of, "reference_value": NO_DIFFERENCE.get(found["kind"]) if compares else None,
         "reference": found.get("reference", f"no difference from {others}") if compares else None,
-        "source": {"table": _file(ev, fact, column), "column": column, "level": level},
+        "source": {"table": _table(ev, found), "column": column, "level": level},
         "run": f"{ev.run.study.name} {ev.run.as_of}", "sentence": _sentence(ev, fact, found),
         "word": adverb(found), **{key: found[key] for key in KEYS}, "unit": _unit(found),
         "sections": fact["in"].format(base=WORDS["bases"].get(base, "behaviour")).split(),
@@ -106,14 +94,9 @@ def state(
     return [claim | {key: ev.count(segment, claim[key]) for key in ("n", "cell")}]
 
 
-def _file(ev: Evidence, fact: dict, column: str) -> str:
-    if fact["from"] == "criteria":
-        return CRITERIA.get(column, "campaigns.parquet")
-    if fact["from"] == "tests" and column == "break_even":
-        return "study.yaml"
-    if ev.of == "products" and fact["from"] in {"customers", "medians", "sizes"}:
-        return "product_segments.parquet" if fact["from"] == "sizes" else "products.parquet"
-    return FILES.get(fact["from"], "customers.parquet")
+def _table(ev: Evidence, found: dict) -> str:
+    own = {"segments.parquet": "product_segments.parquet", "customers.parquet": "products.parquet"}
+    return own.get(found["table"], found["table"]) if ev.of == "products" else found["table"]
 
 
 def _unit(found: dict) -> str:
@@ -170,60 +153,9 @@ def _sentence(ev: Evidence, fact: dict, found: dict) -> str:
         "value": amount(found["value"], _unit(found)), "label": label(found["label"]),
         "customers": f"{ev.run.study.customer}s", "months": MONTHS, **ev.run.study.words,
     }  # fmt: skip
-    text = fact["say"].format(**words | found.get("words", {}))
+    text = fact["say"].format(**words | found["words"])
     text = re.sub(r"(?<![\d.,])(1 order)s\b", r"\1", text)
     return text[0].upper() + text[1:]
-
-
-# --- far and slightly: one rule for every sentence that compares ---------------------------------
-
-DELTA, RATIO = (0.33, 0.33, 0.474), (1.25, 1.5, 2.0)  # small, medium and large (Romano et al. 2006)
-SIZES = {"superiority": DELTA, "difference": DELTA, "ratio": RATIO, "lift": RATIO}
-LEVELS = 1.25, 1.5  # the levels shown, as multiples: below the first slightly, from the second far
-POINTS = 0.01, 0.05  # the same for shares, in parts of the whole
-
-
-def adverb(found: dict) -> str:
-    """Return "far", "slightly" or nothing: how strong a word a measured difference bears.
-
-    *Far*: the difference is large, its interval reaches no lower than medium, and the levels shown
-    are half as much again apart (shares by 5 points too). *Slightly*: it is small, and the levels
-    are not half as much again apart; or they are less than a quarter apart (shares: less than a
-    point). Small and large are those of Cliff's delta; of a ratio, a quarter more and twice.
-    """
-    if found["kind"] not in SIZES or found.get("low") is None:
-        return ""
-    small, medium, large = SIZES[found["kind"]]
-    effect, *ends = (_size(found["kind"], found[key]) for key in ("value", "low", "high"))
-    multiple, points = _apart(found["inside"], found["outside"], found["unit"])
-    wide = True
-    if multiple is None:  # words, or an index: the effect alone must tell
-        slight = effect < small
-    else:
-        slight = multiple < LEVELS[0] or points < POINTS[0]
-        slight |= effect < small and multiple < LEVELS[1]
-        wide = multiple >= LEVELS[1] and points >= POINTS[1]
-    if slight:
-        return "slightly"
-    return "far" if effect >= large and min(ends) >= medium and wide else ""
-
-
-def _size(kind: str, value: float) -> float:
-    if kind in {"superiority", "difference"}:
-        return abs(2 * value - 1 if kind == "superiority" else value)
-    return max(value, 1 / value) if value > 0 else math.inf
-
-
-def _apart(here, there, unit: str) -> tuple[float | None, float]:
-    """Return how far apart two levels are, as a multiple and, of shares, in parts of the whole.
-
-    The multiple is None where there is none: of words, of an index, of numbers below zero.
-    """
-    if not all(isinstance(v, Real) for v in (here, there)) or unit == "index":
-        return None, math.inf
-    low, high = sorted((float(here), float(there)))
-    points = high - low if unit == "share" else math.inf
-    return (None if low < 0 else high / low if low > 0 else math.inf), points
 
 
 # --- which claims are made ------------------------------------------------------------------------

@@ -1,10 +1,17 @@
-"""Every fact that claims state, measured from the tables of a run: one function a kind."""
+"""Every fact that claims state, measured from the tables of a run: one function a kind.
+
+A measure takes evidence, segment, column and level, and returns a dict: value, low, high, n, cell
+(the smallest count of customers that the numbers reveal), inside and outside (float or text), their
+unit, `words` for the sentence; it is empty where the run cannot tell. What a number is called stands
+in `wording/claims.yaml`.
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -14,8 +21,9 @@ from seglib import stats
 from seglib.personas.evidence import Assortment, Evidence
 from seglib.personas.names import has_level, kind, level_label, levels, levels_of, numbers
 from seglib.personas.profile import cells
-from seglib.wording import amount, of_level
+from seglib.wording import amount, of_level, table
 
+WORDS = table("claims")
 FEW = 10  # values from which a median has an interval
 TINY = 0.005  # medians below this tell nothing, and means are shown instead
 NO_DIFFERENCE = {"superiority": 0.5, "difference": 0.0, "lift": 1.0, "ratio": 1.0}
@@ -29,26 +37,27 @@ def measure(
     Parameters
     ----------
     source : str
-        One of `MEASURES`, or of `more`.
+        One of `MEASURES`, or of `more`: measures of other modules.
     column, level : str
         What is measured.
 
     Returns
     -------
     dict
-        kind, statistic (in words), value, low, high, confidence, comparisons (that the confidence
-        is adjusted for; None if for none), n, cell (the smallest count of customers that the
-        numbers reveal has at least so many; those whom it leaves out stay hidden if they are few),
-        inside, outside (float or text), unit (of inside and outside), label.
+        As a measure's, with kind, statistic (in words), table, label, confidence, and comparisons
+        (that the confidence is adjusted for; None if for none). Few whom a cell leaves out stay
+        hidden.
     """
     found = (MEASURES | more)[source](ev, segment, column, level)
     if not found:
         return {}
     base = dict.fromkeys(("comparisons", "inside", "outside", "low", "high"))
-    base |= {"confidence": 1 - stats.ALPHA, "unit": "",
-             "label": ev.entries.get(column, {}).get("label", column)}  # fmt: skip
+    base |= {"confidence": 1 - stats.ALPHA, "unit": "", "words": {}}
+    base |= {"label": ev.entries.get(column, {}).get("label", column)} | WORDS["sources"][source]
+    found = base | found
     n, cell = int(found["n"]), int(found.get("cell", found["n"]))
-    return base | found | {"cell": min(cell, n - ev.minimum) if 0 < n - cell < ev.minimum else cell}
+    cell = min(cell, n - ev.minimum) if 0 < n - cell < ev.minimum else cell
+    return found | {"cell": cell, "statistic": found["statistic"].format_map(found["words"])}
 
 
 def smallest(cell: int, count: int, n: int) -> int:
@@ -61,24 +70,24 @@ def _ends(estimate) -> dict:
 
 
 def _adjusted(row, among) -> dict:
-    """Return the confidence of a row's interval, and the comparisons that it is adjusted for."""
-    return {"confidence": row["confidence"], "comparisons": len(among)}
+    """Return a row's estimate, its confidence, and the comparisons that it is adjusted for."""
+    value = row["index"] if "index" in row else row["value"]
+    return {"value": value, "low": row["low"], "high": row["high"],
+            "confidence": row["confidence"], "comparisons": len(among)}  # fmt: skip
 
 
 def _size(ev: Evidence, segment: int, *_) -> dict:
-    n, total = int(ev.inside(segment).sum()), len(ev.labels)
-    if segment in ev.shown and segment not in ev.sized:
+    n = int(ev.inside(segment).sum())
+    if segment in ev.shown and segment not in ev.sized:  # it would give away a smaller one
         return {}
-    return {"kind": "share", "statistic": "share of all", "value": n / total, "n": n,
-            "inside": float(n), "unit": "count"}  # fmt: skip
+    return {"value": n / len(ev.labels), "n": n, "inside": float(n), "unit": "count"}
 
 
 def _revenue(ev: Evidence, segment: int, *_) -> dict:
     if ev.spend is None:
         return {}
     inside = ev.inside(segment)
-    part = stats.ratio_of_means(ev.spend * inside, ev.spend)
-    return {"kind": "share", "statistic": "share of revenue", **_ends(part), "n": int(inside.sum())}
+    return _ends(stats.ratio_of_means(ev.spend * inside, ev.spend)) | {"n": int(inside.sum())}
 
 
 def _mean(ev: Evidence, segment: int, column: str, _="") -> dict:
@@ -98,12 +107,24 @@ def _ratio(ev: Evidence, segment: int, values: pd.Series, unit: str) -> dict:
     if not len(b):
         return {}
     ratio = stats.ratio_of_means(a, np.ones(len(a)), others=(b, np.ones(len(b))))
-    return {"kind": "ratio", "statistic": "mean, as a multiple of everyone else's", **_ends(ratio),
-            "n": len(a), "cell": min(len(a), len(b)), "inside": a.mean(), "outside": b.mean(),
-            "unit": unit}  # fmt: skip
+    return {**_ends(ratio), "n": len(a), "cell": min(len(a), len(b)), "inside": a.mean(),
+            "outside": b.mean(), "unit": unit}  # fmt: skip
 
 
-SUPERIORITY = "probability of superiority: that one of them has more than one of "
+def _growth(ev: Evidence, segment: int, *_) -> dict:
+    inside, months = ev.inside(segment), ev.months
+    if months is None or inside.all() or ev.chosen_for_growth:
+        return {}
+    sides = months[inside], months[~inside]
+    ratio = stats.ratio_of_means(sides[0]["recent"], sides[0]["earlier"],
+                                 others=(sides[1]["recent"], sides[1]["earlier"]))  # fmt: skip
+    sums = [side.sum() for side in sides]
+    here, there = (s["recent"] / s["earlier"] if s["earlier"] > 0 else math.nan for s in sums)
+    return {**_ends(ratio), "n": len(sides[0]), "cell": min(map(len, sides)), "inside": here,
+            "outside": there, "unit": "share"}  # fmt: skip
+
+
+# --- columns: numbers and ordered levels ----------------------------------------------------------
 
 
 def _customers(ev: Evidence, segment: int, column: str, _="") -> dict:
@@ -112,9 +133,7 @@ def _customers(ev: Evidence, segment: int, column: str, _="") -> dict:
     if column not in ev.formed and row is None:
         return {}
     found = _compared(ev, column, ev.inside(segment), ~ev.inside(segment))
-    if not found or row is None:
-        return found
-    return found | {k: row[k] for k in ("value", "low", "high")} | _adjusted(row, ev.descriptors)
+    return found if row is None or not found else found | _adjusted(row, ev.descriptors)
 
 
 def _nearest(ev: Evidence, segment: int, column: str, _="") -> dict:
@@ -123,8 +142,7 @@ def _nearest(ev: Evidence, segment: int, column: str, _="") -> dict:
     if other is None or column not in ev.formed:
         return {}
     found, like = _compared(ev, column, ev.inside(segment), ev.inside(other)), ev.names[other]
-    words = {"statistic": SUPERIORITY + like, "reference": f"no difference from {like}"}
-    return found and found | words | {"words": {"like": like}}
+    return found and found | {"reference": f"no difference from {like}", "words": {"like": like}}
 
 
 def _compared(ev: Evidence, column: str, here: np.ndarray, there: np.ndarray) -> dict:
@@ -135,52 +153,61 @@ def _compared(ev: Evidence, column: str, here: np.ndarray, there: np.ndarray) ->
     a, b = x[here].dropna(), x[there].dropna()
     if not len(a) or not len(b):
         return {}
-    found = {"kind": "superiority", "statistic": SUPERIORITY + "the others", "n": len(a),
-             "cell": min(len(a), len(b)), **_ends(stats.superiority(a, b))}  # fmt: skip
-    middle = a.median(), b.median()
+    middle, average = (a.median(), b.median()), False
     if kind(ev.customers[column]) == "ordered":
         order = list(ev.customers[column].cat.categories)
         middle, unit = [of_level(v, order) for v in middle], "level"
     elif amount(middle[0], unit) == amount(middle[1], unit) or max(map(abs, middle)) < TINY:
-        middle, found["average"] = (a.mean(), b.mean()), True
-    return found | {"inside": middle[0], "outside": middle[1], "unit": unit}
+        middle, average = (a.mean(), b.mean()), True
+    return {**_ends(stats.superiority(a, b)), "n": len(a), "cell": min(len(a), len(b)),
+            "inside": middle[0], "outside": middle[1], "unit": unit,
+            "average": average}  # fmt: skip
 
 
 def _described(ev: Evidence, segment: int, name: str, level: str):
     """Return the row of a descriptor; None if there is none."""
     key = ["segment", "name", "level"]
-    found = ev.descriptors[(ev.descriptors[key] == [segment, name, level]).all(axis=1)]
-    return found.iloc[0] if len(found) else None
+    rows = ev.descriptors[(ev.descriptors[key] == [segment, name, level]).all(axis=1)]
+    return rows.iloc[0] if len(rows) else None
 
 
-def _two_by_two(yes: pd.Series, inside: np.ndarray) -> tuple[tuple, dict]:
-    """Return the four counts of a comparison of shares, and what a claim says of them."""
+def _median(ev: Evidence, segment: int, column: str, _="") -> dict:
+    """Return the median of a number with its order-statistic interval."""
+    if column not in ev.customers or kind(ev.customers[column]) != "numeric":
+        return {}
+    x = np.sort(ev.customers.loc[ev.inside(segment), column].dropna().to_numpy())
+    if len(x) < FEW:
+        return {}
+    low = int(binom.ppf(stats.ALPHA / 2, len(x), 0.5))
+    return {"value": float(np.median(x)), "n": len(x), "unit": ev.entries[column]["unit"],
+            "low": x[max(low - 1, 0)], "high": x[min(len(x) - low, len(x) - 1)]}  # fmt: skip
+
+
+# --- shares of two by two -------------------------------------------------------------------------
+
+
+def _two_by_two(yes: pd.Series, inside: np.ndarray, estimate) -> dict:
+    """Return a comparison of shares by a function of the four counts; empty if it has no value."""
     a, n, b, others = counts = cells(yes, inside)
-    if not n or not others:
-        return counts, {}
-    return counts, {"n": n, "cell": min(smallest(a, a, n), smallest(b, b, others)),
-                    "inside": a / n, "outside": b / others, "unit": "share"}  # fmt: skip
+    if not n or not others or math.isnan((found := estimate(*counts)).value):
+        return {}
+    cell = min(smallest(a, a, n), smallest(b, b, others))
+    shares = {"inside": a / n, "outside": b / others, "unit": "share"}
+    return {**_ends(found), "n": n, "cell": cell, **shares}
 
 
 def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
     """Return how common a level is: a difference if it formed the segments, else a lift."""
     if column not in ev.customers:
         return {}
-    values = ev.customers[column]
-    counts, found = _two_by_two(has_level(values, level), ev.inside(segment))
-    found = found and found | {"label": level_label(ev.entries[column], level, values)}
-    if found and column in ev.formed:
-        estimate = stats.difference(*counts)
-        return found | {
-            "kind": "difference",
-            "statistic": "difference of shares",
-            **_ends(estimate),
-        }
-    row = _described(ev, segment, column, level) if found else None
-    if row is None:
+    values, formed = ev.customers[column], column in ev.formed
+    found = _two_by_two(has_level(values, level), ev.inside(segment), stats.difference)
+    row = None if formed or not found else _described(ev, segment, column, level)
+    if not found or (row is None and not formed):
         return {}
-    return found | {"kind": "lift", "statistic": "share, as a multiple of everyone else's",
-                    **_ends(row), **_adjusted(row, ev.descriptors)}  # fmt: skip
+    kind = {"kind": "difference", "statistic": "difference of shares"}
+    name = {"label": level_label(ev.entries[column], level, values)}
+    return found | name | (kind if formed else _adjusted(row, ev.descriptors))
 
 
 def _outcome(ev: Evidence, segment: int, column: str, level: str) -> dict:
@@ -195,50 +222,17 @@ def _untouched(ev: Evidence, segment: int, *_) -> dict:
     if ev.campaigns is None:
         return {}
     none = ev.campaigns["contacts"].eq(0).astype(float)
-    counts, found = _two_by_two(none, ev.inside(segment))
-    return found and found | {"kind": "difference", **_ends(stats.difference(*counts)),
-                              "statistic": "difference of shares without a campaign"}  # fmt: skip
+    return _two_by_two(none, ev.inside(segment), stats.difference)
 
 
 def _responses(ev: Evidence, segment: int, *_) -> dict:
     if ev.campaigns is None or "responded" not in ev.campaigns:
         return {}
     answered = ev.campaigns["responded"].eq(True).astype(float)
-    answered = answered.where(ev.campaigns["contacts"] > 0)
-    counts, found = _two_by_two(answered, ev.inside(segment))
-    lift = stats.lift(*counts)
-    if not found or math.isnan(lift.value):
-        return {}
-    words = "share that answered, as a multiple of everyone else's"
-    return found | {"kind": "lift", "statistic": words, **_ends(lift)}
+    return _two_by_two(answered.where(ev.campaigns["contacts"] > 0), ev.inside(segment), stats.lift)
 
 
-def _growth(ev: Evidence, segment: int, *_) -> dict:
-    inside, months = ev.inside(segment), ev.months
-    if months is None or inside.all() or ev.chosen_for_growth:
-        return {}
-    pairs = [
-        (months.loc[side, "recent"], months.loc[side, "earlier"]) for side in (inside, ~inside)
-    ]
-    ratio = stats.ratio_of_means(*pairs[0], others=pairs[1])
-    here, there = (p[0].sum() / p[1].sum() if p[1].sum() > 0 else math.nan for p in pairs)
-    n = int(inside.sum())
-    return {"kind": "ratio", "statistic": "change of spend, as a multiple of everyone else's",
-            **_ends(ratio), "n": n, "cell": min(n, len(months) - n), "inside": here,
-            "outside": there, "unit": "share"}  # fmt: skip
-
-
-def _median(ev: Evidence, segment: int, column: str, _="") -> dict:
-    """Return the median of a number with its order-statistic interval."""
-    if column not in ev.customers or kind(ev.customers[column]) != "numeric":
-        return {}
-    x = np.sort(ev.customers.loc[ev.inside(segment), column].dropna().to_numpy())
-    if len(x) < FEW:
-        return {}
-    low = int(binom.ppf(stats.ALPHA / 2, len(x), 0.5))
-    return {"kind": "median", "statistic": "median", "value": float(np.median(x)), "n": len(x),
-            "low": x[max(low - 1, 0)], "high": x[min(len(x) - low, len(x) - 1)],
-            "unit": ev.entries[column]["unit"]}  # fmt: skip
+# --- rule and example -----------------------------------------------------------------------------
 
 
 def _rule(ev: Evidence, segment: int, *_) -> dict:
@@ -246,8 +240,7 @@ def _rule(ev: Evidence, segment: int, *_) -> dict:
         return {}
     row, n = ev.rules.loc[segment], int(ev.rules.loc[segment, "n"])
     right = stats.share(round(np.nan_to_num(row["precision"]) * n), n)
-    return {"kind": "share", "statistic": "precision of the rule, cross-validated", "n": n,
-            "value": row["precision"], "low": right.low, "high": right.high,
+    return {"value": row["precision"], "low": right.low, "high": right.high, "n": n,
             "cell": min(int(ev.inside(segment).sum()), n), "inside": row["recall"],
             "unit": "share", "label": row["rule"]}  # fmt: skip
 
@@ -266,49 +259,48 @@ def _example(ev: Evidence, segment: int, column: str, _="") -> dict:
     if kind(values) == "nominal" and row["value"] not in set(common):
         return {}
     middle = "most frequent level" if text else "average, rounded"
-    return {"kind": "example", "n": int(ev.inside(segment).sum()), "cell": ev.nearest,
-            "statistic": f"{middle}, of the {ev.nearest} nearest the middle in everything at once",
+    return {"n": int(ev.inside(segment).sum()), "cell": ev.nearest, "inside": row["value"],
             "value": float(levels(values).index(row["value"]) if text else row["value"]),
-            "inside": row["value"], "unit": "level" if text else row["unit"],
-            "words": {"label": row["label"]}}  # fmt: skip
+            "unit": "level" if text else row["unit"],
+            "words": {"label": row["label"], "middle": middle, "nearest": ev.nearest}}  # fmt: skip
 
 
 # --- what they buy, and what is sold --------------------------------------------------------------
 
 
 def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
-    rows = ev.products
-    rows = rows[(rows["segment"] == segment) & (rows["product"].astype(str) == column)]
-    return {} if rows.empty else _spread(ev, rows.iloc[0], ev.products, column)
+    row = _row_of(ev.products, segment, "product", column)
+    return {} if row is None else _spread(ev, row, ev.products, column)
 
 
 def _group(ev: Evidence, segment: int, column: str, _="") -> dict:
     """Return the affinity of a customer segment to a group of products."""
-    rows = ev.crossed[(ev.crossed["segment"] == segment) & (ev.crossed["group"] == column)]
+    row = _row_of(ev.crossed, segment, "group", column)
     plain = re.sub(r"^\d+[.:]? (?=\D)", "", column)  # without the number of a product segment
-    return {} if rows.empty else _spread(ev, rows.iloc[0], ev.crossed, plain[0].lower() + plain[1:])
+    return {} if row is None else _spread(ev, row, ev.crossed, plain[0].lower() + plain[1:])
 
 
 def _gap(ev: Evidence, segment: int, column: str, _="") -> dict:
     """Return how much less a segment spends on a product than the most similar segment."""
-    rows = ev.gaps
-    rows = rows[(rows["segment"] == segment) & (rows["product"].astype(str) == column)]
-    if rows.empty:
+    row = _row_of(ev.gaps, segment, "product", column)
+    if row is None:
         return {}
-    row, like = rows.iloc[0], ev.names[int(rows.iloc[0]["like"])]
-    found = _spread(
-        ev, row, range(int(row["compared"])), column, "that of the most similar segment"
-    )
+    like = ev.names[int(row["like"])]
+    found = _spread(ev, row, range(int(row["compared"])), column)
     words = found["words"] | {"like": like}
     return found | {"reference": f"no difference from {like}", "words": words}
 
 
-def _spread(ev: Evidence, row, among, name: str, whose: str = "everyone else's") -> dict:
+def _row_of(rows: pd.DataFrame, segment: int, key: str, name: str):
+    own = rows[(rows["segment"] == segment) & (rows[key].astype(str) == name)]
+    return own.iloc[0] if len(own) else None
+
+
+def _spread(ev: Evidence, row, among, name: str) -> dict:
     buyers = amount(row["buyers"] / row["n"], "share")
-    return {"kind": "ratio", "statistic": f"share of spend, as a multiple of {whose}",
-            "value": row["index"], "low": row["low"], "high": row["high"], **_adjusted(row, among),
-            "n": int(row["n"]), "cell": int(min(row["buyers"], row["others"])),
-            "inside": row["inside"], "outside": row["outside"], "unit": "share", "label": name,
+    return {**_adjusted(row, among), "n": int(row["n"]), "inside": row["inside"],
+            "cell": int(min(row["buyers"], row["others"])), "outside": row["outside"],
+            "unit": "share", "label": name,
             "words": {"name": ev.names[int(row["segment"])], "buyers": buyers}}  # fmt: skip
 
 
@@ -323,8 +315,7 @@ def _takings(ev: Assortment, segment: int, *_) -> dict:
     if spent is None or ev.people.spend is None:
         return {}
     part = stats.ratio_of_means(spent, ev.people.spend)
-    return {"kind": "share", "statistic": "share of revenue", **_ends(part), "n": len(spent),
-            "cell": int((spent > 0).sum())}  # fmt: skip
+    return _ends(part) | {"n": len(spent), "cell": int((spent > 0).sum())}
 
 
 def _buyers(ev: Assortment, segment: int, *_) -> dict:
@@ -333,8 +324,7 @@ def _buyers(ev: Assortment, segment: int, *_) -> dict:
     if spent is None:
         return {}
     n, count = len(spent), int((spent > 0).sum())
-    return {"kind": "share", "statistic": "share of customers", "n": n,
-            **_ends(stats.share(count, n)), "cell": smallest(count, count, n)}  # fmt: skip
+    return _ends(stats.share(count, n)) | {"n": n, "cell": smallest(count, count, n)}
 
 
 def _own(ev: Assortment, segment: int, column: str, _="") -> dict:
@@ -344,9 +334,7 @@ def _own(ev: Assortment, segment: int, column: str, _="") -> dict:
         return {}
     brings = (frame["spend_per_buyer"] * frame["penetration"]).fillna(0.0)
     own = brings * frame[column].fillna(0.0)
-    part = stats.ratio_of_means(own, brings)
-    words = {"kind": "share", "statistic": "own-label share of revenue", "n": len(own)}
-    return words | _ends(part) if own.sum() > 0 else {}
+    return _ends(stats.ratio_of_means(own, brings)) | {"n": len(own)} if own.sum() > 0 else {}
 
 
 MEASURES = {
@@ -357,3 +345,47 @@ MEASURES = {
     "takings": _takings, "buyers": _buyers, "own": _own, "nearest": _nearest,
     "untouched": _untouched,
 }  # fmt: skip
+
+
+# --- far and slightly: one rule for every sentence that compares ---------------------------------
+
+DELTA, RATIO = (0.33, 0.33, 0.474), (1.25, 1.5, 2.0)  # small, medium and large (Romano et al. 2006)
+SIZES = {"superiority": DELTA, "difference": DELTA, "ratio": RATIO, "lift": RATIO}
+LEVELS = 1.25, 1.5  # the levels shown, as multiples: below the first slightly, from the second far
+POINTS = 0.01, 0.05  # the same for shares, in parts of the whole
+
+
+def adverb(found: dict) -> str:
+    """Return "far", "slightly" or nothing: how strong a word a measured difference bears.
+
+    *Far*: the difference is large, its interval reaches no lower than medium, and the levels shown
+    are half as much again apart (shares by 5 points too). *Slightly*: it is small, and the levels
+    are not half as much again apart; or they are less than a quarter apart (shares: less than a
+    point). Small and large are those of Cliff's delta; of a ratio, a quarter more and twice. Of
+    words, an index or numbers below zero the effect alone must tell.
+    """
+    if found["kind"] not in SIZES or found.get("low") is None:
+        return ""
+    small, medium, large = SIZES[found["kind"]]
+    effect, *ends = (_effect(found["kind"], found[key]) for key in ("value", "low", "high"))
+    multiple, points = _apart(found["inside"], found["outside"], found["unit"])
+    close = multiple < LEVELS[0] or points < POINTS[0]
+    if close or (effect < small and (multiple < LEVELS[1] or math.isnan(multiple))):
+        return "slightly"
+    wide = math.isnan(multiple) or (multiple >= LEVELS[1] and points >= POINTS[1])
+    return "far" if effect >= large and min(ends) >= medium and wide else ""
+
+
+def _effect(kind: str, value: float) -> float:
+    if kind in {"superiority", "difference"}:
+        return abs(2 * value - 1 if kind == "superiority" else value)
+    return max(value, 1 / value) if value > 0 else math.inf
+
+
+def _apart(here, there, unit: str) -> tuple[float, float]:
+    """Return how far apart two levels are: as a multiple (NaN where there is none), in points."""
+    if not all(isinstance(v, Real) for v in (here, there)) or unit == "index":
+        return math.nan, math.inf
+    low, high = sorted((float(here), float(there)))
+    points = high - low if unit == "share" and low >= 0 else math.inf
+    return (math.nan if low < 0 else high / low if low > 0 else math.inf), points

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from seglib import power, stats
-from seglib.personas import profile
 from seglib.personas.evidence import Evidence, assortment
+from seglib.personas.measures import WORDS as CLAIMS
 from seglib.personas.measures import measure, smallest
 from seglib.personas.names import kind, label
 from seglib.study import StudyError, nearest
@@ -17,6 +17,7 @@ from seglib.wording import amount, listing, table
 
 WORDS = table("levers")
 CRITERIA = WORDS["criteria"]
+FIGURES_OF, TABLES = CLAIMS["figures"], CLAIMS["tables"]
 DRAWS = 10_000
 STILL_HERE = 0.9  # segments of which more than this share still buys need no winning back
 ITEMS = {"need-high", "product-high", "need-low"}
@@ -30,6 +31,8 @@ NOBODY = (
 
 # --- targeting ------------------------------------------------------------------------------------
 
+OTHERS = {"growth": "growth", "reach": "responses", "objective": "means"}  # compared with everyone
+
 
 def criteria(ev: Evidence) -> pd.DataFrame:
     """Return the segments on every criterion the run can compute, and the attention they got.
@@ -42,60 +45,65 @@ def criteria(ev: Evidence) -> pd.DataFrame:
         its size the size, and so is reach that rests on fewer answers than the minimum. Growth,
         reach and the objective's figure that chance could explain (their interval includes no
         difference from everyone else) are everyone's.
-    """
-    sizes = profile.sizes(ev.labels, ev.spend)
-    found = pd.DataFrame({"n": sizes["n"], "size": sizes["share"]})
-    if ev.spend is not None:
-        found["value"] = sizes["value_mean"]
-    if ev.months is not None and not ev.chosen_for_growth:
-        recent, earlier = (ev.months[c].groupby(ev.labels).sum() for c in ("recent", "earlier"))
-        if earlier.sum() > 0:  # else there is nothing to grow from
-            growth, everyone = recent / earlier.where(earlier > 0), recent.sum() / earlier.sum()
-            found["growth"] = growth.where(_clear(ev, "growth"), everyone)
-    stable = {s["segment"]: s.get("jaccard") for s in ev.verdict.get("segments", [])}
-    if any(v is not None for v in stable.values()):
-        found["stability"] = pd.Series(stable, dtype=float).reindex(found.index)
-    if ev.campaigns is not None:
-        found = found.join(_attention(ev))
-    if ev.run.study.objective_figure:
-        found["objective"] = _fit(ev)
-    found = found.astype(float).rename_axis("segment")
-    found.loc[~found.index.isin(ev.sized), "size"] = np.nan
-    found.loc[found["n"] < ev.minimum] = np.nan
-    return found
-
-
-def _clear(ev: Evidence, source: str, column: str = "") -> pd.Series:
-    """Return for each segment whether it differs from everyone else by more than chance."""
-    found = {s: measure(ev, s, source, column) for s in ev.segments}
-    return pd.Series({s: bool(m) and not m["low"] <= 1 <= m["high"] for s, m in found.items()})
-
-
-def _attention(ev: Evidence) -> pd.DataFrame:
-    found = pd.DataFrame({"contacts": ev.campaigns["contacts"].groupby(ev.labels).mean()})
-    if "responded" in ev.campaigns:
-        answered = ev.campaigns.loc[ev.campaigns["contacts"] > 0, "responded"].eq(True)
-        by_segment = answered.groupby(ev.labels[answered.index])
-        rate, count = (v.reindex(found.index) for v in (by_segment.mean(), by_segment.sum()))
-        rate = rate.where(_clear(ev, "responses"), answered.mean())
-        found["reach"] = rate.where(count >= ev.minimum)
-    return found
-
-
-def _fit(ev: Evidence) -> pd.Series:
-    """Return the mean of the objective's figure in each segment.
 
     Raises
     ------
     StudyError
-        If study.yaml names a column that customers do not have as a number.
+        If study.yaml names a figure of the objective that customers do not have as a number.
     """
-    name = ev.run.study.objective_figure.column
+    stated, everyone = ev.run.study.objective_figure, np.ones(len(ev.labels), dtype=bool)
     known = [c for c in ev.customers if kind(ev.customers[c]) == "numeric"]
-    if name not in known:
-        raise StudyError(f"objective_figure.column: found {name!r}{nearest(name, known)}")
-    values = ev.customers[name].astype(float)
-    return values.groupby(ev.labels).mean().where(_clear(ev, "means", name), values.mean())
+    if stated and stated.column not in known:
+        raise StudyError(
+            f"objective_figure.column: found {stated.column!r}{nearest(stated.column, known)}"
+        )
+    rows = {}
+    for segment in ev.segments:
+        inside = ev.inside(segment)
+        row = {name: _figure(ev, name, inside) for name in [*CRITERIA, "contacts"]}
+        row = {name: found["value"] for name, found in row.items() if found}
+        for name in OTHERS.keys() & row.keys():
+            column = stated.column if name == "objective" else ""
+            found = measure(ev, segment, OTHERS[name], column)
+            if not found or found["low"] <= 1 <= found["high"]:
+                row[name] = _figure(ev, name, everyone)["value"]
+        if "reach" in row and _answers(ev, inside)[0] < ev.minimum:
+            row["reach"] = np.nan
+        rows[segment] = {"n": inside.sum()} | row
+    found = pd.DataFrame.from_dict(rows, orient="index", dtype=float).rename_axis("segment")
+    stable = {row["segment"]: row.get("jaccard") for row in ev.verdict.get("segments", [])}
+    if any(value is not None for value in stable.values()):
+        found["stability"] = pd.Series(stable, dtype=float).reindex(found.index)
+    found.loc[~found.index.isin(ev.sized), "size"] = np.nan
+    found.loc[found["n"] < ev.minimum] = np.nan
+    return found[[c for c in ("n", *CRITERIA, "contacts") if c in found]]
+
+
+def _figure(ev: Evidence, name: str, inside: np.ndarray) -> dict:
+    """Return value, low and high of a criterion among some customers; empty where unknown."""
+    estimate, campaigns = None, ev.campaigns
+    if name == "size":
+        estimate = stats.share(int(inside.sum()), len(inside))
+    elif name == "value" and ev.spend is not None:
+        estimate = stats.mean(ev.spend[inside])
+    elif name == "objective" and ev.run.study.objective_figure:
+        estimate = stats.mean(ev.customers.loc[inside, ev.run.study.objective_figure.column])
+    elif name == "contacts" and campaigns is not None:
+        estimate = stats.mean(campaigns.loc[inside, "contacts"])
+    elif name == "reach" and campaigns is not None and "responded" in campaigns:
+        estimate = stats.share(*_answers(ev, inside))
+    elif name == "growth" and ev.months is not None and not ev.chosen_for_growth:
+        recent, earlier = (ev.months.loc[inside, c] for c in ("recent", "earlier"))
+        if ev.months["earlier"].sum() > 0:  # else there is nothing to grow from
+            value = recent.sum() / earlier.sum() if earlier.sum() > 0 else np.nan
+            estimate = stats.ratio_of_means(recent, earlier)._replace(value=value)
+    return {} if estimate is None else dict(zip(("value", "low", "high"), estimate, strict=False))
+
+
+def _answers(ev: Evidence, inside: np.ndarray) -> tuple[int, int]:
+    """Return how many answered a campaign, and how many were addressed."""
+    sent = ev.campaigns[inside & (ev.campaigns["contacts"] > 0).to_numpy()]
+    return int(sent["responded"].eq(True).sum()), len(sent)
 
 
 def units(ev: Evidence) -> dict[str, str]:
@@ -198,36 +206,20 @@ def _means(scaled: pd.DataFrame, drawn: np.ndarray) -> np.ndarray:
 
 def _criterion(ev: Evidence, segment: int, column: str, _="") -> dict:
     """Return a segment's figure on a criterion of the targeting, as the ranking uses it."""
-    found = ev.once(criteria)
+    found, inside = ev.once(criteria), ev.inside(segment)
     if column not in found or pd.isna(found.loc[segment, column]):
         return {}
-    value, words = float(found.loc[segment, column]), {}
+    value, n, cell = float(found.loc[segment, column]), int(inside.sum()), {}
+    if column == "reach":
+        yes, n = _answers(ev, inside)
+        cell = {"cell": smallest(yes, yes, n)}
+    own = _figure(ev, column, inside)
+    own = own if own and np.isclose(own["value"], value) else {}  # of everyone's there are no ends
+    words = {"meaning": meaning(ev, column)}
     if column == "objective":
-        name = ev.run.study.objective_figure.column
-        words = {"words": {"figure": ev.entries[name]["label"].lower()}}
-    about = {"kind": "criterion", "statistic": meaning(ev, column), "unit": units(ev)[column]}
-    return about | words | {"value": value, **_interval(ev, segment, column, value)}
-
-
-def _interval(ev: Evidence, segment: int, name: str, value: float) -> dict:
-    """Return n, cell, low and high of a criterion's figure; no ends of everyone's in its stead."""
-    inside = ev.inside(segment)
-    n, more, own = int(inside.sum()), {}, stats.UNKNOWN
-    if name == "size":
-        own = stats.share(n, len(inside))
-    elif name in {"value", "objective"}:
-        column = "spend" if name == "value" else ev.run.study.objective_figure.column
-        own = stats.mean(ev.customers.loc[inside, column])
-    elif name == "contacts":
-        own = stats.mean(ev.campaigns.loc[inside, "contacts"])
-    elif name == "growth":
-        own = stats.ratio_of_means(*(ev.months.loc[inside, c] for c in ("recent", "earlier")))
-    elif name == "reach":
-        sent = inside & (ev.campaigns["contacts"] > 0).to_numpy()
-        yes, n = int(ev.campaigns.loc[sent, "responded"].eq(True).sum()), int(sent.sum())
-        own, more = stats.share(yes, n), {"cell": smallest(yes, yes, n)}
-    ends = {"low": own.low, "high": own.high} if np.isclose(own.value, value) else {}
-    return {"n": n} | more | ends
+        words["figure"] = ev.entries[ev.run.study.objective_figure.column]["label"].lower()
+    about = {"table": TABLES.get(column, "campaigns.parquet"), "unit": units(ev)[column]}
+    return own | {"value": value, "n": n, "words": words} | cell | about
 
 
 def _rank(ev: Evidence, segment: int, *_) -> dict:
@@ -236,10 +228,8 @@ def _rank(ev: Evidence, segment: int, *_) -> dict:
     if segment not in rows.index or len(rows) < 2:
         return {}
     row = rows.loc[segment]
-    return {"kind": "rank", "value": float(row["rank"]), "low": float(row["best"]),
-            "high": float(row["worst"]), "confidence": 0.9,
-            "statistic": "rank; between the ends lie the ranks under nine in ten random weightings",
-            "n": int(ev.inside(segment).sum()), "inside": amount(row["score"]),
+    return {"value": float(row["rank"]), "low": float(row["best"]),
+            "high": float(row["worst"]), "confidence": 0.9, "n": int(ev.inside(segment).sum()), "inside": amount(row["score"]),
             "outside": amount(row["first"], "share"),
             "words": {"rank": int(row["rank"]), "of": len(rows)}}  # fmt: skip
 
@@ -313,14 +303,6 @@ def gain(value: float, unit: str, less: bool = False) -> str:
     return f"{sign}{100 * value:.0f} points" if unit == "share" else f"{sign}{amount(value, unit)}"
 
 
-TESTED = {
-    "baseline": "{metric}: mean before the cut-off date",
-    "n_per_arm": "{metric}: customers in each half, 80% power at the 5% level, two-sided",
-    "detectable": "{metric}: smallest change found with 80% power at the 5% level, two-sided",
-    "break_even": "{metric}: cost divided by margin, in proportion to the weeks",
-}
-
-
 def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
     """Return one figure of the test that a segment can carry; `level` is what it measures."""
     plan, study = experiment(ev, segment, level), ev.run.study
@@ -333,13 +315,14 @@ def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
         f"of the {study.customer}s {did} at least once" if active else "spent a " + study.customer
     )
     words = {"target": gain(plan["target"], plan["unit"]), "there": f"{there:,}",
-             "weeks": plan["weeks"], "customer": study.customer, "metric": metric}  # fmt: skip
+             "weeks": plan["weeks"], "customer": study.customer, "metric": metric,
+             "measured": plan["metric"], "figure": FIGURES_OF[column]}  # fmt: skip
     if column == "detectable":
         words["value"] = gain(plan["detectable"], plan["unit"])
-    return {"kind": "test", "statistic": TESTED[column].format(metric=plan["metric"]), "n": n,
+    return {"n": n, "value": float(plan[column]), "inside": there, "words": words,
             "cell": smallest(there, round(plan["baseline"] * n), n) if active else there,
-            "value": float(plan[column]), "inside": there, "words": words,
-            "unit": "count" if column == "n_per_arm" else plan["unit"]}  # fmt: skip
+            "unit": "count" if column == "n_per_arm" else plan["unit"],
+            **({"table": "study.yaml"} if column == "break_even" else {})}  # fmt: skip
 
 
 MEASURES = {"criteria": _criterion, "ranks": _rank, "tests": _test}
