@@ -11,7 +11,7 @@ import pytest
 from seglib.collection import attributes
 from seglib.collection.dictionary import row as entry
 from seglib.files import Run, plain
-from seglib.personas import claims, measures, playbook
+from seglib.personas import claims, facts, measures, names, playbook
 from seglib.personas.evidence import Evidence
 from seglib.study import StudyError
 
@@ -51,7 +51,7 @@ def with_outcomes(made: Run) -> Run:
 def stated(runs, kind):
     """Return the evidence, and the claims of a kind, of the first run that states some."""
     for ev, found, *_ in runs:
-        if own := [c for c in found if claims.FACTS[c["rule"]]["from"] == kind]:
+        if own := [c for c in found if facts.FACTS[c["rule"]]["from"] == kind]:
             return ev, found, own
     pytest.fail(f"no claim of kind {kind!r} is stated by any run here: add a run that states one")
 
@@ -180,7 +180,7 @@ SOUND = {"value": 0.7, "low": 0.6, "high": 0.8, "n": 50, "cell": 50, "kind": "su
     ({"direction": None, "low": None}, ""),
 ])  # fmt: skip
 def test_what_may_not_be_said_says_why(change, why):
-    said = claims.fault(SOUND | change, 10)
+    said = facts.fault(SOUND | change, 10)
     assert why in said and bool(said) == bool(why)
 
 
@@ -250,20 +250,20 @@ def measured(
     (measured("share", 0.5, 0.4, 0.6, 0.5, None), ""),
 ])  # fmt: skip
 def test_the_adverb_follows_from_effect_and_level(found, word):
-    assert claims.adverb(found) == word
+    assert names.adverb(found) == word
 
 
 def test_a_wider_interval_never_makes_a_word_stronger():
     rank = ["slightly", "", "far"]
     for value in (0.6, 0.7, 0.8, 0.95):
-        words = [rank.index(claims.adverb(measured(value=value, low=value - w, high=1.0)))
+        words = [rank.index(names.adverb(measured(value=value, low=value - w, high=1.0)))
                  for w in (0.01, 0.05, 0.1, 0.3)]  # fmt: skip
         assert words == sorted(words, reverse=True)
 
 
 def test_every_sentence_of_a_persona_that_compares_takes_the_word():
     alone = {"full-price", "untouched"}  # these speak of a level, not of a difference
-    for rule, fact in claims.FACTS.items():
+    for rule, fact in facts.FACTS.items():
         persona = fact["in"] not in {"range", "affinity", "gap"}
         assert ("{by}" in fact["say"]) == (persona and bool(fact["is"]) and rule not in alone)
 
@@ -299,7 +299,7 @@ def test_the_most_similar_segment_is_named(runs):
     assert near
     for claim in near:
         other = ev.alike[claim["segment"]]
-        assert claim["sentence"].startswith(f"Compared with {ev.names[other]}, ")
+        assert claim["sentence"].partition(" than for ")[2].startswith(f"{ev.names[other]}, ")
         x = ev.customers[claim["source"]["column"]]
         assert claim["outside"] == pytest.approx(x[ev.labels == other].median())
 

@@ -6,7 +6,7 @@ import planted
 import pytest
 
 from seglib.files import Run
-from seglib.personas import claims, playbook
+from seglib.personas import facts, personas, playbook
 from seglib.personas.evidence import Evidence
 from seglib.report import cards
 from seglib.study import StudyError
@@ -35,9 +35,9 @@ def of(found, letter, segment):
 
 def test_the_segment_worth_more_and_addressed_less_is_underserved(full):
     assert 1 in full[3]["targeting"]["underserved"]
-    words = playbook.ranked(full[3])
+    words = personas.ranked(full[3])
     assert words["underserved"] == "some" and words["weights"] == "equal"
-    assert playbook.ranked({"targeting": {"ranking": [{}]}}) == {"weights": "none"}
+    assert personas.ranked({"targeting": {"ranking": [{}]}}) == {"weights": "none"}
 
 
 def test_weights_are_equal_unless_given(full):
@@ -151,7 +151,7 @@ def test_the_claims_of_a_test_are_the_playbooks_numbers(full):
     ):
         assert own[f"test-{rule}"]["value"] == test[key]
     assert playbook.experiment(ev, row["segment"], "spend") == test
-    shown = playbook.tests(ev, book)
+    shown = personas.tests(ev, book)
     assert f"{shown['needed a half'].iloc[0]:,}" in own["test-needed"]["sentence"]
 
 
@@ -202,11 +202,11 @@ def test_what_is_to_be_done_alike_says_for_whom_else(full):
 def test_the_tables_of_words_name_rules_that_exist():
     for row in LEVERS:
         assert row["action"].split()[0] in {"Test", "Ask"}  # a test or a question, never a fact
-        assert {rule for any_of in row["when"] for rule in any_of.split("|")} <= set(claims.FACTS)
+        assert {rule for any_of in row["when"] for rule in any_of.split("|")} <= set(facts.FACTS)
     for row in MEANINGS:
         first, *rest = row["text"].split(". ")
         assert " may " in first and rest[0].startswith("Test")
-        assert {claims.FACTS[rule]["in"] for rule in row["when"]} == {"range"}
+        assert {facts.FACTS[rule]["in"] for rule in row["when"]} == {"range"}
 
 
 # --- product segments -----------------------------------------------------------------------------

@@ -1,26 +1,19 @@
-"""Claims: sentences that carry their evidence, and the check that they still hold."""
+"""Which claims a run makes of its segments, and the check that they still hold."""
 
 from __future__ import annotations
 
 import math
-import re
 from fnmatch import fnmatchcase
 from numbers import Real
 
 import numpy as np
-import pandas as pd
 
 from seglib.files import Run, plain
 from seglib.personas import personas, playbook, profile
 from seglib.personas.evidence import Evidence, assortment
-from seglib.personas.measures import NO_DIFFERENCE, WORDS, adverb, measure
-from seglib.personas.names import label
-from seglib.power import MONTHS
+from seglib.personas.facts import FACTS, WORDS, state
 from seglib.study import StudyError
-from seglib.wording import amount
 
-FACTS = {rule: {"rule": rule, "of": "", "is": "", "from": "customers"} | row
-         for rule, row in WORDS["facts"].items()}  # fmt: skip
 SAY = 0.25  # |Cliff's delta| from which a forming feature is worth a sentence (d of about 0.5)
 SAY_OTHER = 0.11  # the same for a descriptor, whose difference is a finding (d of about 0.2)
 SAY_LIFT = 1.2  # and for a level or product: that many times as common, or as rare
@@ -29,10 +22,6 @@ SAY_BUYERS = 0.5  # nor products that fewer members buy: a few would stand for a
 SAY_GAP = 2  # products a segment that are worth a sentence where it buys less than its neighbour
 MATERIAL = 0.05  # medians that differ by less than this part of the larger are not worth one
 TYPICAL = 6  # features of the example customer
-KEYS = ("kind", "statistic", "value", "low", "high", "confidence", "comparisons", "n", "cell",
-        "inside", "outside")  # fmt: skip
-OWN_UNIT = {"median", "criterion", "test", "example"}
-UNITS = {"share": "share", "superiority": "share", "difference": "share"}
 AGAIN = "run 04_persona_definition again on the tables as they are"
 
 
@@ -58,104 +47,6 @@ def claims(ev: Evidence) -> list[dict]:
             last[key] = last.get(key, 0) + 1
             found.append(claim | {"id": f"{letter}-{claim['segment']}-{last[key]:02d}"})
     return found
-
-
-# --- one claim ------------------------------------------------------------------------------------
-
-
-def state(
-    ev: Evidence, rule: str, segment: int, column: str = "", level: str = "", strength: float = 0.0
-) -> list[dict]:
-    """Return the claim that a row of the table of facts makes about a segment, in a list.
-
-    The list is empty where the run cannot tell, the group is too small to be shown, or the
-    difference has not the direction that the sentence asserts.
-    """
-    fact = FACTS[rule]
-    found = measure(ev, segment, fact["from"], column, level, playbook.MEASURES)
-    low, high = fact.get("levels", (-math.inf, math.inf))
-    if not found or (isinstance(found["inside"], Real) and not low < found["inside"] <= high):
-        return []
-    base = ev.entries.get(column, {}).get("base", "")
-    others = "the other products" if ev.of == "products" else "everyone else"
-    compares = bool(fact["is"])
-    claim = {
-        "id": "", "segment": int(segment), "rule": rule, "direction": fact["is"] or None,
-        "of": ev.of, "reference_value": NO_DIFFERENCE.get(found["kind"]) if compares else None,
-        "reference": found.get("reference", f"no difference from {others}") if compares else None,
-        "source": {"table": _table(ev, found), "column": column, "level": level},
-        "run": f"{ev.run.study.name} {ev.run.as_of}", "sentence": _sentence(ev, fact, found),
-        "word": adverb(found), **{key: found[key] for key in KEYS}, "unit": _unit(found),
-        "sections": fact["in"].format(base=WORDS["bases"].get(base, "behaviour")).split(),
-        "strength": float(strength),
-    }  # fmt: skip
-    if fault(claim, ev.minimum):
-        return []
-    return [claim | {key: ev.count(segment, claim[key]) for key in ("n", "cell")}]
-
-
-def _table(ev: Evidence, found: dict) -> str:
-    own = {"segments.parquet": "product_segments.parquet", "customers.parquet": "products.parquet"}
-    return own.get(found["table"], found["table"]) if ev.of == "products" else found["table"]
-
-
-def _unit(found: dict) -> str:
-    """Return the unit of a claim's value, which need not be that of what it compares."""
-    return UNITS.get(found["kind"], found["unit"] if found["kind"] in OWN_UNIT else "")
-
-
-def fault(claim: dict, minimum: int) -> str:
-    """Return what forbids a claim to be shown, or nothing.
-
-    Parameters
-    ----------
-    claim : dict
-    minimum : int
-        The smallest group of customers that may be shown.
-    """
-    value, low, high = (claim.get(key) for key in ("value", "low", "high"))
-    if value is None or not math.isfinite(value):
-        return "it has no value"
-    if min(claim["n"], claim["cell"]) < minimum:
-        return f"it rests on {min(claim['n'], claim['cell'])} customers, fewer than {minimum}"
-    if claim["direction"] is None:
-        return ""
-    null, higher = NO_DIFFERENCE[claim["kind"]], claim["direction"] == "higher"
-    here, there = claim.get("inside"), claim.get("outside")
-    if pd.isna([here, there]).any():
-        return "it compares two figures of which one is missing"
-    if (
-        all(isinstance(v, Real) for v in (here, there))
-        and here != there
-        and (here > there) != higher
-    ):
-        return f"it says {claim['direction']}, but it is {here:.3g} against {there:.3g}"
-    if any(v is None or not math.isfinite(v) for v in (low, high)):
-        return "it asserts a difference without an interval"
-    if low <= null <= high:
-        return f"its interval, {low:.3g} to {high:.3g}, includes no difference ({null:g})"
-    if (low > null) != higher:
-        return f"it says {claim['direction']}, but the interval is {low:.3g} to {high:.3g}"
-    return ""
-
-
-def _sentence(ev: Evidence, fact: dict, found: dict) -> str:
-    """Return a fact's sentence with its numbers written for a reader."""
-    inside, outside = (
-        str(v) if v is None or isinstance(v, str) else amount(v, found["unit"])
-        for v in (found["inside"], found["outside"])
-    )
-    word = adverb(found)
-    words = {
-        "inside": inside, "outside": outside, "by": f"{word} " if word else "",
-        "others": f"({'other products' if ev.of == 'products' else 'others'}: {outside})",
-        "typically": "on average" if found.get("average") else "typically",
-        "value": amount(found["value"], _unit(found)), "label": label(found["label"]),
-        "customers": f"{ev.run.study.customer}s", "months": MONTHS, **ev.run.study.words,
-    }  # fmt: skip
-    text = fact["say"].format(**words | found["words"])
-    text = re.sub(r"(?<![\d.,])(1 order)s\b", r"\1", text)
-    return text[0].upper() + text[1:]
 
 
 # --- which claims are made ------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 A measure takes evidence, segment, column and level, and returns a dict: value, low, high, n, cell
 (the smallest count of customers that the numbers reveal), inside and outside (float or text), their
-unit, `words` for the sentence; it is empty where the run cannot tell. What a number is called stands
-in `wording/claims.yaml`.
+unit, and `words` for the sentence; it is empty where the run cannot tell. What a number is called
+stands in `wording/claims.yaml`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -345,47 +344,3 @@ MEASURES = {
     "takings": _takings, "buyers": _buyers, "own": _own, "nearest": _nearest,
     "untouched": _untouched,
 }  # fmt: skip
-
-
-# --- far and slightly: one rule for every sentence that compares ---------------------------------
-
-DELTA, RATIO = (0.33, 0.33, 0.474), (1.25, 1.5, 2.0)  # small, medium and large (Romano et al. 2006)
-SIZES = {"superiority": DELTA, "difference": DELTA, "ratio": RATIO, "lift": RATIO}
-LEVELS = 1.25, 1.5  # the levels shown, as multiples: below the first slightly, from the second far
-POINTS = 0.01, 0.05  # the same for shares, in parts of the whole
-
-
-def adverb(found: dict) -> str:
-    """Return "far", "slightly" or nothing: how strong a word a measured difference bears.
-
-    *Far*: the difference is large, its interval reaches no lower than medium, and the levels shown
-    are half as much again apart (shares by 5 points too). *Slightly*: it is small, and the levels
-    are not half as much again apart; or they are less than a quarter apart (shares: less than a
-    point). Small and large are those of Cliff's delta; of a ratio, a quarter more and twice. Of
-    words, an index or numbers below zero the effect alone must tell.
-    """
-    if found["kind"] not in SIZES or found.get("low") is None:
-        return ""
-    small, medium, large = SIZES[found["kind"]]
-    effect, *ends = (_effect(found["kind"], found[key]) for key in ("value", "low", "high"))
-    multiple, points = _apart(found["inside"], found["outside"], found["unit"])
-    close = multiple < LEVELS[0] or points < POINTS[0]
-    if close or (effect < small and (multiple < LEVELS[1] or math.isnan(multiple))):
-        return "slightly"
-    wide = math.isnan(multiple) or (multiple >= LEVELS[1] and points >= POINTS[1])
-    return "far" if effect >= large and min(ends) >= medium and wide else ""
-
-
-def _effect(kind: str, value: float) -> float:
-    if kind in {"superiority", "difference"}:
-        return abs(2 * value - 1 if kind == "superiority" else value)
-    return max(value, 1 / value) if value > 0 else math.inf
-
-
-def _apart(here, there, unit: str) -> tuple[float, float]:
-    """Return how far apart two levels are: as a multiple (NaN where there is none), in points."""
-    if not all(isinstance(v, Real) for v in (here, there)) or unit == "index":
-        return math.nan, math.inf
-    low, high = sorted((float(here), float(there)))
-    points = high - low if unit == "share" and low >= 0 else math.inf
-    return (math.nan if low < 0 else high / low if low > 0 else math.inf), points

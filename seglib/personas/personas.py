@@ -6,10 +6,9 @@ import pandas as pd
 
 from seglib import wording
 from seglib.clustering import usefulness
-from seglib.personas import names, profile
+from seglib.personas import names, playbook, profile
 from seglib.personas.evidence import Evidence
 from seglib.personas.names import has_level, numbers
-from seglib.personas.playbook import advice
 
 WORDS, SECTIONS = names.WORDS, wording.table("claims")["sections"]
 SAME = 0.5  # |rank correlation| of two columns from which they say the same of a customer
@@ -209,6 +208,44 @@ def answer(ev: Evidence, people: list[dict], book: dict) -> dict:
     }  # fmt: skip
 
 
+def ranked(book: dict) -> dict:
+    """Return the words of the ranking: weights, who comes first, how firmly, who is missed."""
+    rows, targeting = book["targeting"]["ranking"], book["targeting"]
+    if len(rows) < 2:
+        return {"weights": "none"}
+    names = {row["segment"]: row["name"] for row in rows}
+    firm = max(rows, key=lambda row: row["first"])
+    known = any("reach" in row["scores"] for row in rows)
+    return {
+        "weights": "equal" if targeting["equal"] else "own",
+        "given": ", ".join(f"{c} {w:.0%}" for c, w in targeting["weights"].items()),
+        "first": rows[0]["name"], "chance": rows[0]["first"], "most": firm["first"],
+        "firmest": firm["name"] if firm["segment"] != rows[0]["segment"] else "",
+        "names": [names[s] for s in targeting["underserved"]],
+        "underserved": "some" if targeting["underserved"] else "none" if known else "unknown",
+    }  # fmt: skip
+
+
+def tests(ev: Evidence, book: dict) -> pd.DataFrame:
+    """Return the experiment that each segment can carry, one row a segment and measure."""
+    rows = {}
+    for row in book["levers"]:
+        test, segment = row["experiment"], row["segment"]
+        if test["baseline"] is None:
+            continue
+        unit, less = test["unit"], test.get("less", False)
+        rows[segment, test["metric"]] = {
+            "segment": row["name"], "measure": test["metric"].partition(",")[0],
+            "baseline": wording.amount(test["baseline"], unit),
+            "looked for": playbook.gain(test["target"], unit, less),
+            "needed a half": test["n_per_arm"],
+            "there are": test["available"] if segment in ev.sized else None,
+            "weeks": test["weeks"], "smallest": playbook.gain(test["detectable"], unit, less),
+            "break-even": wording.amount(test["break_even"], unit) if test["break_even"] else None,
+        }  # fmt: skip
+    return pd.DataFrame(list(rows.values())).dropna(axis=1, how="all")
+
+
 # --- files for others -----------------------------------------------------------------------------
 
 
@@ -219,7 +256,7 @@ def markdown(people: list[dict], found: list[dict], title: str, levers=()) -> st
         {**person, "opening": opening(person, found), "sections": sections(person, found),
          "rule": [by_id[i] for i in person["facts"].get("rule", [])],
          "example": [by_id[i] for i in person["typical"]],
-         "levers": [row | {"advice": advice(row)} for row in levers
+         "levers": [row | {"advice": playbook.advice(row)} for row in levers
                     if row["segment"] == person["segment"]]}
         for person in people
     ]  # fmt: skip

@@ -229,7 +229,8 @@ def _rank(ev: Evidence, segment: int, *_) -> dict:
         return {}
     row = rows.loc[segment]
     return {"value": float(row["rank"]), "low": float(row["best"]),
-            "high": float(row["worst"]), "confidence": 0.9, "n": int(ev.inside(segment).sum()), "inside": amount(row["score"]),
+            "high": float(row["worst"]), "confidence": 0.9, "n": int(ev.inside(segment).sum()),
+            "inside": amount(row["score"]),
             "outside": amount(row["first"], "share"),
             "words": {"rank": int(row["rank"]), "of": len(rows)}}  # fmt: skip
 
@@ -422,43 +423,6 @@ def advice(row: dict) -> str:
     if not row["also"]:
         return row["action"]
     return f"{row['action']} The same for {listing(row['also'])}: one test can serve all."
-
-
-def ranked(book: dict) -> dict:
-    """Return the words of the ranking: weights, who comes first, how firmly, who is missed."""
-    rows, targeting = book["targeting"]["ranking"], book["targeting"]
-    if len(rows) < 2:
-        return {"weights": "none"}
-    names = {row["segment"]: row["name"] for row in rows}
-    firm = max(rows, key=lambda row: row["first"])
-    known = any("reach" in row["scores"] for row in rows)
-    return {
-        "weights": "equal" if targeting["equal"] else "own",
-        "given": ", ".join(f"{c} {w:.0%}" for c, w in targeting["weights"].items()),
-        "first": rows[0]["name"], "chance": rows[0]["first"], "most": firm["first"],
-        "firmest": firm["name"] if firm["segment"] != rows[0]["segment"] else "",
-        "names": [names[s] for s in targeting["underserved"]],
-        "underserved": "some" if targeting["underserved"] else "none" if known else "unknown",
-    }  # fmt: skip
-
-
-def tests(ev: Evidence, book: dict) -> pd.DataFrame:
-    """Return the experiment that each segment can carry, one row a segment and measure."""
-    rows = {}
-    for row in book["levers"]:
-        test, segment = row["experiment"], row["segment"]
-        if test["baseline"] is None:
-            continue
-        unit, less = test["unit"], test.get("less", False)
-        rows[segment, test["metric"]] = {
-            "segment": row["name"], "measure": test["metric"].partition(",")[0],
-            "baseline": amount(test["baseline"], unit),
-            "looked for": gain(test["target"], unit, less), "needed a half": test["n_per_arm"],
-            "there are": test["available"] if segment in ev.sized else None,
-            "weeks": test["weeks"], "smallest": gain(test["detectable"], unit, less),
-            "break-even": amount(test["break_even"], unit) if test["break_even"] else None,
-        }  # fmt: skip
-    return pd.DataFrame(list(rows.values())).dropna(axis=1, how="all")
 
 
 def assorted(ev: Evidence, found: list[dict]) -> list[dict]:
