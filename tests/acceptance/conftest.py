@@ -167,9 +167,11 @@ def finished(tmp_path_factory):
         output = shared / f"finished-{name}.txt"
         with _locked(shared / f"finished-{name}.lock"):
             if not output.exists():
+                output.write_text("")  # whoever asks after a failure fails at once
                 done = make(name, folder)
                 output.write_text(f"{done.path}\n{done.output}")
         path, _, printed = output.read_text().partition("\n")
+        assert path, f"the run of {name} has failed before"
         return Finished(Path(path), printed)
 
     return run
