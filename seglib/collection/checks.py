@@ -130,7 +130,8 @@ def as_table(study: Study, checks: list[dict]) -> pd.DataFrame:
     frame = frame[frame["found"] & ~frame["period"]]
     frame = frame[frame["reason"].isna()] if "reason" in frame else frame
     few = frame["failing"].isna()
-    sizes = frame["failing"].map("{:,.0f}".format).astype(str).mask(few, f"fewer than {study.minimum_cell}")
+    sizes = frame["failing"].map("{:,.0f}".format).astype(str)
+    sizes = sizes.mask(few, f"fewer than {study.minimum_cell}")
     share = (frame["failing"] / frame["rows"]).map("{:.2%}".format).mask(few, "–")
     most = frame["limit"].map(lambda key: f"{limit(study, key):.0%}" if key else "–")
     return pd.DataFrame({
