@@ -4,7 +4,7 @@ from importlib import import_module
 from importlib.metadata import version
 
 __version__ = version("seglib")
-__all__ = ["StudyError", "segment"]
+__all__ = ["StudyError", "judge", "segment"]
 
 
 def __getattr__(name: str):

@@ -1,53 +1,23 @@
-"""What `import seglib` offers: the segmentation of a table in one call."""
+"""What `import seglib` offers: a table segmented, or anybody's segments judged, in one call."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from numbers import Real
 
 import numpy as np
 import pandas as pd
 
-from seglib import clustering, files
+from seglib import files
+from seglib.clustering import Encoder, NullModel, SegmentModel, prediction, validity, verdict
+from seglib.clustering.algorithms import fast
+from seglib.clustering.segmenter import check, choose_method
+from seglib.clustering.verdict import Verdict
 from seglib.study import StudyError
 
-__all__ = ["Result", "StudyError", "Verdict", "segment"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How many segments there are, and how far they can be trusted.
-
-    Attributes
-    ----------
-    kind : str
-        `natural` (groups that are in the data), `reproducible` (they come back, but shade into
-        each other), `constructive` (a cut that is of use) or `none`.
-    k : int
-        Number of segments.
-    headline : str
-        The verdict in a sentence or two.
-    reasons : list of str
-        The figure behind each word of it.
-    evidence : pandas.DataFrame
-        A row per number of segments: `stability` (adjusted Rand index of bootstrap samples) beside
-        `stability_null`, `dispersion_z` (compactness, in standard deviations of the null model),
-        `separation` beside `separation_null`, their p-values against the null model
-        (`stability_p`, `dispersion_p`, `separation_p`, each number of segments alone), and more.
-    p_value : float
-        Of the largest compactness over all numbers of segments.
-    null_model : str
-        What the evidence is compared with.
-    """
-
-    kind: str
-    k: int
-    headline: str
-    reasons: list[str]
-    evidence: pd.DataFrame
-    p_value: float
-    null_model: str
+__all__ = ["Result", "StudyError", "Verdict", "judge", "segment"]
 
 
 @dataclass(frozen=True)
@@ -65,13 +35,18 @@ class Result:
     model : dict
         The rule as plain numbers. Written as JSON, `seglib score` applies it.
     verdict : Verdict
+    scores : pandas.DataFrame
+        Of each row, for the outcomes for which a score is recommended.
     """
 
-    labels: pd.Series
-    probabilities: pd.Series
-    runner_up: pd.Series
-    model: dict
+    members: pd.DataFrame = field(repr=False)
+    model: dict = field(repr=False)
     verdict: Verdict
+    scores: pd.DataFrame = field(repr=False)
+
+    labels = property(lambda self: self.members["segment"])
+    probabilities = property(lambda self: self.members["probability"])
+    runner_up = property(lambda self: self.members["runner_up"])
 
 
 def segment(
@@ -82,7 +57,10 @@ def segment(
     method: str = "auto",
     value: pd.Series | None = None,
     outcomes: pd.DataFrame | None = None,
+    economics: dict | None = None,
+    previous: dict | None = None,
     seed: int = 0,
+    progress: Callable[[str], None] | None = None,
 ) -> Result:
     """Segment the rows of a table, and say how far the segments can be trusted.
 
@@ -99,8 +77,14 @@ def segment(
         Segment 1 has the highest mean of it; without it the largest segment is number 1.
     outcomes : DataFrame, optional
         What happened afterwards, indexed like `frame`: tests whether segments predict it.
+    economics : dict, optional
+        `margin`, `cost_per_customer` and `weeks`, for what a lift must be to pay.
+    previous : dict, optional
+        Segments of an earlier run, whose numbers stay with their people (`SegmentModel.number`).
     seed : int
         The same seed gives the same segments.
+    progress : callable, optional
+        Told in a few words what is being done.
 
     Returns
     -------
@@ -111,31 +95,78 @@ def segment(
     StudyError
         With one sentence: what was seen, what was expected, what to do (`seglib.StudyError`).
     """
-    found = clustering.segment(
-        _table(frame), k=k, k_max=k_max, method=method, value=value, outcomes=outcomes, seed=seed
-    )
-    judged, members = found.verdict, found.members
-    evidence = pd.DataFrame(judged["evidence"]).set_index("k").drop(columns="persists")
-    evidence = evidence.dropna(axis="columns", how="all")  # BIC and ICL are of mixtures alone
-    return Result(
-        members["segment"],
-        members["probability"],
-        members["runner_up"],
-        files.plain(found.model),
-        Verdict(
-            judged["kind"],
-            judged["k"],
-            judged["headline"],
-            judged["reasons"],
-            evidence,
-            judged["p_value"],
-            f"{judged['null_model']['tables']} {judged['null_model']['model']}",
-        ),
-    )
+    X = table(frame)
+    with fast():
+        encoder = Encoder().fit(X)
+        model = SegmentModel(encoder, method=method, random_state=seed)
+        choose_method(method, encoder)
+        most = check(X, encoder, k, k_max, seed)
+        null = NullModel(random_state=seed).fit(X, encoder)
+        found = validity.search(null, most, progress)
+        rfm = prediction.rfm(X)
+        model.set_params(metric=found.metric)
+        choice = verdict.choose(found, model, X, outcomes, k=k, previous=previous, rfm=rfm)
+        model.set_params(n_segments=choice.k).fit(X).number(X, value, previous)
+        return _judged(model, X, found, null, choice, outcomes, rfm, economics, progress)
 
 
-def _table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:
-    """Return a frame whose numbers are numbers, whatever they came as."""
+def judge(
+    frame: pd.DataFrame | np.ndarray,
+    labels: pd.Series,
+    *,
+    k_max: int = 8,
+    value: pd.Series | None = None,
+    outcomes: pd.DataFrame | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Result:
+    """Judge segments that somebody made: are they real, do they come back, do they predict.
+
+    Parameters
+    ----------
+    frame
+        As of :func:`segment`.
+    labels : Series or array
+        The segment of each row, a number or a name, indexed like the frame. Rows without one
+        belong to the nearest centre.
+    k_max, value, outcomes, seed, progress
+        As of :func:`segment`.
+
+    Returns
+    -------
+    Result
+        Segments are numbered; `verdict.segments` has the label of each.
+    """
+    X = table(frame)
+    labels = pd.Series(labels) if not isinstance(labels, pd.Series) else labels
+    labels = labels.set_axis(X.index) if len(labels) == len(X) else labels
+    with fast():
+        encoder = Encoder().fit(X)
+        model = SegmentModel.from_labels(X, labels, encoder, seed)
+        most = check(X, encoder, model.n_segments, k_max, seed)
+        null = NullModel(random_state=seed).fit(X, encoder)
+        found = validity.search(null, most, progress)
+        choice = verdict.Choice(model.n_segments, "analyst")
+        model.number(X, value)
+        return _judged(model, X, found, null, choice, outcomes, prediction.rfm(X), None, progress)
+
+
+def _judged(model, X, found, null, choice, outcomes, rfm, economics, progress) -> Result:
+    judged = verdict.judge(model, X, found, null, choice, outcomes, rfm=rfm, economics=economics,
+                           progress=progress)  # fmt: skip
+    scores = prediction.scores(verdict.features(model, X), outcomes, judged.usefulness,
+                               seed=model.random_state)  # fmt: skip
+    return Result(model.predict(X), files.plain(model.to_dict()), judged, scores)
+
+
+def table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:
+    """Return a frame whose numbers are numbers, whatever they came as.
+
+    Raises
+    ------
+    StudyError
+        If it is no table of one row a customer.
+    """
     if not isinstance(frame, pd.DataFrame):
         values = np.asarray(frame)
         if values.ndim != 2:
@@ -144,14 +175,22 @@ def _table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:
                 "per feature."
             )
         frame = pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
-    if not frame.columns.has_duplicates:  # which are refused later
-        frame = frame.copy(deep=False)
-        for name in frame:
-            frame[name] = _column(frame[name])
-    return frame
+    if len(frame) < 2:
+        raise StudyError("The table has fewer than two rows; there is nothing to tell apart.")
+    if frame.columns.nlevels > 1:
+        raise StudyError("The columns have several levels; give each column one name.")
+    if frame.index.has_duplicates:
+        twice = frame.index[frame.index.duplicated()][0]
+        raise StudyError(
+            f"The row {str(twice)!r} appears more than once; give one row per customer."
+        )
+    frame = frame.rename(columns=str)
+    if frame.columns.has_duplicates:
+        return frame  # refused by the encoder
+    return frame.assign(**{name: _numbers(frame[name]) for name in frame})
 
 
-def _column(values: pd.Series) -> pd.Series:
+def _numbers(values: pd.Series) -> pd.Series:
     """Return a column of numbers that came as objects as numbers; refuse what can be either."""
     if values.dtype != object and not pd.api.types.is_string_dtype(values.dtype):
         return values

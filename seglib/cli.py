@@ -107,11 +107,12 @@ def _run(given) -> None:
 
 
 def _score(given) -> None:
-    from seglib import files, score
+    from seglib import files
+    from seglib.clustering import scoring
 
     if given.out:
-        score.check(Path(given.out), given.model, given.table)
-    found = score.score(given.model, given.table, given.id)
+        scoring.check(Path(given.out), given.model, given.table)
+    found = scoring.score(given.model, given.table, given.id)
     counts = found.members.groupby(["segment", "name"], dropna=False).size()
     for (segment, name), count in counts.items():
         called = f"{segment} {name}" if isinstance(name, str) else f"Segment {segment}"
@@ -119,7 +120,7 @@ def _score(given) -> None:
     for note in found.notes:
         print(note, file=sys.stderr)
     if given.out:
-        print(score.write(found.members, given.out, given.model, given.table))
+        print(scoring.write(found.members, given.out, given.model, given.table))
     else:
         files.write_csv(found.members.reset_index(), sys.stdout)
 

@@ -11,7 +11,7 @@ from scipy.spatial.distance import squareform
 from sklearn.decomposition import PCA
 
 from seglib import privacy, stats
-from seglib.clustering import encode
+from seglib.clustering import Encoder, NullModel
 from seglib.collection.tables import midnight
 from seglib.files import Run
 
@@ -176,11 +176,10 @@ def lineup(frame: pd.DataFrame, *, panels: int, seed: int) -> tuple[list[np.ndar
     real : int
         Which of them, counted from 0, is real.
     """
-    rules, _ = encode.learn(frame)
-    encoded = encode.matrix(rules, frame)
-    draws = encode.simulator(rules, frame, encoded, seed)
+    encoder = Encoder().fit(frame)
+    null = NullModel(len(frame), seed).fit(frame, encoder)
     real = int(np.random.default_rng(seed).integers(panels))
-    tables = [encoded if i == real else draws(i) for i in range(panels)]
+    tables = [null.Z_ if i == real else null.sample(i) for i in range(panels)]
     return [_first_axes(table) for table in tables], real
 
 
@@ -189,21 +188,3 @@ def _first_axes(table: np.ndarray) -> np.ndarray:
     points = PCA(min(2, table.shape[1]), random_state=0).fit_transform(table)
     points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
     return points * np.where((points**3).sum(axis=0) < 0, -1, 1)
-
-
-def map_of(model: dict, frame: pd.DataFrame) -> tuple[pd.DataFrame, float]:
-    """Return every row's place on the first two principal axes, as the model encodes it.
-
-    Returns
-    -------
-    points : pandas.DataFrame
-        Two columns, indexed like the frame.
-    seen : float
-        Share of the variance that the two axes hold.
-    """
-    encoded = encode.matrix(model["columns"], frame)
-    axes = PCA(min(2, encoded.shape[1]), random_state=0).fit(encoded)
-    points = np.pad(axes.transform(encoded), ((0, 0), (0, 2 - axes.n_components_)))
-    seen = float(axes.explained_variance_ratio_.sum())
-    names = ["first direction", "second direction"]
-    return pd.DataFrame(points, frame.index, names), seen

@@ -8,7 +8,8 @@ from datetime import date, timedelta
 import ibis.expr.types as ir
 
 from seglib import plan
-from seglib.clustering.segmentation import prepare
+from seglib.clustering import segmenter
+from seglib.clustering.encoding import Encoder
 from seglib.collection import (
     activity,
     attributes,
@@ -80,16 +81,22 @@ def outlook(loaded: Study) -> Outlook:
     held = activity.holdout(known, people.index)
     found += records.leakage(loaded, people, lines, held, after)
     asked = loaded.segmentation
-    prepare(people[dictionary.forming(loaded, lines)], asked.k, asked.k_max, loaded.seed)
+    _segmentable(people[dictionary.forming(loaded, lines)], asked.k, loaded)
     sold = features.products(known)
     if sold:
         names = dictionary.forming(loaded, sold[1], "products")
-        prepare(sold[0][names], 0, asked.k_max, loaded.seed)
+        _segmentable(sold[0][names], 0, loaded)
     rows.append(f"{'customers':<14} {len(people):>12,} known {loaded.known(loaded.as_of)}")
     days = activity.extent(known)
     months = days is not None and days["first"] < loaded.as_of.replace(day=1)
     told = pages(loaded, days and days["last"], sold is not None, months)
     return Outlook(rows, _found(found), told, trial.prospect(loaded, clean))
+
+
+def _segmentable(frame, k: int, loaded: Study) -> None:
+    """Refuse a table that cannot form segments, or not so many."""
+    encoder = Encoder().fit(frame)
+    segmenter.check(frame, encoder, k, loaded.segmentation.k_max, loaded.seed)
 
 
 def _count(table: ir.Table) -> int:

@@ -186,3 +186,21 @@ def windows(
     spent = rows.group_by("customer").agg(**sums).execute().set_index("customer")
     spent = spent.reindex(customers).fillna(0.0)
     return {m: (spent[f"after{m}"], spent[f"before{m}"]) for m in WEEKS}
+
+
+def economics(run: Run, unit: str, customers: pd.Index) -> dict | None:
+    """Return margin, cost and the spend that a lift is a share of; None if the study states none.
+
+    Returns
+    -------
+    dict or None
+        margin, cost_per_customer and weeks of the holdout; or, of the last quarter before the date
+        where one is known, 13 weeks, `spend` and the spend `before` it.
+    """
+    if unit != "customers" or not run.study.economics:
+        return None
+    money = run.study.economics.model_dump() | {"weeks": (run.study.holdout or 0) / 7}
+    if spent := windows(run, customers):
+        after, before = spent[MONTHS]
+        money |= {"weeks": WEEKS[MONTHS], "spend": after, "before": before}
+    return money

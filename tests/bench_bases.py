@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from seglib.clustering.model import assign, make
 
 from seglib.clustering import bases, combine, encode, leaders, segmentation
-from seglib.clustering.model import assign, make
 
 SIZES = (300, 600, 1200, 2400)
 NAMES = ("behavioural", "needs", "demographic")

@@ -7,7 +7,6 @@ import pandas as pd
 import planted
 
 from seglib import clustering, files
-from seglib.clustering import encode, fit
 from seglib.collection import activity, audit, features, tables
 from seglib.collection.dictionary import row as entry
 
@@ -21,9 +20,7 @@ def shop_run(path, k=3, as_of=None):
     features.write(run, known, clean, people, None)
     customers = people[0]
     frame = customers[["orders", "spend", "basket_items", "evening_share"]]
-    rules, _ = encode.learn(frame)
-    fitted = fit.fit("kmeans", encode.matrix(rules, frame), k, seed=1, restarts=5)
-    model = {"version": 1, "method": "kmeans", "k": k, "columns": rules, "parameters": fitted}
+    model = clustering.SegmentModel(n_segments=k, random_state=1).fit(frame).to_dict()
     run.write("model.json", model)
     run.write("segments.parquet", clustering.assign(model, frame))
     return run
@@ -37,10 +34,8 @@ def two_runs(folder, frames, k=3, verdicts=None, **keys):
     run, model = None, None
     for i, (day, frame) in enumerate(zip(DAYS, frames, strict=True)):
         run = files.Run(planted.study(folder, as_of=day, **keys), day, folder / str(day), 7)
-        rules, _ = encode.learn(frame)
-        params = model or fit.fit("kmeans", encode.matrix(rules, frame), k, seed=1, restarts=5)
-        model = model or {"version": 1, "method": "kmeans", "k": k, "columns": rules,
-                          "parameters": params}  # fmt: skip
+        fresh = clustering.SegmentModel(n_segments=k, random_state=1)
+        model = model or fresh.fit(frame).to_dict()
         run.write("customers.parquet", frame)
         run.write("model.json", model)
         run.write("segments.parquet", clustering.assign(model, frame))

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from runs import by_sql
+from seglib.clustering.model import make
 
 from seglib import clustering
 from seglib.clustering import encode, near
-from seglib.clustering.model import make
 
 METHODS = ("kmeans", "mixed", "gmm", "latent_class")
 LEVELS = ["it's", "b", 'say "x"', "ß"]

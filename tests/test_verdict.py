@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from seglib.clustering.evidence import Measures
 from sklearn.metrics import adjusted_rand_score
 
 from seglib import clustering
 from seglib.clustering import encode, evidence, near, segmentation, verdict
-from seglib.clustering.evidence import Measures
 
 KEYS = {
     "n", "columns", "method", "method_reason", "k", "k_suggested", "k_chosen_by", "kind",

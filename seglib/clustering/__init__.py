@@ -1,7 +1,8 @@
-"""Segments of a table: found, numbered, judged, and assignable as plain numbers or as SQL."""
+"""Segments of a table: made, judged against a null model, numbered, and assigned to newcomers."""
 
-from seglib.clustering.segmentation import Segmentation, assign, choose_method, judge, segment
+from seglib.clustering.encoding import Encoder
+from seglib.clustering.null_model import NullModel
+from seglib.clustering.segmenter import SegmentModel, assign
 from seglib.clustering.sql import select as to_sql
-from seglib.clustering.verdict import labelled
 
-__all__ = ["Segmentation", "assign", "choose_method", "judge", "labelled", "segment", "to_sql"]
+__all__ = ["Encoder", "NullModel", "SegmentModel", "assign", "to_sql"]

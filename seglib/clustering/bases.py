@@ -1,59 +1,63 @@
-"""Other ways to look at the same customers: each base's own segments, compared and combined.
+"""Other ways to look at the same customers: each kind of columns alone, and all together.
 
 A base is a kind of columns (how customers buy, what they buy, who they are …). The segments of
-each are made without looking at what happened next; then all predict it, out of sample, on the
-customers of whom every base is known. Combining them is judged in :mod:`seglib.clustering.combine`.
+each are made without looking at what happened next; then each alone and all together predict it,
+out of sample, on the customers of whom every base is known.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
 
-from seglib.clustering import combine, compared, encode, evidence
-from seglib.clustering.combine import RULE
-from seglib.clustering.leaders import predict
-from seglib.clustering.model import assign
-from seglib.clustering.prediction import BOOTSTRAPS, interval
-from seglib.clustering.segmentation import cut as cut_frame
-from seglib.stats import adjust
+from seglib.clustering import validity
+from seglib.clustering.algorithms import fast
+from seglib.clustering.encoding import Encoder
+from seglib.clustering.null_model import NullModel
+from seglib.clustering.prediction import (
+    BOOTSTRAPS,
+    PLACEBOS,
+    folds,
+    held_out,
+    indicators,
+    interval,
+    target,
+    varies,
+)
+from seglib.clustering.segmenter import SegmentModel, check
 from seglib.study import StudyError
 
-__all__ = ["RULE", "Way", "compare", "cut", "members"]
-
-LEAST = 100  # customers that a comparison needs
-MOST = 5_000  # customers compared; more change little but the time
-SHUFFLES = 999
+FEWEST, MOST = 100, 5_000  # customers that a comparison needs, and uses
+KNOWN = 0.5  # share of a base's columns that must be known of a customer
+WORTH = 0.01  # R² or AUC that all together must add to the best alone
+TOGETHER, USED = "all together", "the segments used"
 
 
 @dataclass(frozen=True)
-class Way:
-    """The segments of one base: of the customers of whom it is known, or why there are none."""
+class Base:
+    """The segments of one kind of columns, or the reason why there are none."""
 
     name: str
     columns: list[str]
     n: int
     kind: str = "none"
     labels: pd.Series | None = None
-    encoded: pd.DataFrame | None = None  # for cuts as fine as a combination
     reason: str = ""
 
-    @property
-    def k(self) -> int:
-        """Number of segments."""
-        return 0 if self.labels is None else int(self.labels.nunique())
 
-
-def cut(
+@fast()
+def segment_each(
     frame: pd.DataFrame,
     columns: dict[str, list[str]],
     *,
     k_max: int = 8,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
-) -> list[Way]:
+) -> list[Base]:
     """Segment the customers by each base alone, as the verdict finds or in its most stable cut.
 
     Parameters
@@ -62,151 +66,173 @@ def cut(
         One row per customer.
     columns : dict
         Base → its columns; a customer of whom half of them are missing has no such segment.
-    k_max, seed : int
     progress : callable, optional
         Told the base that is next.
-
-    Returns
-    -------
-    list of Way
-        One a base. A base that too few are known by, or that cannot be cut, says why.
     """
-    found = []
+    bases = []
     for name, names in columns.items():
         if progress:
-            progress(name)
-        known = frame.loc[frame[names].notna().mean(axis=1) >= 0.5, names]
-        found.append(_cut_one(name, known, k_max, seed))
-    return found
+            progress(f"segments by {name} columns")
+        known = frame.loc[frame[names].notna().mean(axis=1) >= KNOWN, names]
+        bases.append(_segment_one(name, known, k_max, seed))
+    return bases
 
 
-def _cut_one(name: str, known: pd.DataFrame, k_max: int, seed: int) -> Way:
+def _segment_one(name: str, known: pd.DataFrame, k_max: int, seed: int) -> Base:
     about = {"name": name, "columns": list(known.columns), "n": len(known)}
-    if len(known) < LEAST:
-        return Way(**about, reason=f"it is known of {len(known)} only; {LEAST} are needed")
+    if len(known) < FEWEST:
+        return Base(**about, reason=f"it is known of {len(known)} only; {FEWEST} are needed")
     try:
-        rule, finding = cut_frame(known, k_max=k_max, seed=seed)
+        encoder = Encoder().fit(known)
     except StudyError as error:
-        return Way(**about, reason=str(error))
-    if rule["k"] < 2:
-        return Way(**about, reason="too few of them differ for more than one segment")
-    x = pd.DataFrame(encode.matrix(rule["columns"], known), index=known.index)
-    return Way(**about, kind=finding.kind, labels=assign(rule, known)["segment"], encoded=x)
+        return Base(**about, reason=str(error))
+    null = NullModel(random_state=seed).fit(known, encoder)
+    found = validity.search(null, check(known, encoder, 0, k_max, seed))
+    k = found.k if found.k > 1 else found.best_cut
+    if k < 2:
+        return Base(**about, reason="too few of them differ for more than one segment")
+    model = SegmentModel(encoder, k, metric=found.metric, random_state=seed).fit(known)
+    labels = model.number(known).predict(known)["segment"]
+    return Base(**about, kind=found.kind, labels=labels)
 
 
 def compare(
-    ways: list[Way],
-    outcomes: pd.DataFrame | None = None,
+    bases: list[Base],
+    outcomes: pd.DataFrame | None,
     *,
     used: pd.Series | None = None,
-    minimum: int = 10,
-    who: str = "customers",
     seed: int = 0,
 ) -> dict:
-    """Compare the segments of the bases, and combine two of them where that adds something.
+    """Compare what the bases tell about what happened next, each alone and all together.
 
     Parameters
     ----------
-    ways : list of Way
-        As :func:`cut` makes them.
-    outcomes : DataFrame, optional
-        What happened afterwards, one row per customer; without it only overlaps are told.
+    bases : list of Base
+    outcomes : DataFrame or None
+        What happened afterwards, one row per customer; without it nothing is compared.
     used : Series, optional
-        The segments that are in use: a rival of every combination.
-    minimum : int
-        Smallest number of customers in a cell of a combination.
-    who : str
-        What the customers are called.
+        The segments that are in use: a rival.
 
     Returns
     -------
     dict
-        ``bases``, ``left_out``, ``n``, ``overlap``, ``outcomes`` (per outcome, what each base
-        tells ``alone`` and ``adds`` to the others, and which leads), ``pairs`` tried and the
-        ``combined`` scheme, None unless something is gained; ``sentences`` for a manager.
+        ``bases`` and ``left_out``; ``n`` customers compared, ``of`` those with outcomes; and per
+        outcome the ``rows`` (name, value, low, high, tells; lead over the best with low and high),
+        the ``best`` base alone, whom it is certainly ``ahead`` of, and what is ``recommended``: a
+        base, all together where that beats the best alone by 0.01 for certain, or nothing.
     """
-    everyone = None if outcomes is None else outcomes.dropna()
-    kept, left_out = _comparable(ways, everyone)
-    held = _common(kept, everyone)
+    everyone = pd.DataFrame() if outcomes is None else outcomes.dropna()
+    kept, left_out = _comparable(bases, everyone)
+    both = _common(kept, everyone)
     out = {
-        "bases": [_about(way) for way in kept], "left_out": left_out, "n": len(held),
-        "overlap": _overlap(kept, seed) if len(kept) > 1 else [],
-        "outcomes": [], "pairs": [], "combined": None, "share": None,
+        "bases": [{"base": b.name, "n": b.n, "k": int(b.labels.nunique()), "kind": b.kind,
+                   "columns": b.columns} for b in kept],
+        "left_out": left_out, "n": len(both), "of": len(everyone), "outcomes": [],
     }  # fmt: skip
-    if len(kept) > 1 and everyone is not None:
-        out["outcomes"] = predict(kept, _sampled(held, seed), used, seed)
-        out["share"] = _beside_everyone(held, everyone)
-        out |= combine.combine(kept, everyone, used=used, minimum=minimum, most=MOST, seed=seed)
-    return {**out, "sentences": compared.sentences(out, everyone is not None, who)}
+    if len(kept) > 1 and len(both):
+        part = both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
+        out["outcomes"] = _predict(kept, everyone.loc[part], used, seed)
+    return out
 
 
-def _about(way: Way) -> dict:
-    return {"base": way.name, "n": way.n, "k": way.k, "kind": way.kind, "columns": way.columns}
+def words(row: dict) -> dict:
+    """Return what the sentence about one outcome of a comparison needs."""
+    entry = {e["name"]: e for e in row["rows"]}
+    kind = {"": "none", TOGETHER: "together"}.get(row["recommended"], "alone")
+    gain = entry[TOGETHER]["value"] - entry[row["best"]]["value"]
+    about = {"outcome": row["outcome"], "metric": row["metric"], "best": row["best"]}
+    ahead = [name for name in row["ahead"] if name != USED]
+    return about | {"recommended": kind, "gain": f"{gain:.2f}", "ahead": ahead}
 
 
-def _comparable(ways: list[Way], everyone) -> tuple[list[Way], list[dict]]:
+def members(bases: list[Base]) -> pd.DataFrame:
+    """Return each customer's segment by every base."""
+    labels = {base.name: base.labels for base in bases if base.labels is not None}
+    return pd.DataFrame(labels).astype("Int64")
+
+
+def _comparable(bases: list[Base], everyone: pd.DataFrame) -> tuple[list[Base], list[dict]]:
     """Keep the bases that can be compared on enough customers, the widest known first."""
-    left_out = [{"base": way.name, "reason": way.reason} for way in ways if way.labels is None]
-    kept: list[Way] = []
-    for way in sorted((w for w in ways if w.labels is not None), key=lambda w: -w.n):
-        common = len(_common([*kept, way], everyone))
-        if common >= LEAST:
-            kept.append(way)
+    left_out = [{"base": b.name, "reason": b.reason} for b in bases if b.labels is None]
+    kept: list[Base] = []
+    for base in sorted((b for b in bases if b.labels is not None), key=lambda b: -b.n):
+        common = len(_common([*kept, base], everyone))
+        if common >= FEWEST or everyone.empty:
+            kept.append(base)
         else:
-            reason = f"only {common} customers can be compared; {LEAST} are needed"
-            left_out.append({"base": way.name, "reason": reason})
-    return [way for way in ways if way in kept], left_out
+            reason = f"only {common} customers can be compared; {FEWEST} are needed"
+            left_out.append({"base": base.name, "reason": reason})
+    return [base for base in bases if base in kept], left_out
 
 
-def _common(ways: list[Way], everyone) -> pd.DataFrame:
-    """Return the outcomes (or nothing) of the customers of whom all these bases are known."""
-    found = pd.DataFrame(index=ways[0].labels.index) if ways and everyone is None else everyone
-    for way in ways:
-        found = found.loc[found.index.intersection(way.labels.index)]
-    return found if ways else pd.DataFrame()
+def _common(bases: list[Base], everyone: pd.DataFrame) -> pd.Index:
+    """Return the customers with outcomes of whom all these bases are known."""
+    both = everyone.index
+    for base in bases:
+        both = both.intersection(base.labels.index)
+    return both
 
 
-def _sampled(held: pd.DataFrame, seed: int) -> pd.DataFrame:
-    return held.iloc[np.sort(np.random.default_rng(seed).permutation(len(held))[:MOST])]
-
-
-def _beside_everyone(held: pd.DataFrame, everyone: pd.DataFrame) -> dict:
-    """Say how those compared differ from everyone in the first outcome."""
-    first = everyone.columns[0]
-    both = float(held[first].mean()), float(everyone[first].mean())
-    return {"of": len(everyone), "outcome": str(first), "mean": both[0], "everyone": both[1]}
-
-
-def _overlap(ways: list[Way], seed: int) -> list[dict]:
-    """Take the adjusted Rand index of every two bases, with its interval and chance (Holm)."""
-    rng = np.random.default_rng(seed)
+def _predict(bases: list[Base], outcomes: pd.DataFrame, used, seed: int) -> list[dict]:
+    """Predict every outcome by each base, by all together and by the segments used."""
+    names = [c for c in outcomes if varies(outcomes[c].to_numpy(dtype=float))]
+    if not names:
+        return []
+    targets = [target(outcomes[name].to_numpy(dtype=float)) for name in names]
+    y = np.column_stack([values for values, *_ in targets])
+    splits, rng = folds(len(y), seed, 2), np.random.default_rng(seed)
+    hot = {base.name: indicators(base.labels.loc[outcomes.index]) for base in bases}
+    tried = hot | {TOGETHER: np.hstack(list(hot.values()))}
+    if used is not None and outcomes.index.isin(used.index).all():
+        tried[USED] = indicators(used.loc[outcomes.index])
+    predicted = {name: held_out(x, y, splits) for name, x in tried.items()}
+    chance = {name: [held_out(rng.permutation(x), y, splits) for _ in range(PLACEBOS)]
+              for name, x in tried.items()}  # fmt: skip
+    draws = np.random.default_rng(seed).integers(len(y), size=(BOOTSTRAPS, len(y)))
     rows = []
-    for one, two in combinations(ways, 2):
-        both = one.labels.index.intersection(two.labels.index)
-        both = both[np.sort(rng.permutation(len(both))[:MOST])]
-        a, b = (pd.factorize(way.labels.loc[both])[0] for way in (one, two))
-        draws = rng.integers(len(a), size=(BOOTSTRAPS, len(a)))
-        again = np.array([evidence.rand_index(a[d], b[d]) for d in draws])
-        seen = evidence.rand_index(a, b)
-        chance = np.array([evidence.rand_index(a, rng.permutation(b)) for _ in range(SHUFFLES)])
-        p = (1 + np.sum(chance >= seen)) / (SHUFFLES + 1)
-        pair = {"first": one.name, "second": two.name, "n": len(a), "p": float(p)}
-        rows.append({**pair, **interval(seen, again)})
-    adjusted = adjust([row["p"] for row in rows])
-    return [
-        {**row, "p_adjusted": float(p), "more_than_chance": bool(p <= 0.05)}
-        for row, p in zip(rows, adjusted, strict=True)
-    ]
+    for i, (name, (values, metric, score, nothing)) in enumerate(zip(names, targets, strict=True)):
+        reached = {t: score(values, p[:, i]) for t, p in predicted.items()}
+        drawn = {t: np.array([score(values[d], p[d, i]) for d in draws])
+                 for t, p in predicted.items()}  # fmt: skip
+        entries = [{"name": t, **interval(reached[t], drawn[t])} for t in tried]
+        for entry in entries:
+            by_chance = max(score(values, p[:, i]) for p in chance[entry["name"]])
+            entry["tells"] = bool(entry["low"] > nothing and entry["value"] > by_chance)
+        rows.append({"outcome": str(name), "metric": metric, "nothing": nothing, "rows": entries,
+                     "draws": drawn})  # fmt: skip
+    return _judged(rows, list(hot))
 
 
-def members(ways: list[Way], found: dict) -> pd.DataFrame:
-    """Return each customer's segment by every base, and group of the combined scheme if any."""
-    table = pd.DataFrame({w.name: w.labels for w in ways if w.labels is not None}).astype("Int64")
-    scheme = found["combined"]
-    if scheme:
-        pairs = [table[scheme["first"]], table[scheme["second"]]]
-        group = {(a, b): i for i, c in enumerate(scheme["cells"], 1) for a, b in c["parts"]}
-        table["combined"] = pd.array(
-            [group.get(pair) for pair in zip(*pairs, strict=True)], dtype="Int64"
-        )
-    return table
+def _judged(rows: list[dict], alone: list[str]) -> list[dict]:
+    """Add which base leads each outcome, over which others that is certain, and what to use.
+
+    Leads have simultaneous 95 % intervals over all pairs and outcomes (the bootstrap's largest
+    standardised deviation), because the leader was chosen by the same figures.
+    """
+    values = [{e["name"]: e["value"] for e in row["rows"]} for row in rows]
+    draws = [row["draws"] for row in rows]
+    leads = {
+        (i, one, other): (values[i][one] - values[i][other], draws[i][one] - draws[i][other])
+        for i in range(len(rows))
+        for one, other in permutations(values[i], 2)
+    }  # fmt: skip
+    spread = {key: max(float(draw.std(ddof=1)), 1e-9) for key, (_, draw) in leads.items()}
+    away = [np.abs(draw - value) / spread[key] for key, (value, draw) in leads.items()]
+    width = float(np.quantile(np.max(away, axis=0), 0.95))
+    for i, row in enumerate(rows):
+        del row["draws"]
+        best = max(alone, key=values[i].get)
+        low = {key: leads[key][0] - width * spread[key] for key in leads if key[0] == i}
+        for entry in row["rows"]:
+            key = (i, entry["name"], best)
+            if key in leads:
+                reach = width * spread[key]
+                entry |= {"lead": leads[key][0], "lead_low": leads[key][0] - reach,
+                          "lead_high": leads[key][0] + reach}  # fmt: skip
+        tells = {e["name"]: e["tells"] for e in row["rows"]}
+        gain = min(low[i, TOGETHER, name] for name in alone)
+        more = tells[TOGETHER] and gain > 0 and values[i][TOGETHER] - values[i][best] >= WORTH
+        row["best"] = best
+        row["ahead"] = [name for name in values[i] if name != best and low[i, best, name] > 0]
+        row["recommended"] = TOGETHER if more else best if tells[best] else ""
+    return rows

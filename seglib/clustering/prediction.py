@@ -1,14 +1,241 @@
-"""Predictions on customers left out of the fit, and how good they are, with bootstrap intervals."""
+"""Do segments predict what happens next? Against deciles, RFM tiers and a score.
+
+Features and segments are frozen before the outcomes happen. Every prediction is out of sample
+(repeated cross-validation over customers), every interval a bootstrap over customers. Two-valued
+outcomes are scored by AUC, others by R² after cutting the top 1 %.
+"""
+
+from __future__ import annotations
+
+import re
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from scipy.stats import rankdata, ttest_ind_from_stats
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
-BOOTSTRAPS = 400
-PLACEBOS = 20
+from seglib import power, stats
+from seglib.study import Economics
+
+BOOTSTRAPS, PLACEBOS = 400, 20
 RARE = 20  # rows of the rarer of two outcomes that a comparison needs
+FEWEST, MOST = 50, 20_000  # customers needed, and used: more change nothing but the time
+SIMPLE = ("recency", "orders", "sessions", "basket_value")  # columns whose deciles are a rival
+
+
+# --- RFM ------------------------------------------------------------------------------------------
+
+
+def rfm(customers: pd.DataFrame) -> pd.DataFrame | None:
+    """Return recency, frequency and monetary value of each customer; None unless all are known."""
+    frequency = next((c for c in ("orders", "sessions") if c in customers), None)
+    if frequency is None or not {"recency", "spend"} <= set(customers):
+        return None
+    columns = {"recency": "recency", frequency: "frequency", "spend": "monetary"}
+    return customers[list(columns)].rename(columns=columns).astype(float)
+
+
+def rfm_cuts(values: pd.DataFrame, tiers: int = 3) -> pd.DataFrame:
+    """Return the values between which the tiers of each column lie; equal ones stay together."""
+    inner = np.arange(1, tiers) / tiers
+    return values.quantile(inner).set_axis(range(1, tiers)).rename_axis("up to tier")
+
+
+def rfm_tiers(values: pd.DataFrame, tiers: int = 3) -> pd.DataFrame:
+    """Return the tier of each customer in each column, 1 the lowest, of recency the longest ago."""
+    cuts = rfm_cuts(values, tiers)
+    ranked = {name: np.searchsorted(cuts[name], values[name], "left") + 1 for name in values}
+    frame = pd.DataFrame(ranked, values.index)
+    return frame.assign(recency=tiers + 1 - frame["recency"]).mask(values.isna(), 1)
+
+
+# --- segments against their rivals ----------------------------------------------------------------
+
+
+def usefulness(
+    labels: pd.Series,
+    features: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    *,
+    rfm: pd.DataFrame | None = None,
+    seed: int = 0,
+) -> dict | None:
+    """Out-of-sample value of the segments for every outcome.
+
+    Parameters
+    ----------
+    labels : Series
+        Segment of each customer.
+    features : DataFrame
+        Numeric, encoded columns known before the outcomes; same index.
+    outcomes : DataFrame
+        One column per outcome. Customers without outcomes are left out.
+    rfm : DataFrame, optional
+        Of :func:`rfm`: their tiers are a rival.
+
+    Returns
+    -------
+    dict or None
+        ``outcomes`` (one dict each), ``useful``, ``score_beats_segments`` and ``instead``, what to
+        use where there are no segments (score_deciles, rfm_tiers or nothing); None if fewer than 50
+        customers have outcomes. A score is ``recommended`` for an outcome that it predicts for
+        certain, and for certain better than the segments do.
+    """
+    both = _tested(labels.index, outcomes, seed)
+    if len(both) < FEWEST:
+        return None
+    rows = []
+    for name in outcomes:
+        y = outcomes.loc[both, name].to_numpy(dtype=float)
+        if varies(y):
+            tiers = None if rfm is None else rfm.loc[both]
+            rows.append({"outcome": str(name)} | _rivals(
+                labels.loc[both], features.loc[both], y, tiers, seed
+            ))  # fmt: skip
+    if not rows:
+        return None
+    ahead = any(row["recommended"] for row in rows)
+    behind = any(row["score_lead"]["high"] < 0 and row["useful"] for row in rows)
+    tiers = any(row["rfm"] in {"better", "ahead", "behind", "worse"} for row in rows)
+    return {
+        "n": len(both), "outcomes": rows, "useful": any(row["useful"] for row in rows),
+        "score_beats_segments": ahead and not behind,
+        "instead": "score_deciles" if ahead else "rfm_tiers" if tiers else "nothing",
+    }  # fmt: skip
+
+
+def _rivals(labels, features: pd.DataFrame, y: np.ndarray, tiers, seed: int) -> dict:
+    """Predict one outcome by the segments and each of their rivals."""
+    y, name, metric, nothing = target(y)
+    dummies, splits = indicators(labels), folds(len(y), seed, 2)
+    simple = [c for c in SIMPLE if c in features]
+    deciles = _deciles(features[simple] if simple else _best_column(features, y))
+    predicted = {
+        "segments": held_out(dummies, y, splits),
+        "deciles": held_out(deciles, y, splits),
+        "both": held_out(np.hstack([deciles, dummies]), y, splits),
+        "model": _boosted(features.to_numpy(), y, splits, name == "AUC", seed),
+    }
+    score = pd.DataFrame({"score": predicted["model"]})
+    predicted["score_tenths"] = held_out(_deciles(score), y, splits)
+    for what, n in {"rfm_terciles": 3, "rfm_quintiles": 5}.items():
+        if tiers is not None:
+            columns = rfm_tiers(tiers, n)
+            predicted[what] = held_out(
+                np.hstack([indicators(columns[c]) for c in columns]), y, splits
+            )
+    rng = np.random.default_rng(seed)
+    draws = [rng.integers(len(y), size=len(y)) for _ in range(BOOTSTRAPS)]
+    value = {what: metric(y, p) for what, p in predicted.items()}
+    drawn = {k: np.array([metric(y[d], p[d]) for d in draws]) for k, p in predicted.items()}
+    placebo = [metric(y, held_out(rng.permutation(dummies), y, splits)) for _ in range(PLACEBOS)]
+
+    def lead(one: str, other: str) -> dict:
+        return interval(value[one] - value[other], drawn[one] - drawn[other])
+
+    out = {"metric": name, "mean": float(y.mean())}
+    out |= {what: interval(value[what], drawn[what]) for what in predicted}
+    out |= {"gain": lead("both", "deciles"), "score_lead": lead("model", "segments"),
+            "tenths_lead": lead("score_tenths", "segments")}  # fmt: skip
+    out["placebo"] = {"mean": float(np.mean(placebo)), "high": float(np.max(placebo))}
+    out["useful"] = _predicts(out["segments"], nothing, out["placebo"]["high"])
+    out["recommended"] = bool(out["model"]["low"] > nothing and out["score_lead"]["low"] > 0)
+    out["rfm"] = "unknown"
+    if tiers is not None:
+        out["rfm_lead"] = lead("rfm_terciles", "segments")
+        out["rfm"] = _beside(out["rfm_lead"]) if out["rfm_terciles"]["low"] > nothing else "nothing"
+    return out
+
+
+def _beside(lead: dict) -> str:
+    """Say how a rival does: better or worse for certain, else ahead or behind."""
+    if lead["low"] > 0:
+        return "better"
+    if lead["high"] < 0:
+        return "worse"
+    return "ahead" if lead["value"] > 0 else "behind"
+
+
+def _predicts(reached: dict, nothing: float, by_chance: float) -> bool:
+    return bool(reached["low"] > nothing and reached["value"] > by_chance)
+
+
+def scores(
+    features: pd.DataFrame, outcomes: pd.DataFrame, useful: dict, *, seed: int = 0
+) -> pd.DataFrame:
+    """Return every customer's score for each outcome for which one is recommended, and its decile.
+
+    Parameters
+    ----------
+    features, outcomes : DataFrame
+        As of :func:`usefulness`.
+    useful : dict
+        What it gives.
+
+    Returns
+    -------
+    DataFrame
+        Indexed like ``features``, with the columns that :func:`score_columns` names. The
+        predictions are those that were tested: each by models that had not seen the customer, five
+        for a customer without outcomes. Decile 1 holds the highest.
+    """
+    frame = pd.DataFrame(index=features.index)
+    for row in useful["outcomes"] if useful else []:
+        if not row["recommended"]:
+            continue
+        both = _tested(features.index, outcomes, seed)
+        rest, splits = features.index.difference(both, sort=False), folds(len(both), seed, 2)
+        y, metric, *_ = target(outcomes.loc[both, row["outcome"]].to_numpy(dtype=float))
+        x, other = features.loc[both].to_numpy(), features.loc[rest].to_numpy()
+        predicted = _boosted(x, y, splits, metric == "AUC", seed, other)
+        name, decile = score_columns(row)
+        frame[name] = pd.Series(predicted, both.append(rest))
+        frame[decile] = 11 - _decile(frame[name])
+    return frame
+
+
+def score_columns(row: dict) -> tuple[str, str]:
+    """Return the names of the score of an outcome and of its decile."""
+    what = re.sub(r"\W+", "_", row["outcome"].removeprefix("who ")).strip("_")
+    kind = "probability" if row["metric"] == "AUC" else "predicted"
+    return f"{kind}_{what}", f"{kind}_{what}_decile"
+
+
+def _tested(index: pd.Index, outcomes: pd.DataFrame, seed: int) -> pd.Index:
+    """Return the customers on whom predictions are tested: those with outcomes, or a part."""
+    both = index.intersection(outcomes.dropna().index)
+    return both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
+
+
+def _boosted(x, y: np.ndarray, splits: list, binary: bool, seed: int, rest=()) -> np.ndarray:
+    """Return held-out predictions of boosted trees; for further rows, the mean over the folds."""
+    kind = HistGradientBoostingClassifier if binary else HistGradientBoostingRegressor
+    total, times, more = np.zeros(len(y)), np.zeros(len(y)), np.zeros(len(rest))
+    for train, test in splits[:5]:
+        model = kind(
+            max_iter=200, learning_rate=0.05, min_samples_leaf=20, early_stopping=True,
+            validation_fraction=0.2, n_iter_no_change=5, random_state=seed,
+        ).fit(x[train], y[train])  # fmt: skip
+        predict = (lambda rows, m=model: m.predict_proba(rows)[:, 1]) if binary else model.predict
+        total[test] += predict(x[test])
+        times[test] += 1
+        more += predict(rest) / 5 if len(rest) else 0.0
+    return np.r_[total / times, more]
+
+
+def _best_column(features: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
+    """Take the column most rank-correlated with the outcome: chosen in its own favour."""
+    ranks = rankdata(y)
+    strength = [
+        abs(np.corrcoef(rankdata(features[c]), ranks)[0, 1]) if features[c].nunique() > 1 else 0
+        for c in features
+    ]
+    return features.iloc[:, [int(np.argmax(strength))]]
+
+
+# --- predicting out of sample ---------------------------------------------------------------------
 
 
 def varies(y: np.ndarray) -> bool:
@@ -18,10 +245,7 @@ def varies(y: np.ndarray) -> bool:
 
 
 def target(y: np.ndarray):
-    """Return an outcome as it is predicted, its measure's name, the measure, and its zero.
-
-    Two values are scored by AUC; others by R² after cutting the top 1 %.
-    """
+    """Return an outcome as it is predicted, its measure's name, the measure, and its zero."""
     if len(np.unique(y)) == 2:
         return (y == y.max()).astype(float), "AUC", auc, 0.5
     return np.minimum(y, np.quantile(y, 0.99)), "R²", r_squared, 0.0
@@ -50,11 +274,9 @@ def interval(value: float, draws: np.ndarray) -> dict:
 
 def folds(n: int, seed: int, repeats: int = 1) -> list:
     """Split rows into five folds, as often as asked."""
-    return [
-        fold
-        for r in range(repeats)
-        for fold in KFold(5, shuffle=True, random_state=seed + r).split(np.zeros(n))
-    ]
+    states = range(seed, seed + repeats)
+    parts = [KFold(5, shuffle=True, random_state=s).split(np.zeros(n)) for s in states]
+    return [fold for part in parts for fold in part]
 
 
 def indicators(labels) -> np.ndarray:
@@ -62,12 +284,22 @@ def indicators(labels) -> np.ndarray:
     return pd.get_dummies(pd.Series(np.asarray(labels)), dtype=float).to_numpy()
 
 
+def _deciles(columns: pd.DataFrame) -> np.ndarray:
+    return np.hstack([indicators(_decile(columns[name])) for name in columns])
+
+
+def _decile(values: pd.Series) -> np.ndarray:
+    """Return which tenth each value is in, from 1 to 10; equal values are in the same."""
+    return np.ceil(rankdata(values) / len(values) * 10).clip(1, 10).astype(int)
+
+
 def held_out(x: np.ndarray, y: np.ndarray, splits: list) -> np.ndarray:
-    """Held-out predictions of a ridge regression on indicators, averaged over repeats.
+    """Held-out predictions of a ridge regression, averaged over repeats.
 
     Parameters
     ----------
     x : array, shape (rows, columns)
+        Indicators.
     y : array, shape (rows,) or (rows, outcomes)
     splits : list
         As :func:`folds` gives them: every row is left out once a repeat.
@@ -78,3 +310,72 @@ def held_out(x: np.ndarray, y: np.ndarray, splits: list) -> np.ndarray:
         total[test] += fitted.reshape(y[test].shape)  # of one outcome in a column it gives a row
         times[test] += 1
     return (total.T / times).T
+
+
+# --- do segments deserve different treatment? -----------------------------------------------------
+
+
+def alike(labels: pd.Series, outcomes: pd.DataFrame) -> list[tuple[int, int]]:
+    """Pairs of segments that no outcome tells apart (Welch tests, Benjamini–Hochberg at 5 %)."""
+    both = labels.index.intersection(outcomes.dropna().index)
+    groups = dict(list(outcomes.loc[both].groupby(labels.loc[both])))
+    pairs = [(a, b) for a in groups for b in groups if a < b]
+    if not pairs:
+        return []
+    p_values = [[_welch(groups[a][c], groups[b][c]) for c in outcomes] for a, b in pairs]
+    differ = (stats.adjust(p_values, "fdr_bh") <= stats.ALPHA).any(axis=1)
+    return [(int(a), int(b)) for (a, b), told in zip(pairs, differ, strict=True) if not told]
+
+
+def _welch(first: pd.Series, second: pd.Series) -> float:
+    first, second = first.to_numpy(dtype=float), second.to_numpy(dtype=float)
+    if min(len(first), len(second)) < 3 or np.ptp(np.r_[first, second]) == 0:
+        return 1.0
+    if first.std() == 0 and second.std() == 0:
+        return 0.0
+    (a, b, n), (c, d, m) = ((x.mean(), x.std(ddof=1), len(x)) for x in (first, second))
+    return float(ttest_ind_from_stats(a, b, n, c, d, m, equal_var=False).pvalue)
+
+
+def worth(
+    segments: pd.Series, spend: pd.Series, *, margin: float, cost_per_customer: float,
+    weeks: float, before: pd.Series | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """Per segment, the smallest lift that pays and the smallest a test on half of it can show.
+
+    Parameters
+    ----------
+    segments, spend, before : Series
+        Of each customer: segment, spend in a window of so many weeks, and in the window before.
+    margin, cost_per_customer : float
+        As the study states them; the cost is for a quarter.
+
+    Returns
+    -------
+    DataFrame
+        segment, n, mean_spend, sd_spend, lift_that_pays and lift_detectable (shares of mean spend),
+        adjusted, weeks; `word`: nothing (to lift), too_small, unlikely, slow or fine.
+
+    Source
+    ------
+    `seglib.power.spend_test`, which the playbook's tests use too.
+    """
+    money, rows = Economics(margin=margin, cost_per_customer=cost_per_customer), []
+    for number, part in spend.groupby(segments.reindex(spend.index)):
+        earlier = None if before is None else before.reindex(part.index)
+        test = power.spend_test(part, earlier, money=money, days=7 * weeks)
+        mean, seen = test["baseline"], test["detectable"]
+        pays = test["break_even"] / mean if mean > 0 else None
+        seen = seen / mean if mean > 0 and np.isfinite(seen) else None
+        rows.append({
+            "segment": int(number), "n": len(part), "mean_spend": mean,
+            "sd_spend": float(part.std(ddof=1)), "lift_that_pays": pays, "lift_detectable": seen,
+            "adjusted": test["adjusted"], "weeks": weeks, "word": _worth_word(pays, seen),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _worth_word(pays: float | None, seen: float | None) -> str:
+    if pays is None or seen is None:
+        return "nothing" if pays is None else "too_small"
+    return "unlikely" if pays > 0.5 else "slow" if seen > 2 * max(pays, 0.05) else "fine"

@@ -1,15 +1,17 @@
-"""The assignment rule of a model as one SELECT, giving the same segments as ``cluster.assign``."""
+"""The rule of a model as one SELECT, giving the same segments as ``SegmentModel.predict``."""
+
+from __future__ import annotations
 
 import numpy as np
 
-from seglib.clustering import fit
-from seglib.clustering.model import numbers
+from seglib.clustering import algorithms
 
 
 def select(model: dict, table: str, key: str) -> str:
     """Write a query for ``key`` and ``segment`` of every row of ``table``.
 
-    Plain SQL (CASE, LEAST, GREATEST, ABS, LN, POWER), checked on DuckDB.
+    Plain SQL (CASE, LEAST, GREATEST, ABS, LN, POWER), checked on DuckDB and PostgreSQL. There every
+    step is computed once: inlined, PostgreSQL would write each expression as often as it is used.
     """
     params, rules = model["parameters"], model["columns"]
     steps = [("encoded", [f"{quote(key)} AS row_key", *_columns(params, rules)], table)]
@@ -21,27 +23,26 @@ def select(model: dict, table: str, key: str) -> str:
     names = [f"s{i}" for i in range(len(formulas))]
     best = names[0] if len(names) == 1 else f"GREATEST({', '.join(names)})"
     steps.append(("judged", ["row_key", *names, f"{best} AS best"], "scored"))
+    comma = ",\n    "
     parts = [
-        f"{step} AS (\n  SELECT {_lines(columns)}\n  FROM {source}\n)"
+        f"{step} AS MATERIALIZED (\n  SELECT {comma.join(columns)}\n  FROM {source}\n)"
         for step, columns, source in steps
     ]
     return (
+        "-- MATERIALIZED may be left out where an engine does not know it.\n"
         f"WITH {', '.join(parts)}\n"
-        f"SELECT row_key AS {quote(key)},\n  {_first(model)} AS segment\nFROM judged\n"
+        f"SELECT row_key AS {quote(key)},\n  {_first_best(model)} AS segment\nFROM judged\n"
     )
 
 
-def _lines(columns: list[str]) -> str:
-    return ",\n    ".join(columns)
-
-
-def _first(model: dict) -> str:
-    """Write the number of the first segment whose score is the highest, as `fit.first` reads it."""
-    unit = number(fit.CLOSE * fit.unit(model["parameters"]))
-    least = f"best - ({unit} + {number(fit.CLOSE)} * ABS(best))"
-    cases = [f"WHEN s{i} >= {least} THEN {n}" for i, n in enumerate(numbers(model))]
-    written = "\n    ".join(cases)
-    return f"CASE\n    {written}\n  END"
+def _first_best(model: dict) -> str:
+    """Write the number of the first segment whose score is the highest: `algorithms.first_best`."""
+    params, numbers = model["parameters"], model.get("numbers") or range(1, model["k"] + 1)
+    unit = 2 * params["softness"] if params["method"] == "kmeans" else 1.0
+    close = number(algorithms.CLOSE)
+    least = f"best - ({number(algorithms.CLOSE * unit)} + {close} * ABS(best))"
+    cases = "\n    ".join(f"WHEN s{i} >= {least} THEN {n}" for i, n in enumerate(numbers))
+    return f"CASE\n    {cases}\n  END"
 
 
 def _columns(params: dict, rules: list[dict]) -> list[str]:
@@ -75,7 +76,7 @@ def _kmeans(params: dict, _rules: list[dict]) -> list[str]:
 
 def _gmm(params: dict, _rules: list[dict]) -> list[str]:
     texts = []
-    for weight, mean, precision, logdet in fit.gaussians(params):
+    for weight, mean, precision, logdet in algorithms.gaussians(params):
         away = [f"(x{i} - ({number(m)}))" for i, m in enumerate(mean)]
         terms = [
             f"{number(precision[i, j] * (1 if i == j else 2))} * {away[i]} * {away[j]}"

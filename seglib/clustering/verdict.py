@@ -1,291 +1,422 @@
-"""How many segments, and how real: a rule over the evidence, and its words."""
+"""The verdict on segments: what was found, what was chosen, and every figure behind the words."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import pandas as pd
 
-from seglib.clustering.evidence import Measures, excess
+from seglib import wording
+from seglib.clustering import algorithms, prediction, stability
+from seglib.clustering.null_model import NullModel
+from seglib.clustering.segmenter import SegmentModel
+from seglib.clustering.validity import AGREE, AGREE_SOME, Found
 
-RULE = (
-    "There is structure at a number of segments when they are at least 3 reference standard "
-    "deviations more compact than in simulated tables without groups, and no such table is as "
-    "compact at any number. "
-    "Where the density also falls between every two segments, deeper than in any such table and "
-    "by a fifth at least, and pairs of bootstrap samples agree (adjusted Rand 0.75 or more, and no "
-    "less than without groups), segments are natural, and the number with the largest extra "
-    "compactness (times the root of agreement) is taken. "
-    "Otherwise, where agreement is at least 0.6 and 0.1 above that without groups, segments are "
-    "reproducible, and the number with the largest excess in standard deviations is taken; failing "
-    "that the answer is one segment."
-)
-COMPACT = 3.0  # reference standard deviations
-AGREE = 0.75  # adjusted Rand index of pairs of bootstrap samples, for natural
-DEEPER = 0.05  # by how much a valley (log ratio) must exceed the deepest in the reference
-SHALLOW = 0.2  # a shallower valley is none: the density falls by less than a fifth
-AGREE_SOME = 0.6  # adjusted Rand index, for reproducible
-AGREE_MORE = 0.1  # and by how much it must exceed the reference
-
-HARDLY = 0.05  # a Jaccard similarity above the null's by less says nothing for a segment
-WORDS = {0.85: "highly stable", 0.75: "valid", 0.6: "doubtful", 0.0: "distrust"}
+AMBIGUOUS = 0.6  # a lower probability of the own segment is ambiguous
 
 
 @dataclass(frozen=True)
-class Finding:
-    """The rule's answer and the numbers it was read from (arrays over k = 1..k_max)."""
+class Choice:
+    """A number of segments and who chose it; what its prediction was worth, if that decided."""
 
     k: int
-    kind: str  # natural, reproducible or none
-    gap: np.ndarray
-    z: np.ndarray
-    separated: np.ndarray
-    reproducible: np.ndarray
-    p_value: float  # of the largest z over k, by Monte Carlo
-    seen: Measures
-    null: list[Measures]
+    chosen_by: str = "verdict"
+    carried: str | None = None
+    usefulness: dict | None = None
 
 
-def judge(seen: Measures, null: list[Measures]) -> Finding:
-    """Apply :data:`RULE`."""
-    gap, z = excess(seen, null)
-    agree = np.array([m.stability for m in null])
-    deep = np.array([m.valley for m in null])
-    usual = agree.mean(axis=0)
-    p_value = _p_value(z, null)
-    structure = (z >= COMPACT) & (p_value <= 1 / (len(null) + 1)) & (np.arange(len(z)) > 0)
-    separated = (
-        structure
-        & (seen.valley >= np.maximum(deep.max(axis=0) + DEEPER, SHALLOW))
-        & (seen.stability >= np.maximum(AGREE, usual))
-    )
-    again = structure & (seen.stability >= np.maximum(AGREE_SOME, usual + AGREE_MORE))
-    k, kind = 1, "none"
-    if separated.any():
-        agreed = np.sqrt(np.maximum(seen.stability, 0))
-        k, kind = 1 + _highest(gap * agreed, separated), "natural"
-    elif again.any():
-        k, kind = 1 + _highest(z, again), "reproducible"
-    return Finding(k, kind, gap, z, separated, again, p_value, seen, null)
+@dataclass(frozen=True)
+class Verdict:
+    """How many segments there are, and how far they can be trusted.
 
-
-def _highest(score: np.ndarray, allowed: np.ndarray) -> int:
-    return int(np.where(allowed, score, -np.inf).argmax())
-
-
-def kind_at(finding: Finding, k: int) -> str:
-    """Say the kind of a number of segments the analyst chose."""
-    if k == finding.k:
-        return finding.kind
-    if k <= len(finding.z) and finding.separated[k - 1]:
-        return "natural"
-    if k <= len(finding.z) and finding.reproducible[k - 1]:
-        return "reproducible"
-    return "none"
-
-
-def best_cut(finding: Finding) -> int:
-    """Without groups, the number of segments from 3 to 6 that bootstrap samples agree on most."""
-    stability = finding.seen.stability
-    k_max = len(stability)
-    return max(range(min(3, k_max), min(6, k_max) + 1), key=lambda k: stability[k - 1])
-
-
-def _p_value(z: np.ndarray, null: list[Measures]) -> float:
-    """Share of reference tables whose largest z over k, each against the others, is as large."""
-    if len(z) == 1:
-        return 1.0
-    fake = np.array([m.dispersion for m in null])
-    top = []
-    for i in range(len(fake)):
-        rest = np.delete(fake, i, axis=0)
-        top.append(((rest.mean(axis=0) - fake[i]) / (rest.std(axis=0, ddof=1) + 1e-9))[1:].max())
-    return float((1 + np.sum(np.array(top) >= z[1:].max())) / (len(fake) + 1))
-
-
-def null_model(finding: Finding) -> dict:
-    """Return what the evidence is compared with, and what its p-values are."""
-    return {
-        "tables": len(finding.null),
-        "model": "simulated tables that keep every column's distribution and the correlations but "
-        "have no groups",
-        "p_values": "Monte Carlo, (1 + tables with as much) / (1 + tables): of each number of "
-        "segments alone in the evidence, of the largest compactness over all numbers in p_value",
-    }
-
-
-def _as_much(seen: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Return the Monte Carlo p-value of each k (Davison & Hinkley 1997, eq. 4.11)."""
-    return (1 + np.sum(null >= seen, axis=0)) / (1 + len(null))
-
-
-def rows(finding: Finding) -> list[dict]:
-    """Write the evidence, one dict per k; one segment is compared with nothing."""
-    seen, null = finding.seen, finding.null
-    agree, deep = (np.array([getattr(m, name) for m in null]) for name in ("stability", "valley"))
-    p_values = {
-        "dispersion_p": _as_much(-seen.dispersion, -np.array([m.dispersion for m in null])),
-        "stability_p": _as_much(seen.stability, agree),
-        "separation_p": _as_much(seen.valley, deep),
-    }
-    agree, deep = agree.mean(axis=0), deep.max(axis=0)
-    return [
-        {
-            "k": i + 1,
-            "dispersion": float(finding.seen.dispersion[i]),
-            "dispersion_gap": float(finding.gap[i]),
-            "dispersion_z": float(finding.z[i]) if i else 0.0,
-            "stability": float(finding.seen.stability[i]),
-            "stability_null": float(agree[i]),
-            "separation": float(finding.seen.valley[i]),
-            "separation_null": float(deep[i]),
-            "separated": bool(finding.separated[i]),
-            **{name: float(p[i]) if i else None for name, p in p_values.items()},
-        }
-        for i in range(len(finding.z))
-    ]
-
-
-def stability_word(jaccard: float, null: float | None = None) -> str:
-    """Return Hennig's (2007) word for a segment's mean Jaccard similarity.
-
-    A stable segment that is hardly more so than one in data without groups (by less than
-    `HARDLY`) is stable as any cut is.
+    Attributes
+    ----------
+    kind : str
+        `natural` (groups that are in the data), `reproducible` (they come back, but shade into
+        each other), `constructive` (a cut that is of use) or `none`.
+    k : int
+        Number of segments.
+    headline : str
+        The verdict in a sentence or two.
+    reasons : list of str
+        The figure behind each word of it.
+    evidence : pandas.DataFrame
+        A row per number of segments: `stability` (adjusted Rand index of bootstrap samples) beside
+        `stability_null`, `dispersion_z` (compactness, in standard deviations of the null model),
+        `separation` beside `separation_null`, their p-values against the null model
+        (`stability_p`, `dispersion_p`, `separation_p`, each number of segments alone), and more.
+    p_value : float
+        Of the largest compactness over all numbers of segments.
+    null_model : str
+        What the evidence is compared with.
+    segments : pandas.DataFrame
+        A row per segment: n, share, `jaccard` (overlap with refits) beside `jaccard_null`, and the
+        word for it, `stable`.
+    agreement : dict
+        Of refits with the segments: value, low, high, kept, null, beyond.
+    usefulness : dict or None
+        Of :func:`seglib.clustering.prediction.usefulness`, with its summary.
     """
-    word = next(word for least, word in WORDS.items() if jaccard >= least)
-    if null is not None and jaccard < null + HARDLY and jaccard >= 0.75:
-        return "stable, as any cut would be"
-    return word
+
+    kind: str
+    k: int
+    headline: str
+    reasons: list[str]
+    evidence: pd.DataFrame
+    p_value: float
+    null_model: str
+    segments: pd.DataFrame
+    agreement: dict
+    usefulness: dict | None
+    worth: pd.DataFrame
+    n: int
+    columns: list[str]
+    method: str
+    method_reason: str
+    k_suggested: int
+    k_chosen_by: str
+    carried: str | None
+    rule: str
+    tables: int
+    membership: dict
+    ambiguous: dict
+    confusion: pd.DataFrame
+    sensitivity: pd.DataFrame
+    restarts: dict
+    sampled: dict | None
+
+    def to_dict(self) -> dict:
+        """Return the verdict as JSON can hold it: verdict.json."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        tables = found.pop("tables")
+        found["null_model"] = {"tables": tables, "model": wording.plain("verdict", "null_model"),
+                               "p_values": wording.plain("verdict", "p_values")}  # fmt: skip
+        found["evidence"] = _records(self.evidence.reset_index())
+        found["segments"] = _records(self.segments.reset_index())
+        found["confusion"] = self.confusion.to_numpy().tolist()
+        found["sensitivity"] = _records(self.sensitivity)
+        found["worth"] = _records(self.worth) or None
+        return found
+
+    def labelled(self, labels: dict[str, str]) -> Verdict:
+        """Return the verdict with reasons that call columns as reports do."""
+        reasons = self.reasons
+        for name, label in labels.items():
+            reasons = [r.replace(f"Column '{name}' ", f"Column “{label}” ") for r in reasons]
+        return replace(self, reasons=reasons)
 
 
-def headline(
-    kind: str, k: int, useful: dict | None, carried: str | None = None,
-    finding: Finding | None = None, agreement: dict | None = None,
-) -> str:  # fmt: skip
-    """Return one sentence for a manager.
+def _records(frame: pd.DataFrame) -> list[dict]:
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+# --- choosing -------------------------------------------------------------------------------------
+
+
+def choose(
+    found: Found,
+    model: SegmentModel,
+    X: pd.DataFrame,
+    outcomes: pd.DataFrame | None = None,
+    *,
+    k: int = 0,
+    previous: dict | None = None,
+    rfm: pd.DataFrame | None = None,
+    labels: pd.Series | None = None,
+) -> Choice:
+    """Choose the number of segments.
+
+    Where there are no groups and nobody asked for a number, the most stable cut into 3 to 6 is
+    tried on the outcomes, and kept if it predicts them; without outcomes, the useful cut of the run
+    before (``previous["cut"]``) is made again.
 
     Parameters
     ----------
-    kind : str
+    model : SegmentModel
+        Its encoder, method, metric and random state are used.
     k : int
-    useful : dict, optional
-        As of `usefulness`, None if not tested.
-    carried : str, optional
-        The date of the earlier run whose useful cut was made again.
-    finding : Finding, optional
-        What the data show, where the analyst chose another k.
-    agreement : dict, optional
-        Of refits on all rows with the segments published; the search saw a part of the rows.
+        What the analyst asked for; 0 leaves it to the data.
+    labels : Series, optional
+        Segments that the analyst made: as many as they are.
     """
-    if finding and finding.kind != "none" and finding.k != k:
-        return _otherwise(finding, k)
-    if kind == "natural":
-        return f"There are {k} groups in these data, with few cases between them."
-    if kind == "reproducible" and agreement and not agreement["beyond"]:
-        return (
-            f"{k} segments are a cut of a continuum: tighter than chance would make them, but when "
-            "all the data are drawn again their borders hold hardly better than those of any cut."
-        )
-    if kind == "reproducible":
-        return (
-            f"{k} segments come back, by and large, when the data are drawn again, but they shade "
-            "into each other: they are regions of a continuum, not separate groups."
-        )
-    if carried:
-        return (
-            f"There are no separate groups; the {k} segments are a cut we make, as at {carried}, "
-            "when they differed in what happened next. Whether these do is not known yet."
-        )
-    if kind == "constructive":
-        better = useful and useful["score_beats_segments"]
-        but = ", but a score tells more" if better else ""
-        return (
-            f"There are no separate groups; the {k} segments are a cut we make. "
-            f"They differ in what happens next{but}."
-        )
-    end = (
-        "a cut into segments does not help predict what happens next either"
-        if useful
-        else "whether a cut would still be useful was not tested"
+    k = labels.nunique() if labels is not None else k
+    if k or found.kind != "none":
+        return Choice(k or found.k, "analyst" if k else "verdict")
+    most, cut = len(found.evidence), (previous or {}).get("cut")
+    if outcomes is None:
+        again = cut and cut["k"] <= most
+        return Choice(cut["k"], carried=cut["as_of"]) if again else Choice(1)
+    if most == 1:
+        return Choice(1)
+    tried = SegmentModel(**model.get_params(deep=False) | {"n_segments": found.best_cut}).fit(X)
+    useful = predicts(tried, X, outcomes, rfm)
+    return Choice(found.best_cut if useful and useful["useful"] else 1, usefulness=useful)
+
+
+def predicts(model: SegmentModel, X: pd.DataFrame, outcomes, rfm=None) -> dict | None:
+    """Return what the segments of a model predict; None if there is one, or nothing to predict."""
+    if outcomes is None or model.n_segments < 2:
+        return None
+    labels = model.predict(X)["segment"]
+    return prediction.usefulness(
+        labels, features(model, X), outcomes, rfm=rfm, seed=model.random_state
     )
-    what = "treat everybody as one segment" if k == 1 else f"the {k} segments shown are arbitrary"
-    link = "so" if useful else "until then"
-    return f"There are no groups in these data; {end}, {link} {what}."
 
 
-def _otherwise(finding: Finding, k: int) -> str:
-    """Return what the data show, and what the number asked for does to it."""
-    what = "groups" if finding.kind == "natural" else "segments that come back"
-    does = "puts some of them together" if k < finding.k else "splits some of them"
-    if k == 1:
-        return f"The data show {finding.k} {what}; one segment for all was asked for."
-    return f"The data show {finding.k} {what}; the {k} asked for are a cut that {does}."
+def features(model: SegmentModel, X: pd.DataFrame) -> pd.DataFrame:
+    """Return the encoded columns of all rows."""
+    Z = np.asarray(model.encoder_.transform(X))
+    return pd.DataFrame(Z, X.index, model.encoder_.get_feature_names_out())
 
 
-def reasons(finding: Finding, k: int, kind: str, agreement: dict | None = None) -> list[str]:
+# --- judging --------------------------------------------------------------------------------------
+
+
+@algorithms.fast()
+def judge(
+    model: SegmentModel,
+    X: pd.DataFrame,
+    found: Found,
+    null: NullModel,
+    choice: Choice,
+    outcomes: pd.DataFrame | None = None,
+    *,
+    rfm: pd.DataFrame | None = None,
+    economics: dict | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Verdict:
+    """Judge segments: are they real, do they come back, do they predict.
+
+    Parameters
+    ----------
+    model : SegmentModel
+        Fitted and numbered.
+    found, null, choice
+        What was found, against what, and what was chosen.
+    economics : dict, optional
+        ``margin``, ``cost_per_customer``, ``weeks``; ``spend`` and ``before`` replace outcomes.
+    """
+    tell = progress or (lambda _: None)
+    k, seed, rng = (
+        model.n_segments,
+        model.random_state,
+        np.random.default_rng((model.random_state, 3)),
+    )
+    members = model.predict(X)
+    data, codes = model.data(X), model.codes(X)
+    tell("segments made again from redrawn rows")
+    overlap, overlap_null, agreement = stability.stability(model, X, data, codes, rng)
+    tell("what the segments predict")
+    useful = choice.usefulness or predicts(model, X, outcomes, rfm)
+    if useful:
+        pairs = prediction.alike(members["segment"], outcomes) if k > 1 else []
+        useful = useful | {"alike": [list(pair) for pair in pairs]} | _words_of(useful)
+    kind = _kind(found, model, agreement, useful, choice)
+    tell("other indices and other choices")
+    indices = stability.indices(null, len(found.evidence), rng)
+    chance = algorithms.probabilities(model.parameters_, data)
+    doubt = stability.doubt(model.parameters_, chance, agreement["kept"], rng)
+    doubt |= {"sentence": _membership(doubt, k)}
+    segments = stability.by_segment(model, members, overlap, overlap_null)
+    reasons = _reasons(found, k, agreement) + _use(kind, useful) + model.encoder_.notes_
+    sampled = len(null.rows_) < len(X)
+    return Verdict(
+        kind=kind, k=k, reasons=reasons, n=len(X), columns=model.encoder_.columns,
+        headline=_headline(found, model, kind, useful, choice, agreement),
+        k_suggested=k if choice.chosen_by == "verdict" else found.k,
+        k_chosen_by=choice.chosen_by, carried=choice.carried if kind == "constructive" else None,
+        method=model.method_, method_reason=_method(model), rule=wording.plain("verdict", "rule"),
+        evidence=found.evidence.drop(columns=["p_value", "tables", "reproducible"])
+        .join(indices).join(stability.criteria(model, data[null.rows_], len(found.evidence))),
+        p_value=found.p_value, tables=int(found.evidence["tables"].iloc[0]),
+        null_model=f"{found.evidence['tables'].iloc[0]} {wording.plain('verdict', 'null_model')}",
+        agreement=agreement, segments=segments, usefulness=useful,
+        worth=_worth(members["segment"], outcomes, economics),
+        restarts={"n": algorithms.STARTS, "share_at_best": model.parameters_.get("at_best")},
+        ambiguous={"share": float(np.mean(chance.max(axis=1) < AMBIGUOUS)), "threshold": AMBIGUOUS},
+        membership=doubt,
+        confusion=stability.confusion(chance, model.numbers_),
+        sensitivity=stability.sensitivity(X, codes, k, seed),
+        sampled={"rows": len(null.rows_), "of": len(X)} if sampled else None,
+    )  # fmt: skip
+
+
+def _kind(found: Found, model: SegmentModel, agreement: dict, useful, choice: Choice) -> str:
+    """Return the kind of the segments used; labels that were given must also be those found."""
+    kind = found.kind_at(model.n_segments)
+    if model.method_ == "labels" and agreement["value"] < AGREE:
+        kind = "reproducible" if kind != "none" and agreement["value"] >= AGREE_SOME else "none"
+    if kind == "none" and (choice.carried or (useful and useful["useful"])):
+        return "constructive"
+    return kind
+
+
+def _worth(segments: pd.Series, outcomes, economics: dict | None) -> pd.DataFrame:
+    if economics and "spend" not in economics and outcomes is not None and "spend" in outcomes:
+        economics = {"spend": outcomes["spend"], **economics}
+    if not economics or "spend" not in economics:
+        return pd.DataFrame()
+    return prediction.worth(segments, **economics)
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def _headline(found: Found, model, kind: str, useful, choice: Choice, agreement: dict) -> str:
+    k, words = model.n_segments, {"what": "groups", "asked": model.n_segments, "k": found.k}
+    words["what"] = "groups" if found.kind == "natural" else "segments that come back"
+    if choice.chosen_by == "analyst" and found.kind != "none" and (kind == "none" or found.k != k):
+        said = "one" if k == 1 else "fewer" if k < found.k else "more" if k > found.k else "other"
+        said = "other" if model.method_ == "labels" else said
+    else:
+        said = "useless" if kind == "none" and useful else "untested" if kind == "none" else kind
+        said = "carried" if choice.carried and kind == "constructive" else said
+        words["k"] = k
+    return wording.plain(
+        "verdict", "headline", kind=said, **words, carried=choice.carried,
+        borders="own" if agreement["beyond"] else "any", number="one" if k == 1 else "several",
+        score="better" if useful and useful["score_beats_segments"] else "no better",
+    )  # fmt: skip
+
+
+def _method(model: SegmentModel) -> str:
+    asked = model.method not in {"auto", "labels"} and model.method_ == model.method
+    chosen = "analyst" if asked else "verdict"
+    text = wording.plain("verdict", "method", method=model.method_, chosen=chosen)
+    return (
+        f"{text} {wording.plain('verdict', 'turned')}" if model.parameters_.get("metric") else text
+    )
+
+
+def _membership(about: dict, k: int) -> str:
+    return wording.plain(
+        "verdict", "membership", mean=about["mean_probability"], expected=about["expected"],
+        distance=about["distance"], kept=about["kept_on_refit"],
+        calibrated="one" if k == 1 else "yes" if about["calibrated"] else "no",
+    )  # fmt: skip
+
+
+def _reasons(found: Found, k: int, agreement: dict) -> list[str]:
     """Sentences with the figure behind each word.
 
-    Stability is one of two quantities, and named: that of the segments used (``agreement``: of
-    refits with them), or, without it or with one segment, that in the search, of pairs of samples.
+    Stability is one of two quantities, and named: that of the segments used (of refits with them),
+    or, with one segment, that in the search, of pairs of samples.
     """
-    if len(finding.z) == 1:
-        return ["There are too few different rows for more than one segment."]
-    most = 1 + int(finding.z[1:].argmax())
-    i = min(k - 1, len(finding.z) - 1) if k > 1 else most
-    row = rows(finding)[i]
-    count = len(finding.null)
+    evidence = found.evidence
+    if len(evidence) == 1:
+        return [wording.plain("verdict", "too_few")]
+    most = int(evidence["dispersion_z"].loc[2:].idxmax())
+    here = min(k, len(evidence)) if k > 1 else most
+    row, least = evidence.loc[here], 1 / (evidence["tables"].iloc[0] + 1)
     depth, deepest = (1 - np.exp(-row[name]) for name in ("separation", "separation_null"))
-    best = "" if i == most else f"; at {most + 1}, where they are most so, {_apart(finding, most)}"
     out = [
-        f"At {i + 1} segments the data are {_apart(finding, i)} compact than {count} simulated "
-        f"tables that keep every column and the correlations but have no groups{best} "
-        f"(chance of as much at any number without groups: {_chance(finding)}).",
-        _agreed(row, agreement if k > 1 else None),
-        f"Between the two closest segments the density falls by {depth:.0%}; "
-        f"in tables without groups by at most {deepest:.0%}.",
-    ]
-    if finding.kind != "none" and k != finding.k:
-        out.append(f"The evidence is best for {finding.k} segments.")
+        wording.plain(
+            "verdict", "compact", k=here, here=_apart(evidence, here), tables=int(row["tables"]),
+            most=None if here == most else _apart(evidence, most) | {"k": most},
+            least=found.p_value <= least, p=least if found.p_value <= least else found.p_value,
+        ),
+        wording.plain(
+            "verdict", "agreement", again=agreement if k > 1 else None,
+            stability=row["stability"], stability_null=row["stability_null"],
+        ),
+        wording.plain("verdict", "density", depth=depth, deepest=deepest),
+    ]  # fmt: skip
+    if found.kind != "none" and k != found.k:
+        out.append(wording.plain("verdict", "best_for", k=found.k))
     return out
 
 
-def _apart(finding: Finding, i: int) -> str:
-    z = finding.z[i]
-    return f"{abs(z):.1f} standard deviations {'more' if z >= 0 else 'less'}"
+def _apart(evidence: pd.DataFrame, k: int) -> dict:
+    z = evidence.loc[k, "dispersion_z"]
+    return {"size": abs(z), "side": "more" if z >= 0 else "less"}
 
 
-def _agreed(row: dict, agreement: dict | None) -> str:
-    if agreement is None:
-        return (
-            "Stability in the search: pairs of bootstrap samples cut into so many agree to "
-            f"{row['stability']:.2f} on average (adjusted Rand index); in tables without groups to "
-            f"{row['stability_null']:.2f}."
-        )
-    return (
-        f"Stability of the segments used: when rows are drawn again and the segments refitted, "
-        f"they agree with these to {agreement['value']:.2f} on average (adjusted Rand index; "
-        f"middle 95% of refits {agreement['low']:.2f} to {agreement['high']:.2f}); "
-        f"segments cut the same way from tables without groups agree to {agreement['null']:.2f}."
-    )
+def _use(kind: str, useful: dict | None) -> list[str]:
+    if useful is None:
+        return [wording.plain("verdict", "not_tested")] if kind == "none" else []
+    said = [useful["summary"], useful["rfm"]]
+    if kind == "none":
+        said.append(wording.plain("verdict", "instead", instead=useful["instead"]))
+    return [sentence for sentence in said if sentence]
 
 
-def _chance(finding: Finding) -> str:
-    least = 1 / (len(finding.null) + 1)
-    return f"at most {least:.0%}" if finding.p_value <= least else f"{finding.p_value:.0%}"
+def _words_of(useful: dict) -> dict:
+    """Say what segments and their rivals predict: ``summary``, ``rfm`` and ``sentence``."""
+    rows = useful["outcomes"]
+    told = [f"{r['outcome']} ({r['metric']} {_span(r['segments'])})" for r in rows if r["useful"]]
+    gains = [f"{r['outcome']} ({_signed(r['gain'], 3)})" for r in rows if r["gain"]["low"] > 0]
+    seen = [r for r in rows if r["useful"] or r["recommended"]]
+    beats = [r["tenths_lead"]["high"] < 0 for r in seen]
+    summary = wording.plain(
+        "verdict", "predicts", told=told, gains=gains,
+        only="some" if gains and len(gains) < len(rows) else "all",
+        beats=("Yes" if all(beats) else "In part" if any(beats) else "No") if seen else None,
+        tenths=[f"{_figure(r['score_tenths'])} for {r['outcome']} (difference "
+                f"{_signed(r['tenths_lead'], 2)})" for r in seen],
+        better=[f"{_figure(r['model'])} for {r['outcome']}" for r in rows if r["recommended"]],
+    )  # fmt: skip
+    words = {r["rfm"] for r in rows}
+    order = ("better", "ahead", "behind", "worse")
+    rfm = next((word for word in order if word in words), "")
+    reached = [f"{r['outcome']} ({r['metric']} {_figure(r['rfm_terciles'])} against "
+               f"{_figure(r['segments'])})" for r in rows if r["rfm"] == rfm]  # fmt: skip
+    return {
+        "summary": summary, "rfm": wording.plain("verdict", "rfm", rfm=rfm, reached=reached),
+        "sentence": " ".join(map(_sentence, rows)),
+    }  # fmt: skip
 
 
-def labelled(found: dict, labels: Mapping[str, str]) -> dict:
-    """Return a verdict whose reasons call columns as reports do.
+def _sentence(row: dict) -> str:
+    lead, nothing = row["score_lead"], 0.5 if row["metric"] == "AUC" else 0.0
+    word = "beats" if row["recommended"] else "ahead" if lead["low"] > 0 else "same"
+    word = "worse" if lead["high"] < 0 else word
+    word = "neither" if not row["useful"] and row["model"]["low"] <= nothing else word
+    return wording.plain(
+        "verdict", "outcome", what=row["outcome"], metric=row["metric"], score=word,
+        segments=_figure(row["segments"]), low=_figure(row["segments"], "low"),
+        high=_figure(row["segments"], "high"), model=_figure(row["model"]),
+        adds=row["gain"]["low"] > 0, gain=_signed(row["gain"], 3),
+    )  # fmt: skip
 
-    Parameters
-    ----------
-    found : dict
-        As `Segmentation.verdict`.
-    labels : mapping
-        Column → label.
-    """
 
-    def called(match: re.Match) -> str:
-        return f"Column “{labels.get(match[1], match[1])}”"
+def _figure(found: dict, key: str = "value") -> str:
+    """Return a score with two decimals: '−0.01'."""
+    return wording.minus(f"{found[key]:z.2f}")
 
-    return found | {"reasons": [re.sub("^Column '(.+?)'", called, r) for r in found["reasons"]]}
+
+def _span(found: dict) -> str:
+    return f"{_figure(found)}, {_figure(found, 'low')} to {_figure(found, 'high')}"
+
+
+def _signed(found: dict, places: int) -> str:
+    """Return a difference with its interval: '+0.07, −0.01 to +0.15'."""
+    value, low, high = (wording.minus(f"{found[k]:+z.{places}f}") for k in ("value", "low", "high"))
+    return f"{value}, {low} to {high}"
+
+
+def words(judged: Verdict) -> dict:
+    """Return what a page says of the prediction: ``said``, sentences, and who ended ``alike``."""
+    useful = judged.usefulness or {"alike": []}
+    said = [useful.get("summary"), useful.get("rfm")]
+    if judged.kind == "none" and judged.usefulness:
+        said.append(wording.plain("verdict", "instead", instead=useful["instead"]))
+    pairs = [f"segment {a} from {b}" for a, b in useful["alike"]]
+    return {"said": [sentence for sentence in said if sentence], "alike": pairs}
+
+
+def numbered(model: SegmentModel, day: str) -> str:
+    """Say where the numbers of the segments of a run of a day come from; empty for one segment."""
+    about = model.numbered_
+    if not about:
+        first = "the most valuable" if model.first_ == "valuable" else "the largest"
+        fresh = {"source": "fresh", "first": first}
+        return wording.plain("verdict", "numbered", **fresh) if model.n_segments > 1 else ""
+    same = sum(row["both"] for row in about["kept"])
+    source = "later" if about["as_of"] > day else "same" if about["as_of"] == day else "earlier"
+    return wording.plain(
+        "verdict", "numbered", source=source, as_of=about["as_of"],
+        kept=wording.share(same / about["shared"]) if about["shared"] else "none",
+        **{part: [f"segment {n}" for n in about[part]] for part in ("new", "gone")},
+    )  # fmt: skip

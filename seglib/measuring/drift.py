@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from seglib.clustering.kinds import kind
+from seglib.clustering.encoding import kind
 from seglib.stats import adjust, bootstrap
 
 ALPHA = 0.05

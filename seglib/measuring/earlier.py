@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from seglib.clustering.model import numbers
+from seglib.clustering import SegmentModel
 from seglib.collection import activity, features
 from seglib.files import Run
 from seglib.measuring.measure import extent
@@ -51,7 +51,7 @@ class Pair:
     @property
     def numbers(self) -> list[int]:
         """The numbers of its segments."""
-        return numbers(self.model)
+        return SegmentModel.from_dict(self.model).numbers_
 
 
 def pair(run: Run) -> tuple[Pair | None, str]:

@@ -47,7 +47,7 @@ def states(model: dict, then: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     model
-        From `clustering.segment`.
+        From `SegmentModel.to_dict`.
     then, now
         One row per customer at each date.
 

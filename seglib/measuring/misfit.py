@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from seglib.clustering import fit
-from seglib.clustering.model import data, sizes
+from seglib.clustering import SegmentModel, algorithms
 from seglib.measuring.drift import ALPHA, corrected, drawn
 from seglib.stats import bootstrap, wilson
 
@@ -63,23 +62,23 @@ def fitted(model: dict, then: pd.DataFrame, now: pd.DataFrame, *, seed: int) -> 
 
 def _unseen(model: dict, then, now, both: pd.Index, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the misfit of customers at both dates under rules refitted without them."""
-    params, levels = model["parameters"], sizes(model)
+    rule, params = SegmentModel.from_dict(model), model["parameters"]
     metric = np.array(params["metric"]) if params.get("metric") else None
-    x, y = data(model, then), data(model, now)
+    x, y = rule.data(then), rule.data(now)
     place = then.index.get_indexer(both)
     part = np.random.default_rng((seed, 2)).permutation(np.arange(len(both)) % FOLDS)
     early, late = np.empty(len(both)), np.empty(len(both))
     for fold in range(FOLDS):
         here = part == fold
         others = np.delete(x, place[here], axis=0)
-        refit = fit.fit(params["method"], others, model["k"], levels=levels, metric=metric,
-                        seed=seed, restarts=5)  # fmt: skip
+        refit = algorithms.fit(params["method"], others, model["k"], metric=metric,
+                               levels=rule.encoder_.levels, seed=seed, restarts=5)  # fmt: skip
         early[here], late[here] = _misfit(refit, x[place[here]]), _misfit(refit, y[here])
     return early, late
 
 
 def _misfit(params: dict, x: np.ndarray) -> np.ndarray:
-    best = fit.scores(params, x).max(axis=1)
+    best = algorithms.scores(params, x).max(axis=1)
     return np.sqrt(-2 * params["softness"] * best) if params["method"] == "kmeans" else -best
 
 

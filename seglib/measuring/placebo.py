@@ -70,7 +70,7 @@ def assigned(model: dict, frame: pd.DataFrame, reference: pd.DataFrame) -> pd.Se
     Parameters
     ----------
     model
-        From `clustering.segment`.
+        From `SegmentModel.to_dict`.
     frame
         One row per customer; a column that the model needs and the frame lacks counts as missing.
     reference

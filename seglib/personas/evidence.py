@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import power, privacy
-from seglib.clustering import fit
-from seglib.clustering import model as models
+from seglib.clustering import SegmentModel
 from seglib.collection import attributes, dictionary
 from seglib.files import Run
 from seglib.personas import affinity, names, profile
@@ -120,8 +119,7 @@ class Evidence:
         model = self.run.read("model.json") if self.run.has("model.json") else None
         if not model or model["parameters"]["method"] not in SOFT or len(self.segments) < 2:
             return None
-        chance = fit.probabilities(model["parameters"], models.data(model, self.customers))
-        return pd.DataFrame(chance, self.customers.index, models.numbers(model))
+        return SegmentModel.from_dict(model).predict_proba(self.customers)
 
     @cached_property
     def corrected(self) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from seglib import wording
-from seglib.clustering import usefulness
+from seglib.clustering import prediction
 from seglib.personas import names, playbook, profile
 from seglib.personas.evidence import Evidence
 from seglib.personas.names import has_level, numbers
@@ -282,7 +282,7 @@ def assigned(ev: Evidence) -> list[dict]:
     columns = {name: {} for name in ("customer", "segment", "name", "probability")}
     for row in rows:
         if row.get("recommended"):
-            score, decile = usefulness.columns(row)
+            score, decile = prediction.score_columns(row)
             kind = "chance" if row["metric"] == "AUC" else "amount"
             columns |= {score: {"column": "score", "kind": kind, "outcome": row["outcome"]},
                         decile: {"column": "decile", "score": score}}  # fmt: skip

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from seglib import stats
-from seglib.clustering import membership
+from seglib.clustering import stability
 from seglib.personas.names import (
     entries,
     has_level,
@@ -211,7 +211,7 @@ def corrected(found: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) ->
     chance : DataFrame, shape (rows, k)
         Membership probabilities of the same rows; columns are the numbers of the segments.
     """
-    weights = dict(zip(chance.columns, membership.weights(chance.to_numpy()).T, strict=True))
+    weights = dict(zip(chance.columns, stability.bch_weights(chance.to_numpy()).T, strict=True))
     rows = []
     for row in found.itertuples():
         values = frame[row.name]

@@ -1,4 +1,4 @@
-"""The segments of customers never seen: a run's rule applied to a table of their features."""
+"""Segments for customers never seen: a run's rule applied to a table, or written as one SELECT."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib import clustering, files, study, wording
-from seglib.layout import ROW
-from seglib.study import StudyError
+from seglib import files, study, wording
+from seglib.clustering import segmenter
+from seglib.study import ROW, StudyError
 
-VERSION = 1  # of model.json
 PERSONAS = "personas.json"  # beside model.json: the names of its segments
 KEYS = {"version", "method", "k", "columns", "parameters"}
 ABSENT = {"", "na", "n/a", "nan", "null", "none"}  # texts that stand for no number
-OWN = {"segment", "name", "probability", "runner_up", "margin"}
-TOLD = 5  # columns named in a note
+RESULT = {"segment", "name", "probability", "runner_up", "margin"}
+SHOWN = 5  # columns named in a note
+NOTES = {
+    "missing": "no value, and sit in the middle of that column",
+    "odd": "a text where a number is expected, and count as missing",
+    "beyond": "values beyond the limits of the rule, within which 99% of the customers lay who "
+    "made it, and count as the limit",
+    "unseen": "levels that the rule has never seen, and sit in the middle of that column",
+}
 
 
 @dataclass(frozen=True)
@@ -60,18 +66,18 @@ def score(model: str | Path, table: str | Path, key: str = "") -> Scored:
     path = _model_path(Path(model))
     rule = _rule(path)
     files.verify(path.parent, path.name, PERSONAS)
-    frame = _table(Path(table), key, rule["columns"])
-    seen, notes = pd.DataFrame(index=frame.index), []
-    for column in rule["columns"]:
-        values, said = _READ[column["kind"]](column, frame[column["name"]])
-        seen[column["name"]] = values
-        notes.append((column["name"], said))
-    members = clustering.assign(rule, seen)
+    frame = _table(Path(table), key, [column["name"] for column in rule["columns"]])
+    read = {c["name"]: _read(c, frame[c["name"]]) for c in rule["columns"]}
+    seen = pd.DataFrame({name: values for name, (values, _) in read.items()}, frame.index)
+    members = segmenter.assign(rule, seen)
     members.insert(1, "name", members["segment"].map(_names(path)))
     unknown = seen.isna().all(axis=1)
+    notes = []
     if unknown.any():
         members = members.astype({"segment": "Int64", "runner_up": "Int64"}).mask(unknown)
-    return Scored(members, _empty(unknown) + _spans(path, Path(table)) + _told(notes, len(frame)))
+        notes.append(f"{unknown.sum():,} rows have no value in any column and get no segment.")
+    counts = {name: odd for name, (_, odd) in read.items()}
+    return Scored(members, notes + _spans(path, Path(table)) + _odd_values(counts, len(frame)))
 
 
 def write(members: pd.DataFrame, out: str | Path, model: str | Path, table: str | Path) -> Path:
@@ -109,27 +115,6 @@ def check(path: Path, model: str | Path, table: str | Path) -> None:
         raise StudyError(f"{path} is in the folder of a run: choose a place outside {folder}")
 
 
-def _empty(unknown: pd.Series) -> list[str]:
-    many = int(unknown.sum())
-    return [f"{many:,} rows have no value in any column and get no segment."] if many else []
-
-
-def _spans(model: Path, table: Path) -> list[str]:
-    """Warn where the table's customers were seen for longer, or for less, than the rule's."""
-    days = []
-    for folder in (model.parent, table.resolve().parent):
-        extent = folder / "extent.json"
-        seen = json.loads(extent.read_text(encoding="utf-8")) if extent.is_file() else {}
-        days.append(seen.get("history"))
-    if None in days or days[0] == days[1]:
-        return []
-    return [
-        f"The rule was made from {days[0]} days of history and this table from {days[1]}: whoever "
-        "is seen for longer has more orders, so segments shift by that alone. `seglib run` at the "
-        "later date compares equal times and writes segments_kept.csv."
-    ]
-
-
 # --- the model ----------------------------------------------------------------------------------
 
 
@@ -146,20 +131,20 @@ def _model_path(path: Path) -> Path:
 def _rule(path: Path) -> dict:
     """Return a model as read, if it is one that this version can apply."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        rule = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         raise StudyError(f"{path} is not JSON: expected the model.json of a run") from None
-    if not isinstance(found, dict) or not set(found) >= KEYS:
+    if not isinstance(rule, dict) or not set(rule) >= KEYS:
         raise StudyError(
             f"{path} is not a model: expected the keys {', '.join(sorted(KEYS))}, as in the "
             "model.json of a run"
         )
-    if found["version"] != VERSION:
+    if rule["version"] != segmenter.VERSION:
         raise StudyError(
-            f"{path} is of version {found['version']}: this seglib reads version {VERSION}; run "
-            "the study again"
+            f"{path} is of version {rule['version']}: this seglib reads version "
+            f"{segmenter.VERSION}; run the study again"
         )
-    return found
+    return rule
 
 
 def _names(path: Path) -> dict[int, str]:
@@ -167,35 +152,47 @@ def _names(path: Path) -> dict[int, str]:
     personas = path.parent / PERSONAS
     if path.name != "model.json" or not personas.is_file():
         return {}
-    people = json.loads(personas.read_text(encoding="utf-8"))
-    return {p["segment"]: p["name"] for p in people}
+    return {p["segment"]: p["name"] for p in json.loads(personas.read_text(encoding="utf-8"))}
+
+
+def _spans(model: Path, table: Path) -> list[str]:
+    """Warn where the table's customers were seen for longer, or for less, than the rule's."""
+    extents = [folder / "extent.json" for folder in (model.parent, table.resolve().parent)]
+    days = [json.loads(e.read_text(encoding="utf-8")).get("history") if e.is_file() else None
+            for e in extents]  # fmt: skip
+    if None in days or days[0] == days[1]:
+        return []
+    return [
+        f"The rule was made from {days[0]} days of history and this table from {days[1]}: whoever "
+        "is seen for longer has more orders, so segments shift by that alone. `seglib run` at the "
+        "later date compares equal times and writes segments_kept.csv."
+    ]
 
 
 # --- the table ----------------------------------------------------------------------------------
 
 
-def _table(path: Path, key: str, columns: list[dict]) -> pd.DataFrame:
+def _table(path: Path, key: str, columns: list[str]) -> pd.DataFrame:
     """Return the columns that the rule reads, indexed by the key."""
     frame = _opened(path)
     name = key or frame.index.name or "customer"
     frame = frame.reset_index() if frame.index.name else frame
     if key == ROW:
-        name = "row"
-        frame = frame.assign(row=range(1, len(frame) + 1))
+        name, frame = "row", frame.assign(row=range(1, len(frame) + 1))
+    there = [str(column) for column in frame]
     if name not in frame:
-        hint = study.nearest(name, [str(c) for c in frame])
         raise StudyError(
-            f"{path} has no column {name!r} to tell rows apart{hint}; give it as --id, or "
-            f"--id '{ROW}' to number the rows"
+            f"{path} has no column {name!r} to tell rows apart{study.nearest(name, there)}; give "
+            f"it as --id, or --id '{ROW}' to number the rows"
         )
-    if name in OWN:
+    if name in RESULT:
         raise StudyError(
             f"{path}: the key {name!r} is also a column of the result; call it something else"
         )
     if frame.empty:
         raise StudyError(f"{path} has no rows: expected one a customer")
-    if absent := [c["name"] for c in columns if c["name"] not in frame]:
-        raise StudyError(f"{path} lacks {_lacking(absent, [str(c) for c in frame])}")
+    if absent := [column for column in columns if column not in frame]:
+        raise StudyError(f"{path} lacks {_lacking(absent, set(there) - {name, *columns})}")
     if frame[name].isna().any():
         raise StudyError(f"{path}: {int(frame[name].isna().sum())} rows have no {name}")
     if (twice := frame[name].duplicated()).any():
@@ -220,36 +217,39 @@ def _opened(path: Path) -> pd.DataFrame:
         raise StudyError(f"{path} cannot be read as {path.suffix[1:]}: {first}") from None
 
 
-def _lacking(absent: list[str], there: list[str]) -> str:
-    """Return '2 columns that the rule reads: orders (is it Orders?), recency'."""
+def _lacking(absent: list[str], spare: set[str]) -> str:
+    """Return '2 columns that the rule reads: orders (did you mean Orders?), recency'.
+
+    Only a column that the rule does not read already is suggested, and none for two.
+    """
     parts = []
     for name in absent[:8]:
-        hint = study.nearest(name, there).partition("did you mean ")[2].rstrip("?")
+        hint = study.nearest(name, sorted(spare)).partition("did you mean ")[2].rstrip("?")
+        spare = spare - {hint.strip("'")}
         parts.append(f"{name!r}" + (f" (did you mean {hint}?)" if hint else ""))
     more = f" and {len(absent) - 8} more" if len(absent) > 8 else ""
     many = "a column" if len(absent) == 1 else f"{len(absent)} columns"
     return f"{many} that the rule reads: {', '.join(parts)}{more}"
 
 
-def _numeric(rule: dict, values: pd.Series) -> tuple[pd.Series, dict]:
-    """Return a column as numbers, and how many are missing, no number, or beyond the limits."""
-    found = pd.to_numeric(values, errors="coerce").astype(float).replace([np.inf, -np.inf], np.nan)
-    given = values.notna() & ~values.astype(str).str.strip().str.lower().isin(ABSENT)
-    shown = np.log1p(found.clip(lower=0)) if rule["log"] else found
-    slack = 1e-9 * (1 + abs(rule["high"] - rule["low"]))
-    beyond = (shown < rule["low"] - slack) | (shown > rule["high"] + slack)
-    return found, {"missing": int(found.isna().sum()), "odd": int((found.isna() & given).sum()),
-                   "beyond": int(beyond.sum())}  # fmt: skip
-
-
-def _levelled(rule: dict, values: pd.Series) -> tuple[pd.Series, dict]:
-    """Return a column as the rule's levels, matched as text, and what it has never seen."""
-    known = {_text(level): level for level in rule["levels"]}
+def _read(rule: dict, values: pd.Series) -> tuple[pd.Series, dict]:
+    """Return a column as the rule wants it, and how many values are odd in which way."""
+    if rule["kind"] == "numeric":
+        numbers = pd.to_numeric(values, errors="coerce").astype(float)
+        numbers = numbers.replace([np.inf, -np.inf], np.nan)
+        given = values.notna() & ~values.astype(str).str.strip().str.lower().isin(ABSENT)
+        shown = np.log1p(numbers.clip(lower=0)) if rule["log"] else numbers
+        slack = 1e-9 * (1 + abs(rule["high"] - rule["low"]))
+        beyond = (shown < rule["low"] - slack) | (shown > rule["high"] + slack)
+        return numbers, {"missing": int(numbers.isna().sum()), "beyond": int(beyond.sum()),
+                         "odd": int((numbers.isna() & given).sum())}  # fmt: skip
+    levels = {_text(level): level for level in rule["levels"]}
     text = values.astype(object).map(_text, na_action="ignore")
-    found = text.map(known).astype(object).where(text.isin(list(known)), None)
-    new = text[text.notna() & ~text.isin(list(known))]
-    return found, {"missing": int(values.isna().sum()), "unseen": len(new),
-                   "levels": list(new.value_counts().index[:3])}  # fmt: skip
+    new = text[text.notna() & ~text.isin(list(levels))]
+    return text.map(levels).astype(object).where(text.isin(list(levels)), None), {
+        "missing": int(values.isna().sum()), "unseen": len(new),
+        "levels": list(new.value_counts().index[:3]),
+    }  # fmt: skip
 
 
 def _text(value: object) -> str:
@@ -261,30 +261,18 @@ def _text(value: object) -> str:
     return str(value)
 
 
-_READ = {"numeric": _numeric, "ordered": _levelled, "nominal": _levelled}
-
-
-def _told(notes: list[tuple[str, dict]], rows: int) -> list[str]:
-    """Return a sentence for each thing that happened to a value, with the columns it is in."""
-    ends = {
-        "missing": "no value, and sit in the middle of that column",
-        "odd": "a text where a number is expected, and count as missing",
-        "beyond": "values beyond the limits of the rule, within which 99% of the customers lay who "
-        "made it, and count as the limit",
-        "unseen": "levels that the rule has never seen, and sit in the middle of that column",
-    }
+def _odd_values(counts: dict[str, dict], rows: int) -> list[str]:
+    """Return a sentence for each thing that happened to values, with the columns it is in."""
     said = []
-    for what, meaning in ends.items():
-        counts = {name: about for name, about in notes if about.get(what)}
-        if not counts:
-            continue
-        order = sorted(counts, key=lambda name: (-counts[name][what], name))
-        parts = [_counted(name, counts[name], what) for name in order[:TOLD]]
-        more = f" and {len(order) - TOLD} more columns" if len(order) > TOLD else ""
-        said.append(f"Of {rows:,} rows, some have {meaning}: {', '.join(parts)}{more}.")
+    for what, meaning in NOTES.items():
+        here = {name: about for name, about in counts.items() if about.get(what)}
+        order = sorted(here, key=lambda name: (-here[name][what], name))
+        parts = [
+            f"{name} {wording.count(here[name][what])}"
+            + (f" ({', '.join(map(repr, here[name]['levels']))})" if what == "unseen" else "")
+            for name in order[:SHOWN]
+        ]
+        more = f" and {len(order) - SHOWN} more columns" if len(order) > SHOWN else ""
+        if here:
+            said.append(f"Of {rows:,} rows, some have {meaning}: {', '.join(parts)}{more}.")
     return said
-
-
-def _counted(name: str, about: dict, what: str) -> str:
-    which = f" ({', '.join(map(repr, about['levels']))})" if what == "unseen" else ""
-    return f"{name} {wording.count(about[what])}{which}"

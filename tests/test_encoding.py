@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
+from seglib.clustering.redundant import parts_of_a_whole, redundant
 
 from seglib import clustering
 from seglib.clustering import encode
-from seglib.clustering.redundant import parts_of_a_whole, redundant
 
 
 def amounts(n=300, seed=0):

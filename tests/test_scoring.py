@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from runs import shop_run
+from seglib.clustering.model import make
 from test_sql import planted
 from worlds import write_shop
 
 from seglib import cli, clustering, score
 from seglib.clustering import encode
-from seglib.clustering.model import make
 from seglib.study import StudyError
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from seglib.clustering.numbering import number
 
 from seglib import clustering
 from seglib.clustering import encode, fit
-from seglib.clustering.numbering import number
 
 
 def table(sizes=(60, 50, 40, 30), seed=0, first=0):

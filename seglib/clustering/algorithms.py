@@ -7,27 +7,41 @@
 The segment of a row is the one with the highest score; probabilities are the softmax of scores.
 """
 
+from __future__ import annotations
+
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from scipy.special import logsumexp, softmax
+from sklearn import config_context
 from sklearn.cluster import k_means
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from stepmix import StepMix
 from stepmix.emission.build_emission import EMISSION_DICT
 from stepmix.emission.gaussian import GaussianDiagNan
+from threadpoolctl import threadpool_limits
 
 SHAPES = ("spherical", "diag", "tied", "full")
+STARTS = 20  # of the segments that are published
 MANY = 10  # from so many restarts on, latent classes are carried to convergence
 LEAST_VARIANCE = 1e-3  # of a number within a latent class, in variances of the column
 CLOSE = 1e-9  # scores that differ by less, relatively, are a tie: arithmetic cannot tell them apart
+PER_SEGMENT = ("centres", "weights", "means", "covariances", "tables", "variances")
+
+
+@contextmanager
+def fast():
+    """Many small fits on sound numbers: one thread each, and nothing checked again."""
+    with threadpool_limits(1), config_context(assume_finite=True, skip_parameter_validation=True):
+        yield
 
 
 def fit(
     method: str, data: np.ndarray, k: int, *, levels=None, metric=None, seed: int, restarts: int
 ) -> dict:
-    """Parameters of k segments.
+    """Return the parameters of k segments.
 
     Parameters
     ----------
@@ -39,13 +53,13 @@ def fit(
     metric : array, optional
         For ``kmeans``: a linear map applied to the data first; kept in the parameters.
     """
-    if method == "kmeans" and metric is not None:
-        return {**_kmeans(data @ metric, k, seed, restarts), "metric": metric.tolist()}
-    if method == "kmeans":
-        return _kmeans(data, k, seed, restarts)
+    if method == "latent_class":
+        return _latent_class(data, k, levels, seed, restarts)
     if method == "gmm":
-        return _gmm(data, k, seed, restarts)
-    return _latent(data, k, levels, seed, restarts)
+        return _gaussian_mixture(data, k, seed, restarts)
+    if metric is None:
+        return _kmeans(data, k, seed, restarts)
+    return _kmeans(data @ metric, k, seed, restarts) | {"metric": metric.tolist()}
 
 
 def scores(params: dict, data: np.ndarray) -> np.ndarray:
@@ -55,18 +69,7 @@ def scores(params: dict, data: np.ndarray) -> np.ndarray:
 
 def labels(params: dict, data: np.ndarray) -> np.ndarray:
     """Segment of each row, counted from 0."""
-    return first(scores(params, data))
-
-
-def first(score: np.ndarray) -> np.ndarray:
-    """Return the first of the highest scores of each row, whatever the order of the additions."""
-    best = score.max(axis=1, keepdims=True)
-    return (score >= best - CLOSE * (1 + np.abs(best))).argmax(axis=1)
-
-
-def unit(params: dict) -> float:
-    """Return what one unit of the score is in the figures that the SQL compares."""
-    return 2 * params["softness"] if params["method"] == "kmeans" else 1.0
+    return first_best(scores(params, data))
 
 
 def probabilities(params: dict, data: np.ndarray) -> np.ndarray:
@@ -74,9 +77,10 @@ def probabilities(params: dict, data: np.ndarray) -> np.ndarray:
     return softmax(scores(params, data), axis=1)
 
 
-def shares(score: np.ndarray) -> np.ndarray:
-    """Scores as probabilities."""
-    return softmax(score, axis=1)
+def first_best(score: np.ndarray) -> np.ndarray:
+    """Return the first of the highest scores of each row, whatever the order of the additions."""
+    best = score.max(axis=1, keepdims=True)
+    return (score >= best - CLOSE * (1 + np.abs(best))).argmax(axis=1)
 
 
 def entropy(params: dict, data: np.ndarray) -> float:
@@ -87,11 +91,23 @@ def entropy(params: dict, data: np.ndarray) -> float:
 
 def reorder(params: dict, order: list[int]) -> dict:
     """Renumber the same segments: new segment i is old segment ``order[i]``."""
-    per_segment = ("centres", "weights", "means", "covariances", "tables", "variances")
     return {
-        name: [value[i] for i in order] if name in per_segment else value
+        name: [value[i] for i in order] if name in PER_SEGMENT else value
         for name, value in params.items()
     }
+
+
+def simulate(params: dict, share: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw n rows from the groups as the method takes them to be (without a metric)."""
+    label = rng.choice(len(share), size=n, p=share)
+    if params["method"] == "kmeans":
+        centres = np.array(params["centres"])
+        return centres[label] + np.sqrt(params["softness"]) * rng.normal(size=(n, centres.shape[1]))
+    if params["method"] == "gmm":
+        roots = np.linalg.cholesky(np.array(params["covariances"]))
+        noise = rng.normal(size=(n, roots.shape[1]))
+        return np.array(params["means"])[label] + np.einsum("ijk,ik->ij", roots[label], noise)
+    return np.array([_draw_answers(params, i, rng) for i in label])
 
 
 # --- k-means ------------------------------------------------------------------------------------
@@ -101,13 +117,17 @@ def _kmeans(x: np.ndarray, k: int, seed: int, restarts: int) -> dict:
     states = np.random.default_rng(seed).integers(2**31, size=restarts)
     runs = [k_means(x, k, n_init=1, random_state=int(s), tol=1e-6) for s in states]
     inertias = np.array([run[2] for run in runs])
-    centres = runs[int(inertias.argmin())][0]
     best = float(inertias.min())
-    return {
-        "method": "kmeans", "centres": centres.tolist(),
-        "softness": _softness(x, centres), "objective": best,
-        "at_best": float(np.mean(inertias <= best * (1 + 1e-6) + 1e-12)),
-    }  # fmt: skip
+    at_best = float(np.mean(inertias <= best * (1 + 1e-6) + 1e-12))
+    return from_centres(x, runs[int(inertias.argmin())][0]) | {
+        "objective": best,
+        "at_best": at_best,
+    }
+
+
+def from_centres(x: np.ndarray, centres: np.ndarray) -> dict:
+    """Return the rule of the nearest centre as parameters of k-means."""
+    return {"method": "kmeans", "centres": centres.tolist(), "softness": _softness(x, centres)}
 
 
 def _softness(x: np.ndarray, centres: np.ndarray, rounds: int = 25) -> float:
@@ -133,8 +153,8 @@ def _kmeans_scores(params: dict, x: np.ndarray) -> np.ndarray:
 # --- Gaussian mixture ---------------------------------------------------------------------------
 
 
-def _gmm(x: np.ndarray, k: int, seed: int, restarts: int) -> dict:
-    best = None
+def _gaussian_mixture(x: np.ndarray, k: int, seed: int, restarts: int) -> dict:
+    mixtures = []
     for shape in SHAPES:
         mixture = GaussianMixture(
             k, covariance_type=shape, n_init=max(1, restarts // 4), random_state=seed,
@@ -142,15 +162,12 @@ def _gmm(x: np.ndarray, k: int, seed: int, restarts: int) -> dict:
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # judged by BIC instead
-            mixture.fit(x)
-        bic = mixture.bic(x)
-        if best is None or bic < best[0]:
-            best = (bic, shape, mixture)
-    bic, shape, mixture = best
+            mixtures.append(mixture.fit(x))
+    best = min(mixtures, key=lambda mixture: mixture.bic(x))
     return {
-        "method": "gmm", "shape": shape, "weights": mixture.weights_.tolist(),
-        "means": mixture.means_.tolist(), "covariances": _full(mixture, x.shape[1]).tolist(),
-        "objective": float(-mixture.score(x) * len(x)), "bic": float(bic),
+        "method": "gmm", "shape": best.covariance_type, "weights": best.weights_.tolist(),
+        "means": best.means_.tolist(), "covariances": _full(best, x.shape[1]).tolist(),
+        "objective": float(-best.score(x) * len(x)), "bic": float(best.bic(x)),
         "at_best": None,  # the library keeps the best of its starts only
     }  # fmt: skip
 
@@ -166,49 +183,24 @@ def _full(mixture: GaussianMixture, p: int) -> np.ndarray:
     return np.array([np.eye(p) * c for c in covariance])
 
 
+def gaussians(params: dict):
+    """Weight, mean, precision and log-determinant of each component."""
+    for weight, mean, covariance in zip(
+        params["weights"], params["means"], map(np.array, params["covariances"]), strict=True
+    ):
+        yield weight, np.array(mean), np.linalg.inv(covariance), np.linalg.slogdet(covariance)[1]
+
+
 def _gmm_scores(params: dict, x: np.ndarray) -> np.ndarray:
     columns = []
     for weight, mean, precision, logdet in gaussians(params):
         away = x - mean
-        columns.append(
-            np.log(weight) - logdet / 2 - np.einsum("ij,jk,ik->i", away, precision, away) / 2
-        )
+        distance = np.einsum("ij,jk,ik->i", away, precision, away)
+        columns.append(np.log(weight) - logdet / 2 - distance / 2)
     return np.column_stack(columns)
 
 
-def gaussians(params: dict):
-    """Weight, mean, precision and log-determinant of each component."""
-    for weight, mean, given in zip(
-        params["weights"], params["means"], params["covariances"], strict=True
-    ):
-        covariance = np.array(given)
-        logdet = np.linalg.slogdet(covariance)[1]
-        yield weight, np.array(mean), np.linalg.inv(covariance), logdet
-
-
 # --- latent classes -----------------------------------------------------------------------------
-
-
-def _latent(x: np.ndarray, k: int, levels: list[int], seed: int, restarts: int) -> dict:
-    """Latent classes by StepMix (Morin et al. 2025) from random starts; missing is skipped."""
-    states = np.random.default_rng(seed).integers(2**31, size=restarts)
-    tolerance = 1e-5 if restarts < MANY else 1e-8  # a quick look, or the fit that is published
-    runs = [_stepmix(x, k, levels, int(state), tolerance) for state in states]
-    values = np.array([loglik for loglik, _ in runs])
-    weights, (tables, means, variances) = _maximise(
-        _parts(x, levels), levels, runs[int(values.argmax())][1]
-    )
-    edges = np.cumsum([c for c in levels if c])[:-1]
-    found = {
-        "method": "latent_class", "levels": list(levels), "weights": weights.tolist(),
-        "means": means.tolist(), "variances": variances.tolist(),
-        "tables": [[part.tolist() for part in np.split(row, edges)] for row in tables],
-        "at_best": float(np.mean(values >= values.max() - 1e-4 * abs(values.max()))),
-    }  # fmt: skip
-    loglik = float(logsumexp(_latent_scores(found, x), axis=1).sum())
-    free = k * sum(c - 1 if c else 2 for c in levels) + k - 1
-    bic = -2 * loglik + free * np.log(len(x))
-    return found | {"loglik": loglik, "objective": -loglik, "bic": float(bic)}
 
 
 class _Numbers(GaussianDiagNan):
@@ -221,6 +213,22 @@ class _Numbers(GaussianDiagNan):
 
 
 EMISSION_DICT[_Numbers.name] = _Numbers  # how StepMix is told of a model
+
+
+def _latent_class(x: np.ndarray, k: int, levels: list[int], seed: int, restarts: int) -> dict:
+    """Latent classes by StepMix (Morin et al. 2025) from random starts; missing is skipped."""
+    states = np.random.default_rng(seed).integers(2**31, size=restarts)
+    tolerance = 1e-5 if restarts < MANY else 1e-8  # a quick look, or the fit that is published
+    runs = [_stepmix(x, k, levels, int(state), tolerance) for state in states]
+    values = np.array([loglik for loglik, _ in runs])
+    params = {
+        **_maximise(_parts(x, levels), levels, runs[int(values.argmax())][1]),
+        "at_best": float(np.mean(values >= values.max() - 1e-4 * abs(values.max()))),
+    }
+    loglik = float(logsumexp(_latent_scores(params, x), axis=1).sum())
+    free = k * sum(c - 1 if c else 2 for c in levels) + k - 1
+    bic = float(-2 * loglik + free * np.log(len(x)))
+    return params | {"loglik": loglik, "objective": -loglik, "bic": bic}
 
 
 def _stepmix(x: np.ndarray, k: int, levels: list[int], state: int, tolerance: float):
@@ -251,36 +259,47 @@ def _parts(x: np.ndarray, levels: list[int]) -> tuple[np.ndarray, ...]:
     return indicators, np.where(known, numbers, 0.0), known.astype(float)
 
 
-def _maximise(parts, levels: list[int], share: np.ndarray):
+def _maximise(parts, levels: list[int], share: np.ndarray) -> dict:
+    """Return the parameters of greatest likelihood given who belongs where."""
     indicators, numbers, known = parts
-    tables = share.T @ indicators + 1e-10
-    place = 0
-    for count in levels:
-        block = tables[:, place : place + count]
-        block /= block.sum(axis=1, keepdims=True) if count else 1.0
-        place += count
+    tables = np.split(
+        share.T @ indicators + 1e-10, np.cumsum([c for c in levels if c])[:-1], axis=1
+    )
+    tables = [block / block.sum(axis=1, keepdims=True) for block in tables]
     mass = share.T @ known + 1e-10
     means = share.T @ numbers / mass
     variances = np.maximum(share.T @ numbers**2 / mass - means**2, LEAST_VARIANCE)
-    return np.maximum(share.mean(axis=0), 1e-12), (tables, means, variances)
-
-
-def _joint(weights: np.ndarray, numbers, parts) -> np.ndarray:
-    """Log of class weight times likelihood, shape (rows, classes)."""
-    tables, means, variances = numbers
-    indicators, values, known = parts
-    away = values**2 @ (1 / variances).T - 2 * values @ (means / variances).T
-    away += known @ (means**2 / variances + np.log(2 * np.pi * variances)).T
-    return np.log(weights) + indicators @ np.log(tables).T - away / 2
+    return {
+        "method": "latent_class", "levels": list(levels),
+        "weights": np.maximum(share.mean(axis=0), 1e-12).tolist(),
+        "means": means.tolist(), "variances": variances.tolist(),
+        "tables": [[block[i].tolist() for block in tables] for i in range(share.shape[1])],
+    }  # fmt: skip
 
 
 def _latent_scores(params: dict, x: np.ndarray) -> np.ndarray:
+    """Log of class weight times likelihood, shape (rows, classes)."""
     k = len(params["weights"])
     tables = np.array([np.concatenate([[], *row]) for row in params["tables"]])
-    means = np.array(params["means"]).reshape(k, -1)
-    variances = np.array(params["variances"]).reshape(k, -1)
-    numbers = (tables, means, variances)
-    return _joint(np.array(params["weights"]), numbers, _parts(x, params["levels"]))
+    means, variances = (np.array(params[name]).reshape(k, -1) for name in ("means", "variances"))
+    indicators, values, known = _parts(x, params["levels"])
+    away = values**2 @ (1 / variances).T - 2 * values @ (means / variances).T
+    away += known @ (means**2 / variances + np.log(2 * np.pi * variances)).T
+    return np.log(params["weights"]) + indicators @ np.log(tables).T - away / 2
+
+
+def _draw_answers(params: dict, i: int, rng: np.random.Generator) -> list[float]:
+    """Draw one row of answers of class i."""
+    tables = iter(params["tables"][i])
+    bells = zip(params["means"][i], params["variances"][i], strict=True)
+    row = []
+    for count in params["levels"]:
+        if count:
+            row.append(float(rng.choice(count, p=np.array(next(tables)))))
+        else:
+            mean, variance = next(bells)
+            row.append(rng.normal(mean, np.sqrt(variance)))
+    return row
 
 
 _SCORES = {"kmeans": _kmeans_scores, "gmm": _gmm_scores, "latent_class": _latent_scores}

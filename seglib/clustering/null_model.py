@@ -1,0 +1,374 @@
+"""Tables like the one observed, with no groups in them.
+
+Every simulated table keeps each column's own values (grid, spikes and missing cells included) and
+the rank correlations; only a smooth column with two clear peaks of its own gets a single one, and
+shares still add up to one. What no table keeps is anything beyond one cloud of points. Built as a
+nearly elliptical copula with empirical margins:
+
+1. Columns are ranked (mid-ranks) and turned into normal scores (Rüschendorf 2009, *On the
+   distributional transform*); nominal levels are first put in the order of the leading axis of a
+   multiple correspondence analysis.
+2. A value at the end of a scale that the same rows hold in two columns or more, such as no orders
+   and no spend, is structural. Rows are split into strata by their structural values, and each
+   stratum keeps its own size and margins (general location model, Olkin & Tate 1961, without
+   its normality); missing cells are resampled as whole row patterns.
+3. The correlation matrix is shrunk (Ledoit & Wolf 2004) and corrected, by simulation, for the
+   attenuation that ties cause.
+4. Whitened rows (ties broken at random) get random directions. Along the leading axis lengths
+   are resampled (elliptical distributions, Fang, Kotz & Ng 1990), so heavy tails and extreme
+   response styles are part of the null model; across it they are resampled among rows of similar
+   rank on the leading axis, so that scatter may grow with the level, as it does in counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm, rankdata
+from sklearn.base import BaseEstimator
+from sklearn.covariance import ledoit_wolf_shrinkage
+
+from seglib.clustering.encoding import Encoder, parts_of_a_whole
+
+ROWS = 1200  # rows on which evidence is taken
+SPIKE = 0.05  # least share of rows at a structural value
+SAME = 0.9  # Jaccard similarity of the rows that hold it in two columns
+STRATUM = 20  # fewest rows of a stratum; rarer patterns are taken together
+WINDOW = 0.1  # share of rows of similar rank on the leading axis
+ROUNDS = 4  # steps of the correction for ties
+FEWEST = 60  # values needed to tell two peaks from noise
+CLEAR = 4.0  # standard errors by which the density must fall between peaks
+SHALLOW = 0.7  # and the largest share of the lower peak it may fall to
+TIED = 0.02  # a value held by a larger share is a spike, which is kept
+GRID = 200
+
+
+class NullModel(BaseEstimator):
+    """A column-preserving table without groups, as often as asked.
+
+    Parameters
+    ----------
+    rows : int
+        Rows that are looked at, drawn at random from larger tables.
+    random_state : int
+
+    Attributes
+    ----------
+    rows_ : array
+        Positions of the rows looked at.
+    Z_ : array, shape (rows, encoded columns)
+        These rows, encoded.
+    """
+
+    def __init__(self, rows: int = ROWS, random_state: int = 0):
+        self.rows, self.random_state = rows, random_state
+
+    def fit(self, X: pd.DataFrame, encoder: Encoder) -> NullModel:
+        """Choose and encode the rows; what a simulated table needs is learnt when one is asked."""
+        order = np.random.default_rng(self.random_state).permutation(len(X))
+        self.rows_ = np.sort(order[: self.rows])
+        self.X_, self.encoder_ = X.iloc[self.rows_], encoder
+        self.Z_ = np.asarray(encoder.transform(self.X_))
+        self.copula_ = None
+        return self
+
+    def sample(self, i: int) -> np.ndarray:
+        """Return the i-th table without groups, encoded, with as many rows as were looked at."""
+        if self.copula_ is None:
+            self._learn()
+        rng = np.random.default_rng((self.random_state, 2, i))
+        rows = draw(self.copula_, rng)
+        Z = _look_up(self.copula_, rows, self.Z_, self.encoder_.owners, rng)
+        found = self.parts_[rows[:, self.places_], np.arange(len(self.places_))]
+        total = np.nansum(found, axis=1, keepdims=True)
+        found = found * np.where(total > 0, self.whole_ / np.maximum(total, 1e-300), 1.0)
+        for j, rule in enumerate(self.places_):
+            if rule < len(self.encoder_.rules_):
+                own = self.encoder_.owners == rule
+                Z[:, own] = self.encoder_.encode_numbers(rule, found[:, j])[:, None]
+        return Z
+
+    def _learn(self) -> None:
+        """Learn the copula, with the parts of a whole that do not form segments beside."""
+        encoder, names = self.encoder_, self.encoder_.columns
+        nominal = [rule["kind"] == "nominal" for rule in encoder.rules_]
+        values = quantify(self.Z_, encoder.answers(self.X_), nominal)
+        whole = _whole(encoder, self.X_)
+        left = [name for name in whole if name not in names]
+        self.parts_ = self.X_[whole].to_numpy(float)
+        self.whole_ = np.nanmedian(np.nansum(self.parts_, axis=1)) if whole else 0.0
+        self.places_ = [[*names, *left].index(name) for name in whole]
+        columns = np.column_stack([values, self.X_[left].to_numpy(float)])
+        self.copula_ = learn(columns, seed=self.random_state)
+
+
+def _whole(encoder: Encoder, X: pd.DataFrame) -> list[str]:
+    """Return the columns that add up to the same in every row and of which some are encoded."""
+    encoded = {rule["name"] for rule in encoder.rules_ if rule["kind"] == "numeric"}
+    numeric = [name for name in X if pd.api.types.is_numeric_dtype(X[name])]
+    whole = parts_of_a_whole(X[numeric].astype(float))
+    return whole if len(encoded & set(whole)) > 1 else []
+
+
+# --- the copula -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Copula:
+    """What a simulated table needs; see :func:`learn`."""
+
+    state: np.ndarray  # (rows, columns): 0 regular, 1 or 2 structural (low, high), 3 missing
+    stratum: np.ndarray  # (rows,)
+    root: np.ndarray  # square root of the correlation of normal scores
+    axis: np.ndarray  # (columns,): its leading eigenvector
+    radius: np.ndarray  # lengths of the whitened rows
+    across: np.ndarray  # lengths across the leading axis, in the order of ranks along it
+    order: list[list[np.ndarray]]  # per column and stratum: regular rows, lowest to highest
+    smooth: list[list[float]]  # the same: smoothing that leaves one peak, 0 for none needed
+
+
+def learn(values: np.ndarray, *, seed: int = 0) -> Copula:
+    """Learn the copula of a table of numbers, shape (rows, columns); NaN is missing."""
+    rng = np.random.default_rng(seed)
+    state = _states(values)
+    regular = state == 0
+    stratum = _strata(state)
+    normal = _normal_scores(values, regular, stratum)
+    order = _orders(values, regular, stratum)
+    smooth = [
+        [bandwidth(column[rows]) for rows in of_stratum]
+        for column, of_stratum in zip(values.T, order, strict=True)
+    ]
+    target = correlation = _correlation(normal, regular)
+    tied = any(len(np.unique(values[r, j])) < 0.9 * r.sum() for j, r in enumerate(regular.T))
+    loose = _normal_scores(values, regular, stratum, rng)
+    for step in range(ROUNDS if tied else 1):
+        root, axis = _root(correlation)
+        lengths = _lengths(loose, regular, root, axis)
+        copula = Copula(state, stratum, root, axis, *lengths, order, smooth)
+        if step < ROUNDS - 1 and tied:
+            correlation = _corrected(correlation, target, copula, values, rng)
+    return copula
+
+
+def draw(copula: Copula, rng: np.random.Generator) -> np.ndarray:
+    """Row numbers, shape (rows, columns): cell (i, j) takes column j's value in that row.
+
+    The caller looks the values up, so any encoding of the columns can be resampled.
+    """
+    state, stratum = copula.state, copula.stratum
+    n, p = state.shape
+    rows = rng.permutation(n)
+    latent = _cloud(copula, n, rng) @ copula.root
+    picked = np.repeat(rows[:, None], p, axis=1)  # structural and missing cells stay as they are
+    for j in range(p):
+        for i, lowest_first in enumerate(copula.order[j]):
+            cells = np.flatnonzero((state[rows, j] == 0) & (stratum[rows] == i))
+            picked[cells[latent[cells, j].argsort()], j] = lowest_first
+    return picked
+
+
+def _look_up(copula: Copula, rows: np.ndarray, Z: np.ndarray, owner: np.ndarray, rng):
+    """Look drawn rows up in an encoding; columns with two clear peaks get a single one."""
+    out = Z[rows[:, owner], np.arange(len(owner))]
+    for i, j in enumerate(owner):
+        for stratum, width in enumerate(copula.smooth[j]):
+            if width > 0:
+                regular = copula.state[rows[:, j], j] == 0
+                cells = np.flatnonzero(regular & (copula.stratum[rows[:, j]] == stratum))
+                lowest_first = cells[out[cells, i].argsort(kind="stable")]
+                out[lowest_first, i] = smoothed(out[cells, i], width, rng)
+    return out
+
+
+def _cloud(copula: Copula, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Whitened rows without groups."""
+    axis, across = copula.axis, copula.across
+    white = rng.standard_normal((n, len(axis)))
+    white /= np.linalg.norm(white, axis=1, keepdims=True)
+    white *= rng.choice(copula.radius, size=n)[:, None]
+    if len(axis) == 1:
+        return white
+    along = white @ axis
+    rest = white - along[:, None] * axis
+    rest /= np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12)
+    place = along.argsort().argsort() / n * len(across)
+    place += WINDOW * len(across) * rng.uniform(-0.5, 0.5, n)
+    near = across[np.clip(place, 0, len(across) - 1).astype(int)]
+    return along[:, None] * axis + rest * near[:, None]
+
+
+def quantify(Z: np.ndarray, positions: np.ndarray, nominal: list[bool]) -> np.ndarray:
+    """Levels of nominal columns replaced by their mean on the leading axis of the table."""
+    values = positions.astype(float).copy()
+    if not any(nominal):
+        return values
+    axis = np.linalg.svd(Z - Z.mean(axis=0), full_matrices=False)[0][:, 0]
+    for j in np.flatnonzero(nominal):
+        known = ~np.isnan(values[:, j])
+        level = values[known, j].astype(int)
+        means = np.bincount(level, axis[known]) / np.maximum(np.bincount(level), 1)
+        values[known, j] = means[level]
+    return values
+
+
+def _states(values: np.ndarray) -> np.ndarray:
+    state = np.where(np.isnan(values), 3, 0)
+    places = [(j, end) for j in range(values.shape[1]) for end in (np.nanmin, np.nanmax)]
+    held = np.array([values[:, j] == end(values[:, j]) for j, end in places], dtype=float)
+    both, size = held @ held.T, held.sum(axis=1)
+    alike = both / np.maximum(size[:, None] + size[None, :] - both, 1) >= SAME
+    column = np.array([j for j, _ in places])
+    alike &= column[:, None] != column[None, :]
+    known = (~np.isnan(values)).sum(axis=0)[column]
+    structural = (size >= SPIKE * known) & (size < (1 - SPIKE) * known) & alike.any(axis=1)
+    for i in np.flatnonzero(structural):
+        state[held[i] == 1, column[i]] = 1 + i % 2
+    return state
+
+
+def _strata(state: np.ndarray) -> np.ndarray:
+    """Give each row's combination of structural values a number; the rare ones share one."""
+    stratum, size = np.unique(state % 3, axis=0, return_inverse=True, return_counts=True)[1:]
+    rare = size[stratum.ravel()] < STRATUM
+    return np.unique(np.where(rare, -1, stratum.ravel()), return_inverse=True)[1].ravel()
+
+
+def _normal_scores(values, regular, stratum, rng=None) -> np.ndarray:
+    """Compute normal scores of mid-ranks or, with ``rng``, of ranks with ties broken."""
+    scores = np.zeros(values.shape)
+    for j in range(values.shape[1]):
+        for i in range(stratum.max() + 1):
+            here = regular[:, j] & (stratum == i)
+            if here.sum() > 1:
+                column = values[here, j]
+                rank = rankdata(column) if rng is None else _broken_ranks(column, rng)
+                z = norm.ppf((rank - 0.5) / here.sum())
+                scores[here, j] = (z - z.mean()) / max(z.std(), 1e-9)
+    return scores
+
+
+def _broken_ranks(column: np.ndarray, rng) -> np.ndarray:
+    shuffled = rng.permutation(len(column))
+    rank = np.empty(len(column))
+    rank[shuffled] = rankdata(column[shuffled], "ordinal")
+    return rank
+
+
+def _orders(values, regular, stratum) -> list[list[np.ndarray]]:
+    """Return the regular rows of each column and stratum, lowest value first."""
+
+    def ascending(j: int, i: int) -> np.ndarray:
+        rows = np.flatnonzero(regular[:, j] & (stratum == i))
+        return rows[values[rows, j].argsort(kind="stable")]
+
+    strata = range(stratum.max() + 1)
+    return [[ascending(j, i) for i in strata] for j in range(values.shape[1])]
+
+
+def _correlation(scores: np.ndarray, regular: np.ndarray) -> np.ndarray:
+    """Pairwise-complete correlation, shrunk towards independence."""
+    x = np.where(regular, scores, 0.0)
+    square = (x**2).T @ regular  # sum of squares of i where both are regular
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = np.nan_to_num(x.T @ x / np.sqrt(square * square.T))
+    np.fill_diagonal(r, 1.0)
+    keep = 1 - ledoit_wolf_shrinkage(x) if x.shape[1] > 1 else 1.0
+    return keep * r + (1 - keep) * np.eye(len(r))
+
+
+def _corrected(correlation, target, copula: Copula, values, rng) -> np.ndarray:
+    """One step of the fixed point: move by the gap between target and simulated correlation."""
+    repeats = max(1, round(4000 / len(values)))
+    simulated, columns = np.zeros_like(target), np.arange(values.shape[1])
+    for _ in range(repeats):
+        rows = draw(copula, rng)
+        regular = copula.state[rows, columns] == 0
+        stratum = copula.stratum[rows[:, 0]]  # all cells of a row come from one stratum
+        simulated += _correlation(_normal_scores(values[rows, columns], regular, stratum), regular)
+    moved = np.clip(correlation + target - simulated / repeats, -0.995, 0.995)
+    np.fill_diagonal(moved, 1.0)
+    return moved
+
+
+def _root(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Symmetric root of the nearest positive matrix with unit diagonal; leading eigenvector."""
+    value, vector = np.linalg.eigh(correlation)
+    matrix = (vector * np.maximum(value, 1e-3)) @ vector.T
+    scale = np.sqrt(np.diag(matrix))
+    value, vector = np.linalg.eigh(matrix / scale / scale[:, None])
+    return (vector * np.sqrt(np.maximum(value, 1e-6))) @ vector.T, vector[:, -1]
+
+
+def _lengths(scores, regular, root, axis) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths of whitened rows, in all and across the leading axis (ordered along it)."""
+    some = regular.any(axis=1)
+    white = (np.where(regular, scores, 0.0) @ np.linalg.inv(root))[some]
+    share = np.sqrt(np.maximum(regular.mean(axis=1), 1 / regular.shape[1]))[some]
+    if not len(white):
+        return np.ones(1), np.ones(1)
+    along = white @ axis
+    across = np.linalg.norm(white - along[:, None] * axis, axis=1) / share
+    length = np.linalg.norm(white, axis=1) / share
+    p = len(axis)
+    length *= np.sqrt(p / np.mean(length**2))
+    across *= np.sqrt((p - 1) / max(np.mean(across**2), 1e-12))
+    return length, across[along.argsort(kind="stable")]
+
+
+# --- columns with two peaks of their own ----------------------------------------------------------
+
+
+def bandwidth(values: np.ndarray) -> float:
+    """Return the least smoothing that leaves one peak; 0 where there is no sign of two.
+
+    Modality test after Silverman 1981, *J. R. Statist. Soc. B* 43: groups that one column shows by
+    itself must not be part of the null model, which keeps every column's own values.
+    """
+    if len(values) < FEWEST or _largest_tie(values) > TIED or not _two_peaks(values):
+        return 0.0
+    low, high = 0.0, 3 * values.std()
+    for _ in range(12):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _peaks(_density(values, middle)) == 1 else (middle, high)
+    return float(high)
+
+
+def smoothed(values: np.ndarray, width: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw the values with normal noise of this width, sorted, at unchanged mean and variance."""
+    noisy = values + width * rng.normal(size=len(values))
+    shrink = np.sqrt(1 + (width / values.std()) ** 2)
+    return np.sort(values.mean() + (noisy - noisy.mean()) / shrink)
+
+
+def _largest_tie(values: np.ndarray) -> float:
+    return np.unique(values, return_counts=True)[1].max() / len(values)
+
+
+def _two_peaks(values: np.ndarray) -> bool:
+    """Say whether the density falls significantly between two of its peaks."""
+    n = len(values)
+    low, high = np.quantile(values, [0.25, 0.75])
+    width = 0.9 * min(values.std(), max((high - low) / 1.34, 1e-9)) * n**-0.2
+    f = _density(values, width)
+    left, right = np.maximum.accumulate(f), np.maximum.accumulate(f[::-1])[::-1]
+    lower = np.minimum(left, right)
+    error = np.sqrt(0.2821 * (lower + f) / (n * width)) + 1e-12  # 1 / (2 sqrt(pi)) = 0.2821
+    return bool(((f < SHALLOW * lower) & ((lower - f) / error > CLEAR)).any())
+
+
+def _density(values: np.ndarray, width: float) -> np.ndarray:
+    """Gaussian kernel density on a grid."""
+    edges = np.linspace(values.min(), values.max(), GRID + 1)
+    counts = np.histogram(values, edges)[0]
+    place = np.arange(GRID) * (edges[1] - edges[0]) / max(width, 1e-12)
+    kernel = np.exp(-0.5 * (place[:, None] - place[None, :]) ** 2)
+    return kernel @ counts / (len(values) * max(width, 1e-12) * np.sqrt(2 * np.pi))
+
+
+def _peaks(f: np.ndarray) -> int:
+    """Count the peaks of a density on a grid, those at its ends included."""
+    padded = np.r_[-1.0, f, -1.0]
+    return int(((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:])).sum())

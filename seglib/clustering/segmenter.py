@@ -1,0 +1,337 @@
+"""Segments as a model in scikit-learn's manner: fitted, numbered, assigned, plain numbers all over.
+
+A number means the same people from run to run, so a name given to it stays theirs. A segment of
+this run takes the number of a segment of an earlier run if most of the customers of one of the two,
+among those known in both runs, are in both, and more than chance would bring together; of all ways
+to hand out the numbers, the one under which most customers keep theirs is taken. Any other segment
+gets a number that no run of the study has used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import hypergeom
+from sklearn.base import BaseEstimator
+
+from seglib.clustering import algorithms
+from seglib.clustering.encoding import Encoder
+from seglib.clustering.null_model import NullModel
+from seglib.study import StudyError, nearest
+
+VERSION = 1  # of model.json
+METHODS = ("auto", "kmeans", "gmm", "latent_class", "mixed")
+ROWS = 20_000  # on which the segments are fitted
+MOST = 0.5  # of the customers of one of two segments that must be in both
+CHANCE = 0.01  # probability from which as many in common could be chance
+
+
+class SegmentModel(BaseEstimator):
+    """Segments of the rows of a frame, and the rule that gives anybody theirs.
+
+    Parameters
+    ----------
+    encoder : Encoder, optional
+        Fitted or not; a new one by default.
+    n_segments : int
+    method : {"auto", "kmeans", "gmm", "latent_class", "mixed"}
+        ``auto`` follows the types of the columns.
+    metric : array, optional
+        A linear map of encoded columns, for k-means (:attr:`validity.Found.metric`).
+    random_state : int
+
+    Attributes
+    ----------
+    encoder_ : Encoder
+    method_ : str
+        kmeans, mixed (k-means on numbers and categories), gmm, latent_class or labels.
+    parameters_ : dict
+        Of :mod:`seglib.clustering.algorithms`.
+    numbers_ : list of int
+        The number of each segment, in the order of the parameters.
+    first_ : str
+        Whether the most `valuable` or the `largest` is the first.
+    numbered_ : dict or None
+        Where the numbers come from: see :meth:`number`.
+    """
+
+    def __init__(self, encoder=None, n_segments=2, method="auto", metric=None, random_state=0):
+        self.encoder, self.n_segments, self.method = encoder, n_segments, method
+        self.metric, self.random_state = metric, random_state
+
+    def fit(self, X: pd.DataFrame, y: pd.Series | None = None) -> SegmentModel:
+        """Fit the segments on the frame, or on 20,000 random rows of a larger one.
+
+        Parameters
+        ----------
+        X : DataFrame
+        y : Series, optional
+            Segments that somebody else made, of some or all rows, numbers or names: they are kept,
+            and the nearest centre is the rule for others.
+        """
+        self.encoder_ = self.encoder or Encoder()
+        if not hasattr(self.encoder_, "rules_"):
+            self.encoder_.fit(X)
+        self._start(self.encoder_)
+        if y is not None:
+            return self._keep(X, y)
+        self.method_ = choose_method(self.method, self.encoder_)
+        rows = np.sort(np.random.default_rng(self.random_state).permutation(len(X))[:ROWS])
+        family = "kmeans" if self.method_ == "mixed" else self.method_
+        self.parameters_ = algorithms.fit(
+            family, self.data(X.iloc[rows]), self.n_segments,
+            levels=self.encoder_.levels, metric=self.metric if family == "kmeans" else None,
+            seed=self.random_state, restarts=algorithms.STARTS,
+        )  # fmt: skip
+        return self
+
+    @classmethod
+    def from_labels(cls, X: pd.DataFrame, labels: pd.Series, encoder=None, seed=0) -> SegmentModel:
+        """Return segments that somebody else made."""
+        return cls(encoder, labels.nunique(), random_state=seed).fit(X, labels)
+
+    def _keep(self, X: pd.DataFrame, labels: pd.Series) -> SegmentModel:
+        labels = labels.reindex(X.index).dropna()
+        sizes = labels.value_counts()
+        if len(sizes) < 2 or sizes.min() < 2:
+            raise StudyError(
+                f"The labels make {len(sizes)} segments of {len(labels)} of {len(X)} rows: "
+                "expected two or more, each of two rows or more, by the same index as the table."
+            )
+        self.method_, self.names_ = "labels", sorted(sizes.index, key=str)
+        self.given_ = labels.map({name: i for i, name in enumerate(self.names_)}).astype(int)
+        Z = self.data(X.loc[labels.index])
+        centres = pd.DataFrame(Z).groupby(self.given_.to_numpy()).mean().to_numpy()
+        self.parameters_ = algorithms.from_centres(Z, centres)
+        return self
+
+    def _start(self, encoder: Encoder) -> None:
+        self.encoder_, self.numbers_ = encoder, list(range(1, self.n_segments + 1))
+        self.first_, self.numbered_, self.names_, self.given_ = "largest", None, [], None
+
+    def data(self, X: pd.DataFrame) -> np.ndarray:
+        """Encode a frame as the method wants it."""
+        if self.method_ == "latent_class":
+            return self.encoder_.answers(X)
+        return np.asarray(self.encoder_.transform(X))
+
+    def predict_proba(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the probability of every segment, a column each."""
+        chance = algorithms.probabilities(self.parameters_, self.data(X))
+        return pd.DataFrame(chance, X.index, self.numbers_)
+
+    def predict(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return segment, probability, runner_up and margin of every row.
+
+        Labels that were given are kept; their probability is that of the rule.
+        """
+        score = algorithms.scores(self.parameters_, self.data(X))
+        best, rows = self._codes(X, score), np.arange(len(X))
+        chance = algorithms.softmax(score, axis=1)
+        top, rest = chance[rows, best], chance.copy()
+        rest[rows, best] = -1.0
+        alone, numbers = self.n_segments == 1, np.array(self.numbers_)
+        return pd.DataFrame({
+            "segment": numbers[best], "probability": top,
+            "runner_up": 0 if alone else numbers[rest.argmax(axis=1)],
+            "margin": 1.0 if alone else np.maximum(top - rest.max(axis=1), 0.0),
+        }, index=X.index)  # fmt: skip
+
+    def codes(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the place of every row's segment in the order of the parameters."""
+        return self._codes(X, algorithms.scores(self.parameters_, self.data(X)))
+
+    def _codes(self, X: pd.DataFrame, score: np.ndarray) -> np.ndarray:
+        best = algorithms.first_best(score)
+        if self.given_ is None:
+            return best
+        own = self.given_.reindex(X.index)
+        return np.where(own.notna(), own, best).astype(int)
+
+    def to_dict(self) -> dict:
+        """Return the model as plain numbers: model.json."""
+        about = {
+            "version": VERSION, "method": self.method_, "k": self.n_segments,
+            "columns": self.encoder_.rules_, "parameters": self.parameters_,
+            "numbers": sorted(self.numbers_), "first": self.first_,
+        }  # fmt: skip
+        about |= {"numbered": self.numbered_} if self.numbered_ else {}
+        named = {str(n): str(name) for n, name in zip(self.numbers_, self.names_, strict=False)}
+        return about | ({"names": named} if named else {})
+
+    @classmethod
+    def from_dict(cls, found: dict) -> SegmentModel:
+        """Return the model of a model.json."""
+        model = cls(Encoder.from_rules(found["columns"]), found["k"], found["method"])
+        model._start(model.encoder)
+        model.method_, model.parameters_ = found["method"], found["parameters"]
+        model.numbers_ = found.get("numbers") or model.numbers_
+        model.first_, model.numbered_ = found.get("first", "largest"), found.get("numbered")
+        return model
+
+    def number(self, X: pd.DataFrame, value: pd.Series | None = None, previous: dict | None = None):
+        """Put segments in order and give each its number.
+
+        Parameters
+        ----------
+        X : DataFrame
+        value : Series, optional
+            The highest mean of it comes first; without it the largest segment.
+        previous : dict, optional
+            Of an earlier run, as ``Run.numbering`` gives it: `segments`, the number of each of its
+            customers; `used`, the highest number that any run has used; `as_of` and `digest`.
+
+        Returns
+        -------
+        SegmentModel
+            Itself; with an earlier run, `numbered_` has `shared`, how many customers are known in
+            both; `kept`, how many of the earlier segment's and of this one's are in both; `new` and
+            `gone`, numbers.
+        """
+        codes = self.codes(X)
+        order = _order(codes, self.n_segments, X, value)
+        ranked = pd.Series(np.argsort(order)[codes], X.index)
+        numbers = list(range(1, self.n_segments + 1))
+        if previous is not None and self.n_segments > 1:
+            numbers, self.numbered_ = _kept_numbers(ranked, self.n_segments, previous)
+            order = [order[i] for i in np.argsort(numbers)]
+        self.parameters_ = algorithms.reorder(self.parameters_, order)
+        self.names_ = [self.names_[i] for i in order] if self.names_ else []
+        if self.given_ is not None:
+            self.given_ = self.given_.map({old: new for new, old in enumerate(order)})
+        self.numbers_, self.first_ = sorted(numbers), "largest" if value is None else "valuable"
+        return self
+
+    def refit(self, data: np.ndarray, rows: np.ndarray, label: np.ndarray, rng, restarts: int):
+        """Return the parameters of segments made again from some rows.
+
+        Labels that were given are sought again by k-means from their own centres.
+        """
+        params, seed = self.parameters_, int(rng.integers(2**31))
+        metric = np.array(params["metric"]) if params.get("metric") else None
+        if self.method_ != "labels":
+            return algorithms.fit(
+                params["method"], data[rows], self.n_segments, levels=self.encoder_.levels,
+                metric=metric, seed=seed, restarts=restarts,
+            )  # fmt: skip
+        centres = pd.DataFrame(data[rows]).groupby(label[rows]).mean()
+        centres = centres.reindex(range(self.n_segments)).to_numpy()
+        centres = np.where(np.isnan(centres), params["centres"], centres)
+        moved = algorithms.k_means(data[rows], self.n_segments, init=centres, n_init=1)[0]
+        return algorithms.from_centres(data[rows], moved)
+
+
+def assign(model: dict, X: pd.DataFrame) -> pd.DataFrame:
+    """Give every row of a frame its segment by a model.json."""
+    return SegmentModel.from_dict(model).predict(X)
+
+
+def read_labels(where: str, frame: pd.DataFrame, folder: Path) -> pd.Series | None:
+    """Return segments that an analyst made: a column of the frame, or a file beside the study.
+
+    Parameters
+    ----------
+    where
+        The name of a column; or of a .csv or .parquet file, a row a customer: who, which segment.
+        Empty means none.
+
+    Raises
+    ------
+    StudyError
+        If it is neither.
+    """
+    if not where:
+        return None
+    if where in frame:
+        return frame[where]
+    path = folder / where
+    if not path.is_file() or path.suffix not in {".csv", ".parquet"}:
+        raise StudyError(
+            f"labels is {where!r}{nearest(where, list(frame))}: expected a column of the table, or "
+            f"a .csv or .parquet file in {folder}"
+        )
+    table = pd.read_csv(path, dtype=str) if path.suffix == ".csv" else pd.read_parquet(path)
+    table = table.reset_index() if table.index.name else table
+    labels = table.set_axis(table.iloc[:, 0].astype(str)).iloc[:, 1]
+    return labels.reindex(frame.index.astype(str)).set_axis(frame.index)
+
+
+def choose_method(method: str, encoder: Encoder) -> str:
+    """Choose the method by the kinds of the columns, unless the analyst did."""
+    if method not in METHODS:
+        raise StudyError(f"The method {method!r} is unknown; use one of {', '.join(METHODS)}.")
+    kinds = {rule["kind"] for rule in encoder.rules_}
+    if method == "kmeans" and "nominal" in kinds:
+        return "mixed"
+    if method != "auto":
+        return method
+    if "nominal" not in kinds:
+        return "kmeans"
+    return "mixed" if "numeric" in kinds else "latent_class"
+
+
+def check(X: pd.DataFrame, encoder: Encoder, k: int = 0, k_max: int = 8, seed: int = 0) -> int:
+    """Return the most segments that the evidence can be taken for.
+
+    Raises
+    ------
+    StudyError
+        If so many cannot be made.
+    """
+    null = NullModel(random_state=seed).fit(X, encoder)
+    distinct = len(np.unique(null.Z_, axis=0))
+    if isinstance(k, bool) or int(k) != k or int(k_max) != k_max or k_max < 1:
+        raise StudyError(f"k = {k} and k_max = {k_max}: expected whole numbers, k_max 1 or more.")
+    if k < 0 or k > min(distinct, len(X) // 2):
+        raise StudyError(
+            f"k = {k} segments were asked for, but the table has {len(X)} rows, {distinct} of "
+            "them different; ask for fewer, or 0 to let the verdict choose."
+        )
+    return max(1, min(max(k_max, k), len(null.Z_) // 10, max(distinct // 3, 1)))
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def _order(codes: np.ndarray, k: int, X: pd.DataFrame, value) -> list[int]:
+    """Return the segments by mean value, or by size, the highest first."""
+    size = np.bincount(codes, minlength=k).astype(float)
+    rank = size
+    if value is not None:
+        worth = value.reindex(X.index).fillna(0).to_numpy(dtype=float)
+        rank = np.bincount(codes, worth, minlength=k) / np.maximum(size, 1)
+    return [int(i) for i in np.argsort(-rank, kind="stable")]
+
+
+def _kept_numbers(ranked: pd.Series, k: int, previous: dict) -> tuple[list[int], dict]:
+    """Return the number of each segment in its order, and where the numbers come from."""
+    before = previous["segments"]
+    both = ranked.index.intersection(before.index)
+    old = sorted(int(s) for s in before.unique())
+    common = pd.crosstab(before[both].to_numpy(), ranked[both].to_numpy())
+    common = common.reindex(index=old, columns=range(k), fill_value=0).to_numpy()
+    same = np.where(_alike(common), common, 0)
+    pairs = [(i, j) for i, j in zip(*linear_sum_assignment(-same), strict=True) if same[i, j]]
+    taken = {int(j): old[i] for i, j in pairs}
+    new = iter(range(previous["used"] + 1, previous["used"] + 1 + k))
+    numbers = [taken[j] if j in taken else next(new) for j in range(k)]
+    kept = [
+        {"segment": old[i], "both": int(common[i, j]), "before": int(common[i].sum()),
+         "now": int(common[:, j].sum())}
+        for i, j in pairs
+    ]  # fmt: skip
+    about = {name: previous[name] for name in previous if name not in {"segments", "used", "cut"}}
+    return numbers, about | {
+        "shared": len(both), "kept": kept,
+        "new": sorted(set(numbers) - set(old)), "gone": sorted(set(old) - set(numbers)),
+    }  # fmt: skip
+
+
+def _alike(common: np.ndarray) -> np.ndarray:
+    """Say which earlier and later segments, by their common customers, are the same people's."""
+    before, now = common.sum(axis=1)[:, None], common.sum(axis=0)[None, :]
+    most = common >= MOST * np.maximum(np.minimum(before, now), 1)
+    return most & (hypergeom.sf(common - 1, common.sum(), before, now) < CHANCE)

@@ -1,0 +1,248 @@
+"""Do segments come back? Refits on redrawn rows, other choices, and how sure membership is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import ks_2samp
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.metrics import silhouette_score
+
+from seglib.clustering import algorithms, validity
+from seglib.clustering.encoding import Encoder
+from seglib.clustering.null_model import NullModel
+from seglib.clustering.segmenter import SegmentModel
+
+ROWS = 3000  # on which the segments are refitted, and other choices are tried
+CLOSE = 0.1  # Kolmogorov–Smirnov distance up to which probabilities are called calibrated
+HARDLY = 0.05  # a Jaccard similarity above the null's by less says nothing for a segment
+WORDS = {0.85: "highly stable", 0.75: "valid", 0.6: "doubtful", 0.0: "distrust"}
+"""Hennig's (2007) words for a segment's mean Jaccard similarity."""
+
+
+def stability(model: SegmentModel, X, data, codes, rng):
+    """Measure how well segments come back: each, each of a null, and all together."""
+    if model.n_segments == 1:
+        one, same = np.ones(1), dict.fromkeys(("value", "low", "high", "kept", "null"), 1.0)
+        return one, one, same | {"beyond": False}
+    rows = np.sort(rng.permutation(len(X))[:ROWS])
+    overlap, rand, kept = refits(model, data[rows], codes[rows], rng)
+    null = NullModel(ROWS, model.random_state).fit(X.iloc[rows], model.encoder_)
+    without, chance = refits_without_groups(model, null, rng)
+    low, high = np.quantile(rand, [0.025, 0.975])
+    mean, usual = float(rand.mean()), float(chance.mean())
+    return overlap.mean(axis=0), without, {
+        "value": mean, "low": float(low), "high": float(high), "kept": float(kept.mean()),
+        "null": usual, "beyond": mean >= usual + validity.AGREE_MORE,
+    }  # fmt: skip
+
+
+def by_segment(model: SegmentModel, members, overlap, overlap_null) -> pd.DataFrame:
+    """Return size, overlap with refits and the word for it of each segment."""
+    numbers = model.numbers_
+    size = members["segment"].value_counts().reindex(numbers, fill_value=0)
+    rank = size.rank(ascending=False, method="first").astype(int)
+    frame = pd.DataFrame({
+        "n": size, "share": size / len(members), "jaccard": overlap,
+        "jaccard_null": overlap_null[rank.to_numpy() - 1],
+    }, index=pd.Index(numbers, name="segment"))  # fmt: skip
+    frame["stable"] = list(map(stability_word, frame["jaccard"], frame["jaccard_null"]))
+    return frame.assign(label=list(map(str, model.names_))) if model.names_ else frame
+
+
+def stability_word(jaccard: float, null: float = 0.0) -> str:
+    """Return the word for a segment's mean Jaccard similarity.
+
+    A stable segment that is hardly more so than one in data without groups is stable as any cut is.
+    """
+    if jaccard >= 0.75 and jaccard < null + HARDLY:
+        return "stable, as any cut would be"
+    return next(word for least, word in WORDS.items() if jaccard >= least)
+
+
+def refits(model: SegmentModel, data: np.ndarray, label: np.ndarray, rng, times: int = 0):
+    """Make the segments again from bootstrap samples and compare.
+
+    Parameters
+    ----------
+    model : SegmentModel
+    data : array
+        What :meth:`SegmentModel.data` gives for some rows.
+    label : array
+        Their segments, counted from 0.
+    times : int
+        Number of refits; 0 is 40 for centres and 20 for mixtures.
+
+    Returns
+    -------
+    jaccard : array, shape (times, k)
+        Overlap of each segment with the most similar one of a refit (Hennig 2007).
+    rand : array, shape (times,)
+        Adjusted Rand index of refits with the segments.
+    kept : array, shape (times,)
+        Share of rows that stay in their segment.
+    """
+    usual, restarts = (40, 10) if model.parameters_["method"] == "kmeans" else (20, 3)
+    overlap, rand, kept = [], [], []
+    for _ in range(times or usual):
+        rows = rng.integers(len(data), size=len(data))
+        other = algorithms.labels(model.refit(data, rows, label, rng, restarts), data)
+        overlap.append(validity.jaccard(label, other, model.n_segments))
+        rand.append(validity.rand_index(label, other))
+        kept.append(validity.kept(label, other, model.n_segments))
+    return np.array(overlap), np.array(rand), np.array(kept)
+
+
+def refits_without_groups(model: SegmentModel, null: NullModel, rng):
+    """Return what :func:`refits` gives in tables without groups, segmented by the same method.
+
+    Returns
+    -------
+    jaccard : array, shape (k,)
+        Mean over tables, largest segment first.
+    rand : array
+        Of every refit of every table.
+    """
+    k, latent = model.n_segments, model.parameters_["method"] == "latent_class"
+    family = "mixed" if model.method_ == "labels" else model.method_
+    own = SegmentModel(model.encoder_, k, family)
+    own._start(model.encoder_)
+    own.method_, own.parameters_ = family, model.parameters_
+    tables, times, restarts = (10, 4, 10) if model.parameters_["method"] == "kmeans" else (5, 2, 3)
+    overlap, rand = [], []
+    for i in range(tables):
+        Z = null.sample(i)
+        data = model.encoder_.decode(Z) if latent else Z
+        everybody = np.arange(len(data))
+        found = own.refit(data, everybody, everybody, rng, restarts)
+        label = algorithms.labels(found, data)
+        again, agree, _ = refits(own, data, label, rng, times)
+        largest = np.argsort(-np.bincount(label, minlength=k), kind="stable")
+        overlap.append(again.mean(axis=0)[largest])
+        rand.append(agree)
+    return np.mean(overlap, axis=0), np.concatenate(rand)
+
+
+def indices(null: NullModel, k_max: int, rng) -> pd.DataFrame:
+    """Return well-known indices of every number of segments.
+
+    By `k`: `persists`, the Jaccard similarity of each segment (largest first) with its best match
+    at k + 1 (Dolnicar & Leisch 2017); `silhouette` (Rousseeuw 1987), on at most 800 rows;
+    `prediction_strength` (Tibshirani & Walther 2005).
+    """
+    Z = null.Z_
+    labels = [np.zeros(len(Z), int)]
+    labels += [validity.cluster(Z, k, rng)[1] for k in range(2, k_max + 1)]
+    rows = []
+    for k in range(1, k_max + 1):
+        persists = []
+        if k < k_max:
+            largest = np.argsort(-np.bincount(labels[k - 1], minlength=k), kind="stable")
+            persists = validity.jaccard(labels[k - 1], labels[k], k)[largest].tolist()
+        rows.append({
+            "k": k, "persists": persists, "silhouette": silhouette(Z, k, rng) if k > 1 else None,
+            "prediction_strength": prediction_strength(Z, k, rng) if k > 1 else 1.0,
+        })  # fmt: skip
+    return pd.DataFrame(rows).set_index("k")
+
+
+def silhouette(Z: np.ndarray, k: int, rng, most: int = 800) -> float:
+    """Mean silhouette width on at most ``most`` rows."""
+    label = validity.cluster(Z, k, rng)[1]
+    rows = rng.permutation(len(Z))[:most]
+    return float(silhouette_score(Z[rows], label[rows])) if len(set(label[rows])) > 1 else 0.0
+
+
+def prediction_strength(x: np.ndarray, k: int, rng, splits: int = 3) -> float:
+    """Tibshirani & Walther (2005), eq. 2.1: worst segment's share of pairs kept together."""
+    values = []
+    for _ in range(splits):
+        order = rng.permutation(len(x))
+        train, test = x[order[: len(x) // 2]], x[order[len(x) // 2 :]]
+        own = validity.cluster(test, k, rng)[1]
+        other = validity.nearest(test, validity.cluster(train, k, rng)[0])
+        counts = validity.crossed(own, other).astype(float)
+        size = counts.sum(axis=1)
+        together = (counts * (counts - 1)).sum(axis=1) / np.maximum(size * (size - 1), 1)
+        values.append(together[size > 1].min())
+    return float(np.mean(values))
+
+
+def criteria(model: SegmentModel, data: np.ndarray, k_max: int) -> pd.DataFrame:
+    """Measure BIC (Schwarz 1978) and ICL (Biernacki, Celeux & Govaert 2000) of mixtures."""
+    family, frame = model.parameters_["method"], pd.DataFrame(index=range(1, k_max + 1))
+    frame = frame.assign(bic=None, icl=None)
+    for k in frame.index if family != "kmeans" else []:
+        params = algorithms.fit(
+            family, data, k, levels=model.encoder_.levels, seed=0, restarts=4
+        )  # fmt: skip
+        frame.loc[k] = params["bic"], params["bic"] + 2 * algorithms.entropy(params, data)
+    return frame
+
+
+def sensitivity(X: pd.DataFrame, codes: np.ndarray, k: int, seed: int) -> pd.DataFrame:
+    """Return the adjusted Rand index of k-means under other choices with the segments."""
+    if k < 2:
+        return pd.DataFrame(columns=["what", "ari"])
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(X))[:ROWS])
+    X, codes = X.iloc[rows], codes[rows]
+    variants = {
+        "k-means again, other random starts": Encoder(),
+        "columns divided by their overall standard deviation": Encoder(near_scale=False),
+        "no logarithms": Encoder(logs=False),
+        "outliers kept": Encoder(tails=(0.0, 1.0)),
+        "outliers cut at 5 %": Encoder(tails=(0.05, 0.95)),
+    }
+    other = {
+        what: validity.cluster(encoder.fit_transform(X), k, rng, algorithms.STARTS)[1]
+        for what, encoder in variants.items()
+    }
+    Z = Encoder().fit_transform(X)
+    half = rng.permutation(len(Z))[: len(Z) // 2]
+    if len(half) > k:
+        centres = validity.cluster(Z[half], k, rng, algorithms.STARTS)[0]
+        other["a random half of the rows"] = validity.nearest(Z, centres)
+    tree = AgglomerativeClustering(k, linkage="ward")
+    other["hierarchical clustering (Ward)"] = tree.fit_predict(Z)
+    agreement = {what: validity.rand_index(codes, own) for what, own in other.items()}
+    return pd.DataFrame(agreement.items(), columns=["what", "ari"])
+
+
+def confusion(chance: np.ndarray, numbers: list[int]) -> pd.DataFrame:
+    """Mean probability of segment j among the members of segment i."""
+    label, k = chance.argmax(axis=1), chance.shape[1]
+    total = np.array([chance[label == i].sum(axis=0) for i in range(k)])
+    means = np.round(total / np.maximum(np.bincount(label, minlength=k), 1)[:, None], 6)
+    return pd.DataFrame(means, numbers, numbers)
+
+
+def doubt(params: dict, chance: np.ndarray, kept: float, rng) -> dict:
+    """Check membership probabilities against rows simulated from the model.
+
+    If the groups were what the method takes them for, simulated rows would be as sure of their
+    segment as the rows are, and the probabilities would be right on average.
+    """
+    about = {"mean_probability": 1.0, "expected": 1.0, "distance": 0.0, "kept_on_refit": 1.0,
+             "calibrated": True}  # fmt: skip
+    if chance.shape[1] > 1:
+        share = np.bincount(chance.argmax(axis=1), minlength=chance.shape[1]) / len(chance)
+        flat = {name: value for name, value in params.items() if name != "metric"}
+        own, fake = chance.max(axis=1), algorithms.simulate(flat, share, 2000, rng)
+        fake = algorithms.probabilities(flat, fake).max(axis=1)
+        far = float(ks_2samp(own, fake).statistic)
+        about = {"mean_probability": float(own.mean()), "expected": float(fake.mean()),
+                 "distance": far, "kept_on_refit": kept, "calibrated": far <= CLOSE}  # fmt: skip
+    return about
+
+
+def bch_weights(chance: np.ndarray) -> np.ndarray:
+    """Weigh each row in each segment, shape (rows, k); rows sum to one, some are negative.
+
+    Comparing segments by their most likely members mixes in the members of others. The table of
+    assignment errors undoes the mixing (Bolck, Croon & Hagenaars 2004, *Political Analysis* 12;
+    Vermunt 2010, *Political Analysis* 18, eq. 9).
+    """
+    assigned = np.eye(chance.shape[1])[chance.argmax(axis=1)]
+    errors = chance.T @ assigned / np.maximum(chance.sum(axis=0), 1e-12)[:, None]
+    return np.linalg.pinv(errors)[chance.argmax(axis=1)]
