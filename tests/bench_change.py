@@ -2,7 +2,7 @@
 
 Two runs of a study of customers: the same process with new luck (nothing planted), one customer in
 twenty moved to another kind, or one column shifted for everyone by 0.3 of its standard deviation.
-Everything goes the real way: segments by `clustering.segment`, made again at the second date with
+Everything goes the real way: segments by `seglib.segment`, made again at the second date with
 the numbers kept; then flows, shifts, fit and advice. Skewed amounts and counts; 300 to 2,400
 customers; 2 to 5 segments. Run as a script: `python tests/bench_change.py [--quick]`; writes the
 table beside this file.
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+import seglib
 from seglib import clustering
 from seglib.collection.dictionary import row as entry
 from seglib.files import Run
@@ -114,7 +115,7 @@ def two_runs(folder, frames, k, seed, *, again):
         run = Run(study, day, folder / day.isoformat(), seed)
         frame = seen.rename_axis("customer")
         if model is None or again:
-            found = clustering.segment(
+            found = seglib.segment(
                 frame,
                 k=k,
                 k_max=2 if k else 5,
@@ -122,7 +123,7 @@ def two_runs(folder, frames, k, seed, *, again):
                 previous=previous,
                 seed=seed,
             )
-            model, verdict = found.model, found.verdict
+            model, verdict = found.model, found.verdict.to_dict()
             previous = {"segments": found.labels, "used": int(found.labels.max())}
         run.write("customers.parquet", frame)
         run.write("model.json", model)

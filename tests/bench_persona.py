@@ -10,7 +10,8 @@ import pandas as pd
 import planted
 from sklearn.metrics import adjusted_rand_score
 
-from seglib import clustering, stats
+import seglib
+from seglib import stats
 from seglib.collection.dictionary import row as entry
 from seglib.files import Run
 from seglib.personas import claims
@@ -127,14 +128,14 @@ def mixture(seed: int) -> tuple[pd.DataFrame, pd.Series]:
 def found_by(frame: pd.DataFrame, folder: Path, seed: int) -> Run:
     """Return a run whose segments the verdict chose from the columns, as notebook 03 does."""
     forming = list(TRAITS)
-    result = clustering.segment(frame[forming], seed=seed)
+    result = seglib.segment(frame[forming], seed=seed)
     made = Run(planted.study(folder), date(2024, 7, 1), folder, seed)
     lines = [entry(name, name.replace("_", " ").capitalize(), "behavioural") for name in forming]
     lines += [entry(name, name.capitalize(), "demographic", kind="nominal") for name in ANSWERS]
     made.write("customers.parquet", frame)
     made.write("dictionary.json", {"customers": lines, "products": []})
     made.write("segments.parquet", result.members)
-    made.write("verdict.json", result.verdict | {"columns": forming})
+    made.write("verdict.json", result.verdict.to_dict() | {"columns": forming})
     return made
 
 
@@ -206,7 +207,7 @@ def main() -> int:
              f"Segments given ({SEEDS} seeds): {stated} of {planted_n} planted traits stated "
              f"({stated / planted_n:.1%}); {false} of {said} statements false "
              f"({false / said:.1%}).", "",
-             f"Segments found by `clustering.segment` ({ROADS} seeds; groups of "
+             f"Segments found by `seglib.segment` ({ROADS} seeds; groups of "
              f"{', '.join(map(str, SIZES.values()))}; k chosen by the verdict): three segments in "
              f"{(rows['k'] == 3).sum()} of {ROADS}; agreement with the planted groups "
              f"{rows['agreement'].mean():.2f} (adjusted Rand), least "

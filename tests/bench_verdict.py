@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib import clustering
+from seglib.clustering import Encoder, NullModel, validity
+from seglib.clustering.segmenter import check
 
 UNSEEN, UNSEEN_TIED = 200, 300  # first seeds; ties were mended after 200 to 229 had been seen
 SIZES = (200, 400, 800, 1500, 2500, 5000)
@@ -271,7 +272,10 @@ def run(family, seed: int) -> dict:
     made = family(size(seed), np.random.default_rng([seed, *map(ord, family.__name__)]))
     table, truth = made if isinstance(made, tuple) else (made, None)
     start = time.process_time()
-    finding = clustering.judge(table, seed=seed)
+    table = table.rename(columns=str)
+    encoder = Encoder().fit(table)
+    null = NullModel(random_state=seed).fit(table, encoder)
+    finding = validity.search(null, check(table, encoder, seed=seed))
     planted = 1 if truth is None else int(truth.max()) + 1
     return {
         "family": family.__name__, "seed": seed, "n": len(table), "planted": planted,

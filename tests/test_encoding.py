@@ -1,11 +1,12 @@
-"""Columns that follow from the others are left out, and nothing else is."""
+"""Columns become numbers by plain rules; what cannot is refused or left out with a sentence."""
 
 import numpy as np
 import pandas as pd
-from seglib.clustering.redundant import parts_of_a_whole, redundant
+import pytest
 
-from seglib import clustering
-from seglib.clustering import encode
+from seglib.clustering import Encoder, NullModel
+from seglib.clustering.encoding import near_spread, parts_of_a_whole, redundant
+from seglib.study import StudyError
 
 
 def amounts(n=300, seed=0):
@@ -13,42 +14,97 @@ def amounts(n=300, seed=0):
     return pd.DataFrame({"orders": rng.gamma(2, 3, n) + 1, "value": rng.lognormal(3, 0.5, n)})
 
 
-def test_a_product_a_sum_and_a_copy_are_left_out():
+def base(n=60):
+    return pd.DataFrame(np.random.default_rng(1).normal(size=(n, 3)), columns=["a", "b", "c"])
+
+
+def test_each_kind_of_column_is_encoded_by_its_rule():
+    frame = pd.DataFrame({
+        "n": [0.0, 1.0, 2.0, np.nan],
+        "o": pd.Categorical(["low", "high", "high", None], ["low", "high"], ordered=True),
+        "c": pd.Categorical(["x", "x", "y", None]),
+    })  # fmt: skip
+    encoder = Encoder(logs=False, tails=(0, 1), near_scale=False).fit(frame)
+    Z = encoder.transform(frame)
+    step = 1 / np.std([0, 1, 2])
+    assert Z[:, 0] == pytest.approx([-step, 0, step, 0])
+    assert Z[:, 1] == pytest.approx(np.array([-2, 1, 1, 0]) / 3 / np.std([0, 1, 1]))
+    share = np.array([2 / 3, 1 / 3])
+    assert Z[0, 2:] == pytest.approx((np.array([1, 0]) - share) / np.sqrt(share))
+    assert Z[3, 2:] == pytest.approx([0, 0])
+    assert list(encoder.get_feature_names_out()) == ["n", "o", "c", "c (3)"]
+    assert encoder.levels == [0, 2, 2] and list(encoder.owners) == [0, 1, 2, 2]
+    back = encoder.decode(Z)
+    assert np.array_equal(back[:, 1:], encoder.answers(frame)[:, 1:], equal_nan=True)
+
+
+def test_a_level_never_seen_and_a_value_far_out_stay_within_the_rule():
+    frame = amounts().assign(plan=pd.Categorical(list("ab") * 150))
+    encoder = Encoder().fit(frame)
+    odd = pd.DataFrame({"orders": [1e9], "value": [np.inf], "plan": ["gold"]})
+    far, middle, *plan = encoder.transform(odd)[0]
+    assert far == encoder.transform(frame)[:, 0].max()
+    assert middle == pytest.approx(0) and plan == [0, 0]
+
+
+def test_an_encoder_is_its_rules():
+    frame = amounts()
+    encoder = Encoder().fit(frame)
+    again = Encoder.from_rules(encoder.rules_)
+    assert (again.transform(frame) == encoder.transform(frame)).all()
+    with pytest.raises(StudyError, match="no column 'value'"):
+        again.transform(frame[["orders"]])
+
+
+def test_near_pairs_show_the_spread_within_groups():
+    """Column a holds two groups 10 apart; within groups both columns spread alike."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2)) + np.column_stack([10 * (np.arange(300) % 2), np.zeros(300)])
+    assert near_spread(x) == pytest.approx([1, 1], abs=0.15)
+
+
+def test_constant_empty_and_rare_columns_are_left_out_and_said():
+    frame = base(200).assign(same=1.0, nothing=np.nan, rare=["x"] * 199 + ["y"])
+    encoder = Encoder().fit(frame)
+    assert encoder.columns == ["a", "b", "c"]
+    text = " ".join(encoder.notes_)
+    assert "'same' has the same value everywhere" in text
+    assert "'nothing' is empty" in text
+    assert "'rare' has fewer than two levels" in text
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ([np.inf] + [1.0] * 59, "1 infinite values"),
+        (pd.date_range("2024-01-01", periods=60), "holds dates"),
+        (range(1000, 1060), "like an identifier"),
+        ([f"customer {i}" for i in range(60)], "like an identifier"),
+    ],
+    ids=["infinity", "dates", "numbers", "names"],
+)
+def test_what_cannot_be_clustered_is_refused_in_one_sentence(column, words):
+    with pytest.raises(StudyError, match=words):
+        Encoder().fit(base().assign(extra=column))
+
+
+def test_a_table_in_which_nothing_varies_is_refused():
+    with pytest.raises(StudyError, match="None of the 1 columns varies"):
+        Encoder().fit(pd.DataFrame({"same": [1, 1, 1]}))
+    with pytest.raises(StudyError, match="'a' appears more than once"):
+        Encoder().fit(base().set_axis(["a", "a", "b"], axis=1))
+
+
+# --- columns that follow from others --------------------------------------------------------------
+
+
+def test_a_product_a_sum_a_copy_and_the_last_share_are_left_out():
     frame = amounts()
     assert redundant(frame.assign(spend=frame["orders"] * frame["value"])) == ["spend"]
     assert redundant(frame.assign(total=frame["orders"] + frame["value"])) == ["total"]
     assert redundant(frame.assign(again=frame["orders"])) == ["again"]
-
-
-def test_shares_of_a_whole_lose_the_last():
     shares = pd.DataFrame(np.random.default_rng(1).dirichlet(np.ones(4), 300), columns=list("abcd"))
     assert redundant(shares) == ["d"]
-
-
-def test_strongly_correlated_columns_stay():
-    frame = amounts()
-    noise = np.random.default_rng(2).lognormal(0, 0.1, len(frame))
-    assert redundant(frame.assign(spend=frame["orders"] * frame["value"] * noise)) == []
-
-
-def test_few_rows_say_nothing():
-    assert redundant(amounts(12).assign(c=lambda f: f["orders"] + f["value"])) == []
-
-
-def test_the_verdict_says_which_column_was_left_out():
-    frame = amounts()
-    rules, notes = encode.learn(frame.assign(spend=frame["orders"] * frame["value"]))
-    assert [rule["name"] for rule in rules] == ["orders", "value"]
-    assert "'spend' follows from the others" in notes[0]
-    told = clustering.labelled({"reasons": notes, "k": 1}, {"spend": "Money spent"})
-    assert told["k"] == 1
-    assert told["reasons"][0].startswith("Column “Money spent” follows from the others")
-
-
-def test_the_arithmetic_of_spend_is_not_a_group():
-    frame = amounts(200, 9)
-    frame = frame.assign(spend=frame["orders"] * frame["value"])
-    assert clustering.judge(frame, seed=1).kind == "none"
 
 
 def test_a_product_is_seen_beside_a_column_of_either_sign():
@@ -57,6 +113,14 @@ def test_a_product_is_seen_beside_a_column_of_either_sign():
     for seed in range(4):
         noise = np.random.default_rng(seed).normal(size=len(frame))
         assert redundant(frame.assign(noise=noise)) == ["spend"]
+    assert "'spend' follows from the others" in Encoder().fit(frame).notes_[0]
+
+
+def test_strongly_correlated_columns_and_few_rows_stay():
+    frame = amounts()
+    noise = np.random.default_rng(2).lognormal(0, 0.1, len(frame))
+    assert redundant(frame.assign(spend=frame["orders"] * frame["value"] * noise)) == []
+    assert redundant(amounts(12).assign(c=lambda f: f["orders"] + f["value"])) == []
 
 
 def test_parts_of_a_whole_are_found_beside_other_columns():
@@ -72,23 +136,12 @@ def test_simulated_shares_add_up_to_the_whole_and_missing_rows_stay_missing():
     rng = np.random.default_rng(4)
     frame = pd.DataFrame(rng.dirichlet([2, 3, 4, 5], 400), columns=list("abcd"))
     frame.loc[:19] = np.nan
-    rules, _ = encode.learn(frame, logs=False, tails=(0, 1), near_scale=False)
-    encoded = encode.matrix(rules, frame)
-    drawn = encode.simulator(rules, frame, encoded, 0)(1)
+    encoder = Encoder(logs=False, tails=(0, 1), near_scale=False).fit(frame)
+    drawn = NullModel().fit(frame, encoder).sample(1)
+    rules = encoder.rules_
     raw = drawn * [rule["scale"] for rule in rules] + [rule["centre"] for rule in rules]
-    assert [rule["name"] for rule in rules] == list("abc")
+    assert encoder.columns == list("abc")
     filled = (raw == [rule["fill"] for rule in rules]).all(axis=1)
     assert filled.sum() == 20
     assert (raw[~filled].sum(axis=1) < 1).all() and (raw > 0).all()
-    observed = frame[["a", "b", "c"]].mean()
-    assert np.abs(raw[~filled].mean(axis=0) - observed).max() < 0.02
-
-
-def test_shares_without_groups_show_none_and_with_groups_show_them():
-    rng = np.random.default_rng(1002)
-    cloud = pd.DataFrame(rng.dirichlet(rng.uniform(0.5, 3, 6), 800)).add_prefix("s")
-    assert clustering.judge(cloud, seed=1).kind == "none"
-    truth = np.arange(600) % 3
-    shares = np.array([rng.dirichlet(1 + 12 * np.eye(6)[i]) for i in truth])
-    found = clustering.judge(pd.DataFrame(shares).add_prefix("s"), seed=1)
-    assert (found.k, found.kind) == (3, "natural")
+    assert np.abs(raw[~filled].mean(axis=0) - frame[list("abc")].mean()).max() < 0.02

@@ -1,16 +1,16 @@
-"""The reference keeps everything about a table but its groups."""
+"""The null model keeps everything about a table but its groups."""
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from seglib.clustering import reference
+from seglib.clustering import null_model
 
 
 def drawn(values, seed=0):
     """One table without groups."""
-    learnt = reference.learn(values, seed=1)
-    rows = reference.draw(learnt, np.random.default_rng(seed))
+    learnt = null_model.learn(values, seed=1)
+    rows = null_model.draw(learnt, np.random.default_rng(seed))
     return values[rows, np.arange(values.shape[1])]
 
 
@@ -86,6 +86,6 @@ def test_categories_take_the_order_of_the_leading_axis():
     position = np.repeat([1.0, 0.0, 2.0], 10)  # b, a, c
     hot = (position[:, None] == np.arange(3)) - 1 / 3
     encoded = np.column_stack([(number - number.mean()) / number.std(), hot])
-    ordered = reference.quantify(encoded, np.column_stack([number, position]), [False, True])[:, 1]
+    ordered = null_model.quantify(encoded, np.column_stack([number, position]), [False, True])[:, 1]
     low, middle, high = ordered[0], ordered[10], ordered[20]
     assert (low < middle < high) or (low > middle > high)

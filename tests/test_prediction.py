@@ -1,13 +1,12 @@
-"""Prediction out of sample, and what a lift must be to pay or to be seen."""
+"""Prediction out of sample beside rivals, and what a lift must be to pay or to be seen."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
-from seglib import clustering
-from seglib.clustering import fit, membership, treatment
-from seglib.clustering import usefulness as use
+import seglib
+from seglib.clustering import prediction as use
 
 
 def customers(n=300, seed=0):
@@ -40,7 +39,7 @@ def test_segments_that_carry_the_outcome_are_useful_and_beat_deciles_of_noise():
     assert active["metric"] == "AUC"
     assert active["segments"]["value"] > 0.9
     assert not found["score_beats_segments"]
-    assert "does worse than the segments" in found["sentence"]
+    assert spend["score_lead"]["high"] < 0
 
 
 def test_shuffled_segments_are_not_useful():
@@ -56,9 +55,8 @@ def test_a_score_that_beats_segments_is_said_to():
     features = pd.DataFrame({"level": rng.normal(size=600)})
     outcomes = pd.DataFrame({"spend": 10 * features["level"] + rng.normal(size=600)})
     halves = 1 + (features["level"] > 0).astype(int)
-    found = use.usefulness(halves, features, outcomes, rfm=["level"])
+    found = use.usefulness(halves, features, outcomes)
     assert found["score_beats_segments"]
-    assert "beats the segments" in found["sentence"]
     assert found["outcomes"][0]["deciles"]["value"] > found["outcomes"][0]["segments"]["value"]
 
 
@@ -80,7 +78,6 @@ def test_a_score_worse_than_nothing_is_not_recommended():
     row = found["outcomes"][0]
     assert row["model"]["low"] <= 0 < row["score_lead"]["value"]
     assert not row["recommended"] and not found["score_beats_segments"]
-    assert "rank by" not in found["summary"] and "beats" not in found["sentence"]
 
 
 def test_a_recommended_score_is_that_which_was_tested_and_given_to_everyone():
@@ -101,7 +98,6 @@ def test_a_recommended_score_is_that_which_was_tested_and_given_to_everyone():
     assert (
         scores.groupby("predicted_spend_decile")["predicted_spend"].mean().is_monotonic_decreasing
     )
-    assert "rank by that score" in found["summary"]
 
 
 def test_no_customer_helps_to_make_the_own_score():
@@ -117,10 +113,11 @@ def test_no_customer_helps_to_make_the_own_score():
 
 def test_segments_carry_the_scores_that_the_verdict_recommends():
     _, features, outcomes = continuum()
-    found = clustering.segment(features, k=2, outcomes=outcomes, k_max=2)
-    rows = [row for row in found.verdict["usefulness"]["outcomes"] if row["recommended"]]
-    assert list(found.scores) == [name for row in rows for name in use.columns(row)]
-    assert clustering.segment(features, k=2, k_max=2).scores.shape == (600, 0)
+    features, outcomes = features.head(200), outcomes.head(200)
+    found = seglib.segment(features, k=2, outcomes=outcomes, k_max=2)
+    rows = [row for row in found.verdict.usefulness["outcomes"] if row["recommended"]]
+    assert list(found.scores) == [name for row in rows for name in use.score_columns(row)]
+    assert use.scores(features, outcomes, None).shape == (200, 0)
 
 
 def test_too_few_outcomes_are_not_tested():
@@ -131,64 +128,28 @@ def test_too_few_outcomes_are_not_tested():
 def test_the_lift_that_pays_is_cost_over_margin_and_spend():
     segment = pd.Series([1] * 50 + [2] * 50)
     spend = pd.Series([90.0, 110.0] * 25 + [0.0] * 50)
-    first, second = treatment.worth(segment, spend, margin=0.2, cost_per_customer=1, weeks=13)
+    frame = use.worth(segment, spend, margin=0.2, cost_per_customer=1, weeks=13)
+    first, second = frame.to_dict("records")
     assert first["lift_that_pays"] == pytest.approx(1 / (0.2 * 100))
-    assert second["lift_that_pays"] is None
-    assert "nothing to lift" in second["sentence"]
+    assert np.isnan(second["lift_that_pays"]) and second["word"] == "nothing"
 
 
 def test_the_detectable_lift_is_the_textbook_one():
     """About 2.8 standard errors of the difference of two halves: 2.8 * sd * 2 / sqrt(n)."""
     rng = np.random.default_rng(0)
     spend = pd.Series(rng.normal(100, 30, 1000))
-    row = treatment.worth(
-        pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4
-    )
+    row = use.worth(pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4)
     expected = 2.802 * spend.std() * 2 / np.sqrt(1000) / spend.mean()
-    assert row[0]["lift_detectable"] == pytest.approx(expected, rel=0.01)
+    assert row["lift_detectable"][0] == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize("n", [267, 278, 293, 330])
 def test_the_detectable_lift_is_a_plain_number_where_the_solver_takes_another_road(n):
     """For these sizes statsmodels gives an array of one, of either sign."""
     spend = pd.Series(np.random.default_rng(0).normal(100, 30, n))
-    row = treatment.worth(
-        pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4
-    )
+    row = use.worth(pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4)
     expected = 2.802 * spend.std() * 2 / np.sqrt(n) / spend.mean()
-    assert isinstance(row[0]["lift_detectable"], float)
-    assert row[0]["lift_detectable"] == pytest.approx(expected, rel=0.02)
-
-
-def test_bch_undoes_the_mixing_of_doubtful_members():
-    """Two classes with means 0 and 10; one in five is put in the wrong one."""
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, 2, 20_000)
-    assigned = np.where(rng.random(20_000) < 0.2, 1 - truth, truth)
-    chance = np.where(np.arange(2) == assigned[:, None], 0.8, 0.2)
-    values = pd.DataFrame({"spend": 10.0 * truth + rng.normal(size=20_000)})
-    first, second = membership.means(chance, values)
-    assert (first["mean"], second["mean"]) == pytest.approx((2, 8), abs=0.2)
-    assert (first["corrected"], second["corrected"]) == pytest.approx((0, 10), abs=0.2)
-    assert membership.weights(chance).sum(axis=1) == pytest.approx(np.ones(20_000))
-
-
-def test_segments_that_do_not_differ_are_named():
-    segment, _, outcomes = customers()
-    halves = pd.Series(1 + np.arange(300) % 2)
-    assert treatment.alike(segment, outcomes) == []
-    assert treatment.alike(halves, outcomes)[0]["segments"] == [1, 2]
-
-
-@pytest.mark.parametrize(("apart", "calibrated"), [(3.0, True), (0.0, False)])
-def test_probabilities_are_checked_against_groups_of_the_assumed_shape(apart, calibrated):
-    """Two round groups fit the model; one uniform square cut in two does not."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(2000, 2)) if apart else rng.uniform(-3, 3, (2000, 2))
-    x[::2, 0] += apart
-    params = fit.fit("kmeans", x, 2, seed=0, restarts=5)
-    found = membership.doubt(params, fit.probabilities(params, x), 0.95, rng)
-    assert found["calibrated"] == calibrated
+    assert row["lift_detectable"][0] == pytest.approx(expected, rel=0.02)
 
 
 def test_an_outcome_that_hardly_varies_is_left_out():
@@ -200,27 +161,53 @@ def test_an_outcome_that_hardly_varies_is_left_out():
     assert [row["outcome"] for row in found["outcomes"]] == ["spend"]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_segments_that_end_alike_are_named_by_the_numbers_of_the_reports(seed):
-    rng = np.random.default_rng(seed)
-    truth = rng.permutation(np.arange(400) % 4)
-    frame = pd.DataFrame(8 * np.eye(4)[truth] + rng.normal(size=(400, 4))).add_prefix("x")
-    spend = pd.Series(np.array([40.0, 40.0, 10.0, 90.0])[truth] + rng.normal(0, 4, 400))
-    value = pd.Series(np.array([2.0, 4.0, 3.0, 1.0])[truth])  # numbers follow it, highest first
-    found = clustering.segment(frame, value=value, outcomes=spend.to_frame("spend"), seed=seed)
-    assert [row["segments"] for row in found.verdict["usefulness"]["alike"]] == [[1, 3]]
+@pytest.mark.parametrize(
+    ("pays", "seen", "word"),
+    [(None, None, "nothing"), (0.1, None, "too_small"), (0.6, 0.2, "unlikely"),
+     (0.02, 0.3, "slow"), (0.1, 0.15, "fine")],
+)  # fmt: skip
+def test_the_word_for_a_lift(pays, seen, word):
+    assert use._worth_word(pays, seen) == word
 
 
-def test_a_rival_is_named_only_where_something_predicts():
-    score = {"value": -0.004, "low": -0.02, "high": 0.01}
-    row = {
-        "outcome": "spend",
-        "useful": False,
-        "recommended": False,
-        "score_tenths": score,
-        "tenths_lead": score,
-    }
-    assert use._against_score([row]) == ""
-    text = use._against_score([row | {"useful": True}])
-    assert "deciles of a score? No: these reach 0.00 for spend" in text
-    assert "difference −0.00" not in text and "-" not in text
+def test_segments_that_end_alike_are_paired():
+    segment, _, outcomes = customers()
+    assert use.alike(segment, outcomes) == []
+    assert use.alike(pd.Series(1 + np.arange(300) % 2), outcomes) == [(1, 2)]
+
+
+# --- RFM tiers ------------------------------------------------------------------------------------
+
+
+def rfm():
+    return pd.DataFrame({
+        "recency": [1.0, 2, 3, 4, 5, np.nan], "frequency": [6.0, 5, 4, 3, 2, 1],
+        "monetary": [10.0, 10, 10, 20, 30, 40],
+    })  # fmt: skip
+
+
+def test_recency_frequency_and_value_are_taken_from_what_is_known():
+    frame = rfm().rename(columns={"frequency": "sessions", "monetary": "spend"})
+    assert use.rfm(frame).columns.tolist() == ["recency", "frequency", "monetary"]
+    assert use.rfm(frame.drop(columns="spend")) is None
+
+
+def test_tiers_have_limits_in_sight_and_equal_values_stay_together():
+    cuts, tiers = use.rfm_cuts(rfm(), 3), use.rfm_tiers(rfm(), 3)
+    assert cuts.loc[1, "frequency"] == pytest.approx(8 / 3)
+    assert tiers["frequency"].tolist() == [3, 3, 2, 2, 1, 1]
+    assert tiers["recency"].tolist() == [3, 3, 2, 1, 1, 1]  # lately is best, never is worst
+    assert tiers["monetary"].tolist() == [1, 1, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize(("driver", "word"), [("recency", "better"), ("segment", "nothing")])
+def test_rfm_tiers_are_a_named_rival(driver, word):
+    rng = np.random.default_rng(0)
+    tiers = pd.DataFrame(rng.uniform(0, 9, (400, 3)), columns=["recency", "frequency", "monetary"])
+    segment = pd.Series(rng.integers(1, 4, 400))
+    y = (segment if driver == "segment" else tiers["recency"]) + rng.normal(0, 0.5, 400)
+    features = pd.DataFrame({"noise": rng.normal(size=400)})
+    found = use.usefulness(segment, features, y.to_frame("spend"), rfm=tiers)
+    row = found["outcomes"][0]
+    assert row["rfm"] == word
+    assert (row["rfm_terciles"]["value"] > row["segments"]["value"]) == (word == "better")

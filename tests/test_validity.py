@@ -1,0 +1,150 @@
+"""The measures by hand, the rule on made-up evidence, and planted answers in small tables."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from seglib.clustering import Encoder, NullModel, validity
+from seglib.clustering.validity import _evidence, _Measures
+
+
+def search(frame, k_max=4, seed=0):
+    frame = pd.DataFrame(frame).rename(columns=str)
+    null = NullModel(random_state=seed).fit(frame, Encoder().fit(frame))
+    return validity.search(null, k_max)
+
+
+# --- measures -----------------------------------------------------------------------------------
+
+
+def test_rand_index_agrees_with_scikit_learn():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 4, 50), rng.integers(0, 3, 50)
+    assert validity.rand_index(a, b) == pytest.approx(adjusted_rand_score(a, b))
+    assert validity.rand_index(a, a) == 1.0
+
+
+def test_jaccard_of_a_segment_that_loses_a_member():
+    label, other = np.array([0, 0, 0, 1, 1]), np.array([5, 5, 2, 2, 2])
+    assert validity.jaccard(label, other, 2) == pytest.approx([2 / 3, 2 / 3])
+
+
+def test_the_share_kept_matches_the_numbers_first():
+    assert validity.kept(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 1]), 2) == 0.75
+
+
+def test_a_valley_is_deep_between_blobs_and_absent_within_one():
+    rng = np.random.default_rng(0)
+    apart = np.r_[rng.normal(0, 1, 500), rng.normal(6, 1, 500)][:, None]
+    one = rng.normal(0, 1, 1000)[:, None]
+    halves = (one[:, 0] > 0).astype(int)
+    assert validity.valley(apart, np.repeat([0, 1], 500), np.array([[0.0], [6.0]])) > 1
+    assert validity.valley(one, halves, np.array([[-0.8], [0.8]])) < 0.1
+
+
+def test_blurring_fills_the_gap_between_the_steps_of_a_scale():
+    x = np.array([[1.0], [2.0], [2.0], [4.0]])
+    fuzzy = validity.blurring(x)(np.repeat(x, 500, axis=0), np.random.default_rng(0))
+    assert fuzzy[:500].min() >= 0.5 and fuzzy[:500].max() <= 1.5
+    assert 1.5 <= fuzzy[500:1500].min() < fuzzy[500:1500].max() <= 3.0
+    assert fuzzy[1500:].max() <= 5.0
+
+
+# --- the rule -----------------------------------------------------------------------------------
+
+
+def measures(dispersion, stability, valley):
+    whole = [np.array([0.0, *dispersion]), np.array([1.0, *stability]), np.array([0.0, *valley])]
+    return _Measures(*whole)
+
+
+def null(n=20):
+    rng = np.random.default_rng(0)
+    return [measures(rng.normal(0, 0.01, 2), [0.5, 0.4], [0.05, 0.05]) for _ in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("dispersion", "stability", "valley", "k", "kind"),
+    [
+        ([-0.1, -0.3], [0.6, 0.95], [0.1, 1.0], 3, "natural"),
+        ([-0.3, -0.2], [0.98, 0.76], [1.0, 0.4], 2, "natural"),  # both separated: more compact
+        ([-0.1, -0.3], [0.6, 0.95], [0.1, 0.1], 3, "reproducible"),  # no valley
+        ([-0.1, -0.3], [0.6, 0.45], [0.1, 1.0], 2, "reproducible"),  # 3 do not come back
+        ([-0.1, -0.3], [0.5, 0.45], [0.1, 1.0], 1, "none"),  # neither do 2
+        ([0.0, 0.0], [0.99, 0.99], [1.0, 1.0], 1, "none"),  # stable, yet no structure
+    ],
+)
+def test_the_rule_on_made_up_evidence(dispersion, stability, valley, k, kind):
+    found = validity.decide(_evidence(measures(dispersion, stability, valley), null()))
+    assert (found.k, found.kind) == (k, kind)
+
+
+def test_each_figure_of_the_evidence_has_its_p_value_from_the_tables_without_groups():
+    """Of four tables, two are as stable at 2 segments and none at 3, one is as compact at 2."""
+    tables = [measures([d, 0.0], [s, 0.4], [0.1, 0.0]) for d, s in
+              [(-0.3, 0.5), (0.1, 0.7), (0.0, 0.6), (0.2, 0.2)]]  # fmt: skip
+    evidence = _evidence(measures([-0.2, -0.1], [0.6, 0.9], [0.0, 0.1]), tables)
+    assert evidence["stability_p"].loc[2:].tolist() == [3 / 5, 1 / 5]
+    assert evidence["dispersion_p"].loc[2:].tolist() == [2 / 5, 1 / 5]
+    assert evidence["separation_p"].loc[2:].tolist() == [1.0, 1 / 5]
+    assert evidence.loc[1, ["stability_p", "dispersion_p", "separation_p"]].isna().all()
+    assert evidence.loc[2, "stability_null"] == pytest.approx(0.5)
+
+
+def test_another_number_than_that_found_has_a_kind_of_its_own():
+    found = validity.decide(_evidence(measures([-0.3, -0.2], [0.98, 0.7], [1.0, 0.1]), null()))
+    assert [found.kind_at(k) for k in (1, 2, 3, 9)] == ["none", "natural", "reproducible", "none"]
+
+
+# --- planted answers ----------------------------------------------------------------------------
+
+
+def groups(k, n=240, apart=5.0, seed=0):
+    rng = np.random.default_rng(seed)
+    return apart / 1.4 * np.eye(k + 1)[np.arange(n) % k] + rng.normal(size=(n, k + 1))
+
+
+def test_three_groups_are_natural_and_found():
+    found = search(groups(3))
+    assert (found.k, found.kind) == (3, "natural")
+    assert found.evidence.loc[3, "stability"] > found.evidence.loc[3, "stability_null"]
+    assert found.p_value == 1 / (1 + found.evidence["tables"].iloc[0])
+
+
+def test_a_correlated_cloud_has_no_groups_however_stable_its_halves():
+    rng = np.random.default_rng(0)
+    found = search(rng.normal(size=(400, 1)) + 0.6 * rng.normal(size=(400, 4)))
+    assert (found.k, found.kind, found.best_cut) == (1, "none", found.best_cut)
+    assert found.evidence.loc[2, "stability"] > 0.85  # k-means halves agree, as they do without
+    assert 3 <= found.best_cut <= 4
+
+
+def test_parallel_cigars_are_found_by_undoing_their_correlation():
+    rng = np.random.default_rng(0)
+    truth, long = np.arange(400) % 2, 8 * rng.normal(size=400)
+    found = search({"a": long, "b": long + 7 * truth + rng.normal(size=400)}, 3)
+    assert (found.k, found.kind) == (2, "natural")
+    assert found.metric.shape == (2, 2)
+
+
+@pytest.mark.parametrize("places", [6, 0], ids=["finely", "in whole numbers"])
+def test_ties_are_no_copies(places):
+    """Two ages, measured finely or in years: the same two groups."""
+    rng = np.random.default_rng(1)
+    age = np.where(rng.integers(0, 2, 1000) == 0, 28, 62) + rng.normal(0, 7, 1000)
+    found = search({"age": age.round(places)}, 3)
+    assert (found.k, found.kind) == (2, "natural")
+
+
+def test_the_arithmetic_of_spend_and_shares_is_no_group():
+    rng = np.random.default_rng(9)
+    frame = pd.DataFrame({"orders": rng.gamma(2, 3, 200) + 1, "value": rng.lognormal(3, 0.5, 200)})
+    assert search(frame.assign(spend=frame["orders"] * frame["value"]), seed=1).kind == "none"
+    cloud = np.random.default_rng(1002).dirichlet(rng.uniform(0.5, 3, 5), 400)
+    assert search(cloud, seed=1).kind == "none"
+
+
+def test_too_few_rows_are_one_segment():
+    found = search({"a": np.linspace(0, 1, 12) ** 2}, 1)
+    assert (found.k, found.kind, len(found.evidence)) == (1, "none", 1)
