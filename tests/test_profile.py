@@ -4,7 +4,7 @@ import planted
 import pytest
 
 from seglib import stats
-from seglib.clustering import membership
+from seglib.clustering import stability
 from seglib.personas import profile
 from seglib.personas.evidence import Evidence
 
@@ -254,7 +254,7 @@ def test_the_planted_lift_is_recovered_and_covered():
         rng = np.random.default_rng(seed)
         truth, chance = soft(800, rng)
         has = (rng.random(800) < np.where(truth, 0.6, 0.3)).astype(float)
-        inside, likely = membership.weights(chance)[:, 1], chance.argmax(axis=1)
+        inside, likely = stability.bch_weights(chance)[:, 1], chance.argmax(axis=1)
         estimate = profile.weighted_lift(has, inside)
         plain.append(has[likely == 1].mean() / has[likely == 0].mean())
         found.append(estimate.value)

@@ -11,7 +11,7 @@ import yaml
 from worlds import shop_study, shop_tables, write_shop
 
 from seglib import cli, outlook, plan, run, study
-from seglib.clustering import encode
+from seglib.clustering import Encoder
 from seglib.collection import activity, audit, features, tables
 from seglib.collection.dictionary import apart
 from seglib.collection.dictionary import row as entry
@@ -138,7 +138,8 @@ def test_product_groups_that_read_alike_have_a_column_each_and_the_rest_its_own(
 
 def test_a_rare_level_is_left_out_and_said():
     frame = pd.DataFrame({"flag": RARE, "x": np.arange(200.0) % 50})
-    rules, notes = encode.learn(frame)
+    encoder = Encoder().fit(frame)
+    rules, notes = encoder.rules_, encoder.notes_
     assert [rule["name"] for rule in rules] == ["x"]
     assert "'flag' has fewer than two levels that 1% of rows hold" in notes[0]
 
