@@ -111,7 +111,7 @@ def test_where_there_are_no_segments_the_tiers_that_predict_are_offered():
     assert (choice.k, choice.usefulness["instead"]) == (1, "rfm_tiers")
     model.set_params(n_segments=1).fit(table)
     judged = verdict.judge(model, table, found, null, choice, outcomes, rfm=rfm)
-    assert any("RFM tiers" in r and "better than the segments" in r for r in judged.reasons)
+    assert any("RFM tiers (thirds" in r and "better than the segments" in r for r in judged.reasons)
     assert "To use meanwhile: RFM tiers" in judged.reasons[-1]
 
 

@@ -13,6 +13,7 @@ import re
 
 import numpy as np
 import pandas as pd
+from scipy.stats import skew
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from seglib.study import StudyError
@@ -57,13 +58,7 @@ class Encoder(TransformerMixin, BaseEstimator):
         return encoder
 
     def fit(self, X: pd.DataFrame, y=None) -> Encoder:
-        """Learn the rule of every column.
-
-        Raises
-        ------
-        StudyError
-            If a column holds identifiers, dates, infinities or free text, or none is left.
-        """
+        """Learn the rule of every column; refuse identifiers, dates, infinities and free text."""
         if X.columns.has_duplicates:
             name = X.columns[X.columns.duplicated()][0]
             raise StudyError(f"Column {name!r} appears more than once; rename or drop one of them.")
@@ -85,13 +80,7 @@ class Encoder(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
-        """Return the matrix, shape (rows, encoded columns); no missing values.
-
-        Raises
-        ------
-        StudyError
-            If the frame lacks a column.
-        """
+        """Return the matrix, shape (rows, encoded columns); no missing values."""
         absent = [r["name"] for r in self.rules_ if r["name"] not in X.columns]
         if absent:
             raise StudyError(
@@ -135,7 +124,7 @@ class Encoder(TransformerMixin, BaseEstimator):
             values = X[rule["name"]]
             if rule["kind"] == "numeric":
                 known = ~np.isnan(_finite(values))
-                parts.append(np.where(known, _encode_numeric(rule, values), np.nan))
+                parts.append(np.where(known, encode_numeric(rule, values), np.nan))
             else:
                 parts.append(_positions(rule, values))
         return np.column_stack(parts)
@@ -153,10 +142,6 @@ class Encoder(TransformerMixin, BaseEstimator):
             else:
                 parts.append(block[:, 0])
         return np.column_stack(parts)
-
-    def encode_numbers(self, j: int, values: np.ndarray) -> np.ndarray:
-        """Encode raw values of the j-th rule, a numeric one."""
-        return _encode_numeric(self.rules_[j], pd.Series(values))
 
     def _rule(self, name: str, values: pd.Series) -> dict:
         if kind(values) == "numeric":
@@ -214,10 +199,8 @@ def refuse(name: str, values: pd.Series) -> None:
 
 
 def _holds_dates(values: pd.Series) -> bool:
-    if pd.api.types.is_timedelta64_dtype(values.dtype):
-        return True
-    first = values.dropna().head(1)
-    return bool(len(first)) and hasattr(first.iloc[0], "year") and hasattr(first.iloc[0], "month")
+    dated = all(hasattr(value, "month") for value in values.dropna().head(1))
+    return pd.api.types.is_timedelta64_dtype(values.dtype) or (dated and values.notna().any())
 
 
 def _looks_like_ids(name: str, values: pd.Series) -> bool:
@@ -260,7 +243,7 @@ def _continuous(values: pd.Series) -> bool:
 def _learn_numeric(name: str, values: pd.Series, logs: bool, tails: tuple) -> dict:
     x = values.to_numpy(dtype=float, na_value=np.nan)
     x = x[~np.isnan(x)]
-    log = bool(logs and x.min() >= 0 and _skew(x) > 1 and abs(_skew(np.log1p(x))) < abs(_skew(x)))
+    log = bool(logs and x.min() >= 0 and skew(x) > 1 and abs(skew(np.log1p(x))) < abs(skew(x)))
     y = np.log1p(x) if log else x
     low, high = np.quantile(y, tails)
     if low == high:  # nearly constant: winsorising would erase the only variation
@@ -289,7 +272,8 @@ def _learn_nominal(name: str, values: pd.Series) -> dict:
             "inertia": len(levels) - 1}  # fmt: skip
 
 
-def _encode_numeric(rule: dict, values: pd.Series) -> np.ndarray:
+def encode_numeric(rule: dict, values: pd.Series) -> np.ndarray:
+    """Encode a column of numbers by its rule."""
     x = _finite(values)
     y = np.log1p(np.maximum(x, 0)) if rule["log"] else x
     y = np.where(np.isnan(x), rule["fill"], np.clip(y, rule["low"], rule["high"]))
@@ -309,7 +293,7 @@ def _encode_nominal(rule: dict, values: pd.Series) -> np.ndarray:
     return np.where(known[:, None], (hot - shares) / np.sqrt(shares * rule["inertia"]), 0.0)
 
 
-_ENCODE = {"numeric": _encode_numeric, "ordered": _encode_ordered, "nominal": _encode_nominal}
+_ENCODE = {"numeric": encode_numeric, "ordered": _encode_ordered, "nominal": _encode_nominal}
 
 
 def _finite(values: pd.Series) -> np.ndarray:
@@ -329,11 +313,6 @@ def _positions(rule: dict, values: pd.Series) -> np.ndarray:
 def _plain(value: object) -> object:
     value = value.item() if hasattr(value, "item") else value
     return value if isinstance(value, bool | int | float | str) else str(value)
-
-
-def _skew(x: np.ndarray) -> float:
-    spread = x.std()
-    return float(((x - x.mean()) ** 3).mean() / spread**3) if spread > 0 else 0.0
 
 
 # --- columns that follow from others --------------------------------------------------------------

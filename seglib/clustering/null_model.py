@@ -30,7 +30,7 @@ from scipy.stats import norm, rankdata
 from sklearn.base import BaseEstimator
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from seglib.clustering.encoding import Encoder, parts_of_a_whole
+from seglib.clustering.encoding import Encoder, encode_numeric, parts_of_a_whole
 
 ROWS = 1200  # rows on which evidence is taken
 SPIKE = 0.05  # least share of rows at a structural value
@@ -88,7 +88,9 @@ class NullModel(BaseEstimator):
         for j, rule in enumerate(self.places_):
             if rule < len(self.encoder_.rules_):
                 own = self.encoder_.owners == rule
-                Z[:, own] = self.encoder_.encode_numbers(rule, found[:, j])[:, None]
+                Z[:, own] = encode_numeric(self.encoder_.rules_[rule], pd.Series(found[:, j]))[
+                    :, None
+                ]
         return Z
 
     def _learn(self) -> None:

@@ -43,21 +43,19 @@ class Verdict:
     reasons : list of str
         The figure behind each word of it.
     evidence : pandas.DataFrame
-        A row per number of segments: `stability` (adjusted Rand index of bootstrap samples) beside
-        `stability_null`, `dispersion_z` (compactness, in standard deviations of the null model),
-        `separation` beside `separation_null`, their p-values against the null model
-        (`stability_p`, `dispersion_p`, `separation_p`, each number of segments alone), and more.
+        A row per number of segments: `stability` (adjusted Rand index of bootstrap samples),
+        `dispersion_z` (compactness, in standard deviations of the null model) and `separation`,
+        beside their null values, with p-values of each number alone, and more.
     p_value : float
         Of the largest compactness over all numbers of segments.
     null_model : str
         What the evidence is compared with.
     segments : pandas.DataFrame
-        A row per segment: n, share, `jaccard` (overlap with refits) beside `jaccard_null`, and the
-        word for it, `stable`.
+        A row per segment: n, share, `jaccard` (overlap with refits), `jaccard_null`, `stable`.
     agreement : dict
         Of refits with the segments: value, low, high, kept, null, beyond.
     usefulness : dict or None
-        Of :func:`seglib.clustering.prediction.usefulness`, with its summary.
+        As of `prediction.usefulness`, with its summary.
     """
 
     kind: str
@@ -166,7 +164,7 @@ def predicts(model: SegmentModel, X: pd.DataFrame, outcomes, rfm=None) -> dict |
 
 
 def features(model: SegmentModel, X: pd.DataFrame) -> pd.DataFrame:
-    """Return the encoded columns of all rows."""
+    """Return the encoded columns of all rows by name."""
     Z = np.asarray(model.encoder_.transform(X))
     return pd.DataFrame(Z, X.index, model.encoder_.get_feature_names_out())
 
@@ -198,12 +196,8 @@ def judge(
     economics : dict, optional
         ``margin``, ``cost_per_customer``, ``weeks``; ``spend`` and ``before`` replace outcomes.
     """
-    tell = progress or (lambda _: None)
-    k, seed, rng = (
-        model.n_segments,
-        model.random_state,
-        np.random.default_rng((model.random_state, 3)),
-    )
+    tell, k, seed = progress or (lambda _: None), model.n_segments, model.random_state
+    rng = np.random.default_rng((seed, 3))
     members = model.predict(X)
     data, codes = model.data(X), model.codes(X)
     tell("segments made again from redrawn rows")
@@ -214,6 +208,11 @@ def judge(
         pairs = prediction.alike(members["segment"], outcomes) if k > 1 else []
         useful = useful | {"alike": [list(pair) for pair in pairs]} | _words_of(useful)
     kind = _kind(found, model, agreement, useful, choice)
+    money = dict(economics or {})
+    if outcomes is not None and "spend" in outcomes:
+        money.setdefault("spend", outcomes["spend"])
+    paid = economics and "spend" in money
+    worth = prediction.worth(members["segment"], **money) if paid else pd.DataFrame()
     tell("other indices and other choices")
     indices = stability.indices(null, len(found.evidence), rng)
     chance = algorithms.probabilities(model.parameters_, data)
@@ -233,7 +232,7 @@ def judge(
         p_value=found.p_value, tables=int(found.evidence["tables"].iloc[0]),
         null_model=f"{found.evidence['tables'].iloc[0]} {wording.plain('verdict', 'null_model')}",
         agreement=agreement, segments=segments, usefulness=useful,
-        worth=_worth(members["segment"], outcomes, economics),
+        worth=worth,
         restarts={"n": algorithms.STARTS, "share_at_best": model.parameters_.get("at_best")},
         ambiguous={"share": float(np.mean(chance.max(axis=1) < AMBIGUOUS)), "threshold": AMBIGUOUS},
         membership=doubt,
@@ -251,14 +250,6 @@ def _kind(found: Found, model: SegmentModel, agreement: dict, useful, choice: Ch
     if kind == "none" and (choice.carried or (useful and useful["useful"])):
         return "constructive"
     return kind
-
-
-def _worth(segments: pd.Series, outcomes, economics: dict | None) -> pd.DataFrame:
-    if economics and "spend" not in economics and outcomes is not None and "spend" in outcomes:
-        economics = {"spend": outcomes["spend"], **economics}
-    if not economics or "spend" not in economics:
-        return pd.DataFrame()
-    return prediction.worth(segments, **economics)
 
 
 # --- words ----------------------------------------------------------------------------------------
@@ -343,7 +334,7 @@ def _use(kind: str, useful: dict | None) -> list[str]:
 
 
 def _words_of(useful: dict) -> dict:
-    """Say what segments and their rivals predict: ``summary``, ``rfm`` and ``sentence``."""
+    """Say what segments and their rivals predict: ``summary`` and ``rfm``."""
     rows = useful["outcomes"]
     told = [f"{r['outcome']} ({r['metric']} {_span(r['segments'])})" for r in rows if r["useful"]]
     gains = [f"{r['outcome']} ({_signed(r['gain'], 3)})" for r in rows if r["gain"]["low"] > 0]
@@ -357,28 +348,13 @@ def _words_of(useful: dict) -> dict:
                 f"{_signed(r['tenths_lead'], 2)})" for r in seen],
         better=[f"{_figure(r['model'])} for {r['outcome']}" for r in rows if r["recommended"]],
     )  # fmt: skip
-    words = {r["rfm"] for r in rows}
-    order = ("better", "ahead", "behind", "worse")
-    rfm = next((word for word in order if word in words), "")
-    reached = [f"{r['outcome']} ({r['metric']} {_figure(r['rfm_terciles'])} against "
-               f"{_figure(r['segments'])})" for r in rows if r["rfm"] == rfm]  # fmt: skip
-    return {
-        "summary": summary, "rfm": wording.plain("verdict", "rfm", rfm=rfm, reached=reached),
-        "sentence": " ".join(map(_sentence, rows)),
-    }  # fmt: skip
-
-
-def _sentence(row: dict) -> str:
-    lead, nothing = row["score_lead"], 0.5 if row["metric"] == "AUC" else 0.0
-    word = "beats" if row["recommended"] else "ahead" if lead["low"] > 0 else "same"
-    word = "worse" if lead["high"] < 0 else word
-    word = "neither" if not row["useful"] and row["model"]["low"] <= nothing else word
-    return wording.plain(
-        "verdict", "outcome", what=row["outcome"], metric=row["metric"], score=word,
-        segments=_figure(row["segments"]), low=_figure(row["segments"], "low"),
-        high=_figure(row["segments"], "high"), model=_figure(row["model"]),
-        adds=row["gain"]["low"] > 0, gain=_signed(row["gain"], 3),
-    )  # fmt: skip
+    rfm = []
+    for word in ("better", "ahead", "behind", "worse"):
+        reached = [f"{r['outcome']} ({r['metric']} {_figure(r['rfm_terciles'])} against "
+                   f"{_figure(r['segments'])})" for r in rows if r["rfm"] == word]  # fmt: skip
+        if reached:
+            rfm.append(wording.plain("verdict", "rfm", rfm=word, reached=reached))
+    return {"summary": summary, "rfm": " ".join(rfm)}
 
 
 def _figure(found: dict, key: str = "value") -> str:
