@@ -1,6 +1,5 @@
 """The public functions of seglib, as a stranger's script calls them."""
 
-import json
 import subprocess
 import sys
 from decimal import Decimal
@@ -61,17 +60,6 @@ def test_the_verdict_has_its_evidence_beside_the_null_model(found):
     assert verdict.evidence[["stability_p", "separation_p"]].loc[2:].gt(0).all(axis=None)
 
 
-def test_the_model_scores_from_the_command_line(found, tmp_path):
-    model, table = tmp_path / "rule.json", tmp_path / "new.csv"
-    model.write_text(json.dumps(found.model))
-    groups().to_csv(table)
-    out = tmp_path / "out.csv"
-    command = [sys.executable, "-m", "seglib.cli", "score", model, table, "-o", out]
-    subprocess.run([*map(str, command)], check=True, capture_output=True)
-    scored = pd.read_csv(out, index_col="customer")["segment"]
-    assert (scored == found.labels).all()
-
-
 def same(one, other):
     return (one.to_numpy() == other.to_numpy()).all()
 
@@ -114,19 +102,3 @@ def test_k_and_outcomes_are_taken():
     asked = seglib.segment(frame, k=2, outcomes=frame[["spend"]] * 2, k_max=4)
     assert asked.labels.nunique() == asked.verdict.k == 2
     assert any("predict" in reason for reason in asked.verdict.reasons)
-
-
-@pytest.mark.parametrize(
-    ("words", "meant"),
-    [
-        (["check", "complete_jurny"], "did you mean 'complete_journey'?"),
-        (["run", "cdnow", "-p", "03_clustring.k", "3"], "did you mean '03_clustering'?"),
-        (["run", "cdnow", "-p", "03_clustering.sed", "3"], "did you mean 'seed'?"),
-        (["run", "cdnow", "-p", "metod", "gmm"], "did you mean 'method'?"),
-    ],
-)
-def test_a_misspelt_name_is_met_with_the_nearest(words, meant):
-    command = [sys.executable, "-m", "seglib.cli", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.strip().endswith(meant)

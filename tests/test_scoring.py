@@ -2,7 +2,6 @@
 
 import json
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,19 +53,6 @@ def test_the_run_s_own_customers_get_their_segments_again(run):
     members = run.read("segments.parquet")
     pd.testing.assert_frame_equal(found.drop(columns="name"), members, check_names=False)
     assert found["name"].tolist() == [f"Name {s}" for s in members["segment"]]
-
-
-def test_python_score_and_sql_agree_on_the_customers_of_another_date(run, path):
-    later = shop_run(path, as_of="2023-09-15")
-    table = later.folder / "customers.parquet"
-    found = score.score(run.folder / "model.json", table).members
-    connection = duckdb.connect()
-    connection.execute(f"CREATE VIEW customers AS SELECT * FROM '{table}'")
-    by_sql = connection.execute(run.read("segments.sql")).df().set_index("customer")["segment"]
-    direct = clustering.assign(run.read("model.json"), later.read("customers.parquet"))
-    assert (found["segment"] == direct["segment"]).all()
-    assert (found["segment"] == by_sql.reindex(found.index)).all()
-    assert len(found) >= len(run.read("customers.parquet"))
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -173,14 +159,6 @@ def test_neither_the_table_nor_the_run_is_overwritten(run, tmp_path, capsys):
     assert "ends in .csv" in refused([run.folder, table, "-o", tmp_path / "o.txt"], capsys)
     assert table.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["t.parquet"]
-
-
-def test_a_score_that_fails_in_writing_leaves_nothing(run, tmp_path, monkeypatch):
-    members = score.score(run.folder, run.folder / "customers.parquet").members
-    monkeypatch.setattr(pd.DataFrame, "to_csv", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        score.write(members, tmp_path / "o.csv", run.folder, "t.csv")
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_model_s_version_is_known(run):

@@ -92,16 +92,6 @@ def test_a_segment_that_splits_gives_its_number_to_the_part_with_most_of_its_peo
     assert model["numbered"]["new"] == [4]
 
 
-def test_two_segments_that_merge_take_the_number_of_the_larger():
-    frame, truth = table()
-    before, _ = run(frame, 4)
-    moved = frame.copy()
-    moved[truth == 1] = table(seed=8)[0][truth == 0].to_numpy()[:50]
-    later, model = run(moved, 3, before)
-    assert set(later[truth <= 1]) == {1}
-    assert model["numbered"]["gone"] == [2]
-
-
 def test_people_shuffled_among_segments_keep_no_number():
     frame, truth = table((60, 60, 60, 60))
     shuffled = pd.Series(np.random.default_rng(1).permutation(truth) + 1, truth.index)
@@ -115,13 +105,6 @@ def test_two_halves_thrown_together_by_chance_are_not_the_same(seed):
     frame, truth = table((90, 90))
     rng = np.random.default_rng(seed)
     assert not set(run(frame, 2, pd.Series(rng.integers(1, 3, 180), truth.index))[0]) & {1, 2}
-
-
-def test_other_customers_altogether_get_other_numbers():
-    before, _ = run(table()[0], 4)
-    later, model = run(table(first=1000)[0], 4, before)
-    assert sorted(later.unique()) == [5, 6, 7, 8]
-    assert model["numbered"]["shared"] == 0
 
 
 def test_one_segment_is_everybody_and_always_number_one():

@@ -3,7 +3,6 @@
 import json
 
 import duckdb
-import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -151,18 +150,6 @@ def test_the_key_may_have_any_name(key):
     connection.register("people", frame.astype({"rating": object}).assign(**{key: range(450)}))
     answer = connection.execute(clustering.to_sql(model, "people", key)).df()
     assert (answer.sort_values(key).iloc[:, -1] == clustering.assign(model, frame)["segment"]).all()
-
-
-def test_ibis_runs_the_same_query(tmp_path):
-    frame = planted("mixed", 3)
-    model = fitted(frame, 3, "mixed", random_state=1)
-    connection = ibis.duckdb.connect()
-    people = frame.astype({name: object for name in frame.select_dtypes("category")})
-    people.assign(customer=range(len(frame))).to_parquet(tmp_path / "customers.parquet")
-    connection.read_parquet(tmp_path / "customers.parquet", table_name="customers")
-    answer = connection.raw_sql(clustering.to_sql(model, "customers", "customer")).df()
-    labels = answer.sort_values("customer")["segment"].to_numpy()
-    assert (labels == clustering.assign(model, frame)["segment"].to_numpy()).all()
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -122,13 +122,6 @@ def test_an_analysts_k_is_kept_and_judged():
     assert "not tested" in " ".join(judged.reasons)
 
 
-@pytest.mark.parametrize(("k", "does"), [(2, "puts some of them together"), (5, "splits some")])
-def test_another_number_than_the_groups_there_are_is_said(k, does):
-    judged = seglib.segment(groups(3)[0], k=k, k_max=3).verdict
-    assert "The data show 3 groups" in judged.headline and does in judged.headline
-    assert "The evidence is best for 3 segments." in judged.reasons
-
-
 def test_a_useful_cut_is_made_again_where_nothing_later_is_known():
     frame = pd.DataFrame(np.random.default_rng(1).normal(size=(240, 3)), columns=list("abc"))
     earlier = {"segments": pd.Series(1, frame.index), "used": 1, "as_of": "2024-04-01",
@@ -250,3 +243,14 @@ def test_bch_undoes_the_mixing_of_doubtful_members():
     spend = 10.0 * truth + rng.normal(size=20_000)
     assert weights.T @ spend / weights.sum(axis=0) == pytest.approx([0, 10], abs=0.2)
     assert weights.sum(axis=1) == pytest.approx(np.ones(20_000))
+
+
+@pytest.mark.parametrize(("k", "does"), [(2, "puts some of them together"), (5, "splits some")])
+def test_another_number_than_the_groups_there_are_is_said(k, does):
+    found, model = Found(3, "natural", evidence([1, 4, 3, 2])), SegmentModel(n_segments=k)
+    model.method_ = "kmeans"
+    choice = verdict.Choice(k, "analyst")
+    said = verdict._headline(found, model, "none", None, choice, {"beyond": True})
+    assert "The data show 3 groups" in said and does in said
+    again = dict.fromkeys(("value", "low", "high", "null"), 0.5)
+    assert "The evidence is best for 3 segments." in verdict._reasons(found, k, again)

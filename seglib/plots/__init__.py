@@ -22,7 +22,6 @@ from seglib.plots.results import (
     timeline,
     timelines,
 )
-from seglib.plots.segments import against_null, beside_null, profiles, scatter, sizes
 
 __all__ = [
     "ACCENT",
@@ -30,9 +29,7 @@ __all__ = [
     "MUTED",
     "PALETTE",
     "affinity",
-    "against_null",
     "before_after",
-    "beside_null",
     "beside_placebo",
     "colours",
     "correlation",
@@ -43,10 +40,7 @@ __all__ = [
     "lifts",
     "lineup",
     "percent",
-    "profiles",
     "retention",
-    "scatter",
-    "sizes",
     "style",
     "timeline",
     "timelines",
