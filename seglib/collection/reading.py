@@ -163,20 +163,26 @@ def look(table: ir.Table, wanted: Mapping[str, str], given: Format) -> dict[str,
     certain = {marks[c] for c in numbers if counts[c]["point"] or counts[c]["comma"]}
     if len(certain) == 1 and len(*certain) == 1:
         marks |= {c: next(iter(certain)) for c in numbers if len(marks[c]) > 1}
-    failures = {}
+    values = {}
     for column, what in wanted.items():
         mark = marks[column][0] if len(marks[column]) == 1 else ""
         if mark and (counts[column]["fit"] or mark in COUNTED):  # else nothing is to be read
-            read = (number if what == NUMBER else moment)(table[column], mark)
-            bad = trimmed(table[column]).notnull() & read.isnull()
-            failures[column] = {"failed": bad.sum(), "bad": trimmed(table[column]).min(where=bad)}
-    tried = _each(table, failures)
-    return {c: _reading(what, marks[c], counts[c] | tried.get(c, {})) for c, what in wanted.items()}
+            values[column] = (number if what == NUMBER else moment)(table[column], mark)
+    fits_well = row(table, {c: read.count() for c, read in values.items()}) if values else {}
+    failed = {c: counts[c]["filled"] - n for c, n in fits_well.items()}
+    bad = {
+        c: trimmed(table[c]).min(where=values[c].isnull()) for c in values if failed[c]
+    }  # only now: what is asked of single rows costs twice as much
+    examples = row(table, bad) if bad else {}
+    return {
+        c: _reading(what, marks[c], counts[c], failed.get(c), examples.get(c))
+        for c, what in wanted.items()
+    }
 
 
-def _reading(what: str, marks: tuple[str, ...], count: dict) -> Reading:
-    failed = count.get("failed", count["filled"] - count["fit"])
-    example = count.get("bad") or count.get("either_way") or count["least"] or ""
+def _reading(what: str, marks: tuple[str, ...], count: dict, failed, example) -> Reading:
+    failed = count["filled"] - count["fit"] if failed is None else failed
+    example = example or count.get("either_way") or count["least"] or ""
     return Reading(what, marks, count["filled"], failed, str(example))
 
 
