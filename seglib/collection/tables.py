@@ -105,10 +105,10 @@ def open_tables(loaded: Study) -> dict[str, ir.Table]:
     }
     home = ibis.get_backend(next(iter(tables.values())))
     tables = {name: databases.bring(table, home) for name, table in _same_keys(tables).items()}
-    typed = {name for name in tables if all(part.typed for part in opened[name].parts)}
-    kept = {n: table if n in typed else databases.keep(table) for n, table in tables.items()}
-    result = Tables(kept)
-    result.texts = [text for name in kept for text in _texts(loaded, name, opened[name])]
+    if home.name == "duckdb":  # text and zones of time are read once, not with every question
+        tables = {name: databases.keep(table) for name, table in tables.items()}
+    result = Tables(tables)
+    result.texts = [text for name in tables for text in _texts(loaded, name, opened[name])]
     return result
 
 
