@@ -34,57 +34,20 @@ from stdnum import iban, luhn
 from seglib import wording
 from seglib.study import Study, StudyError
 
-EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
-WORDED = re.compile(  # name at example dot com, name(at)example.com
-    r"[\w.+-]+ ?(?:\b(?:at|arroba|chiocciola|arobase)\b|@) ?[\w-]+"
-    r"(?: ?\b(?:dot|punto|punkt|point|ponto)\b ?[\w-]+)* ?\b(?:dot|punto|punkt|point|ponto)\b ?"
-    r"(?:com|org|net|info|edu|gov|io|eu|biz|de|fr|es|it|pt|pl|nl|uk|ch|se|dk|fi|cz|ca|au|jp|br|mx)\b"
-    r"|[\w.+-]+ ?[(\[{](?:at|a|ät|@)[)\]}] ?[\w-]+(?: ?(?:\.|[(\[{](?:dot|punkt|\.)[)\]}]) ?\w+)+",
-    re.IGNORECASE,
-)
-DIGITS = re.compile(r"(?<![\w.,])\d(?:[ -]?\d){12,18}(?![\w,])")
-ACCOUNT = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
-SOCIAL = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")
-HANDLE = re.compile(r"@(?=\w*[\d_.])[A-Za-z_][\w.-]{1,30}")
-STREET = re.compile(
-    r"\b\d+[a-z]?,? (?:[\w.'’-]+ ){1,3}(?:street|road|avenue|lane|boulevard)\b"
-    r"|\b\d+[a-z]?,? (?-i:(?:[A-Z][\w.'’-]* ){1,3}(?:St|Rd|Ave|Ln|Drive|Dr|Blvd|Court|Ct|Square|"
-    r"Terrace|Crescent|Close|Parkway|Highway|Way)\b)"
-    r"|\b\w*(?:straße|strasse|str\.|gasse|allee|platz|weg|straat|laan|plein|gade|gatan) \d+\b"
-    r"|\b\d+(?: ?bis)?,? (?:rue|avenue|boulevard|place|chemin|quai|impasse) \w"
-    r"|\b(?:calle|avenida|via|viale|piazza|rua|plaza) [\w.' ]+,? ?\d+\b",
-    re.IGNORECASE,
-)
+WORDS = wording.table("personal")
 REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL")  # where a number without + may be of
-LOCALES = ["cs_CZ", "da_DK", "de_DE", "en_GB", "en_IN", "en_US", "es_ES", "es_MX", "fi_FI", "fr_FR",
-           "it_IT", "nl_NL", "no_NO", "pl_PL", "pt_BR", "ro_RO", "sv_SE", "tr_TR"]  # fmt: skip
-TITLES = {"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "herr", "frau", "mme", "sr", "sra"}
-SAYS = r"\b(?:iban|ssn|passport|dni|nif|credit card|kreditkarte)\b"  # ids that are of persons
 TEN = ("US", "GB", "IT")  # ten digits without the leading 0; German ones look like Unix times
 SURE, PHONES = 0.8, 200  # share of values that must be telephones, and how many are looked at
 SHARE = 0.3  # of distinct values that must be a first and a family name to be names of persons
 ALONE = 0.7, 20  # … or must be first names alone, and how many; some cities are called like people
 LONG = 4  # words from which a text is a sentence; where most differ, it is free text
-FREE = "free text"
-SEASON = {
-    "april",
-    "august",
-    "autumn",
-    "christmas",
-    "day",
-    "easter",
-    "june",
-    "may",
-    "noel",
-    "price",
-    "summer",
-    "sunday",
-    "winter",
-}  # of campaigns, though somebody is called so
 LENGTH = 32  # hexadecimal digits: 128 bits, in which a billion customers do not collide
 SHORTEST = 16  # characters of a key
 NOT_SHOWN = "not shown"
 TRIED = 8  # figures looked at for one that helps to hide another
+
+
+# --- persons in data and names --------------------------------------------------------------------
 
 
 def personal(values: Iterable, name: str = "") -> str | None:
@@ -106,16 +69,15 @@ def personal(values: Iterable, name: str = "") -> str | None:
         people's own words, in which anything may stand.
     """
     texts = sorted({_text(value) for value in values} - {""})
-    for text in texts:
-        if found := within(text):
-            return found
+    if reason := next(filter(None, map(within, texts)), None):
+        return reason
     if _bare_phones(texts):
         return "telephone numbers"
-    if found := _called(name):
-        return found if not texts or _may_be(found, texts) else None
+    if reason := _called(name):
+        return reason if not texts or _may_be(reason, texts) else None
     if persons(texts):
         return "names of persons"
-    return FREE if _free(list(values), texts) else None
+    return "free text" if _free(list(values), texts) else None
 
 
 def mostly(values: Iterable, name: str = "") -> str | None:
@@ -124,11 +86,11 @@ def mostly(values: Iterable, name: str = "") -> str | None:
     A name that nothing else has, such as IBAN, is enough.
     """
     texts = sorted({_text(value) for value in values} - {""})
-    if re.search(SAYS, name.lower()) and (said := _called(name)):
-        return said
-    found = [reason for text in texts if (reason := within(text))]
-    if texts and 2 * len(found) >= len(texts):
-        return max(sorted(set(found)), key=found.count)
+    if re.search(WORDS["says"], name.lower()) and (reason := _called(name)):
+        return reason
+    reasons = [reason for text in texts if (reason := within(text))]
+    if texts and 2 * len(reasons) >= len(texts):
+        return max(sorted(set(reasons)), key=reasons.count)
     if _bare_phones(texts) and 2 * len({text[:6] for text in texts}) > len(texts):  # no series
         return "telephone numbers"
     return "names of persons" if persons(texts) else None
@@ -148,20 +110,20 @@ def masked(name: str) -> str:
 
 def within(text: str) -> str | None:
     """Return what in one text points at a person, None if nothing does for certain."""
-    text = _text(text)
-    if EMAIL.search(text) or WORDED.search(text):
+    text, shapes = _text(text), _shapes()
+    if any(shapes[name].search(text) for name in ("mail", "mail in words")):
         return "e-mail addresses"
-    if any(iban.is_valid(found[0]) for found in ACCOUNT.finditer(text)):
+    if any(iban.is_valid(each[0]) for each in shapes["account"].finditer(text)):
         return "bank accounts"
-    if any(_is_card(found[0]) for found in DIGITS.finditer(text)):
+    if any(_is_card(each[0]) for each in shapes["digits"].finditer(text)):
         return "card numbers"
-    if HANDLE.fullmatch(text):
+    if shapes["handle"].fullmatch(text):
         return "user names"
-    if SOCIAL.search(text):
+    if shapes["social"].search(text):
         return "identity numbers"
     if _holds_phone(text):
         return "telephone numbers"
-    return "addresses" if STREET.search(text) else None
+    return "addresses" if shapes["street"].search(text) else None
 
 
 def _text(value) -> str:
@@ -201,13 +163,8 @@ def _as_written(raw: str) -> bool:
         return True
     local = re.fullmatch(r"0\d{1,5}[ /-]\d[\d /-]{4,}", raw)
     dated = re.search(r"\b(?:19|20)\d\d[-/. ]\d\d?|\d\d?[-/. ]\d\d?[-/. ](?:19|20)?\d\d$", raw)
-    american = re.fullmatch(r"(?:1[ .-])?\d{3}[ .-]\d{3}[ .-]\d{4}", raw)
-    return bool(american or (local and not dated) or _pairs(raw))
-
-
-def _pairs(raw: str) -> bool:
-    """Return whether a number is written as in France: 06 12 34 56 78."""
-    return bool(re.fullmatch(r"0[1-9](?:[ .-]\d\d){4}", raw))
+    american_or_french = r"(?:1[ .-])?\d{3}[ .-]\d{3}[ .-]\d{4}|0[1-9](?:[ .-]\d\d){4}"
+    return bool(re.fullmatch(american_or_french, raw) or (local and not dated))
 
 
 def _bare_phones(texts: list[str]) -> bool:
@@ -236,12 +193,19 @@ def _dialled(text: str, region: str) -> bool:
 
 
 @cache
+def _shapes() -> dict[str, re.Pattern]:
+    """Return what in a text points at a person, by name."""
+    shapes = {name: "".join(parts) for name, parts in WORDS["shapes"].items()}
+    return {name: re.compile(pattern, re.IGNORECASE * (name in WORDS["loose"]))
+            for name, pattern in shapes.items()}  # fmt: skip
+
+
+@cache
 def _patterns() -> dict[str, re.Pattern]:
     """Return for each reason what the name of a column says that holds such data."""
-    words = wording.table("personal")
     return {
-        reason: re.compile(rf"(?:(?:{words['whose']}) ?)?(?:{pattern})s?")
-        for reason, pattern in words["reasons"].items()
+        reason: re.compile(rf"(?:(?:{WORDS['whose']}) ?)?(?:{pattern})s?")
+        for reason, pattern in WORDS["reasons"].items()
     }
 
 
@@ -267,27 +231,25 @@ def _may_be(reason: str, texts: list[str]) -> bool:
 def _names() -> tuple[frozenset[str], frozenset[str]]:
     """Return first names and family names in small letters."""
     first, last = set(), set()
-    for locale in LOCALES:
+    for locale in WORDS["locales"]:
         provider = importlib.import_module(f"faker.providers.person.{locale}").Provider
         for attribute in dir(provider):
-            held = getattr(provider, attribute)
-            if isinstance(held, (list, tuple, dict)) and attribute.startswith(("first", "last")):
+            names = getattr(provider, attribute)
+            if isinstance(names, (list, tuple, dict)) and attribute.startswith(("first", "last")):
                 kind = first if attribute.startswith("first") else last
-                kind.update(str(one).lower() for one in held)
+                kind.update(str(one).lower() for one in names)
     return frozenset(first), frozenset(last)
 
 
 def _is_person(text: str) -> bool:
     """Return whether a text is a first name, with a family name or alone, as in a list of names."""
     words = [word for word in re.split(r"[\s,.]+", text) if word]
-    words = [word for word in words if word.lower() not in TITLES]
+    words = [word for word in words if word.lower() not in WORDS["titles"]]
     if not 1 <= len(words) <= 4 or not all(re.fullmatch(r"[^\W\d_][\w'’-]*", w) for w in words):
         return False
     first, last = _names()
-    small = [word.lower() for word in words]
-    if len(words) == 1:
-        return small[0] in first
-    return any(w in first for w in small) and any(w in last for w in small)
+    small = {word.lower() for word in words}
+    return bool(small & first) and (len(words) == 1 or bool(small & last))
 
 
 def _begins_as_person(text: str) -> bool:
@@ -299,20 +261,19 @@ def _begins_as_person(text: str) -> bool:
 def is_pair(text: str) -> bool:
     """Return whether a text is a first and a family name and nothing else, no word of the year."""
     words = text.lower().split()
-    first, last = _names()
-    return len(words) == 2 and words[0] in first - SEASON and words[1] in last - SEASON
+    first, last = (names.difference(WORDS["season"]) for names in _names())
+    return len(words) == 2 and words[0] in first and words[1] in last
 
 
 def persons(texts: list[str]) -> bool:
     """Return whether texts are names of persons though nobody says so."""
-    found = [text for text in texts if _is_person(text)]
-    whole = [text for text in found if re.search(r"\w[\s,.]+\w", text)]
-    share, least = ALONE
-    if len(texts) >= 5 and len(whole) >= SHARE * len(texts):
-        return True
+    people = [text for text in texts if _is_person(text)]
+    whole = [text for text in people if re.search(r"\w[\s,.]+\w", text)]
     if 2 <= len(texts) < 5 and all(map(_begins_as_person, texts)):
         return True
-    return len(texts) >= least and len(found) >= share * len(texts)
+    share, least = ALONE
+    mostly_whole = len(texts) >= 5 and len(whole) >= SHARE * len(texts)
+    return mostly_whole or (len(texts) >= least and len(people) >= share * len(texts))
 
 
 def _free(values: list, texts: list[str]) -> bool:
@@ -321,6 +282,9 @@ def _free(values: list, texts: list[str]) -> bool:
     if len(texts) < 10 or len(texts) < 0.5 * filled:
         return False
     return sum(len(text.split()) >= LONG for text in texts) >= 0.5 * len(texts)
+
+
+# --- pseudonyms -----------------------------------------------------------------------------------
 
 
 def pseudonym_key(study: Study) -> bytes | None:
@@ -334,18 +298,18 @@ def pseudonym_key(study: Study) -> bytes | None:
     name = study.privacy.pseudonymise
     if name is None:
         return None
-    given = os.environ.get(name, "").strip()
-    if not given:
+    key = os.environ.get(name, "").strip()
+    if not key:
         raise StudyError(
             f"privacy.pseudonymise: the environment variable {name} is not set: it must hold the "
             f"key of the pseudonyms, {SHORTEST} characters or more that nobody else knows"
         )
-    if len(given) < SHORTEST:
+    if len(key) < SHORTEST:
         raise StudyError(
-            f"privacy.pseudonymise: the key in {name} has {len(given)} characters and could be "
+            f"privacy.pseudonymise: the key in {name} has {len(key)} characters and could be "
             f"guessed: expected {SHORTEST} or more, such as `openssl rand -hex 32` makes"
         )
-    return given.encode()
+    return key.encode()
 
 
 def pseudonym_mark(study: Study) -> str:
@@ -362,21 +326,13 @@ def pseudonyms(ids: pd.Series, secret: bytes) -> pd.Series:
     )
 
 
+# --- small counts ---------------------------------------------------------------------------------
+
+
 def hidden(counts, minimum: int) -> np.ndarray:
-    """Return which cells of a table to hide, totals included.
+    """Return which cells of a table of customers to hide; the last row and column are the totals.
 
-    Parameters
-    ----------
-    counts : array, shape (cells,) or (rows, columns)
-        Numbers of customers that add up to totals which readers know.
-    minimum
-        The smallest number that may be shown; with 1, only cells of nobody are hidden, and none
-        with them.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (cells + 1,) or (rows + 1, columns + 1)
-        The last row and column are the totals.
+    Readers know the totals. With a minimum of 1, only cells of nobody are hidden, none with them.
     """
     table = np.atleast_2d(np.asarray(counts, float))
     rows, columns = (np.vstack([np.eye(n), np.ones(n)]) for n in table.shape)
@@ -459,7 +415,7 @@ def _companion(groups, sums, figures, mask, target, minimum):
 
 
 def shown(counts: pd.Series | pd.DataFrame, minimum: int) -> pd.Series | pd.DataFrame:
-    """Return counts with missing values where they are to be hidden; totals are not added."""
+    """Return counts, missing where they are to be hidden; totals are not added."""
     mask = hidden(counts.to_numpy(), minimum)
     inner = mask[:-1] if counts.ndim == 1 else mask[:-1, :-1]
     return counts.astype(float).mask(inner)

@@ -18,6 +18,7 @@ from seglib.collection import reading
 from seglib.study import LIMITS, Study, StudyError
 
 WORDS = wording.table("checks")["checks"]
+HEADS = ["check", "table", "found", "share", "stops above", "what was done"]
 PEOPLE = {"customers", "survey"}  # tables whose rows are persons: small counts of them are hidden
 
 
@@ -129,15 +130,15 @@ def as_table(study: Study, checks: list[dict]) -> pd.DataFrame:
     frame = pd.DataFrame(published(checks, study.minimum_cell))
     frame = frame[frame["found"] & ~frame["period"]]
     frame = frame[frame["reason"].isna()] if "reason" in frame else frame
+    if frame.empty:
+        return pd.DataFrame(columns=HEADS)
     few = frame["failing"].isna()
     sizes = frame["failing"].map("{:,.0f}".format).astype(str)
     sizes = sizes.mask(few, f"fewer than {study.minimum_cell}")
     share = (frame["failing"] / frame["rows"]).map("{:.2%}".format).mask(few, "–")
     most = frame["limit"].map(lambda key: f"{limit(study, key):.0%}" if key else "–")
-    return pd.DataFrame({
-        "check": frame["check"], "table": frame["table"], "found": sizes + " " + frame["of"],
-        "share": share, "stops above": most, "what was done": frame["action"],
-    }).reset_index(drop=True)  # fmt: skip
+    columns = [frame["check"], frame["table"], sizes + " " + frame["of"], share, most]
+    return pd.concat([*columns, frame["action"]], axis=1, keys=HEADS).reset_index(drop=True)
 
 
 def account(checks: list[dict]) -> pd.DataFrame:
