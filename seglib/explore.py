@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
 from sklearn.decomposition import PCA
 
 from seglib import privacy, stats
 from seglib.clustering import Encoder, NullModel
-from seglib.collection.tables import midnight
 from seglib.files import Run
 
 
@@ -26,23 +22,23 @@ def months(run: Run) -> pd.DataFrame:
     """
     if not run.has("monthly.parquet"):
         return pd.DataFrame(columns=["customers", "orders", "spend"], dtype=float)
-    past = _whole_months(run)
+    past, every = run.scan("monthly.parquet"), _whole_months(run)
     rows = past.group_by("month").agg(
         customers=past.customer.nunique(where=past.orders > 0),
         orders=past.orders.sum(),
         spend=past.spend.sum(),
     )
-    active = rows.order_by("month").execute().set_index("month")
-    if active.empty:
-        return active
+    return rows.execute().set_index("month").reindex(every, fill_value=0)
+
+
+def _whole_months(run: Run) -> pd.DatetimeIndex:
+    """Return the months before the cut-off date that the data hold from the first day to the last.
+
+    The month in which the data begin is one of them only if they begin on its first day.
+    """
+    first = pd.Timestamp(run.read("extent.json")["first"])
     end = pd.Timestamp(run.as_of).replace(day=1)
-    every = pd.date_range(active.index[0], end, freq="MS", inclusive="left", name="month")
-    return active.reindex(every, fill_value=0)
-
-
-def _whole_months(run: Run) -> ir.Table:
-    table = run.scan("monthly.parquet")
-    return table.filter(table.month < midnight(run.as_of.replace(day=1)))
+    return pd.date_range(first, end, freq="MS", inclusive="left", name="month")
 
 
 def cohorts(run: Run) -> pd.DataFrame:
@@ -60,19 +56,17 @@ def cohorts(run: Run) -> pd.DataFrame:
     """
     if not months(run)["customers"].any():
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["month", "n"]))
-    past, minimum = _whole_months(run), run.study.minimum_cell
-    past = past.filter(past.orders > 0)
+    whole, minimum = _whole_months(run), run.study.minimum_cell
+    past = run.scan("monthly.parquet").filter(ibis._.orders > 0)
     first = past.group_by("customer").agg(cohort=past.month.min())
     joined = past.join(first, "customer")
-    age = (joined.month.year() - joined.cohort.year()) * 12 + (
-        joined.month.month() - joined.cohort.month()
-    )
-    counts = joined.group_by("cohort", age=age).agg(n=joined.customer.nunique())
-    wide = counts.order_by(ibis._.cohort).execute().pivot(index="cohort", columns="age", values="n")
-    last = past.month.max().execute()
-    seen = (last.year - wide.index.year) * 12 + last.month - wide.index.month
-    observed = np.asarray(wide.columns)[None, :] <= np.asarray(seen)[:, None]
-    wide = wide.fillna(0).where(observed)
+    counts = joined.group_by("cohort", "month").agg(n=joined.customer.nunique()).execute()
+    counts = counts[counts["cohort"].isin(whole) & counts["month"].isin(whole)]
+    age = (whole.year * 12 + whole.month).to_series(whole)
+    counts["age"] = counts["month"].map(age) - counts["cohort"].map(age)
+    wide = counts.pivot(index="cohort", columns="age", values="n").sort_index()
+    last = age.iloc[-1] - age[wide.index].to_numpy()
+    wide = wide.fillna(0).where(np.asarray(wide.columns)[None, :] <= last[:, None])
     sizes = privacy.shown(wide[0], minimum)
     shares = wide.where((wide >= minimum) | (minimum <= 1)).div(sizes, axis=0)
     return shares.set_index(pd.MultiIndex.from_arrays([wide.index, sizes], names=["month", "n"]))
@@ -128,30 +122,6 @@ def gap(unlike: pd.DataFrame) -> tuple[str, dict]:
     direction = "higher" if chance > 0.5 else "lower"
     largest = {"lead": unlike.index[0], "direction": direction, "chance": max(chance, 1 - chance)}
     return "different" if unlike["differs"].any() else "alike", largest
-
-
-def by_similarity(matrix: pd.DataFrame) -> pd.DataFrame:
-    """Return correlations with columns that move together side by side."""
-    if len(matrix) < 3:
-        return matrix
-    distance = squareform(1 - matrix.abs().to_numpy(), checks=False)
-    order = hierarchy.leaves_list(hierarchy.linkage(distance.clip(min=0), "average"))
-    return matrix.iloc[order, order]
-
-
-def pairs(
-    matrix: pd.DataFrame, least: float = 0.7, parts: dict[str, list[str]] | None = None
-) -> pd.DataFrame:
-    """Return the pairs of columns correlated at least so strongly, strongest first.
-
-    `parts` names the columns that another is the mean of: these go together by themselves.
-    """
-    upper = matrix.where(np.triu(np.ones(matrix.shape, bool), 1))
-    long = upper.rename_axis("one").rename_axis("other", axis=1).stack().rename("correlation")
-    long = long[long.abs() >= least]
-    own = {frozenset((whole, part)) for whole, of in (parts or {}).items() for part in of}
-    long = long[[frozenset(pair) not in own for pair in long.index]]
-    return long.sort_values(key=abs, ascending=False).reset_index()
 
 
 def lineup(frame: pd.DataFrame, *, panels: int, seed: int) -> tuple[list[np.ndarray], int]:

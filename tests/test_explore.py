@@ -24,6 +24,7 @@ def run(tmp_path):
     study = planted.study(tmp_path, minimum_cell=1)
     run = Run(study, date(2020, 4, 1), tmp_path / "2020-04-01", 1)
     run.write("monthly.parquet", frame.assign(orders=1))
+    run.write("extent.json", {"first": "2020-01-01", "last": "2020-04-20", "history": 91})
     return run
 
 
@@ -39,6 +40,14 @@ def test_cohorts_count_who_came_back_and_leave_the_unknown_empty(run):
     assert shares.iloc[0].tolist() == [1.0, 0.5, 1.0]
     assert shares.iloc[1].tolist()[:2] == [1.0, 0.0]
     assert np.isnan(shares.iloc[1, 2])
+
+
+def test_a_month_in_which_the_data_begin_late_is_not_whole_and_founds_no_cohort(run):
+    run.write("extent.json", {"first": "2020-01-05", "last": "2020-04-20", "history": 91})
+    assert explore.months(run)["spend"].tolist() == [15, 30]  # of February and March
+    shares = explore.cohorts(run)
+    assert shares.reset_index()["month"].tolist() == [pd.Timestamp("2020-02-01")]
+    assert shares.index.get_level_values("n").tolist() == [1]  # who was there in January is not new
 
 
 def test_a_study_without_dates_has_no_months_and_no_cohorts(run, tmp_path):
@@ -72,15 +81,6 @@ def test_differences_with_no_difference_rarely_alarm():
     assert alarms <= 11  # 5 of 100 expected, three standard errors above
 
 
-def test_pairs_name_the_columns_that_move_together():
-    x = np.arange(50.0)
-    frame = pd.DataFrame({"a": x, "b": -(x**3), "c": np.tile([1.0, 2.0], 25)})
-    found = explore.pairs(explore.by_similarity(frame.corr("spearman")))
-    assert len(found) == 1
-    assert set(found.loc[0, ["one", "other"]]) == {"a", "b"}
-    assert found.loc[0, "correlation"] == pytest.approx(-1)
-
-
 def test_lineup_holds_the_real_rows_once():
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 4)), columns=list("abcd"))
     clouds, real = explore.lineup(frame, panels=5, seed=4)
@@ -89,17 +89,6 @@ def test_lineup_holds_the_real_rows_once():
     assert real == same
     assert all(cloud.shape == (120, 2) for cloud in clouds)
     np.testing.assert_array_equal(clouds[real], again[real])
-
-
-def test_a_mean_is_no_twin_of_its_parts():
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(200, 2)), columns=["a", "b"])
-    frame["mean"] = frame.mean(axis=1)
-    frame["copy"] = frame["a"] + 0.1
-    matrix = explore.by_similarity(frame.corr("spearman"))
-    assert {"mean"} <= set(explore.pairs(matrix, 0.5)[["one", "other"]].to_numpy().ravel())
-    rest = explore.pairs(matrix, 0.5, {"mean": ["a", "b", "copy"]})
-    assert set(rest[["one", "other"]].to_numpy().ravel()) == {"a", "copy"}
 
 
 def test_lines_to_try_use_columns_that_there_are():
