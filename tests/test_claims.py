@@ -11,7 +11,7 @@ import pytest
 from seglib.collection import attributes
 from seglib.collection.dictionary import row as entry
 from seglib.files import Run, plain
-from seglib.personas import claims, facts, measures, names, playbook
+from seglib.personas import claims, measures, names, personas, playbook
 from seglib.personas.evidence import Evidence
 from seglib.study import StudyError
 
@@ -51,7 +51,7 @@ def with_outcomes(made: Run) -> Run:
 def stated(runs, kind):
     """Return the evidence, and the claims of a kind, of the first run that states some."""
     for ev, found, *_ in runs:
-        if own := [c for c in found if facts.FACTS[c["rule"]]["from"] == kind]:
+        if own := [c for c in found if claims.FACTS[c["rule"]]["from"] == kind]:
             return ev, found, own
     pytest.fail(f"no claim of kind {kind!r} is stated by any run here: add a run that states one")
 
@@ -180,7 +180,7 @@ SOUND = {"value": 0.7, "low": 0.6, "high": 0.8, "n": 50, "cell": 50, "kind": "su
     ({"direction": None, "low": None}, ""),
 ])  # fmt: skip
 def test_what_may_not_be_said_says_why(change, why):
-    said = facts.fault(SOUND | change, 10)
+    said = claims.fault(SOUND | change, 10)
     assert why in said and bool(said) == bool(why)
 
 
@@ -263,7 +263,7 @@ def test_a_wider_interval_never_makes_a_word_stronger():
 
 def test_every_sentence_of_a_persona_that_compares_takes_the_word():
     alone = {"full-price", "untouched"}  # these speak of a level, not of a difference
-    for rule, fact in facts.FACTS.items():
+    for rule, fact in claims.FACTS.items():
         persona = fact["in"] not in {"range", "affinity", "gap"}
         assert ("{by}" in fact["say"]) == (persona and bool(fact["is"]) and rule not in alone)
 
@@ -318,9 +318,9 @@ def test_adjusted_claims_say_how_many_were_compared(runs):
 
 def test_what_compares_nothing_moves_no_parts_of_the_spend():
     alone = {"inside": None, "outside": None, "word": ""}
-    assert claims.moved(alone) == claims.moved({"inside": "no", "outside": "yes"}) == 0
-    assert claims.moved({"inside": 0.5, "outside": 0.25, "word": ""}) == 0.25
-    assert claims.moved({"inside": 0.5, "outside": 0.25, "word": "slightly"}) == -0.75
+    assert personas.moved(alone) == personas.moved({"inside": "no", "outside": "yes"}) == 0
+    assert personas.moved({"inside": 0.5, "outside": 0.25, "word": ""}) == 0.25
+    assert personas.moved({"inside": 0.5, "outside": 0.25, "word": "slightly"}) == -0.75
 
 
 def test_what_few_of_them_buy_is_not_said_of_all(tmp_path):

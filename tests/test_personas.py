@@ -182,7 +182,7 @@ def test_no_name_makes_less_of_what_another_segment_has_more_of():
 
 def test_the_analyst_may_rename_a_segment_and_a_true_name_is_kept():
     rows = markers(orders=[0.9, -0.4], basket_value=[0.15, -0.5])
-    own = names.names(rows, given={2: "Sunday bakers"})
+    own = names.names(rows, analyst={2: "Sunday bakers"})
     assert own == {1: "Frequent customers", 2: "Sunday bakers"}
     kept = "Frequent customers with large baskets"  # its baskets are less clear, but still larger
     assert names.names(rows, earlier={1: kept})[1] == kept

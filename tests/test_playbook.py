@@ -6,7 +6,7 @@ import planted
 import pytest
 
 from seglib.files import Run
-from seglib.personas import facts, personas, playbook
+from seglib.personas import claims, personas, playbook
 from seglib.personas.evidence import Evidence
 from seglib.report import cards
 from seglib.study import StudyError
@@ -202,11 +202,11 @@ def test_what_is_to_be_done_alike_says_for_whom_else(full):
 def test_the_tables_of_words_name_rules_that_exist():
     for row in LEVERS:
         assert row["action"].split()[0] in {"Test", "Ask"}  # a test or a question, never a fact
-        assert {rule for any_of in row["when"] for rule in any_of.split("|")} <= set(facts.FACTS)
+        assert {rule for any_of in row["when"] for rule in any_of.split("|")} <= set(claims.FACTS)
     for row in MEANINGS:
         first, *rest = row["text"].split(". ")
         assert " may " in first and rest[0].startswith("Test")
-        assert {facts.FACTS[rule]["in"] for rule in row["when"]} == {"range"}
+        assert {claims.FACTS[rule]["in"] for rule in row["when"]} == {"range"}
 
 
 # --- product segments -----------------------------------------------------------------------------

@@ -199,8 +199,8 @@ def white_spaces(
         rows = rows.assign(compared=len(rows), like=other, gap=rows["outside"] - rows["inside"])
         rows = rows[(rows["segment"] == segment) & rows["selected"].astype(bool)]
         parts.append(rows[(rows["index"] < 1) & (rows["outside"] >= 0.01)])
-    found = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    return found.sort_values(["segment", "gap"], ascending=[True, False], ignore_index=True)
+    gaps = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    return gaps.sort_values(["segment", "gap"], ascending=[True, False], ignore_index=True)
 
 
 def similar(frame: pd.DataFrame, labels: pd.Series) -> dict[int, int]:

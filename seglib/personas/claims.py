@@ -1,18 +1,32 @@
-"""Which claims a run makes of its segments, and the check that they still hold."""
+"""Claims: sentences that carry their evidence, and the check that they still hold."""
 
 from __future__ import annotations
 
 import math
+import re
 from fnmatch import fnmatchcase
 from numbers import Real
 
 import numpy as np
+import pandas as pd
 
 from seglib.files import Run, plain
 from seglib.personas import personas, playbook, profile
 from seglib.personas.evidence import Evidence, assortment
-from seglib.personas.facts import FACTS, WORDS, state
+from seglib.personas.measures import NO_DIFFERENCE, WORDS, measure
+from seglib.personas.names import adverb, label
+from seglib.power import MONTHS
 from seglib.study import StudyError
+from seglib.wording import amount
+
+FACTS = {
+    rule: {"rule": rule, "of": "", "is": "", "from": "customers"} | row
+    for rule, row in WORDS["facts"].items()
+}
+KEYS = ("kind", "statistic", "value", "low", "high", "confidence", "comparisons", "n", "cell",
+        "inside", "outside")  # fmt: skip
+OWN_UNIT = {"median", "criterion", "test", "example"}
+UNITS = {"share": "share", "superiority": "share", "difference": "share"}
 
 SAY = 0.25  # |Cliff's delta| from which a forming feature is worth a sentence (d of about 0.5)
 SAY_OTHER = 0.11  # the same for a descriptor, whose difference is a finding (d of about 0.2)
@@ -28,25 +42,114 @@ AGAIN = "run 04_persona_definition again on the tables as they are"
 def claims(ev: Evidence) -> list[dict]:
     """Return every claim that the run supports, as in claims.json, numbered within its segment.
 
-    Ids begin with c (personas), t (targeting), x (tests), a (affinity), g (gaps) and p (product
-    segments). `strength` is for their order only.
+    Ids begin with c (personas), t (targeting), x (tests), a (affinity), g (gaps), p (products).
     """
     several, goods = len(ev.segments) > 1, ev.once(assortment)
     tests = [(s, metric) for s in ev.shown for metric in ("spend", "active")
              if playbook.testable(ev, s, metric)]  # fmt: skip
     rows = {
         "c": _portraits(ev),
-        "t": [c for s in ev.shown if several for c in _section(ev, s, "targeting")],
-        "x": [c for s, metric in tests for c in _section(ev, s, "tests", metric)],
+        "t": _section(ev, "targeting", [(s, "") for s in ev.shown if several]),
+        "x": [c for test in tests for c in _section(ev, "tests", [test])],
         "a": _affinities(ev), "g": _gaps(ev), "p": _range(goods) if goods else [],
     }  # fmt: skip
-    found, last = [], {}
+    result, last = [], {}
     for letter, own in rows.items():
         for claim in own:
             key = letter, claim["segment"]
             last[key] = last.get(key, 0) + 1
-            found.append(claim | {"id": f"{letter}-{claim['segment']}-{last[key]:02d}"})
-    return found
+            result.append(claim | {"id": f"{letter}-{claim['segment']}-{last[key]:02d}"})
+    return result
+
+
+# --- one claim ------------------------------------------------------------------------------------
+
+
+def state(
+    ev: Evidence, rule: str, segment: int, column: str = "", level: str = "", strength: float = 0.0
+) -> list[dict]:
+    """Return the claim that a fact makes about a segment in a list, empty if it may not."""
+    fact = FACTS[rule]
+    figures = measure(ev, segment, fact["from"], column, level, playbook.MEASURES)
+    low, high = fact.get("levels", (-math.inf, math.inf))
+    if not figures or (isinstance(figures["inside"], Real) and not low < figures["inside"] <= high):
+        return []
+    base = ev.entries.get(column, {}).get("base", "")
+    others = "the other products" if ev.of == "products" else "everyone else"
+    compares = bool(fact["is"])
+    claim = {
+        "id": "", "segment": int(segment), "rule": rule, "direction": fact["is"] or None,
+        "of": ev.of, "reference_value": NO_DIFFERENCE.get(figures["kind"]) if compares else None,
+        "reference": figures.get("reference", f"no difference from {others}") if compares else None,
+        "source": {"table": _table(ev, figures), "column": column, "level": level},
+        "run": f"{ev.run.study.name} {ev.run.as_of}", "sentence": _sentence(ev, fact, figures),
+        "word": adverb(figures), **{key: figures[key] for key in KEYS}, "unit": _unit(figures),
+        "sections": fact["in"].format(base=WORDS["bases"].get(base, "behaviour")).split(),
+        "strength": float(strength),
+    }  # fmt: skip
+    if fault(claim, ev.minimum):
+        return []
+    return [claim | {key: ev.count(segment, claim[key]) for key in ("n", "cell")}]
+
+
+def _table(ev: Evidence, figures: dict) -> str:
+    own = {"segments.parquet": "product_segments.parquet", "customers.parquet": "products.parquet"}
+    return own.get(figures["table"], figures["table"]) if ev.of == "products" else figures["table"]
+
+
+def _unit(figures: dict) -> str:
+    """Return the unit of a claim's value, which need not be that of what it compares."""
+    return UNITS.get(figures["kind"], figures["unit"] if figures["kind"] in OWN_UNIT else "")
+
+
+def fault(claim: dict, minimum: int) -> str:
+    """Return what forbids a claim to be shown, or nothing; groups under `minimum` may not be."""
+    value, low, high, here, there = (
+        claim.get(key) for key in ("value", "low", "high", "inside", "outside")
+    )
+    few = min(claim["n"], claim["cell"])
+    if not _finite(value):
+        return "it has no value"
+    if few < minimum:
+        return f"it rests on {few} customers, fewer than {minimum}"
+    if claim["direction"] is None:
+        return ""
+    null, higher = NO_DIFFERENCE[claim["kind"]], claim["direction"] == "higher"
+    if pd.isna([here, there]).any():
+        return "it compares two figures of which one is missing"
+    numbers = isinstance(here, Real) and isinstance(there, Real)
+    if numbers and here != there and (here > there) != higher:
+        return f"it says {claim['direction']}, but it is {here:.3g} against {there:.3g}"
+    if not (_finite(low) and _finite(high)):
+        return "it asserts a difference without an interval"
+    if low <= null <= high:
+        return f"its interval, {low:.3g} to {high:.3g}, includes no difference ({null:g})"
+    if (low > null) != higher:
+        return f"it says {claim['direction']}, but the interval is {low:.3g} to {high:.3g}"
+    return ""
+
+
+def _finite(value) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
+
+
+def _sentence(ev: Evidence, fact: dict, figures: dict) -> str:
+    """Return a fact's sentence with its numbers written for a reader."""
+    inside, outside = (
+        str(v) if v is None or isinstance(v, str) else amount(v, figures["unit"])
+        for v in (figures["inside"], figures["outside"])
+    )
+    word = adverb(figures)
+    words = {
+        "inside": inside, "outside": outside, "by": f"{word} " if word else "",
+        "others": f"({'other products' if ev.of == 'products' else 'others'}: {outside})",
+        "typically": "on average" if figures.get("average") else "typically",
+        "value": amount(figures["value"], _unit(figures)), "label": label(figures["label"]),
+        "customers": f"{ev.run.study.customer}s", "months": MONTHS, **ev.run.study.words,
+    }  # fmt: skip
+    text = fact["say"].format(**words | figures["words"])
+    text = re.sub(r"(?<![\d.,])(1 order)s\b", r"\1", text)
+    return text[0].upper() + text[1:]
 
 
 # --- which claims are made ------------------------------------------------------------------------
@@ -54,7 +157,7 @@ def claims(ev: Evidence) -> list[dict]:
 
 def _portraits(ev: Evidence) -> list[dict]:
     """Return the claims of every persona: its strongest, one neighbour, an example."""
-    each = {segment: _strongest(_able(ev, segment)) for segment in ev.segments}
+    each = {segment: personas.strongest(_able(ev, segment)) for segment in ev.segments}
     every = [claim for rows in each.values() for claim in rows]
     return [
         claim
@@ -64,13 +167,12 @@ def _portraits(ev: Evidence) -> list[dict]:
 
 
 def _able(ev: Evidence, segment: int) -> list[dict]:
-    """Return all that can be stated of a segment."""
-    sources = [("sizes", ""), ("revenue", "spend"), ("means", "spend"), ("growth", "spend"),
-               ("contacts", "contacts"), ("untouched", "contacts"), ("responses", "responded"),
-               ("rules", "")]  # fmt: skip
-    if len(ev.segments) == 1:  # all of the revenue, of course
-        sources.remove(("revenue", "spend"))
-    always = [c for source, column in sources for way in ("", "higher", "lower")
+    """Return all that can be stated of a segment; of one alone not that it brings all revenue."""
+    sources = {"sizes": "", "revenue": "spend", "means": "spend", "growth": "spend",
+               "contacts": "contacts", "untouched": "contacts", "responses": "responded",
+               "rules": ""}  # fmt: skip
+    always = [c for source, column in sources.items() for way in ("", "higher", "lower")
+              if source != "revenue" or len(ev.segments) > 1
               for c in _stated(ev, segment, source, column, way=way)]  # fmt: skip
     columns = _formed(ev, segment) + _described(ev, segment)
     broad = {c["source"]["column"] for c in columns if c["rule"] == "need-high"}
@@ -85,10 +187,10 @@ def _stated(
     What a study gives under the name of a feature, such as `tenure`, need not mean the same: of
     such a column only the patterns speak.
     """
-    given = ev.entries.get(column, {}).get("given", False)
+    own_column = ev.entries.get(column, {}).get("given", False)
     fitting = [f for f in FACTS.values() if (f["from"], f["is"]) == (source, way)
                and f["in"] != "range" and fnmatchcase(column, f["of"])]  # fmt: skip
-    named = [f for f in fitting if "*" not in f["of"] and not given]
+    named = [f for f in fitting if "*" not in f["of"] and not own_column]
     fitting = named or [f for f in fitting if "*" in f["of"]][:1]
     return [c for f in fitting for c in state(ev, f["rule"], segment, column, level, strength)]
 
@@ -99,12 +201,12 @@ def _formed(ev: Evidence, segment: int) -> list[dict]:
         return [c for name in ev.formed[:12] for c in _stated(ev, segment, "medians", name)]
     rows = ev.markers[(ev.markers["segment"] == segment) & (ev.markers["effect"].abs() >= SAY)]
     more = set(rows.loc[rows["effect"] > 0, "name"])
-    found = []
+    result = []
     for row in rows.itertuples():
         mirror = row.level and row.effect < 0 and row.name in more  # rarer as another is commoner
         if _worth_saying(row) and not mirror:
-            found += _column(ev, segment, row, row.effect)
-    return found
+            result += _column(ev, segment, row, row.effect)
+    return result
 
 
 def _column(ev: Evidence, segment: int, row, effect: float) -> list[dict]:
@@ -118,8 +220,7 @@ def _column(ev: Evidence, segment: int, row, effect: float) -> list[dict]:
 def _worth_saying(row) -> bool:
     """Return whether a clear difference also matters; spend is told by its own sentences.
 
-    A need matters where half of the members, or half of the others, put so much into it: the mean
-    may be that of a few.
+    A need matters where half of the members, or of the others, put so much into it.
     """
     small = row.base == "needs" and row.unit == "share" and max(row.inside, row.outside) < SAY_SHARE
     apart = abs(row.inside - row.outside)
@@ -130,24 +231,23 @@ def _worth_saying(row) -> bool:
 def _described(ev: Evidence, segment: int) -> list[dict]:
     """Return the claims about columns that did not form the segments."""
     rows = ev.descriptors[ev.descriptors["segment"] == segment]
-    rows = rows[rows["selected"].astype(bool)] if len(ev.segments) > 1 else rows.iloc[:0]
+    rows = rows[rows["selected"].astype(bool)]
     lifts = rows[(rows["statistic"] == "lift") & (rows["value"] >= SAY_LIFT)]
-    found = []
+    result = []
     for row in rows.itertuples():
         apart, way = row.inside - row.outside, "higher" if row.value > 1 else "lower"
         if ev.entries[row.name]["base"] == "outcome":
-            wanted = row.level == "yes" and ev.run.study.outcomes[row.name].wanted
             if row.level == "yes":  # that it did not happen says the same thing again
-                source = "gains" if wanted else "losses"
-                found += _stated(ev, segment, source, row.name, "yes", way, abs(apart))
+                source = "gains" if ev.run.study.outcomes[row.name].wanted else "losses"
+                result += _stated(ev, segment, source, row.name, "yes", way, abs(apart))
         elif row.statistic == "superiority":
             effect = 2 * row.value - 1
-            found += _column(ev, segment, row, effect) if abs(effect) >= SAY_OTHER else []
+            result += _column(ev, segment, row, effect) if abs(effect) >= SAY_OTHER else []
         elif row.kind != "ordered":  # whose direction is said once, not level by level
             mirror = row.value < 1 and row.name in set(lifts["name"])
             if max(row.value, 1 / row.value) >= SAY_LIFT and not mirror:
-                found += _stated(ev, segment, "levels", row.name, row.level, way, abs(apart))
-    return found
+                result += _stated(ev, segment, "levels", row.name, row.level, way, abs(apart))
+    return result
 
 
 def _products(ev: Evidence, segment: int, broad: set[str]) -> list[dict]:
@@ -156,11 +256,11 @@ def _products(ev: Evidence, segment: int, broad: set[str]) -> list[dict]:
     Only those that most members buy, and none of a group that a column in `broad` speaks of.
     """
     rows = ev.products[ev.products["segment"] == segment]
-    rows = rows[rows["selected"].astype(bool)]
-    rows = rows[(rows["index"] >= SAY_LIFT) & (rows["inside"] >= SAY_SHARE)]
-    said = {ev.entries[column]["label"].removesuffix(" share") for column in broad}
+    rows = rows[rows["selected"].astype(bool) & (rows["index"] >= SAY_LIFT)]
+    rows = rows[rows["inside"] >= SAY_SHARE]
+    broad_groups = {ev.entries[column]["label"].removesuffix(" share") for column in broad}
     group = rows["product"].astype(str).map(lambda p: ev.groups.get(p, p))
-    rows = rows[(rows["buyers"] >= SAY_BUYERS * rows["n"]) & ~group.isin(said)]
+    rows = rows[(rows["buyers"] >= SAY_BUYERS * rows["n"]) & ~group.isin(broad_groups)]
     rows = rows.assign(gain=rows["inside"] - rows["outside"]).sort_values("gain", ascending=False)
     return [
         claim
@@ -171,53 +271,26 @@ def _products(ev: Evidence, segment: int, broad: set[str]) -> list[dict]:
 
 def _near(ev: Evidence, segment: int) -> list[dict]:
     """Return the claims about what sets a segment off from the most similar one."""
-    other = ev.alike.get(segment)
-    if other is None:
+    if segment not in ev.alike:
         return []
-    pair = ev.labels[ev.labels.isin([segment, other])]
+    pair = ev.labels[ev.labels.isin([segment, ev.alike[segment]])]
     columns = [c for c in ev.formed if c not in ev.leftover_columns]
     rows = profile.markers(ev.customers.loc[pair.index, columns], pair, [*ev.entries.values()])
-    rows = rows[
-        (rows["segment"] == segment) & (rows["level"] == "") & (rows["effect"].abs() >= SAY)
-    ]
-    found = [
-        claim
-        for row in rows.itertuples()
-        if _worth_saying(row)
-        for claim in _stated(ev, segment, "nearest", row.name, "",
-                             "higher" if row.effect > 0 else "lower", abs(row.effect))
-    ]  # fmt: skip
-    return personas.distinct(ev, found, 2)
+    rows = rows[rows["segment"].eq(segment) & rows["level"].eq("") & (rows["effect"].abs() >= SAY)]
+    result = [claim for row in rows.itertuples() if _worth_saying(row)
+             for claim in _stated(ev, segment, "nearest", row.name, "", _way(row), abs(row.effect))
+             ]  # fmt: skip
+    return personas.distinct(ev, result, 2)
 
 
-def _strongest(found: list[dict]) -> list[dict]:
-    """Return the strongest claims of each section, in the order of the sections."""
-    kept: list[dict] = []
-    for section in ["size", *WORDS["sections"], "rule"]:
-        rows = [c for c in found if c["sections"][0] == section]
-        size = moved if section == "goals" else lambda c: c["strength"]
-        rows.sort(key=lambda c, size=size: (-size(c), c["source"]["column"], c["source"]["level"]))
-        kept += rows[: WORDS["most"].get(section, 2)]
-    return kept
-
-
-def moved(claim: dict) -> float:
-    """Return how many parts of the spend a claim about it moves; products and needs compare so.
-
-    Those that differ slightly come after all others: a large group of products moves many parts by
-    little. What compares no two numbers, such as the median of a single segment, moves nothing.
-    """
-    levels = claim["inside"], claim["outside"]
-    if not all(isinstance(level, Real) for level in levels):
-        return 0.0
-    return abs(levels[0] - levels[1]) - (claim["word"] == "slightly")
+def _way(row) -> str:
+    return "higher" if row.effect > 0 else "lower"
 
 
 def _one_neighbour(ev: Evidence, rows: list[dict], every: list[dict]) -> list[dict]:
-    """Return a segment's claims with only the strongest about its neighbour that adds something.
+    """Return a segment's claims with only the strongest about its neighbour that adds to the marks.
 
-    It adds to the marks where it is of another column, or where the neighbour differs from
-    everyone else in the same direction, so that the mark alone fits both.
+    It does where it is of another column, or where a mark alone fits the neighbour too.
     """
     own = {c["source"]["column"]: c["direction"] for c in reversed(personas.marks(ev, rows))}
     there = {(c["source"]["column"], c["direction"]) for c in every
@@ -240,10 +313,10 @@ def _example(ev: Evidence, segment: int) -> list[dict]:
     return [c for name in columns for c in _stated(ev, segment, "examples", name)]
 
 
-def _section(ev: Evidence, segment: int, section: str, level: str = "") -> list[dict]:
-    """Return the claims of every fact of a section."""
+def _section(ev: Evidence, section: str, about: list[tuple[int, str]]) -> list[dict]:
+    """Return the claims of every fact of a section about segments, each with a level."""
     facts = [f for f in FACTS.values() if f["in"] == section]
-    return [c for f in facts for c in state(ev, f["rule"], segment, f["of"], level)]
+    return [c for f in facts for s, level in about for c in state(ev, f["rule"], s, f["of"], level)]
 
 
 def _affinities(ev: Evidence) -> list[dict]:
@@ -267,72 +340,50 @@ def _gaps(ev: Evidence) -> list[dict]:
 def _range(goods: Evidence) -> list[dict]:
     """Return what is told of every product segment, then what sets it apart."""
     facts = [f for f in FACTS.values() if f["in"] == "range"]
-    told = {(f["of"], f["is"]): f["rule"] for f in facts if f["is"]}
-    rows, found = goods.markers[goods.markers["effect"].abs() >= SAY], []
+    rules = {(f["of"], f["is"]): f["rule"] for f in facts if f["is"]}
+    rows, result = goods.markers[goods.markers["effect"].abs() >= SAY], []
     for s in goods.shown:
-        found += [c for f in facts if not f["is"] for c in state(goods, f["rule"], s, f["of"])]
+        result += [c for f in facts if not f["is"] for c in state(goods, f["rule"], s, f["of"])]
         for row in rows[rows["segment"] == s].itertuples():
-            rule = told.get((row.name, "higher" if row.effect > 0 else "lower"))
-            found += state(goods, rule, s, row.name) if rule else []
-    return found
+            rule = rules.get((row.name, _way(row)))
+            result += state(goods, rule, s, row.name) if rule else []
+    return result
 
 
 # --- the check ------------------------------------------------------------------------------------
 
 
 def check(run: Run) -> int:
-    """Make every claim, the personas and the playbook again from the tables, and compare.
-
-    Parameters
-    ----------
-    run : Run
-        Its claims.json, personas.json and playbook.json are read.
-
-    Returns
-    -------
-    int
-        How many claims hold.
+    """Make claims, personas and playbook again from the tables, compare, and return how many.
 
     Raises
     ------
     StudyError
         Naming the first claim, or the first entry of a file, that the tables do not give.
     """
-    found, people, book = (run.read(f"{n}.json") for n in ("claims", "personas", "playbook"))
+    stored, people, book = (run.read(f"{n}.json") for n in ("claims", "personas", "playbook"))
     ev = Evidence(run)
-    verify(found, plain(claims(ev)))
-    made = {
-        "personas.json": personas.personas(ev, found),
-        "playbook.json": playbook.build(ev, found),
-    }
-    for name, read in (("personas.json", people), ("playbook.json", book)):
-        if place := differs(read, plain(made[name])):
-            raise StudyError(f"{name} does not hold: {place}; {AGAIN}")
-    return len(found)
+    verify(stored, plain(claims(ev)))
+    again = personas.personas(ev, stored), playbook.build(ev, stored)
+    for name, read, made in zip(("personas", "playbook"), (people, book), again, strict=True):
+        if place := differs(read, plain(made)):
+            raise StudyError(f"{name}.json does not hold: {place}; {AGAIN}")
+    return len(stored)
 
 
-def verify(found: list[dict], again: list[dict]) -> None:
-    """Compare claims with those that the tables give now.
-
-    Raises
-    ------
-    StudyError
-        Naming the first claim that is there twice, cannot be made again, or comes out otherwise.
-    """
-    made, seen = {claim["id"]: claim for claim in again}, set()
-    for claim in found:
-        name = claim["id"]
-        if name in seen:
-            raise StudyError(f"claim {name} stands twice in claims.json: {AGAIN}")
-        seen.add(name)
+def verify(stored: list[dict], again: list[dict]) -> None:
+    """Raise a StudyError for the first claim that is there twice, missing, or made otherwise."""
+    made, ids = {claim["id"]: claim for claim in again}, [claim["id"] for claim in stored]
+    if twice := [name for name in ids if ids.count(name) > 1]:
+        raise StudyError(f"claim {twice[0]} stands twice in claims.json: {AGAIN}")
+    for claim in stored:
         wrong = "the tables of the run no longer support it"
-        if name in made:
-            wrong = differs(claim, made[name]).lstrip(".")
+        if claim["id"] in made:
+            wrong = differs(claim, made[claim["id"]])
         if wrong:
-            raise StudyError(
-                f"claim {name} ({claim.get('sentence')!r}) does not hold: {wrong}; {AGAIN}"
-            )
-    if missing := [name for name in made if name not in seen]:
+            name = f"claim {claim['id']} ({claim.get('sentence')!r})"
+            raise StudyError(f"{name} does not hold: {wrong}; {AGAIN}")
+    if missing := [name for name in made if name not in ids]:
         raise StudyError(f"claim {missing[0]} is not in claims.json: {AGAIN}")
 
 

@@ -39,13 +39,13 @@ class Evidence:
         self.labels = run.read("segments.parquet")["segment"].astype(int).rename_axis("customer")
         self.customers = run.read("customers.parquet").reindex(self.labels.index)
         self.verdict = run.read("verdict.json")
-        known = run.read("dictionary.json")
+        rows = run.read("dictionary.json")
         if run.has("outcomes.parquet"):  # described like any attribute that formed no segment
             after = attributes.as_levels(run.read("outcomes.parquet"))
             self.customers = self.customers.join(after)
-            known = known | {"customers": [*known["customers"], *known["outcomes"]]}
-        self.entries = entries(known, self.customers)
-        self._sort(self.verdict.get("columns") or dictionary.forming(run.study, known["customers"]))
+            rows = rows | {"customers": [*rows["customers"], *rows["outcomes"]]}
+        self.entries = entries(rows, self.customers)
+        self._sort(self.verdict.get("columns") or dictionary.forming(run.study, rows["customers"]))
         bases = {self.entries[c]["base"] for c in self.formed}
         same = bases | ({"behavioural", "needs"} if bases & {"behavioural", "needs"} else set())
         self.described = [c for c in self.described if self.entries[c]["base"] not in same]
@@ -90,10 +90,10 @@ class Evidence:
         noun = "shoppers" if "basket_value" in self.customers else f"{self.run.study.customer}s"
         few = {s: f"Segment {s} (too few to describe)" for s in self.segments}
         few = {s: name for s, name in few.items() if s not in self.shown}
-        given = {s: n for s, n in self.run.study.personas.names.items() if s in self.segments}
+        analyst = {s: n for s, n in self.run.study.personas.names.items() if s in self.segments}
         before = names.before(self.run)
         earlier = {s: p["name"] for s, p in before.items() if p["named_by"] == "rule"}
-        return names.names(self.markers, noun, few | given, earlier)
+        return names.names(self.markers, noun, few | analyst, earlier)
 
     @cached_property
     def spend(self) -> pd.Series | None:
@@ -133,8 +133,9 @@ class Evidence:
                  "corrected_low": "from", "corrected_high": "to"}  # fmt: skip
         if self.chances is None or rows.empty:
             return pd.DataFrame(columns=["segment", *names.values()])
-        found = profile.corrected(rows, self.customers, self.chances).rename(columns=names)
-        return found.assign(segment=found["segment"].map(self.names))[["segment", *names.values()]]
+        result = profile.corrected(rows, self.customers, self.chances).rename(columns=names)
+        segment = result["segment"].map(self.names)
+        return result.assign(segment=segment)[["segment", *names.values()]]
 
     @cached_property
     def rules(self) -> pd.DataFrame:

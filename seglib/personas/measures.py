@@ -47,16 +47,16 @@ def measure(
         (that the confidence is adjusted for; None if for none). Few whom a cell leaves out stay
         hidden.
     """
-    found = (MEASURES | more)[source](ev, segment, column, level)
-    if not found:
+    result = (MEASURES | more)[source](ev, segment, column, level)
+    if not result:
         return {}
     base = dict.fromkeys(("comparisons", "inside", "outside", "low", "high"))
     base |= {"confidence": 1 - stats.ALPHA, "unit": "", "words": {}}
     base |= {"label": ev.entries.get(column, {}).get("label", column)} | WORDS["sources"][source]
-    found = base | found
-    n, cell = int(found["n"]), int(found.get("cell", found["n"]))
+    result = base | result
+    n, cell = int(result["n"]), int(result.get("cell", result["n"]))
     cell = min(cell, n - ev.minimum) if 0 < n - cell < ev.minimum else cell
-    return found | {"cell": cell, "statistic": found["statistic"].format_map(found["words"])}
+    return result | {"cell": cell, "statistic": result["statistic"].format_map(result["words"])}
 
 
 def smallest(cell: int, count: int, n: int) -> int:
@@ -131,8 +131,8 @@ def _customers(ev: Evidence, segment: int, column: str, _="") -> dict:
     row = None if column in ev.formed else _described(ev, segment, column, "")
     if column not in ev.formed and row is None:
         return {}
-    found = _compared(ev, column, ev.inside(segment), ~ev.inside(segment))
-    return found if row is None or not found else found | _adjusted(row, ev.descriptors)
+    result = _compared(ev, column, ev.inside(segment), ~ev.inside(segment))
+    return result if row is None or not result else result | _adjusted(row, ev.descriptors)
 
 
 def _nearest(ev: Evidence, segment: int, column: str, _="") -> dict:
@@ -140,8 +140,8 @@ def _nearest(ev: Evidence, segment: int, column: str, _="") -> dict:
     other = ev.alike.get(segment)
     if other is None or column not in ev.formed:
         return {}
-    found, like = _compared(ev, column, ev.inside(segment), ev.inside(other)), ev.names[other]
-    return found and found | {"reference": f"no difference from {like}", "words": {"like": like}}
+    result, like = _compared(ev, column, ev.inside(segment), ev.inside(other)), ev.names[other]
+    return result and result | {"reference": f"no difference from {like}", "words": {"like": like}}
 
 
 def _compared(ev: Evidence, column: str, here: np.ndarray, there: np.ndarray) -> dict:
@@ -188,11 +188,11 @@ def _median(ev: Evidence, segment: int, column: str, _="") -> dict:
 def _two_by_two(yes: pd.Series, inside: np.ndarray, estimate) -> dict:
     """Return a comparison of shares by a function of the four counts; empty if it has no value."""
     a, n, b, others = counts = cells(yes, inside)
-    if not n or not others or math.isnan((found := estimate(*counts)).value):
+    if not n or not others or math.isnan((result := estimate(*counts)).value):
         return {}
     cell = min(smallest(a, a, n), smallest(b, b, others))
     shares = {"inside": a / n, "outside": b / others, "unit": "share"}
-    return {**_ends(found), "n": n, "cell": cell, **shares}
+    return {**_ends(result), "n": n, "cell": cell, **shares}
 
 
 def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
@@ -200,20 +200,20 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
     if column not in ev.customers:
         return {}
     values, formed = ev.customers[column], column in ev.formed
-    found = _two_by_two(has_level(values, level), ev.inside(segment), stats.difference)
-    row = None if formed or not found else _described(ev, segment, column, level)
-    if not found or (row is None and not formed):
+    result = _two_by_two(has_level(values, level), ev.inside(segment), stats.difference)
+    row = None if formed or not result else _described(ev, segment, column, level)
+    if not result or (row is None and not formed):
         return {}
     kind = {"kind": "difference", "statistic": "difference of shares"}
     name = {"label": level_label(ev.entries[column], level, values)}
-    return found | name | (kind if formed else _adjusted(row, ev.descriptors))
+    return result | name | (kind if formed else _adjusted(row, ev.descriptors))
 
 
 def _outcome(ev: Evidence, segment: int, column: str, level: str) -> dict:
     """Return how much more often an outcome came true, called by its label in the study."""
-    stated = ev.run.study.outcomes.get(column)
-    found = _levels(ev, segment, column, level) if stated else {}
-    return found and found | {"words": {"outcome": stated.label}}
+    outcome = ev.run.study.outcomes.get(column)
+    result = _levels(ev, segment, column, level) if outcome else {}
+    return result and result | {"words": {"outcome": outcome.label}}
 
 
 def _untouched(ev: Evidence, segment: int, *_) -> dict:
@@ -285,9 +285,9 @@ def _gap(ev: Evidence, segment: int, column: str, _="") -> dict:
     if row is None:
         return {}
     like = ev.names[int(row["like"])]
-    found = _spread(ev, row, range(int(row["compared"])), column)
-    words = found["words"] | {"like": like}
-    return found | {"reference": f"no difference from {like}", "words": words}
+    result = _spread(ev, row, range(int(row["compared"])), column)
+    words = result["words"] | {"like": like}
+    return result | {"reference": f"no difference from {like}", "words": words}
 
 
 def _row_of(rows: pd.DataFrame, segment: int, key: str, name: str):

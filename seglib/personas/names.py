@@ -37,10 +37,10 @@ def entries(dictionary, frame: pd.DataFrame) -> dict[str, dict]:
     if isinstance(dictionary, dict):
         part = "products" if frame.index.name == "product" else "customers"
         dictionary = dictionary.get(part, [])
-    known = {row["name"]: row for row in dictionary or []}
+    by_name = {row["name"]: row for row in dictionary or []}
     default = {"base": "", "unit": "", "meaning": ""}
     return {
-        str(c): default | {"name": str(c), "label": str(c)} | known.get(str(c), {}) for c in frame
+        str(c): default | {"name": str(c), "label": str(c)} | by_name.get(str(c), {}) for c in frame
     }
 
 
@@ -125,7 +125,7 @@ LEVELS = 1.25, 1.5  # the levels shown, as multiples: below the first slightly, 
 POINTS = 0.01, 0.05  # the same for shares, in parts of the whole
 
 
-def adverb(found: dict) -> str:
+def adverb(result: dict) -> str:
     """Return "far", "slightly" or nothing: how strong a word a measured difference bears.
 
     *Far*: the difference is large, its interval reaches no lower than medium, and the levels shown
@@ -134,11 +134,11 @@ def adverb(found: dict) -> str:
     point). Small and large are those of Cliff's delta; of a ratio, a quarter more and twice. Of
     words, an index or numbers below zero the effect alone must tell.
     """
-    if found["kind"] not in SIZES or found.get("low") is None:
+    if result["kind"] not in SIZES or result.get("low") is None:
         return ""
-    small, medium, large = SIZES[found["kind"]]
-    effect, *ends = (_effect(found["kind"], found[key]) for key in ("value", "low", "high"))
-    multiple, points = _apart(found["inside"], found["outside"], found["unit"])
+    small, medium, large = SIZES[result["kind"]]
+    effect, *ends = (_effect(result["kind"], result[key]) for key in ("value", "low", "high"))
+    multiple, points = _apart(result["inside"], result["outside"], result["unit"])
     close = multiple < LEVELS[0] or points < POINTS[0]
     if close or (effect < small and (multiple < LEVELS[1] or math.isnan(multiple))):
         return "slightly"
@@ -189,7 +189,7 @@ class Name(NamedTuple):
 def names(
     markers: pd.DataFrame,
     noun: str = "customers",
-    given: dict[int, str] | None = None,
+    analyst: dict[int, str] | None = None,
     earlier: dict[int, str] | None = None,
 ) -> dict[int, str]:
     """Return a name for each segment, no two the same, such as "Frequent shoppers".
@@ -206,7 +206,7 @@ def names(
     given, earlier : dict, optional
         Segment → name: chosen by the analyst, which wins; made by rule of the same people before.
     """
-    chosen = {int(s): Name(str(name)) for s, name in (given or {}).items()}
+    chosen = {int(s): Name(str(name)) for s, name in (analyst or {}).items()}
     segments = sorted({int(s) for s in markers["segment"].unique()} | set(chosen))
     if len(segments) == 1:
         return {segments[0]: f"All {noun}"}
@@ -238,9 +238,9 @@ def _misleads(segment: int, name: Name, chosen: dict[int, Name], effects: dict) 
     """
 
     def wrongly(one: int, traits: tuple, other: int, there: tuple) -> int:
-        said = {(t.marker, t.phrase) for t in there}
+        there_too = {(t.marker, t.phrase) for t in there}
         pairs = [(effects.get((one, *t.marker), 0.0), effects.get((other, *t.marker), 0.0))
-                 for t in traits if (t.marker, t.phrase) not in said]  # fmt: skip
+                 for t in traits if (t.marker, t.phrase) not in there_too]  # fmt: skip
         return sum(own * more > 0 and abs(more) > abs(own) for own, more in pairs)
 
     return sum(
@@ -322,11 +322,11 @@ def _choices(traits: list[Trait], noun: str, most: int = 5) -> list[Name]:
         ((a, b) for a, b in product(adjectives, others) if a.topic != b.topic),
         key=lambda pair: traits.index(pair[0]) + traits.index(pair[1]),
     )
-    found = [Name(f"{a.adjective} {noun} {b.link} {b.phrase}", (a, b)) for a, b in both]
-    found += [Name(f"{a.adjective} {noun}", (a,)) for a in adjectives]
-    found += [Name(f"{many} {_phrases(a, b)}", (a, b)) for a, b in combinations(others, 2)]
-    found += [Name(f"{many} {t.link} {t.phrase}", (t,)) for t in others]
-    return sorted(found, key=lambda name: len(name.text) > LONG)
+    result = [Name(f"{a.adjective} {noun} {b.link} {b.phrase}", (a, b)) for a, b in both]
+    result += [Name(f"{a.adjective} {noun}", (a,)) for a in adjectives]
+    result += [Name(f"{many} {_phrases(a, b)}", (a, b)) for a, b in combinations(others, 2)]
+    result += [Name(f"{many} {t.link} {t.phrase}", (t,)) for t in others]
+    return sorted(result, key=lambda name: len(name.text) > LONG)
 
 
 def before(run: Run) -> dict[int, dict]:

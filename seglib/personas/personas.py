@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import pandas as pd
 
 from seglib import wording
@@ -10,7 +12,8 @@ from seglib.personas import names, playbook, profile
 from seglib.personas.evidence import Evidence
 from seglib.personas.names import has_level, numbers
 
-WORDS, SECTIONS = names.WORDS, wording.table("claims")["sections"]
+WORDS, CLAIMS = names.WORDS, wording.table("claims")
+SECTIONS = CLAIMS["sections"]
 SAME = 0.5  # |rank correlation| of two columns from which they say the same of a customer
 MARK = 0.25  # strength from which a claim may lead: a medium difference (d of about 0.5)
 MARKS = 3
@@ -22,20 +25,20 @@ AGAIN = "The same, seen from other sides"
 DEFINES, BESIDES = "What defines them most", "Besides"
 
 
-def personas(ev: Evidence, found: list[dict]) -> list[dict]:
+def personas(ev: Evidence, claims: list[dict]) -> list[dict]:
     """Return one persona per segment from its claims, as in personas.json.
 
     Parameters
     ----------
     ev : Evidence
-    found : list of dict
+    gaps : list of dict
         The claims.
     """
     sizes, before = profile.sizes(ev.labels, ev.spend), names.before(ev.run)
     stable = {s["segment"]: s for s in ev.verdict.get("segments", [])}
     result = []
     for segment in ev.segments:
-        rows = [c for c in found if c["segment"] == segment and c["of"] == ev.of]
+        rows = [c for c in claims if c["segment"] == segment and c["of"] == ev.of]
         parts = {s: [c["id"] for c in rows if s in c["sections"]] for s in [*SECTIONS, "rule"]}
         own, size = marks(ev, rows), sizes.loc[segment]
         same = again(ev, rows, own)
@@ -59,32 +62,33 @@ def personas(ev: Evidence, found: list[dict]) -> list[dict]:
 
 def _naming(ev: Evidence, segment: int, before: dict[int, dict]) -> dict:
     """Return who named a segment, and the name that it had at an earlier date if another."""
-    given = len(ev.segments) > 1 and segment in ev.run.study.personas.names
+    by_analyst = len(ev.segments) > 1 and segment in ev.run.study.personas.names
     old = before.get(segment)
     other = old and old["earlier"] and old["name"] != ev.names[segment]
-    return {"named_by": "analyst" if given else "rule", "formerly": old["name"] if other else ""}
+    formerly = old["name"] if other else ""
+    return {"named_by": "analyst" if by_analyst else "rule", "formerly": formerly}
 
 
 def unknown(ev: Evidence, rows: list[dict], parts: dict[str, list]) -> list[dict]:
     """Return what the data cannot say about a segment, and the questions that would tell."""
     bases = {ev.entries[c]["base"] for c in ev.customers}
-    asked = ev.run.study.tables.survey or "psychographic" in bases
+    survey = ev.run.study.tables.survey or "psychographic" in bases
     about = "buyers" if "orders" in ev.customers else "people"
     about = "users" if ev.run.study.usage else about
-    found = []
+    gaps = []
     for gap in WORDS["gaps"]:
-        known = any(parts.get(key) or key in ev.customers for key in gap["unless"])
-        if known or about not in gap["about"]:
+        answered = any(parts.get(key) or key in ev.customers for key in gap["unless"])
+        if answered or about not in gap["about"]:
             continue
-        why = "answered" if gap["why"] == "unasked" and asked else gap["why"]
+        why = "answered" if gap["why"] == "unasked" and survey else gap["why"]
         beyond = " beyond what is recorded" * (gap["unless"] == ["who"] and bool(bases & RECORDED))
-        found.append({"topic": gap["topic"] + beyond, "why": WORDS["why"].get(why, why),
+        gaps.append({"topic": gap["topic"] + beyond, "why": WORDS["why"].get(why, why),
                       "questions": list(gap["ask"])})  # fmt: skip
     reasons = dict.fromkeys(q for c in rows if (q := WORDS["reasons"].get(c["rule"])))
     if reasons:
-        found.append({"topic": "the reasons for what goes wrong", "questions": list(reasons),
+        gaps.append({"topic": "the reasons for what goes wrong", "questions": list(reasons),
                       "why": "the data show that it happens, not why"})  # fmt: skip
-    return found
+    return gaps
 
 
 def common(people: list[dict]) -> list[str]:
@@ -101,6 +105,29 @@ def marks(ev: Evidence, rows: list[dict]) -> list[dict]:
     able = [c for c in rows if c["strength"] >= MARK and c["kind"] != "ratio"
             and not {"near", "example", "afterwards"} & set(c["sections"])]  # fmt: skip
     return distinct(ev, able, MARKS)
+
+
+def strongest(claims: list[dict]) -> list[dict]:
+    """Return the strongest claims of each section, in the order of the sections."""
+    kept: list[dict] = []
+    for section in ["size", *SECTIONS, "rule"]:
+        rows = [c for c in claims if c["sections"][0] == section]
+        size = moved if section == "goals" else lambda c: c["strength"]
+        rows.sort(key=lambda c, size=size: (-size(c), c["source"]["column"], c["source"]["level"]))
+        kept += rows[: CLAIMS["most"].get(section, 2)]
+    return kept
+
+
+def moved(claim: dict) -> float:
+    """Return how many parts of the spend a claim about it moves; products and needs compare so.
+
+    Those that differ slightly come after all others: a large group of products moves many parts by
+    little. What compares no two numbers, such as the median of a single segment, moves nothing.
+    """
+    levels = claim["inside"], claim["outside"]
+    if not all(isinstance(level, Real) for level in levels):
+        return 0.0
+    return abs(levels[0] - levels[1]) - (claim["word"] == "slightly")
 
 
 def distinct(ev: Evidence, rows: list[dict], most: int) -> list[dict]:
@@ -157,9 +184,9 @@ def summary(rows: list[dict], own: list[dict], same: list[dict]) -> list[dict]:
     return order + spare[: max(0, LEAST - len(order))]
 
 
-def opening(person: dict, found: list[dict]) -> list[tuple[str, list[dict]]]:
+def opening(person: dict, claims: list[dict]) -> list[tuple[str, list[dict]]]:
     """Return the claims that a card begins with: how large, what defines them, what comes next."""
-    by_id = {c["id"]: c for c in found}
+    by_id = {c["id"]: c for c in claims}
     rows = [by_id[i] for i in person["summary"]]
     size = [c for c in rows if c["rule"] in ALWAYS]
     own = [c for c in rows if c["id"] in person["marks"]]
@@ -168,12 +195,12 @@ def opening(person: dict, found: list[dict]) -> list[tuple[str, list[dict]]]:
     return [(heading, part) for heading, part in parts if part]
 
 
-def sections(person: dict, found: list[dict]) -> list[tuple[str, list[dict]]]:
+def sections(person: dict, claims: list[dict]) -> list[tuple[str, list[dict]]]:
     """Return heading and claims of each part of a persona; no claim of the summary, none twice.
 
     Claims that say again what the marks say come last, together.
     """
-    by_id, used = {c["id"]: c for c in found}, {*person["summary"], *person["again"]}
+    by_id, used = {c["id"]: c for c in claims}, {*person["summary"], *person["again"]}
     parts: dict[str, list[dict]] = {heading: [] for heading in SECTIONS.values()}
     for key in ["pain_points", *SECTIONS]:  # a warning is told as such, and not again
         ids = [i for i in person["facts"].get(key, []) if i not in used]
@@ -214,15 +241,15 @@ def ranked(book: dict) -> dict:
     if len(rows) < 2:
         return {"weights": "none"}
     names = {row["segment"]: row["name"] for row in rows}
-    firm = max(rows, key=lambda row: row["first"])
-    known = any("reach" in row["scores"] for row in rows)
+    firmest = max(rows, key=lambda row: row["first"])
+    reached = any("reach" in row["scores"] for row in rows)
     return {
         "weights": "equal" if targeting["equal"] else "own",
         "given": ", ".join(f"{c} {w:.0%}" for c, w in targeting["weights"].items()),
-        "first": rows[0]["name"], "chance": rows[0]["first"], "most": firm["first"],
-        "firmest": firm["name"] if firm["segment"] != rows[0]["segment"] else "",
+        "first": rows[0]["name"], "chance": rows[0]["first"], "most": firmest["first"],
+        "firmest": firmest["name"] if firmest["segment"] != rows[0]["segment"] else "",
         "names": [names[s] for s in targeting["underserved"]],
-        "underserved": "some" if targeting["underserved"] else "none" if known else "unknown",
+        "underserved": "some" if targeting["underserved"] else "none" if reached else "unknown",
     }  # fmt: skip
 
 
@@ -249,11 +276,11 @@ def tests(ev: Evidence, book: dict) -> pd.DataFrame:
 # --- files for others -----------------------------------------------------------------------------
 
 
-def markdown(people: list[dict], found: list[dict], title: str, levers=()) -> str:
+def markdown(people: list[dict], claims: list[dict], title: str, levers=()) -> str:
     """Return the personas as Markdown for a wiki or a deck, with the playbook's levers if given."""
-    by_id = {c["id"]: c for c in found}
+    by_id = {c["id"]: c for c in claims}
     cards = [
-        {**person, "opening": opening(person, found), "sections": sections(person, found),
+        {**person, "opening": opening(person, claims), "sections": sections(person, claims),
          "rule": [by_id[i] for i in person["facts"].get("rule", [])],
          "example": [by_id[i] for i in person["typical"]],
          "levers": [row | {"advice": playbook.advice(row)} for row in levers

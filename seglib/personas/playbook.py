@@ -16,18 +16,15 @@ from seglib.study import StudyError, nearest
 from seglib.wording import amount, listing, table
 
 WORDS = table("levers")
-CRITERIA = WORDS["criteria"]
+CRITERIA, TEXTS = WORDS["criteria"], WORDS["texts"]
 FIGURES_OF, TABLES = CLAIMS["figures"], CLAIMS["tables"]
 DRAWS = 10_000
 STILL_HERE = 0.9  # segments of which more than this share still buys need no winning back
+WORTH = {"value-high", "growth-up"}  # who is worth this and overlooked is underserved
 ITEMS = {"need-high", "product-high", "need-low"}
 ENOUGH = 0.02  # of the spend, theirs or that of others, from which an item is worth a test
 MEANT = 2  # possibilities that are named for a product segment
 FIGURES = "baseline", "detectable", "n_per_arm", "weeks", "target", "enough", "break_even"
-NOBODY = (
-    "share that {did} at least once: nobody did in the last {weeks} weeks, so watch first how many "
-    "would by themselves"
-)
 
 # --- targeting ------------------------------------------------------------------------------------
 
@@ -35,48 +32,41 @@ OTHERS = {"growth": "growth", "reach": "responses", "objective": "means"}  # com
 
 
 def criteria(ev: Evidence) -> pd.DataFrame:
-    """Return the segments on every criterion the run can compute, and the attention they got.
+    """Return the segments on every criterion the run can compute.
 
     Returns
     -------
     DataFrame
         Indexed by segment: n, the criteria, and `contacts` (campaigns per customer) if known.
-        Of a segment smaller than the study's minimum all is missing, of one that would give away
-        its size the size, and so is reach that rests on fewer answers than the minimum. Growth,
-        reach and the objective's figure that chance could explain (their interval includes no
-        difference from everyone else) are everyone's.
-
-    Raises
-    ------
-    StudyError
-        If study.yaml names a figure of the objective that customers do not have as a number.
+        What rests on too few is missing, and so is a size that would give away a smaller one.
+        Growth, reach and the objective's figure that chance could explain (their interval includes
+        no difference from everyone else) are everyone's.
     """
-    stated, everyone = ev.run.study.objective_figure, np.ones(len(ev.labels), dtype=bool)
-    known = [c for c in ev.customers if kind(ev.customers[c]) == "numeric"]
-    if stated and stated.column not in known:
-        raise StudyError(
-            f"objective_figure.column: found {stated.column!r}{nearest(stated.column, known)}"
-        )
+    objective, everyone = ev.run.study.objective_figure, np.ones(len(ev.labels), dtype=bool)
+    numeric = [c for c in ev.customers if kind(ev.customers[c]) == "numeric"]
+    if objective and objective.column not in numeric:
+        hint = nearest(objective.column, numeric)
+        raise StudyError(f"objective_figure.column: found {objective.column!r}{hint}")
     rows = {}
     for segment in ev.segments:
         inside = ev.inside(segment)
         row = {name: _figure(ev, name, inside) for name in [*CRITERIA, "contacts"]}
-        row = {name: found["value"] for name, found in row.items() if found}
+        row = {name: scores["value"] for name, scores in row.items() if scores}
         for name in OTHERS.keys() & row.keys():
-            column = stated.column if name == "objective" else ""
-            found = measure(ev, segment, OTHERS[name], column)
-            if not found or found["low"] <= 1 <= found["high"]:
+            column = objective.column if name == "objective" else ""
+            scores = measure(ev, segment, OTHERS[name], column)
+            if not scores or scores["low"] <= 1 <= scores["high"]:
                 row[name] = _figure(ev, name, everyone)["value"]
         if "reach" in row and _answers(ev, inside)[0] < ev.minimum:
             row["reach"] = np.nan
         rows[segment] = {"n": inside.sum()} | row
-    found = pd.DataFrame.from_dict(rows, orient="index", dtype=float).rename_axis("segment")
+    scores = pd.DataFrame.from_dict(rows, orient="index", dtype=float).rename_axis("segment")
     stable = {row["segment"]: row.get("jaccard") for row in ev.verdict.get("segments", [])}
     if any(value is not None for value in stable.values()):
-        found["stability"] = pd.Series(stable, dtype=float).reindex(found.index)
-    found.loc[~found.index.isin(ev.sized), "size"] = np.nan
-    found.loc[found["n"] < ev.minimum] = np.nan
-    return found[[c for c in ("n", *CRITERIA, "contacts") if c in found]]
+        scores["stability"] = pd.Series(stable, dtype=float).reindex(scores.index)
+    scores.loc[~scores.index.isin(ev.sized), "size"] = np.nan
+    scores.loc[scores["n"] < ev.minimum] = np.nan
+    return scores[[c for c in ("n", *CRITERIA, "contacts") if c in scores]]
 
 
 def _figure(ev: Evidence, name: str, inside: np.ndarray) -> dict:
@@ -108,8 +98,8 @@ def _answers(ev: Evidence, inside: np.ndarray) -> tuple[int, int]:
 
 def units(ev: Evidence) -> dict[str, str]:
     """Return the unit of each criterion, and of the attention received."""
-    stated = ev.run.study.objective_figure
-    entry = ev.entries.get(stated.column, {}) if stated else {}
+    objective = ev.run.study.objective_figure
+    entry = ev.entries.get(objective.column, {}) if objective else {}
     return {"size": "share", "value": ev.run.study.currency or "money", "growth": "share",
             "stability": "index", "reach": "share", "contacts": "count",
             "objective": entry.get("unit", "")}  # fmt: skip
@@ -121,58 +111,43 @@ def meaning(ev: Evidence, name: str) -> str:
         return "campaigns a customer, mean"
     if name != "objective":
         return CRITERIA[name]
-    stated = ev.run.study.objective_figure
-    figure = ev.entries[stated.column]["label"].lower()
-    return f"{figure}, mean; {stated.prefer} fits the objective better, as study.yaml says"
+    objective = ev.run.study.objective_figure
+    figure = ev.entries[objective.column]["label"].lower()
+    return f"{figure}, mean; {objective.prefer} fits the objective better, as study.yaml says"
 
 
-def weights(given: dict[str, float], found: pd.DataFrame) -> dict[str, float]:
-    """Return the weight of each criterion in the table, summing to 1; equal unless given.
-
-    Raises
-    ------
-    StudyError
-        If a weight is negative or names no criterion, or all are zero.
-    """
-    for name, weight in given.items():
+def weights(own: dict[str, float], scores: pd.DataFrame) -> dict[str, float]:
+    """Return the weight of each criterion in the table, summing to 1; equal unless given."""
+    for name, weight in own.items():
         if name not in CRITERIA:
             raise StudyError(f"targeting: found {name!r}{nearest(name, list(CRITERIA))}")
         if not weight >= 0:
             raise StudyError(f"targeting.{name} is {weight}: expected a number of 0 or more")
-    known = [c for c in CRITERIA if c in found and found[c].notna().any()]
-    chosen = {c: float(given.get(c, 0.0)) if given else 1.0 for c in known}
-    total = sum(chosen.values())
+    usable = [c for c in CRITERIA if c in scores and scores[c].notna().any()]
+    weighting = {c: float(own.get(c, 0.0)) if own else 1.0 for c in usable}
+    total = sum(weighting.values())
     if total <= 0:
         raise StudyError(
             f"targeting gives no weight to any criterion of this study: expected one of "
-            f"{', '.join(known)} above 0"
+            f"{', '.join(usable)} above 0"
         )
-    return {name: weight / total for name, weight in chosen.items()}
+    return {name: weight / total for name, weight in weighting.items()}
 
 
 def ranking(ev: Evidence) -> pd.DataFrame:
     """Return the segments ranked by the study's weights, as `rank` does."""
-    found, stated = ev.once(criteria), ev.run.study.objective_figure
-    chosen = weights(ev.run.study.targeting, found)
-    if stated and stated.prefer == "lower":
-        found = found.assign(objective=-found["objective"])
-    return rank(found, chosen, ev.run.seed)
+    scores, objective = ev.once(criteria), ev.run.study.objective_figure
+    weighting = weights(ev.run.study.targeting, scores)
+    if objective and objective.prefer == "lower":
+        scores = scores.assign(objective=-scores["objective"])
+    return rank(scores, weighting, ev.run.seed)
 
 
-def rank(found: pd.DataFrame, chosen: dict[str, float], seed: int = 0) -> pd.DataFrame:
-    """Return the segments ranked, and how firmly.
+def rank(scores: pd.DataFrame, weighting: dict[str, float], seed: int = 0) -> pd.DataFrame:
+    """Return the segments by `criteria` ranked by `weights`, and how firmly.
 
     Each criterion runs from 0 (the lowest segment) to 1 (the highest). The score is the weighted
     mean of those known of a segment; one of which none is known comes last.
-
-    Parameters
-    ----------
-    found : DataFrame
-        From `criteria`.
-    chosen : dict
-        From `weights`.
-    seed : int
-        Of the random weights.
 
     Returns
     -------
@@ -181,19 +156,19 @@ def rank(found: pd.DataFrame, chosen: dict[str, float], seed: int = 0) -> pd.Dat
         likely, under which the segment comes first), best and worst (ranks that at least 5 of 100
         of those sets give it or better, or worse), and the criteria from 0 to 1.
     """
-    values = found.loc[found["n"].notna(), [*chosen]]
+    values = scores.loc[scores["n"].notna(), [*weighting]]
     spread = values.max() - values.min()
     scaled = ((values - values.min()) / spread.where(spread > 0)).where(
         (spread > 0) | values.isna(), 0.5
     )
-    score = pd.Series(_means(scaled, np.array([[*chosen.values()]]))[:, 0], index=values.index)
-    drawn = np.random.default_rng(seed).dirichlet(np.ones(len(chosen)), DRAWS)
+    score = pd.Series(_means(scaled, np.array([[*weighting.values()]]))[:, 0], index=values.index)
+    drawn = np.random.default_rng(seed).dirichlet(np.ones(len(weighting)), DRAWS)
     ranks = (-_means(scaled, drawn)).argsort(axis=0, kind="stable").argsort(axis=0) + 1
     place = score.rank(ascending=False, method="first", na_option="bottom").astype(int)
     best, worst = (np.quantile(ranks, q, axis=1).astype(int) for q in (0.05, 0.95))
     first = (ranks == 1).mean(axis=1)
     result = scaled.assign(score=score, rank=place, first=first, best=best, worst=worst)
-    result = result[["score", "rank", "first", "best", "worst", *chosen]]
+    result = result[["score", "rank", "first", "best", "worst", *weighting]]
     return result.sort_values("rank").rename_axis("segment").reset_index()
 
 
@@ -206,15 +181,16 @@ def _means(scaled: pd.DataFrame, drawn: np.ndarray) -> np.ndarray:
 
 def _criterion(ev: Evidence, segment: int, column: str, _="") -> dict:
     """Return a segment's figure on a criterion of the targeting, as the ranking uses it."""
-    found, inside = ev.once(criteria), ev.inside(segment)
-    if column not in found or pd.isna(found.loc[segment, column]):
+    scores, inside = ev.once(criteria), ev.inside(segment)
+    if column not in scores or pd.isna(scores.loc[segment, column]):
         return {}
-    value, n, cell = float(found.loc[segment, column]), int(inside.sum()), {}
+    value, n, cell = float(scores.loc[segment, column]), int(inside.sum()), {}
     if column == "reach":
         yes, n = _answers(ev, inside)
         cell = {"cell": smallest(yes, yes, n)}
     own = _figure(ev, column, inside)
-    own = own if own and np.isclose(own["value"], value) else {}  # of everyone's there are no ends
+    if not own or not np.isclose(own["value"], value) or not np.isfinite(own["low"]):
+        own = {}  # of everyone's there are no ends
     words = {"meaning": meaning(ev, column)}
     if column == "objective":
         words["figure"] = ev.entries[ev.run.study.objective_figure.column]["label"].lower()
@@ -228,10 +204,9 @@ def _rank(ev: Evidence, segment: int, *_) -> dict:
     if segment not in rows.index or len(rows) < 2:
         return {}
     row = rows.loc[segment]
-    return {"value": float(row["rank"]), "low": float(row["best"]),
-            "high": float(row["worst"]), "confidence": 0.9, "n": int(ev.inside(segment).sum()),
-            "inside": amount(row["score"]),
-            "outside": amount(row["first"], "share"),
+    return {"value": float(row["rank"]), "low": float(row["best"]), "high": float(row["worst"]),
+            "confidence": 0.9, "n": int(ev.inside(segment).sum()),
+            "inside": amount(row["score"]), "outside": amount(row["first"], "share"),
             "words": {"rank": int(row["rank"]), "of": len(rows)}}  # fmt: skip
 
 
@@ -257,12 +232,11 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     """
     inside = ev.inside(segment)
     half = ev.count(segment, int(inside.sum())) // 2
-    plan = {"arms": ["treated (half, at random)", "left as now (the other half)"],
-            "metric": "to be chosen: nothing of it is known by month", "unit": "",
+    plan = {"arms": list(TEXTS["arms"]), "metric": TEXTS["no_months"], "unit": "",
             "available": half, **dict.fromkeys(FIGURES)}  # fmt: skip
     if metric == "outcome":
-        found = _outcome(ev, inside)
-        return plan | found | {"enough": (found["n_per_arm"] or math.inf) <= half}
+        result = _outcome(ev, inside)
+        return plan | result | {"enough": (result["n_per_arm"] or math.inf) <= half}
     seen = ev.windows or (ev.visits if metric == "active" else None)
     if seen is None:
         return plan
@@ -270,27 +244,26 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     for months, weeks in power.WEEKS.items():
         after, before = (v[inside] for v in seen[months])
         if metric == "spend":
-            found = power.spend_test(after, before, money=ev.run.study.economics, days=7 * weeks)
-            found = {key: found[key] for key in FIGURES if key in found}
-            found["metric"] = "spend a customer, adjusted for spend in the window before"
-            found["unit"] = ev.run.study.currency or "money"
+            result = power.spend_test(after, before, money=ev.run.study.economics, days=7 * weeks)
+            result = {key: result[key] for key in FIGURES if key in result}
+            result |= {"metric": TEXTS["spend"], "unit": ev.run.study.currency or "money"}
         else:
-            found = power.share_test(after > 0)
-            found |= {"metric": f"share that {did} at least once", "unit": "share"}
-        enough = (found["n_per_arm"] or math.inf) <= half
+            result = power.share_test(after > 0)
+            result |= {"metric": TEXTS["active"].format(did=did), "unit": "share"}
+        enough = (result["n_per_arm"] or math.inf) <= half
         if enough:
             break
-    if not found["baseline"]:
-        return plan | {"metric": NOBODY.format(did=did, weeks=weeks)}
-    return plan | found | {"weeks": weeks, "enough": enough}
+    if not result["baseline"]:
+        return plan | {"metric": TEXTS["nobody"].format(did=did, weeks=weeks)}
+    return plan | result | {"weeks": weeks, "enough": enough}
 
 
 def _outcome(ev: Evidence, inside: np.ndarray) -> dict:
     """Return the test on the study's first outcome; how long it takes, the study does not say."""
-    name, stated = next(iter(ev.run.study.outcomes.items()))
-    known = ev.customers.loc[inside, name].dropna()
-    words = {"metric": f"share that {stated.label}", "unit": "share", "less": not stated.wanted}
-    return words | power.share_test((known == "yes").to_numpy(float))
+    name, outcome = next(iter(ev.run.study.outcomes.items()))
+    happened = ev.customers.loc[inside, name].dropna()
+    words = {"metric": f"share that {outcome.label}", "unit": "share", "less": not outcome.wanted}
+    return words | power.share_test((happened == "yes").to_numpy(float))
 
 
 def testable(ev: Evidence, segment: int, metric: str) -> bool:
@@ -309,12 +282,9 @@ def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
     plan, study = experiment(ev, segment, level), ev.run.study
     if plan.get(column) is None or not math.isfinite(plan[column]):
         return {}
-    n, there = int(ev.inside(segment).sum()), plan["available"]
-    active = level == "active"
-    did = "are active" if study.usage else "buy"
-    metric = (
-        f"of the {study.customer}s {did} at least once" if active else "spent a " + study.customer
-    )
+    n, there, active = int(ev.inside(segment).sum()), plan["available"], level == "active"
+    did = f"of the {study.customer}s {'are active' if study.usage else 'buy'} at least once"
+    metric = did if active else f"spent a {study.customer}"
     words = {"target": gain(plan["target"], plan["unit"]), "there": f"{there:,}",
              "weeks": plan["weeks"], "customer": study.customer, "metric": metric,
              "measured": plan["metric"], "figure": FIGURES_OF[column]}  # fmt: skip
@@ -331,45 +301,36 @@ MEASURES = {"criteria": _criterion, "ranks": _rank, "tests": _test}
 # --- levers ---------------------------------------------------------------------------------------
 
 
-def build(ev: Evidence, found: list[dict]) -> dict:
+def build(ev: Evidence, claims: list[dict]) -> dict:
     """Return playbook.json from the claims: levers, targeting, what product segments may mean."""
-    chosen, named = weights(ev.run.study.targeting, ev.once(criteria)), ev.names
+    weighting, named = weights(ev.run.study.targeting, ev.once(criteria)), ev.names
     keys = "score", "rank", "first", "best", "worst"
     rows = ev.once(ranking).to_dict("records")
-    rules = {s: {c["rule"] for c in found if c["segment"] == s} for s in ev.segments}
+    rules = {s: {c["rule"] for c in claims if c["segment"] == s} for s in ev.segments}
     return {
-        "levers": levers(ev, found),
+        "levers": levers(ev, claims),
         "targeting": {
-            "weights": chosen, "equal": not ev.run.study.targeting,
+            "weights": weighting, "equal": not ev.run.study.targeting,
             "ranking": [
                 {"segment": row["segment"], "name": named[row["segment"]],
-                 **{key: row[key] for key in keys}, "scores": {c: row[c] for c in chosen}}
+                 **{key: row[key] for key in keys}, "scores": {c: row[c] for c in weighting}}
                 for row in rows
             ],
-            "underserved": [s for s, own in rules.items() if underserved(own)],
-            "meaning": {name: meaning(ev, name) for name in chosen},
+            "underserved": [s for s, own in rules.items() if "overlooked" in own and own & WORTH],
+            "meaning": {name: meaning(ev, name) for name in weighting},
         },
-        "range": assorted(ev, found),
+        "range": assorted(ev, claims),
     }  # fmt: skip
 
 
-def underserved(rules: set[str]) -> bool:
-    """Return whether a segment is claimed to be worth more and to be addressed less."""
-    return "overlooked" in rules and bool(rules & {"value-high", "growth-up"})
+def levers(ev: Evidence, claims: list[dict]) -> list[dict]:
+    """Return one row a segment and lever that its claims call for, as in playbook.json.
 
-
-def levers(ev: Evidence, found: list[dict]) -> list[dict]:
-    """Return one row a segment and lever that its claims call for.
-
-    Returns
-    -------
-    list of dict
-        segment, name, lever, action, evidence (claim ids), effect, experiment, also (the names of
-        other segments with the same action). A lever that no claim calls for is left out.
+    `evidence` are ids of claims, `also` the names of other segments with the same action.
     """
     rows = []
     for segment in ev.shown:
-        own, taken = [c for c in found if c["segment"] == segment], set()
+        own, taken = [c for c in claims if c["segment"] == segment], set()
         for row in WORDS["levers"]:
             metric = row.get("metric", "spend")
             evidence = [] if row["lever"] in taken else called_for(row, own)
@@ -408,39 +369,27 @@ def _items(ev: Evidence, evidence: list[dict]) -> str:
 
 
 def _effect(ev: Evidence, test: dict) -> str:
-    text = "Size of the effect: unknown until tested."
     if test.get("break_even") is None:
-        return text
+        return TEXTS["effect"]
     least = amount(test["break_even"], ev.run.study.currency or "money")
-    return (
-        f"{text} It pays from {least} more spend a {ev.run.study.customer} in {test['weeks']} "
-        "weeks, on the study's costs and margin."
-    )
+    pays = TEXTS["pays"].format(least=least, who=ev.run.study.customer, weeks=test["weeks"])
+    return f"{TEXTS['effect']} {pays}"
 
 
 def advice(row: dict) -> str:
     """Return what a row of the playbook says to do, and for whom else it says the same."""
     if not row["also"]:
         return row["action"]
-    return f"{row['action']} The same for {listing(row['also'])}: one test can serve all."
+    return f"{row['action']} {TEXTS['also'].format(names=listing(row['also']))}"
 
 
-def assorted(ev: Evidence, found: list[dict]) -> list[dict]:
-    """Return for each product segment its claims, who leans to it, and what it may mean.
-
-    Returns
-    -------
-    list of dict
-        segment, name, claims (ids), lean (ids of the affinities of customer segments to it),
-        meanings (text and the ids it rests on); empty without product segments.
-    """
+def assorted(ev: Evidence, claims: list[dict]) -> list[dict]:
+    """Return for each product segment its claims, who leans to it, and what it may mean."""
     goods, rows = ev.once(assortment), []
     for segment, name in goods.names.items() if goods else ():
-        own = {
-            c["rule"]: c["id"] for c in found if (c["of"], c["segment"]) == ("products", segment)
-        }
-        ids = [c["id"] for c in found if (c["of"], c["segment"]) == ("products", segment)]
-        lean = [c["id"] for c in found
+        members = [c for c in claims if (c["of"], c["segment"]) == ("products", segment)]
+        own, ids = {c["rule"]: c["id"] for c in members}, [c["id"] for c in members]
+        lean = [c["id"] for c in claims
                 if c["sections"] == ["affinity"] and c["source"]["column"] == name]  # fmt: skip
         means = [{"text": m["text"], "evidence": [own[r] for r in m["when"]]}
                  for m in WORDS["meanings"] if set(m["when"]) <= set(own)]  # fmt: skip

@@ -30,21 +30,21 @@ MARKER = 0.33  # |effect| from which a feature marks a segment: "medium" (Romano
 
 def cells(yes: pd.Series, inside: np.ndarray) -> tuple[int, int, int, int]:
     """Return how many inside have it, are known inside, have it elsewhere, are known elsewhere."""
-    known, has = yes.notna().to_numpy(), (yes == 1).to_numpy()
-    sides = has & inside, known & inside, has & ~inside, known & ~inside
+    about, has = yes.notna().to_numpy(), (yes == 1).to_numpy()
+    sides = has & inside, about & inside, has & ~inside, about & ~inside
     return tuple(int(side.sum()) for side in sides)
 
 
 def sizes(labels: pd.Series, value: pd.Series | None = None) -> pd.DataFrame:
     """Return n, share and, with a value per row, the share and the mean of the value."""
     n = labels.value_counts().sort_index()
-    found = pd.DataFrame({"n": n, "share": n / n.sum()}).rename_axis("segment")
+    result = pd.DataFrame({"n": n, "share": n / n.sum()}).rename_axis("segment")
     if value is not None:
         total = value.reindex(labels.index).fillna(0).groupby(labels)
         whole = total.sum().sum()
-        found["value_share"] = total.sum() / (whole if whole > 0 else np.nan)
-        found["value_mean"] = total.mean()
-    return found
+        result["value_share"] = total.sum() / (whole if whole > 0 else np.nan)
+        result["value_mean"] = total.mean()
+    return result
 
 
 def _row(entry: dict, values: pd.Series, level: str = "") -> dict:
@@ -81,19 +81,19 @@ def markers(frame: pd.DataFrame, labels: pd.Series, dictionary=()) -> pd.DataFra
         a nominal level the difference of shares, which is the same for a yes or no. No p-values:
         the segments were made to differ.
     """
-    known, labels = entries(dictionary, frame), labels.reindex(frame.index)
+    about, labels = entries(dictionary, frame), labels.reindex(frame.index)
     rows = []
     for segment, inside in segments(labels):
-        for name, entry in known.items():
-            values, about = frame[name], {"column": entry["label"], "base": entry["base"]}
+        for name, entry in about.items():
+            values, more = frame[name], {"column": entry["label"], "base": entry["base"]}
             for level in levels(values) if kind(values) == "nominal" else [""]:
                 answer = reply(level, levels(values), entry["base"]) if level else ""
-                row = {"segment": segment, **_row(entry, values, level), **about, "reply": answer}
+                row = {"segment": segment, **_row(entry, values, level), **more, "reply": answer}
                 rows.append(row | _effect(values, inside, level))
-    found = pd.DataFrame(rows)
-    order = found.assign(size=-found["effect"].abs().fillna(-1))
+    result = pd.DataFrame(rows)
+    order = result.assign(size=-result["effect"].abs().fillna(-1))
     order = order.sort_values(["segment", "size"], kind="stable").index
-    return found.loc[order].reset_index(drop=True)
+    return result.loc[order].reset_index(drop=True)
 
 
 def _effect(values: pd.Series, inside: np.ndarray, level: str) -> dict:
@@ -143,22 +143,22 @@ def descriptors(
     Benjamini & Hochberg (1995) over the whole table; intervals at the level 1 - R alpha / m for R
     selected of m (Benjamini & Yekutieli 2005), so that those selected leave out no difference.
     """
-    known, labels = entries(dictionary, frame), labels.reindex(frame.index)
+    about, labels = entries(dictionary, frame), labels.reindex(frame.index)
     rows = [
         {"segment": segment, "inside_": inside, **_row(entry, frame[name], level)}
         for segment, inside in segments(labels)
-        for name, entry in known.items()
+        for name, entry in about.items()
         for level in _tested(frame[name])
     ]
-    found = [
+    result = [
         row | _describe(frame[row["name"]], row["inside_"], row["level"], alpha) for row in rows
     ]
-    found = [r for r in found if min(r["count"], r["others"]) >= minimum and np.isfinite(r["p"])]
-    if not found:
+    result = [r for r in result if min(r["count"], r["others"]) >= minimum and np.isfinite(r["p"])]
+    if not result:
         return pd.DataFrame(columns=[*DESCRIPTORS])
-    q = stats.adjust([row["p"] for row in found], "fdr_bh")
-    level = max(int((q <= alpha).sum()), 1) * alpha / len(found)
-    for row, own in zip(found, q, strict=True):
+    q = stats.adjust([row["p"] for row in result], "fdr_bh")
+    level = max(int((q <= alpha).sum()), 1) * alpha / len(result)
+    for row, own in zip(result, q, strict=True):
         again = _describe(frame[row["name"]], row["inside_"], row["level"], level)
         row |= {
             "low": again["low"],
@@ -166,7 +166,7 @@ def descriptors(
             "q": own,
             "selected": bool(own <= alpha),
         }
-    return pd.DataFrame(found).assign(confidence=1 - level)[[*DESCRIPTORS]]
+    return pd.DataFrame(result).assign(confidence=1 - level)[[*DESCRIPTORS]]
 
 
 def _tested(values: pd.Series) -> list[str]:
@@ -193,7 +193,7 @@ def _describe(values: pd.Series, inside: np.ndarray, level: str, alpha: float) -
 # --- descriptors of segments with soft membership -------------------------------------------------
 
 
-def corrected(found: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) -> pd.DataFrame:
+def corrected(result: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) -> pd.DataFrame:
     """Return descriptors with `corrected`, `corrected_low`, `corrected_high` added.
 
     Comparing the most likely members mixes in members of other segments, so differences look
@@ -204,7 +204,7 @@ def corrected(found: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) ->
 
     Parameters
     ----------
-    found : DataFrame
+    result : DataFrame
         Of `descriptors`.
     frame : DataFrame
         The rows that were described.
@@ -213,14 +213,14 @@ def corrected(found: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) ->
     """
     weights = dict(zip(chance.columns, stability.bch_weights(chance.to_numpy()).T, strict=True))
     rows = []
-    for row in found.itertuples():
+    for row in result.itertuples():
         values = frame[row.name]
         x = has_level(values, row.level) if row.level else numbers(values)
         x, inside = x[x.notna()].to_numpy(), weights[row.segment][x.notna().to_numpy()]
         weighted = weighted_lift if row.level else weighted_superiority
         rows.append(weighted(x, inside, 1 - row.confidence)[:3])
     names = ["corrected", "corrected_low", "corrected_high"]
-    return found.join(pd.DataFrame(rows, index=found.index, columns=names))
+    return result.join(pd.DataFrame(rows, index=result.index, columns=names))
 
 
 def weighted_lift(has: np.ndarray, inside: np.ndarray, alpha: float = 0.05) -> Estimate:
@@ -282,7 +282,7 @@ def typical(
     DataFrame
         segment, name, label, unit, kind, value (float or level).
     """
-    known, labels = entries(dictionary, frame), labels.reindex(frame.index)
+    about, labels = entries(dictionary, frame), labels.reindex(frame.index)
     ranks = [numbers(frame[c]) for c in frame if kind(frame[c]) != "nominal"]
     ranks = [c.rank(pct=True).fillna(0.5).to_numpy() for c in ranks]
     scaled = np.column_stack(ranks) if ranks else np.zeros((len(frame), 1))
@@ -290,7 +290,7 @@ def typical(
     for segment, inside in segments(labels):
         place = np.flatnonzero(inside)
         near = frame.iloc[place[_around_medoid(scaled[place], members)]]
-        for name, entry in known.items():
+        for name, entry in about.items():
             middle = {"segment": segment, "value": _middle(near[name], digits)}
             rows.append(middle | _row(entry, frame[name]))
     return pd.DataFrame(rows).drop(columns="level")

@@ -7,7 +7,17 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
-from seglib.personas.names import entries, has_level, kind, label, levels, numbers, segments
+from seglib.personas.names import (
+    entries,
+    has_level,
+    kind,
+    label,
+    levels,
+    numbers,
+    quoted,
+    reply,
+    segments,
+)
 from seglib.wording import amount, of_level
 
 DEPTH, LEAF, FOLDS = 3, 0.02, 5  # conditions, least share of rows, parts of the cross-validation
@@ -26,7 +36,7 @@ def rules(frame: pd.DataFrame, labels: pd.Series, dictionary=(), seed: int = 0) 
         segment), recall (of the segment, the share that meets the rule), both cross-validated over
         five folds in which tree and rule are made anew; n (rows that meet the rule).
     """
-    known, labels = entries(dictionary, frame), labels.reindex(frame.index)
+    about, labels = entries(dictionary, frame), labels.reindex(frame.index)
     rows, several = [], labels.nunique() > 1
     numeric = _numeric(frame) if several else None
     for segment, inside in segments(labels):
@@ -34,7 +44,7 @@ def rules(frame: pd.DataFrame, labels: pd.Series, dictionary=(), seed: int = 0) 
         if several:
             conditions = _learn(numeric, inside, seed)
             precision, recall = _validated(numeric, inside, seed)
-            row = {"rule": _text(conditions, frame, known), "precision": precision}
+            row = {"rule": _text(conditions, frame, about), "precision": precision}
             row |= {"recall": recall, "n": int(_meets(numeric, conditions).sum())}
         rows.append({"segment": segment} | row)
     return pd.DataFrame(rows, columns=["segment", "rule", "precision", "recall", "n"])
@@ -63,12 +73,12 @@ def _learn(table: pd.DataFrame, inside: np.ndarray, seed: int) -> list[tuple]:
 
 def _branches(tree, node: int = 0, path: tuple = ()) -> list[list[tuple]]:
     """Return the conditions on the way to every node but the root."""
-    found = [list(path)] if path else []
+    paths = [list(path)] if path else []
     if tree.children_left[node] >= 0:
         column, limit = int(tree.feature[node]), float(tree.threshold[node])
         for child, above in ((tree.children_left[node], False), (tree.children_right[node], True)):
-            found += _branches(tree, child, (*path, (column, above, limit)))
-    return found or [[]]
+            paths += _branches(tree, child, (*path, (column, above, limit)))
+    return paths or [[]]
 
 
 def _simple(branch: list[tuple], table: pd.DataFrame) -> list[tuple]:
@@ -115,11 +125,11 @@ def _validated(table: pd.DataFrame, inside: np.ndarray, seed: int) -> tuple[floa
     return (right / met.sum() if met.any() else np.nan), right / inside.sum()
 
 
-def _text(conditions: list[tuple], frame: pd.DataFrame, known: dict) -> str:
+def _text(conditions: list[tuple], frame: pd.DataFrame, about: dict) -> str:
     limits: dict[tuple, dict] = {}
     for column, above, limit in conditions:
         limits.setdefault(column, {})[above] = limit
-    parts = [_phrase(c, own, frame[c[0]], known[c[0]]) for c, own in limits.items()]
+    parts = [_phrase(c, own, frame[c[0]], about[c[0]]) for c, own in limits.items()]
     text = " and ".join(parts)
     return text[:1].upper() + text[1:]
 
@@ -128,7 +138,13 @@ def _phrase(column: tuple, limits: dict, values: pd.Series, entry: dict) -> str:
     """Return the conditions on one column as words; `limits` maps 'is above' to the limit."""
     name, low, high = label(entry["label"]), limits.get(True), limits.get(False)
     if column[1]:
-        return f"{name} {'is' if low is not None else 'is not'} {column[1]}"
+        answer, has = reply(column[1], levels(values), entry["base"]), low is not None
+        if not answer:
+            return f"{name} {'is' if has else 'is not'} {column[1]}"
+        yes = (answer == "yes") == has
+        if entry["base"] == "psychographic":
+            return f"{'yes' if yes else 'no'} to {quoted(entry['label'])}"
+        return name if yes else f"no {name}"
     if kind(values) == "ordered":
         order = list(values.cat.categories)
         parts = [f"{of_level(low + 1, order)} or more"] if low is not None else []
