@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -135,7 +136,8 @@ def started(*words, env=None):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )  # the tests may have been started where Ctrl-C is ignored, as in the background
 
 
 @contextlib.contextmanager
