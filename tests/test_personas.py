@@ -17,10 +17,8 @@ from seglib.report import cards
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory):
-    """A run with every table, and what 04 makes of it."""
-    run = planted.add_purchases(planted.run(tmp_path_factory.mktemp("full"), 1))
-    return planted.finished(run)
+def full():
+    return planted.full()
 
 
 @pytest.fixture(scope="module")

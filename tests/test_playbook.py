@@ -15,9 +15,8 @@ LEVERS, MEANINGS = playbook.WORDS["levers"], playbook.WORDS["meanings"]
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory):
-    run = planted.add_purchases(planted.run(tmp_path_factory.mktemp("full"), 1))
-    return planted.finished(run)
+def full():
+    return planted.full()
 
 
 def copied(run: Run, folder) -> Run:

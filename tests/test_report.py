@@ -448,3 +448,12 @@ def test_the_number_in_a_swatch_is_readable_on_every_colour():
 )
 def test_no_interval_is_of_100_per_cent(confidence, text):
     assert exhibits.level(confidence) == text
+
+
+def test_every_dot_of_a_figure_is_drawn():
+    figure, ax = plt.subplots()
+    ax.scatter([1, 2, 3], [1, 2, 3], c=["#0b5fa5", "#b8500c", "#0b5fa5"])
+    drawing = exhibits.svg(figure, "Three dots.")
+    plt.close(figure)
+    used = re.findall(r'href="#([^"]+)"', drawing)
+    assert len(used) > 3 and set(used) <= set(re.findall(r'id="([^"]+)"', drawing))

@@ -29,6 +29,7 @@ LEFT = "text-align:left"
 DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in print
 MANY = 400
 """Points of a cloud above which it is drawn as pixels: lighter than so many marks."""
+SHARED = r"(?:[mp]|C[0-9a-f]+_[0-9a-f]+_)[0-9a-f]{10}"  # ids of markers, clips and dots, used again
 SIZE = r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"'
 THEME = {INK: "--ink", MUTED: "--muted", GRID: "--rule"} | {
     colour: f"--segment-{number}" for number, colour in enumerate(PALETTE, 1)
@@ -170,8 +171,8 @@ def svg(figure, alt: str) -> str:
                        dpi=96 * DENSITY)  # fmt: skip
     drawing = file.getvalue()
     drawing = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", drawing, flags=re.S)
-    drawing = re.sub(r'(<g|<text|<path|<image) id="(?![mp][0-9a-f]{10}")[^"]*"', r"\1", drawing)
-    drawing = re.sub(r'(id="|url\(#|href="#)([mp][0-9a-f]{10})', rf"\g<1>{own}\g<2>", drawing)
+    drawing = re.sub(rf'(<g|<text|<path|<image) id="(?!{SHARED}")[^"]*"', r"\1", drawing)
+    drawing = re.sub(rf'(id="|url\(#|href="#)({SHARED})', rf"\g<1>{own}\g<2>", drawing)
     for colour, name in THEME.items():
         drawing = drawing.replace(colour, f"var({name}, {colour})")
     width, height = (round(float(x) * 4 / 3) for x in re.search(SIZE, drawing).groups())
