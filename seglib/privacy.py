@@ -1,19 +1,18 @@
 """What must stay private: persons in data and names, ids under pseudonyms, small counts.
 
-Checksums and numbering plans are those of python-stdnum and phonenumbers; first names and family
-names are the lists that Faker keeps for the countries below. No such test is complete: a name that
-is on no list, in a column whose name says nothing, is not seen.
+Checksums and numbering plans are those of python-stdnum and phonenumbers; names of persons are the
+lists that Faker keeps. No such test is complete: a name that is on no list, in a column whose name
+says nothing, is not seen.
 
 A pseudonym is the first 32 hexadecimal digits of HMAC-SHA256 (RFC 2104) of the id as text (UTF-8;
-whole numbers without a point) under the key, so that whoever holds the key can find customers
-again, in any language: `hmac.new(key.encode(), b"42", "sha256").hexdigest()[:32]`. Without the key
-nobody can, not even by trying all ids; that is why the key must be long, is read from the
-environment, and is never written.
+whole numbers without a point) under the key: `hmac.new(key.encode(), b"42", "sha256")`. Whoever
+holds the key finds customers again, nobody else can, not even by trying all ids; so the key must
+be long, is read from the environment, and is never written.
 
-A count below the minimum is hidden. Others are hidden with it until, for whoever knows all that is
-shown and solves for the rest, each small count could be any of at least as many numbers as the
-minimum: what is possible is found by linear programs (the audit of Fischetti & Salazar-González
-2001, with figures chosen one at a time, the smallest first).
+A count below the minimum is hidden. Others are hidden with it until, for whoever solves for the
+rest, each small count could be any of at least as many numbers as the minimum: what is possible is
+found by linear programs (the audit of Fischetti & Salazar-González 2001, figures chosen one at a
+time, the smallest first).
 """
 
 from __future__ import annotations
@@ -53,20 +52,8 @@ TRIED = 8  # figures looked at for one that helps to hide another
 def personal(values: Iterable, name: str = "") -> str | None:
     """Return why a column points at persons, None if nothing says so.
 
-    Parameters
-    ----------
-    values
-        The values of the column; missing ones are passed over, copies count once.
-    name
-        Of the column. A name alone is enough, unless all values are short codes or numbers that
-        such a column would not hold.
-
-    Returns
-    -------
-    str or None
-        Such as `e-mail addresses`, `telephone numbers`, `names of persons`, `addresses`, `bank
-        accounts`, `card numbers`, `identity numbers`, `dates of birth` or `free text`: answers in
-        people's own words, in which anything may stand.
+    The name of the column alone is enough, unless the values are short codes or numbers that such
+    a column would not hold. Free text, in people's own words, may hold anything.
     """
     texts = sorted({_text(value) for value in values} - {""})
     if reason := next(filter(None, map(within, texts)), None):
@@ -110,20 +97,20 @@ def masked(name: str) -> str:
 
 def within(text: str) -> str | None:
     """Return what in one text points at a person, None if nothing does for certain."""
-    text, shapes = _text(text), _shapes()
-    if any(shapes[name].search(text) for name in ("mail", "mail in words")):
+    text = _text(text)
+    if any(_shape(name).search(text) for name in ("mail", "mail in words")):
         return "e-mail addresses"
-    if any(iban.is_valid(each[0]) for each in shapes["account"].finditer(text)):
+    if any(iban.is_valid(each[0]) for each in _shape("account").finditer(text)):
         return "bank accounts"
-    if any(_is_card(each[0]) for each in shapes["digits"].finditer(text)):
+    if any(_is_card(each[0]) for each in _shape("digits").finditer(text)):
         return "card numbers"
-    if shapes["handle"].fullmatch(text):
+    if _shape("handle").fullmatch(text):
         return "user names"
-    if shapes["social"].search(text):
+    if _shape("social").search(text):
         return "identity numbers"
     if _holds_phone(text):
         return "telephone numbers"
-    return "addresses" if shapes["street"].search(text) else None
+    return "addresses" if _shape("street").search(text) else None
 
 
 def _text(value) -> str:
@@ -145,10 +132,8 @@ def _is_card(text: str) -> bool:
 
 def _holds_phone(text: str) -> bool:
     """Return whether a text holds a number that is written as telephone numbers are."""
-    if sum(c.isdigit() for c in text) < 8 or not re.search(r"[+() /.-]|\d", text):
-        return False
-    written = re.search(r"\+\d|\(\d+\)|\d[ /.-]\d", text)
-    if not written:
+    grouped = re.search(r"\+\d|\(\d+\)|\d[ /.-]\d", text)
+    if not grouped or sum(c.isdigit() for c in text) < 8:
         return False
     return any(
         _as_written(match.raw_string)
@@ -170,8 +155,7 @@ def _as_written(raw: str) -> bool:
 def _bare_phones(texts: list[str]) -> bool:
     """Return whether texts are the digits of numbers: with a leading 0 or 00, or the ten without.
 
-    Ten digits are so only where most can be dialled in one country; of ids drawn at random, a third
-    can in the United States.
+    Ten are so where most can be dialled in one country; of random ids, a third can in the US.
     """
     leading = sum(bool(re.fullmatch(r"00[1-9]\d{8,13}|0[1-9]\d{8,10}", text)) for text in texts)
     if texts and leading >= SURE * len(texts):
@@ -183,21 +167,17 @@ def _bare_phones(texts: list[str]) -> bool:
 
 
 def _dialled(text: str, region: str) -> bool:
-    """Return whether ten digits are a number of a country; where some are not mobile, of a mobile.
-
-    Numbers of fixed lines have fewer rules, so that many ids would pass.
-    """
+    """Return whether ten digits are a mobile number of a country: too many ids pass as others."""
     number = phonenumbers.parse(text, region)
     mobile = phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.MOBILE
     return phonenumbers.is_valid_number_for_region(number, region) and (region == "US" or mobile)
 
 
 @cache
-def _shapes() -> dict[str, re.Pattern]:
-    """Return what in a text points at a person, by name."""
-    shapes = {name: "".join(parts) for name, parts in WORDS["shapes"].items()}
-    return {name: re.compile(pattern, re.IGNORECASE * (name in WORDS["loose"]))
-            for name, pattern in shapes.items()}  # fmt: skip
+def _shape(name: str) -> re.Pattern:
+    """Return what in a text points at a person."""
+    loose = re.IGNORECASE * (name in WORDS["loose"])
+    return re.compile("".join(WORDS["shapes"][name]), loose)
 
 
 @cache
@@ -261,8 +241,9 @@ def _begins_as_person(text: str) -> bool:
 def is_pair(text: str) -> bool:
     """Return whether a text is a first and a family name and nothing else, no word of the year."""
     words = text.lower().split()
-    first, last = (names.difference(WORDS["season"]) for names in _names())
-    return len(words) == 2 and words[0] in first and words[1] in last
+    first, last = _names()
+    seasonal = set(words) & set(WORDS["season"])
+    return len(words) == 2 and not seasonal and words[0] in first and words[1] in last
 
 
 def persons(texts: list[str]) -> bool:
@@ -278,10 +259,9 @@ def persons(texts: list[str]) -> bool:
 
 def _free(values: list, texts: list[str]) -> bool:
     """Return whether most values are sentences and most of them differ."""
-    filled = sum(1 for value in values if _text(value))
-    if len(texts) < 10 or len(texts) < 0.5 * filled:
-        return False
-    return sum(len(text.split()) >= LONG for text in texts) >= 0.5 * len(texts)
+    filled = sum(bool(_text(value)) for value in values)
+    sentences = sum(len(text.split()) >= LONG for text in texts)
+    return len(texts) >= 10 and len(texts) >= 0.5 * filled and sentences >= 0.5 * len(texts)
 
 
 # --- pseudonyms -----------------------------------------------------------------------------------
@@ -357,16 +337,12 @@ def linked(counts, groups, minimum: int, figures=None, mask=None, *, nobody=Fals
     minimum
         The smallest number that may be learnt.
     figures : array, shape (groups,), optional
-        The figure that tells a group. One figure may tell several: a share with its interval tells
-        how many do and how many do not. By default each group is a figure.
+        The figure that tells a group, each its own by default. A share with its interval tells
+        two: how many do and how many do not.
     mask : array of bool, shape (groups,), optional
         What is hidden anyway.
     nobody
         Whether a group of nobody is small too.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (groups,)
 
     Source
     ------

@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from seglib import wording
 from seglib.formats import COUNTED, Format
 from seglib.study import LIMITS, StudyError
-
-if TYPE_CHECKING:
-    from seglib.collection.sources import Source
 
 NUMBER, TIME, WHOLE = "numbers", "dates or times", "ids"
 NAMED = "NAMED"  # the order of dates whose month is a name: no order is open
@@ -56,21 +53,8 @@ ORDERS = {  # the two ways in which a time of an order may be written
     "MDY": (YEAR_FIRST, (LAST, ["month", "day", "year"])),
     NAMED: (DAY_NAME, NAME_DAY),
 }
-MONTHS = """
-    january jan januar jänner jän janvier janv enero ene
-    february feb februar febr février fevrier févr fevr febrero
-    march mar märz mär maerz mrz mars marzo
-    april apr avril avr abril abr
-    may mai mayo
-    june jun juni juin junio
-    july jul juli juillet juil julio
-    august aug août aout agosto ago
-    september sep sept septembre septiembre setiembre
-    october oct oktober okt octobre octubre
-    november nov novembre noviembre
-    december dec dezember dez décembre decembre déc diciembre dic
-""".strip().splitlines()  # in English, German, French and Spanish
-NUMBERS = {name: f"{i:02d}" for i, names in enumerate(MONTHS, 1) for name in names.split()}
+MONTHS = wording.table("months")
+NUMBERS = {name: f"{i:02d}" for i, names in MONTHS.items() for name in names}
 MOMENT = dict.fromkeys(["year", "month", "day", *PARTS], "string")
 
 
@@ -350,8 +334,8 @@ def _counted(filled: ir.StringColumn, order: str) -> ir.TimestampColumn:
     return ibis.literal(datetime.fromisoformat(start)) + count.as_interval("s")
 
 
-def describe(source: Source) -> list[dict]:
-    """Return what each column of an opened source holds, from its first rows.
+def describe(source) -> list[dict]:
+    """Return what each column of an opened `sources.Source` holds, from its first rows.
 
     Returns
     -------

@@ -72,6 +72,7 @@ class Sources:
     def __init__(self, folder: Path):
         self.folder = folder
         self.local = ibis.duckdb.connect()
+        self.local.raw_sql("SET enable_progress_bar = false")  # it would write over our lines
         self._copies = Path(tempfile.mkdtemp(prefix="seglib-"))  # of text that was not UTF-8
         weakref.finalize(self.local, shutil.rmtree, self._copies, ignore_errors=True)
         self._servers: dict[str, ibis.BaseBackend] = {}
