@@ -28,12 +28,12 @@ from seglib.personas import claims
 from seglib.report import cards, report, summary
 from seglib.study import Study, StudyError
 
-VERSIONS = ("seglib", "duckdb", "ibis-framework", "numpy", "pandas", "papermill", "prince",
+VERSIONS = ("seglib", "duckdb", "ibis-framework", "numpy", "pandas", "papermill",
             "scikit-learn", "scipy", "statsmodels", "stepmix")  # fmt: skip
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # one thread a process; kernels inherit it
 logging.getLogger("papermill").setLevel(logging.ERROR)
-CODE = {".py", ".j2", ".css", ".json"}
+CODE = {".py", ".j2", ".yaml", ".css", ".json"}  # words too: an edited sentence is a new run
 
 
 class NotebookError(Exception):

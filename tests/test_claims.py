@@ -8,6 +8,7 @@ import pandas as pd
 import planted
 import pytest
 
+from seglib import run, wording
 from seglib.collection import attributes
 from seglib.collection.dictionary import row as entry
 from seglib.files import Run, plain
@@ -411,3 +412,7 @@ def test_a_studys_own_column_of_a_features_name_is_told_by_itself(tmp_path):
     run.write("dictionary.json", lines)
     rules = {c["rule"] for c in claims.claims(Evidence(run)) if c["source"]["column"] == "tenure"}
     assert "any-high" in rules and "tenure-high" not in rules
+
+
+def test_an_edited_sentence_is_a_new_run():
+    assert {path.suffix for path in wording.FOLDER.iterdir()} <= run.CODE

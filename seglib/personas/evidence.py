@@ -1,4 +1,4 @@
-"""The tables of a run, and every fact that is measured from them."""
+"""The tables of a run as claims need them, each read or computed once."""
 
 from __future__ import annotations
 
