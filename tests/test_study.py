@@ -6,7 +6,8 @@ import yaml
 from worlds import shop_study
 
 from seglib import study
-from seglib.personas import targeting
+from seglib.formats import load_yaml
+from seglib.personas import playbook
 from seglib.study import StudyError
 
 
@@ -148,7 +149,7 @@ def test_a_value_that_yaml_cannot_build_is_refused_in_a_sentence(tmp_path, text)
 
 
 def test_names_known_before_any_table_are_those_of_their_owners():
-    assert list(get_args(study.Criterion)) == list(targeting.CRITERIA)
+    assert list(get_args(study.Criterion)) == list(playbook.CRITERIA)
 
 
 def test_no_plain_name_of_a_mistake_is_missing():
@@ -208,3 +209,32 @@ def test_what_depends_on_other_keys_is_checked_beside_their_mistakes():
     raw = shop_study() | {"seed": "x", "segmentation": {"bases": ["plan"], "features": ["no"]}}
     raw["tables"]["customers"] = 3
     assert len(study.problems(raw)) == 4
+
+
+def test_rows_taken_as_customers_stand_in_no_study_with_other_tables():
+    raw = shop_study()
+    raw["tables"]["survey"] = {
+        "source": "a.csv", "columns": {"customer": "<row>"}, "attributes": {"tasty": {}},
+    }  # fmt: skip
+    assert len(study.problems(raw)) == 1
+    assert "survey takes each row as a customer (<row>), whom no" in study.problems(raw)[0]
+
+
+def test_a_name_that_is_taken_gets_that_of_its_table_before_it():
+    raw = shop_study()
+    age = {"kind": "numeric", "base": "psychographic"}
+    raw["tables"]["survey"] = {
+        "source": "a.csv", "columns": {"customer": "c"}, "attributes": {"Age": age, "mood": age},
+        "scales": {"tenure": {"items": ["Age", "mood"]}},
+    }  # fmt: skip
+    survey = study.Study.model_validate({"path": "x", **raw}).tables.survey
+    assert list(survey.attributes) == ["survey_Age", "mood"]
+    assert survey.attributes["survey_Age"].column == "Age"
+    assert survey.attributes["survey_Age"].label == "Age (survey table)"
+    assert survey.scales["survey_tenure"].items == ["survey_Age", "mood"]
+
+
+def test_aliases_are_read_unless_they_grow_without_end():
+    assert load_yaml("a: &a [x, x]\nb: [*a, *a]")["b"] == [["x", "x"], ["x", "x"]]
+    with pytest.raises(ValueError, match="aliases"):
+        load_yaml("a: &a [*a]")

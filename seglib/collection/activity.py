@@ -24,6 +24,7 @@ from seglib.study import Study
 
 PLAIN = r"^\d+$"  # numbers of orders
 CREDIT = r"^(?:[Cc]|[Cc][NnRr]|[Rr][Mm][Aa]|[Rr][Ee][TtFf])\W?\d+$"  # of credit notes beside them
+MEMO = r"credit\W*(?:memo|note)|gutschrift|\bavoir|nota d[ei] cr[eé]dito"  # beside the sale
 LONGER = CREDIT.replace("[Cc]|", "", 1)  # of credit notes beside numbers such as INV-1
 OTHER_FORMS = 0.01  # share of rows whose order number may be of neither form
 MANY_UNITS = 100  # a line of more units than this is a weight or a volume, not a count
@@ -48,9 +49,12 @@ def mark_returns(table: ir.Table, returned: Collection[str] = ()) -> ir.Table:
     -------
     ibis.Table
         `is_credit_note`: the order number is that of a credit note; `is_undone`: the status is one
-        of `returned`; `is_return`: either, or the amount or the quantity is negative.
+        of `returned`; `is_memo`: that one calls the line a credit note; `is_return`: any of them,
+        or the amount or the quantity is negative.
     """
+    memos = [value for value in returned if re.search(MEMO, value, re.IGNORECASE)]
     tests = {"is_credit_note": _credit_note(table), "is_undone": _undone(table, returned)}
+    tests["is_memo"] = _undone(table, memos)
     is_return = tests["is_credit_note"] | tests["is_undone"]
     for name in {"amount", "quantity"} & set(table.columns):
         is_return = is_return | (table[name] < 0).fill_null(False)
@@ -64,7 +68,7 @@ def net_returns(table: ir.Table) -> ir.Table:
     negative, however the source writes them. A status stands on the sale itself, which then
     brought nothing: its amount, discount and coupon count as 0 if they are positive.
     """
-    beside = table.is_credit_note
+    beside = table.is_credit_note | table.is_memo
     if "quantity" in table.columns:
         beside = beside | (table.quantity < 0).fill_null(False)
     undone = table.is_undone & ~beside
@@ -75,7 +79,7 @@ def net_returns(table: ir.Table) -> ir.Table:
         name: ibis.ifelse(undone & (value > 0), 0, value).cast(table[name].type())
         for name, value in money.items()
     }
-    surplus = {"is_credit_note", "is_undone", "status"} & set(table.columns)
+    surplus = {"is_credit_note", "is_memo", "is_undone", "status"} & set(table.columns)
     return table.mutate(**money).drop(*surplus)
 
 

@@ -6,29 +6,18 @@ import re
 
 from scipy.stats import chisquare
 
-from seglib import wording
 from seglib.collection import hints
 from seglib.collection.columns import Column, Table
-from seglib.collection.roles import LEAST_PEOPLE, Guess, free_text, personal
+from seglib.collection.hints import suggests
+from seglib.collection.roles import LEAST_PEOPLE, Guess
 from seglib.wording import listing
 
 MOST_ARMS = 8
 BROKEN = 0.001  # p-value below which arms are not of equal size
-CONTROL = re.compile(  # what only a control is called
-    r"(?:the )?(?:control|ctrl|kontroll?e?|controle|placebo|hold-?out|untreated|not treated"
-    r"|unbehandelt|temoin|témoin)(?:[ _-]?(?:group|gruppe|arm|cell))?"
-    r"|(?:no|kein|keine|sin|sans)[ _-](?:e-?mail|mail|mailing|letter|contact|treatment|offer|coupon"
-    r"|campaign|message|action|ad|ads|sms|call|discount|kontakt|brief)",
-    re.IGNORECASE,
-)
-WORDS = wording.table("hints")["experiments"]
-PLAIN = WORDS["control"]  # what else a control is called in a column whose name is that of arms
-GROUP, MEASURED = set(WORDS["arms"]), set(WORDS["measured"])
-EARLIER = set(WORDS["earlier"])  # of what was known before
-TREATED = set(WORDS["treated"])  # names of arms that are a yes or no
-CAMPAIGNS = set(WORDS["campaigns"])
+WORDS = hints.WORDS["experiments"]
+CONTROL = re.compile(WORDS["called"], re.IGNORECASE)  # what only a control is called
+DRAWN = re.compile(WORDS["drawn"], re.IGNORECASE)  # what says that arms were drawn at random
 DID = {start: did for did, starts in WORDS["did"].items() for start in starts.split()}
-UNWANTED = tuple(WORDS["unwanted"])
 AMOUNTS = ("amount", "order", "quantity")  # roles of names of amounts and counts
 
 
@@ -39,162 +28,179 @@ def arms(table: Table, beside: str = "") -> tuple[Column, str] | None:
     A name such as arm or treatment suggests them; under any other name a few values must be there
     of which one is that of a control.
     """
-    columns = [c for c in table.columns.values() if c.name != beside and _few(c)]
+    columns = [c for c in table if c.name != beside and _few(c)]
     fits = [(c, next((v for v in c.values if CONTROL.fullmatch(v.strip())), "")) for c in columns]
-    sure = [(c, control) for c, control in fits if control]
-    sure.sort(key=lambda pair: (not _named(pair[0]), not _grouped(pair[0])))
+    sure = [(column, control) for column, control in fits if control]
+    sure.sort(key=lambda pair: (not _named(pair[0]), not hints.has(pair[0].name, WORDS["arms"])))
     if sure:
         return sure[0]
-    named = next((c for c, _ in fits if _named(c)), None)
+    named = next((column for column in columns if _named(column)), None)
     if named is None:
         return None
     plain = {value.strip().lower(): value for value in named.values}
-    control = next((plain[word] for word in PLAIN if word in plain), "") or _no(named)
-    after = any(_event(c) for c in table.columns.values() if c is not named)
+    control = next((plain[word] for word in WORDS["control"] if word in plain), "") or _no(named)
+    after = any(_event(column) for column in table if column is not named)
     return (named, control) if control or after or beside else None
 
 
 def _few(column: Column) -> bool:
     """Return whether a column has a few values, each of enough customers to be an arm."""
-    counts = column.values or {}
     kinds = column.kind in {"text", "integer", "truth"} or bool(_no(column))
-    fits = kinds and 2 <= column.distinct <= MOST_ARMS
-    return fits and min(counts.values(), default=0) >= LEAST_PEOPLE
+    few = kinds and 2 <= column.distinct <= MOST_ARMS
+    return few and min(column.values.values(), default=0) >= LEAST_PEOPLE
 
 
 def _named(column: Column) -> bool:
-    words = set(hints.parts(column.name))
-    treated = TREATED & words and not EARLIER & words and _no(column)
-    return hints.suggests(column.name, "arm") or bool(treated)
+    treated = hints.has(column.name, WORDS["treated"]) and not _earlier(column)
+    return suggests(column.name, "arm") or bool(treated and _no(column))
+
+
+def _earlier(column: Column) -> bool:
+    """Return whether a name says that its values were known before."""
+    return hints.has(column.name, WORDS["earlier"])
 
 
 def _no(column: Column) -> str:
     """Return which value of a yes or no is the no, empty if it is none."""
-    yes = hints.yes(column.values or {})
-    return next((value for value in column.values or {} if value != yes), "") if yes else ""
-
-
-def _grouped(column: Column, besides: set[str] = frozenset()) -> bool:
-    return bool((GROUP - besides) & set(hints.parts(column.name)))
+    yes = hints.yes(column.values)
+    return next((value for value in column.values if value != yes), "") if yes else ""
 
 
 def take(guess: Guess, column: Column, control: str) -> None:
-    """Take a column as the arms of an experiment, and ask about it."""
+    """Take a column as the arms of an experiment, and ask whether they were drawn at random."""
     shown = ", ".join(column.values)
+    said = f"{column.name!r} is taken as the arms of an experiment ({shown[:60]})"
     guess.take("arm", column.name, f"{column.distinct} arms: {shown}"[:80])
-    if not control:
-        guess.unsure.append(
-            f"{column.name!r} is taken as the arms of an experiment ({shown[:60]}): if customers "
-            "were assigned to them at random, say so: randomised: true, and control: the name of "
-            "the control arm; effects are told only then"
+    campaign = guess.table.columns.get(str(guess.roles.get("campaign")))
+    texts = [
+        column.name,
+        *column.values,
+        guess.table.source,
+        *(campaign.values if campaign else ()),
+    ]
+    texts += [campaign.name] if campaign else []
+    drawn = bool(control) and any(DRAWN.search(text.replace("_", " ")) for text in texts)
+    guess.keys |= {"randomised": drawn} | ({"control": control} if control else {})
+    if drawn:
+        guess.doubts.append(
+            f"{said}, drawn at random, with {control!r} as the control: if customers were chosen "
+            "in any other way, set randomised: false, and no effect is told; if it is none, move "
+            "it to attributes"
         )
-        return
-    guess.keys |= {"randomised": True, "control": control}
-    guess.unsure.append(
-        f"{column.name!r} is taken as the arms of an experiment ({shown[:60]}), drawn at random, "
-        f"with {control!r} as the control: if customers were chosen in any other way, set "
-        "randomised: false, and no effect is told; if it is none, move it to attributes"
-    )
+    else:
+        named = "" if control else ", and control: the name of the control arm"
+        guess.doubts.append(
+            f"{said}, but nothing says that customers were assigned to them at random: only if "
+            f"they were, set randomised: true{named}; effects are told only then; if it is none, "
+            "move it to attributes"
+        )
     counts = column.values
-    if chisquare(list(counts.values())).pvalue < BROKEN:
+    if control and chisquare(list(counts.values())).pvalue < BROKEN:
         total = sum(counts.values())
         shares = ", ".join(f"{arm}: {n / total:.2g}" for arm, n in counts.items())
-        guess.unsure.append(
+        guess.doubts.append(
             f"the arms of {column.name!r} are not equally large: if that was intended, say so, "
             f"such as planned: {{{shares}}}; otherwise the experiment is not believed"
         )
 
 
-def outcomes(guess: Guess, arm: Column) -> list[str]:
-    """Take the columns that say what happened after the arms were assigned; return their names.
+def experiment(guess: Guess) -> list[str]:
+    """Take the arms of an experiment and what happened after; return the columns of the latter.
 
-    A yes or no under the name of something done is one, and so is an amount or a count that stands
-    behind the arms. One that stands before them may be either, and so may what else stands behind
-    and is no age, place or the like: it is left out and asked about.
+    A yes or no under the name of something done is an outcome, and so is an amount or a count that
+    stands behind the arms. One that stands before them may be either, and so may what else stands
+    behind and is no age, place or the like: it is left out and asked about.
     """
+    found = arms(guess.table)
+    if found is None:
+        return []
+    take(guess, *found)
+    days = [when for when in guess.table.times if when.distinct == 1]
+    guess.keys |= {"start": days[0].least.date()} if days else {}
     names, taken, doubtful = list(guess.table.columns), [], []
-    for column in guess.table.columns.values():
-        if column.name in guess.taken or EARLIER & set(hints.parts(column.name)):
+    for column in guess.table:
+        if column.name in guess.taken or _earlier(column):
             continue
-        behind = names.index(column.name) > names.index(arm.name)
-        if did := _event(column):
-            _add(guess, column, did)
-            taken.append(column.name)
-        elif _amount(column) and behind:
-            money = hints.suggests(column.name, "amount") or column.share("whole") < 1
-            label = column.name.replace("_", " ").strip().lower()
-            guess.outcomes[column.name] = {
-                "label": label,
-                "kind": "money" if money else "count",
-                "why": f"from {column.least:,.10g} to {column.most:,.10g}",
-            }
+        behind = names.index(column.name) > names.index(found[0].name)
+        if (did := _event(column)) or (behind and _amount(column)):
+            guess.outcomes[column.name] = _did(guess, column, did) if did else _sum(column)
             taken.append(column.name)
         elif _amount(column) or (behind and _of_no_date(column)):
             guess.left[column.name] = "known before the arms were assigned, or an outcome?"
             doubtful.append(column.name)
     if taken:
-        guess.unsure.append(
+        guess.doubts.append(
             f"{_quoted(taken)} {'is' if len(taken) == 1 else 'are'} taken as what happened after "
             "the arms were assigned, compared between them and never a trait of segments: what was "
             "known before belongs to attributes"
         )
     if doubtful:
-        guess.unsure.append(
+        guess.doubts.append(
             f"{_quoted(doubtful)} may have been known before the arms were assigned (then it "
             "belongs to attributes) or be what happened after (then to outcomes): it is left out"
         )
     return [*taken, *doubtful]
 
 
-def _of_no_date(column: Column) -> bool:
-    """Return whether a column that could form segments does not say when it was known."""
-    silent = personal(column) or free_text(column) or column.kind == "time" or column.distinct < 2
-    return not silent and not column.unique and hints.base(column.name) == "plan"
-
-
 def _quoted(names: list[str]) -> str:
     return listing([repr(name) for name in names])
 
 
+def _of_no_date(column: Column) -> bool:
+    """Return whether a column that could form segments does not say when it was known."""
+    silent = column.personal or column.free_text or column.kind == "time" or column.distinct < 2
+    return not silent and not column.unique and hints.base(column.name) == "plan"
+
+
 def _event(column: Column) -> str:
     """Return what customers did by whom a column is a yes, empty if it is no such column."""
-    if column.distinct != 2 or not hints.yes(column.values or {}):
-        return ""
-    if EARLIER & set(hints.parts(column.name)):
+    if column.distinct != 2 or not hints.yes(column.values) or _earlier(column):
         return ""
     words = hints.parts(column.name)
     did = next((did for start, did in DID.items() for w in words if w.startswith(start)), "")
-    other = hints.suggests(column.name, *AMOUNTS) or set(words) & {*MEASURED, "target", "label"}
-    return did or ("bought" if hints.suggests(column.name, "order") else "had it" if other else "")
+    other = suggests(column.name, *AMOUNTS) or {*words} & {*WORDS["measured"], "target", "label"}
+    return did or ("bought" if suggests(column.name, "order") else "had it" if other else "")
 
 
-def _add(guess: Guess, column: Column, did: str) -> None:
-    """Take a yes or no as an outcome; no two have the same label."""
-    labels = {about["label"] for about in guess.outcomes.values()}
+def _did(guess: Guess, column: Column, did: str) -> dict:
+    """Return a yes or no as an outcome; no two have the same label."""
     yes = hints.yes(column.values)
-    did = f"had {column.name}" if did in labels or did == "had it" else did
-    unwanted = column.name.lower().startswith(UNWANTED)
-    guess.outcomes[column.name] = {
-        "label": did,
+    twice = did in {about["label"] for about in guess.outcomes.values()}
+    return {
+        "label": f"had {column.name}" if twice or did == "had it" else did,
         "happened": yes,
-        "wanted": not unwanted,
+        "wanted": not column.name.lower().startswith(tuple(WORDS["unwanted"])),
         "why": f"{yes!r} in {column.values[yes] / max(sum(column.values.values()), 1):.2%}",
+    }
+
+
+def _sum(column: Column) -> dict:
+    """Return an amount or a count as an outcome."""
+    money = suggests(column.name, "amount") or column.whole < 1
+    return {
+        "label": column.name.replace("_", " ").strip().lower(),
+        "kind": "money" if money else "count",
+        "why": f"from {column.least:,.10g} to {column.most:,.10g}",
     }
 
 
 def _amount(column: Column) -> bool:
     """Return whether a column is an amount or a count by its name and its values."""
-    numbers = column.kind in {"integer", "number"} and column.distinct > 2 and not column.unique
-    words = set(hints.parts(column.name))
-    named = hints.suggests(column.name, *AMOUNTS) or bool(words & MEASURED)
-    return numbers and named and not hints.is_id(column.name) and not column.share("negative") > 0.5
+    numbers = column.numeric and column.distinct > 2 and not column.unique
+    named = suggests(column.name, *AMOUNTS) or hints.has(column.name, WORDS["measured"])
+    return (
+        numbers and named and not hints.is_id(column.name) and column.share(lambda x: x < 0) <= 0.5
+    )
 
 
 def campaign(table: Table) -> Column | None:
     """Return the column that names campaigns; a list of arms may call them tests."""
-    fits = [c for c in table.columns.values() if c.kind in {"integer", "text"}]
-    named = (c for c in fits if hints.suggests(c.name, "campaign"))
-    tests = (c for c in fits if CAMPAIGNS & {*hints.parts(c.name)} and not _grouped(c, CAMPAIGNS))
+    fits = [c for c in table if c.kind in {"integer", "text"}]
+    groups = set(WORDS["arms"]) - set(WORDS["campaigns"])
+    named = (c for c in fits if suggests(c.name, "campaign"))
+    tests = (
+        c for c in fits if hints.has(c.name, WORDS["campaigns"]) and not hints.has(c.name, groups)
+    )
     return next(named, None) or next(tests, None)
 
 
@@ -205,5 +211,5 @@ def lists_arms(table: Table) -> bool:
     """
     if named := campaign(table):
         return arms(table, named.name) is not None
-    days = [c for c in table.columns.values() if c.kind == "time" and c.distinct == 1]
+    days = [c for c in table if c.kind == "time" and c.distinct == 1]
     return len(days) == 1 and len(table.columns) == 3 and arms(table) is not None

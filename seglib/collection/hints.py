@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from seglib import wording
 
-PERSON = "name of a person"
+WORDS = wording.table("hints")
 LETTERS = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O"})
 
 
@@ -26,9 +26,9 @@ def suggests(name: str, *roles: str) -> bool:
     return any(_has(name, "roles", role) for role in roles)
 
 
-def is_id(name: str) -> bool:
-    """Return whether a name says that it identifies something."""
-    return suggests(name, "id")
+def has(name: str, words: Iterable[str]) -> bool:
+    """Return whether one of some words stands in a name as such."""
+    return not set(words).isdisjoint(parts(name))
 
 
 def is_count(name: str) -> bool:
@@ -40,14 +40,18 @@ def is_count(name: str) -> bool:
 
 def is_aside(name: str) -> bool:
     """Return whether money is a fee, a tax or freight beside what was sold, and no sum of both."""
-    whole = {"incl", "including", "inkl", "inc", "excl", "ex", "without", "before", "after", "ohne"}
-    return suggests(name, "aside") and not whole & set(parts(name))
+    return suggests(name, "aside") and not has(name, WORDS["sums"])
 
 
 def is_paradata(name: str) -> bool:
     """Return whether a name is one of what survey platforms write about the answering."""
-    plain = re.sub(r"\([^)]*\)", "", name)
-    return "".join(re.findall("[a-z]+", _folded(plain))) in _words("roles", "paradata")[0]
+    plain = _folded(re.sub(r"\([^)]*\)", "", name))
+    return "".join(re.findall("[a-z]+", plain)) in _words("roles", "paradata")[0]
+
+
+def is_id(name: str) -> bool:
+    """Return whether a name says that it identifies something."""
+    return suggests(name, "id")
 
 
 def base(name: str) -> str:
@@ -55,19 +59,14 @@ def base(name: str) -> str:
     return next((kind for kind in ("demographic", "geographic") if _has(name, kind)), "plan")
 
 
-def outcome(name: str) -> bool:
+def is_outcome(name: str) -> bool:
     """Return whether a name says that it is what a study would like to foresee."""
     return _has(name, "outcome")
 
 
 def personal(name: str) -> str:
     """Return which personal data a name promises, empty if none."""
-    return next((what for what in _table()["personal"] if _has(name, "personal", what)), "")
-
-
-def placeholders() -> set[str]:
-    """Return what stands for nobody among the ids of customers, in small letters."""
-    return set(_table()["placeholders"])
+    return next((what for what in WORDS["personal"] if _has(name, "personal", what)), "")
 
 
 def yes(values: Iterable[str]) -> str:
@@ -75,16 +74,20 @@ def yes(values: Iterable[str]) -> str:
 
     Values are as a file writes them; 1.0 is a 1.
     """
-    words = _table()["experiments"]
+    words = WORDS["experiments"]
     plain = {value: re.sub(r"^(\d+)[.,]0+$", r"\1", value.strip().lower()) for value in values}
-    if len(plain) != 2 or not set(plain.values()) & {*words["no"]}:
+    if len(plain) != 2 or set(plain.values()).isdisjoint(words["no"]):
         return ""
     return next((value for value, word in plain.items() if word in words["yes"]), "")
 
 
-def previews() -> list[str]:
-    """Return what the status of an answer holds that was a trial of the questionnaire."""
-    return _table()["previews"]
+def label(name: str) -> str:
+    """Return a heading as a report writes it: of 'How much … [Price]?' what is asked."""
+    inside = re.search(r"\[(.+)\]\s*$", name)
+    plain = re.sub(r"\s*\([^)]*\)\s*$", "", inside[1] if inside else name).strip(" ?:.")
+    plain = re.sub(r"(?<=[a-z]{2})[A-Z](?=[a-z])", lambda m: f" {m[0].lower()}", plain)
+    plain = re.sub(r"[_.]+", " ", plain)
+    return plain[:1].upper() + plain[1:] or name
 
 
 def _folded(text: str) -> str:
@@ -94,14 +97,9 @@ def _folded(text: str) -> str:
 
 
 @cache
-def _table() -> dict:
-    return wording.table("hints")
-
-
-@cache
 def _words(*path: str) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
     """Return the words below a key of hints.yaml, the long ones, and those of other writings."""
-    words = _table()
+    words = WORDS
     for key in path:
         words = words[key]
     every = {word for line in words.values() for word in line.split()}
@@ -113,7 +111,6 @@ def _words(*path: str) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]
 
 def _has(name: str, *path: str) -> bool:
     words, long, elsewhere = _words(*path)
-    found = set(parts(name))
-    found |= {word.removesuffix("s") for word in found}
+    found = {form for word in parts(name) for form in (word, word.removesuffix("s"))}
     begun = any(word.startswith(long) for word in found)
     return bool(found & words) or begun or any(word in name for word in elsewhere)

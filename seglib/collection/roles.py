@@ -1,26 +1,18 @@
-"""Which role each column of a table plays: names suggest it, values decide."""
+"""What a table seems to be, and which of its columns tells customers apart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from seglib.collection import hints
-from seglib.collection.columns import Column, Table
-from seglib.collection.reading import TIME
+from seglib.collection.columns import EMAIL, PERSON, Column, Table
+from seglib.collection.hints import suggests
+from seglib.wording import listing
 
 LEAST_PEOPLE = 10  # fewer different values than this are groups of people, not people
-LONG = 25  # letters from which a text is written freely
-CODE = 40  # letters of the longest ids
+GUESTS = 0.15  # of the rows without a customer, from which they are pointed at
 NAMED, DECIDED, LINKED = 4, 2, 5  # what speaks for a key, in points
-EMAIL = "e-mail address"
-FEWEST_SEGMENTED = 10  # different things below which a segmentation of them is refused
-WRITTEN = {
-    "DMY": "DD/MM/YYYY",
-    "MDY": "MM/DD/YYYY",
-    "YMD": "YYYY-MM-DD",
-    "NAMED": "31 January 2024",
-}
 
 
 @dataclass
@@ -29,36 +21,22 @@ class Guess:
 
     Attributes
     ----------
-    kind
-        Its name under `tables` in study.yaml.
-    table
-        The table.
-    roles
-        Role → column, or columns.
-    why
-        Role → what the guess is based on.
+    kind, table
+        Its name under `tables` in study.yaml, and the table.
+    roles, why
+        Role → column, or columns; role → what the guess is based on.
     left
         Column → why it is left out.
-    attributes
-        Column → its block in study.yaml, with `why` besides.
-    outcomes
+    attributes, outcomes
         Column → its block in study.yaml, with `why` besides.
     keys
         Further keys of the table in study.yaml.
     silent
         Answers that are none, such as Prefer not to say.
-    unsure
+    doubts
         What should be looked at, in sentences.
-    lookups
-        The sources and keys of further tables whose columns are added.
     currency
         How its amounts are written, empty if nothing tells.
-    returned
-        The values of its status that say that a row was taken back.
-    sparse
-        Whether money stands in a few of its rows only.
-    own
-        Whether its source is that of no other table of the study.
     """
 
     kind: str
@@ -70,71 +48,64 @@ class Guess:
     outcomes: dict[str, dict] = field(default_factory=dict)
     keys: dict[str, object] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
-    unsure: list[str] = field(default_factory=list)
-    lookups: tuple[tuple[str, str], ...] = ()
+    doubts: list[str] = field(default_factory=list)
     currency: str = ""
-    returned: list[str] = field(default_factory=list)
-    sparse: bool = False
-    own: bool = True
 
     def take(self, role: str, column: str | list[str], why: str) -> None:
         """Give a role to a column."""
         self.roles[role], self.why[role] = column, why
+
+    def column(self, role: str) -> Column:
+        """Return the column of a role."""
+        return self.table.columns[self.roles[role]]
+
+    @property
+    def money(self) -> str:
+        """The role that holds money, empty if none does."""
+        return next((role for role in ("amount", "price") if role in self.roles), "")
 
     @property
     def taken(self) -> set[str]:
         """The columns that have a role."""
         return {c for v in self.roles.values() for c in (v if isinstance(v, list) else [v])}
 
+    def free(self, role: str = "") -> list[Column]:
+        """Return the columns without a role that vary, those whose names suggest it first."""
+        free = [c for c in self.table if c.name not in self.taken and c.distinct > 1]
+        return sorted(
+            (c for c in free if not c.personal), key=lambda c: not (role and suggests(c.name, role))
+        )
 
-def personal(column: Column) -> str:
-    """Return which personal data a column holds, by its values or else its name; empty if none."""
-    if column.kind == "time" or (column.nearly and column.nearly[0] == TIME):
-        return "date of birth" if hints.personal(column.name) == "date of birth" else ""
-    for name, what in (
-        ("email", EMAIL),
-        ("phone", "telephone number"),
-        ("address", "network address"),
-    ):
-        if column.share(name) > 0.5:
-            return what
-    what = hints.personal(column.name)
-    if what == "name" and (coded(column) or hints.suggests(column.name, "goods", "brand")):
-        return ""
-    many = column.distinct > max(20, 0.3 * column.filled)
-    many = many or (what == hints.PERSON and column.distinct > 2 and not coded(column))
-    return what if column.kind in {"text", "other"} and many else ""
+    def leave_others(self) -> None:
+        """Say of each column that has no role and is not told of yet why it is left out."""
+        for column in self.table:
+            if column.name not in {*self.taken, *self.attributes, *self.outcomes}:
+                self.left.setdefault(column.name, unused(column))
 
 
-def coded(column: Column) -> bool:
-    """Return whether most values of a text hold figures, as codes do and names do not."""
-    values = column.values or {}
-    return sum(any(c.isdigit() for c in value) for value in values) > 0.5 * len(values)
+def unused(column: Column) -> str:
+    """Return why a column is left out."""
+    reasons = {
+        f"personal data ({column.personal}); not needed": column.personal,
+        "empty": column.filled == 0,
+        "the same in every row" + " that has it" * (column.filled < column.rows): column.distinct
+        == 1,
+        f"free text: {column.distinct:,} different in {column.filled:,}": column.free_text,
+        f"another time, {str(column.least)[:10]} to {str(column.most)[:10]}": column.kind == "time",
+        "lists or the like, which are not read": column.kind == "other",
+        "numbers the rows": column.unique,
+    }
+    other = f"no role known for it ({column.distinct:,} different)"
+    return next((why for why, fits in reasons.items() if fits), other)
 
 
-def free_text(column: Column) -> bool:
-    """Return whether a column holds sentences of people."""
-    varied = column.distinct > max(20, 0.3 * column.filled)
-    return column.kind == "text" and varied and (column.words >= 3 or column.length > CODE)
+def repeats(column: Column) -> str:
+    """Return how often the values of a key return."""
+    shown = f"{column.distinct:,} distinct in {column.filled:,} rows, {column.per_value:.1f} each"
+    return shown + f"; {column.missing:.0%} of the rows have none" * (column.missing > 0.001)
 
 
-def is_key(column: Column) -> bool:
-    """Return whether values of a column could stand for people, orders or things."""
-    coded = column.kind == "number" and (column.share("whole") == 1 or hints.is_id(column.name))
-    if not (coded or column.kind in {"integer", "text"}) or column.distinct < 2:
-        return False
-    if personal(column) not in {"", EMAIL}:
-        return False
-    if column.kind in {"integer", "number"}:
-        return column.least is not None and column.least >= 0
-    return column.length <= CODE and column.words < 2
-
-
-def times(table: Table) -> list[Column]:
-    """Return the columns of times, those that are filled best first; never dates of birth."""
-    found = [c for c in table.columns.values() if c.kind == "time" and c.filled > 0.3 * c.rows]
-    found = [c for c in found if personal(c) != "date of birth"]
-    return sorted(found, key=lambda c: (-(c.filled // max(c.rows / 20, 1)), -c.distinct))
+# --- who ------------------------------------------------------------------------------------------
 
 
 def customer(table: Table, linked: Mapping[str, float] | None = None) -> tuple[str, int] | None:
@@ -147,82 +118,98 @@ def customer(table: Table, linked: Mapping[str, float] | None = None) -> tuple[s
     linked
         Column → share of its values that are rows of a table of customers.
     """
-    keys = [c for c in table.columns.values() if is_key(c) and not _never_who(c)]
+    keys = [column for column in table if column.is_key and not _never_who(column)]
     points = {
         c.name: _points(table, c, keys) + LINKED * ((linked or {}).get(c.name, 0) > 0.5)
         for c in keys
     }
-    best = max(keys, key=lambda c: (points[c.name], not personal(c), c.distinct), default=None)
+    best = max(keys, key=lambda c: (points[c.name], not c.personal, c.distinct), default=None)
     return (best.name, points[best.name]) if best and points[best.name] >= 1 else None
 
 
 def _never_who(column: Column) -> bool:
     """Return whether a name says that values are of persons, times or measures, not ids."""
-    if hints.suggests(column.name, "customer"):
+    if suggests(column.name, "customer"):
         return False
-    measured = column.kind != "text" and not hints.is_id(column.name)
-    measured = measured and hints.suggests(column.name, "amount", "aside", "discount", "converted")
-    if measured or hints.is_count(column.name) or hints.base(column.name) == "demographic":
-        return True
-    what = hints.personal(column.name)
-    timed = hints.suggests(column.name, "time") and not hints.is_id(column.name)
-    return what in {hints.PERSON, "date of birth"} or timed
+    is_id, what = hints.is_id(column.name), hints.personal(column.name)
+    measure = suggests(column.name, "amount", "aside", "discount", "converted")
+    measured = column.kind != "text" and not is_id and measure
+    described = hints.base(column.name) == "demographic" or what in {PERSON, "date of birth"}
+    timed = suggests(column.name, "time") and not is_id
+    return measured or described or timed or hints.is_count(column.name)
 
 
-def _points(table: Table, column: Column, keys: Iterable[Column]) -> int:
-    named = hints.suggests(column.name, "customer")
-    other = hints.base(column.name) == "geographic" or hints.suggests(
+def _points(table: Table, column: Column, keys: list[Column]) -> int:
+    named = suggests(column.name, "customer")
+    other = hints.base(column.name) == "geographic" or suggests(
         column.name, "order", "product", "place", "campaign", "quantity", "line", "level", "price"
     )
-    found = (
-        NAMED * named - NAMED * (other and not named) + (not named and column.share("email") > 0.5)
-    )
-    found += column.distinct <= 0.9 * column.filled
-    found -= 2 * NAMED * (column.distinct < LEAST_PEOPLE)
-    found -= NAMED * (column.unique and not named)
-    owners = [k for k in keys if k.distinct > 1.2 * column.distinct and not k.unique]
-    found += DECIDED * any(table.decides(o.name, column.name) for o in owners[:4])
-    return found
+    points = NAMED * named - NAMED * (other and not named) + (not named and column.form == EMAIL)
+    points += column.distinct <= 0.9 * column.filled
+    points -= 2 * NAMED * (column.distinct < LEAST_PEOPLE)
+    points -= NAMED * (column.unique and not named)
+    finer = [k for k in keys if k.distinct > 1.2 * column.distinct and not k.unique]
+    return points + DECIDED * any(table.decides(k.name, column.name) for k in finer[:4])
 
 
-def repeats(column: Column) -> str:
-    """Return how often the values of a key return."""
-    shown = f"{column.distinct:,} distinct in {column.filled:,} rows, {column.per_value:.1f} each"
-    missing = 1 - column.filled / max(column.rows, 1)
-    return shown + (f"; {missing:.0%} of the rows have none" if missing > 0.001 else "")
+def unique_key(table: Table) -> str:
+    """Return the column that identifies a row and is no personal data, empty if there is none."""
+    keys = [
+        c
+        for c in table
+        if c.unique and c.is_key and not c.personal
+        and (hints.is_id(c.name) or suggests(c.name, "customer", "line") or c.kind == "text")
+    ]  # fmt: skip
+    keys.sort(key=lambda c: (not suggests(c.name, "customer"), not hints.is_id(c.name)))
+    return keys[0].name if keys else ""
 
 
-def free(found: Guess, role: str) -> list[Column]:
-    """Return the columns without a role, those whose names suggest the role first."""
-    free = [c for c in found.table.columns.values() if c.name not in found.taken]
-    free = [c for c in free if c.distinct > 1 and not personal(c)]
-    return sorted(free, key=lambda c: not hints.suggests(c.name, role))
+def told_apart(table: Table) -> str:
+    """Return the personal column of which each row holds another value, empty if none does."""
+    return next((c.name for c in table if c.unique and c.personal), "")
 
 
-def written(mark: str) -> str:
-    """Return a way to read numbers or dates as study.yaml writes it."""
-    return WRITTEN.get(mark, mark)
+def take_time(guess: Guess) -> None:
+    """Take the time at which something was ordered or done, of several times."""
+    whens = guess.table.times
+    plain = [c for c in whens if not suggests(c.name, "deadline")]
+    if not plain:
+        guess.doubts.append(
+            f"{whens[0].name!r} is taken as the time of the rows, but is called like what follows "
+            "an order: a deadline, a delivery or a change"
+        )
+    plain = plain or whens
+    full = [c for c in plain if 1.1 * c.filled > plain[0].filled]
+    when = next((c for c in full if suggests(c.name, "placed")), plain[0])
+    guess.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
 
 
-def ways(column: Column) -> str:
-    """Return the ways in which a column could be read."""
-    return " or ".join(WRITTEN.get(mark, repr(mark)) for mark in column.marks)
-
-
-def unused(column: Column) -> str:
-    """Return why a column is left out."""
-    if what := personal(column):
-        return f"personal data ({what}); not needed"
-    if column.filled == 0:
-        return "empty"
-    if column.distinct == 1:
-        return "the same in every row" + " that has it" * (column.filled < column.rows)
-    if free_text(column):
-        return f"free text: {column.distinct:,} different in {column.filled:,}"
-    if column.kind == "time":
-        return f"another time, {column.least:%Y-%m-%d} to {column.most:%Y-%m-%d}"
-    if column.kind == "other":
-        return "lists or the like, which are not read"
-    if column.unique:
-        return "numbers the rows"
-    return f"no role known for it ({column.distinct:,} different)"
+def ask_of_nobody(guess: Guess) -> None:
+    """Take ids such as guest for rows without a customer; ask about ids written in two ways."""
+    who, column = guess.roles["customer"], guess.column("customer")
+    counts = guess.table.counts(who)
+    usual = [len(v) for v in counts if v.lower() not in hints.WORDS["placeholders"]]
+    words = {
+        v: n for v, n in counts.items()  # 0 may be an id among 1, 2 and 10
+        if v.lower() in hints.WORDS["placeholders"]
+        and (not v.lstrip("-").isdigit() or min(usual, default=0) > len(v) + 1)
+    }  # fmt: skip
+    if column.missing > GUESTS:
+        guess.doubts.append(f"{column.missing:.0%} of the rows have no {who!r} and are left out")
+    if words:
+        guess.why["customer"] += f"; {len(words)} of them are nobody's"
+        guess.keys["placeholders"] = sorted(words)
+        guess.doubts.append(
+            f"{sum(words.values()):,} of {guess.table.rows:,} rows have {listing(sorted(words))} "
+            f"as {who!r}, which is taken as no customer: take out of placeholders what is an id"
+        )
+    spellings: dict[str, list[str]] = {}
+    for id_ in counts:
+        spellings.setdefault(id_.casefold(), []).append(id_)
+    twice = [ids for ids in spellings.values() if len(ids) > 1]
+    if twice:
+        shown = "" if column.personal else f", such as {listing([repr(v) for v in twice[0]])}"
+        guess.doubts.append(
+            f"{len(twice):,} ids in {who!r} differ by capital letters alone{shown}, and count as "
+            "customers of their own: write them in one way if they are the same"
+        )

@@ -1,0 +1,513 @@
+"""What `seglib new` makes of tables: roles by name and by value, a question wherever it guesses."""
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from seglib import study
+from seglib.collection import columns, draft, kinds
+from seglib.collection.sources import Source
+from seglib.formats import Format
+from seglib.study import StudyError
+
+N = 240
+
+
+class Guessed:
+    """The tables of a study as they are guessed, by kind, and all that is asked about them."""
+
+    def __init__(self, guesses):
+        self.kinds = {guess.kind: guess for guess in guesses}
+        self.main = guesses[0]
+        self.roles = self.main.roles
+        self.asked = "\n".join(doubt for guess in guesses for doubt in guess.doubts)
+
+
+def guess(*frames):
+    """Return what tables in memory seem to be."""
+    looked = [
+        columns.profile(f"{i}.csv", Source(ibis.memtable(frame), True, Format()))
+        for i, frame in enumerate(frames)
+    ]
+    return Guessed(kinds.study(looked))
+
+
+def drafted(folder, *names, **frames):
+    """Return the study that is written of CSV files, as text and as read."""
+    for name, frame in frames.items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    written = draft.new([*names, *(f"{name}.csv" for name in frames)], "s", folder)
+    text = written.path.read_text()
+    return text, yaml.safe_load(text)["tables"]
+
+
+def orders(**more):
+    """Return orders of sixty customers in 500 days, one a row; `more` are further columns."""
+    i = np.arange(N)
+    return pd.DataFrame({
+        "order": 1000 + i, "client": [f"C{n}" for n in i % 61],
+        "when": pd.Timestamp("2022-01-03") + pd.to_timedelta(i * 2, "D"),
+        "item": np.resize(["Tea", "Cocoa", "Coffee"], N), "total": np.round(5 + i % 89 * 1.07, 2),
+    }).assign(**more)  # fmt: skip
+
+
+def lines(**more):
+    """Return lines of orders, three of each, with a price and a quantity."""
+    i = np.arange(N)
+    item = i * 7 % 20
+    return pd.DataFrame({
+        "Beleg-Nr": 1000 + i // 3,
+        "Datum": pd.Timestamp("2022-01-03") + pd.to_timedelta(i // 3, "D"),
+        "Kundennr": [f"K{n:03d}" for n in i // 3 % 40], "Artikelnr": [f"A-{n}" for n in item],
+        "Bezeichnung": [f"Käse Größe {n}" for n in item], "Menge": 1 + i % 4,
+        "Einzelpreis": 1.5 + item / 4, "Filiale": np.where(i // 3 % 2, "Köln", "Bonn"),
+    }).assign(**more)  # fmt: skip
+
+
+def people(**more):
+    """Return a row a customer, with ids."""
+    rng = np.random.default_rng(4)
+    return pd.DataFrame({
+        "id": [f"P{n}" for n in range(N)], "age": rng.integers(18, 80, N),
+        "past_spend": rng.gamma(2, 80, N).round(2),
+    }).assign(**more)  # fmt: skip
+
+
+# --- orders ---------------------------------------------------------------------------------------
+
+
+def test_lines_with_a_price_and_a_quantity_are_understood():
+    found = guess(lines())
+    assert found.roles == {
+        "customer": "Kundennr", "time": "Datum", "order": "Beleg-Nr", "product": "Bezeichnung",
+        "quantity": "Menge", "price": "Einzelpreis", "place": "Filiale",
+    }  # fmt: skip
+    assert "Artikelnr" in found.main.left
+
+
+def test_money_that_varies_with_the_quantity_is_that_of_the_line():
+    rows = lines()
+    found = guess(rows.assign(Wert=rows["Einzelpreis"] * rows["Menge"]).drop(columns="Einzelpreis"))
+    assert found.roles["amount"] == "Wert" and "price" not in found.roles
+
+
+def test_an_amount_that_is_price_times_quantity_is_taken_and_the_price_left():
+    rows = lines()
+    found = guess(rows.assign(Betrag=rows["Einzelpreis"] * rows["Menge"]))
+    assert found.roles["amount"] == "Betrag" and "Einzelpreis" in found.main.left
+
+
+def test_a_total_that_each_line_repeats_is_not_added_up_and_one_given_once_is():
+    rows = lines().drop(columns=["Menge", "Einzelpreis"])
+    rows["Grand total"] = 5 + rows["Beleg-Nr"] % 37 * 1.5
+    repeated = guess(rows)
+    assert "amount" not in repeated.roles
+    assert "'Grand total' is the total of an order, repeated in each" in repeated.asked
+    first = ~rows["Beleg-Nr"].duplicated()
+    assert guess(rows.assign(**{"Grand total": rows["Grand total"].where(first)})).roles[
+        "amount"
+    ] == "Grand total"  # fmt: skip
+
+
+def test_a_column_of_the_orders_may_group_the_products_and_a_table_of_them_may_have_names_as_keys():
+    rows = lines()
+    kind = rows.assign(Kategorie=np.where(rows["Artikelnr"].str[-1] < "5", "Mild", "Alt"))
+    found = guess(kind).kinds["products"].roles
+    assert found == {"product": "Bezeichnung", "level": "Kategorie", "group": "Kategorie"}
+    goods = pd.DataFrame({"Bezeichnung": rows["Bezeichnung"].unique()})
+    goods["Department"] = np.resize(["Food", "Home"], len(goods))
+    found = guess(rows, goods).kinds["products"].roles
+    assert (found["product"], found["group"]) == ("Bezeichnung", "Department")
+
+
+def test_a_name_is_not_believed_against_values():
+    rows = orders().rename(columns={"client": "who"})
+    found = guess(rows.assign(customer=np.where(rows["order"] % 2, "private", "business")))
+    assert found.roles["customer"] == "who"
+    assert "column 'who' is taken as the customer by its values alone" in found.asked
+
+
+EXPORTS = {
+    # what a tool writes: (columns of the orders, role → column, words of what is asked)
+    "large ids": ({"order": 1_600_000_000 + np.arange(N)}, {"order": "order"}, ""),
+    "clock times beside": ({"Time": [f"{i % 24:02d}:00" for i in range(N)]}, {"time": "when"}, ""),
+    "cancelled": (
+        {"state": np.resize(["wc-completed", "wc-cancelled"], N)}, {"status": "state"},
+        "50.0% of the rows have the 'state' wc-cancelled, and are taken for sales that were undone",
+    ),
+    "credit memos": (
+        {"doc_type": np.resize(["Invoice", "Invoice", "Credit memo"], N)}, {"status": "doc_type"},
+        "Credit memo, and are taken for credit notes, whose money is taken off, whatever its sign",
+    ),
+    "refunds apart": (
+        {"Amount Refunded": np.resize([5.5, 0, 0, 0], N)}, {"amount": "total"},
+        "'Amount Refunded' is not zero in 25.0% of the rows",
+    ),
+    "currencies": (
+        {"Currency": np.resize(["eur", "usd"], N)}, {"amount": "total"},
+        "several currencies, EUR, USD by 'Currency'",
+    ),
+    "no customer": (
+        {"client": [f"C{i % 61}" if i % 4 else None for i in range(N)]}, {"customer": "client"},
+        "25% of the rows have no 'client'",
+    ),
+    "guests": (
+        {"client": [f"C{i % 61}" if i % 4 else "Guest" for i in range(N)]}, {"customer": "client"},
+        "60 of 240 rows have Guest as 'client', which is taken as no customer",
+    ),
+    "0 among short ids": ({"client": np.arange(N) % 61}, {"customer": "client"}, ""),
+    "capital letters": (
+        {"client": [f"{'Cc'[i % 2]}{i % 61}" for i in range(N)]}, {"customer": "client"},
+        "differ by capital letters alone",
+    ),
+    "e-mails": (
+        {"client": [f"c{i % 61}@shop.org" for i in range(N)]}, {"customer": "client"},
+        "tells customers apart by e-mail address",
+    ),
+    "money in few rows": (
+        {"total": [5.5 if i % 10 == 0 else None for i in range(N)]}, {"event": "item"},
+        "'total' is filled in 10% of the rows",
+    ),
+    "booked and sent": (
+        {"arrival": orders()["when"] + pd.Timedelta(days=9), "booked_on": orders()["when"],
+         "when": None}, {"time": "booked_on"}, "",
+    ),
+    "a fee beside": ({"fee": np.linspace(1.5, 9.5, N)}, {"amount": "total"}, ""),
+    "a fee alone": (
+        {"fee": np.linspace(1.5, 9.5, N), "total": None}, {"amount": "fee"},
+        "'fee' is the only money there is",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_orders_as_tools_export_them(name):
+    more, roles, words = EXPORTS[name]
+    rows = orders(**{column: values for column, values in more.items() if values is not None})
+    found = guess(rows.drop(columns=[column for column, values in more.items() if values is None]))
+    assert {role: found.roles.get(role) for role in roles} == roles
+    assert words in found.asked
+    assert ("placeholders" in found.main.keys) == (name == "guests")
+
+
+@pytest.mark.parametrize("begin", ["CN-", "CR", "C", "RMA", "RET-", "REF"])
+def test_numbers_that_begin_as_those_of_credit_notes_mark_returns(tmp_path, begin):
+    sold = "" if begin == "C" else "INV-"
+    numbers = [f"{sold}{i}" if i % 10 else f"{begin}{i}" for i in range(100, 100 + N)]
+    text, tables = drafted(tmp_path, a=orders(order=numbers).rename(columns={"order": "invoice"}))
+    assert tables["transactions"]["columns"]["order"] == "invoice"
+    assert "CHECK: 24 rows have a number in 'invoice' that is taken for that of a credit" in text
+    assert "24 rows are returns, which lower the money and are no orders" in text
+
+
+def test_a_reduction_inside_an_order_is_not_called_a_return():
+    rows = lines().drop(columns=["Menge"]).rename(columns={"Einzelpreis": "Betrag"})
+    rows.loc[2::30, "Betrag"] = -1.0
+    why = guess(rows).main.why["amount"]
+    assert "8 rows are reductions or partial returns, in orders with sales" in why
+    assert "are no orders" not in why
+
+
+def test_orders_whose_dates_are_not_understood_are_doubted_as_customers():
+    rows = orders().rename(columns={"order": "Order No"})
+    rows["when"] = rows["when"].dt.strftime("week %V of %Y")
+    assert "each row is taken as one customer, but 'client' returns in several" in guess(rows).asked
+
+
+def test_few_customers_are_said_at_once_with_what_they_allow():
+    assert "61 customers are few: two segments at most" in guess(orders()).asked
+
+
+def test_orders_and_customers_share_a_key_and_what_happened_is_an_outcome(tmp_path):
+    clients = pd.DataFrame({"id": [f"C{n}" for n in range(61)], "age": np.arange(61) % 40 + 20,
+                            "Churn": np.resize(["No", "No", "Yes"], 61)})  # fmt: skip
+    text, tables = drafted(tmp_path, clients=clients, orders=orders())
+    assert list(tables) == ["transactions", "customers"]
+    assert "holds 100% of those in orders.csv" in text
+    assert set(tables["customers"]["attributes"]) == {"age"}
+    assert tables["customers"]["outcomes"] == {"Churn": {"label": "churned", "happened": "Yes"}}
+    assert "CHECK: 'Churn' is taken as what happened afterwards ('Yes': it did)" in text
+
+
+def test_lines_of_orders_are_joined_with_the_orders(tmp_path):
+    rows = lines()
+    heads = rows[["Beleg-Nr", "Datum", "Kundennr"]].drop_duplicates()
+    _, tables = drafted(tmp_path, heads=heads, rows=rows.drop(columns=["Datum", "Kundennr"]))
+    table = tables["transactions"]
+    assert table["lookup"]["key"] == "Beleg-Nr" and "heads.csv" in table["lookup"]["source"]
+    assert table["columns"]["customer"] == "Kundennr"
+
+
+def test_a_mistaken_date_does_not_move_the_cut(tmp_path):
+    rows = pd.concat([orders(order=1000 * part + np.arange(N)) for part in range(1, 6)])
+    rows.iloc[0, 2] = pd.Timestamp("2199-01-01")
+    text, _ = drafted(tmp_path, a=rows)
+    assert "are the rest mistakes?" in text and "\nas_of: 2023" in text
+
+
+def test_days_and_blanks_are_said_as_they_are_written(tmp_path):
+    rows = orders(total=["n/a", *orders()["total"].astype(str)[1:]])
+    _, tables = drafted(tmp_path, a=rows.assign(when=rows["when"].dt.strftime("%Y%m%d")))
+    assert tables["transactions"]["format"] == {"date": "YYYYMMDD", "missing": ["n/a"]}
+    assert tables["transactions"]["columns"]["amount"] == "total"
+
+
+# --- people ---------------------------------------------------------------------------------------
+
+
+def test_traits_are_described_and_what_is_personal_stays_out():
+    named = np.resize(["Anna Müller", "Peter Smith", "Maria Garcia"], N)
+    found = guess(people(
+        owner=named, email=[f"p{i}@shop.org" for i in range(N)], region=np.resize([1, 2, 3], N),
+        towns=np.resize(["Bonn, Rhein", "Ulm, Donau", "Köln, Rhein"], N),
+        ways=np.resize(["App", "App, Shop", "Shop, Web", "Web, App, Shop", "Web"], N),
+        comment=np.resize(["Fine", "Call 0171 5551234", "No"], N), dob="1980-01-01",
+    ))  # fmt: skip
+    assert set(found.main.attributes) == {"age", "past_spend", "region", "towns"}
+    assert found.main.attributes["region"]["kind"] == "nominal"
+    assert "'region' holds whole numbers from 1 to 3 and is taken as groups" in found.asked
+    assert "'ways' holds several answers in one cell, of 3 such as 'App' and 'Shop'" in found.asked
+    assert "telephone numbers" in found.main.left["comment"]
+    assert "names of persons" in found.main.left["owner"]
+    assert not any(secret in found.asked for secret in ("Anna", "p1@", "0171"))
+
+
+def test_what_tells_an_outcome_without_fault_is_left_out():
+    gone = np.arange(N) % 3 == 0
+    found = guess(people(churned=np.where(gone, "Yes", "No"), churn_score=np.linspace(0, 1, N),
+                         refund=np.where(gone, 20.5, 0)))  # fmt: skip
+    assert set(found.main.attributes) == {"age", "past_spend"}
+    assert set(found.main.outcomes) == {"churned"}
+    assert "'refund' tells 'churned' nearly without fault" in found.asked
+    assert "'churn_score' seems to be what you want to foresee" in found.asked
+
+
+def test_one_row_a_customer_with_a_date_and_money_is_a_customer():
+    found = guess(people(**{
+        "Last Activity": orders()["when"], "Annual Revenue": np.linspace(1e5, 9e5, N).round(2),
+        "status": np.resize(["active", "canceled", "active"], N),
+    }).rename(columns={"id": "Account ID"}))  # fmt: skip
+    assert found.main.kind == "customers" and found.roles["customer"] == "Account ID"
+    assert found.main.outcomes["status"]["happened"] == "canceled"
+
+
+def test_a_figure_a_month_is_doubted():
+    months = {f"2022-{m:02d}": np.arange(N) % (m + 3) for m in range(1, 7)}
+    assert "'2022-01' to '2022-06' look like one figure a period" in guess(people(**months)).asked
+
+
+def test_rows_told_apart_by_personal_data_alone_are_numbered():
+    found = guess(people(email=[f"p{i}@shop.org" for i in range(N)]).drop(columns="id"))
+    assert found.roles == {"customer": "<row>"}
+    assert "each row is taken as one customer: 'email' tells them apart" in found.asked
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+AGREE = ["Strongly disagree", "Disagree", "Neutral", "Agree", "Strongly agree"]
+
+
+def form(**more):
+    """Return answers as a form exports them, without ids."""
+    return pd.DataFrame({
+        "I enjoy trying new dishes": np.resize(AGREE, N),
+        "How much do you agree? [Price matters most]": np.resize(AGREE[::-1], N),
+        "How likely are you to recommend us? (0-10)": np.arange(N) % 8 + 3,
+        "What is your age?": np.resize(["Under 18", "18-24", "25-34", "55+"], N),
+        "Where do you live?": np.resize(["City", "Suburb", "Countryside"], N),
+        "Anything else?": [f"I liked number {i} because it was good" for i in range(N)],
+        "Instagram handle": [f"@user_{i}x" for i in range(N)],
+    }).assign(**more)  # fmt: skip
+
+
+def test_a_form_is_a_survey_whose_rows_are_respondents():
+    found = guess(form(like=np.arange(N) % 11 - 5))
+    about = found.main.attributes
+    assert (found.main.kind, found.roles) == ("survey", {"customer": "<row>"})
+    assert "each row is taken as one respondent" in found.asked
+    first = about["I enjoy trying new dishes"]
+    assert (first["levels"], first["base"]) == (AGREE, "psychographic")
+    assert first["label"] == "“I enjoy trying new dishes”"
+    assert about["How much do you agree? [Price matters most]"]["label"] == "Price matters most"
+    assert about["How likely are you to recommend us? (0-10)"]["levels"][0] == "0"
+    assert about["What is your age?"]["levels"] == ["Under 18", "18-24", "25-34", "55+"]
+    assert about["What is your age?"]["base"] == "demographic"
+    assert about["Where do you live?"]["base"] == "geographic"
+    assert about["like"]["levels"] == [str(n) for n in range(-5, 6)]
+    assert found.main.left["Anything else?"].startswith("free text")
+    assert found.main.left["Instagram handle"].startswith("personal data (user name)")
+
+
+def test_boxes_and_previews_of_a_survey_are_read_so():
+    every = np.arange(N)
+    found = guess(form(
+        Status=np.where(every % 30, "IP Address", "Survey Preview"), RecordedDate=orders()["when"],
+        Radio=np.where(every % 2, "Radio", None), Press=np.where(every % 3, "Press", None),
+    )).main  # fmt: skip
+    assert (found.roles["status"], found.keys["excluded"]) == ("Status", ["Survey Preview"])
+    assert found.attributes["Radio"]["blank"] == "No"
+    assert any("an empty cell is taken as No" in doubt for doubt in found.doubts)
+
+
+def battery(n, yes="Yes", no="No", **more):
+    """Return so many questions of yes and no."""
+    rng = np.random.default_rng(1)
+    names = ["tasty", "cheap", "fast", "greasy", "healthy"][:n]
+    return pd.DataFrame({name: rng.choice([yes, no], N) for name in names}).assign(**more)
+
+
+IDS = [f"C{i}" for i in range(N)]
+
+
+@pytest.mark.parametrize(
+    ("frame", "kind", "base"),
+    [
+        (battery(5), "survey", "psychographic"),
+        (battery(3), "survey", "psychographic"),
+        (battery(5, 1, 0), "survey", "psychographic"),
+        (battery(5, respondent_id=IDS), "survey", "psychographic"),
+        (battery(3, age=np.arange(N) % 60 + 18, plan=np.resize(["Free", "Team"], N),
+                 logins=np.arange(N) % 9, orders_open=np.arange(N) % 7), "customers",
+         "psychographic"),
+        (battery(5, customer_id=IDS), "customers", "plan"),
+    ],
+)  # fmt: skip
+def test_a_battery_of_yes_and_no_is_answers_unless_customers_have_ids_and_is_asked_about(
+    frame, kind, base
+):
+    found = guess(frame)
+    assert found.main.kind == kind
+    assert {found.main.attributes[name]["base"] for name in ("tasty", "cheap", "fast")} == {base}
+    assert "alike and are taken as " in found.asked
+
+
+# --- experiments ----------------------------------------------------------------------------------
+
+
+def test_arms_and_outcomes_are_recognised_and_asked_about():
+    found = guess(people(
+        group=np.resize(["control", "letter"], N), visit=np.resize([1, 0, 0], N),
+        spend=np.resize([0, 0, 9.5, 3.5], N), logins_30d=np.arange(N) % 7,
+        renewed=np.resize([1.0, 0.0, 0.0, None, 1.0], N),
+    ))  # fmt: skip
+    assert found.roles["arm"] == "group" and found.main.keys == {
+        "randomised": True, "control": "control",
+    }  # fmt: skip
+    assert set(found.main.attributes) == {"age", "past_spend"}
+    assert found.main.outcomes["visit"] | {"why": ""} == {
+        "label": "visited", "happened": "1", "wanted": True, "why": "",
+    }  # fmt: skip
+    assert found.main.outcomes["spend"]["kind"] == "money"
+    assert float(found.main.outcomes["renewed"]["happened"]) == 1
+    assert "'group' is taken as the arms of an experiment (" in found.asked
+    assert "drawn at random" in found.asked
+    assert "'logins_30d' may have been known before the arms were assigned" in found.asked
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "drawn"),
+    [
+        ("treated", ["1", "0"], False), ("exposed", ["yes", "no"], False),
+        ("segment", ["E-mail", "No e-mail"], False), ("treatment", ["coupon", "none"], False),
+        ("variant", ["A", "B"], True), ("group", ["test", "control"], True),
+    ],
+)  # fmt: skip
+def test_arms_are_random_only_where_words_say_a_test(column, values, drawn):
+    found = guess(people(**{column: np.resize(values, N), "Renewed": np.resize(["Y", "N"], N)}))
+    assert found.roles["arm"] == column and found.main.keys["randomised"] is drawn
+    asked = "drawn at random" if drawn else "nothing says that customers were assigned to them at"
+    assert f"{column!r} is taken as the arms of an experiment" in found.asked
+    assert asked in found.asked
+
+
+def test_groups_that_are_no_arms_are_traits():
+    found = guess(people(group=np.resize(["gold", "silver"], N)))
+    assert "arm" not in found.roles and "group" in found.main.attributes
+
+
+def test_the_day_of_an_assignment_that_no_column_tells_is_asked_for(tmp_path):
+    text, _ = drafted(tmp_path, a=people(group=np.resize(["control", "letter"], N)))
+    assert "CHECK: no column says on which day customers were assigned to arms" in text
+    assert "though it is the day on which the file was changed" in text
+
+
+@pytest.mark.parametrize("called", ["trial", ""])
+def test_a_list_of_arms_beside_orders_is_a_campaign(called):
+    arms = pd.DataFrame({"client": [f"C{n}" for n in range(61)], "assigned_on": "2022-09-01",
+                         "variant": np.resize(["A", "B"], 61)})  # fmt: skip
+    arms["assigned_on"] = pd.to_datetime(arms["assigned_on"])
+    found = guess(orders(), arms.assign(**{called: "autumn"}) if called else arms)
+    roles = found.kinds["campaigns"].roles
+    assert (roles["campaign"], roles["arm"]) == (called or "<file>", "variant")
+    assert "customers" not in found.kinds
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+NAMES = [f"{a} {b}" for a in ("Anna", "Peter", "Maria") for b in ("Smith", "Garcia", "Jones")]
+REFUSED = {
+    # (frame, words of the sentence)
+    "one row": (orders().head(1), "holds one row"),
+    "no customer": (orders().drop(columns=["client", "order"]), "no column that looks like a"),
+    "no dates": (orders().drop(columns=["when", "order"]), "several rows for each 'client'"),
+    "orders of nobody": (
+        orders().drop(columns="client").rename(columns={"order": "order-id"}),
+        "a row for each 'order-id', orders it seems",
+    ),
+    "lines of nobody": (lines()[["Menge", "Einzelpreis", "Filiale"]], "such as customer_id; or"),
+    "no line of names": (orders().set_axis(["1000", "C0", "2022-01-03", "Tea", "5.0"], axis=1),
+                         "seems to have no line of names"),
+    "a second line of names": (
+        pd.concat([pd.DataFrame({"Respondent ID": [""], "Rating": ["Response"]}),
+                   pd.DataFrame({"Respondent ID": range(90), "Rating": [1, 2, 3] * 30})]),
+        "the line below the names seems to belong to them, with 'Response'",
+    ),
+    "three lines of names": (
+        pd.DataFrame({"Q1": ["How?", '{"ImportId":"QID1"}', *["Agree", "Disagree"] * 20]}),
+        "has three lines of names",
+    ),
+    "copies": (
+        pd.concat([people().rename(columns={"id": "customer"})] * 2).iloc[: N + 30],
+        f"{N + 30} rows but {N} different 'customer'",
+    ),
+    "names of persons": (
+        orders(Donor=np.resize(NAMES, N)).drop(columns=["order", "client"]),
+        "tells customers apart by 'Donor' alone",
+    ),
+    "dates in two ways": (
+        orders(when=[t.strftime("%d/%m/%Y" if i % 2 else "%m/%d/%Y")
+                     for i, t in enumerate(orders()["when"])]),
+        "'when' holds dates, but",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_study_can_be_made_of_is_refused_in_a_sentence(tmp_path, name):
+    frame, words = REFUSED[name]
+    with pytest.raises(StudyError) as refused:
+        drafted(tmp_path, a=frame)
+    assert words in str(refused.value) and "\n" not in str(refused.value)
+    assert not (tmp_path / "data").exists()
+
+
+def test_two_files_of_the_same_columns_are_to_be_one_pattern(tmp_path):
+    with pytest.raises(StudyError, match="have the same columns: name both by one pattern"):
+        drafted(tmp_path, o2022=orders(), o2023=orders())
+
+
+def test_rows_without_ids_are_not_joined_with_orders_by_their_number():
+    found = guess(orders(client=np.arange(N) % 61), battery(5).head(61))
+    assert set(found.kinds) == {"transactions"} and "1.csv is left out" in found.asked
+
+
+# --- the file -------------------------------------------------------------------------------------
+
+
+def test_names_with_signs_of_yaml_are_quoted_and_the_draft_is_sound(tmp_path):
+    odd = "{a}: 'b' # [c], *d & \"e\""
+    text, tables = drafted(tmp_path, a=form().rename(columns={"Where do you live?": odd}))
+    assert odd in tables["survey"]["attributes"]
+    assert study.problems(yaml.load(text, yaml.BaseLoader)) == []
