@@ -57,7 +57,14 @@ MAKERS = {
         "product_model.json",
     ),
     "04_persona_definition": ("claims.json", "personas.json", "playbook.json", "segments.csv"),
-    "05_measuring_results": ("measures.json",),
+    "05_measuring_results": ("results.json", "measures.json"),
+    "06_experiments": ("experiments.json",),
+    "07_monitoring": (
+        "monitoring.json",
+        "segments_kept.csv",
+        "slipped.csv",
+        "slipped_dictionary.json",
+    ),
 }
 
 KEYED = {
@@ -70,6 +77,9 @@ KEYED = {
 
 LINEAGE = "lineage.json"
 """For each file that a notebook wrote: its own digest, and those of the files it was made from."""
+
+SHARED = {LINEAGE, "measures.json"}
+"""Files that several notebooks write together."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import ibis.expr.types as ir
 
-from seglib import plan
+from seglib import plan, wording
 from seglib.clustering import segmenter
 from seglib.clustering.encoding import Encoder
 from seglib.collection import (
@@ -20,7 +20,7 @@ from seglib.collection import (
     records,
     tables,
 )
-from seglib.measuring import trial
+from seglib.measuring import campaigns
 from seglib.study import Study
 
 SHOWN = 12  # checks that are told
@@ -90,7 +90,21 @@ def outlook(loaded: Study) -> Outlook:
     days = activity.extent(known)
     months = days is not None and days["first"] < loaded.as_of.replace(day=1)
     told = pages(loaded, days and days["last"], sold is not None, months)
-    return Outlook(rows, _found(found), told, trial.prospect(loaded, clean))
+    return Outlook(rows, _found(found), told, _experiments(loaded, clean))
+
+
+def _experiments(loaded: Study, clean: dict) -> list[str]:
+    """Return what the experiments of a study can answer, in lines."""
+    page = "06_experiments"
+    lines = []
+    for line in campaigns.prospect(loaded, clean):
+        about = dict(line)
+        if line["kind"] == "problem":
+            problem = {"who": loaded.customer, **line["problem"]}
+            about["problem"] = wording.plain(page, "problem", **problem)
+        indent = "" if "campaign" in line else "  "
+        lines.append(indent + wording.plain(page, "prospect", **about))
+    return lines
 
 
 def _segmentable(frame, k: int, loaded: Study) -> None:
@@ -186,31 +200,33 @@ def _advice(loaded: Study, sold, money: bool, attributes: list) -> list[Page]:
                 "what pays (no economics)": loaded.economics,
             }),
         ),
-        _results(loaded, sold, money),
+        *_results(loaded, sold, money),
     ]  # fmt: skip
 
 
-def _results(loaded: Study, sold, money: bool) -> Page:
-    has = loaded.tables
-    if not any(step.name.startswith("05") for step in plan.steps(loaded)):
-        why = "no transactions, campaigns or outcomes, and no run of another date"
-        return Page("05 results", NO_PAGE, (why,))
-    says = ["what each segment did before and after"] if sold else []
-    drawn = [t for t in (loaded.arms, has.campaigns) if t and t.randomised]
-    says += ["what each arm of the experiment brought, overall and by segment"] * bool(drawn)
-    return Page(
-        "05 results", "; ".join(says) or "what is known now",
-        _without({
+def _results(loaded: Study, sold, money: bool) -> list[Page]:
+    """Return the pages on what happened, and on the run before."""
+    has, steps = loaded.tables, {step.name[:2] for step in plan.steps(loaded)}
+    arms, mailed = loaded.arms, has.campaigns
+    drawn = [t for t in (arms, mailed) if t and t.randomised]
+    followed = "what each segment did before and after" if sold else "what is known now"
+    effects = "what each arm of the experiment brought, overall and by segment"
+    pages = {
+        "05 results": (followed, "no transactions and no outcomes", {
             "orders and visits (no transactions)": sold,
             "spend (no amount)": money or not sold,
-            "response to campaigns (no campaigns)": has.campaigns,
-            "effects of campaigns (none is randomised)":
-                not has.campaigns or has.campaigns.randomised,
-            "effects of the arms (not said to be drawn at random)":
-                not loaded.arms or loaded.arms.randomised,
-            "who moved (first run)": _has_runs(loaded),
+            "effects of campaigns (none is randomised)": not mailed or mailed.randomised,
+            "effects of the arms (not said to be drawn at random)": not arms or arms.randomised,
         }),
-    )  # fmt: skip
+        "06 experiments": (effects if drawn else "whom campaigns reached",
+                           "no campaigns and no arms", {"campaigns (no table of them)": mailed}),
+        "07 monitoring": ("who moved since the last run, and what drifted", "first run", {}),
+    }  # fmt: skip
+    ran = {"05", "06", "07" if _has_runs(loaded) else ""} & steps
+    return [
+        Page(name, says, _without(parts)) if name[:2] in ran else Page(name, NO_PAGE, (why,))
+        for name, (says, why, parts) in pages.items()
+    ]
 
 
 def _without(parts: dict) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from seglib import files, study
 from seglib.files import Run
-from seglib.measuring import earlier
+from seglib.measuring import monitoring
 from seglib.study import Segmentation, Study, StudyError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,8 +42,8 @@ class Step:
 def steps(loaded: Study) -> list[Step]:
     """Return the steps of a study in order: those that have something to say.
 
-    Product segments need products; results need transactions, campaigns, outcomes, arms, or a
-    run of another date to compare with.
+    Product segments need products; results need transactions or outcomes, experiments need
+    campaigns or arms, monitoring needs a run of another date to compare with.
     """
     sold = loaded.tables.transactions and loaded.tables.transactions.columns.product
     found = [
@@ -53,13 +53,17 @@ def steps(loaded: Study) -> list[Step]:
         Step("03_clustering_products", "03_clustering", {"unit": "products"}, PRODUCTS),
         Step("04_persona_definition", "04_persona_definition"),
         Step("05_measuring_results", "05_measuring_results"),
+        Step("06_experiments", "06_experiments"),
+        Step("07_monitoring", "07_monitoring"),
     ]
     gone = set() if sold else {"03_clustering_products"}
     tables = loaded.tables
-    if not (
-        tables.transactions or tables.campaigns or loaded.outcomes or loaded.arms or _ran(loaded)
-    ):
+    if not (tables.transactions or loaded.outcomes):
         gone.add("05_measuring_results")
+    if not (tables.campaigns or loaded.arms):
+        gone.add("06_experiments")
+    if not _ran(loaded):
+        gone.add("07_monitoring")
     return [step for step in found if step.name not in gone]
 
 
@@ -74,6 +78,13 @@ def _ran(loaded: Study) -> bool:
     return bool({day for day in days if not day.startswith(".")} - {loaded.as_of.isoformat()})
 
 
+def left_out(step: Step, current: Run) -> str:
+    """Return why a step has nothing to say of a run whose earlier steps are done; else empty."""
+    if step.needs and not current.has(step.needs):
+        return f"there is no {step.needs}"
+    return monitoring.incomparable(current) if step.notebook == "07_monitoring" else ""
+
+
 def reads_earlier(step: Step, current: Run) -> str:
     """Return the hash of what a step reads of the run before, empty if it reads nothing of it.
 
@@ -84,7 +95,7 @@ def reads_earlier(step: Step, current: Run) -> str:
     wanted = {
         "03_clustering": [f"{prefix}segments.parquet", f"{prefix}verdict.json"],
         "04_persona_definition": ["personas.json"],
-        "05_measuring_results": [*earlier.NEEDED, "extent.json", "personas.json"],
+        "07_monitoring": [*monitoring.NEEDED, "extent.json", "personas.json"],
     }.get(step.notebook, [])
     folder = _before(step, current, prefix) if wanted else None
     if folder is None:
@@ -95,8 +106,8 @@ def reads_earlier(step: Step, current: Run) -> str:
 
 def _before(step: Step, current: Run, prefix: str) -> Path | None:
     """Return the folder of the run that a step looks back to."""
-    if step.notebook == "05_measuring_results":
-        last = current.predecessor(*earlier.NEEDED)
+    if step.notebook == "07_monitoring":
+        last = current.predecessor(*monitoring.NEEDED)
         return last.folder if last else None
     numbering = current.numbering(prefix)
     if not numbering or numbering["as_of"] >= current.as_of.isoformat():

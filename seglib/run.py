@@ -21,7 +21,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from seglib import files, kernels, plan, privacy, publish, study
+from seglib import files, kernels, measuring, plan, privacy, publish, study
 from seglib.collection import tables
 from seglib.files import Run
 from seglib.personas import claims
@@ -158,10 +158,11 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
     }
     inputs = _inputs(current)
     fingerprint = _fingerprint(current, inputs)
-    entries, times, ran, stale = [], {}, False, False
+    entries, times, ran, stale, reason = [], {}, False, False, ""
     for step in todo:
-        if step.needs and not (staging[0] / step.needs).is_file():
-            say(f"{step.name:<26} left out: there is no {step.needs}")
+        reason = plan.left_out(step, replace(current, folder=staging[0]))
+        if reason:
+            say(f"{step.name:<26} left out: {reason}")
             continue
         asked = files.as_json(step.parameters) + plan.reads_earlier(step, current)
         fingerprint = _hash(fingerprint, step.path.read_bytes(), asked)
@@ -193,6 +194,7 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
              "fingerprint": fingerprint, "files": written}
         )  # fmt: skip
         say(f"{step.name:<26} {seconds:6.1f} s")
+    measuring.assemble(replace(current, folder=staging[0]), reason)
     return files.plain({
         "study": current.study.name, "as_of": current.as_of, "until": current.until,
         "seed": current.seed, "inputs": inputs, "data_hash": _hash("", files.as_json(inputs))[:12],
@@ -261,9 +263,9 @@ def _hash(start: str, *parts: str | bytes) -> str:
 
 
 def _stamps(folder: Path) -> dict[str, tuple]:
-    """Return what tells whether a file was written; the lineage belongs to no single step."""
+    """Return what tells whether a file was written, but of those that belong to no single step."""
     found = {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.iterdir()}
-    return {name: stamp for name, stamp in found.items() if name != files.LINEAGE}
+    return {name: stamp for name, stamp in found.items() if name not in files.SHARED}
 
 
 def _reuse(current: Run, entry: dict, staging: tuple[Path, Path]) -> None:

@@ -34,15 +34,18 @@ def amount(value: float, unit: str = "") -> str:
     ----------
     value : float
     unit : str
-        As in dictionary.json: days, share, count, a currency such as $ or EUR …
+        As in dictionary.json: days, share, count, a currency such as $ or EUR …; or growth, a
+        share with its sign; or points, of percentages.
     """
     if value is None or not math.isfinite(value):
         return "unknown"
-    sign = "−" if value < 0 else ""
+    sign = "−" if value < 0 else "+" if value > 0 and unit == "growth" else ""
     size = abs(float(value))
-    if unit == "share":
+    if unit in {"share", "growth"}:
         text = f"{size:.0%}" if size >= 0.095 or size == 0 else f"{size:.1%}"
-        text = "under 0.1%" if 0 < size < 0.0005 else text
+        text = "under 0.1%" if 0 < size < 0.0005 else "over 99%" if 0.995 <= size < 1 else text
+    elif unit == "points":
+        text = f"{size:.{1 if size >= 1 or size == 0 else 2}f} points"
     elif unit in PLAIN:
         text = figure(size)
     elif len(unit) == 1 and not unit.isalnum():
@@ -184,8 +187,48 @@ def estimate(value: Mapping | tuple, unit: str = "", level: str = "95% interval"
         amount(about[key], unit) if _known(about.get(key)) else ""
         for key in ("value", "low", "high")
     )
+    low = low.removesuffix(f" {unit}")  # a unit in words stands once
     wide = low and high and about["low"] != about["high"]
-    return f"{middle} ({level} {low} to {high})" if wide else middle
+    return f"{middle} ({f'{level} {low}'.strip()} to {high})" if wide else middle
+
+
+def cells(rows, unit: str | Iterable = "", part: str = "value") -> list[str]:
+    """Return the figures of a table's rows with their intervals: '35% (32% to 37%)'.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        `part` with PART_low and PART_high, or low and high, and where some are not to be shown
+        `suppressed`.
+    unit
+        As `amount` takes it, one or one a row.
+
+    Returns
+    -------
+    list of str
+        An en dash where there is no figure, 'none' where nothing happened.
+    """
+    own = f"{part}_low" in rows
+    ends = [f"{part}_{end}" if own else end for end in ("low", "high")]
+    units = [unit] * len(rows) if isinstance(unit, str) else unit
+    hidden = rows["suppressed"] if "suppressed" in rows else [False] * len(rows)
+    found = zip(*(rows[name] for name in (part, *ends)), units, hidden, strict=True)
+    return [_cell(*row) for row in found]
+
+
+def spoken(names: Iterable, texts: Iterable[str]) -> str:
+    """Return 'Regulars 35%; Others 12%', what a figure shows in words."""
+    return "; ".join(f"{name} {text}" for name, text in zip(names, texts, strict=True))
+
+
+def _cell(value: float, low: float, high: float, unit: str, hidden: bool) -> str:
+    if hidden:
+        return "not shown"
+    if not _known(value):
+        return "–"
+    if unit != "growth" and value == low == high == 0:
+        return "none"
+    return estimate({"value": value, "low": low, "high": high}, unit, "")
 
 
 def plural(n: int, one: str, many: str = "") -> str:

@@ -23,9 +23,8 @@ import pandas as pd
 
 import seglib
 from seglib import clustering
-from seglib.collection.dictionary import row as entry
 from seglib.files import Run
-from seglib.measuring import drift, earlier, migration, misfit, refresh
+from seglib.measuring import drift, monitoring
 from seglib.study import Study
 
 QUICK = "--quick" in sys.argv
@@ -144,19 +143,17 @@ def compare(seed, plant):
     asked = 0 if name == "groups" and seed % 2 else k  # 0: the verdict chooses
     with tempfile.TemporaryDirectory() as folder:
         run = two_runs(Path(folder), frames, asked, seed, again=not plant)
-        pair, note = earlier.pair(run)
-        assert pair, note
+        pair = monitoring.pair(run)
         return {"world": name, "n": n, "k": pair.model["k"]} | judged(pair, planted, plant, seed)
 
 
 def judged(pair, planted, plant, seed):
-    lines = [entry(name, name, "behavioural") for name in pair.columns]
-    moved = migration.states(pair.model, pair.then, pair.now)
-    flows = migration.flows(moved, pair.numbers, minimum=1, seed=seed, draws=200)
-    columns = drift.columns(pair.then, pair.now, lines, seed=seed)
+    moved = monitoring.states(pair.model, pair.then, pair.now)
+    flows = monitoring.flows(moved, pair.numbers, minimum=1, seed=seed, draws=200)
+    columns = drift.columns(pair.then, pair.now, pair.columns, seed=seed)
     shares = drift.shares(moved, pair.numbers, seed=seed)[0]
-    fit = misfit.fitted(pair.model, pair.then, pair.now, seed=seed)
-    advice = refresh.advise(pair, columns, shares, fit, migration.split(pair, moved), {})
+    fit = drift.fitted(pair.model, pair.then, pair.now, seed=seed)
+    advice = drift.advise(pair, columns, shares, fit, monitoring.split(pair, moved))
     named = set(columns.loc[columns["drifted"], "column"])
     found = {
         "flow": flows["beyond"].any(), "pairs alone": flows["uneven"].any(),

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import power
-from seglib.measuring import experiment
+from seglib.measuring import arms, experiments
 
 REPETITIONS = 100 if "--quick" in sys.argv else 500
 SIZES = (120, 200, 300, 500, 900)
@@ -46,7 +46,7 @@ def run(name, effects, skewed):
     effects = np.asarray(effects, float)
     wrong, cover, found, whole, mixed, shrunk = 0, [], [], [], [], [[], []]
     for seed in range(REPETITIONS):
-        result = experiment.analyse(trial(seed, effects, skewed), "off", worth=15)
+        result = experiments.analyse(trial(seed, effects, skewed), "off", worth=15)
         rows, overall = result.segments, result.overall.iloc[0]
         claimed = rows["verdict"].isin(["works", "works too little", "harms"]).to_numpy()
         wrong += (claimed & (effects == 0)).any()
@@ -75,7 +75,7 @@ def seen(alpha, skewed):
     gc.freeze()
     hits = []
     for seed in range(REPETITIONS):
-        rows = experiment.analyse(trial(seed + 10**6, promised(alpha), skewed), "off").segments
+        rows = experiments.analyse(trial(seed + 10**6, promised(alpha), skewed), "off").segments
         hits.append(rows["p"] < alpha)
     return np.mean(hits, 0)
 
@@ -87,7 +87,7 @@ def broken(lost):
     for seed in range(REPETITIONS):
         units = trial(seed + 2 * 10**6, [20] * 5, False)
         gone = np.random.default_rng([5, seed]).random(len(units)) < lost
-        result = experiment.analyse(units[~(gone & (units["arm"] == "on"))], "off")
+        result = experiments.analyse(units[~(gone & (units["arm"] == "on"))], "off")
         told = pd.concat([result.overall["effect"], result.segments["effect"]]).notna().any()
         flagged += bool(result.problems)
         silent += bool(result.problems) and not told
@@ -104,7 +104,7 @@ def shares(base, effects):
         rng, segment = np.random.default_rng([6, seed]), units["segment"].to_numpy() - 1
         chance = base + effects[segment] * units["arm"].eq("on")
         units["did"] = (rng.random(len(units)) < chance).astype(float)
-        result = experiment.analyse(units, "off", {"did": experiment.Compared("yes/no")})
+        result = experiments.analyse(units, "off", {"did": arms.Outcome("yes/no")})
         rows, overall = result.segments, result.overall.iloc[0]
         known = rows["effect"].notna().to_numpy()
         wrong += (rows["p_adjusted"].lt(0.05).to_numpy() & (effects == 0)).any()

@@ -1,4 +1,4 @@
-"""Do the intervals of `measure` and `change` cover, and does the placebo stop false alarms?
+"""Do the intervals of `outcomes` and `growth` cover, and does the placebo stop false alarms?
 
 Run as a script: `python tests/bench_measure.py [--quick]`; prints Markdown tables and, unless
 quick, keeps them in bench_measure.md beside it.
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib.measuring.change import changes
+from seglib.measuring.growth import changes
 from seglib.stats import bootstrap, wilson
 
 QUICK = "--quick" in sys.argv
@@ -65,7 +65,7 @@ def thirds(score):
 def world(seed, grows, n=900):
     """Return people and placebo of customers to whom nothing happened but chance.
 
-    Segments are thirds by spend: of the last period (`grows` False), which is how `placebo.pair`
+    Segments are thirds by spend: of the last period (`grows` False), which is how `growth.placebo`
     cuts both histories to one length; or of all history so far (`grows` True), which at the later
     date is one period longer: what would come of leaving out that cut.
     """

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from runs import two_runs
+from runs import two_runs, verdict
 
 from seglib.collection.dictionary import row as entry
-from seglib.measuring import drift, earlier, misfit, shifts
+from seglib.files import Run
+from seglib.measuring import drift, findings, monitoring
 
 LINES = [entry("spend", "Spend", "behavioural", unit="$"), entry("visits", "Visits", "behavioural"),
          entry("plan", "Plan", "plan", kind="nominal")]  # fmt: skip
@@ -28,7 +29,8 @@ def two_dates(seed, n=500, shift=0.0):
 
 
 def columns(frames, lines=LINES, draws=499):
-    return drift.columns(*frames, lines, seed=1, draws=draws).set_index("column")
+    names = [line["name"] for line in lines]
+    return drift.columns(*frames, names, seed=1, draws=draws).set_index("column")
 
 
 def test_the_index_of_two_bins_is_the_textbook_one():
@@ -43,14 +45,14 @@ def test_a_planted_shift_is_named_with_its_size():
     assert rows["drifted"].to_dict() == {"spend": True, "visits": False, "plan": False}
     spend = rows.loc["spend"]
     assert spend["psi"] > spend["usual"] and 0 < spend["low"] < spend["change"] < spend["high"]
-    said = shifts.columns_said(rows.reset_index(), LINES)
-    assert "1 column of 3" in said and "Spend: up from $" in said
+    words = findings.shifted(rows.reset_index(), LINES)
+    assert words["looked"] == 3 and len(words["shifted"]) == 1
+    assert words["shifted"][0]["direction"] == "up" and words["shifted"][0]["unit"] == "$"
 
 
 def test_luck_alone_seldom_shifts_anything():
     alarms = [columns(two_dates(seed, n=300))["drifted"].any() for seed in range(30)]
     assert sum(alarms) <= 4
-    assert "No column" in shifts.columns_said(columns(two_dates(0)).reset_index(), LINES)
 
 
 def test_the_usual_index_allows_for_customers_seen_twice():
@@ -108,8 +110,8 @@ def test_fit_is_measured_on_customers_the_rule_has_not_seen(tmp_path):
     found = []
     for seed in range(20):
         frames = numbers(two_dates(seed, n=80))
-        pair, _ = earlier.pair(two_runs(tmp_path / str(seed), frames, k=4))
-        found.append(misfit.fitted(pair.model, pair.then, pair.now, seed=1))
+        pair = monitoring.pair(two_runs(tmp_path / str(seed), frames, k=4))
+        found.append(drift.fitted(pair.model, pair.then, pair.now, seed=1))
     assert sum(fit["drifted"] for fit in found) <= 3
     assert abs(np.mean([fit["change"] for fit in found])) < 0.03
 
@@ -118,12 +120,137 @@ def test_customers_who_scatter_are_farther_from_their_segments(tmp_path):
     then, now = numbers(two_dates(1))
     rng = np.random.default_rng(0)
     now = now * rng.lognormal(0, 0.8, now.shape)
-    pair, _ = earlier.pair(two_runs(tmp_path, [then, now]))
-    fit = misfit.fitted(pair.model, pair.then, pair.now, seed=1)
+    pair = monitoring.pair(two_runs(tmp_path, [then, now]))
+    fit = drift.fitted(pair.model, pair.then, pair.now, seed=1)
     assert fit["drifted"] and fit["low"] > 0
-    assert "beyond chance" in shifts.fit_said(pair, fit)
+    assert findings.fit(fit)["chance"] == "beyond"
 
 
 def test_all_p_values_are_corrected_for_the_three_kinds_looked_at():
     assert drift.corrected([0.01, 0.04]).tolist() == pytest.approx([0.06, 0.12])
     assert len(drift.corrected([])) == 0
+
+
+# --- keep, refresh or rebuild --------------------------------------------------------------------
+
+PARTS = {"rule": {"value": 0.2}}
+CALM = {"drifted": False, "moved": 0.01, "p": 1.0}
+FIT = {
+    "drifted": False,
+    "relative": True,
+    "p": 1.0,
+    "change": 0.0,
+    "far": {"p": 1.0, "value": 0.01},
+}
+
+
+def frame(seed=0, n=60, names=("orders", "spend")):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        rng.gamma(2, 3, (n, 2)).round(2), pd.Index(range(n), name="customer"), names
+    )
+
+
+def pair(folder, *verdicts):
+    return monitoring.pair(two_runs(folder, [frame(0), frame(1)], verdicts=verdicts or None))
+
+
+def looked_at(psi=0.01, drifted=False):
+    return pd.DataFrame({"column": ["orders"], "psi": [psi], "drifted": [drifted]})
+
+
+def advise(pair, rows=None, shares=CALM, fit=FIT):
+    rows = looked_at() if rows is None else rows
+    return drift.advise(pair, rows, shares, fit, PARTS)
+
+
+def test_without_any_shift_the_segments_are_kept_for_twice_the_time(tmp_path):
+    advice = advise(pair(tmp_path))
+    assert advice["advice"] == "keep" and advice["next_review"] == "2024-12-30"  # 2 × 91 days
+    assert advice["reasons"] == [{"kind": "calm"}, {"kind": "idle", "share": 0.2}]
+    assert set(advice) == {"advice", "reasons", "next_review", "compared"}
+
+
+def test_a_shift_that_is_certain_but_small_keeps_them_and_shortens_the_time(tmp_path):
+    advice = advise(pair(tmp_path), looked_at(0.05, True))
+    assert advice["advice"] == "keep" and advice["next_review"] == "2024-09-30"  # 91 days
+    assert advice["reasons"][0]["kind"] == "small"
+
+
+@pytest.mark.parametrize(
+    ("rows", "shares", "fit", "word"),
+    [
+        (looked_at(0.2, True), CALM, FIT, "shifted"),
+        (None, {"drifted": True, "moved": 0.08, "p": 0.01}, FIT, "moved"),
+        (None, CALM, FIT | {"drifted": True, "p": 0.01, "change": 0.15}, "farther"),
+        (None, CALM, FIT | {"drifted": True, "far": {"p": 0.01, "value": 0.04}}, "far"),
+    ],
+)
+def test_a_shift_that_is_certain_and_large_refreshes(tmp_path, rows, shares, fit, word):
+    advice = advise(pair(tmp_path), rows, shares, fit)
+    assert advice["advice"] == "refresh" and advice["reasons"][0]["kind"] == word
+
+
+def test_a_large_shift_within_chance_does_not(tmp_path):
+    assert advise(pair(tmp_path), looked_at(0.3, False))["advice"] == "keep"
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "word"),
+    [
+        (verdict(3, "natural"), verdict(1, "none"), "unsupported"),
+        (verdict(3, "constructive"), verdict(4, "natural"), "found_now"),
+        (verdict(), verdict(useful=False), "useless"),
+    ],
+)
+def test_a_verdict_that_no_longer_holds_rebuilds(tmp_path, then, now, word):
+    advice = advise(pair(tmp_path, then, now))
+    assert advice["advice"] == "rebuild" and advice["reasons"][0]["kind"] == word
+
+
+def test_another_cut_of_a_continuum_is_no_reason_to_rebuild(tmp_path):
+    assert advise(pair(tmp_path, verdict(3), verdict(4)))["advice"] == "keep"
+
+
+def test_natural_groups_still_supported_at_their_number_are_kept(tmp_path):
+    row = {"k": 3, "separated": True, "dispersion_z": 5, "stability": 0.9, "stability_null": 0.5}
+    now = verdict(4, "natural") | {"evidence": [row]}
+    assert advise(pair(tmp_path, verdict(3, "natural"), now))["advice"] == "keep"
+    now["evidence"] = [row | {"separated": False}]
+    found = pair(tmp_path / "other", verdict(3, "natural"), now)
+    assert advise(found)["advice"] == "rebuild"
+
+
+def test_other_columns_rebuild(tmp_path):
+    found = pair(tmp_path)
+    model = found.run.read("model.json")
+    model["columns"] = model["columns"][:1]
+    found.run.write("model.json", model)
+    advice = advise(found)
+    assert advice["advice"] == "rebuild"
+    assert advice["reasons"] == [{"kind": "old_columns", "columns": ["spend"]}]
+    words = findings.reason(advice["reasons"][0], {"spend": "Spend"})
+    assert (words["columns"], words["number"]) == (["Spend"], "one")
+
+
+def test_the_next_review_is_a_year_ahead_at_most(tmp_path):
+    found = pair(tmp_path)
+    study = found.run.study.model_copy(update={"holdout": 500})
+    late = Run(study, found.run.as_of, found.run.folder, 7)
+    assert drift.alone(late)["next_review"] == "2025-07-01"
+
+
+def test_a_first_run_is_advised_by_its_verdict(tmp_path):
+    found = pair(tmp_path)
+    assert drift.alone(found.run)["advice"] == "keep"
+    found.run.write("verdict.json", verdict(1, "none"))
+    assert drift.alone(found.run)["advice"] == "rebuild"
+
+
+def test_usefulness_is_compared_with_intervals(tmp_path):
+    found = pair(tmp_path)
+    row = drift.usefulness(found).iloc[0]
+    assert row["change"] == 0 and row["low"] < 0 < row["high"]
+    assert row["high"] == pytest.approx(0.05 * 2**0.5)
+    found.run.write("verdict.json", verdict() | {"usefulness": None})
+    assert drift.usefulness(found).empty

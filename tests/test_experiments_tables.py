@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import cli, study
+from seglib import cli, study, wording
 from seglib.collection import attributes, audit, tables
 from seglib.files import Run
-from seglib.measuring import campaign, experiment, findings, told, trial
+from seglib.measuring import arms, campaigns, experiments, findings, outcomes
 
+NONE = pd.DataFrame(columns=["customer", "campaign", "segment"])
 CASES = Path(__file__).parent / "cases"
 N = 4000
 
@@ -71,7 +72,7 @@ def planted(tmp_path_factory):
         frame = mailing({"Mens E-Mail": 0.10, "Womens E-Mail": 0.0})
         path, text = begun(folder, frame, patch)
     run = run_of(path)
-    trials, notes = trial.read(run, campaign.none())
+    trials, notes = campaigns.trials(run, NONE)
     return frame, run, text, trials, notes
 
 
@@ -92,29 +93,34 @@ def test_a_planted_effect_is_found_and_its_levels_are_those_of_the_table(planted
     assert null["low"] < 0 < null["high"] and null["p_adjusted"] > 0.05
 
 
-def test_the_headline_says_levels_difference_and_interval(planted):
+def said(run, trial):
+    """Return what page 06 says of an experiment, sentence by sentence."""
+    words = {"who": "customer", "minimum": 10}
+    blocks = findings.experiment(trial, outcomes.names(run), "$")
+    return [wording.plain("06_experiments", name, **words | row) for name, row in blocks]
+
+
+def test_levels_effect_and_interval_are_said(planted):
     frame, run, _, trials, _ = planted
-    text = told.headline(run, trials[0])
+    text = " ".join(said(run, trials[0]))
     level = frame.loc[frame["segment"] == "Mens E-Mail", "visit"].mean()
-    assert f"{level:.1%} visited with Mens E-Mail" in text
-    assert "against" in text and "with No E-Mail" in text
-    assert "points (95% interval" in text and "within chance" in text
+    assert f"{level:.0%} visited with Mens E-Mail" in text and "with No E-Mail" in text
+    assert "points (95% interval" in text and "within chance" in text and "how many visited" in text
 
 
-def test_tables_stand_by_segment_for_each_outcome(planted):
+def test_effects_stand_by_segment_for_each_outcome(planted):
     _, run, _, trials, _ = planted
-    called = findings.names(run)
-    names = [name for _, name, _ in told.shown(trials)]
-    assert names == ["visit", "conversion", "spend"]
-    for name in names:
-        rows = told.by_segment(run, trials[0], called, name)
-        assert list(rows.index) == [*[called[1]] * 1, called[2]] * 2 + ["All together"] * 2
-        assert "nan" not in rows.to_string() and "level of No E-Mail" in rows
-    assert "how many visited" in " ".join(told.sentences(run, trials[0], called))
+    rows = campaigns.effects(trials, outcomes.names(run), "$")
+    assert [*rows["outcome"].unique()] == ["visit", "conversion", "spend"]
+    assert (
+        rows.groupby("outcome")["segment"].agg(list).map(sorted).tolist()
+        == [[0, 0, 1, 1, 2, 2]] * 3
+    )
+    assert not rows["verdict"].isna().any()
 
 
 def test_an_experiment_of_a_table_goes_to_json(planted):
-    kept = json.loads(json.dumps(trial.as_dict(planted[3][0]), default=str))
+    kept = json.loads(json.dumps(campaigns.record(planted[3][0]), default=str))
     assert set(kept["outcomes"]) == {"visit", "conversion", "spend"}
     assert {row["outcome"] for row in kept["segments"]} == {"visit", "conversion", "spend"}
 
@@ -130,11 +136,11 @@ def test_check_says_what_the_experiment_can_answer(planted, capsys, monkeypatch)
 def test_a_null_experiment_is_within_chance(tmp_path, monkeypatch):
     path, _ = begun(tmp_path, mailing({"E-Mail": 0.0}, seed=3), monkeypatch)
     run = run_of(path)
-    trials, _ = trial.read(run, campaign.none())
+    trials, _ = campaigns.trials(run, NONE)
     result = trials[0]["result"]
     assert (result.overall["p_adjusted"] > 0.05).all()
     assert not result.segments["verdict"].isin(["works", "harms"]).any()
-    assert "within chance" in told.headline(run, trials[0])
+    assert "within chance" in said(run, trials[0])[0]
 
 
 def test_a_table_without_ids_is_one_row_a_customer(tmp_path, monkeypatch):
@@ -147,9 +153,9 @@ def test_arms_not_said_to_be_random_have_no_effect(planted):
     _, run, _, _, _ = planted
     spec = run.study.arms
     object.__setattr__(spec, "randomised", False)
-    trials, notes = trial.read(run, campaign.none())
+    trials, notes = campaigns.trials(run, NONE)
     object.__setattr__(spec, "randomised", True)
-    assert trials == [] and "at random" in notes[0]
+    assert trials == [] and notes == [{"kind": "arms_not_random"}]
 
 
 def test_a_lost_control_is_not_believed(planted):
@@ -157,11 +163,10 @@ def test_a_lost_control_is_not_believed(planted):
     arms = run.read("arms.parquet")
     gone = arms.index[arms["arm"] == "No E-Mail"][::3]
     run.write("arms.parquet", arms.assign(arm=arms["arm"].mask(arms.index.isin(gone))))
-    trials, _ = trial.read(run, campaign.none())
+    trials, _ = campaigns.trials(run, NONE)
     run.write("arms.parquet", arms)
     assert trials[0]["result"].overall["effect"].isna().all()
-    assert "no effect is stated" in told.headline(run, trials[0])
-    assert told.overall(run, trials[0]).empty and told.shown(trials) == []
+    assert campaigns.effects(trials, outcomes.names(run)).empty
 
 
 @pytest.mark.parametrize(
@@ -192,7 +197,7 @@ def test_rare_answers_are_hidden_by_segment_and_everyone_is_shown():
     units = pd.DataFrame({"segment": np.repeat([1, 2, 3], [40, 900, 900]), "arm": ""})
     units["arm"] = rng.permutation(np.resize(["on", "off"], len(units)))
     units["did"] = (rng.random(len(units)) < 0.1).astype(float)
-    result = experiment.analyse(units, "off", {"did": experiment.Compared("yes/no")})
+    result = experiments.analyse(units, "off", {"did": arms.Outcome("yes/no")})
     rows = result.segments.set_index("segment")
     assert rows["effect"].isna().tolist().count(True) == 2 and np.isnan(rows.loc[1, "effect"])
     assert result.overall["effect"].notna().all()
@@ -204,8 +209,8 @@ def test_an_outcome_that_is_not_wanted_harms_when_it_rises():
     left = (rng.random(2000) < np.where(arm == "on", 0.4, 0.2)).astype(float)
     units = pd.DataFrame({"segment": 1, "arm": arm, "left": left})
     for wanted, verdict in ((True, "works"), (False, "harms")):
-        given = {"left": experiment.Compared("yes/no", wanted)}
-        assert experiment.analyse(units, "off", given).segments["verdict"].tolist() == [verdict]
+        given = {"left": arms.Outcome("yes/no", wanted)}
+        assert experiments.analyse(units, "off", given).segments["verdict"].tolist() == [verdict]
 
 
 def test_an_outcome_lost_in_one_arm_is_a_problem():
@@ -213,8 +218,8 @@ def test_an_outcome_lost_in_one_arm_is_a_problem():
     arm = rng.permutation(np.resize(["on", "off"], 2000))
     known = np.where((arm == "on") & (rng.random(2000) < 0.2), np.nan, 1.0)
     units = pd.DataFrame({"segment": 1, "arm": arm, "spend": known * rng.gamma(2, 5, 2000)})
-    result = experiment.analyse(units, "off", {"spend": experiment.Compared("money")})
-    assert "known more often" in result.problems[0]
+    result = experiments.analyse(units, "off", {"spend": arms.Outcome("money")})
+    assert result.problems == [{"kind": "lost", "label": "spend"}]
 
 
 @pytest.fixture
@@ -304,5 +309,6 @@ def test_a_list_of_arms_may_call_its_campaign_a_test_or_nothing(tmp_path, monkey
     assert (roles.campaign, roles.arm) == (called or "<file>", "variant")
     clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
     title = "autumn voucher" if called else "autumn"
-    said = "\n".join(trial.prospect(loaded, clean))
-    assert f"Campaign {title}: assigned on 2024-08-15, 60 in A (the control), 60 in B" in said
+    line = campaigns.prospect(loaded, clean)[0]
+    assert (line["campaign"], line["start"]) == (title, "2024-08-15")
+    assert line["sizes"] == ["60 in A (the control)", "60 in B"]

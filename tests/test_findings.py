@@ -2,12 +2,12 @@
 
 import pandas as pd
 import pytest
-from runs import shop_run
-from test_change import crowd
+from runs import shop_run, verdict
+from test_growth import crowd
 from worlds import write_shop
 
-from seglib import files
-from seglib.measuring import change, findings, measure, results
+from seglib import files, measuring, wording
+from seglib.measuring import findings, growth, outcomes
 
 CALLED = {0: "Everyone", 1: "Regulars", 2: "Others"}
 
@@ -17,10 +17,24 @@ def run(tmp_path_factory):
     return shop_run(write_shop(tmp_path_factory.mktemp("findings")))
 
 
+WORDS = {
+    "who": "customer",
+    "as_of": "2023-08-01",
+    "days": 60,
+    "what": "spend",
+    "ordered": "ordered",
+}
+
+
+def said(run, changes, gaps=(), why=""):
+    words = findings.headline(changes, CALLED, list(gaps), run)
+    return wording.plain("05_measuring_results", "headline", why=why, **WORDS, **words)
+
+
 def told(run, people, placebo=None):
     pair = None if placebo is None else (people, placebo)
-    changes = change.changes(people, pair, minimum=1, seed=1, draws=300)
-    return findings.headline(run, changes, CALLED, ["The data end too early."]), changes
+    changes = growth.changes(people, pair, minimum=1, seed=1, draws=300)
+    return said(run, changes, why="The data end too early."), changes
 
 
 def test_the_headline_names_who_stands_out_and_warns_without_a_placebo(run):
@@ -43,11 +57,11 @@ def test_a_change_that_chance_explains_is_called_none(run):
     changes = told(run, crowd())[1]
     whole = (changes["metric"] == "spend") & (changes["segment"] == 0)
     changes.loc[whole, ["change", "change_low", "change_high"]] = -0.046, -0.2, 0.13
-    text = findings.headline(run, changes, CALLED, [])
+    text = said(run, changes)
     assert "did not change beyond chance against" in text
     assert "(it fell 4.6%; 95% interval −20% to 13%)" in text
     changes.loc[whole, "newcomers"] = 0.053
-    text = findings.headline(run, changes, CALLED, [])
+    text = said(run, changes)
     assert "before, without the 5.3% who came for the first time in those (it fell" in text
 
 
@@ -55,7 +69,7 @@ def test_a_change_of_everybody_alike_has_no_interval(run):
     changes = told(run, crowd())[1]
     whole = (changes["metric"] == "spend") & (changes["segment"] == 0)
     changes.loc[whole, ["change", "change_low", "change_high"]] = -1.0
-    text = findings.headline(run, changes, CALLED, [])
+    text = said(run, changes)
     assert "fell 100% against the" in text and "interval" not in text
 
 
@@ -63,12 +77,12 @@ def test_few_newcomers_are_not_counted(run):
     people = crowd(n=100)
     for several, sentence in ((8, "without a few newcomers"), (20, "without the 10% who came")):
         people["newcomer"] = people.index.isin(range(several))
-        changes = change.changes(people, minimum=10, seed=1, draws=100)
+        changes = growth.changes(people, minimum=10, seed=1, draws=100)
         whole = changes[(changes["metric"] == "spend") & (changes["segment"] == 0)]
         assert whole[["newcomers", "n"]].isna().all(axis=None) == (several == 8)
-        assert sentence in findings.headline(run, changes, CALLED, [])
+        assert sentence in said(run, changes)
     assert changes.loc[changes["segment"] == 2, "newcomers"].isna().all()  # none is few
-    changes = change.changes(crowd(n=100), minimum=10, seed=1, draws=100)
+    changes = growth.changes(crowd(n=100), minimum=10, seed=1, draws=100)
     assert changes["newcomers"].eq(0).all() and changes["n"].notna().all()
 
 
@@ -90,66 +104,84 @@ def test_without_a_period_after_the_headline_says_so(run):
     assert text == "How the segments changed cannot be said. The data end too early."
 
 
-def test_every_sentence_carries_its_number_interval_and_n(run):
-    people, _ = measure.people(run)
-    kpis = measure.periods(people, minimum=10, seed=1, draws=100)
-    changes = change.changes(people, minimum=10, seed=1, draws=100)
-    for said in findings.sentences(run, changes, kpis, findings.names(run)):
-        assert said["low"] <= said["value"] <= said["high"] and said["n"] >= 10
-        assert said["sentence"].endswith(".")
+@pytest.fixture(scope="module")
+def measured(run):
+    people = outcomes.members(run)[0]
+    kpis = outcomes.kpis(people, minimum=10, seed=1, draws=100)
+    return kpis, growth.changes(people, minimum=10, seed=1, draws=100)
+
+
+def test_every_finding_carries_its_number_interval_and_n(run, measured):
+    kpis, changes = measured
+    for row in findings.of_segments(changes, kpis, outcomes.names(run)):
+        assert row["low"] <= row["value"] <= row["high"] and row["n"] >= 10
+        text = wording.plain("05_measuring_results", "finding", **WORDS, **row)
+        assert text.endswith(".") and "nan" not in text
+
+
+def test_a_segment_of_whom_nobody_came_again_says_so(measured):
+    kpis, changes = measured
+    stayed = (kpis["metric"] == "retained") & (kpis["segment"] == 1)
+    kpis = kpis.assign(value=kpis["value"].mask(stayed, 0.0), low=kpis["low"].mask(stayed, 0.0))
+    rows = findings.of_segments(changes, kpis, CALLED)
+    row = next(r for r in rows if r["metric"] == "retained" and r["segment"] == 1)
+    text = wording.plain("05_measuring_results", "finding", **WORDS, **row)
+    assert "nobody ordered again" in text and "0%" not in text
+
+
+def test_quiet_periods_are_said_and_not_that_customers_are_few(run):
+    gaps = [{"kind": "nobody", "period": "before", "amounts": "some"}]
+    words = findings.headline(
+        growth.changes(crowd(), minimum=1, seed=1, draws=50), CALLED, gaps, run
+    )
+    assert words == {"state": "quiet", "kinds": ["nobody"]}
+    text = wording.plain("05_measuring_results", "gap", **WORDS, **gaps[0])
+    assert text.startswith(
+        "Nobody among the customers in the segments ordered in the 60 days before"
+    )
+    assert "growth since then and shares of revenue cannot be said" in text
 
 
 def test_names_come_from_the_personas_if_there_are_any(run):
-    assert findings.names(run)[1] == "Segment 1"
+    assert outcomes.names(run)[1] == "Segment 1"
     run.write("personas.json", [{"segment": 1, "name": "Regulars"}])
     path = run.folder / "personas.json"
-    assert findings.names(run) == {0: "Everyone", 1: "Regulars", 2: "Segment 2", 3: "Segment 3"}
+    assert outcomes.names(run) == {0: "Everyone", 1: "Regulars", 2: "Segment 2", 3: "Segment 3"}
     path.unlink()
 
 
 @pytest.mark.parametrize(
-    ("change_", "text"), [(0.041, "rose 4.1%"), (-0.2, "fell 20%"), (0.0, "did not change")]
-)
-def test_moved(change_, text):
-    assert findings.moved(change_) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.031, "+3.1 points"), (-0.2, "−20 points"), (0.0, "0.0 points")]
-)
-def test_points(value, text):
-    assert findings.points(value) == text
-
-
-@pytest.mark.parametrize(("value", "text"), [(0.031, "+3.1%"), (-0.2, "−20%"), (0.0, "0%")])
-def test_signed(value, text):
-    assert findings.signed(value) == text
-
-
-def test_a_rate_is_all_only_of_all():
-    assert [findings.rate(v) for v in (0.997, 1.0, 0.5)] == ["over 99%", "100%", "50%"]
-
-
-def test_one_is_not_written_as_many():
-    assert findings.many(1, "campaign") == "1 campaign"
-    assert findings.many(1200, "segment") == "1,200 segments"
+    ("value", "unit", "text"),
+    [(0.031, "growth", "+3.1%"), (-0.2, "growth", "−20%"), (0.0, "growth", "0%"),
+     (3.14, "points", "3.1 points"), (-20, "points", "−20.0 points"),
+     (0.051, "points", "0.05 points"),
+     (0.997, "share", "over 99%"), (1.0, "share", "100%")],
+)  # fmt: skip
+def test_growth_points_and_shares_are_written_as_readers_need_them(value, unit, text):
+    assert wording.amount(value, unit) == text
 
 
 def test_tables_show_intervals_and_hide_small_cells(run):
     row = {"segment": 1, "period": "after", "metric": "active", "value": 0.5, "low": 0.4,
            "high": 0.6, "n": 90, "suppressed": False}  # fmt: skip
-    rows = pd.DataFrame([row, {**row, "segment": 2, "n": 3, "suppressed": True}])
-    shown = results.tabulated(run, rows, ["active"])
-    assert shown.iloc[:, 0].tolist() == ["50% (40% to 60%)", "not shown"]
-    assert results.spoken(run, rows.iloc[:1]) == "Active customers. Segment 1: 50% after."
+    few = {**row, "segment": 2, "n": 3, "suppressed": True}
+    none = {**row, "segment": 3, "metric": "spend", "value": 0.0, "low": 0.0, "high": 0.0}
+    rows = outcomes.labelled(run, pd.DataFrame([row, few, none]))
+    assert wording.cells(rows, rows["unit"]) == ["50% (40% to 60%)", "not shown", "none"]
+    assert rows["label"].astype(str).tolist()[::2] == ["Active customers", "Spend per customer"]
 
 
-def test_measures_are_json_without_nan(run):
-    people, notes = measure.people(run)
-    kpis = measure.periods(people, minimum=10, seed=1, draws=50)
-    changes = change.changes(people, minimum=10, seed=1, draws=50)
-    called = findings.names(run)
-    found = findings.measures(run, called, kpis, changes, pd.DataFrame(), notes)
-    text = files.as_json(found)
-    assert "NaN" not in text and '"headline"' in text
+def test_measures_are_put_together_from_what_each_notebook_found(run, measured):
+    kpis, changes = measured
+    run.write("verdict.json", verdict())
+    result = {"headline": ["Spend rose."], "kpis": outcomes.records(kpis)}
+    run.write("results.json", result | {"changes": outcomes.records(changes)})
+    run.write("experiments.json", {"headline": ["The letter works."], "experiments": [{}]})
+    measuring.assemble(run)
+    text = (run.folder / "measures.json").read_text()
+    found = run.read("measures.json")
+    assert "NaN" not in text and found["headline"] == "The letter works. Spend rose."
+    assert found["experiments"] == [{}] and found["migration"] is None
+    assert found["refresh"]["advice"] == "keep" and "no run of this study" in text
     assert {"segment", "period", "metric", "value", "low", "high", "n"} <= set(found["kpis"][0])
+    files.verify(run.folder)

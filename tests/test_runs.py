@@ -138,7 +138,7 @@ def test_a_step_runs_again_when_the_run_it_follows_has_changed_and_not_for_a_lat
 
 
 def test_results_are_made_again_when_the_run_they_are_compared_with_appears(tmp_path):
-    step = plan.Step("05_measuring_results", "05_measuring_results")
+    step = plan.Step("07_monitoring", "07_monitoring")
     current = made(tmp_path, "2024-02-01")
     assert plan.reads_earlier(step, current) == ""
     for name in ("model.json", "verdict.json", "customers.parquet", "segments.parquet"):

@@ -1,286 +1,345 @@
-"""What was measured, in sentences: each with its number, its interval and how many it rests on."""
+"""What the figures say, as words: what a template needs to write a sentence of them.
+
+Whether a change is beyond chance, whether few or many are meant, what stands out: that is decided
+here, where it can be tested; how it is said stands in seglib/wording/.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
-from seglib import privacy
+from seglib import wording
 from seglib.files import Run
-from seglib.measuring.change import COMPARED
-from seglib.measuring.measure import EVERYONE, people, quiet_period
-from seglib.wording import listing, share
+from seglib.measuring import drift, growth
+from seglib.measuring.arms import KNOWN, ONE
+from seglib.measuring.monitoring import Pair
+from seglib.measuring.outcomes import EVERYONE
+from seglib.stats import ALPHA
 
 MOSTLY = 0.5  # of the customers began lately: a fall is what follows first orders
-NOUNS = {"spend": "spend", "orders": "orders", "active": "the share that is active"}
 
 
-def names(run: Run) -> dict[int, str]:
-    """Return segment number → name; 0 is everyone. Without personas they are Segment 1, 2, 3."""
-    known = {int(s): f"Segment {s}" for s in run.read("segments.parquet")["segment"].unique()}
-    if run.has("personas.json"):
-        known |= {int(p["segment"]): p["name"] for p in run.read("personas.json")}
-    return {EVERYONE: "Everyone"} | dict(sorted(known.items()))
-
-
-def many(number: int, noun: str) -> str:
-    """Return '1 campaign' or '2 campaigns'."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def followed(run: Run, members: int, called: dict[int, str], notes: list[str]) -> str:
-    """Return who is followed, from when to when, and what is left out."""
-    asked = run.study
-    who = f"{many(members, asked.customer)} in {many(len(called) - 1, 'segment')}"
-    if asked.snapshot:
-        return f"Followed: {who}, as they were {asked.known(run.as_of)}."
-    return (
-        f"Followed: {who}. *Before* means the {asked.holdout} days before {run.as_of}, *after* the "
-        f"{asked.holdout} days from then, so that both are equally long.\n\n" + " ".join(notes)
-    )
-
-
-ALWAYS = "They describe the members at the cut-off date. New customers are a different question."
-CHANCE = (
-    "The intervals cover chance among customers. They do not cover a new offer, a new "
-    "competitor or a mild winter, which touch all customers at once."
-)
-EXPERIMENT = "Only an experiment, with customers assigned at random, tells what an action brought."
-OVER_TIME = (
-    "Every member had been there at least once before the cut-off date, so some loss afterwards is "
-    "built in for all segments alike.",
-    "One period before and one after cannot tell a trend from a season.",
-)
-AMOUNTS = (
-    "For amounts in a segment of fewer than 100 with a few very large spenders, the interval holds "
-    "the true mean less often than 95 times in 100, down to about 85; for growth it keeps its "
-    "promise."
-)
-
-
-def trusted(run: Run) -> str:
-    """Return how far the figures of a study of this kind can be trusted, as a list."""
-    sold = run.study.tables.transactions
-    lines = [ALWAYS, *(OVER_TIME if sold else ()), CHANCE]
-    lines += [AMOUNTS] * bool(sold and sold.columns.amount) + [EXPERIMENT]
-    return "\n".join(f"- {line}" for line in lines)
+# --- page 05 --------------------------------------------------------------------------------------
 
 
 def main_metric(changes: pd.DataFrame) -> str:
-    """Return the metric that the headline speaks of: spend, else orders; empty if neither."""
+    """Return the metric that sentences speak of: spend, else orders; empty if neither."""
     return next((m for m in ("spend", "orders") if m in set(changes["metric"])), "")
 
 
-def headline(run: Run, changes: pd.DataFrame, called: dict[int, str], notes: list[str]) -> str:
-    """Return one sentence for a manager: how everyone changed, and whose change stands out.
+def headline(changes: pd.DataFrame, called: dict[int, str], gaps: list[dict], run: Run) -> dict:
+    """Return how everyone changed and whose change stands out, as block `headline` words it.
 
     Parameters
     ----------
-    run
     changes
-        From `change.changes`.
+        From `changes`.
     called
         Segment → name.
-    notes
-        What is left out and why; the first says why there are no changes, if so.
+    gaps
+        From `outcomes.members`: what is left out and why.
+    run
     """
-    customer, days = run.study.customer, run.study.holdout
     metric = main_metric(changes)
-    if not metric:
-        return f"How the segments changed cannot be said. {notes[0] if notes else ''}".strip()
+    quiet = [gap for gap in gaps if gap["kind"] in ("nobody", "netted")]
+    if not metric or quiet:
+        first = [gap["kind"] for gap in gaps[:1]]
+        kinds = [gap["kind"] for gap in quiet] or first
+        return {"state": "quiet" if quiet else "unknown", "kinds": kinds}
     rows = changes[changes["metric"] == metric].set_index("segment")
-    whole = rows.loc[EVERYONE]
-    members = people(run)[0]
-    if quiet := [text for p in ("before", "after") if (text := quiet_period(run, members, p))]:
-        return " ".join(quiet)
-    if pd.isna(whole["change"]):
-        return f"There are too few {customer}s to say how {_noun(run, metric)} changed."
-    went, how = moved(whole["change"]), bracketed(whole, "change", level="95% interval ")
-    if whole["change_low"] <= 0 <= whole["change_high"]:
-        went, how = "did not change beyond chance", how.replace("(", f"(it {went}; ", 1)
-    out = _left_out(whole.get("newcomers", 0))
-    begin = (
-        f"In the {days} days from {run.as_of}, {_noun(run, metric)} per {customer} {went} against "
-        f"the {days} days before{out}{how}"
-    )
-    told = f"{begin}; {_standing_out(rows.drop(index=EVERYONE), called)}."
-    return f"{told} {_newcomers(run)}".strip()
+    whole, own = rows.loc[EVERYONE], rows.drop(index=EVERYONE)
+    judged = own[own["p_adjusted"].notna()]
+    differ = judged[judged["differs"]]
+    by = pd.Series([row[row["tested"]] for _, row in differ.iterrows()], differ.index, float)
+    new = whole["newcomers"]
+    left_out = "few" if pd.isna(new) else "some" if new else "none"
+    fair = "placebo" if (judged["tested"] == "excess").any() else "others"
+    return {
+        "state": "few" if pd.isna(whole["change"]) else "changed", "metric": metric,
+        **_moved(whole, "change"), "newcomers": whole["newcomers"],
+        "left_out": left_out,
+        "better": [called[s] for s in differ.index[by > 0]],
+        "worse": [called[s] for s in differ.index[by <= 0]],
+        "standing": "alone" if len(own) == 1 else "unjudged" if judged.empty else "judged",
+        "kinds": [], "against": fair, "unjudged": len(own) - len(judged), "segments": len(own),
+        **_late(run),
+    }  # fmt: skip
 
 
-def _left_out(newcomers: float) -> str:
-    """Return which share is left out of a change; 'a few' where it is missing."""
-    if pd.isna(newcomers):
-        return ", without a few newcomers"
-    if newcomers == 0:
-        return ""
-    return f", without the {share(newcomers)} who came for the first time in those"
+def _moved(row: pd.Series, part: str) -> dict:
+    """Return a change with its interval, its direction, and whether chance explains it."""
+    value, low, high = (row[part + end] for end in ("", "_low", "_high"))
+    same = abs(value) < 0.0005
+    return {
+        "change": {"value": abs(value), "low": low, "high": high}, "width": low != high,
+        "direction": "same" if same else "up" if value > 0 else "down",
+        "chance": "within" if low <= 0 <= high else "beyond",
+    }  # fmt: skip
 
 
-def _newcomers(run: Run) -> str:
-    """Return that most began within the period before, whose figures then hold first orders."""
-    tenure = run.read("customers.parquet").get("tenure")
+def _late(run: Run) -> dict:
+    """Return whether most began within the period before, whose figures then hold first orders."""
+    tenure = run.read("customers.parquet").get("tenure") if run.has("customers.parquet") else None
     new = 0.0 if tenure is None else float((tenure <= run.study.holdout).mean())
-    if new < MOSTLY:
-        return ""
-    whom = "All" if new == 1 else f"{share(new)}"
-    return (
-        f"{whom} of the {run.study.customer}s came for the first time within those "
-        f"{run.study.holdout} days before, so some fall was to be expected."
-    )
+    return {"began": new, "late": "all" if new == 1 else "most" if new >= MOSTLY else "few"}
 
 
-def _noun(run: Run, metric: str) -> str:
-    return run.study.words.get(metric, NOUNS[metric])
+def of_segments(changes: pd.DataFrame, kpis: pd.DataFrame, called: dict[int, str]) -> list[dict]:
+    """Return what is found of each segment: its growth and its retention, as `finding` words it.
 
-
-def _standing_out(rows: pd.DataFrame, called: dict[int, str]) -> str:
-    judged = rows[rows["p_adjusted"].notna()]
-    different = judged[judged["differs"]]
-    if len(rows) == 1:
-        return "there is only one segment, so there are no others to compare it with"
-    if judged.empty:
-        return "no segment's change can be judged against a fair comparison"
-    than = (
-        "than segments formed by the same rule one period earlier"
-        if (judged["tested"] == "excess").any()
-        else "than all others, which may be regression to the mean"
-    )
-    if len(different):
-        parts = []
-        for up, word in ((True, "better"), (False, "worse")):
-            chosen = [called[s] for s, r in different.iterrows() if (r[r["tested"]] > 0) == up]
-            parts += [f"{listing(chosen)} did {word}"] if chosen else []
-        return f"{' and '.join(parts)} {than}"
-    left = len(rows) - len(judged)
-    lacking = f" ({left} of {len(rows)} had no comparable one)" if left else ""
-    return f"beyond chance, no segment did better or worse {than}{lacking}"
-
-
-def sentences(run: Run, changes: pd.DataFrame, kpis: pd.DataFrame, called: dict) -> list[dict]:
-    """Return a few sentences on each segment, each with value, low, high and n."""
-    metric = main_metric(changes)
-    found = []
+    Returns
+    -------
+    list of dict
+        segment, name, metric, value, low, high, n, and words: `direction`, `tested`, `chance`,
+        `towards` (regression to the mean pulls the same way), `again` (of retention).
+    """
+    metric, found = main_metric(changes), []
     for segment, name in called.items():
+        about = {"segment": segment, "name": name, "whose": "one" if segment else "everyone"}
         of = changes[(changes["segment"] == segment) & (changes["metric"] == metric)]
         for _, row in of[of["change"].notna()].iterrows():
-            text = _changed(run, row, name, metric)
-            found.append(_said(segment, metric, text, row["change"], row, "change"))
-        kept = kpis[(kpis["segment"] == segment) & (kpis["metric"] == "retained")]
-        for _, row in kept[kept["value"].notna()].iterrows():
-            who = "Of" if segment == EVERYONE else f"{name}: of"
-            text = (
-                f"{who} {row['n']:,.0f} {run.study.customer}s active before "
-                f"{run.as_of}, {rate(row['value'])} {run.study.words['ordered']} again in the "
-                f"{run.study.holdout} days after (95% interval {rate(row['low'])} to "
-                f"{rate(row['high'])})."
-            )
-            found.append(_said(segment, "retained", text, row["value"], row))
+            found.append(about | {"metric": metric, "kind": "change", **_change_words(row)})
+        stayed = kpis[(kpis["segment"] == segment) & (kpis["metric"] == "retained")]
+        for _, row in stayed[stayed["value"].notna()].iterrows():
+            again = "nobody" if row["value"] == 0 else "some"
+            cell = {key: row[key] for key in ("value", "low", "high", "n")}
+            found.append(about | {"metric": "retained", "kind": "retained", "again": again, **cell})
     return found
 
 
-def _said(segment, metric, text, value, row, part="") -> dict:
-    low, high = (row[f"{part}_{end}".lstrip("_")] for end in ("low", "high"))
+def _change_words(row: pd.Series) -> dict:
+    parts = {part: {"value": row[part], "low": row[f"{part}_low"], "high": row[f"{part}_high"]}
+             for part in growth.PARTS}  # fmt: skip
+    beside = "none" if row["segment"] == 0 or pd.isna(row["gap"]) else row["tested"]
+    mean = pd.notna(row["level"]) and (row["gap"] < 0) == (row["level"] > 1)
+    chance = "within" if row["excess_low"] <= 0 <= row["excess_high"] else "several"
     n = None if pd.isna(row["n"]) else int(row["n"])
-    return {"segment": int(segment), "metric": metric, "sentence": text, "value": value,
-            "low": low, "high": high, "n": n}  # fmt: skip
+    return parts | _moved(row, "change") | parts["change"] | {
+        "n": n, "tested": beside, "towards": "mean" if mean else "other",
+        "chance": "beyond" if row["differs"] else chance,
+    }  # fmt: skip
 
 
-def _changed(run: Run, row: pd.Series, name: str, metric: str) -> str:
-    text = (
-        f"{name}: {_noun(run, metric)} per {run.study.customer} {moved(row['change'])}"
-        f"{bracketed(row, 'change', level='95% interval ')}"
-    )
-    if row["segment"] == EVERYONE or pd.isna(row["gap"]):
-        return text + "."
-    write = signed if COMPARED[metric] == "ratio" else points
-    text += f"; against all others that is {write(row['gap'])}{bracketed(row, 'gap', write)}. "
-    if row["tested"] == "excess":
-        within = row["excess_low"] <= 0 <= row["excess_high"]
-        chance = "within chance" if within else "within chance, as several segments are looked at"
-        verdict = "more than chance explains" if row["differs"] else chance
-        return text + (
-            f"Formed again now and one period earlier, it moved by {write(row['again_gap'])} and "
-            f"{write(row['placebo_gap'])} against all others; what lies between, "
-            f"{write(row['excess'])}{bracketed(row, 'excess', write)}, is {verdict}."
-        )
-    towards = pd.notna(row["level"]) and (row["gap"] < 0) == (row["level"] > 1)
-    why = "No comparable segment of one period earlier shows how much of this comes by itself"
-    if towards:
-        why += "; regression to the mean pulls in this direction"
-    return f"{text}{why}."
-
-
-def moved(change: float, metric: str = "spend") -> str:
-    """Return 'rose 4%', 'fell 2.1%' or 'did not change'; points for a difference of shares."""
-    size = share(abs(change)) if COMPARED[metric] == "ratio" else points(abs(change))[1:]
-    if not size.strip("0.% points"):
-        return "did not change"
-    return f"{'rose' if change > 0 else 'fell'} {size}"
-
-
-def points(value: float) -> str:
-    """Return a difference of shares or growth rates as percentage points: '−19 points'."""
-    size = 100 * abs(value)
-    text = f"{size:.0f}" if size >= 9.95 else f"{size:.1f}"
-    sign = "" if not text.strip("0.") else ("+" if value > 0 else "−")
-    return f"{sign}{text} points"
-
-
-def signed(value: float) -> str:
-    """Return a relative difference as per cent with its sign: '+4.1%', '−19%'."""
-    text = share(value)
-    return f"+{text}" if value > 0 and text.strip("0.%") else text
-
-
-def rate(value: float) -> str:
-    """Return a rate as per cent that says 0% or 100% only of none or all."""
-    if 0.995 <= value < 1:
-        return "over 99%"
-    return share(value)
-
-
-def bracketed(row: pd.Series, part: str, write=share, level: str = "") -> str:
-    """Return ' (−3% to 4%)', the interval as text in brackets; empty without width."""
-    low, high = row[f"{part}_low"], row[f"{part}_high"]
-    return "" if low == high else f" ({level}{write(low).removesuffix(' points')} to {write(high)})"
-
-
-def measures(
-    run: Run,
-    called: dict[int, str],
-    kpis: pd.DataFrame,
-    changes: pd.DataFrame,
-    campaigns: pd.DataFrame,
-    notes: list[str],
-    experiments: list[dict] | None = None,
-    outcomes: pd.DataFrame | None = None,
-    told: list[str] | None = None,
-) -> dict:
-    """Return the content of measures.json; what experiments show comes first in its headline."""
-    known = outcomes is not None and len(outcomes)
-    said = list(told or [])
-    if main_metric(changes) or not said:
-        said.append(headline(run, changes, called, notes))
-    segments = run.read("segments.parquet")["segment"].value_counts()
-    counts = {EVERYONE: segments.sum(), **privacy.shown(segments, run.study.minimum_cell)}
-    counts = {s: None if pd.isna(n) else int(n) for s, n in counts.items()}
+def standing(rows: pd.DataFrame) -> dict:
+    """Return of one outcome how many of all it came true, and which segments stand out."""
+    whole, own = rows[rows["segment"] == EVERYONE].iloc[0], rows[rows["segment"] != EVERYONE]
+    differ = own[own["differs"].astype(bool)].sort_values("times")
+    more, fewer = differ[differ["times"] > 1][::-1], differ[differ["times"] < 1]
     return {
-        "as_of": run.as_of,
-        "until": run.until,
-        "segments": [{"segment": s, "name": n, "n": counts[s]} for s, n in called.items()],
-        "headline": " ".join(said),
-        "words": run.study.words,
-        "outcomes": records(outcomes) if known else [],
-        "sentences": sentences(run, changes, kpis, called),
-        "kpis": records(kpis),
-        "changes": records(changes),
-        "campaigns": records(campaigns),
-        "experiments": experiments or [],
-        "notes": notes,
+        "state": "few" if whole["suppressed"] else "shown", "label": whole["label"],
+        "whole": whole, "more": [*more["name"]], "fewer": [*fewer["name"]],
+        "others": "alike" if differ.empty and len(own) > 1 else "some",
+        "few": [*own.loc[own["suppressed"], "name"]],
+    }  # fmt: skip
+
+
+# --- page 06 --------------------------------------------------------------------------------------
+
+
+def title(campaign: str) -> str:
+    """Return what an experiment is called."""
+    return campaign if campaign == ONE else f"Campaign {campaign}"
+
+
+def experiment(trial: dict, called: dict[int, str], currency: str) -> list[tuple[str, dict]]:
+    """Return what page 06 says of an experiment: everyone, whether it differs, by segment.
+
+    Returns
+    -------
+    list of (str, dict)
+        A block of the page and what it needs, sentence by sentence.
+    """
+    if problems := trial["result"].problems:
+        return [("problem", plainly(problem)) for problem in problems] + [("no_effect", {})]
+    said = [("effect", row) for row in everyone(trial, currency)]
+    said += [("short", {"why": "", **trial["short"]}), ("pooled", pooled(trial))]
+    said += [("interaction", row) for row in interactions(trial)]
+    if len(called) == 2:
+        return [*said, ("one_segment", {})]
+    return said + [("segment", row) for row in by_segment(trial, called, currency)]
+
+
+def plainly(problem: dict) -> dict:
+    """Return a problem with what its columns hold in words."""
+    columns = [
+        f"{name[7:].removesuffix(' after')} before" if name.startswith("before_")
+        else f"the share of segment {name[8:]}" if name.startswith("segment_")
+        else name.removeprefix(KNOWN)
+        for name in problem.get("columns", [])
+    ]  # fmt: skip
+    return problem | {"columns": columns}
+
+
+def everyone(trial: dict, currency: str) -> list[dict]:
+    """Return for each outcome of an experiment what block `effect` of page 06 says of everyone."""
+    said = []
+    for name, rows in trial["result"].overall.groupby("outcome", sort=False):
+        outcome = trial["outcomes"][name]
+        yes = outcome.kind == "yes/no"
+        arms = rows[rows["effect"].notna()]
+        said.append({
+            "state": "known" if len(arms) else "rare", "kind": outcome.kind,
+            "label": outcome.label, "control": trial["control"], **units(outcome.kind, currency),
+            "several": "arms" if len(arms) > 1 else "one",
+            "free": "adjusted" if trial["adjusted"] and not yes else "plain",
+            "arms": [_effect(row, yes) | {"chance": _chance(row)} for _, row in arms.iterrows()],
+        })  # fmt: skip
+    return said
+
+
+def interactions(trial: dict) -> list[dict]:
+    """Return whether effects differ between segments, which is tested before each is looked at."""
+    rows = trial["result"].overall
+    rows = rows[rows["p_interaction"].notna()]
+    return [
+        {"arm": row.arm, "kind": trial["outcomes"][row.outcome].kind,
+         "label": trial["outcomes"][row.outcome].label, "p": row.interaction_adjusted,
+         "differs": "yes" if row.interaction_adjusted < ALPHA else "no"}
+        for row in rows.itertuples()
+    ]  # fmt: skip
+
+
+def pooled(trial: dict) -> dict:
+    """Return what became of the members of segments too small to be analysed alone."""
+    rows, least = trial["result"].overall, trial["minimum"]
+    together, left_out = int(rows["pooled"].max()), int(rows["left_out"].max())
+    if left_out:
+        size = "shown" if left_out >= least else "few"
+        return {"kind": "left_out", "n": left_out, "size": size}
+    return {"kind": "pooled" if together >= least else "nothing", "n": together}
+
+
+def by_segment(trial: dict, called: dict[int, str], currency: str) -> list[dict]:
+    """Return what block `segment` of page 06 says: of the first outcome, and what is clear."""
+    rows, first = trial["result"].segments, next(iter(trial["outcomes"]), None)
+    clear = rows["verdict"].isin(["works", "works too little", "harms"])
+    said = []
+    for _, row in rows[(rows["outcome"] == first) | clear].iterrows():
+        outcome = trial["outcomes"][row["outcome"]]
+        yes, known = outcome.kind == "yes/no", pd.notna(row["effect"])
+        needed = row["verdict"] == "not enough data" and pd.notna(row["needed"]) and not row["few"]
+        more = "needed" if needed else "undecided" if row["verdict"] == "undecided" else "nothing"
+        nothing = known and row["level_high"] == row["baseline_high"] == 0
+        said.append(_effect(row, yes) | {
+            "name": called[row["segment"]], "kind": outcome.kind, "label": outcome.label,
+            "state": "known" if known else "unknown", "more": "nothing" if nothing else more,
+            "verdict": "nothing" if nothing else row["verdict"], "needed": row["needed"],
+            "worth": row["worth"] * (100 if yes else 1), "n": row["n"],
+            "n_control": row["n_control"], **units(outcome.kind, currency),
+        })  # fmt: skip
+    return said
+
+
+def units(kind: str, currency: str) -> dict:
+    """Return the unit of an outcome's levels, and of its effects."""
+    unit = {"yes/no": "share", "money": currency or "money"}.get(kind, "")
+    return {"unit": unit, "effect_unit": "points" if kind == "yes/no" else unit}
+
+
+def _effect(row: pd.Series, yes: bool) -> dict:
+    """Return an effect with its interval, of shares in percentage points."""
+    by = 100 if yes else 1
+    effect = {"value": by * row["effect"], "low": by * row["low"], "high": by * row["high"]}
+    levels = {"level": row["level"], "baseline": row["baseline"]}
+    return {"arm": row["arm"], "effect": effect, **levels}
+
+
+def _chance(row: pd.Series) -> str:
+    if row["p_adjusted"] < ALPHA:
+        return "beyond"
+    return "within" if row["low"] <= 0 <= row["high"] else "several"
+
+
+# --- page 07 --------------------------------------------------------------------------------------
+
+
+def about(count: float, minimum: int) -> str:
+    """Return a count rounded to multiples of the minimum, or that it is less."""
+    if pd.isna(count) or count < minimum:
+        return f"fewer than {minimum}"
+    return f"{np.floor(count / minimum + 0.5) * minimum:,.0f}"
+
+
+def flows(pair: Pair, rows: pd.DataFrame) -> dict:
+    """Return the flows that are more than chance, the largest first, and which segments pass."""
+    minimum = pair.run.study.minimum_cell
+    called = rows.assign(origin=rows["origin"].map(pair.names), goal=rows["goal"].map(pair.names))
+    called["kind"] = np.where(rows["share"].isna() & (rows["origin"] == 0), "new", "moved")
+    called["state"] = np.where(rows["suppressed"], "hidden", "shown")
+    for name in ("n", "reverse"):
+        called[name] = [about(n, minimum) for n in rows[name]]
+    news = called[rows["beyond"]].loc[rows[rows["beyond"]].sort_values("n")[::-1].index]
+    stayed = called[(rows["origin"] == rows["goal"]) & (rows["share"] < 0.5)]
+    return {
+        "news": news.rename(columns={"n": "size"}).to_dict("records"),
+        "circles": "some" if (rows["uneven"] & ~rows["beyond"]).any() else "none",
+        "passing": [f"{row.origin} {row.share:.0%}" for row in stayed.itertuples()],
     }
 
 
-def records(frame: pd.DataFrame) -> list[dict]:
-    """Return the rows of a frame as JSON-able objects: days as text, what is missing as None."""
-    dated = frame.select_dtypes("datetime").columns
-    plain = frame.assign(**{c: frame[c].dt.strftime("%Y-%m-%d") for c in dated})
-    return plain.astype(object).where(plain.notna(), None).to_dict("records")
+def shifted(columns: pd.DataFrame, lines: list[dict]) -> dict:
+    """Return which columns shifted beyond chance, the largest first, and how large that is."""
+    line = {of["name"]: of for of in lines}
+    rows = columns[columns["drifted"]].sort_values("psi", ascending=False)
+    largest = rows["psi"].max() if len(rows) else 0.0
+    size = "large" if largest >= drift.LARGE else "some" if largest >= drift.PSI else "none"
+    return {
+        "shifted": [_shift(row, line[row["column"]]) for _, row in rows.iterrows()],
+        "looked": len(columns), "largest": round(largest, 2), "size": size,
+    }  # fmt: skip
+
+
+def _shift(row: pd.Series, line: dict) -> dict:
+    shape = row["low"] <= 0 <= row["high"]
+    return {
+        "label": line["label"] + (f" = {row['level']}" if row["level"] else ""),
+        "unit": "share" if row["level"] else line["unit"],
+        "direction": "shape" if shape else "up" if row["change"] > 0 else "down",
+        "before": row["before"], "after": row["after"],
+    }  # fmt: skip
+
+
+def split(parts: dict, minimum: int) -> dict:
+    """Return how many changed segment, as block `split` words it; few are not counted."""
+    most = parts["back"]["n"] * 2 > parts["both"]["n"]
+    words = {"both_known": "some" if parts["n"] else "nobody", "back_again": "most" if most else ""}
+    return parts | words | {"n": about(parts["n"], minimum)}
+
+
+def downgraded(listed: pd.DataFrame, minimum: int) -> dict:
+    """Return how many were downgraded, in numbers that name nobody."""
+    if listed.empty:
+        return {"kind": "nobody"}
+    sure, gone = listed["beyond_chance"].sum(), (listed["to"] == 0).sum()
+    counts = {"n": len(listed), "gone": gone, "sure": sure}
+    return {"kind": "sure" if sure else "luck"} | {k: about(n, minimum) for k, n in counts.items()}
+
+
+def shares(pair: Pair, whole: dict, each: pd.DataFrame) -> dict:
+    """Return whether the segments' shares of customers shifted, and whose beyond chance."""
+    clear = each[(each["low"] > 0) | (each["high"] < 0)]
+    points = (100 * clear[["change", "low", "high"]]).set_axis(["value", "low", "high"], axis=1)
+    texts = wording.cells(points, "points")
+    names = clear["segment"].map(pair.names)
+    listed = [f"{name} {text}" for name, text in zip(names, texts, strict=True)]
+    return whole | {"clear": listed if whole["drifted"] else []}
+
+
+def fit(found: dict) -> dict:
+    """Return how far customers are from their own segment now, against then."""
+    shift = {"value": found["change"], "low": found["low"], "high": found["high"]}
+    text = wording.estimate(shift, "growth" if found["relative"] else "")
+    return found | {"shift": text, "chance": "beyond" if found["p"] < ALPHA else "within"}
+
+
+def reason(given: dict, labels: dict[str, str]) -> dict:
+    """Return a reason of the advice with its columns as a reader calls them."""
+    columns = given.get("columns", [])
+    named = [
+        f"{labels.get(c['column'], c['column'])} ({c['psi']:.2f})"
+        if isinstance(c, dict)
+        else labels.get(c, c)
+        for c in columns
+    ]
+    return given | {"columns": named, "number": "one" if len(named) == 1 else "some"}

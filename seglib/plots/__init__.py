@@ -14,14 +14,7 @@ from seglib.plots.base import (
 )
 from seglib.plots.customers import correlation, lineup, retention
 from seglib.plots.personas import affinity, lifts
-from seglib.plots.results import (
-    before_after,
-    beside_placebo,
-    flows,
-    forest,
-    timeline,
-    timelines,
-)
+from seglib.plots.results import compared
 
 __all__ = [
     "ACCENT",
@@ -29,20 +22,15 @@ __all__ = [
     "MUTED",
     "PALETTE",
     "affinity",
-    "before_after",
-    "beside_placebo",
     "colours",
+    "compared",
     "correlation",
     "figure",
-    "flows",
-    "forest",
     "intervals",
     "lifts",
     "lineup",
     "percent",
     "retention",
     "style",
-    "timeline",
-    "timelines",
     "wrap",
 ]

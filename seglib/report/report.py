@@ -27,6 +27,8 @@ PAGES = {
     "03_clustering_products": ("Product segments", "Which products are bought alike?"),
     "04_persona_definition": ("Personas", "Who is in each segment, and what to do first?"),
     "05_measuring_results": ("Results", "What happened in each segment afterwards?"),
+    "06_experiments": ("Experiments", "Whom did campaigns reach, and what did experiments show?"),
+    "07_monitoring": ("Monitoring", "Do the segments of the last run still hold?"),
 }
 """The pages of a report in order: file stem → (title, the question it answers)."""
 

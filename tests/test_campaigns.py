@@ -1,17 +1,18 @@
 """Campaigns are described: reach and conversion, customers counted once a period."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from seglib import study
-from seglib.measuring import campaign
-from seglib.study import StudyError
+from seglib import files
+from seglib.collection import activity, audit, tables
+from seglib.measuring import campaigns
 
 AS_OF, UNTIL = date(2020, 4, 1), date(2020, 7, 1)
-COVERED = (date(2020, 1, 1), date(2020, 7, 1))
+EXTENT = {"first": "2020-01-01", "last": "2020-06-30"}
 
 
 def members():
@@ -35,9 +36,20 @@ ROWS = [
 ]
 
 
+def sent_by(rows):
+    """Return what was sent to the members, from a run with these campaigns."""
+    files = {"campaigns.parquet": rows, "monthly.parquet": None, "extent.json": EXTENT}
+    run = SimpleNamespace(has=files.__contains__, read=files.get, as_of=AS_OF, until=UNTIL)
+    return campaigns.sent(run, members())
+
+
+def nothing():
+    return campaigns.sent(SimpleNamespace(has=lambda name: False), members())
+
+
 def described(rows=ROWS, minimum=1):
-    sent = campaign.sent(mailed(rows), members(), AS_OF, UNTIL, COVERED)
-    found = campaign.figures(sent, members(), minimum=minimum)
+    sent = sent_by(mailed(rows))
+    found = campaigns.reach(sent, members(), minimum=minimum)
     return sent, found.set_index(["metric", "period", "segment"])
 
 
@@ -62,12 +74,10 @@ def test_campaigns_still_open_when_the_data_end_do_not_count():
 
 
 def test_a_campaign_without_responses_has_reach_and_no_conversion():
-    sent = campaign.sent(
-        mailed(ROWS).drop(columns=["redeemed", "end"]), members(), AS_OF, UNTIL, COVERED
-    )
-    rows = campaign.figures(sent, members(), minimum=1)
+    sent = sent_by(mailed(ROWS).drop(columns=["redeemed", "end"]))
+    rows = campaigns.reach(sent, members(), minimum=1)
     assert set(rows["metric"]) == {"reached"}
-    assert "value" not in campaign.each(sent, minimum=1)
+    assert "value" not in campaigns.each(sent, minimum=1)
 
 
 def test_a_segment_that_nobody_addressed_has_no_conversion():
@@ -78,34 +88,34 @@ def test_a_segment_that_nobody_addressed_has_no_conversion():
 
 def test_every_campaign_is_listed_by_segment_with_small_cells_suppressed():
     sent, _ = described()
-    exact = campaign.each(sent, minimum=1).set_index(["campaign", "segment"])
+    exact = campaigns.each(sent, minimum=1).set_index(["campaign", "segment"])
     assert exact.loc[("a", 0), ["n", "value"]].tolist() == [2, 0.5]
-    rows = campaign.each(sent, minimum=2).set_index(["campaign", "segment"])
+    rows = campaigns.each(sent, minimum=2).set_index(["campaign", "segment"])
     assert rows.loc[("a", 0), "n"] == 2
     assert np.isnan(rows.loc[("a", 0), "value"])  # one did, and one did not
     assert rows.loc[("b", 2), "suppressed"] and np.isnan(rows.loc[("b", 2), "value"])
 
 
 def test_without_campaigns_everything_is_empty():
-    sent = campaign.none()
-    assert campaign.figures(sent, members(), minimum=1).empty
-    assert campaign.each(sent, minimum=1).empty and campaign.by_type(sent, minimum=1).empty
+    sent = nothing()
+    assert campaigns.reach(sent, members(), minimum=1).empty
+    assert campaigns.each(sent, minimum=1).empty and campaigns.by_type(sent, minimum=1).empty
 
 
 def test_spending_is_that_of_those_addressed_after_the_cut_off_date():
     people = members().assign(spend_before=[5.0, 5, 5, 5, 5], spend_after=[9.0, 1, 1, 7, 1])
     sent, _ = described()
-    rows = campaign.spending(sent, people, minimum=1, seed=1)
+    rows = campaigns.spending(sent, people, minimum=1, seed=1)
     whole = rows[rows["segment"] == 0].set_index("period")
     assert whole.loc["after", ["value", "n"]].tolist() == [8.0, 2]
-    assert campaign.spending(campaign.none(), people, minimum=1, seed=1).empty
+    assert campaigns.spending(nothing(), people, minimum=1, seed=1).empty
 
 
 def test_spending_leaves_out_those_addressed_only_by_campaigns_still_open():
     people = members().assign(spend_before=[5.0] * 5, spend_after=[9.0, 1, 1, 7, 1])
     open_only = [row for row in ROWS if (row[0], row[1]) != (4, "b")]
     sent, _ = described(open_only)
-    rows = campaign.spending(sent, people, minimum=1, seed=1)
+    rows = campaigns.spending(sent, people, minimum=1, seed=1)
     whole = rows[rows["segment"] == 0].set_index("period")
     assert whole.loc["after", ["value", "n"]].tolist() == [9.0, 1]
 
@@ -117,6 +127,30 @@ def test_a_campaign_is_whole_if_the_data_hold_its_last_day(end, whole):
     assert sent["whole"].tolist() == [whole]
 
 
-def test_an_effect_is_refused_unless_the_study_says_randomised(shop):
-    with pytest.raises(StudyError, match="at random"):
-        campaign.refuse_effect(study.load(shop))
+def test_nobody_who_was_answered_converted_with_an_interval():
+    sent, _ = described([(i, "a", "2020-05-01", "2020-06-01", False) for i in range(1, 6)])
+    row = campaigns.reach(sent, members(), minimum=1).set_index(["metric", "segment"])
+    assert row.loc[("converted", 0), ["value", "low"]].tolist() == [0, 0]
+    assert 0.3 < row.loc[("converted", 0), "high"] < 0.5
+
+
+def test_campaigns_still_open_are_named():
+    sent, _ = described()
+    run = SimpleNamespace()
+    run.study = SimpleNamespace(tables=SimpleNamespace(campaigns=None))
+    found = campaigns.described(run, campaigns.each(sent, minimum=1))
+    assert found == {"kind": "some", "before": 1, "after": 2, "open": ["d"]}
+
+
+def test_a_response_before_its_campaign_does_not_count(shop):
+    raw = shop.parent / "raw"
+    mailed = pd.DataFrame({"client": [1, 2], "mailing": 9, "day": pd.Timestamp("2023-06-10")})
+    answers = pd.DataFrame({"client": [1, 2], "mailing": 9,
+                            "at": pd.to_datetime(["2023-06-01", "2023-06-12"])})  # fmt: skip
+    mailed.to_parquet(raw / "campaigns.parquet")
+    answers.to_parquet(raw / "responses.parquet")
+    run = files.open_run(shop)
+    clean, _ = audit.inspect(run.study, tables.open_tables(run.study), run.as_of)
+    rows = activity.campaigns(clean).execute().set_index("customer")
+    assert rows["redeemed"].to_dict() == {1: False, 2: True}
+    assert rows.loc[1, "redemptions"] == 0 and pd.isna(rows.loc[1, "first_response"])

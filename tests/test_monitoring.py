@@ -1,13 +1,15 @@
 """Flows between two dates on tables that can be checked by hand, and with planted moves."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
-from runs import two_runs
+from runs import shop_run, two_runs, verdict
+from worlds import write_shop
 
-from seglib.measuring import earlier, migration, since
-from seglib.plots import figure
-from seglib.plots import flows as draw_flows
+from seglib import wording
+from seglib.measuring import findings, monitoring
 
 
 def moved(counts):
@@ -18,7 +20,9 @@ def moved(counts):
 
 
 def found(counts, k=2, minimum=1):
-    rows = migration.flows(moved(counts), list(range(1, k + 1)), minimum=minimum, seed=1, draws=400)
+    rows = monitoring.flows(
+        moved(counts), list(range(1, k + 1)), minimum=minimum, seed=1, draws=400
+    )
     return rows.set_index(["origin", "goal"])
 
 
@@ -65,7 +69,7 @@ def test_small_flows_are_suppressed_and_others_rounded_so_that_they_do_not_follo
 
 
 def test_segments_with_gaps_in_their_numbers_are_counted_too():
-    rows = migration.flows(
+    rows = monitoring.flows(
         moved({(1, 1): 60, (1, 4): 40, (4, 4): 15, (0, 4): 3}), [1, 4], minimum=1, seed=1
     ).set_index(["origin", "goal"])
     assert rows.loc[(1, 4), ["n", "share"]].tolist() == [40, 0.4]
@@ -96,10 +100,9 @@ def two_dates(seed, n=400, fallen=0):
 
 
 def compared(folder, frames, k=2, **keys):
-    pair, note = earlier.pair(two_runs(folder, frames, k, **keys))
-    assert pair, note
-    states = migration.states(pair.model, pair.then, pair.now)
-    return pair, states, migration.flows(states, pair.numbers, minimum=10, seed=1)
+    pair = monitoring.pair(two_runs(folder, frames, k, **keys))
+    states = monitoring.states(pair.model, pair.then, pair.now)
+    return pair, states, monitoring.flows(states, pair.numbers, minimum=10, seed=1)
 
 
 def test_luck_alone_is_seldom_news_and_planted_moves_are_found(tmp_path):
@@ -116,24 +119,24 @@ def test_the_rule_of_then_gives_the_segments_of_then(tmp_path):
 
 def test_change_is_split_into_behaviour_and_rule(tmp_path):
     pair, states, _ = compared(tmp_path, two_dates(1, fallen=60))
-    parts = migration.split(pair, states)
+    parts = monitoring.split(pair, states)
     assert parts["rule"]["n"] == 0 and parts["changed"] == parts["behaviour"]
     assert parts["expected"] == pytest.approx(0.15)
 
     swapped = pair.run.read("segments.parquet")
     swapped["segment"] = 3 - swapped["segment"]
     pair.run.write("segments.parquet", swapped)
-    parts = migration.split(pair, states)
+    parts = monitoring.split(pair, states)
     assert parts["rule"]["value"] == 1 and parts["back"] == parts["both"] == parts["behaviour"]
-    assert "another one now" in since.split_said(pair, parts)
+    assert findings.split(parts, 10)["back_again"] == "most"
 
 
-def test_who_slipped_is_listed_with_what_they_were_worth(tmp_path):
+def test_who_was_downgraded_is_listed_with_what_they_were_worth(tmp_path):
     frames = two_dates(1, fallen=60)
     frames[1] = frames[1].drop(index=1150)  # one who ordered nothing more
     pair, states, flows = compared(tmp_path, frames)
-    listed = migration.slipped(pair, states, flows, since.called(pair))
-    assert list(listed) == [line["column"] for line in migration.SLIPPED]
+    listed = monitoring.downgraded(pair, states, flows)
+    assert list(listed) == [line["column"] for line in monitoring.DOWNGRADED]
     assert len(set(range(1000, 1060)) & set(listed["customer"])) > 45
     worth = pair.then["spend"].groupby(states["then"]).mean()
     inside = listed[listed["to"] > 0]
@@ -143,31 +146,82 @@ def test_who_slipped_is_listed_with_what_they_were_worth(tmp_path):
     assert listed["beyond_chance"].is_monotonic_decreasing and listed["beyond_chance"].any()
 
 
-def test_without_spend_or_orders_nobody_is_said_to_slip(tmp_path):
+def test_without_spend_or_orders_nobody_is_downgraded(tmp_path):
     frames = [of.rename(columns={"orders": "a", "spend": "b"}) for of in two_dates(1)]
     pair, states, flows = compared(tmp_path, frames)
-    listed = migration.slipped(pair, states, flows, since.called(pair))
-    assert listed.empty and "No customers slipped" in since.slipped_said(pair, listed)
+    listed = monitoring.downgraded(pair, states, flows)
+    assert listed.empty and findings.downgraded(listed, 10) == {"kind": "nobody"}
 
 
 def test_pages_name_segments_and_no_customer(tmp_path):
     pair, states, flows = compared(tmp_path, two_dates(1, fallen=60))
-    said = since.flows_said(pair, flows) + since.flows_spoken(pair, flows)
-    table = since.flow_table(pair, flows)
-    listed = migration.slipped(pair, states, flows, since.called(pair))
-    said += since.slipped_said(pair, listed) + table.to_string()
+    words = findings.flows(pair, flows) | {"who": "customer"}
+    said = wording.plain("07_monitoring", "flows", **words)
+    listed = findings.downgraded(monitoring.downgraded(pair, states, flows), 10)
+    said += wording.plain("07_monitoring", "downgraded", who="customer", **listed)
     assert "Segment 1" in said and "More than chance" in said
     assert not any(str(customer) in said for customer in pair.then.index)
-    assert len(table) == 3 and table["more than chance"].iloc[0] == "yes"
 
 
-def test_the_picture_writes_few_where_few_moved(tmp_path):
-    pair, _, flows = compared(tmp_path, two_dates(1))
-    ax = draw_flows(flows, since.called(pair), figure()[1])
-    texts = [text.get_text() for text in ax.texts]
-    assert len(texts) == 8 and "few" in texts
+def test_each_pair_of_flows_stands_once_the_larger_first(tmp_path):
+    flows = compared(tmp_path, two_dates(1, fallen=60))[2]
+    rows = monitoring.once(flows)
+    assert len(rows) == 3 and rows["more than chance"].iloc[0] == "yes"
+    assert rows["n"].iloc[0] > 50 and (rows["origin"] != rows["goal"]).all()
 
 
 def test_the_same_seed_gives_the_same_flows():
     counts = {(1, 1): 56, (1, 2): 23, (2, 1): 14, (2, 2): 37}
     pd.testing.assert_frame_equal(found(counts), found(counts))
+
+
+# --- which runs are compared ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory):
+    """Two runs of the shop, four months apart; history grows from 90 to 212 days."""
+    path = write_shop(tmp_path_factory.mktemp("earlier"))
+    last, run = shop_run(path, as_of=date(2023, 4, 1)), shop_run(path)
+    for each in (last, run):
+        each.write("verdict.json", verdict())
+    return last, run
+
+
+def test_features_of_today_are_taken_again_from_as_many_days(shops):
+    last, run = shops
+    pair = monitoring.pair(run)
+    assert pair.last.as_of == last.as_of and pair.days == 90
+    assert pair.then.equals(last.read("customers.parquet"))
+    assert pair.now["orders"].mean() < 0.6 * run.read("customers.parquet")["orders"].mean()
+    assert pair.now["recency"].max() <= 90
+
+
+def test_what_limits_a_comparison_is_said(shops):
+    basis = monitoring.basis(monitoring.pair(shops[1]))
+    assert (basis["days"], basis["seen"], basis["histories"]) == (90, 212, "longer")
+    assert (basis["season"], basis["overlap"]) == ("another", "none")  # 122 days apart
+
+
+def test_without_an_earlier_run_there_is_a_sentence(shops):
+    assert "no run of this study before 2023-04-01" in monitoring.incomparable(shops[0])
+    assert monitoring.incomparable(shops[1]) == ""
+
+
+def test_an_earlier_run_that_is_not_finished_is_passed_over(tmp_path):
+    run = two_runs(tmp_path, two_dates(1))
+    half = tmp_path / "2024-06-01"
+    half.mkdir()
+    (half / "model.json").write_text("{}")
+    assert monitoring.pair(run).last.as_of == date(2024, 4, 1)
+
+
+def test_runs_that_cannot_be_compared_say_why(tmp_path, shops):
+    run = two_runs(tmp_path, two_dates(1))
+    run.write("customers.parquet", two_dates(1)[1].drop(columns="spend"))
+    assert "'spend'" in monitoring.incomparable(run)
+    last, run = shops
+    was = last.read("extent.json")
+    last.write("extent.json", was | {"first": "2022-01-01"})
+    assert "cannot be compared" in monitoring.incomparable(run)
+    last.write("extent.json", was)

@@ -13,42 +13,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scipy.optimize import brentq
 
 from seglib import power, privacy
-from seglib.measuring import randomisation
+from seglib.measuring import arms
+from seglib.measuring.arms import Outcome
 from seglib.stats import adjust, difference, difference_test, wilson
-from seglib.study import StudyError
 
 ALPHA = power.ALPHA
 FEWEST = 10  # customers an arm of a segment must have
-KNOWN = "known_"  # begins the names of columns of units that were known before
 SMALL = 0  # number of the stratum that holds the members of all segments with fewer
 LEVELS = ["level", "level_low", "level_high", "baseline", "baseline_low", "baseline_high"]
 NUMBERS = ["effect", "low", "high", "p", "se", "df", "spread", *LEVELS]
-CLAIMS = ["effect", "low", "high", "p", "p_adjusted", "p_interaction", "se", "df", "saved",
-          "shrunk", "shrunk_low", "shrunk_high", *LEVELS]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Compared:
-    """What is compared between the arms.
-
-    Attributes
-    ----------
-    kind : str
-        yes/no (1 or 0), count or money.
-    wanted : bool
-        Whether more of it is better.
-    worth : float, optional
-        Smallest effect worth having, in its unit; without it a tenth of the control's level.
-    label : str
-        What a reader calls it: in the past tense, such as visited, or a noun, such as spend.
-    """
-
-    kind: str = "count"
-    wanted: bool = True
-    worth: float | None = None
-    label: str = ""
+SHRUNK = ["shrunk", "shrunk_low", "shrunk_high"]
+CLAIMS = ["effect", "low", "high", "p", "p_adjusted", "p_interaction", "interaction_adjusted",
+          "se", "df", "saved", *SHRUNK, *LEVELS]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +54,7 @@ class Result:
         effects looked at), needed (customers per arm that find what is worth having, at that
         level), verdict: works, works too little, does not, harms, undecided (what is worth having
         would have been found with 80% power), not enough data, or not valid.
-    problems : list of str
+    problems : list of dict
         Reasons not to believe any effect; while there is one, no effect and no verdict is given.
     """
 
@@ -83,13 +62,13 @@ class Result:
     balance: pd.DataFrame
     overall: pd.DataFrame
     segments: pd.DataFrame
-    problems: list[str]
+    problems: list[dict]
 
 
 def analyse(
     units: pd.DataFrame,
     control: str,
-    outcomes: dict[str, Compared] | None = None,
+    outcomes: dict[str, Outcome] | None = None,
     *,
     worth: float | None = None,
     planned: dict[str, float] | None = None,
@@ -121,13 +100,13 @@ def analyse(
     StudyError
         If there is no control arm or no other.
     """
-    outcomes = outcomes or {"outcome": Compared(worth=worth)}
+    outcomes = outcomes or {"outcome": Outcome(worth=worth)}
     units = units.assign(arm=units["arm"].astype(str)).reset_index(drop=True)
-    treated, minimum = treatments(units["arm"], control), max(minimum, FEWEST)
-    ratio = randomisation.sample_ratio(units["arm"].value_counts(), planned)
-    uneven = randomisation.balance(units.drop(columns=[*outcomes]), control)
-    problems = randomisation.problems(ratio, uneven, bool(planned))
-    problems += randomisation.lost(units, {name: o.label for name, o in outcomes.items()})
+    treated, minimum = arms.treatments(units["arm"], control), max(minimum, FEWEST)
+    ratio = arms.sample_ratio(units["arm"].value_counts(), planned)
+    uneven = arms.balance(units.drop(columns=[*outcomes]), control)
+    problems = arms.misfit(ratio, bool(planned)) + arms.unbalanced(uneven)
+    problems += arms.lost(units, outcomes)
     parts = [
         _one(units[units[name].notna()], name, arm, control, outcomes[name], minimum)
         for name in outcomes
@@ -137,84 +116,62 @@ def analyse(
     overall["p_adjusted"] = adjust(overall["p"])
     overall["interaction_adjusted"] = adjust(overall["p_interaction"])
     rows = _judged(pd.concat([of for _, of in parts], ignore_index=True), outcomes)
-    rows["few"] = _few(units, rows, minimum)
-    if problems:
-        overall, rows = _voided(overall), _voided(rows)
+    rows["few"] = rows["segment"].isin(_hidden([_counted(units)], minimum))
+    if problems:  # nothing that claims an effect
+        for frame in (overall, rows):
+            frame[frame.columns.intersection(CLAIMS)] = np.nan
+        rows["verdict"] = "not valid"
     return Result(ratio, uneven, overall, rows, problems)
 
 
-def treatments(arms: pd.Series, control: str, minimum: int = 0) -> list[str]:
-    """Return the arms but the control.
-
-    Raises
-    ------
-    StudyError
-        If there is no control arm or no other, or an arm has fewer customers than `minimum`.
-    """
-    counts = arms.value_counts().sort_index()
-    if control not in counts.index or len(counts) < 2:
-        raise StudyError(
-            f"the arms are {', '.join(counts.index)}: expected the control {control!r} and at "
-            "least one other; name the control arm in `control` of the table that holds the arms"
-        )
-    if small := [arm for arm, n in counts.items() if n < minimum]:
-        raise StudyError(
-            f"the arm {small[0]!r} has fewer than {minimum} customers: expected more in each arm; "
-            "leave its rows out"
-        )
-    return [arm for arm in counts.index if arm != control]
+# --- one arm, one outcome -------------------------------------------------------------------------
 
 
 def _one(
-    units: pd.DataFrame, name: str, arm: str, control: str, outcome: Compared, minimum: int
+    units: pd.DataFrame, name: str, arm: str, control: str, outcome: Outcome, minimum: int
 ) -> tuple[dict, pd.DataFrame]:
     """Return the effect of one arm on one outcome, overall and by segment."""
-    units = units.assign(value=units[name])
-    yes = outcome.kind == "yes/no"
+    units, yes = units.assign(value=units[name]), outcome.kind == "yes/no"
     hidden = rare(units, minimum, yes)
-    earlier = None if yes else f"before_{name}"
-    adjusted, saved = cuped(units, "value", earlier or "")
-    pair = [adjusted["arm"] == one for one in (arm, control)]
-    raw = [units.loc[side, ["segment", "value"]] for side in pair]
-    free = [adjusted.loc[side, ["segment", "value"]] for side in pair]
-    compare = _rates if yes else _means
-    rows = []
-    for segment in sorted(units["segment"].unique()):
-        cells = [side.loc[side["segment"] == segment, "value"] for side in (*free, *raw)]
-        rows.append({"segment": int(segment), **_cell(compare, cells, segment in hidden, minimum)})
-    of = pd.DataFrame(rows)
+    earlier = "" if yes else f"before_{name}"
+    adjusted, saved = cuped(units, "value", earlier)
+    sides = [frame[frame["arm"] == side] for frame in (adjusted, units) for side in (arm, control)]
+
+    def cell(segments: list, hide: bool) -> dict:
+        values = [side.loc[side["segment"].isin(segments), "value"] for side in sides]
+        return _cell(_rates if yes else _means, values, hide, minimum)
+
+    segments = sorted(units["segment"].unique())
+    of = pd.DataFrame([{"segment": int(s), **cell([s], s in hidden)} for s in segments])
     alone = of["effect"].notna()
     if earlier in units and SMALL not in hidden:
-        small = [side.loc[side["segment"].isin(of.loc[~alone, "segment"]), "value"]
-                 for side in (*free, *raw)]  # fmt: skip
-        stratum = pd.DataFrame([{"segment": SMALL, **_cell(compare, small, False, minimum)}])
-        whole = _overall(pd.concat([of[alone], stratum], ignore_index=True))
-        whole |= _levels(*(side["value"] for side in raw), yes)
+        stratum = {"segment": SMALL, **cell(of.loc[~alone, "segment"].tolist(), False)}
+        whole = _overall(pd.concat([of[alone], pd.DataFrame([stratum])], ignore_index=True))
+        whole |= _levels(*(side["value"] for side in sides[2:]), yes)
         whole["pooled"] = int(of.loc[~alone, ["n", "n_control"]].to_numpy().sum())
     else:
-        cells = [side["value"] for side in (*free, *raw)]
-        whole = _cell(compare, cells, SMALL in hidden, minimum) | {"pooled": 0, "left_out": 0}
+        whole = cell(segments, SMALL in hidden) | {"pooled": 0, "left_out": 0}
         n, m, se = whole["n"], whole["n_control"], whole["se"]
         whole["detectable"] = _detectable(n, m, se, ALPHA)
     whole = {"outcome": name, "arm": arm, **whole, "p_interaction": _interaction(of[alone])}
     return whole | {"saved": saved}, of.join(_shrunk(of)).assign(outcome=name, arm=arm)
 
 
-def _cell(compare, cells: list[pd.Series], hidden: bool, minimum: int) -> dict:
+def _cell(compare, values: list[pd.Series], hide: bool, minimum: int) -> dict:
     """Return the difference of two arms in one group; without numbers if it is too small.
 
-    `cells` are the adjusted values of the arm and of the control, then their values as they are.
+    `values` are the adjusted ones of the arm and of the control, then those as they are.
     """
-    n, m = len(cells[0]), len(cells[1])
+    n, m = len(values[0]), len(values[1])
     row = {"n": n, "n_control": m, **dict.fromkeys(NUMBERS, np.nan)}
-    if hidden or min(n, m) < minimum:
+    if hide or min(n, m) < minimum:
         return row
-    return row | compare(cells[0], cells[1]) | _levels(*cells[2:], compare is _rates)
+    return row | compare(*values[:2]) | _levels(*values[2:], compare is _rates)
 
 
 def _levels(one: pd.Series, other: pd.Series, yes: bool) -> dict:
     """Return the level of an arm and of the control with their 95% intervals."""
-    found = {}
+    levels = {}
     for name, values in (("level", one), ("baseline", other)):
         n, mean = len(values), float(values.mean()) if len(values) else np.nan
         if yes:
@@ -223,8 +180,8 @@ def _levels(one: pd.Series, other: pd.Series, yes: bool) -> dict:
             half = stats.t.ppf(1 - ALPHA / 2, max(n - 1, 1)) * values.std() / np.sqrt(max(n, 1))
             low, high = mean - half, mean + half
             low = max(low, 0.0) if (values >= 0).all() else low
-        found |= {name: mean, f"{name}_low": low, f"{name}_high": high}
-    return found
+        levels |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+    return levels
 
 
 def _means(one: pd.Series, other: pd.Series) -> dict:
@@ -240,17 +197,24 @@ def _rates(one: pd.Series, other: pd.Series) -> dict:
     """
     counts, sizes = (one.sum(), other.sum()), (len(one), len(other))
     safe = [(c + 1) / (n + 2) for c, n in zip(counts, sizes, strict=True)]
-    found = _welch(one.mean() - other.mean(), [p * (1 - p) for p in safe], sizes)
-    table = (counts[0], sizes[0], counts[1], sizes[1])
-    _, low, high, _ = difference(*table)
-    return found | {"low": low, "high": high, "p": difference_test(*table)}
+    welch = _welch(one.mean() - other.mean(), [p * (1 - p) for p in safe], sizes)
+    counted = (counts[0], sizes[0], counts[1], sizes[1])
+    _, low, high, _ = difference(*counted)
+    return welch | {"low": low, "high": high, "p": difference_test(*counted)}
 
 
 def _welch(effect: float, variances, sizes) -> dict:
     parts, n = np.array(variances) / sizes, np.array(sizes)
     se, df = np.sqrt(parts.sum()), parts.sum() ** 2 / max((parts**2 / (n - 1)).sum(), 1e-300)
-    tested = {key: float(value) for key, value in _tested(effect, se, df).items()}
-    return {"effect": effect, "se": se, "df": df, "spread": sum(variances), **tested}
+    return {
+        "effect": effect, "se": se, "df": df, "spread": sum(variances), **_tested(effect, se, df)
+    }  # fmt: skip
+
+
+def _tested(effect, se, df) -> dict:
+    half = stats.t.ppf(1 - ALPHA / 2, df) * se
+    p = float(2 * stats.t.sf(abs(effect / se), df)) if se > 0 else np.nan
+    return {"low": float(effect - half), "high": float(effect + half), "p": p}
 
 
 def rare(units: pd.DataFrame, minimum: int, yes: bool) -> set[int]:
@@ -283,18 +247,6 @@ def _hidden(tables: list[pd.DataFrame], minimum: int) -> set[int]:
     return hidden | ({SMALL} if few else set())
 
 
-def _few(units: pd.DataFrame, rows: pd.DataFrame, minimum: int) -> pd.Series:
-    """Return the rows whose numbers of customers are not to be shown."""
-    return rows["segment"].isin(_hidden([_counted(units)], minimum))
-
-
-def _voided(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows without anything that claims an effect."""
-    empty = dict.fromkeys([c for c in (*CLAIMS, "interaction_adjusted") if c in frame], np.nan)
-    verdict = {"verdict": "not valid"} if "verdict" in frame else {}
-    return frame.assign(**empty, **verdict)
-
-
 def cuped(
     units: pd.DataFrame, name: str = "outcome", earlier: str = "before"
 ) -> tuple[pd.DataFrame, float]:
@@ -317,29 +269,23 @@ def cuped(
     return units.assign(**{name: units[name] - theta * centred}), 1 - left
 
 
-def _tested(effect, se, df) -> dict:
-    half = stats.t.ppf(1 - ALPHA / 2, df) * se
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = 2 * stats.t.sf(np.abs(effect / se), df)
-    return {"low": effect - half, "high": effect + half, "p": np.where(se > 0, p, np.nan)}
+# --- all segments ---------------------------------------------------------------------------------
 
 
 def _overall(strata: pd.DataFrame) -> dict:
     """Return the effect on all customers of strata that have one; strata weigh by customers."""
     known = strata["effect"].notna()
-    lost, of = strata.loc[~known, ["n", "n_control"]].to_numpy().sum(), strata[known]
+    left_out, of = strata.loc[~known, ["n", "n_control"]].to_numpy().sum(), strata[known]
     n, m = (int(of[name].sum()) for name in ("n", "n_control"))
-    about = {"n": n, "n_control": m, "left_out": int(lost)}
+    about = {"n": n, "n_control": m, "left_out": int(left_out)}
     if of.empty:
         return dict.fromkeys([*NUMBERS, "detectable"], np.nan) | about
     weight = (of["n"] + of["n_control"]) / (n + m)
     effect, variance = (weight * of["effect"]).sum(), (weight**2 * of["se"] ** 2).sum()
     df = variance**2 / max((weight**4 * of["se"] ** 4 / of["df"]).sum(), 1e-300)
-    tested = _tested(effect, np.sqrt(variance), df)
-    return about | {
-        "effect": effect, **{k: float(v) for k, v in tested.items()},
-        "detectable": _detectable(n, m, np.sqrt(variance), ALPHA),
-    }  # fmt: skip
+    se = np.sqrt(variance)
+    about |= {"effect": effect, **_tested(effect, se, df)}
+    return about | {"detectable": _detectable(n, m, se, ALPHA)}
 
 
 def _detectable(n: float, other: float, se: float, alpha: float) -> float:
@@ -364,35 +310,33 @@ def _interaction(of: pd.DataFrame) -> float:
 
 
 def _shrunk(of: pd.DataFrame) -> pd.DataFrame:
-    """Return effects pulled towards their mean by as much as chance explains their spread.
+    """Return effects shrunken to their mean by as much as chance explains their spread.
 
     Empirical Bayes with the variance between segments by Paule & Mandel (1982).
     """
     known = of[of["effect"].notna() & (of["se"] > 0)]
-    result = pd.DataFrame(np.nan, of.index, ["shrunk", "shrunk_low", "shrunk_high"])
+    frame = pd.DataFrame(np.nan, of.index, SHRUNK)
     if len(known) < 3:  # with two segments the spread between them cannot be estimated
-        return result
+        return frame
     e, v = known["effect"].to_numpy(), known["se"].to_numpy() ** 2
     between = _between(e, v)
     w = 1 / (v + between)
     middle, keep = (w * e).sum() / w.sum(), between / (between + v)
     shrunk = middle + keep * (e - middle)
-    sd = np.sqrt(keep * v + (1 - keep) ** 2 / w.sum())
-    result.loc[known.index] = np.column_stack([shrunk, shrunk - 1.96 * sd, shrunk + 1.96 * sd])
-    return result
+    half = 1.96 * np.sqrt(keep * v + (1 - keep) ** 2 / w.sum())
+    frame.loc[known.index] = np.column_stack([shrunk, shrunk - half, shrunk + half])
+    return frame
 
 
 def _between(e: np.ndarray, v: np.ndarray) -> float:
-    low, high = 0.0, float(np.var(e) * len(e) + v.max())
-    for _ in range(60):
-        tau = (low + high) / 2
+    def excess(tau: float) -> float:
         w = 1 / (v + tau)
-        excess = (w * (e - (w * e).sum() / w.sum()) ** 2).sum() - (len(e) - 1)
-        low, high = (tau, high) if excess > 0 else (low, tau)
-    return 0.0 if high < 1e-9 * v.max() else high
+        return (w * (e - (w * e).sum() / w.sum()) ** 2).sum() - (len(e) - 1)
+
+    return brentq(excess, 0, np.var(e) * len(e) + v.max()) if excess(0) > 0 else 0.0
 
 
-def _judged(rows: pd.DataFrame, outcomes: dict[str, Compared]) -> pd.DataFrame:
+def _judged(rows: pd.DataFrame, outcomes: dict[str, Outcome]) -> pd.DataFrame:
     """Correct for looking at several segments, and give each its verdict.
 
     What can be detected and how many are needed go by the strictest level that the verdict asks
@@ -420,10 +364,10 @@ def _judged(rows: pd.DataFrame, outcomes: dict[str, Compared]) -> pd.DataFrame:
 def _verdicts(rows: pd.DataFrame, gain: pd.Series) -> pd.Series:
     verdict = pd.Series("not enough data", rows.index)
     verdict[rows["detectable"] <= rows["worth"]] = "undecided"
-    found = rows["p_adjusted"] < ALPHA
+    clear = rows["p_adjusted"] < ALPHA
     small = gain + stats.t.ppf(1 - rows["alpha"] / 2, rows["df"]) * rows["se"] < rows["worth"]
     verdict[small] = "does not"
-    verdict[found & (gain > 0)] = "works"
-    verdict[found & (gain > 0) & small] = "works too little"
-    verdict[found & (gain < 0)] = "harms"
+    verdict[clear & (gain > 0)] = "works"
+    verdict[clear & (gain > 0) & small] = "works too little"
+    verdict[clear & (gain < 0)] = "harms"
     return verdict

@@ -1,14 +1,15 @@
 """Figures per segment on tables that can be checked by hand."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from runs import shop_run
 
-from seglib.measuring import measure
-from seglib.measuring.measure import EVERYONE
+from seglib.measuring import findings, outcomes
+from seglib.measuring.outcomes import EVERYONE
 
 
 def eight():
@@ -29,7 +30,7 @@ def eight():
 
 
 def figures(minimum=1, frame=None):
-    rows = measure.periods(eight() if frame is None else frame, minimum=minimum, seed=1, draws=200)
+    rows = outcomes.kpis(eight() if frame is None else frame, minimum=minimum, seed=1, draws=200)
     return rows.set_index(["metric", "period", "segment"])
 
 
@@ -87,7 +88,7 @@ def test_no_small_count_follows_from_the_shares_of_the_same_customers():
          for _ in range(n)],
         columns=["segment", "active_before", "active_after"],
     )  # fmt: skip
-    rows = measure.periods(frame, minimum=10, seed=1, draws=50)
+    rows = outcomes.kpis(frame, minimum=10, seed=1, draws=50)
     shown = rows[~rows["suppressed"]].groupby("metric")["segment"].agg(set)
     assert shown.to_dict() == {"active": {1, 2}, "retained": {1, 2}}
 
@@ -102,15 +103,15 @@ def test_a_segment_that_buys_nothing_has_figures_of_zero():
 
 def test_without_both_periods_nothing_is_retained():
     frame = eight().drop(columns=["active_after", "orders_after", "spend_after"])
-    rows = measure.periods(frame, minimum=1, seed=1, draws=50)
+    rows = outcomes.kpis(frame, minimum=1, seed=1, draws=50)
     assert set(rows["period"]) == {"before"} and "retained" not in set(rows["metric"])
 
 
 def test_without_transactions_the_figures_are_empty():
-    assert measure.periods(eight()[["segment"]], minimum=1, seed=1).empty
+    assert outcomes.kpis(eight()[["segment"]], minimum=1, seed=1).empty
 
 
-def months(covered):
+def months(first, last):
     monthly = pd.DataFrame(
         {
             "customer": [1, 1, 5, 1],
@@ -119,42 +120,69 @@ def months(covered):
             "orders": [1, 2, 1, 1],
         }
     )
-    rows = measure.months(
-        eight(), monthly, covered, amounts=["orders", "spend"], minimum=1, seed=1, draws=50
-    )
+    files = {"monthly.parquet": monthly, "extent.json": {"first": first, "last": last}}
+    roles = SimpleNamespace(amount="paid", price=None, discount=None)
+    study = SimpleNamespace(tables=SimpleNamespace(transactions=SimpleNamespace(columns=roles)))
+    run = SimpleNamespace(study=study, has=files.__contains__, read=files.__getitem__)
+    rows = outcomes.by_month(eight(), run, minimum=1, seed=1, draws=50)
     return rows.set_index(["metric", "period", "segment"])
 
 
 def test_months_count_members_without_an_order_as_nothing():
-    rows = months((date(2020, 1, 1), date(2020, 4, 1)))
+    rows = months("2020-01-01", "2020-03-31")
     assert rows.loc[("active", "2020-02", EVERYONE), "value"] == 0.25
     assert rows.loc[("spend", "2020-02", 2), "value"] == 2
     assert rows.loc[("spend", "2020-01", 2), "value"] == 0
 
 
 def test_months_that_are_not_whole_are_left_out():
-    rows = months((date(2020, 1, 5), date(2020, 3, 20)))
+    rows = months("2020-01-05", "2020-03-19")
     assert set(rows.reset_index()["period"]) == {"2020-02"}
-    rows = months((date(2020, 1, 1), date(2020, 3, 31)))  # the last day is missing
+    rows = months("2020-01-01", "2020-03-30")  # the last day is missing
     assert set(rows.reset_index()["period"]) == {"2020-01", "2020-02"}
 
 
 def test_people_have_what_they_did_before_and_after(shop):
     run = shop_run(shop)
-    people, absent = measure.people(run)
-    assert absent == [] and len(people) == len(run.read("segments.parquet"))
+    people, gaps = outcomes.members(run)
+    assert gaps == [] and len(people) == len(run.read("segments.parquet"))
     held = run.read("holdout.parquet")
     assert people["spend_after"].sum() == pytest.approx(held["spend"].sum())
     assert people.filter(like="_before").notna().all(axis=None)
 
     for name in ("before", "holdout", "monthly"):  # and without transactions, one sentence
         (run.folder / f"{name}.parquet").unlink()
-    people, absent = measure.people(run)
-    assert list(people) == ["segment"] and len(absent) == 1
+    people, gaps = outcomes.members(run)
+    assert list(people) == ["segment"] and gaps == [{"kind": "no_transactions"}]
 
 
 def test_a_period_that_the_data_do_not_cover_is_left_out_and_said(shop):
     run = shop_run(shop, as_of=date(2023, 10, 10))
-    people, absent = measure.people(run)
+    people, gaps = outcomes.members(run)
     assert "spend_after" not in people and "spend_before" in people
-    assert len(absent) == 1 and "would look like a fall" in absent[0]
+    assert [gap["kind"] for gap in gaps] == ["end_early"]
+
+
+def counted(cells):
+    """Return a run of which a number of each segment's members converted: {segment: (yes, n)}."""
+    labels = pd.Series([s for s, (_, n) in cells.items() for _ in range(n)], name="segment")
+    came = [float(i < yes) for yes, n in cells.values() for i in range(n)]
+    files = {"segments.parquet": labels.to_frame(), "outcomes.parquet": pd.DataFrame({"x": came})}
+    study = SimpleNamespace(
+        outcomes={"x": SimpleNamespace(label="converted")}, minimum_cell=10, customer="customer"
+    )
+    return SimpleNamespace(study=study, has=files.__contains__, read=files.__getitem__)
+
+
+def test_a_small_share_of_many_is_not_said_to_be_none():
+    run = counted({1: (3, 1000), 2: (11, 2000)})
+    rows = outcomes.holdout(run)
+    whole = findings.standing(rows)["whole"]
+    assert (round(whole["value"], 4), whole["n"]) == (0.0047, 3000)
+    assert rows.set_index("segment")["suppressed"].to_dict() == {0: False, 1: True, 2: True}
+
+
+def test_what_hides_one_segment_hides_everyone_where_no_other_can():
+    rows = outcomes.holdout(counted({1: (3, 1000), 2: (0, 4)})).set_index("segment")
+    assert rows["suppressed"].all()
+    assert rows[["value", "others", "times"]].isna().all(axis=None)

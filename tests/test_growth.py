@@ -1,11 +1,16 @@
 """Changes beside all others and beside a placebo, on tables that can be checked by hand."""
 
+from datetime import date, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
-from test_measure import eight
+from runs import shop_run
+from test_outcomes import eight
+from worlds import write_shop
 
-from seglib.measuring.change import changes
+from seglib.measuring import growth
+from seglib.measuring.growth import changes
 
 
 def change(people, placebo=None, minimum=1, draws=300):
@@ -122,3 +127,89 @@ def test_without_a_period_after_there_are_no_changes():
 
 def change_is_empty(frame):
     return changes(frame, minimum=1, seed=1).empty
+
+
+def members(n=60):
+    """Two segments, of which the second bought nothing after the cut-off date."""
+    rng = np.random.default_rng(1)
+    segment = np.repeat([1, 2], n // 2)
+    before, after = rng.gamma(2, 20, n), np.where(segment == 1, rng.gamma(2, 20, n), 0.0)
+    columns = {"segment": segment, "newcomer": False}
+    for period, spend in (("before", before), ("after", after)):
+        columns |= {f"active_{period}": (spend > 0) * 1.0, f"orders_{period}": (spend > 0) * 2.0,
+                    f"spend_{period}": spend}  # fmt: skip
+    return pd.DataFrame(columns, pd.Index(range(n), name="customer"))
+
+
+def test_a_segment_without_transactions_after_fell_by_all_of_its_spend():
+    people = members()
+    rows = changes(people, None, minimum=5, seed=1, draws=200)
+    row = rows[(rows["metric"] == "spend") & (rows["segment"] == 2)].iloc[0]
+    assert row["change"] == -1
+
+
+def test_a_segment_without_transactions_before_has_no_growth_and_no_traceback():
+    people = members()
+    for metric in ("active", "orders", "spend"):
+        people.loc[people["segment"] == 2, f"{metric}_before"] = 0.0
+        people.loc[people["segment"] == 2, f"{metric}_after"] = 1.0
+    rows = changes(people, None, minimum=5, seed=1, draws=200)
+    row = rows[(rows["metric"] == "spend") & (rows["segment"] == 2)].iloc[0]
+    assert np.isnan(row["change"]) and not row["differs"]
+
+
+# --- placebo segments -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    run = shop_run(write_shop(tmp_path_factory.mktemp("placebo")))
+    return run, *growth.placebo(run)
+
+
+def test_both_dates_are_followed_for_equal_times(made):
+    run, (now, then), about = made
+    assert about["kind"] == "formed" and about["earlier"] == "2023-06-02"
+    before = run.read("before.parquet")["spend"]
+    for spend in (now["spend_before"], then["spend_after"]):
+        both = spend.reindex(before.index).dropna()
+        assert both.to_dict() == pytest.approx(before[both.index].to_dict())
+
+
+def test_planted_groups_keep_their_numbers_at_both_dates(made):
+    run, pair, _ = made
+    for people in pair:
+        now = run.read("segments.parquet")["segment"].reindex(people.index)
+        assert (people["segment"] == now).mean() > 0.8
+
+
+def test_features_at_both_dates_see_histories_of_the_same_length(made):
+    assert made[2]["seen"] == 152  # from 1 January to 2 June
+
+
+def test_too_little_history_is_said_in_one_sentence(shop):
+    run = shop_run(shop, as_of=date(2023, 1, 1) + timedelta(days=90))
+    pair, about = growth.placebo(run)
+    assert pair is None and about["kind"] == "too_short"
+
+
+def test_the_reference_itself_keeps_its_segments(made):
+    run, _, _ = made
+    customers, model = run.read("customers.parquet"), run.read("model.json")
+    again = growth.assigned(model, customers, customers)
+    assert again.equals(run.read("segments.parquet")["segment"])
+
+
+def test_ranks_decide_and_not_amounts(made):
+    run, _, _ = made
+    customers, model = run.read("customers.parquet"), run.read("model.json")
+    shorter = customers.assign(orders=customers["orders"] / 2, spend=customers["spend"] / 3)
+    again = growth.assigned(model, shorter, customers)
+    assert again.equals(run.read("segments.parquet")["segment"])
+
+
+def test_a_column_that_did_not_exist_then_counts_as_missing(made):
+    run, _, _ = made
+    customers, model = run.read("customers.parquet"), run.read("model.json")
+    again = growth.assigned(model, customers.drop(columns="evening_share"), customers)
+    assert again.notna().all()

@@ -1,0 +1,345 @@
+"""How each segment grew: beside everyone, beside all others, and beside a placebo.
+
+A segment formed on high spend falls back by itself, because part of the high spend was luck
+(regression to the mean, Galton 1886). Comparing with the others does not remove that. Comparing
+the same rule at two dates, one period apart, does so as far as the periods are alike. The earlier
+segments are a placebo: when they were formed, nothing had been done to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from seglib import clustering, privacy
+from seglib.collection import activity, features
+from seglib.files import Run
+from seglib.measuring import outcomes
+from seglib.stats import LEVEL, Bootstrap, adjust, bootstrap
+from seglib.study import StudyError
+
+COMPARED = {"active": "difference", "orders": "ratio", "spend": "ratio"}
+PARTS = ("change", "gap", "again_gap", "placebo_gap", "excess")
+ALIKE = 1.25  # a placebo segment compares if its level is within this factor
+
+
+# --- growth ---------------------------------------------------------------------------------------
+
+
+def changes(
+    people: pd.DataFrame,
+    pair: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    *,
+    minimum: int,
+    seed: int,
+    draws: int = 2000,
+) -> pd.DataFrame:
+    """Return how each segment changed from before to after the cut-off date.
+
+    Activity changes by a difference in shares; orders and spend by growth (after / before - 1),
+    on which a season that moves all segments alike is the same for all. Two changes in activity
+    are compared by their difference, two growths by (1 + one) / (1 + other) - 1. Customers whose
+    first order falls into the period before are left out: they did not have the whole of it.
+
+    Parameters
+    ----------
+    people
+        From `outcomes.members`.
+    pair
+        The same for the segments formed again now and one period earlier, from `placebo`.
+    minimum
+        With fewer customers (for growth: fewer active before) a segment's change is suppressed.
+    seed, draws
+        Of the bootstrap over customers; a customer is drawn with all dates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a segment (0 = everyone) and metric. `change` of the segment; `everyone`: that of
+        all; `gap`: the segment's change against that of all other customers; `again_gap`,
+        `placebo_gap`: the same of the segment formed again now and one period earlier; `excess`:
+        the first against the second of these; each with `_low`, `_high` (95%). `level`: mean
+        before, relative to everyone's; `again_level`, `placebo_level` likewise. `tested`: what the
+        p-values are of: gap (no pair was given), excess, or nothing (the placebo segment stood at
+        another level, so it says little about this one); `p`; `p_adjusted` (Holm 1979, over the
+        segments of one metric); `differs`; `newcomers`: share left out; `n`;
+        both missing where the newcomers are fewer than the minimum; `suppressed`. Empty
+        without both periods.
+    """
+    compared = [m for m in COMPARED if {f"{m}_before", f"{m}_after"} <= set(people.columns)]
+    if not compared:
+        return pd.DataFrame(columns=["segment", "metric", "change", "gap", "excess", "differs"])
+    new = people.groupby("segment")["newcomer"].mean()
+    segments = sorted(people["segment"].unique())
+    dates = [date[~date["newcomer"]] for date in (people, *(pair or ()))]
+    values, codes, margins = _cells(dates, segments, compared)
+
+    resampled = bootstrap(
+        values, codes, lambda sums: _figures(sums, margins, compared), draws=draws, seed=seed
+    )
+    n = [_behind(date, segments, compared) for date in dates]
+    behind = [n[0], n[0], *n[1:], *([np.minimum(n[1], n[2])] if pair else [])]
+    frame = _frame(resampled, np.stack(behind, axis=-1), segments, compared)
+    for name, date_ in zip(("level", "again_level", "placebo_level"), dates, strict=False):
+        frame[name] = _relative_levels(date_, segments, compared)
+    frame["newcomers"] = frame["segment"].map(new).fillna(people["newcomer"].mean())
+    frame = _judged(frame, minimum, _small(people, minimum))
+    few = frame["segment"].isin(_few_newcomers(people, minimum))
+    return frame.assign(**frame[["newcomers", "n"]].mask(few))
+
+
+def _few_newcomers(people: pd.DataFrame, minimum: int) -> set[int]:
+    """Return the segments, 0 for everyone, whose newcomers are too few to be counted."""
+    counts = people.groupby("segment")["newcomer"].sum()
+    if not counts.sum():
+        return set()
+    few = privacy.shown(counts, minimum).isna()
+    return {*few[few].index, *([0] if counts.sum() < minimum else [])}
+
+
+def _small(people: pd.DataFrame, minimum: int) -> set[int]:
+    """Return the segments whose change in activity would tell a share that is not shown."""
+    rows = outcomes.returning(people)
+    for period in ("before", "after"):
+        if f"active_{period}" in people:
+            active = people[f"active_{period}"] > 0
+            rows = rows + outcomes.rates(people["segment"], active, "active", period)
+    shares = outcomes.table(rows, minimum)
+    return set(shares[(shares["metric"] == "active") & shares["suppressed"]]["segment"])
+
+
+def _cells(dates: list[pd.DataFrame], segments: list, compared: list[str]):
+    """Return values and cell of every customer, and for each date which cells make a segment.
+
+    A cell is a combination of the segments at the dates, so that customers are drawn once for all.
+    """
+    index = dates[0].index
+    for date_ in dates[1:]:
+        index = index.union(date_.index)
+    columns = [f"{m}_{period}" for m in compared for period in ("before", "after")]
+    blocks, places = [], []
+    for date_ in dates:
+        there = pd.Series(1.0, date_.index, name="n").to_frame().join(date_[columns])
+        blocks.append(there.reindex(index).fillna(0.0))
+        places.append(pd.Index(segments).get_indexer(date_["segment"].reindex(index)))
+    cells, codes = np.unique(np.column_stack(places), axis=0, return_inverse=True)
+    numbers = np.arange(len(segments))[:, None]
+    margins = [(cells[:, i] == numbers) * 1.0 for i in range(len(dates))]
+    return np.hstack(blocks), codes.ravel(), margins
+
+
+def _figures(sums: np.ndarray, margins: list[np.ndarray], compared: list[str]) -> np.ndarray:
+    """Return every part of PARTS, shape (…, 1 + segments, metrics, parts)."""
+    wide = np.split(sums, len(margins), axis=-1)
+    own, *both = (
+        _change_and_gap(m @ part, compared) for m, part in zip(margins, wide, strict=True)
+    )
+    gaps = [part[..., 1] for part in both]
+    gaps += [_apart(*gaps, compared)] if both else []
+    return np.concatenate([own, *(gap[..., None] for gap in gaps)], axis=-1)
+
+
+def _change_and_gap(sums: np.ndarray, compared: list[str]) -> np.ndarray:
+    """Return change and gap, shape (…, 1 + segments, metrics, 2); everyone has no gap."""
+    total = sums.sum(axis=-2, keepdims=True)
+    change = _change(np.concatenate([total, sums], axis=-2), compared)
+    gap = np.full_like(change, np.nan)
+    gap[..., 1:, :] = _apart(change[..., 1:, :], _change(total - sums, compared), compared)
+    return np.stack([change, gap], axis=-1)
+
+
+def _change(sums: np.ndarray, compared: list[str]) -> np.ndarray:
+    before, after, size = sums[..., 1::2], sums[..., 2::2], sums[..., :1]
+    ratio = np.array([COMPARED[metric] == "ratio" for metric in compared])
+    base = np.where(ratio, np.where(before > 0, before, np.nan), np.where(size > 0, size, np.nan))
+    return (after - before) / base
+
+
+def _apart(one: np.ndarray, other: np.ndarray, compared: list[str]) -> np.ndarray:
+    """Return how far two changes are apart: shares by their difference, growth by its ratio."""
+    ratio = np.array([COMPARED[metric] == "ratio" for metric in compared])
+    return np.where(ratio, (1 + one) / (1 + other) - 1, one - other)
+
+
+def _behind(date_: pd.DataFrame, segments: list, compared: list[str]) -> np.ndarray:
+    """Return the customers behind each change, shape (1 + segments, metrics)."""
+    by = date_.groupby("segment")["active_before"]
+    size, active = (x.reindex(segments).fillna(0).to_numpy() for x in (by.size(), by.sum()))
+    chosen = [size if COMPARED[metric] == "difference" else active for metric in compared]
+    return np.stack([np.concatenate([[c.sum()], c]) for c in chosen], axis=1)
+
+
+def _frame(resampled: Bootstrap, n: np.ndarray, segments: list, compared: list) -> pd.DataFrame:
+    """Return a row for each segment and metric, with every part, its interval and p-value."""
+    low, high = resampled.interval(n)
+    p, parts = resampled.p_value(n), n.shape[-1]
+    keys = [[0, *map(int, segments)], compared]
+    rows = pd.MultiIndex.from_product(keys, names=["segment", "metric"])
+    frame = pd.DataFrame(index=rows).reset_index()
+    for i, part in enumerate(PARTS):
+        for end, values in (("", resampled.estimate), ("_low", low), ("_high", high)):
+            frame[part + end] = values[..., i].ravel() if i < parts else np.nan
+    whole = frame[frame["segment"] == 0].set_index("metric")["change"]
+    frame["everyone"] = frame["metric"].map(whole)
+    frame["tested"] = "gap" if parts == 2 else "excess"
+    frame["p"] = p[..., 1 if parts == 2 else -1].ravel()
+    frame["n"] = n[..., 0].ravel().astype(int)
+    frame["pair_n"] = n[..., -1].ravel() if parts > 2 else np.nan
+    return frame.assign(again_level=np.nan, placebo_level=np.nan)
+
+
+def _relative_levels(date_: pd.DataFrame, segments: list, compared: list[str]) -> np.ndarray:
+    """Return each segment's mean before relative to everyone's, segment by segment."""
+    columns = [f"{metric}_before" for metric in compared]
+    means = date_.groupby("segment")[columns].mean().reindex(segments)
+    overall = date_[columns].mean()
+    overall = overall.where(overall > 0)  # a level beside nothing is none
+    return np.concatenate([np.ones(len(columns)), (means / overall).to_numpy().ravel()])
+
+
+def _judged(frame: pd.DataFrame, minimum: int, small: set[int]) -> pd.DataFrame:
+    """Hide what is too small or unlike, and adjust the p-values over a metric's segments."""
+    few_active = (frame["metric"] == "active") & frame["segment"].isin(small)
+    frame["suppressed"] = (frame["n"] < minimum) | few_active
+    few = frame.pop("pair_n") < minimum
+    levels = frame["placebo_level"] / frame["again_level"]
+    alike = levels.where(levels > 0).map(np.log).abs() <= np.log(ALIKE)
+    unlike = ~alike & (frame["tested"] == "excess")
+    frame["tested"] = frame["tested"].mask(few | unlike, "nothing")
+    _hide(frame, frame["suppressed"], ["change", "gap", "excess"])
+    _hide(frame, few, ["again_gap", "placebo_gap"])
+    _hide(frame, few | unlike, ["excess"])
+    frame["n"] = frame["n"].where(~frame["suppressed"])
+    frame.loc[frame["suppressed"] | (frame["tested"] == "nothing"), "p"] = np.nan
+    frame["p_adjusted"] = frame.groupby("metric")["p"].transform(adjust)
+    frame["differs"] = frame["p_adjusted"] < 1 - LEVEL
+    place = frame["metric"].map(list(COMPARED).index)
+    ordered = frame.assign(place=place).sort_values(["place", "segment"], kind="stable")
+    return ordered.drop(columns="place").reset_index(drop=True)
+
+
+def _hide(frame: pd.DataFrame, rows: pd.Series, parts: list[str]) -> None:
+    frame.loc[rows, [part + end for part in parts for end in ("", "_low", "_high")]] = np.nan
+
+
+def beside_placebo(changes: pd.DataFrame, metric: str, called: dict[int, str]) -> pd.DataFrame:
+    """Return the gap of each segment formed again to all others, and that of its placebo.
+
+    Returns
+    -------
+    pandas.DataFrame
+        segment, name, formed (now or earlier), value, low, high, hollow (the placebo does not
+        compare).
+    """
+    rows = changes[(changes["metric"] == metric) & (changes["segment"] > 0)]
+    parts = []
+    for part, formed in (("again_gap", "formed now"), ("placebo_gap", "placebo, formed earlier")):
+        of = rows.reindex(columns=["segment", part, f"{part}_low", f"{part}_high", "tested"])
+        of.columns = ["segment", "value", "low", "high", "tested"]
+        of = of.assign(formed=formed, name=of["segment"].map(called).astype(object))
+        parts.append(of.assign(hollow=of["tested"].eq("nothing") & (part == "placebo_gap")))
+    return pd.concat(parts).dropna(subset="value").drop(columns="tested")
+
+
+# --- placebo: the segments formed again at an earlier date ----------------------------------------
+
+
+def placebo(run: Run) -> tuple[tuple[pd.DataFrame, pd.DataFrame] | None, dict]:
+    """Return the members of the segments formed again, now and one period earlier.
+
+    Both are formed from histories of the same length, because segments formed from a shorter one
+    hold more luck and fall back further. The rule sees each customer's rank among the customers of
+    its date, so that a shorter history, in which all have fewer orders, moves nobody.
+
+    Returns
+    -------
+    pair : tuple of pandas.DataFrame, or None
+        As from `outcomes.members`, at `as_of` and one holdout earlier; None without the history.
+    about : dict
+        `kind`: formed, or why nothing was formed; with the days and what the sentence needs.
+    """
+    if not (run.has("model.json") and run.has("before.parquet")):
+        return None, {"kind": "nothing_to_form"}
+    period = timedelta(days=run.study.holdout)
+    earlier, first = run.as_of - period, outcomes.covered(run)[0]
+    about = {"earlier": str(earlier), "first": str(first), "start": str(earlier - period)}
+    if first > earlier - period + period / 20:
+        return None, about | {"kind": "too_short"}
+    length = outcomes.history(run, earlier)
+    try:
+        facts = seen(run, [run.as_of, earlier], length)
+        frames = [features.customers(each)[0] for each in facts]
+    except StudyError as error:
+        return None, about | {"kind": "failed", "error": str(error)}
+    model, reference = run.read("model.json"), run.read("customers.parquet")
+    segments = [assigned(model, frame, reference) for frame in frames]
+    burnt_in = timedelta(days=length) >= 2 * period
+    pair = tuple(_followed(each, ids, burnt_in) for each, ids in zip(facts, segments, strict=True))
+    now = run.read("segments.parquet")["segment"].reindex(segments[0].index)
+    same = float((segments[0] == now).mean())
+    return pair, about | {"kind": "formed", "seen": length, "same": same}
+
+
+def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> list[activity.Facts]:
+    """Return what the engine holds about customers at some days, from histories of one length.
+
+    Parameters
+    ----------
+    run
+    days
+        Cut-off dates.
+    length
+        Days of history before each; 0 means the study's own.
+    columns
+        Features that must be there, such as shares of product groups.
+
+    Raises
+    ------
+    StudyError
+        If notebook 01 has not written what customers did.
+    """
+    asked = run.study.segmentation
+    if columns:
+        asked = asked.model_copy(update={"features": list(columns)})
+    study = run.study.model_copy(update={"history": length or None, "segmentation": asked})
+    facts = replace(activity.of_run(run), study=study)
+    return [facts.at(day) for day in days]
+
+
+def assigned(model: dict, frame: pd.DataFrame, reference: pd.DataFrame) -> pd.Series:
+    """Return the segment of each row by a model's rule, seen as ranks.
+
+    Each number is replaced by the number of the same rank among the reference's customers, on whom
+    the model was fitted; for the reference itself nothing changes. A column that the model needs
+    and the frame lacks counts as missing.
+    """
+    by_rank = pd.DataFrame(index=frame.index)
+    for name in (rule["name"] for rule in model["columns"]):
+        values = frame[name] if name in frame else pd.Series(np.nan, frame.index)
+        numeric = pd.api.types.is_numeric_dtype(reference[name])
+        by_rank[name] = _ranked(values, reference[name]) if numeric else values
+    return clustering.assign(model, by_rank)["segment"]
+
+
+def _ranked(values: pd.Series, reference: pd.Series) -> pd.Series:
+    there = values.dropna()
+    place = (there.rank() - 0.5) / max(len(there), 1)
+    mapped = np.quantile(reference.dropna(), place, method="hazen") if len(there) else []
+    return pd.Series(mapped, there.index, dtype=float).reindex(values.index)
+
+
+def _followed(facts: activity.Facts, segments: pd.Series, burnt_in: bool) -> pd.DataFrame:
+    """Return the members of segments with what they did before and after a day."""
+    period = timedelta(days=facts.study.holdout)
+    start, end = facts.as_of - period, facts.as_of + period
+    members = segments.to_frame("segment")
+    before = activity.between(facts, start, facts.as_of, members.index)
+    after = activity.between(facts, facts.as_of, end, members.index)
+    for metric in ["active", *outcomes.amounts(facts.study)]:
+        members[f"{metric}_before"] = before[metric].astype(float)
+        members[f"{metric}_after"] = after[metric].astype(float)
+    earlier = activity.between(facts, date(1, 1, 1), start, members.index)
+    return members.assign(newcomer=burnt_in & ~earlier["active"])

@@ -1,0 +1,345 @@
+"""A later run beside the newest earlier one: who moved, what drifted, whether to go on.
+
+The rule of the earlier run is applied at both dates, so that a move is something a customer did.
+Customers near a border cross it in both directions without having changed, so a flow must exceed
+its reverse. The null model is that customers behave at the later date as at the earlier one, with
+new luck. Then a segment gains as many as it loses: of those who entered or left it, the number who
+entered is binomial with one half (McNemar 1947, *Psychometrika* 12). If the two dates can also be
+exchanged, the same holds of every pair of flows (Bowker 1948, *JASA* 43); but where the two
+histories overlap, customers go in circles without change. So a flow is news only if it exceeds its
+reverse and the segment that it leaves has shrunk, or the one that it reaches has grown, each beyond
+chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from seglib import clustering, stats, wording
+from seglib.clustering import SegmentModel
+from seglib.collection import features
+from seglib.files import Run
+from seglib.measuring import outcomes
+from seglib.measuring.growth import seen
+from seglib.stats import ALPHA
+from seglib.study import StudyError
+
+NEEDED = "model.json", "verdict.json", "customers.parquet", "segments.parquet"
+OUTSIDE = 0  # no customer at that date: nothing ordered in the time looked at
+VALUES = "spend", "orders"  # what a segment is worth, the first that is known
+DOWNGRADED = wording.table("downgraded")  # the columns of slipped.csv, and what they mean
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The newest earlier run, this run, and their customers as the earlier rule may see them.
+
+    Attributes
+    ----------
+    run, last : Run
+        This run and the newest earlier one.
+    model : dict
+        The earlier run's rule.
+    then, now : pandas.DataFrame
+        One row per customer at the earlier and at this run's date, features from equally long
+        histories.
+    days : int
+        Length of these histories; 0 if the study has no transactions.
+    """
+
+    run: Run
+    last: Run
+    model: dict
+    then: pd.DataFrame
+    now: pd.DataFrame
+    days: int
+
+    @property
+    def runs(self) -> dict[str, Run]:
+        """The two runs, then and now."""
+        return {"then": self.last, "now": self.run}
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the earlier rule was made of."""
+        return [rule["name"] for rule in self.model["columns"]]
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of its segments."""
+        return SegmentModel.from_dict(self.model).numbers_
+
+    @property
+    def names(self) -> dict[int, str]:
+        """The names of its segments; 0 is outside."""
+        return outcomes.names(self.last) | {OUTSIDE: "no order" if self.days else "not in the data"}
+
+
+def pair(run: Run) -> Pair:
+    """Return this run beside the newest earlier one.
+
+    The features of a growing history grow by themselves: who is seen for longer has more orders.
+    Then today's are taken again from as many days as the earlier run saw.
+
+    Raises
+    ------
+    StudyError
+        Without an earlier run, or if the two cannot be compared: why.
+    """
+    if reason := missing(run):
+        raise StudyError(reason)
+    last = run.predecessor(*NEEDED)
+    model = last.read("model.json")
+    then, now = (each.read("customers.parquet") for each in (last, run))
+    wanted = [rule["name"] for rule in model["columns"]]
+    long, short = outcomes.history(run), outcomes.history(last)
+    if short > long:
+        raise StudyError(
+            f"the run of {last.as_of} saw {short} days and this one {long}, because the data now "
+            "begin later or the study says so: the two cannot be compared"
+        )
+    if long > short or (short and not set(wanted) <= set(now)):
+        now = features.customers(seen(run, [run.as_of], short, wanted)[0])[0]
+    if lacking := [name for name in wanted if name not in now]:
+        raise StudyError(
+            f"the rule of {last.as_of} needs the column {lacking[0]!r}, which the data of "
+            f"{run.as_of} do not have: the two cannot be compared"
+        )
+    return Pair(run, last, model, then, now, short)
+
+
+def missing(run: Run) -> str:
+    """Return why there is no earlier run to compare with; empty if there is one."""
+    who = run.study.customer
+    if run.study.numbered:
+        return f"{who}s are called by the number of their row, so nobody can be followed over time"
+    last = run.predecessor(*NEEDED)
+    return "" if last else f"there is no run of this study before {run.as_of} to compare with"
+
+
+def incomparable(run: Run) -> str:
+    """Return why a run cannot be compared with an earlier one; empty if it can."""
+    try:
+        pair(run)
+    except StudyError as reason:
+        return str(reason)
+    return ""
+
+
+def basis(pair: Pair) -> dict:
+    """Return what is compared, and the words for what limits it: overlap, season."""
+    days, gap = pair.days, (pair.run.as_of - pair.last.as_of).days
+    away = min(gap % 365, 365 - gap % 365)
+    return {
+        "then": str(pair.last.as_of), "now": str(pair.run.as_of), "days": days,
+        "seen": outcomes.history(pair.run), "shared": max(days - gap, 0),
+        "histories": "none" if not days else "longer" if outcomes.history(pair.run) > days
+        else "equal",
+        "overlap": "some" if days > gap else "none",
+        "season": "same" if days >= 365 or away <= 31 or not days else "another",
+    }  # fmt: skip
+
+
+# --- who moved ------------------------------------------------------------------------------------
+
+
+def states(model: dict, then: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """Return the segment of each customer at both dates by one rule; 0 where there was none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by customer: then, now, probability (of the segment now).
+    """
+    before, after = clustering.assign(model, then), clustering.assign(model, now)
+    both = (
+        before[["segment"]]
+        .rename(columns={"segment": "then"})
+        .join(after.rename(columns={"segment": "now"})[["now", "probability"]], how="outer")
+    )
+    labels = both[["then", "now"]].fillna(OUTSIDE).astype(int)
+    return both.assign(**labels)[["then", "now", "probability"]]
+
+
+def flows(
+    moved: pd.DataFrame, numbers: list[int], *, minimum: int, seed: int, draws=2000
+) -> pd.DataFrame:
+    """Return how many customers went from each segment to each, and whether it is more than chance.
+
+    Parameters
+    ----------
+    moved
+        From `states`.
+    numbers
+        Of the segments of the rule.
+    minimum
+        Smaller counts are suppressed. The others are rounded to multiples of it, and intervals
+        outwards, so that small ones do not follow from the sizes of the segments.
+    seed, draws
+        Of the bootstrap over customers; with the rule fixed, drawing customers again draws the
+        cells of the table from a multinomial distribution.
+
+    Returns
+    -------
+    pandas.DataFrame
+        origin, goal (0 = outside); n; reverse (n of the other direction); net (n - reverse), each
+        of n and net with low and high (95%); share of the origin, with the ends; p, p_adjusted
+        (exact, Holm over pairs; missing for those who stayed, and where a direction is
+        suppressed); uneven (this direction exceeds the other beyond chance); beyond (and its origin
+        shrank or its goal grew beyond chance); suppressed.
+    """
+    labels = [OUTSIDE, *numbers]
+    counts = pd.crosstab(moved["then"], moved["now"])
+    table = counts.reindex(index=labels, columns=labels, fill_value=0).to_numpy()
+    rows = pd.DataFrame(
+        {"origin": np.repeat(labels, len(labels)), "goal": np.tile(labels, len(labels))}
+    ).assign(**_intervals(table, len(moved), seed, draws))
+    rows["reverse"] = table.T.ravel()
+    once = (rows["origin"] < rows["goal"]) & (rows["n"] + rows["reverse"] > 0)
+    tests = [even(*cell) for cell in rows.loc[once, ["n", "reverse"]].to_numpy(int)]
+    both = rows.loc[once, ["origin", "goal"]].assign(p=tests, p_adjusted=stats.adjust(tests))
+    both = pd.concat([both, both.rename(columns={"origin": "goal", "goal": "origin"})])
+    rows = rows.merge(both, "left", ["origin", "goal"])
+    rows["uneven"] = (rows["p_adjusted"] < ALPHA) & (rows["n"] > rows["reverse"])
+    shrunk, grown = (np.array(labels)[of] for of in _changed(table))
+    rows["beyond"] = rows["uneven"] & (rows["origin"].isin(shrunk) | rows["goal"].isin(grown))
+    rows = _coarse(rows, minimum)
+    size = rows["origin"].map(dict(zip(labels, table.sum(axis=1), strict=True))).astype(float)
+    for name, of in (("share", "n"), ("share_low", "low"), ("share_high", "high")):
+        rows[name] = (rows[of] / size).clip(upper=1.0).where(rows["origin"] > 0)
+    return rows[(rows["origin"] > 0) | (rows["goal"] > 0)].reset_index(drop=True)
+
+
+def even(one: int, other: int) -> float:
+    """Return the exact p-value that two numbers of customers are equally likely."""
+    return float(binomtest(int(one), int(one + other)).pvalue) if one + other else 1.0
+
+
+def _intervals(table: np.ndarray, n: int, seed: int, draws: int) -> dict[str, np.ndarray]:
+    """Return each cell's count and net flow with their bootstrap intervals, cell by cell."""
+    drawn = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=draws)
+    drawn, cells = drawn.reshape(draws, *table.shape), {}
+    for name, of in (("", lambda t: t), ("net_", lambda t: t - np.swapaxes(t, -1, -2))):
+        made = stats.Bootstrap(of(table).astype(float), np.sort(of(drawn).astype(float), axis=0))
+        low, high = made.interval(n)
+        cells |= {name.strip("_") or "n": made.estimate, f"{name}low": low, f"{name}high": high}
+    return {name: values.ravel() for name, values in cells.items()}
+
+
+def _coarse(rows: pd.DataFrame, minimum: int) -> pd.DataFrame:
+    """Suppress small counts and round the others to multiples of the minimum."""
+    few, back = rows["n"] < minimum, rows["reverse"] < minimum
+    for ends, write in (("low", np.floor), ("high", np.ceil)):
+        for name in (ends, f"net_{ends}"):
+            rows[name] = write(rows[name] / minimum) * minimum
+    for name in ("n", "reverse"):
+        rows[name] = np.floor(rows[name] / minimum + 0.5) * minimum
+    rows["net"] = rows["n"] - rows["reverse"]
+    rows.loc[few, ["n", "low", "high"]] = np.nan
+    rows.loc[back, "reverse"] = np.nan
+    rows.loc[few | back, ["net", "net_low", "net_high", "p", "p_adjusted"]] = np.nan
+    return rows.assign(suppressed=few)
+
+
+def _changed(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which states (yes or no) have shrunk, have grown beyond chance (exact, Holm)."""
+    stayed = np.diag(table)
+    left, entered = table.sum(axis=1) - stayed, table.sum(axis=0) - stayed
+    sure = stats.adjust([even(*pair) for pair in zip(left, entered, strict=True)]) <= ALPHA
+    return sure & (left > entered), sure & (entered > left)
+
+
+def once(flows: pd.DataFrame) -> pd.DataFrame:
+    """Return each pair of flows once, the larger direction, with whether it is more than chance."""
+    rows = flows.assign(net_=flows["net"].fillna(0)).sort_values(
+        ["beyond", "uneven", "net_", "n"], ascending=False, kind="stable"
+    )
+    rows = rows[rows["origin"] != rows["goal"]]
+    ends = np.sort(rows[["origin", "goal"]], axis=1)
+    rows = rows[~pd.DataFrame(ends, rows.index).duplicated()]
+    circle = rows["uneven"] & ~rows["beyond"]
+    chance = rows["beyond"].map({True: "yes", False: "no"}).mask(circle, "in a circle")
+    rows = rows.rename(columns={"low": "n_low", "high": "n_high"})
+    return rows.assign(**{"more than chance": chance}).drop(columns="net_")
+
+
+def verdict(run: Run) -> dict:
+    """Return what kind of segments a run has, and how many."""
+    return {key: run.read("verdict.json")[key] for key in ("kind", "k")}
+
+
+def split(pair: Pair, moved: pd.DataFrame) -> dict:
+    """Return how many changed segment between the runs, by what they did or by the new rule.
+
+    Returns
+    -------
+    dict
+        Of the `n` customers with a segment in both runs: `changed` (another number now than then),
+        `behaviour` (by the earlier rule at both dates), `rule` (the earlier rule and this run's
+        differ today), `both`, `back` (both, and the number is the same again), each with value,
+        low, high and n; `expected`: the share whom a refit on customers drawn again puts elsewhere.
+    """
+    today = pair.run.read("segments.parquet")["segment"]
+    known = moved[(moved["then"] > 0) & (moved["now"] > 0) & moved.index.isin(today.index)]
+    new = today.reindex(known.index)
+    did, drawn, changed = known["then"] != known["now"], known["now"] != new, known["then"] != new
+    parts = {"changed": changed, "behaviour": did, "rule": drawn, "both": did & drawn,
+             "back": did & drawn & ~changed}  # fmt: skip
+    kept = pair.run.read("verdict.json")["agreement"].get("kept")
+    expected = None if kept is None else 1 - kept
+    return {name: _rate(yes) for name, yes in parts.items()} | {
+        "n": len(known), "expected": expected,
+    }  # fmt: skip
+
+
+def _rate(yes: pd.Series) -> dict:
+    value, low, high, _ = stats.share(int(yes.sum()), len(yes))
+    value = value if len(yes) else None
+    return {"value": value, "low": low, "high": high, "n": int(yes.sum())}
+
+
+def kept(pair: Pair, moved: pd.DataFrame) -> pd.DataFrame:
+    """Return today's customers by the earlier rule: the list to load where segments are kept.
+
+    It holds customers' keys; the columns are those of segments.csv.
+    """
+    here = moved[moved["now"] > 0].rename_axis("customer").reset_index()
+    here = here.rename(columns={"now": "segment"}).assign(
+        name=lambda f: f["segment"].map(pair.names)
+    )
+    return here[["customer", "segment", "name", "probability"]]
+
+
+def downgraded(pair: Pair, moved: pd.DataFrame, flows: pd.DataFrame) -> pd.DataFrame:
+    """Return who went to a segment worth less, or ordered nothing more: a list for a CRM.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `DOWNGRADED`; flows beyond chance first, in each the most valuable first. It
+        holds customers' keys: never for a page. Empty without spend and orders.
+    """
+    columns = [line["column"] for line in DOWNGRADED]
+    metric = next((name for name in VALUES if name in pair.then), None)
+    if metric is None:
+        return pd.DataFrame(columns=columns)
+    then = pair.then[metric].fillna(0)
+    level = then.groupby(moved["then"].reindex(then.index)).mean()
+    level = {OUTSIDE: -np.inf, **level.to_dict()}
+    down = moved[(moved["then"] > 0)]
+    down = down[down["now"].map(level).fillna(np.inf) < down["then"].map(level)]
+    news = {(r.origin, r.goal) for r in flows[flows["beyond"]].itertuples()}
+    listed = down.rename(columns={"then": "from", "now": "to"}).assign(
+        from_name=down["then"].map(pair.names),
+        to_name=down["now"].map(pair.names),
+        value_then=pair.then[metric].reindex(down.index),
+        value_now=pair.now[metric].reindex(down.index).fillna(0),
+        beyond_chance=[way in news for way in zip(down["then"], down["now"], strict=True)],
+    )
+    listed = listed.rename_axis("customer").reset_index()[columns]
+    order = ["beyond_chance", "value_then"]
+    return listed.sort_values(order, ascending=False, kind="stable").reset_index(drop=True)
