@@ -133,7 +133,7 @@ class Run:
         StudyError
             As of `path`.
         """
-        return ibis.duckdb.connect().read_parquet(self.path(name))
+        return engine().read_parquet(self.path(name))
 
     def path(self, name: str) -> Path:
         """Return where a file of the run is; what is written from now on is made from it.
@@ -252,6 +252,13 @@ class Run:
         """Copy a file from another folder of this run, with what it was made from."""
         shutil.copy2(other.folder / name, self.folder / name)
         _record(self.folder, {k: v for k, v in lineage(other.folder).items() if k == name})
+
+
+def engine(**configuration: Any) -> ibis.BaseBackend:
+    """Return an engine in this process, with DuckDB's settings; it draws no bars into notebooks."""
+    backend = ibis.duckdb.connect(**configuration)
+    backend.raw_sql("SET enable_progress_bar = false")
+    return backend
 
 
 def write_csv(frame: pd.DataFrame, target: Any) -> None:

@@ -450,10 +450,11 @@ def test_no_interval_is_of_100_per_cent(confidence, text):
     assert exhibits.level(confidence) == text
 
 
-def test_every_dot_of_a_figure_is_drawn():
+def test_every_mark_of_a_drawing_is_there_under_an_id_of_its_own():
     figure, ax = plt.subplots()
-    ax.scatter([1, 2, 3], [1, 2, 3], c=["#0b5fa5", "#b8500c", "#0b5fa5"])
+    ax.scatter([1, 2, 3], [1, 2, 3], c=list(PALETTE[:3]), s=[20, 40, 60])
     drawing = exhibits.svg(figure, "Three dots.")
     plt.close(figure)
-    used = re.findall(r'href="#([^"]+)"', drawing)
-    assert len(used) > 3 and set(used) <= set(re.findall(r'id="([^"]+)"', drawing))
+    ids = re.findall(r' id="([^"]*)"', drawing)
+    used = re.findall(r'(?:url\(|href=")#([^)"]+)', drawing)
+    assert len(used) > 3 and len(ids) == len(set(ids)) and set(ids) == set(used)

@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import python_calamine as calamine
 
+from seglib import files
 from seglib.collection import databases, reading, text
 from seglib.formats import Format
 from seglib.study import StudyError, nearest
@@ -71,7 +72,7 @@ class Sources:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.local = ibis.duckdb.connect()
+        self.local = files.engine()
         self.local.raw_sql("SET enable_progress_bar = false")  # it would write over our lines
         self._copies = Path(tempfile.mkdtemp(prefix="seglib-"))  # of text that was not UTF-8
         weakref.finalize(self.local, shutil.rmtree, self._copies, ignore_errors=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from seglib import stats
+from seglib import files, stats
 from seglib.stats import ALPHA
 
 DRAWS = 2000
@@ -33,7 +33,7 @@ def spending(purchases: str | Path, groups: pd.Series) -> pd.DataFrame:
     DataFrame
         One row per customer, one column per group; 0 where nothing was bought.
     """
-    engine = ibis.duckdb.connect(threads=1)  # one thread: sums in one order, so the same each time
+    engine = files.engine(threads=1)  # one thread: sums in one order, so the same each time
     named = pd.DataFrame({"product": groups.index.astype(str), "group": groups.astype(str)})
     bought = engine.read_parquet(str(purchases)).join(ibis.memtable(named), "product")
     sums = {
@@ -139,7 +139,7 @@ def products(purchases: str | Path, labels: pd.Series, minimum: int = 10) -> pd.
 
 def _sums(purchases, labels: pd.Series) -> pd.DataFrame:
     """Return per segment and product the sums that a ratio and its variance need."""
-    engine = ibis.duckdb.connect(threads=1)
+    engine = files.engine(threads=1)
     members = pd.DataFrame({"customer": labels.index, "segment": labels.to_numpy()})
     bought = engine.read_parquet(str(purchases)).join(ibis.memtable(members), "customer")
     bought = bought.mutate(a=ibis.greatest(bought.amount, 0))

@@ -29,7 +29,6 @@ LEFT = "text-align:left"
 DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in print
 MANY = 400
 """Points of a cloud above which it is drawn as pixels: lighter than so many marks."""
-SHARED = r"(?:[mp]|C[0-9a-f]+_[0-9a-f]+_)[0-9a-f]{10}"  # ids of markers, clips and dots, used again
 SIZE = r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"'
 THEME = {INK: "--ink", MUTED: "--muted", GRID: "--rule"} | {
     colour: f"--segment-{number}" for number, colour in enumerate(PALETTE, 1)
@@ -171,8 +170,11 @@ def svg(figure, alt: str) -> str:
                        dpi=96 * DENSITY)  # fmt: skip
     drawing = file.getvalue()
     drawing = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", drawing, flags=re.S)
-    drawing = re.sub(rf'(<g|<text|<path|<image) id="(?!{SHARED}")[^"]*"', r"\1", drawing)
-    drawing = re.sub(rf'(id="|url\(#|href="#)({SHARED})', rf"\g<1>{own}\g<2>", drawing)
+    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', drawing))
+    drawing = re.sub(
+        r' id="([^"]*)"', lambda m: f' id="{own}-{m[1]}"' if m[1] in used else "", drawing
+    )
+    drawing = re.sub(r'(url\(|href=")#', rf"\g<1>#{own}-", drawing)
     for colour, name in THEME.items():
         drawing = drawing.replace(colour, f"var({name}, {colour})")
     width, height = (round(float(x) * 4 / 3) for x in re.search(SIZE, drawing).groups())
@@ -181,9 +183,8 @@ def svg(figure, alt: str) -> str:
         f'role="img" aria-label="{escape(alt)}" width="{width}" height="{height}" '
         f'style="stroke-linejoin:round;max-width:100%;height:auto" viewBox='
     )
-    return re.sub(
-        r"^.*?<svg .*?viewBox=(\"[^\"]*\").*?>", rf"{head}\1>", drawing, count=1, flags=re.S
-    )
+    _, box, rest = re.split(r'<svg [^>]*?viewBox=("[^"]*")[^>]*>', drawing, maxsplit=1)
+    return f"{head}{box}>{rest}".strip()
 
 
 def _drawn(ax) -> bool:
