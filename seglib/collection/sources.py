@@ -19,8 +19,8 @@ import pandas as pd
 import pyarrow as pa
 import python_calamine as calamine
 
-from seglib import files
 from seglib.collection import databases, reading, text
+from seglib.files import engine
 from seglib.formats import Format
 from seglib.study import StudyError, nearest
 
@@ -72,8 +72,7 @@ class Sources:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.local = files.engine()
-        self.local.raw_sql("SET enable_progress_bar = false")  # it would write over our lines
+        self.local = engine()
         self._copies = Path(tempfile.mkdtemp(prefix="seglib-"))  # of text that was not UTF-8
         weakref.finalize(self.local, shutil.rmtree, self._copies, ignore_errors=True)
         self._servers: dict[str, ibis.BaseBackend] = {}
