@@ -294,6 +294,20 @@ def test_a_sentence_reads_for_a_label_in_the_plural(tmp_path, label):
     assert said[0].startswith(f"Far higher: {label[0].lower() + label[1:]}, typically 30 (others: ")
 
 
+@pytest.mark.parametrize(("levels", "said"), [
+    (("Fiber optic", "DSL"), "ore common: “Fiber optic” (internet), "),
+    (("Yes", "No"), "ore common: internet, "),
+])  # fmt: skip
+def test_a_level_is_called_by_itself_and_its_column(tmp_path, levels, said):
+    labels = planted.customers(1)[1]
+    drawn = np.random.default_rng(0).random(len(labels)) < np.where(labels == 1, 0.9, 0.3)
+    values = pd.Categorical(np.where(drawn, *levels))
+    run = planted.with_column(planted.run(tmp_path, 1), "net", values, label="Internet")
+    own = [c for c in claims.claims(Evidence(run)) if c["source"]["column"] == "net"]
+    own = [c["sentence"] for c in own if (c["segment"], c["rule"]) == (1, "level-high")]
+    assert len(own) == 1 and said in own[0]
+
+
 def test_the_most_similar_segment_is_named(runs):
     ev, found, *_ = runs[2]
     near = [c for c in found if c["sections"] == ["near"]]

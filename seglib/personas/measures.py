@@ -18,7 +18,7 @@ from scipy.stats import binom
 
 from seglib import stats
 from seglib.personas.evidence import Assortment, Evidence
-from seglib.personas.names import has_level, kind, level_label, levels, levels_of, numbers
+from seglib.personas.names import has_level, kind, label, level_label, levels, levels_of, numbers
 from seglib.personas.profile import cells
 from seglib.wording import amount, of_level, table
 
@@ -205,7 +205,8 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
     if not result or (row is None and not formed):
         return {}
     kind = {"kind": "difference", "statistic": "difference of shares"}
-    name = {"label": level_label(ev.entries[column], level, values)}
+    name, plain = level_label(ev.entries[column], level, values), ev.entries[column]["label"]
+    name = {"label": f"“{level}” ({label(plain)})" if name == f"{plain}: {level}" else name}
     return result | name | (kind if formed else _adjusted(row, ev.descriptors))
 
 

@@ -21,8 +21,7 @@ LEAST = 5  # sentences that a card begins with, if there are so many
 ALWAYS = "size", "revenue"
 APART = {"afterwards", "pain_points", "rule", "near", "example", "size"}  # have their own place
 RECORDED = {"demographic", "geographic"}  # bases of columns that say who somebody is
-AGAIN = "The same, seen from other sides"
-DEFINES, BESIDES = "What defines them most", "Besides"
+DEFINES, BESIDES, AGAIN = (CLAIMS["headings"][key] for key in ("defines", "besides", "again"))
 
 
 def personas(ev: Evidence, claims: list[dict]) -> list[dict]:
