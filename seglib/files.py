@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -12,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import numpy as np
@@ -257,7 +259,8 @@ class Run:
 def engine(**configuration: Any) -> ibis.BaseBackend:
     """Return an engine in this process, with DuckDB's settings; it draws no bars into notebooks."""
     backend = ibis.duckdb.connect(**configuration)
-    backend.raw_sql("SET enable_progress_bar = false")
+    with contextlib.suppress(duckdb.Error):  # a kernel without ipywidgets draws none in any case
+        backend.raw_sql("SET enable_progress_bar = false")
     return backend
 
 
