@@ -109,57 +109,52 @@ def usefulness(
 def _rivals(labels, features: pd.DataFrame, y: np.ndarray, tiers, seed: int) -> dict:
     """Predict one outcome by the segments and each of their rivals."""
     y, name, metric, nothing = target(y)
-    dummies, splits = indicators(labels), folds(len(y), seed, 2)
-    simple = [c for c in SIMPLE if c in features]
-    deciles = _deciles(features[simple] if simple else _best_column(features, y))
+    splits, dummies, rng = folds(len(y), seed, 2), indicators(labels), np.random.default_rng(seed)
     predicted = {
-        "segments": held_out(dummies, y, splits),
-        "deciles": held_out(deciles, y, splits),
-        "both": held_out(np.hstack([deciles, dummies]), y, splits),
-        "model": _boosted(features.to_numpy(), y, splits, name == "AUC", seed),
+        what: held_out(x, y, splits) for what, x in _indicators(dummies, features, y, tiers).items()
     }
+    predicted["model"] = _boosted(features.to_numpy(), y, splits, name == "AUC", seed)
     score = pd.DataFrame({"score": predicted["model"]})
     predicted["score_tenths"] = held_out(_deciles(score), y, splits)
-    for what, n in {"rfm_terciles": 3, "rfm_quintiles": 5}.items():
-        if tiers is not None:
-            columns = rfm_tiers(tiers, n)
-            predicted[what] = held_out(
-                np.hstack([indicators(columns[c]) for c in columns]), y, splits
-            )
-    rng = np.random.default_rng(seed)
     draws = [rng.integers(len(y), size=len(y)) for _ in range(BOOTSTRAPS)]
     value = {what: metric(y, p) for what, p in predicted.items()}
     drawn = {k: np.array([metric(y[d], p[d]) for d in draws]) for k, p in predicted.items()}
     placebo = [metric(y, held_out(rng.permutation(dummies), y, splits)) for _ in range(PLACEBOS)]
 
-    def lead(one: str, other: str) -> dict:
+    def lead(one: str, other: str = "segments") -> dict:
         return interval(value[one] - value[other], drawn[one] - drawn[other])
 
     out = {"metric": name, "mean": float(y.mean())}
     out |= {what: interval(value[what], drawn[what]) for what in predicted}
-    out |= {"gain": lead("both", "deciles"), "score_lead": lead("model", "segments"),
-            "tenths_lead": lead("score_tenths", "segments")}  # fmt: skip
+    out |= {"gain": lead("both", "deciles"), "score_lead": lead("model"),
+            "tenths_lead": lead("score_tenths"), "rfm": "unknown"}  # fmt: skip
     out["placebo"] = {"mean": float(np.mean(placebo)), "high": float(np.max(placebo))}
-    out["useful"] = _predicts(out["segments"], nothing, out["placebo"]["high"])
-    out["recommended"] = bool(out["model"]["low"] > nothing and out["score_lead"]["low"] > 0)
-    out["rfm"] = "unknown"
+    own, score = out["segments"], out["model"]
+    out["useful"] = bool(own["low"] > nothing and own["value"] > max(placebo))
+    out["recommended"] = bool(score["low"] > nothing and out["score_lead"]["low"] > 0)
     if tiers is not None:
-        out["rfm_lead"] = lead("rfm_terciles", "segments")
+        out["rfm_lead"] = lead("rfm_terciles")
         out["rfm"] = _beside(out["rfm_lead"]) if out["rfm_terciles"]["low"] > nothing else "nothing"
     return out
 
 
+def _indicators(dummies: np.ndarray, features: pd.DataFrame, y: np.ndarray, tiers) -> dict:
+    """Return the indicators of segments, deciles of simple columns, both, and RFM tiers."""
+    simple = [c for c in SIMPLE if c in features]
+    deciles = _deciles(features[simple] if simple else _best_column(features, y))
+    tried = {"segments": dummies, "deciles": deciles, "both": np.hstack([deciles, dummies])}
+    for what, n in {"rfm_terciles": 3, "rfm_quintiles": 5}.items():
+        if tiers is not None:
+            columns = rfm_tiers(tiers, n)
+            tried[what] = np.hstack([indicators(columns[c]) for c in columns])
+    return tried
+
+
 def _beside(lead: dict) -> str:
     """Say how a rival does: better or worse for certain, else ahead or behind."""
-    if lead["low"] > 0:
-        return "better"
-    if lead["high"] < 0:
-        return "worse"
+    if lead["low"] > 0 or lead["high"] < 0:
+        return "better" if lead["low"] > 0 else "worse"
     return "ahead" if lead["value"] > 0 else "behind"
-
-
-def _predicts(reached: dict, nothing: float, by_chance: float) -> bool:
-    return bool(reached["low"] > nothing and reached["value"] > by_chance)
 
 
 def scores(

@@ -17,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import hypergeom
 from sklearn.base import BaseEstimator
 
+from seglib import wording
 from seglib.clustering import algorithms
 from seglib.clustering.encoding import Encoder
 from seglib.clustering.null_model import NullModel
@@ -106,11 +107,13 @@ class SegmentModel(BaseEstimator):
         Z = self.data(X.loc[labels.index])
         centres = pd.DataFrame(Z).groupby(self.given_.to_numpy()).mean().to_numpy()
         self.parameters_ = algorithms.from_centres(Z, centres)
+        self.agrees_ = float((algorithms.labels(self.parameters_, Z) == self.given_).mean())
         return self
 
     def _start(self, encoder: Encoder) -> None:
         self.encoder_, self.numbers_ = encoder, list(range(1, self.n_segments + 1))
         self.first_, self.numbered_, self.names_, self.given_ = "largest", None, [], None
+        self.agrees_ = 1.0
 
     def data(self, X: pd.DataFrame) -> np.ndarray:
         """Encode a frame as the method wants it."""
@@ -335,3 +338,19 @@ def _alike(common: np.ndarray) -> np.ndarray:
     before, now = common.sum(axis=1)[:, None], common.sum(axis=0)[None, :]
     most = common >= MOST * np.maximum(np.minimum(before, now), 1)
     return most & (hypergeom.sf(common - 1, common.sum(), before, now) < CHANCE)
+
+
+def numbered(model: SegmentModel, day: str) -> str:
+    """Say where the numbers of the segments of a run of a day come from; empty for one segment."""
+    about = model.numbered_
+    if not about:
+        first = "the most valuable" if model.first_ == "valuable" else "the largest"
+        fresh = {"source": "fresh", "first": first}
+        return wording.plain("verdict", "numbered", **fresh) if model.n_segments > 1 else ""
+    same = sum(row["both"] for row in about["kept"])
+    source = "later" if about["as_of"] > day else "same" if about["as_of"] == day else "earlier"
+    return wording.plain(
+        "verdict", "numbered", source=source, as_of=about["as_of"],
+        kept=wording.share(same / about["shared"]) if about["shared"] else "none",
+        **{part: [f"segment {n}" for n in about[part]] for part in ("new", "gone")},
+    )  # fmt: skip

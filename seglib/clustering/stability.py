@@ -37,13 +37,13 @@ def stability(model: SegmentModel, X, data, codes, rng):
     }  # fmt: skip
 
 
-def by_segment(model: SegmentModel, members, overlap, overlap_null) -> pd.DataFrame:
+def by_segment(model: SegmentModel, segments, overlap, overlap_null) -> pd.DataFrame:
     """Return size, overlap with refits and the word for it of each segment."""
     numbers = model.numbers_
-    size = members["segment"].value_counts().reindex(numbers, fill_value=0)
+    size = segments.value_counts().reindex(numbers, fill_value=0)
     rank = size.rank(ascending=False, method="first").astype(int)
     frame = pd.DataFrame({
-        "n": size, "share": size / len(members), "jaccard": overlap,
+        "n": size, "share": size / len(segments), "jaccard": overlap,
         "jaccard_null": overlap_null[rank.to_numpy() - 1],
     }, index=pd.Index(numbers, name="segment"))  # fmt: skip
     frame["stable"] = list(map(stability_word, frame["jaccard"], frame["jaccard_null"]))

@@ -196,50 +196,60 @@ def judge(
     economics : dict, optional
         ``margin``, ``cost_per_customer``, ``weeks``; ``spend`` and ``before`` replace outcomes.
     """
-    tell, k, seed = progress or (lambda _: None), model.n_segments, model.random_state
-    rng = np.random.default_rng((seed, 3))
-    members = model.predict(X)
-    data, codes = model.data(X), model.codes(X)
+    tell, rng = progress or (lambda _: None), np.random.default_rng((model.random_state, 3))
+    segments, data, codes = model.predict(X)["segment"], model.data(X), model.codes(X)
     tell("segments made again from redrawn rows")
     overlap, overlap_null, agreement = stability.stability(model, X, data, codes, rng)
     tell("what the segments predict")
     useful = choice.usefulness or predicts(model, X, outcomes, rfm)
     if useful:
-        pairs = prediction.alike(members["segment"], outcomes) if k > 1 else []
+        pairs = prediction.alike(segments, outcomes) if model.n_segments > 1 else []
         useful = useful | {"alike": [list(pair) for pair in pairs]} | _words_of(useful)
     kind = _kind(found, model, agreement, useful, choice)
     money = dict(economics or {})
-    if outcomes is not None and "spend" in outcomes:
+    if economics and outcomes is not None and "spend" in outcomes:
         money.setdefault("spend", outcomes["spend"])
-    paid = economics and "spend" in money
-    worth = prediction.worth(members["segment"], **money) if paid else pd.DataFrame()
+    reasons = _reasons(found, model.n_segments, agreement) + _use(kind, useful)
     tell("other indices and other choices")
-    indices = stability.indices(null, len(found.evidence), rng)
-    chance = algorithms.probabilities(model.parameters_, data)
-    doubt = stability.doubt(model.parameters_, chance, agreement["kept"], rng)
-    doubt |= {"sentence": _membership(doubt, k)}
-    segments = stability.by_segment(model, members, overlap, overlap_null)
-    reasons = _reasons(found, k, agreement) + _use(kind, useful) + model.encoder_.notes_
-    sampled = len(null.rows_) < len(X)
     return Verdict(
-        kind=kind, k=k, reasons=reasons, n=len(X), columns=model.encoder_.columns,
-        headline=_headline(found, model, kind, useful, choice, agreement),
-        k_suggested=k if choice.chosen_by == "verdict" else found.k,
+        kind=kind, headline=_headline(found, model, kind, useful, choice, agreement),
+        reasons=reasons + model.encoder_.notes_, agreement=agreement, usefulness=useful,
+        segments=stability.by_segment(model, segments, overlap, overlap_null),
+        worth=prediction.worth(segments, **money) if "spend" in money else pd.DataFrame(),
+        k_suggested=model.n_segments if choice.chosen_by == "verdict" else found.k,
         k_chosen_by=choice.chosen_by, carried=choice.carried if kind == "constructive" else None,
-        method=model.method_, method_reason=_method(model), rule=wording.plain("verdict", "rule"),
-        evidence=found.evidence.drop(columns=["p_value", "tables", "reproducible"])
-        .join(indices).join(stability.criteria(model, data[null.rows_], len(found.evidence))),
-        p_value=found.p_value, tables=int(found.evidence["tables"].iloc[0]),
-        null_model=f"{found.evidence['tables'].iloc[0]} {wording.plain('verdict', 'null_model')}",
-        agreement=agreement, segments=segments, usefulness=useful,
-        worth=worth,
-        restarts={"n": algorithms.STARTS, "share_at_best": model.parameters_.get("at_best")},
-        ambiguous={"share": float(np.mean(chance.max(axis=1) < AMBIGUOUS)), "threshold": AMBIGUOUS},
-        membership=doubt,
-        confusion=stability.confusion(chance, model.numbers_),
-        sensitivity=stability.sensitivity(X, codes, k, seed),
-        sampled={"rows": len(null.rows_), "of": len(X)} if sampled else None,
+        sensitivity=stability.sensitivity(X, codes, model.n_segments, model.random_state),
+        **_about(model, X, found, null), **_trust(model, data, found, null, agreement, rng),
     )  # fmt: skip
+
+
+def _about(model: SegmentModel, X: pd.DataFrame, found: Found, null: NullModel) -> dict:
+    """Return what was judged, how it was made, and against what."""
+    tables, rows = int(found.evidence["tables"].iloc[0]), len(null.rows_)
+    return {
+        "k": model.n_segments, "n": len(X), "columns": model.encoder_.columns,
+        "method": model.method_, "method_reason": _method(model), "p_value": found.p_value,
+        "rule": wording.plain("verdict", "rule"), "tables": tables,
+        "null_model": f"{tables} {wording.plain('verdict', 'null_model')}",
+        "sampled": {"rows": rows, "of": len(X)} if rows < len(X) else None,
+        "restarts": {"n": algorithms.STARTS, "share_at_best": model.parameters_.get("at_best")},
+    }  # fmt: skip
+
+
+def _trust(model: SegmentModel, data, found: Found, null: NullModel, agreement, rng) -> dict:
+    """Return the evidence with other indices, and how sure membership is."""
+    most, chance = len(found.evidence), algorithms.probabilities(model.parameters_, data)
+    indices = stability.indices(null, most, rng)
+    criteria = stability.criteria(model, data[null.rows_], most)
+    doubt = stability.doubt(model.parameters_, chance, agreement["kept"], rng)
+    inner = ["p_value", "tables", "reproducible"]
+    return {
+        "evidence": found.evidence.drop(columns=inner).join(indices).join(criteria),
+        "membership": doubt | {"sentence": _membership(doubt, model.n_segments)},
+        "ambiguous": {"share": float(np.mean(chance.max(axis=1) < AMBIGUOUS)),
+                      "threshold": AMBIGUOUS},
+        "confusion": stability.confusion(chance, model.numbers_),
+    }  # fmt: skip
 
 
 def _kind(found: Found, model: SegmentModel, agreement: dict, useful, choice: Choice) -> str:
@@ -256,18 +266,19 @@ def _kind(found: Found, model: SegmentModel, agreement: dict, useful, choice: Ch
 
 
 def _headline(found: Found, model, kind: str, useful, choice: Choice, agreement: dict) -> str:
-    k, words = model.n_segments, {"what": "groups", "asked": model.n_segments, "k": found.k}
-    words["what"] = "groups" if found.kind == "natural" else "segments that come back"
-    if choice.chosen_by == "analyst" and found.kind != "none" and (kind == "none" or found.k != k):
-        said = "one" if k == 1 else "fewer" if k < found.k else "more" if k > found.k else "other"
-        said = "other" if model.method_ == "labels" else said
+    k, given = model.n_segments, model.method_ == "labels"
+    other = found.k != k or kind in {"none", "constructive"}
+    if choice.chosen_by == "analyst" and found.kind != "none" and other:
+        said = "one" if k == 1 else "fewer" if k < found.k else "more"
+        said, shown = "other" if given else said, found.k
     else:
         said = "useless" if kind == "none" and useful else "untested" if kind == "none" else kind
-        said = "carried" if choice.carried and kind == "constructive" else said
-        words["k"] = k
+        said, shown = "carried" if choice.carried and kind == "constructive" else said, k
     return wording.plain(
-        "verdict", "headline", kind=said, **words, carried=choice.carried,
-        borders="own" if agreement["beyond"] else "any", number="one" if k == 1 else "several",
+        "verdict", "headline", kind=said, k=shown, asked=k, carried=choice.carried,
+        what="groups" if found.kind == "natural" else "segments that come back",
+        whose="given" if given else "ours", borders="own" if agreement["beyond"] else "any",
+        number="one" if k == 1 else "several",
         score="better" if useful and useful["score_beats_segments"] else "no better",
     )  # fmt: skip
 
@@ -275,7 +286,9 @@ def _headline(found: Found, model, kind: str, useful, choice: Choice, agreement:
 def _method(model: SegmentModel) -> str:
     asked = model.method not in {"auto", "labels"} and model.method_ == model.method
     chosen = "analyst" if asked else "verdict"
-    text = wording.plain("verdict", "method", method=model.method_, chosen=chosen)
+    text = wording.plain(
+        "verdict", "method", method=model.method_, chosen=chosen, agrees=model.agrees_
+    )
     return (
         f"{text} {wording.plain('verdict', 'turned')}" if model.parameters_.get("metric") else text
     )
@@ -380,19 +393,3 @@ def words(judged: Verdict) -> dict:
         said.append(wording.plain("verdict", "instead", instead=useful["instead"]))
     pairs = [f"segment {a} from {b}" for a, b in useful["alike"]]
     return {"said": [sentence for sentence in said if sentence], "alike": pairs}
-
-
-def numbered(model: SegmentModel, day: str) -> str:
-    """Say where the numbers of the segments of a run of a day come from; empty for one segment."""
-    about = model.numbered_
-    if not about:
-        first = "the most valuable" if model.first_ == "valuable" else "the largest"
-        fresh = {"source": "fresh", "first": first}
-        return wording.plain("verdict", "numbered", **fresh) if model.n_segments > 1 else ""
-    same = sum(row["both"] for row in about["kept"])
-    source = "later" if about["as_of"] > day else "same" if about["as_of"] == day else "earlier"
-    return wording.plain(
-        "verdict", "numbered", source=source, as_of=about["as_of"],
-        kept=wording.share(same / about["shared"]) if about["shared"] else "none",
-        **{part: [f"segment {n}" for n in about[part]] for part in ("new", "gone")},
-    )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seglib import files
 from seglib.clustering import SegmentModel
-from seglib.clustering.verdict import numbered
+from seglib.clustering.segmenter import numbered
 from seglib.study import Study
 
 FEW = 2 / 3
