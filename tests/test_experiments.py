@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tea_tasting
 
 from seglib import power
 from seglib.measuring import arms, experiments
@@ -210,3 +211,24 @@ def test_a_repeated_index_changes_nothing():
     plain, repeated = (experiments.analyse(u, "off") for u in (units, again))
     pd.testing.assert_frame_equal(plain.segments, repeated.segments)
     pd.testing.assert_frame_equal(plain.balance, repeated.balance)
+
+
+def test_tea_tasting_finds_the_same_differences_intervals_and_sample_ratio():
+    """An independent package as an oracle: Welch's interval, Newcombe's, the chi-squared test."""
+    units = trial([12.0], 500).drop(columns="before_outcome").assign(variant=lambda f: f["arm"])
+    units["did"] = (units["outcome"] > 100).astype(float)
+    outcomes = {"outcome": arms.Outcome("money"), "did": arms.Outcome("yes/no")}
+    ours = experiments.analyse(units.drop(columns="variant"), "off", outcomes)
+    oracle = tea_tasting.Experiment(
+        outcome=tea_tasting.Mean("outcome", use_t=True, equal_var=False),
+        did=tea_tasting.Proportion("did"),
+        ratio=tea_tasting.SampleRatio(method="norm", correction=False),
+    ).analyze(units, control="off")
+    rows = ours.overall.set_index("outcome")
+    for name in outcomes:
+        assert rows.loc[name, "effect"] == pytest.approx(oracle[name].effect_size)
+    amount = oracle["outcome"]
+    assert rows.loc["outcome", ["low", "high", "p"]].tolist() == pytest.approx(
+        [amount.effect_size_ci_lower, amount.effect_size_ci_upper, amount.pvalue], rel=1e-6
+    )
+    assert ours.ratio["p"] == pytest.approx(oracle["ratio"].pvalue)

@@ -188,6 +188,11 @@ def everyone(trial: dict, currency: str) -> list[dict]:
     return said
 
 
+def joined(sentences: list[str]) -> str:
+    """Return sentences as a text that follows a colon: all but the first begin with a capital."""
+    return " ".join(sentences[:1] + [text[:1].upper() + text[1:] for text in sentences[1:]])
+
+
 def interactions(trial: dict) -> list[dict]:
     """Return whether effects differ between segments, which is tested before each is looked at."""
     rows = trial["result"].overall

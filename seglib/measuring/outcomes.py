@@ -128,29 +128,17 @@ def _newcomers(run: Run, index: pd.Index) -> pd.Series:
 
 def labelled(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     """Return figures with what a reader calls them, in their order: name, label, unit, group."""
-    called, words = names(run), run.study.words
-    labels = {
-        metric: label.replace("Orders", words["orders"].capitalize()).replace(
-            "customer", run.study.customer
-        )
-        for metric, (label, *_) in METRICS.items()
-    }
-    units = {metric: unit for metric, (_, unit, _) in METRICS.items()}
-    units["spend"] = units["discount"] = run.study.currency or "money"
-    groups = {metric: group for metric, (*_, group) in METRICS.items()}
-    periods = sorted(set(rows["period"]), key=["before", "after", *rows["period"]].index)
-
-    def ordered(values: pd.Series, words: Iterable) -> pd.Categorical:
-        return pd.Categorical(values, list(dict.fromkeys(words)), ordered=True)
-
-    labelled = rows.assign(
-        name=ordered(rows["segment"].map(called), called.values()),
-        label=ordered(rows["metric"].map(labels), labels.values()),
-        period=ordered(rows["period"], periods),
-        group=ordered(rows["metric"].map(groups), groups.values()),
-        unit=rows["metric"].map(units),
-    )
-    return labelled.sort_values(["label", "period", "name"], kind="stable")
+    called, study = names(run), run.study
+    about = pd.DataFrame(METRICS, ["label", "unit", "group"]).T
+    orders, who = study.words["orders"].capitalize(), study.customer
+    about["label"] = [s.replace("Orders", orders).replace("customer", who) for s in about["label"]]
+    about["unit"] = about["unit"].replace("money", study.currency or "money")
+    rows = rows.assign(name=rows["segment"].map(called)).join(about, on="metric")
+    order = {"name": called.values(), "label": about["label"], "group": about["group"]}
+    order["period"] = ["before", "after", *sorted(set(rows["period"]))]
+    for column, levels in order.items():
+        rows[column] = pd.Categorical(rows[column], list(dict.fromkeys(levels)), ordered=True)
+    return rows.sort_values(["label", "period", "name"], kind="stable")
 
 
 # --- figures of segments --------------------------------------------------------------------------
@@ -251,10 +239,8 @@ def rates(
 
     Parameters
     ----------
-    groups
-        Segment of each customer who is counted.
-    yes
-        True for those of whom it is true.
+    groups, yes
+        Segment of each customer who is counted, and whether it is true.
     metric, period
         What the rows are of.
     segments
@@ -269,9 +255,8 @@ def rates(
 
 
 def _row(segment, period, metric, *cell) -> dict:
-    value, low, high, n = cell
-    about = {"segment": int(segment), "period": period, "metric": metric}
-    return about | {"value": float(value), "low": float(low), "high": float(high), "n": int(n)}
+    values = (int(segment), period, metric, *map(float, cell[:3]), int(cell[3]))
+    return dict(zip(COLUMNS, values, strict=False))
 
 
 # --- outcomes that the study's tables name --------------------------------------------------------
@@ -301,11 +286,10 @@ def holdout(run: Run) -> pd.DataFrame:
          **_beside_others(happened[name].reindex(labels.index), labels, segment)}
         for name, given in run.study.outcomes.items() for segment in called
     ]).assign(metric="converted", period="after")  # fmt: skip
+    happened_once = {("converted", "after"): ("y", "n")}
     rows["suppressed"] = rows["n"] < minimum
     for _, of in rows.groupby("outcome"):
-        rows.loc[of.index, "suppressed"] |= small_shares(
-            of, {("converted", "after"): ("y", "n")}, minimum
-        )
+        rows.loc[of.index, "suppressed"] |= small_shares(of, happened_once, minimum)
     whole = rows[(rows["segment"] == EVERYONE) & rows["suppressed"]]["outcome"]
     rows.loc[rows["outcome"].isin(whole), [*BESIDE, "p"]] = np.nan
     rows.loc[rows["suppressed"], ["value", "low", "high", *BESIDE, "p"]] = np.nan
