@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 
 import ibis.expr.types as ir
+import pandas as pd
 
 from seglib import plan, wording
 from seglib.clustering import segmenter
@@ -87,9 +88,7 @@ def outlook(loaded: Study) -> Outlook:
         names = dictionary.forming(loaded, sold[1], "products")
         _segmentable(sold[0][names], 0, loaded)
     rows.append(f"{'customers':<14} {len(people):>12,} known {loaded.known(loaded.as_of)}")
-    days = activity.extent(known)
-    months = days is not None and days["first"] < loaded.as_of.replace(day=1)
-    told = pages(loaded, days and days["last"], sold is not None, months)
+    told = pages(loaded, activity.extent(known), sold is not None)
     return Outlook(rows, _found(found), told, _experiments(loaded, clean))
 
 
@@ -142,98 +141,68 @@ def _found(checks: list[dict]) -> list[str]:
     return [*lines, f"and {more} more, which page 01 shows"] if more > 0 else lines
 
 
-def pages(
-    loaded: Study, last: date | None, several: bool = True, months: bool = True
-) -> list[Page]:
+def pages(loaded: Study, days: dict | None, several: bool = True) -> list[Page]:
     """Return what each page will say and leave out.
 
     Parameters
     ----------
     loaded
         The study.
-    last
-        The last day of its transactions; None without them.
+    days
+        From `activity.extent`; None without transactions.
     several
         Whether enough products are bought by enough customers to be told apart.
-    months
-        Whether the transactions reach into a month before that of `as_of`.
     """
-    has, asked = loaded.tables, loaded.segmentation
-    sold = has.transactions.columns if has.transactions else None
-    attributes = [a for t in (has.customers, has.survey) if t for a in t.attributes.values()]
-    money = sold is not None and bool(sold.amount or sold.price)
-    covered = last is not None and last >= loaded.until(loaded.as_of) - timedelta(days=1)
-    judged = covered or loaded.outcomes
-    why = "no transactions" if last is None else f"the data end on {last}, before the holdout does"
-    found = [
-        Page("01 data collection", "every row accounted for, every column explained"),
-        Page(
-            "02 exploratory analysis", "who the customers are, and whether groups show",
-            _without({"months (no whole month of transactions)": sold and months,
-                      "spend (no amount)": money or not sold,
-                      "who has no attributes (no table of customers or answers)": attributes}),
-        ),
-        Page(
-            "03 customers", f"segments by {' and '.join(asked.bases)}, and how real they are",
-            _without({f"whether they foretell what comes next ({why})": judged or loaded.outcomes}),
-        ),
-    ]  # fmt: skip
-    if sold and sold.product and several:
-        level = (has.products and has.products.columns.level) or sold.product
-        found.append(Page("03 products", f"segments of {level!r} by how it is bought"))
-    else:
-        why = f"fewer than two products have {loaded.minimum_cell} buyers"
-        why = why if sold and sold.product else "no column has the role product"
-        found.append(Page("03 products", NO_PAGE, (why,)))
-    return [*found, *_advice(loaded, sold, money, attributes)]
+    has, words = _has(loaded, days, several), _words(loaded, days)
+    result = []
+    for page in wording.table("outlook"):
+        if not has.get(page.get("needs", ""), True):
+            result.append(Page(page["page"], NO_PAGE, (page["without"].format(**words),)))
+            continue
+        parts = page.get("parts", {}).items()
+        without = tuple(part.format(**words) for part, need in parts if not has[need])
+        result.append(Page(page["page"], page["says"].format(**words), without))
+    return result
 
 
-def _advice(loaded: Study, sold, money: bool, attributes: list) -> list[Page]:
-    asked = [a for a in attributes if a.base == "psychographic"]
-    known = [a for a in attributes if a.base in {"demographic", "geographic"}]
-    return [
-        Page(
-            "04 personas", "claims with their evidence, and a playbook of tests",
-            _without({
-                "motivations (no answers)": asked, "who they are (no attributes)": known,
-                "what they buy (no product)": sold and sold.product,
-                "what pays (no economics)": loaded.economics,
-            }),
-        ),
-        *_results(loaded, sold, money),
-    ]  # fmt: skip
-
-
-def _results(loaded: Study, sold, money: bool) -> list[Page]:
-    """Return the pages on what happened, and on the run before."""
-    has, steps = loaded.tables, {step.name[:2] for step in plan.steps(loaded)}
-    arms, mailed = loaded.arms, has.campaigns
-    drawn = [t for t in (arms, mailed) if t and t.randomised]
-    followed = "what each segment did before and after" if sold else "what is known now"
-    effects = "what each arm of the experiment brought, overall and by segment"
-    pages = {
-        "05 results": (followed, "no transactions and no outcomes", {
-            "orders and visits (no transactions)": sold,
-            "spend (no amount)": money or not sold,
-            "effects of campaigns (none is randomised)": not mailed or mailed.randomised,
-            "effects of the arms (not said to be drawn at random)": not arms or arms.randomised,
-        }),
-        "06 experiments": (effects if drawn else "whom campaigns reached",
-                           "no campaigns and no arms", {"campaigns (no table of them)": mailed}),
-        "07 monitoring": ("who moved since the last run, and what drifted", "first run", {}),
+def _has(loaded: Study, days: dict | None, several: bool) -> dict[str, bool]:
+    """Return what a study has of what parts of the report need."""
+    has, sold = loaded.tables, loaded.tables.transactions
+    bases = {a.base for table in has.people.values() for a in table.attributes.values()}
+    start, end = loaded.as_of.replace(day=1), loaded.until(loaded.as_of) - timedelta(days=1)
+    whole = pd.date_range(days["first"], start, freq="MS", inclusive="left") if days else ()
+    runs = (path.parent.name for path in loaded.folder.glob("*/segments.parquet"))
+    steps = {step.name[:2] for step in plan.steps(loaded)}
+    return {
+        "transactions": bool(sold), "months": len(whole) > 0,
+        "money": loaded.money or not sold, "attributes": bool(bases),
+        "judged": bool(loaded.outcomes) or (days is not None and days["last"] >= end),
+        "product": bool(sold and sold.columns.product), "economics": bool(loaded.economics),
+        "goods": bool(sold and sold.columns.product) and several,
+        "answers": "psychographic" in bases,
+        "demographics": bool(bases & {"demographic", "geographic"}),
+        "results": "05" in steps, "experiments": "06" in steps,
+        "campaigns": bool(has.campaigns),
+        "random campaigns": not has.campaigns or bool(has.campaigns.randomised),
+        "random arms": not loaded.arms or bool(loaded.arms.randomised),
+        "another run": "07" in steps and any(day < loaded.as_of.isoformat() for day in runs),
     }  # fmt: skip
-    ran = {"05", "06", "07" if _has_runs(loaded) else ""} & steps
-    return [
-        Page(name, says, _without(parts)) if name[:2] in ran else Page(name, NO_PAGE, (why,))
-        for name, (says, why, parts) in pages.items()
-    ]
 
 
-def _without(parts: dict) -> tuple[str, ...]:
-    """Return the parts that lack what they need."""
-    return tuple(part for part, need in parts.items() if not need)
-
-
-def _has_runs(loaded: Study) -> bool:
-    days = (path.parent.name for path in loaded.folder.glob("*/segments.parquet"))
-    return any(day < loaded.as_of.isoformat() for day in days)
+def _words(loaded: Study, days: dict | None) -> dict[str, str]:
+    """Return what the pages say of this study."""
+    has, sold = loaded.tables, loaded.tables.transactions
+    product = sold.columns.product if sold else None
+    drawn = [table for table in (loaded.arms, has.campaigns) if table and table.randomised]
+    ends = f"the data end on {days['last']}, before the holdout does" if days else ""
+    few = f"fewer than two products have {loaded.minimum_cell} buyers"
+    return {
+        "bases": " and ".join(loaded.segmentation.bases),
+        "unjudged": ends or "no transactions",
+        "level": (has.products and has.products.columns.level) or product,
+        "no_goods": few if product else "no column has the role product",
+        "results": "what each segment did before and after" if sold else "what is known now",
+        "experiments": "what each arm of the experiment brought, overall and by segment"
+        if drawn
+        else "whom campaigns reached",
+    }

@@ -157,7 +157,7 @@ def test_what_followed_is_the_same(both):
     assert activity.extent(here) == activity.extent(there)
 
 
-@pytest.mark.parametrize("what", ["purchases", "monthly", "campaigns"])
+@pytest.mark.parametrize("what", ["purchases", "monthly", "lines"])
 def test_tables_for_later_notebooks_are_the_same_row_by_row(both, tmp_path, what):
     found = []
     for i, (facts, _) in enumerate(both):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import run, study
+from seglib import study
 from seglib.collection import activity, audit, features, tables
 from seglib.study import Study
 
@@ -126,28 +126,6 @@ def test_sessions_agree_with_pandas_for_everyone(used):
     expected = (pause | first).groupby(rows["user"]).sum()
     found = used[0]["sessions"].drop(["a", "b"])
     assert (found == expected.reindex(found.index)).all()
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory):
-    path = written(tmp_path_factory.mktemp("run"), events())
-    run.run(str(path))
-    folder = path.parents[2] / "reports" / "tool"
-    return {p.stem: p.read_text() for p in [*folder.glob("*.html"), *folder.glob("2024*/*.html")]}
-
-
-def test_an_event_log_becomes_a_report_of_use(pages):
-    assert "03_clustering_products" not in pages
-    for stem in ("index", "04_persona_definition", "05_measuring_results"):
-        assert "session" in pages[stem], stem
-    assert "Adoption of features" in pages["01_data_collection"]
-
-
-def test_no_page_of_an_event_log_speaks_of_money_or_orders(pages):
-    for stem in ("index", "personas"):
-        told = pages[stem].split("Read more")[0].lower().replace("in order of priority", "")
-        for word in ("revenue", "spend", "basket", " order "):
-            assert word not in told, (stem, word)
 
 
 def test_a_shop_with_a_price_and_a_quantity_sells_and_is_no_log():
