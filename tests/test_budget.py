@@ -16,6 +16,21 @@ BELOW = GROUND | {"files"}
 SIZES = {  # lines that a part of the helper may have, docstrings and all
     "reading tables": (("sources", "databases", "reading", "text", "tables"), 1780),
     "checks": (("checks", "audit", "records", "persons"), 1100),
+    "drafting": (
+        (
+            "columns",
+            "hints",
+            "scales",
+            "roles",
+            "orders",
+            "answers",
+            "experiments",
+            "kinds",
+            "refusals",
+            "draft",
+        ),
+        2780,
+    ),
     "features": (("activity", "features", "attributes", "dictionary"), 1070),
 }
 

@@ -21,9 +21,7 @@ FEW = 0.05  # a column filled less than this tells nothing
 BATTERY = 3, 5  # columns of the same yes and no that look like questions: without ids, and with
 PERIODS = 4  # columns of periods from which a table is one of habits, laid out side by side
 PERIOD = re.compile(hints.WORDS["period"], re.IGNORECASE)
-YES_OR_NO = {"no yes", "n y", "false true", "0 1", "ja nein", "non oui", "no sí", "no si"}
-OPINIONS = {"agreement", "satisfaction", "frequency", "how often", "importance", "likelihood",
-            "quality", "extent", "rating", "points"}  # fmt: skip
+YES_OR_NO, OPINIONS = set(scales.WORDS["yes_or_no"]), set(scales.WORDS["opinions"])
 SEVERAL = 0.2  # of the cells that hold more than one answer
 
 

@@ -75,6 +75,10 @@ class Column:
         counts = counts.sort_values(["n", "value"], ascending=[False, True]).head(COMMON)
         return dict(zip(counts["value"], counts["n"].astype(int), strict=True))
 
+    def suggests(self, *roles: str) -> bool:
+        """Return whether its name suggests any of some roles."""
+        return suggests(self.name, *roles)
+
     @property
     def numeric(self) -> bool:
         """Whether it holds numbers."""
@@ -136,7 +140,7 @@ class Column:
             return BIRTH if what == BIRTH else ""
         if self.form:
             return self.form
-        if what == "name" and (self.coded or suggests(self.name, "goods", "brand")):
+        if what == "name" and (self.coded or self.suggests("goods", "brand")):
             return ""
         many = self.varied or (what == PERSON and self.distinct > 2 and not self.coded)
         return what if self.kind in {"text", "other"} and many else ""
@@ -181,7 +185,7 @@ class Table:
 
     def suggesting(self, *roles: str) -> list[Column]:
         """Return the columns whose names suggest any of some roles."""
-        return [column for column in self if suggests(column.name, *roles)]
+        return [column for column in self if column.suggests(*roles)]
 
     @property
     def times(self) -> list[Column]:
@@ -282,8 +286,9 @@ def profile(source: str, opened: Source, kinds: list[dict] | None = None) -> Tab
     for about in kinds or reading.describe(opened):
         marks = tuple(about.get("decimal", about.get("date", ())))
         column = Column(about["name"], about["kind"], marks=marks, nearly=about.get("nearly"))
-        if column.kind == "number" and not opened.typed and _lettered(table[column.name]):
-            column = Column(column.name, "text")
+        numbered = column.kind == "number" and not opened.typed
+        if numbered and not column.suggests("amount", "price") and _lettered(table[column.name]):
+            column = Column(column.name, "text")  # INV-100 is the number of an order
         columns.append(_timed(table, column, about["least"], about["most"]))
     ends, values = {"rows": table.count()}, {}
     for i, column in enumerate(columns):
@@ -330,7 +335,7 @@ def _timed(table: ir.Table, column: Column, least: str, most: str) -> Column:
         return column
     filled = reading.trimmed(table[column.name]).count()
     days = all(re.fullmatch(r"\d{8}", str(end)) for end in (least, most))
-    counted = COUNTED if suggests(column.name, "time") else ()
+    counted = COUNTED if column.suggests("time") else ()
     for order in (*(["YMD"] if days else ()), *counted):
         when = reading.moment(table[column.name], order)
         ends = {"n": when.count(), "all": filled, "a": when.year().min(), "b": when.year().max()}

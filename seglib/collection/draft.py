@@ -105,6 +105,17 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
     path = folder / "data" / _slug(name or _called(sources[0])) / "study.yaml"
     if path.exists():
         raise StudyError(f"{path} is there already: take another --name, or move it away first")
+    looked = _looked(sources, folder)
+    draft = compose(kinds.study(looked), Draft(path, folder))
+    raw = load_yaml("\n".join(draft.lines))
+    draft.unsure += study.problems(raw) + tables.problems(raw["tables"], path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(draft.lines) + "\n", encoding="utf-8")
+    return draft
+
+
+def _looked(sources: list[str], folder: Path) -> list[columns.Table]:
+    """Return what the sources look like; refuse what no study can be made of."""
     opener = Sources(folder)
     looked = [columns.look(opener, source) for source in dict.fromkeys(sources)]
     for table in looked:
@@ -116,12 +127,7 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
                 f"{one.source} and {other.source} have the same columns: name both by one pattern, "
                 f"such as '*{Path(one.source).suffix}', to read them as one table"
             )
-    draft = compose(kinds.study(looked), Draft(path, folder))
-    raw = load_yaml("\n".join(draft.lines))
-    draft.unsure += study.problems(raw) + tables.problems(raw["tables"], path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(draft.lines) + "\n", encoding="utf-8")
-    return draft
+    return looked
 
 
 def compose(guesses: list[Guess], draft: Draft) -> Draft:

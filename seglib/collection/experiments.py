@@ -8,7 +8,6 @@ from scipy.stats import chisquare
 
 from seglib.collection import hints
 from seglib.collection.columns import Column, Table
-from seglib.collection.hints import suggests
 from seglib.collection.roles import LEAST_PEOPLE, Guess
 from seglib.wording import listing
 
@@ -52,7 +51,7 @@ def _few(column: Column) -> bool:
 
 def _named(column: Column) -> bool:
     treated = hints.has(column.name, WORDS["treated"]) and not _earlier(column)
-    return suggests(column.name, "arm") or bool(treated and _no(column))
+    return column.suggests("arm") or bool(treated and _no(column))
 
 
 def _earlier(column: Column) -> bool:
@@ -158,8 +157,8 @@ def _event(column: Column) -> str:
         return ""
     words = hints.parts(column.name)
     did = next((did for start, did in DID.items() for w in words if w.startswith(start)), "")
-    other = suggests(column.name, *AMOUNTS) or {*words} & {*WORDS["measured"], "target", "label"}
-    return did or ("bought" if suggests(column.name, "order") else "had it" if other else "")
+    other = column.suggests(*AMOUNTS) or {*words} & {*WORDS["measured"], "target", "label"}
+    return did or ("bought" if column.suggests("order") else "had it" if other else "")
 
 
 def _did(guess: Guess, column: Column, did: str) -> dict:
@@ -176,7 +175,7 @@ def _did(guess: Guess, column: Column, did: str) -> dict:
 
 def _sum(column: Column) -> dict:
     """Return an amount or a count as an outcome."""
-    money = suggests(column.name, "amount") or column.whole < 1
+    money = column.suggests("amount") or column.whole < 1
     return {
         "label": column.name.replace("_", " ").strip().lower(),
         "kind": "money" if money else "count",
@@ -187,7 +186,7 @@ def _sum(column: Column) -> dict:
 def _amount(column: Column) -> bool:
     """Return whether a column is an amount or a count by its name and its values."""
     numbers = column.numeric and column.distinct > 2 and not column.unique
-    named = suggests(column.name, *AMOUNTS) or hints.has(column.name, WORDS["measured"])
+    named = column.suggests(*AMOUNTS) or hints.has(column.name, WORDS["measured"])
     return (
         numbers and named and not hints.is_id(column.name) and column.share(lambda x: x < 0) <= 0.5
     )
@@ -197,7 +196,7 @@ def campaign(table: Table) -> Column | None:
     """Return the column that names campaigns; a list of arms may call them tests."""
     fits = [c for c in table if c.kind in {"integer", "text"}]
     groups = set(WORDS["arms"]) - set(WORDS["campaigns"])
-    named = (c for c in fits if suggests(c.name, "campaign"))
+    named = (c for c in fits if c.suggests("campaign"))
     tests = (
         c for c in fits if hints.has(c.name, WORDS["campaigns"]) and not hints.has(c.name, groups)
     )

@@ -106,7 +106,7 @@ def _link(many: Table, one: Table, keys: list[str] | None = None) -> Link | None
                 continue
             link = Link(column.name, key, forward, many.holds(column.name, one.keys(key)))
             same = column.name.lower() == key.lower()
-            alike = any(suggests(column.name, role) and suggests(key, role) for role in KEYS)
+            alike = any(column.suggests(role) and suggests(key, role) for role in KEYS)
             score = forward * link.back + 0.5 * same + 0.5 * alike
             if score > best[0]:
                 best = score, link
@@ -135,7 +135,7 @@ def _apart(one: Column, other: Column) -> bool:
 
 def _identifies(column: Column) -> bool:
     """Return whether a column could be a key between tables; products may be known by name."""
-    named = column.kind == "text" and suggests(column.name, "goods")
+    named = column.kind == "text" and column.suggests("goods")
     return column.is_key or (named and not column.personal)
 
 
@@ -218,9 +218,7 @@ def _is_events(table: Table, tables: list[Table]) -> bool:
     column = table.columns[who[0]]
     money = (column.kind == "text" or hints.is_id(column.name)) and _has_money(table)
     own = any(
-        c.unique
-        and c.is_key
-        and (suggests(c.name, "customer") or (_is_record(c.name) and not money))
+        c.unique and c.is_key and (c.suggests("customer") or (_is_record(c.name) and not money))
         for c in table
     )
     numbered = any(c.is_key for c in table.suggesting("order"))
@@ -246,13 +244,13 @@ def _addressed(table: Table) -> Guess:
     words = (" ".join(table.columns) + table.source).lower()
     answered = any(word in words for word in hints.WORDS["responses"])
     guess.kind = "responses" if answered else "campaigns"
-    starts = [c for c in table.times if suggests(c.name, "start")]
+    starts = [c for c in table.times if c.suggests("start")]
     start = table.times[0] if answered else (starts or table.times)[0]
     span = f"{start.least:%Y-%m-%d} to {start.most:%Y-%m-%d}"
     guess.take("time" if answered else "start", start.name, span)
     if answered:
         return guess
-    ends = [c for c in table.times if suggests(c.name, "end") and c is not start]
+    ends = [c for c in table.times if c.suggests("end") and c is not start]
     if ends:
         guess.take("end", ends[0].name, f"to {ends[0].most:%Y-%m-%d}")
     if arm := experiments.arms(table, campaign.name if campaign else ""):
@@ -351,15 +349,15 @@ def _grouped(main: Guess) -> list[Guess]:
 def _groups(guess: Guess, beside: list[Column]) -> None:
     """Take the columns that group products, and their brand."""
     most = min(MOST_LEVELS, guess.column("product").distinct / 2)
-    named = [c for c in beside if suggests(c.name, "level", "group")]
+    named = [c for c in beside if c.suggests("level", "group")]
     groups = [c for c in named if 2 <= c.distinct <= most and c.kind in {"text", "integer"}]
     groups.sort(key=lambda c: -c.distinct)
     if groups:
         level, decides = groups[0], guess.table.decides
-        coarse = [c for c in groups if suggests(c.name, "group") or decides(level.name, c.name)]
+        coarse = [c for c in groups if c.suggests("group") or decides(level.name, c.name)]
         group = next((c for c in reversed(coarse) if c is not level), level)
         guess.take("level", level.name, f"{level.distinct:,} different: what is segmented")
         guess.take("group", group.name, f"{group.distinct:,} different: shares of these are needs")
-    brand = next((c for c in beside if suggests(c.name, "brand")), None)
+    brand = next((c for c in beside if c.suggests("brand")), None)
     if brand:
         guess.take("brand", brand.name, f"{brand.distinct:,} different")

@@ -46,7 +46,7 @@ def transactions(table: Table, who: str, points: int) -> Guess:
 def _order(guess: Guess) -> None:
     table, who, when = guess.table, guess.column("customer"), guess.roles["time"]
     for column in guess.free("order"):
-        named = suggests(column.name, "order")
+        named = column.suggests("order")
         if not column.is_key or column.distinct < who.distinct or (column.unique and not named):
             continue
         coded = hints.is_id(column.name) or column.kind == "integer" or column.coded
@@ -66,10 +66,10 @@ def _is_else(name: str) -> bool:
 def _product(guess: Guess) -> None:
     table, order = guess.table, guess.roles.get("order")
     for column in guess.free("product"):
-        text, named = column.kind == "text", suggests(column.name, "product")
+        text, named = column.kind == "text", column.suggests("product")
         key = column.is_key or (named and text and not column.free_text)
         several = column.per_value >= 2 and (text or column.distinct >= LEAST_PEOPLE)
-        sold = text and suggests(column.name, "goods")
+        sold = text and column.suggests("goods")
         if not key or not several or (_is_else(column.name) and not sold):
             continue
         of_order = order and not named and table.decides(order, column.name)
@@ -110,9 +110,9 @@ def _used(guess: Guess) -> None:
 
 def is_money(column: Column) -> bool:
     """Return whether numbers could be money: named so, or with decimals and no share or id."""
-    named = suggests(column.name, "amount", "price")
-    other = suggests(column.name, "discount", "coupon", "place") or hints.has(column.name, UNDONE)
-    if not column.numeric or other or (suggests(column.name, "line") and not named):
+    named = column.suggests("amount", "price")
+    other = column.suggests("discount", "coupon", "place") or hints.has(column.name, UNDONE)
+    if not column.numeric or other or (column.suggests("line") and not named):
         return False
     if named:
         return not hints.is_id(column.name) and column.distinct > 1
@@ -123,7 +123,7 @@ def is_money(column: Column) -> bool:
 def _amount(guess: Guess) -> None:
     """Find quantity, and the amount of a line, or the price of a unit that gives it."""
     numbers = [c for c in guess.free("amount") if c.numeric]
-    counts = (c for c in numbers if suggests(c.name, "quantity") and c.whole > 0.9)
+    counts = (c for c in numbers if c.suggests("quantity") and c.whole > 0.9)
     if quantity := next(counts, None):
         ends = f"whole numbers from {quantity.least:,.0f} to {quantity.most:,.0f}"
         guess.take("quantity", quantity.name, ends)
@@ -136,8 +136,8 @@ def _amount(guess: Guess) -> None:
         )
     if not money:
         return
-    prices = [c for c in plain or money if suggests(c.name, "price")]
-    amounts = [c for c in plain or money if suggests(c.name, "amount") and c not in prices]
+    prices = [c for c in plain or money if c.suggests("price")]
+    amounts = [c for c in plain or money if c.suggests("amount") and c not in prices]
     amounts.sort(key=lambda c: not _in_one_currency(guess, c))
     if quantity and (found := _multiplied(quantity, prices, amounts)):
         price, amount = found
@@ -275,7 +275,7 @@ def _reductions(guess: Guess) -> None:
     for role in ("coupon", "discount"):
         chosen = []
         for column in guess.free(role):
-            if not suggests(column.name, role) or not column.numeric:
+            if not column.suggests(role) or not column.numeric:
                 continue
             share = column.name.endswith("%") or hints.has(column.name, ("pct", "percent", "rate"))
             if share or (large and column.most <= 1):
@@ -291,7 +291,7 @@ def _reductions(guess: Guess) -> None:
 def _place(guess: Guess) -> None:
     order = guess.roles.get("order")
     for column in guess.free("place"):
-        named = suggests(column.name, "place") and 2 <= column.distinct < column.rows / 5
+        named = column.suggests("place") and 2 <= column.distinct < column.rows / 5
         if named and (not order or guess.table.decides(order, column.name)):
             guess.take("place", column.name, f"{column.distinct:,} different")
             return

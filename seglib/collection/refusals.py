@@ -7,7 +7,6 @@ import re
 from seglib import privacy
 from seglib.collection import hints
 from seglib.collection.columns import EMAIL, FORMS, PERSON, Column, Table
-from seglib.collection.hints import suggests
 from seglib.collection.reading import NUMBER, TIME
 from seglib.collection.roles import NAMED, customer
 from seglib.wording import listing
@@ -100,7 +99,7 @@ def persons(table: Table) -> str:
 def nearly_unique(table: Table) -> Column | None:
     """Return the column that would tell customers apart but for a few copies, None without one."""
     for column in table:
-        named = suggests(column.name, "customer") or column.personal == EMAIL
+        named = column.suggests("customer") or column.personal == EMAIL
         if named and column.is_key and column.rows / 2 <= column.distinct < column.filled:
             return column
     return None
@@ -133,7 +132,7 @@ def _misread(column: Column) -> str:
             f"{name} holds dates, but {part} cannot be read as {written(mark)}, such as {shown}: "
             "write all in one way (2024-01-31)"
         )
-    if what == NUMBER and share < MIXED and suggests(column.name, "amount", "price", "quantity"):
+    if what == NUMBER and share < MIXED and column.suggests("amount", "price", "quantity"):
         return (
             f"{name} holds numbers, but {part} cannot be read, such as {shown}: mend them, or list "
             "in format.missing what stands for nothing"
@@ -145,7 +144,7 @@ def _misread(column: Column) -> str:
             f"{name} holds numbers with a unit behind, such as {shown}: it is not used; write "
             "plain numbers"
         )
-    if several and suggests(column.name, "time") and sum(c.isdigit() for c in example) >= 4:
+    if several and column.suggests("time") and sum(c.isdigit() for c in example) >= 4:
         return (
             f"{name} is called like a time, but {shown} is not understood: write days such as "
             "2024-01-31, with or without 17:05 behind"

@@ -73,7 +73,7 @@ class Guess:
         """Return the columns without a role that vary, those whose names suggest it first."""
         free = [c for c in self.table if c.name not in self.taken and c.distinct > 1]
         return sorted(
-            (c for c in free if not c.personal), key=lambda c: not (role and suggests(c.name, role))
+            (c for c in free if not c.personal), key=lambda c: not (role and c.suggests(role))
         )
 
     def leave_others(self) -> None:
@@ -129,18 +129,18 @@ def customer(table: Table, linked: Mapping[str, float] | None = None) -> tuple[s
 
 def _never_who(column: Column) -> bool:
     """Return whether a name says that values are of persons, times or measures, not ids."""
-    if suggests(column.name, "customer"):
+    if column.suggests("customer"):
         return False
     is_id, what = hints.is_id(column.name), hints.personal(column.name)
-    measure = suggests(column.name, "amount", "aside", "discount", "converted")
+    measure = column.suggests("amount", "aside", "discount", "converted")
     measured = column.kind != "text" and not is_id and measure
     described = hints.base(column.name) == "demographic" or what in {PERSON, "date of birth"}
-    timed = suggests(column.name, "time") and not is_id
+    timed = column.suggests("time") and not is_id
     return measured or described or timed or hints.is_count(column.name)
 
 
 def _points(table: Table, column: Column, keys: list[Column]) -> int:
-    named = suggests(column.name, "customer")
+    named = column.suggests("customer")
     other = hints.base(column.name) == "geographic" or suggests(
         column.name, "order", "product", "place", "campaign", "quantity", "line", "level", "price"
     )
@@ -158,9 +158,9 @@ def unique_key(table: Table) -> str:
         c
         for c in table
         if c.unique and c.is_key and not c.personal
-        and (hints.is_id(c.name) or suggests(c.name, "customer", "line") or c.kind == "text")
+        and (hints.is_id(c.name) or c.suggests("customer", "line") or c.kind == "text")
     ]  # fmt: skip
-    keys.sort(key=lambda c: (not suggests(c.name, "customer"), not hints.is_id(c.name)))
+    keys.sort(key=lambda c: (not c.suggests("customer"), not hints.is_id(c.name)))
     return keys[0].name if keys else ""
 
 
@@ -172,7 +172,7 @@ def told_apart(table: Table) -> str:
 def take_time(guess: Guess) -> None:
     """Take the time at which something was ordered or done, of several times."""
     whens = guess.table.times
-    plain = [c for c in whens if not suggests(c.name, "deadline")]
+    plain = [c for c in whens if not c.suggests("deadline")]
     if not plain:
         guess.doubts.append(
             f"{whens[0].name!r} is taken as the time of the rows, but is called like what follows "
@@ -180,7 +180,7 @@ def take_time(guess: Guess) -> None:
         )
     plain = plain or whens
     full = [c for c in plain if 1.1 * c.filled > plain[0].filled]
-    when = next((c for c in full if suggests(c.name, "placed")), plain[0])
+    when = next((c for c in full if c.suggests("placed")), plain[0])
     guess.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
 
 
