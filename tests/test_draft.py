@@ -167,7 +167,7 @@ EXPORTS = {
         "tells customers apart by e-mail address",
     ),
     "money in few rows": (
-        {"total": [5.5 if i % 10 == 0 else None for i in range(N)]}, {"event": "item"},
+        {"total": [5.5 + i if i % 10 == 0 else None for i in range(N)]}, {"event": "item"},
         "'total' is filled in 10% of the rows",
     ),
     "booked and sent": (
