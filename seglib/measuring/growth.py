@@ -71,7 +71,8 @@ def changes(
     """
     compared = [m for m in COMPARED if {f"{m}_before", f"{m}_after"} <= set(people.columns)]
     if not compared:
-        return pd.DataFrame(columns=["segment", "metric", "change", "gap", "excess", "differs"])
+        ends = [part + end for part in PARTS for end in ("", "_low", "_high")]
+        return pd.DataFrame(columns=["segment", "metric", *ends, "tested", "p_adjusted", "differs"])
     new = people.groupby("segment")["newcomer"].mean()
     segments = sorted(people["segment"].unique())
     dates = [date[~date["newcomer"]] for date in (people, *(pair or ()))]
