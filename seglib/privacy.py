@@ -318,10 +318,8 @@ def hidden(counts, minimum: int) -> np.ndarray:
     rows, columns = (np.vstack([np.eye(n), np.ones(n)]) for n in table.shape)
     rows = rows if np.ndim(counts) == 2 else np.ones((1, 1))
     groups = np.kron(rows, columns)
-    if minimum > 1:
-        mask = linked(table.ravel(), groups, minimum, nobody=True)
-    else:
-        mask = groups @ table.ravel() < minimum
+    mask = groups @ table.ravel() < minimum
+    mask = linked(table.ravel(), groups, minimum, nobody=True) if minimum > 1 else mask
     return mask if np.ndim(counts) == 1 else mask.reshape(len(rows), len(columns))
 
 
