@@ -43,8 +43,8 @@ def test_lock_holds_every_dependency_within_its_bound_and_no_address():
         assert found[: len(least)] >= least, requirement
 
 
-def test_there_are_five_notebooks():
-    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05"]
+def test_there_are_seven_notebooks():
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06", "07"]
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
