@@ -117,9 +117,7 @@ def run(
     publish.recover(*places)
     todo = plan.with_parameters(plan.steps(loaded), parameters or {})
     wanted = plan.wanted(todo, only, current)
-    for other in summary.runs(loaded):
-        if other["folder"] != current.folder:  # the summary shows it too
-            files.verify(other["folder"])
+    _verify_others(current)
     before = files.digest(loaded.path)
     with publish.staged(*places) as staging:
         manifest = _execute(current, todo, wanted, staging[:2], force, say)
@@ -131,6 +129,13 @@ def run(
     for copy in reports.glob("failed_*.ipynb"):
         copy.unlink()
     return reports / "index.html"
+
+
+def _verify_others(current: Run) -> None:
+    """Refuse a mixture in another run of the study, which the summary shows too."""
+    for other in summary.runs(current.study):
+        if other["folder"] != current.folder:
+            files.verify(other["folder"])
 
 
 def _personal(path: Path) -> list[str]:
