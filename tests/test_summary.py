@@ -370,7 +370,7 @@ def test_a_chart_runs_from_nothing_to_the_largest_and_breaks_where_nothing_is_kn
     chart = drawing.line_chart(
         [("2024-01", {"value": 0}), ("2024-02", {"value": 5}), ("2024-03", {}),
          ("2024-04", {"value": 10, "low": 8, "high": 10})],
-        "2024-02-10",
+        "2024-03-10",
     )  # fmt: skip
     assert [len(path) for path in chart["paths"]] == [2] and len(chart["dots"]) == 1
     assert chart["paths"][0][0][1] == drawing.HEIGHT - drawing.EDGE

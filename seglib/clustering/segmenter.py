@@ -340,13 +340,13 @@ def _alike(common: np.ndarray) -> np.ndarray:
     return most & (hypergeom.sf(common - 1, common.sum(), before, now) < CHANCE)
 
 
-def numbered(model: SegmentModel, day: str) -> str:
-    """Say where the numbers of the segments of a run of a day come from; empty for one segment."""
-    about = model.numbered_
+def numbered(model: dict, day: str) -> str:
+    """Say where the numbers of the segments of a model.json come from; empty for one segment."""
+    about = model.get("numbered")
     if not about:
-        first = "the most valuable" if model.first_ == "valuable" else "the largest"
+        first = "the most valuable" if model.get("first") == "valuable" else "the largest"
         fresh = {"source": "fresh", "first": first}
-        return wording.plain("verdict", "numbered", **fresh) if model.n_segments > 1 else ""
+        return wording.plain("verdict", "numbered", **fresh) if model["k"] > 1 else ""
     same = sum(row["both"] for row in about["kept"])
     source = "later" if about["as_of"] > day else "same" if about["as_of"] == day else "earlier"
     return wording.plain(

@@ -54,13 +54,16 @@ def line_chart(points: Sequence[tuple[str, Mapping]], cut_off: str = "") -> dict
         "dots": [path[0] for path in paths if len(path) == 1],
         "bars": bars,
         "mark": x(mark) if mark and days[0] < mark < days[-1] else None,
-        "ends": [_short(days[0]), _short(days[-1])],
+        "ends": [_short(points[0][0]), _short(points[-1][0])],
     }
 
 
-def _short(day: date) -> str:
-    return f"{day:%b %Y}" if day.day == 1 else f"{day.day} {day:%b %y}"
+def _short(text: str) -> str:
+    day = _day(text)
+    whole = len(text) == 7 or day.day == 1
+    return f"{day:%b %Y}" if whole else f"{day.day} {day:%b %y}"
 
 
 def _day(text: str) -> date:
-    return date.fromisoformat(text if len(text) > 7 else f"{text}-01")
+    """Return a date, of a month its middle."""
+    return date.fromisoformat(text if len(text) > 7 else f"{text}-15")

@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 
 from seglib import files
-from seglib.clustering import SegmentModel
 from seglib.clustering.segmenter import numbered
 from seglib.study import Study
 
@@ -144,8 +143,7 @@ def _days(found: Sequence[Mapping]) -> int:
 def _row(run: Mapping, found: Sequence[Mapping]) -> dict:
     """Return a run as a row of the table: its kind, and where its segments' numbers come from."""
     verdict, folders = run["verdict"] or {}, {other["day"]: other["folder"] for other in found}
-    rule = run["model"] and SegmentModel.from_dict(run["model"])
-    text = numbered(rule, run["day"]) if rule else ""
+    text = numbered(run["model"], run["day"]) if run["model"] else ""
     return {
         "day": run["day"], "k": verdict.get("k"), "kind": kind(verdict), "pages": run["pages"],
         "analyst": verdict.get("k_chosen_by") == "analyst", "carried": verdict.get("carried"),
