@@ -294,6 +294,7 @@ def _environment(markdown: bool) -> jinja2.Environment:
     )
     filters = (amount, count, day, estimate, interval, number, p_value, plural, share)
     environment.filters |= {f.__name__: _strict(f) for f in filters}
+    environment.filters["code"] = _strict(code)
     environment.filters["listing"] = _listing if markdown else listing
     return environment
 
@@ -307,6 +308,11 @@ def _strict(write):
         return write(value, *arguments)
 
     return strict
+
+
+def code(value: Any) -> Markup:
+    """Return a value as it stands between backticks, where Markdown escapes nothing."""
+    return Markup(str(value).replace("`", "'"))
 
 
 def _listing(items: list[str]) -> Markup:

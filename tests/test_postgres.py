@@ -203,7 +203,8 @@ def test_no_full_table_crosses_the_wire(address, tmp_path, monkeypatch):
     features.write(made, facts, {}, people, features.products(facts))
     with psycopg.connect(address) as connection:
         size = connection.execute("SELECT pg_table_size('many.transactions')").fetchone()[0]
-    assert 0 < wire.received < size / 10, (wire.received, size)
+    # what customers did by day (activity.parquet) comes over, the lines do not
+    assert 0 < wire.received < size / 4, (wire.received, size)
 
 
 WRONG = {

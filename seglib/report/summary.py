@@ -306,7 +306,9 @@ def _matter(segments: list[dict], measures: dict) -> dict:
         everyone = next((row for row in same if row["segment"] == EVERYONE), None)
         most = max((row for row in differing if row["label"] == label), key=lambda r: r["value"])
         return {"by": "outcome", "most": most, "everyone": everyone}
-    return {"by": "size", "most": max(segments, key=lambda row: row.get("share") or 0)}
+    first, second = sorted(segments, key=lambda row: -(row.get("share") or 0))[:2]
+    alone = (first.get("share") or 0) > (second.get("share") or 0)
+    return {"by": "size", "most": first if alone else None}
 
 
 # --- what to do -----------------------------------------------------------------------------------
