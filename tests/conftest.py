@@ -16,7 +16,8 @@ def pytest_collection_modifyitems(items):
     """Keep the tests of a file in one process, since they share fixtures; of LONG, of a study."""
     items.sort(key=lambda item: item.path.name != LONG)
     for item in items:
-        group = item.name.partition("[")[2] if item.path.name == LONG else str(item.path)
+        study = item.name.partition("[")[2].rstrip("]")
+        group = study if item.path.name == LONG else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
 
 

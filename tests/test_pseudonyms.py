@@ -9,7 +9,8 @@ import pytest
 from runs import shop_run
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, files, privacy, run, score, study
+from seglib import cli, files, privacy, run, study
+from seglib.clustering import scoring
 from seglib.collection import activity, audit, features, tables
 from seglib.study import StudyError
 
@@ -63,7 +64,7 @@ def test_runs_at_two_dates_match_and_a_rule_scores_both(key, tmp_path):
     first, second = (r.read("segments.parquet") for r in (early, late))
     assert len(first.index.intersection(second.index)) > 190
     assert first.index.str.fullmatch(r"[0-9a-f]{32}").all()
-    found = score.score(early.folder, late.folder / "customers.parquet")
+    found = scoring.score(early.folder, late.folder / "customers.parquet")
     assert set(found.members.index) == set(second.index)
 
 
