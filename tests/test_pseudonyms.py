@@ -44,10 +44,10 @@ def test_features_and_every_table_are_those_of_the_same_customers(key, tmp_path)
     ids = pd.Series(plain.index.astype(str), plain.index)
     renamed = plain.set_axis(privacy.pseudonyms(ids, KEY.encode()).to_numpy()).sort_index()
     pd.testing.assert_frame_equal(renamed, frame, check_names=False)
-    for name in ("purchases", "monthly", "campaigns"):
+    for name in ("purchases", "monthly", "lines"):
         one, other = (getattr(activity, name)(k).execute() for k in (known, hidden))
         one["customer"] = privacy.pseudonyms(one["customer"].astype(str), KEY.encode())
-        keys = [c for c in one if c in {"customer", "product", "month", "campaign"}]
+        keys = [c for c in one if c in {"customer", "product", "month", "day"}]
         pd.testing.assert_frame_equal(
             one.sort_values(keys, ignore_index=True), other.sort_values(keys, ignore_index=True)
         )

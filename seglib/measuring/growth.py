@@ -65,9 +65,8 @@ def changes(
         before, relative to everyone's; `again_level`, `placebo_level` likewise. `tested`: what the
         p-values are of: gap (no pair was given), excess, or nothing (the placebo segment stood at
         another level, so it says little about this one); `p`; `p_adjusted` (Holm 1979, over the
-        segments of one metric); `differs`; `newcomers`: share left out; `n`;
-        both missing where the newcomers are fewer than the minimum; `suppressed`. Empty
-        without both periods.
+        segments of one metric); `differs`; `newcomers`: share left out, and `n`, both
+        missing where these are too few; `suppressed`. Empty without both periods.
     """
     compared = [m for m in COMPARED if {f"{m}_before", f"{m}_after"} <= set(people.columns)]
     if not compared:
