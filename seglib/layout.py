@@ -119,7 +119,7 @@ class TransactionColumns(Roles):
     discount: Names = []
     coupon: Names = []
     place: str | None = None
-    status: str | None = None  # what became of the line; its `returned` values are no orders
+    status: str | None = None  # of the line; `returned` and `cancelled` values are no orders
 
     def _mistakes(self) -> Iterator[str]:
         yield from super()._mistakes()
@@ -206,14 +206,21 @@ class Transactions(_Table):
     """Orders or events, one row per line."""
 
     columns: TransactionColumns
-    returned: Names = []  # values of the status that say that a line was taken back
+    returned: Names = []  # values of the status of a return: its money is taken off
+    cancelled: Names = []  # values of the status of a sale that never happened: it counts as 0
     placeholders: Names = []  # values of the customer that stand for nobody, such as guest
 
     def _mistakes(self) -> Iterator[str]:
-        if bool(self.columns.status) != bool(self.returned):
-            yield STATUS.format(
-                "returned", "what became of a line", "was taken back, as [refunded]"
+        if bool(self.columns.status) != bool(self.returned or self.cancelled):
+            yield (
+                STATUS.format("returned", "what became of a line", "was taken back, as [refund]")
+                + "; sales that never happened stand under `cancelled`"
             )
+        both = {v.strip().lower() for v in self.returned} & {
+            v.strip().lower() for v in self.cancelled
+        }
+        for value in sorted(both):
+            yield f"{value!r} stands under `returned` and `cancelled`: expected one of them"
 
     @property
     def sold(self) -> bool:

@@ -89,7 +89,7 @@ def test_returns_are_netted_and_odd_lines_counted_and_kept():
     rows.loc[5, "amount"] = 0
     rows.loc[6, "quantity"] = 5000
     clean, found, _ = inspected(rows)
-    assert found["return or cancellation"] == 5
+    assert found["return"] == 5
     assert found["negative quantity with a positive amount"] == 3
     assert (found["negative amount"], found["zero amount"]) == (2, 1)
     assert found["more than 100 units in a line"] == 1

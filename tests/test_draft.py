@@ -135,11 +135,11 @@ EXPORTS = {
     "clock times beside": ({"Time": [f"{i % 24:02d}:00" for i in range(N)]}, {"time": "when"}, ""),
     "cancelled": (
         {"state": np.resize(["wc-completed", "wc-cancelled"], N)}, {"status": "state"},
-        "50.0% of the rows have the 'state' wc-cancelled, and are taken for sales that were undone",
+        "50.0% of the rows have the 'state' wc-cancelled, and are taken for sales that never",
     ),
     "credit memos": (
         {"doc_type": np.resize(["Invoice", "Invoice", "Credit memo"], N)}, {"status": "doc_type"},
-        "Credit memo, and are taken for credit notes, whose money is taken off, whatever its sign",
+        "Credit memo, and are taken for returns, whose money is taken off, whatever its sign",
     ),
     "refunds apart": (
         {"Amount Refunded": np.resize([5.5, 0, 0, 0], N)}, {"amount": "total"},
@@ -190,6 +190,39 @@ def test_orders_as_tools_export_them(name):
     assert {role: found.roles.get(role) for role in roles} == roles
     assert words in found.asked
     assert ("placeholders" in found.main.keys) == (name == "guests")
+
+
+STATES = {
+    # (status, every how many rows it stands, sign, is the sale there too): key, words of the doubt
+    ("Refund", 4, 1, False): ("returned", "returns, whose money is taken off, whatever its sign"),
+    ("Refunded", 4, -1, False): ("returned", "money is taken off, as it is negative already"),
+    ("Cancelled", 4, -1, False): ("returned", "money is taken off, as it is negative already"),
+    ("Refunded", 2, 1, True): ("returned", "returns, whose money is taken off, whatever its sign"),
+    ("Refunded", 4, 1, False): ("cancelled", "the word does not tell, and no other row holds the"),
+    ("Voided", 4, 1, False): ("cancelled", "sales that never happened, which count as 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_a_return_is_taken_off_and_a_cancelled_sale_counts_as_0(tmp_path, case):
+    state, every, sign, both = case
+    key, words = STATES[case]
+    back = np.arange(N) % every == every - 1
+    rows = orders(kind=np.where(back, state, "Sale")).drop(columns="order")
+    if both:
+        rows.loc[back, ["client", "total"]] = rows.loc[~back, ["client", "total"]].to_numpy()
+    rows["total"] *= np.where(back, sign, 1)
+    text, tables = drafted(tmp_path, a=rows)
+    table = tables["transactions"]
+    assert table[key] == [state] and ("cancelled" in table) == (key == "cancelled")
+    assert words in text
+    told = "are returns, which lower the money and are no orders"
+    if key == "cancelled":
+        told = "are cancelled sales, which count as 0 and are no orders"
+        assert "are returns" not in text
+    assert f"{back.sum()} rows {told}" in text
+    if sign < 0:
+        assert "count as 0" not in text and "whatever its sign" not in text
 
 
 @pytest.mark.parametrize("begin", ["CN-", "CR", "C", "RMA", "RET-", "REF"])
@@ -431,6 +464,50 @@ def test_the_day_of_an_assignment_that_no_column_tells_is_asked_for(tmp_path):
     text, _ = drafted(tmp_path, a=people(group=np.resize(["control", "letter"], N)))
     assert "CHECK: no column says on which day customers were assigned to arms" in text
     assert "though it is the day on which the file was changed" in text
+
+
+AFTER = {
+    "converted": np.resize([1, 0, 0], N), "logins": np.arange(N) % 7,
+    "revenue": np.resize([0, 0, 9.5, 3.5], N),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["group", "cell", "ab_group", "ab_cell", "tf_group", "tf_cell"])
+@pytest.mark.parametrize("values", [["A", "B"], ["C", "T"], ["control", "treatment"], ["0", "1"]])
+def test_groups_beside_outcomes_are_arms_or_asked_about(name, values):
+    found = guess(people(**{name: np.resize(values, N)}, **AFTER))
+    assert {name, "converted", "revenue", "logins"}.isdisjoint(found.main.attributes)
+    if values == ["0", "1"] and not name.startswith("ab"):
+        assert "arm" not in found.roles and {name, "converted", "revenue"} <= {*found.main.left}
+        asked = f"{name!r} (0, 1) may be the arm of an experiment, and 'converted', "
+        assert (
+            asked in found.asked and "neither the arm nor its outcomes form segments" in found.asked
+        )
+        return
+    assert found.roles["arm"] == name and set(found.main.outcomes) == {"converted", "revenue"}
+    assert found.main.keys == {
+        "randomised": "control" in values, "control": values[0],
+    }  # fmt: skip
+    assert f"{name!r} is taken as the arms of an experiment" in found.asked
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("age_group", ["A", "B"]), ("product_group", ["0", "1"]), ("group", ["gold", "silver"]),
+        ("customer_group", ["A", "B", "C", "D", "E"]), ("group", [*"ABCDEFG"]),
+        ("segment", ["A", "B", "C"]), ("blood_group", ["A", "B", "AB"]),
+    ],
+)  # fmt: skip
+def test_other_groups_beside_what_customers_did_are_traits(name, values):
+    found = guess(people(**{name: np.resize(values, N)}, **AFTER))
+    assert "arm" not in found.roles and name in found.main.attributes
+    assert "arm of an experiment" not in found.asked
+
+
+def test_a_group_of_two_codes_without_outcomes_is_a_trait():
+    found = guess(people(group=np.resize(["A", "B"], N), cell=np.resize([0, 1], N)))
+    assert "arm" not in found.roles and {"group", "cell"} <= {*found.main.attributes}
 
 
 @pytest.mark.parametrize("called", ["trial", ""])

@@ -92,7 +92,7 @@ def test_who_only_returned_is_counted_and_no_customer(known):
 
 def test_rows_of_returns_are_counted_by_what_tells_them(known):
     counts = {kind: check["failing"] for kind, check in known[1].items()}
-    assert counts["return or cancellation"] == counts["negative amount"] == 7
+    assert counts["return"] == counts["negative amount"] == 7
     assert counts["order number of a credit note, such as C before figures"] == 4
 
 
@@ -131,7 +131,7 @@ def test_credit_notes_of_positive_amounts_are_taken_off(tmp_path):
     known, checks = facts(tmp_path, frame)
     people = features.customers(known)[0]
     assert people.loc["credit", ["orders", "spend"]].tolist() == [2, 50]
-    assert checks["return or cancellation"]["failing"] == 7
+    assert checks["return"]["failing"] == 7
 
 
 @pytest.mark.parametrize("number", ["{}{:05d}", "{}A{:04x}"])
@@ -139,19 +139,68 @@ def test_numbers_that_begin_with_many_letters_are_no_credit_notes(tmp_path, numb
     frame = filler(60)
     frame["number"] = [number.format("ABCDEF"[i % 6], i) for i in range(60)]
     known, checks = facts(tmp_path, frame)
-    assert checks["return or cancellation"]["failing"] == 0
+    assert checks["return"]["failing"] == 0
     assert len(features.customers(known)[0]) == 60
 
 
-def test_sales_that_a_status_says_were_undone_bring_nothing(tmp_path):
-    frame = pd.concat([lines(), filler()], ignore_index=True)
-    frame["state"] = "paid"
-    frame.loc[frame["number"] == "1002", "state"] = "Refunded"
-    columns = COLUMNS | {"status": "state"}
-    known, checks = facts(tmp_path, frame, columns, {"returned": ["refunded"]})
+KNOWN = ["orders", "spend", "tenure", "recency"]
+
+
+def states(folder, state, key, sign=1):
+    """Return what is known where order 1003 has a credit row of the state, and the checks."""
+    frame = pd.concat([lines(), filler()], ignore_index=True).assign(state="Paid")
+    note = frame["number"] == "C1004"  # beside the sale 1003
+    frame.loc[note, "number"] = "1004"
+    frame.loc[note, "state"] = state
+    frame.loc[note, "paid"] = 25.0 * sign
+    return facts(folder, frame, COLUMNS | {"status": "state"}, {key: [state.lower()]})
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_rows_that_a_status_calls_refunds_are_taken_off_whatever_their_sign(tmp_path, sign):
+    known, checks = states(tmp_path, "Refund", "returned", sign)
     people = features.customers(known)[0]
-    assert people.loc["credit", ["orders", "spend", "tenure"]].tolist() == [1, 0, 30]
-    assert checks["status that says that a line was taken back"]["failing"] == 1
+    assert people.loc["credit", ["orders", "spend", "tenure", "recency"]].tolist() == [
+        2,
+        50,
+        60,
+        30,
+    ]
+    check = checks["status that says that a line was returned"]
+    assert (check["failing"], check["action"]) == (1, "a return, netted against purchases")
+    assert "counted as 0" not in " ".join(c["action"] for c in checks.values())
+    assert checks["return"]["failing"] == 7
+
+
+def test_cancelled_sales_count_as_0_and_are_said_as_such(tmp_path):
+    known, checks = states(tmp_path, "Cancelled", "cancelled")
+    people = features.customers(known)[0]
+    assert people.loc["credit", ["orders", "spend", "tenure", "recency"]].tolist() == [
+        2,
+        75,
+        60,
+        30,
+    ]
+    check = checks["status that says that a sale was cancelled"]
+    assert (check["failing"], check["action"]) == (
+        1,
+        "no order and no visit, its amount counts as 0",
+    )
+    assert checks["return"]["failing"] == 6
+    assert checks["customer with returns or cancelled sales only"]["failing"] == 1
+
+
+def test_what_is_called_cancelled_and_is_negative_already_is_netted_as_it_is(tmp_path):
+    known, checks = states(tmp_path, "Cancelled", "cancelled", -1)
+    assert features.customers(known)[0].loc["credit", ["orders", "spend"]].tolist() == [2, 50]
+    assert checks["status that says that a sale was cancelled"]["failing"] == 0
+    assert checks["return"]["failing"] == 7
+
+
+def test_a_value_of_a_status_is_a_return_or_a_cancelled_sale(tmp_path):
+    columns, both = COLUMNS | {"status": "item"}, {"returned": ["Tea"], "cancelled": ["tea"]}
+    with pytest.raises(study.StudyError, match="'tea' stands under `returned` and `cancelled`"):
+        facts(tmp_path, filler(), columns, both)
 
 
 @pytest.mark.parametrize("lacking", ["status", "returned"])

@@ -1,7 +1,8 @@
 """What customers did: their lines and returns, orders or sessions, before and after the cut-off.
 
-A return line lowers money and is no order. An order is an order number with at least one line that
-is no return, so that a partial return, an exchange or a line of a reduction leaves it an order.
+A return line lowers money and is no order; a cancelled sale adds none and is no order. An order is
+an order number with at least one line that is neither, so that a partial return, an exchange or a
+line of a reduction leaves it an order.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from seglib.study import Study
 
 PLAIN = r"^\d+$"  # numbers of orders
 CREDIT = r"^(?:[Cc]|[Cc][NnRr]|[Rr][Mm][Aa]|[Rr][Ee][TtFf])\W?\d+$"  # of credit notes beside them
-MEMO = r"credit\W*(?:memo|note)|gutschrift|\bavoir|nota d[ei] cr[eé]dito"  # beside the sale
 LONGER = CREDIT.replace("[Cc]|", "", 1)  # of credit notes beside numbers such as INV-1
 OTHER_FORMS = 0.01  # share of rows whose order number may be of neither form
 MANY_UNITS = 100  # a line of more units than this is a weight or a volume, not a count
@@ -35,51 +35,53 @@ SUMMED = ("amount", "discount", "coupon", "own_label", "units", "priced")
 # --- returns --------------------------------------------------------------------------------------
 
 
-def mark_returns(table: ir.Table, returned: Collection[str] = ()) -> ir.Table:
+def mark_returns(
+    table: ir.Table, returned: Collection[str] = (), cancelled: Collection[str] = ()
+) -> ir.Table:
     """Return the transactions with columns that say which lines are returns.
 
     Parameters
     ----------
     table
         Transactions, their columns named by role.
-    returned
-        The values of `status` that say that a line was taken back.
+    returned, cancelled
+        The values of `status` of returns, and of sales that never happened.
 
     Returns
     -------
     ibis.Table
         `is_credit_note`: the order number is that of a credit note; `is_undone`: the status is one
-        of `returned`; `is_memo`: that one calls the line a credit note; `is_return`: any of them,
-        or the amount or the quantity is negative.
+        of `returned`; `is_cancelled`: it is one of `cancelled`, and nothing is negative;
+        `is_return`: any of them, or the amount or the quantity is negative.
     """
-    memos = [value for value in returned if re.search(MEMO, value, re.IGNORECASE)]
-    tests = {"is_credit_note": _credit_note(table), "is_undone": _undone(table, returned)}
-    tests["is_memo"] = _undone(table, memos)
-    is_return = tests["is_credit_note"] | tests["is_undone"]
+    negative = ibis.literal(False)
     for name in {"amount", "quantity"} & set(table.columns):
-        is_return = is_return | (table[name] < 0).fill_null(False)
-    return table.mutate(is_return=is_return, **tests)
+        negative = negative | (table[name] < 0).fill_null(False)
+    credit, undone = _credit_note(table), _has_status(table, returned)
+    void = _has_status(table, cancelled) & ~negative & ~credit
+    tests = {"is_credit_note": credit, "is_undone": undone, "is_cancelled": void}
+    return table.mutate(is_return=credit | undone | void | negative, **tests)
 
 
 def net_returns(table: ir.Table) -> ir.Table:
     """Return marked transactions with the money of returns as it counts.
 
-    A credit note and a line of a negative quantity stand beside the sale: their amounts count as
-    negative, however the source writes them. A status stands on the sale itself, which then
-    brought nothing: its amount, discount and coupon count as 0 if they are positive.
+    A credit note, a line that its status calls a return and one of a negative quantity stand beside
+    the sale: their amounts count as negative, however the source writes them. A cancelled sale
+    never happened: its amount counts as 0. Neither has a discount or a coupon of its own.
     """
-    beside = table.is_credit_note | table.is_memo
+    beside = table.is_credit_note | table.is_undone
     if "quantity" in table.columns:
         beside = beside | (table.quantity < 0).fill_null(False)
-    undone = table.is_undone & ~beside
-    money = {n: table[n] for n in ("amount", "discount", "coupon") if n in table.columns}
-    if "amount" in money:
-        money["amount"] = ibis.ifelse(beside, -table.amount.abs(), table.amount)
-    money = {
-        name: ibis.ifelse(undone & (value > 0), 0, value).cast(table[name].type())
-        for name, value in money.items()
-    }
-    surplus = {"is_credit_note", "is_memo", "is_undone", "status"} & set(table.columns)
+    money = {}
+    if "amount" in table.columns:
+        amount = ibis.ifelse(beside, -table.amount.abs(), table.amount)
+        amount = ibis.ifelse(table.is_cancelled, 0, amount)
+        money["amount"] = amount.cast(table.amount.type())
+    for name in {"discount", "coupon"} & set(table.columns):
+        gone = (table.is_undone | table.is_cancelled) & (table[name] > 0)
+        money[name] = ibis.ifelse(gone, 0, table[name]).cast(table[name].type())
+    surplus = {"is_credit_note", "is_cancelled", "is_undone", "status"} & set(table.columns)
     return table.mutate(**money).drop(*surplus)
 
 
@@ -112,11 +114,11 @@ def _credit_note(table: ir.Table) -> ir.BooleanValue:
     return credit.fill_null(False)
 
 
-def _undone(table: ir.Table, returned: Collection[str]) -> ir.BooleanValue:
-    """Return whether the status of a line says that it was taken back."""
+def _has_status(table: ir.Table, wanted: Collection[str]) -> ir.BooleanValue:
+    """Return whether the status of a line is one of those given."""
     if "status" not in table.columns:
         return ibis.literal(False)
-    values = sorted({value.strip().lower() for value in returned})
+    values = sorted({value.strip().lower() for value in wanted})
     return reading.text(table.status).strip().lower().isin(values).fill_null(False)
 
 

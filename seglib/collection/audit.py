@@ -22,13 +22,14 @@ from seglib.study import FEWEST, Study, StudyError
 HOUSE_ACCOUNT = 0.1  # one customer with more than this share of all rows is not one customer
 TAKEN_BACK = {"amount", "quantity", "status"}  # roles of which one at least tells returns
 ODD_LINES = {  # checks of single lines of transactions: the roles that they need, the condition
-    "returned": (set(), _.is_return),
+    "returned": (set(), _.is_return & ~_.is_cancelled),
     "negative_amount": ({"amount"}, _.amount < 0),
     "zero_amount": ({"amount"}, _.amount == 0),
     "negative_quantity": ({"amount", "quantity"}, (_.quantity < 0) & (_.amount > 0)),
     "many_units": ({"quantity"}, _.quantity > activity.MANY_UNITS),
     "credit_note": ({"amount", "order"}, _.is_credit_note),
     "undone": ({"status"}, _.is_undone),
+    "cancelled": ({"status"}, _.is_cancelled),
 }
 APART = 365  # days without a row on both sides of which dates do not belong together
 STRAY = 0.01  # share of all rows below which what lies apart is a mistake
@@ -114,7 +115,8 @@ def _transactions(
 ) -> tuple[ir.Table, list[dict]]:
     """Return the usable rows, the returns among them marked and netted, and the checks."""
     raw = tables["transactions"]
-    table = activity.mark_returns(raw, study.tables.transactions.returned)
+    given = study.tables.transactions
+    table = activity.mark_returns(raw, given.returned, given.cancelled)
     unusable = _unusable(table, tests)
     usable = ~reduce(or_, (test.condition for test in unusable))
     periods = [
@@ -259,9 +261,9 @@ def _returned_only(study: Study, clean: ir.Table, as_of: date) -> list[dict]:
     if study.history:
         seen = seen.filter(seen.time >= midnight(as_of - timedelta(days=study.history)))
     each = seen.group_by("customer").agg(bought=(~seen.is_return).sum())
-    return counted(
-        each, "transactions", [Test("returned_only", each.bought == 0, {"as_of": as_of})]
-    )
+    rows = "returns or cancelled sales" if study.tables.transactions.cancelled else "returns"
+    words = {"as_of": as_of, "kept": rows}
+    return counted(each, "transactions", [Test("returned_only", each.bought == 0, words)])
 
 
 # --- days on which rows lie -----------------------------------------------------------------------

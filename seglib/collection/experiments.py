@@ -12,6 +12,8 @@ from seglib.collection.roles import LEAST_PEOPLE, Guess
 from seglib.wording import listing
 
 MOST_ARMS = 8
+MOST_CODES = 4  # different figures that may number arms
+BEFORE = r"^(?:group|gruppe|cell|version|variante?|arm)[ _-]?"  # beside a letter
 BROKEN = 0.001  # p-value below which arms are not of equal size
 WORDS = hints.WORDS["experiments"]
 CONTROL = re.compile(WORDS["called"], re.IGNORECASE)  # what only a control is called
@@ -24,8 +26,9 @@ def arms(table: Table, beside: str = "") -> tuple[Column, str] | None:
     """Return the column of arms and its control, empty if nothing tells it; None without arms.
 
     The column `beside` is that of the campaigns, and none of arms.
-    A name such as arm or treatment suggests them; under any other name a few values must be there
-    of which one is that of a control.
+    A name such as arm or treatment suggests them, and one such as group where its values are A and
+    B or the like, beside what happened; under any other name a few values must be there of which
+    one is that of a control.
     """
     columns = [c for c in table if c.name != beside and _few(c)]
     fits = [(c, next((v for v in c.values if CONTROL.fullmatch(v.strip())), "")) for c in columns]
@@ -35,11 +38,66 @@ def arms(table: Table, beside: str = "") -> tuple[Column, str] | None:
         return sure[0]
     named = next((column for column in columns if _named(column)), None)
     if named is None:
-        return None
+        lettered = next((c for c in columns if _plain(c) and _letters(c)), None)
+        after = lettered is not None and (beside or _after(table, lettered))
+        return (lettered, _letters(lettered)) if after else None
     plain = {value.strip().lower(): value for value in named.values}
-    control = next((plain[word] for word in WORDS["control"] if word in plain), "") or _no(named)
+    control = next((plain[word] for word in WORDS["control"] if word in plain), "")
+    control = control or _letters(named) or _no(named)
     after = any(_event(column) for column in table if column is not named)
     return (named, control) if control or after or beside else None
+
+
+def _plain(column: Column) -> bool:
+    """Return whether a name says a group and not of what, such as group, cell or ab_group."""
+    words = {*re.findall(r"[a-z]+", column.name.lower())}
+    return bool(words & {*WORDS["plain"]}) and words <= {*WORDS["plain"], *WORDS["beside"]}
+
+
+def _letters(column: Column) -> str:
+    """Return the control of values A and B, C and T or the like; empty if they are none."""
+    plain = {re.sub(BEFORE, "", v.strip().lower()): v for v in column.values}
+    first = {*"abcd"[: len(plain)]}
+    fits = column.distinct <= len(first) and {*plain} in (first, {"c", "t"})
+    return plain["a" if "a" in plain else "c"] if fits else ""
+
+
+def _codes(column: Column) -> bool:
+    """Return whether values are 0 and 1, 1 and 2 or the like, which say nothing."""
+    figures = all(re.fullmatch(r"\d(?:[.,]0+)?", value.strip()) for value in column.values)
+    return bool(hints.yes(column.values)) or (figures and column.distinct <= MOST_CODES)
+
+
+def _after(table: Table, arm: Column) -> list[Column]:
+    """Return the columns of what may have happened after arms were assigned."""
+    names = list(table.columns)
+    behind = names[names.index(arm.name) + 1 :]
+    others = [c for c in table if c is not arm and not _earlier(c)]
+    return [c for c in others if _event(c) or (c.name in behind and (_amount(c) or _count(c)))]
+
+
+def _count(column: Column) -> bool:
+    """Return whether a column counts what customers did."""
+    return column.numeric and column.distinct > 2 and hints.is_count(column.name)
+
+
+def _perhaps(guess: Guess) -> list[str]:
+    """Ask about a group of mere codes beside outcomes; return what forms no segments then."""
+    fits = (c for c in guess.table if _few(c) and _plain(c) and _codes(c))
+    column = next((c for c in fits if c.name not in guess.taken), None)
+    after = [c.name for c in _after(guess.table, column)] if column else []
+    if not after:
+        return []
+    guess.doubts.append(
+        f"{column.name!r} ({', '.join(column.values)}) may be the arm of an experiment, and "
+        f"{_quoted(after)} what happened after: then write arm: {column.name} below columns, and "
+        "the others below outcomes; neither the arm nor its outcomes form segments, and so they "
+        "are left out; if it is no experiment, they belong to attributes"
+    )
+    guess.left[column.name] = "the arm of an experiment?"
+    kept = [name for name in after if not hints.is_outcome(name)]
+    guess.left |= dict.fromkeys(kept, "an outcome of an experiment?")
+    return [column.name, *kept]
 
 
 def _few(column: Column) -> bool:
@@ -112,7 +170,7 @@ def experiment(guess: Guess) -> list[str]:
     """
     found = arms(guess.table)
     if found is None:
-        return []
+        return _perhaps(guess)
     take(guess, *found)
     days = [when for when in guess.table.times if when.distinct == 1]
     guess.keys |= {"start": days[0].least.date()} if days else {}

@@ -1,4 +1,4 @@
-"""The roles of orders and events: whose they are, what of, for how much, and what was undone."""
+"""The roles of orders and events: whose they are, what of, and for how much."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import re
 
 import pandas as pd
 
-from seglib.collection import activity, hints, reading
+from seglib.collection import hints, undone
 from seglib.collection.columns import Column, Table
 from seglib.collection.hints import suggests
 from seglib.collection.reading import MARKS, SIGN
 from seglib.collection.roles import LEAST_PEOPLE, NAMED, Guess, ask_of_nobody, repeats, take_time
-from seglib.wording import listing
 
 ONCE = "given once each"
 LINES = 1.2  # rows an order, above which rows are its lines
-RETURNING = {"customer", "order", "product", "amount", "price", "quantity", "status", "time"}
 SELDOM = 0.5  # of the rows with an amount, below which rows are events
-MOST_STATES = 10  # different values of a status
-UNDONE, NOT_UNDONE = set(hints.WORDS["undone"]), set(hints.WORDS["not_undone"])
 
 
 def transactions(table: Table, who: str, points: int) -> Guess:
@@ -36,7 +32,7 @@ def transactions(table: Table, who: str, points: int) -> Guess:
         )
     take_time(guess)
     ask_of_nobody(guess)
-    steps = [_order, _product, _amount, _status, _copies, _returns, _currency]
+    steps = [_order, _product, _amount, undone.status, undone.copies, undone.returns, _currency]
     for step in [*steps, _used, _reductions, _place]:
         step(guess)
     guess.leave_others()
@@ -111,7 +107,7 @@ def _used(guess: Guess) -> None:
 def is_money(column: Column) -> bool:
     """Return whether numbers could be money: named so, or with decimals and no share or id."""
     named = column.suggests("amount", "price")
-    other = column.suggests("discount", "coupon", "place") or hints.has(column.name, UNDONE)
+    other = column.suggests("discount", "coupon", "place") or hints.has(column.name, undone.UNDONE)
     if not column.numeric or other or (column.suggests("line") and not named):
         return False
     if named:
@@ -186,7 +182,7 @@ def _totals(guess: Guess, money: list[Column]) -> dict[str, str]:
     for column in money if order and order.per_value > LINES else ():
         if column.missing > 1 - SELDOM:
             totals |= {column.name: ONCE} if _once(order, column) else {}
-        elif column.distinct > MOST_STATES and guess.table.decides(order.name, column.name):
+        elif column.distinct > undone.MOST_STATES and guess.table.decides(order.name, column.name):
             totals[column.name] = "repeated in each of its lines"
     return totals
 
@@ -295,99 +291,3 @@ def _place(guess: Guess) -> None:
         if named and (not order or guess.table.decides(order, column.name)):
             guess.take("place", column.name, f"{column.distinct:,} different")
             return
-
-
-# --- returns --------------------------------------------------------------------------------------
-
-
-def is_undone(value: str) -> bool:
-    """Return whether a status says that a sale was taken back, and not only a part of it."""
-    words = re.sub(r"[\W_]+", " ", value.lower()).split()
-    return bool(UNDONE & {*words, "".join(words)}) and not NOT_UNDONE & set(words)
-
-
-def _status(guess: Guess) -> None:
-    """Take the rows for returns that a column says were taken back, and ask about them."""
-    for column in guess.table:
-        counts = column.values
-        flag = hints.yes(counts) if is_undone(column.name) and column.distinct == 2 else ""
-        words = counts if column.kind == "text" and column.distinct <= MOST_STATES else ()
-        back = sorted([flag] if flag else [value for value in words if is_undone(value)])
-        share = sum(counts[v] for v in back) / max(len(column.text), 1)
-        said = f"{share:.1%} of the rows have the {column.name!r} {listing(back)}"
-        if back and not _is_of_lines(guess, column):
-            guess.doubts.append(f"{said}, and count as others do: are they orders?")
-        elif back:
-            guess.take("status", column.name, f"{column.distinct} different")
-            guess.keys["returned"] = back
-            how = (
-                "sales that were undone, without money: where such a row gives back what another "
-                "row took in, make its amount negative"
-            )
-            if all(re.search(activity.MEMO, value, re.IGNORECASE) for value in back):
-                how = "credit notes, whose money is taken off, whatever its sign"
-            guess.doubts.append(
-                f"{said}, and are taken for {how}. It is what stood there on the day of the "
-                "export, and may have been learned after as_of"
-            )
-        elif column.numeric and hints.has(column.name, UNDONE) and column.most:
-            share = (column.read.fillna(0) != 0).mean()
-            guess.doubts.append(
-                f"{column.name!r} is not zero in {share:.1%} of the rows, and is not taken off the "
-                "amounts: subtract it from them in the file"
-            )
-
-
-def _is_of_lines(guess: Guess, column: Column) -> bool:
-    """Return whether a status is of what was sold, and not of the customers who bought it."""
-    who = guess.column("customer")
-    of_customers = who.per_value >= 2 and guess.table.decides(who.name, column.name)
-    free = column.name not in guess.taken and "status" not in guess.roles
-    return bool(guess.money) and free and not of_customers
-
-
-def _copies(guess: Guess) -> None:
-    """Ask about rows that are the same in every column of the source."""
-    table, order = guess.table, guess.roles.get("order")
-    numbered = order and table.columns[order].distinct >= 0.9 * table.rows
-    if copies := table.rows - table.opened.table.distinct().count().to_pyarrow().as_py():
-        though = f", though {order!r} numbers them" if numbered else ""
-        guess.doubts.append(
-            f"{copies:,} of {table.rows:,} rows are copies of others in every column{though}: "
-            "they count twice unless you take them out of the file"
-        )
-
-
-def _returns(guess: Guess) -> None:
-    """Say how many rows are returns, and how many customers have no other rows."""
-    money = guess.money or ("quantity" if "quantity" in guess.roles else "")
-    if not money:
-        return
-    columns = {r: guess.table.at(c) for r, c in guess.roles.items() if r in RETURNING}
-    if "price" in columns:
-        columns["amount"] = columns.pop("price") * columns["quantity"]
-    if "order" in columns:
-        columns["order"] = reading.trimmed(columns["order"])
-    rows = guess.table.opened.table.select(**columns)
-    rows = activity.mark_returns(rows, guess.keys.get("returned", ()))
-    if credit := reading.row(rows, {"n": rows.is_credit_note.sum()})["n"]:
-        guess.doubts.append(
-            f"{credit:,} rows have a number in {guess.roles['order']!r} that is taken for that of "
-            "a credit note: their money is taken off, whatever its sign"
-        )
-    rows = rows.filter(rows.customer.notnull())
-    order = rows.order if "order" in rows.columns else rows.time.cast("timestamp").truncate("D")
-    each = rows.group_by(rows.customer, order=order)  # what a customer buys on a day is one
-    each = each.agg(back=rows.is_return.sum(), bought=(~rows.is_return).sum()).to_pandas()
-    alone = each["bought"].eq(0)
-    back, within = int(each.loc[alone, "back"].sum()), int(each.loc[~alone, "back"].sum())
-    bought = each.groupby("customer")["bought"].sum()
-    lower = " lower the money and" if money != "quantity" else ""
-    if back:
-        guess.why[money] += f"; {back:,} rows are returns, which{lower} are no orders"
-    if within:
-        why = f"; {within:,} rows are reductions or partial returns, in orders with sales"
-        guess.why[money] += why
-    if only := int(bought.eq(0).sum()):
-        shown = f"fewer than {LEAST_PEOPLE}" if only < LEAST_PEOPLE else f"{only:,}"
-        guess.why[money] += f"; {shown} customers have no other rows"
