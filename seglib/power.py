@@ -93,7 +93,7 @@ def noise(after, before=None) -> float:
     return deviation * float(np.sqrt(1 - np.corrcoef(after, before)[0, 1] ** 2))
 
 
-def spend_test(after, before=None, *, money=None, days: float = QUARTER) -> dict:
+def spend_test(after, before=None, *, money=None, days: float = QUARTER, half=None) -> dict:
     """Return what a test on half of these customers, drawn at random, can show of their spend.
 
     Parameters
@@ -105,6 +105,8 @@ def spend_test(after, before=None, *, money=None, days: float = QUARTER) -> dict
         The study's `margin` and `cost_per_customer` (for a quarter).
     days : float
         Length of the window.
+    half : int, optional
+        Customers in each half, where fewer than there are may be told.
 
     Returns
     -------
@@ -115,30 +117,33 @@ def spend_test(after, before=None, *, money=None, days: float = QUARTER) -> dict
         n_per_arm (needed for the target), adjusted (whether for the window before).
     """
     after = np.asarray(after, dtype=float)
+    half = len(after) // 2 if half is None else half
     baseline, left = float(after.mean()), noise(after, before)
     even = money and pays_from(money.margin, money.cost_per_customer, days)
     target = max(even or 0.0, LOOKED_FOR * baseline)
     return {
-        "baseline": baseline, "deviation": left, "available": len(after) // 2,
-        "detectable": left * smallest(len(after) // 2), "break_even": even, "target": target,
+        "baseline": baseline, "deviation": left, "available": half,
+        "detectable": left * smallest(half), "break_even": even, "target": target,
         "n_per_arm": needed(target / left) if left > 0 else None, "adjusted": before is not None,
     }  # fmt: skip
 
 
-def share_test(yes) -> dict:
+def share_test(yes, half: int | None = None) -> dict:
     """Return what a test on half of these customers can show of a share, as `spend_test` does.
 
     Parameters
     ----------
     yes : array of bool
         Whether each customer did it in the last window.
+    half : int, optional
+        As of `spend_test`.
 
     Source
     ------
     Normal test of arcsine-transformed shares: statsmodels `proportion_effectsize` and
     `NormalIndPower` (Cohen 1988, ch. 6).
     """
-    share, half = float(np.mean(yes)), len(yes) // 2
+    share, half = float(np.mean(yes)), len(yes) // 2 if half is None else half
     target = min(LOOKED_FOR * share, (1 - share) / 2)
     solve = NormalIndPower().solve_power
     size = solve(nobs1=half, power=POWER, alpha=ALPHA, ratio=1.0) if half > 1 else np.nan

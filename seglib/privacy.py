@@ -309,6 +309,11 @@ def pseudonyms(ids: pd.Series, secret: bytes) -> pd.Series:
 # --- small counts ---------------------------------------------------------------------------------
 
 
+def tells(count: float, n: int, minimum: int) -> bool:
+    """Return whether a share of n customers tells of few who did, or of few who did not."""
+    return any(0 < few < minimum for few in (round(count), n - round(count)))
+
+
 def hidden(counts, minimum: int) -> np.ndarray:
     """Return which cells of a table of customers to hide; the last row and column are the totals.
 

@@ -208,12 +208,56 @@ def test_no_claim_gives_away_the_size_of_a_small_segment(tmp_path):
     other = next(s for s in hidden if s != 4)
     own = [c for c in found if c["of"] == "customers" and c["segment"] == other]
     assert own and not {"size", "target-size"} & {c["rule"] for c in own}
-    assert sizes[other] not in {c["n"] for c in own} and sizes[other] % 10
-    tests = [r["experiment"]["available"] for r in book["levers"] if r["segment"] == other]
-    assert tests and sizes[other] // 2 not in tests
+    assert {(c["n"], c["at_least"], c["cell"]) for c in own} == {(10, True, 10)}
+    tests = [r["experiment"] for r in book["levers"] if r["segment"] == other]
+    assert tests and {(t["available"], t["at_least"]) for t in tests} == {(5, True)}
+    planned = [t for t in tests if t["unit"] == "$" and t["n_per_arm"]]
+    for t in planned:  # nor do effect and number needed tell how many there are
+        assert t["available"] * (t["detectable"] / t["target"]) ** 2 <= t["n_per_arm"] * 1.1
+    assert all("there are at least 5" in c["sentence"] for c in own if c["rule"] == "test-needed")
     ranks = {row["segment"]: row["scores"] for row in book["targeting"]["ranking"]}
     assert np.isnan(ranks[other]["size"])
     assert people[ev.segments.index(other)]["n"] is None
+
+
+def test_a_claim_of_nearly_all_of_a_segment_does_not_count_the_few_left_out(runs):
+    ev = runs[0][0]
+    segment = ev.sized[0]
+    size = int(ev.inside(segment).sum())
+    assert ev.count(segment, size) == (size, False)
+    assert ev.count(segment, size - 1) == (size - ev.minimum, True)
+    assert ev.count(segment, size - ev.minimum) == (size - ev.minimum, False)
+
+
+@pytest.mark.parametrize(("right", "met", "said"), [
+    (0, 0, "100% of those who meet it belong here; 100% of those who belong here meet it."),
+    (-1, 0, "Nearly all of those who meet it belong here; nearly all of those who belong here"),
+    (0, 1, "Nearly all of those who meet it belong here; 100% of those who belong here meet it."),
+    (-15, 0, "% of those who meet it belong here; "),
+])  # fmt: skip
+def test_a_rule_that_misses_few_does_not_say_how_many(tmp_path, right, met, said):
+    ev = Evidence(planted.run(tmp_path, 1))
+    segment = max(ev.sized, key=lambda s: ev.inside(s).sum())
+    size = int(ev.inside(segment).sum())
+    right, met = size + right, size + met
+    rows = ev.rules.copy()
+    rows.loc[segment, ["precision", "recall", "n"]] = right / met, right / size, met
+    ev.rules = rows
+    claim = claims.state(ev, "rule", segment)[0]
+    assert said in claim["sentence"] and claim["n"] == size
+    if "Nearly all" in said:
+        assert claim["low"] is None
+        assert claim["value"] == 0.8 and claim["statistic"].endswith("at least")
+
+
+def test_few_members_who_do_not_buy_a_product_are_not_counted(tmp_path):
+    ev, found, *_ = planted.finished(planted.add_purchases(planted.run(tmp_path, 1)))
+    own = [c for c in found if c["rule"] == "product-high"]
+    row = ev.products.copy()
+    row["buyers"] = row["n"] - 3
+    ev.products = row
+    said = claims.state(ev, "product-high", own[0]["segment"], own[0]["source"]["column"])
+    assert "; nearly all of them buy it" in said[0]["sentence"]
 
 
 # --- far and slightly -----------------------------------------------------------------------------

@@ -154,6 +154,33 @@ def test_the_claims_of_a_test_are_the_playbooks_numbers(full):
     assert f"{shown['needed a half'].iloc[0]:,}" in own["test-needed"]["sentence"]
 
 
+@pytest.mark.parametrize("active", [0, 2, 9, 30, -2, -30])
+def test_no_test_is_planned_on_few_who_did_or_did_not(full, monkeypatch, active):
+    ev = full[0]
+    segment = max(ev.sized, key=lambda s: ev.inside(s).sum())
+    inside = np.flatnonzero(ev.inside(segment))
+    seen = pd.Series(0.0, ev.labels.index)
+    seen.iloc[inside[: active % len(inside) if active < 0 else active]] = 1.0
+    monkeypatch.setattr(ev, "windows", dict.fromkeys((1, 2, 3), (seen, seen)))
+    test = playbook.experiment(ev, segment, "active")
+    few = 0 < seen.sum() < ev.minimum or 0 < len(inside) - seen.sum() < ev.minimum
+    if few or not active:
+        assert {test[k] for k in ("baseline", "detectable", "target", "n_per_arm")} == {None}
+        assert not test["enough"]
+        assert ("too few did" in test["metric"]) == bool(few)
+    else:
+        assert test["baseline"] == seen.sum() / len(inside)
+    assert playbook.testable(ev, segment, "active") == (seen.sum() <= 0.9 * len(inside))
+
+
+def test_no_test_looks_for_a_change_that_rounds_to_nothing(full, monkeypatch):
+    ev, segment = full[0], full[0].sized[0]
+    monkeypatch.setattr(playbook.power, "share_test", lambda *_: {
+        "baseline": 0.5, "detectable": 0.1, "target": 0.004, "n_per_arm": 10_000})  # fmt: skip
+    test = playbook.experiment(ev, segment, "active")
+    assert test["target"] is None and test["enough"] is False
+
+
 @pytest.mark.parametrize(("change", "unit", "less", "text"), [
     (0.08, "share", False, "+8 points"), (0.08, "share", True, "−8 points"),
     (31, "$", False, "+$31"),

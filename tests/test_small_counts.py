@@ -106,6 +106,11 @@ def test_counts_are_written_with_what_is_not_shown():
     assert privacy.shown(counts, 10).isna().sum() == 2
 
 
+def test_a_share_tells_of_few_who_did_and_of_few_who_did_not():
+    assert [n for n in range(21) if privacy.tells(n, 20, 5)] == [*range(1, 5), *range(16, 20)]
+    assert privacy.tells(0.98 * 200, 200, 10) and not privacy.tells(200, 200, 10)
+
+
 def test_figures_that_tell_the_same_count_are_hidden_together():
     """A share tells how many do and do not; beside the total of two segments it tells the other."""
     counts, groups = [5, 55, 30, 30], [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1],

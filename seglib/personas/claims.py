@@ -89,7 +89,9 @@ def state(
     }  # fmt: skip
     if fault(claim, ev.minimum):
         return []
-    return [claim | {key: ev.count(segment, claim[key]) for key in ("n", "cell")}]
+    n, at_least = ev.count(segment, claim["n"])
+    whole = not at_least and len(ev.sized) == len(ev.segments)  # else the other side may be hidden
+    return [claim | {"n": n, "at_least": at_least, "cell": claim["cell"] if whole else ev.minimum}]
 
 
 def _table(ev: Evidence, figures: dict) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
@@ -69,10 +68,17 @@ class Evidence:
             self._made[make] = make(self)
         return self._made[make]
 
-    def count(self, segment: int, n: int) -> int:
-        """Return a number of members, rounded down where it would give away a small segment."""
-        step = 1 if segment in self.sized else max(self.minimum, 10 ** math.floor(math.log10(n)))
-        return n // step * step
+    def count(self, segment: int, n: int) -> tuple[int, bool]:
+        """Return a number of members as it may be told, and whether there are at least as many.
+
+        Of a segment whose size would give away a small one, that is the minimum; where few of the
+        members are left out, as many fewer than all of them.
+        """
+        left = int(self.inside(segment).sum()) - n
+        if segment not in self.sized:
+            return self.minimum, True
+        few = self.of == "customers" and 0 < left < self.minimum
+        return (max(n + left - self.minimum, self.minimum), True) if few else (n, False)
 
     @property
     def nearest(self) -> int:

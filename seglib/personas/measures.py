@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-from seglib import stats
+from seglib import privacy, stats
 from seglib.personas.evidence import Assortment, Evidence
 from seglib.personas.names import has_level, kind, label, level_label, levels, levels_of, numbers
 from seglib.personas.profile import cells
 from seglib.wording import amount, of_level, table
 
 WORDS = table("claims")
+NEARLY = 0.8  # share from which a share that may not be told is "nearly all", else "most"
 FEW = 10  # values from which a median has an interval
 TINY = 0.005  # medians below this tell nothing, and means are shown instead
 NO_DIFFERENCE = {"superiority": 0.5, "difference": 0.0, "lift": 1.0, "ratio": 1.0}
@@ -236,13 +237,32 @@ def _responses(ev: Evidence, segment: int, *_) -> dict:
 
 
 def _rule(ev: Evidence, segment: int, *_) -> dict:
+    """Return how often a rule is right; shares that few are left out of are told in words.
+
+    Then how many meet it is not told either, nor where nearly as many belong to the segment.
+    """
     if len(ev.segments) < 2:
         return {}
-    row, n = ev.rules.loc[segment], int(ev.rules.loc[segment, "n"])
-    right = stats.share(round(np.nan_to_num(row["precision"]) * n), n)
-    return {"value": row["precision"], "low": right.low, "high": right.high, "n": n,
-            "cell": min(int(ev.inside(segment).sum()), n), "inside": row["recall"],
-            "unit": "share", "label": row["rule"]}  # fmt: skip
+    row, n, size = ev.rules.loc[segment], int(ev.rules.loc[segment, "n"]), ev.inside(segment).sum()
+    right = round(np.nan_to_num(row["recall"]) * size)  # of those that the rule had not seen
+    met = round(right / row["precision"]) if row["precision"] > 0 else n
+    ends = stats.share(round(np.nan_to_num(row["precision"]) * n), n)
+    shares, words = {"value": row["precision"], "inside": row["recall"]}, {"least": ""}
+    for key, whole in (("value", met), ("inside", size)):
+        if privacy.tells(right, whole, ev.minimum):
+            words[key], shares[key] = _most(right, whole)
+    if "value" in words:
+        words |= {"value": words["value"].capitalize(), "least": ", at least"}
+        ends = ends._replace(low=None, high=None)
+    near = len(words) > 1 or 0 < abs(n - size) < ev.minimum
+    return {"low": ends.low, "high": ends.high, "n": int(size) if near else n, "words": words,
+            "cell": min(int(size), n, right), "unit": "share", "label": row["rule"],
+            **shares}  # fmt: skip
+
+
+def _most(count: int, n: int) -> tuple[str, float]:
+    """Return words for a share that few are left out of, and a bound that tells no number."""
+    return ("nearly all", NEARLY) if count >= NEARLY * n else ("most", 0.5)
 
 
 def _example(ev: Evidence, segment: int, column: str, _="") -> dict:
@@ -270,7 +290,13 @@ def _example(ev: Evidence, segment: int, column: str, _="") -> dict:
 
 def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
     row = _row_of(ev.products, segment, "product", column)
-    return {} if row is None else _spread(ev, row, ev.products, column)
+    if row is None:
+        return {}
+    buyers = amount(row["buyers"] / row["n"], "share")
+    if privacy.tells(row["buyers"], int(row["n"]), ev.minimum):
+        buyers, _ = _most(row["buyers"], row["n"])
+    result = _spread(ev, row, ev.products, column)
+    return result | {"words": result["words"] | {"buyers": buyers}}
 
 
 def _group(ev: Evidence, segment: int, column: str, _="") -> dict:
@@ -297,11 +323,10 @@ def _row_of(rows: pd.DataFrame, segment: int, key: str, name: str):
 
 
 def _spread(ev: Evidence, row, among, name: str) -> dict:
-    buyers = amount(row["buyers"] / row["n"], "share")
     return {**_adjusted(row, among), "n": int(row["n"]), "inside": row["inside"],
             "cell": int(min(row["buyers"], row["others"])), "outside": row["outside"],
             "unit": "share", "label": name,
-            "words": {"name": ev.names[int(row["segment"])], "buyers": buyers}}  # fmt: skip
+            "words": {"name": ev.names[int(row["segment"])]}}  # fmt: skip
 
 
 def _spent(ev: Evidence, segment: int) -> pd.Series | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
 
-from seglib import power, stats
+from seglib import power, privacy, stats
 from seglib.personas.evidence import Evidence, assortment
 from seglib.personas.measures import WORDS as CLAIMS
 from seglib.personas.measures import measure, smallest
@@ -228,14 +229,32 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     dict
         arms, metric, baseline, unit, target (the smallest effect that is worth finding),
         detectable (the smallest effect this segment can show with 80% power at the 5% level),
-        n_per_arm (needed for the target), available (per arm), weeks, enough, break_even.
+        n_per_arm (needed for the target), available (per arm), at_least (whether there may be
+        more), weeks, enough, break_even. Where the baseline would tell of few customers, or the
+        target rounds to nothing, there is no plan.
     """
-    inside = ev.inside(segment)
-    half = ev.count(segment, int(inside.sum())) // 2
-    plan = {"arms": list(TEXTS["arms"]), "metric": TEXTS["no_months"], "unit": "",
-            "available": half, **dict.fromkeys(FIGURES)}  # fmt: skip
+    plan = _planned(ev, segment, metric)
+    if plan["baseline"] is None:
+        return plan
+    share, n = plan["unit"] == "share", int(ev.inside(segment).sum())
     if metric == "outcome":
-        result = _outcome(ev, inside)
+        n = int(ev.customers.loc[ev.inside(segment), next(iter(ev.run.study.outcomes))].count())
+    few = share and privacy.tells(plan["baseline"] * n, n, ev.minimum)
+    if few or not re.search("[1-9]", gain(plan["target"], plan["unit"])):
+        text = TEXTS["few"].format(metric=plan["metric"])
+        return plan | dict.fromkeys(FIGURES) | {"metric": text, "enough": False}
+    return plan
+
+
+def _planned(ev: Evidence, segment: int, metric: str) -> dict:
+    """Return an experiment with all its figures, also those that may not be told."""
+    inside = ev.inside(segment)
+    n, at_least = ev.count(segment, int(inside.sum()))
+    half = n // 2
+    plan = {"arms": list(TEXTS["arms"]), "metric": TEXTS["no_months"], "unit": "",
+            "available": half, "at_least": at_least, **dict.fromkeys(FIGURES)}  # fmt: skip
+    if metric == "outcome":
+        result = _outcome(ev, inside, half)
         return plan | result | {"enough": (result["n_per_arm"] or math.inf) <= half}
     seen = ev.windows or (ev.visits if metric == "active" else None)
     if seen is None:
@@ -244,11 +263,12 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     for months, weeks in power.WEEKS.items():
         after, before = (v[inside] for v in seen[months])
         if metric == "spend":
-            result = power.spend_test(after, before, money=ev.run.study.economics, days=7 * weeks)
+            money = ev.run.study.economics
+            result = power.spend_test(after, before, money=money, days=7 * weeks, half=half)
             result = {key: result[key] for key in FIGURES if key in result}
             result |= {"metric": TEXTS["spend"], "unit": ev.run.study.currency or "money"}
         else:
-            result = power.share_test(after > 0)
+            result = power.share_test(after > 0, half)
             result |= {"metric": TEXTS["active"].format(did=did), "unit": "share"}
         enough = (result["n_per_arm"] or math.inf) <= half
         if enough:
@@ -258,17 +278,18 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     return plan | result | {"weeks": weeks, "enough": enough}
 
 
-def _outcome(ev: Evidence, inside: np.ndarray) -> dict:
+def _outcome(ev: Evidence, inside: np.ndarray, half: int) -> dict:
     """Return the test on the study's first outcome; how long it takes, the study does not say."""
     name, outcome = next(iter(ev.run.study.outcomes.items()))
     happened = ev.customers.loc[inside, name].dropna()
     words = {"metric": f"share that {outcome.label}", "unit": "share", "less": not outcome.wanted}
-    return words | power.share_test((happened == "yes").to_numpy(float))
+    test = power.share_test((happened == "yes").to_numpy(float), min(half, len(happened) // 2))
+    return words | test | {"available": half}
 
 
 def testable(ev: Evidence, segment: int, metric: str) -> bool:
     """Return whether a measure leaves room: where nearly all still buy, none need winning back."""
-    return metric != "active" or (experiment(ev, segment, metric)["baseline"] or 0) <= STILL_HERE
+    return metric != "active" or (_planned(ev, segment, metric)["baseline"] or 0) <= STILL_HERE
 
 
 def gain(value: float, unit: str, less: bool = False) -> str:
@@ -285,7 +306,8 @@ def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
     n, there, active = int(ev.inside(segment).sum()), plan["available"], level == "active"
     did = f"of the {study.customer}s {'are active' if study.usage else 'buy'} at least once"
     metric = did if active else f"spent a {study.customer}"
-    words = {"target": gain(plan["target"], plan["unit"]), "there": f"{there:,}",
+    words = {"target": gain(plan["target"], plan["unit"]),
+             "there": f"{'at least ' if plan['at_least'] else ''}{there:,}",
              "weeks": plan["weeks"], "customer": study.customer, "metric": metric,
              "measured": plan["metric"], "figure": FIGURES_OF[column]}  # fmt: skip
     if column == "detectable":
