@@ -253,8 +253,9 @@ def _rule(ev: Evidence, segment: int, *_) -> dict:
             words[key], shares[key] = _most(right, whole)
     if "value" in words:
         words |= {"value": words["value"].capitalize(), "least": ", at least"}
-        ends = ends._replace(low=None, high=None)
     near = len(words) > 1 or 0 < abs(n - size) < ev.minimum
+    if near or segment not in ev.sized:  # the width of an interval tells of how many it is
+        ends = ends._replace(low=None, high=None)
     return {"low": ends.low, "high": ends.high, "n": int(size) if near else n, "words": words,
             "cell": min(int(size), n, right), "unit": "share", "label": row["rule"],
             **shares}  # fmt: skip

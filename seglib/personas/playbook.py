@@ -239,7 +239,7 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     share, n = plan["unit"] == "share", int(ev.inside(segment).sum())
     if metric == "outcome":
         n = int(ev.customers.loc[ev.inside(segment), next(iter(ev.run.study.outcomes))].count())
-    few = share and privacy.tells(plan["baseline"] * n, n, ev.minimum)
+    few = share and n and privacy.tells(plan["baseline"] * n, n, ev.minimum)
     if few or not re.search("[1-9]", gain(plan["target"], plan["unit"])):
         text = TEXTS["few"].format(metric=plan["metric"])
         return plan | dict.fromkeys(FIGURES) | {"metric": text, "enough": False}

@@ -157,6 +157,110 @@ def test_no_share_of_a_segment_tells_of_fewer_customers_than_the_minimum(finishe
     assert cells == []
 
 
+# --- shares in sentences, claims and tests --------------------------------------------------------
+
+SAID = re.compile(r"([\d.]+)% of the ([\d,]+) \w+")  # of how many, in the same breath
+THEM = re.compile(r"([\d.]+)% of (?:them|those)\b")
+
+
+def rounded(percent, n):
+    """Return the numbers out of n of which a share, without an interval, can be written so."""
+    counts = np.arange(n + 1)
+    half = 0.5 * 10.0 ** -len(percent.partition(".")[2]) + 1e-9
+    return counts[np.abs(100 * counts / max(n, 1) - float(percent)) <= half]
+
+
+def telling(text, minimum, pattern=SAID, n=None):
+    """Return the shares in a text that tell of few, of numbers beside them or of `n`."""
+    found = [(m[0], m[1], n or int(m[2].replace(",", ""))) for m in pattern.finditer(text)]
+    return [said for said, part, of in found if told(rounded(part, of), of, minimum)]
+
+
+def test_the_attack_on_sentences_succeeds_where_it_should():
+    assert telling("98% of the 200 customers known before it ordered again.", 10)
+    assert telling("90% of them buy it", 10, THEM, 60)
+    assert telling("98% of those who meet it belong here", 10, THEM, 60)
+    assert telling("3.6% of those", 10, THEM, 56)
+    assert not telling("100% of those who meet it belong here", 10, THEM, 60)
+    assert not telling("75% of the 200 customers", 10)
+
+
+@pytest.mark.point(17)
+def test_no_sentence_gives_a_share_that_tells_of_few(case):
+    run, minimum = case
+    assert telling(run.text("*/0*.html") + run.text("index.html"), minimum) == []
+
+
+@pytest.mark.point(17)
+def test_no_share_beside_how_many_are_known_tells_of_few(case):
+    run, minimum = case
+    rows = [
+        (table.attrs["page"], name, row["share"], whole(row["known of"]))
+        for table in tables(run)
+        if {"share", "known of"} <= set(table)
+        for name, row in table.iterrows()
+    ]
+    assert rows
+    shares = [(*_, re.match(r"[\d.]+", share), n) for *_, share, n in rows if n]
+    found = [
+        row for row in shares if row[-2] and told(rounded(row[-2][0], row[-1]), row[-1], minimum)
+    ]
+    assert found == []
+
+
+@pytest.mark.point(17)
+def test_no_claim_gives_a_share_that_tells_of_few(case):
+    run, minimum = case
+    known = sizes(run)
+    found = [
+        (c["id"], c["sentence"])
+        for c in run.json("claims.json")
+        for n in {c["n"], known.get(str(c["segment"]), c["n"])}
+        if c["of"] == "customers"
+        and (
+            telling(c["sentence"], minimum, THEM, n)
+            or (c["rule"] == "rule" and not c["at_least"] and few(c["value"], n, minimum))
+            or (c["kind"] in {"lift", "difference"} and few(c["inside"], n, minimum))
+        )
+    ]
+    assert found == []
+
+
+def few(share, n, minimum):
+    """Return whether a share, written in full, tells of few of n; one of other numbers does not."""
+    count = round(share * n)
+    exact = abs(count - share * n) < 1e-6
+    return exact and any(0 < part < minimum for part in (count, n - count))
+
+
+@pytest.mark.point(17)
+def test_no_test_tells_of_few_who_did_or_did_not(case):
+    run, minimum = case
+    tests = [row | row["experiment"] for row in run.json("playbook.json")["levers"]]
+    members = run.frame("segments.parquet")["segment"].value_counts()
+    of_share = [t for t in tests if t["unit"] == "share" and t["baseline"] is not None]
+    told_of = [t for t in of_share if few(t["baseline"], members[t["segment"]], minimum)]
+    assert tests and told_of == []
+    assert not re.search(r"[+−]0 points", run.text("*/0*.html") + run.text("index.html"))
+
+
+@pytest.mark.point(17)
+def test_of_a_segment_whose_size_is_hidden_only_the_minimum_is_told(case):
+    run, minimum = case
+    names = run.frame("segments.csv").groupby("segment")["name"].first().astype(str)
+    hidden = {s for s, name in names.items() if not {str(s), name} & set(sizes(run))}
+    claims = [c for c in run.json("claims.json") if c["of"] == "customers"]
+    own = [c for c in claims if c["segment"] in hidden]
+    assert bool(own) == bool(hidden)
+    assert {(c["n"], c["at_least"]) for c in own} <= {(minimum, True)}
+    levers = run.json("playbook.json")["levers"]
+    tests = [row["experiment"] for row in levers if row["segment"] in hidden]
+    assert {(t["available"], t["at_least"]) for t in tests} <= {(minimum // 2, True)}
+    assert not hidden or f"n ≥ {minimum}" in run.text("*/04*.html")
+
+
+# --- shares of several tables ---------------------------------------------------------------------
+
 HEADS = {  # the heading of a share → the group that is counted, and of which
     r"^active.*before": ("before", "all"),
     r"^active.*after": ("after", "all"),
