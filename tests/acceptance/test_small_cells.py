@@ -219,7 +219,7 @@ def test_no_claim_gives_a_share_that_tells_of_few(case):
         if c["of"] == "customers"
         and (
             telling(c["sentence"], minimum, THEM, n)
-            or (c["rule"] == "rule" and not c["at_least"] and few(c["value"], n, minimum))
+            or (c["rule"] == "rule" and c["low"] is not None and few(c["value"], n, minimum))
             or (c["kind"] in {"lift", "difference"} and few(c["inside"], n, minimum))
         )
     ]
