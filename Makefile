@@ -10,7 +10,7 @@ report: .venv/made          ## the default study, from its data to reports/compl
 	$(BIN)/seglib run complete_journey
 
 test: .venv/made
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lab: .venv/made
 	$(BIN)/jupyter lab notebooks

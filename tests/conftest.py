@@ -1,4 +1,4 @@
-"""A small shop with a planted answer, and which tests run side by side."""
+"""A small shop with a planted answer, and which tests come first."""
 
 import os
 
@@ -8,17 +8,12 @@ import pytest
 from worlds import write_shop
 
 LONG = "test_golden.py"
-"""Each study that it runs takes long: they come first, wherever there is room."""
+"""Its runs take longest, so one process begins with them and the other takes the other files."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keep the tests of a file in one process, since they share fixtures; of LONG, of a study."""
+    """Put the longest file first."""
     items.sort(key=lambda item: item.path.name != LONG)
-    for item in items:
-        study = item.name.partition("[")[2].rstrip("]")
-        group = study if item.path.name == LONG else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
