@@ -81,12 +81,6 @@ class KernelManager(AsyncKernelManager):
         return await super()._async_pre_start_kernel(**kwargs)
 
 
-def warm_up() -> None:
-    """Begin to load the libraries, in a process of its own, while others look at the data."""
-    if FORKING:
-        _context()
-
-
 def _context() -> multiprocessing.context.ForkServerContext:
     """Return the context whose processes are forks of the one with the libraries."""
     from multiprocessing import forkserver  # noqa: PLC0415 - not there on every system

@@ -109,7 +109,6 @@ def run(
     NotebookError
         If a notebook failed; names the cell, the error and the executed copy.
     """
-    kernels.warm_up()
     loaded = check(name)
     current = files.open_run(loaded.path, as_of)
     reports = loaded.reports
