@@ -314,6 +314,14 @@ def tells(count: float, n: int, minimum: int) -> bool:
     return any(0 < few < minimum for few in (round(count), n - round(count)))
 
 
+def coarse(figure):
+    """Return a number with two digits, from which nobody works out of how many it is; else as is.
+
+    A share or a mean of whole numbers in full is a fraction whose denominator can be found.
+    """
+    return float(f"{figure:.2g}") if isinstance(figure, float) else figure
+
+
 def hidden(counts, minimum: int) -> np.ndarray:
     """Return which cells of a table of customers to hide; the last row and column are the totals.
 

@@ -10,6 +10,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
+from seglib import privacy
 from seglib.files import Run, plain
 from seglib.personas import personas, playbook, profile
 from seglib.personas.evidence import Evidence, assortment
@@ -25,6 +26,7 @@ FACTS = {
 }
 KEYS = ("kind", "statistic", "value", "low", "high", "confidence", "comparisons", "n", "cell",
         "inside", "outside")  # fmt: skip
+FIGURES = "value", "low", "high", "inside", "outside"
 OWN_UNIT = {"median", "criterion", "test", "example"}
 UNITS = {"share": "share", "superiority": "share", "difference": "share"}
 
@@ -74,6 +76,8 @@ def state(
     low, high = fact.get("levels", (-math.inf, math.inf))
     if not figures or (isinstance(figures["inside"], Real) and not low < figures["inside"] <= high):
         return []
+    if ev.sizeless(segment):
+        figures |= {key: privacy.coarse(figures[key]) for key in FIGURES}
     base = ev.entries.get(column, {}).get("base", "")
     others = "the other products" if ev.of == "products" else "everyone else"
     compares = bool(fact["is"])

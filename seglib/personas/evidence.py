@@ -62,6 +62,10 @@ class Evidence:
         """Return which customers belong to a segment."""
         return (self.labels == segment).to_numpy()
 
+    def sizeless(self, segment: int) -> bool:
+        """Return whether a segment is shown without its size, which would give away a small one."""
+        return segment in self.shown and segment not in self.sized
+
     def once(self, make: Callable[[Evidence], Any]) -> Any:
         """Return what a function makes of this evidence, made the first time only."""
         if make not in self._made:

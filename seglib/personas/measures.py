@@ -78,13 +78,13 @@ def _adjusted(row, among) -> dict:
 
 def _size(ev: Evidence, segment: int, *_) -> dict:
     n = int(ev.inside(segment).sum())
-    if segment in ev.shown and segment not in ev.sized:  # it would give away a smaller one
+    if ev.sizeless(segment):
         return {}
     return {"value": n / len(ev.labels), "n": n, "inside": float(n), "unit": "count"}
 
 
 def _revenue(ev: Evidence, segment: int, *_) -> dict:
-    if ev.spend is None:
+    if ev.spend is None or ev.sizeless(segment):  # divided by mean spend, it would tell the size
         return {}
     inside = ev.inside(segment)
     return _ends(stats.ratio_of_means(ev.spend * inside, ev.spend)) | {"n": int(inside.sum())}

@@ -236,6 +236,8 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     plan = _planned(ev, segment, metric)
     if plan["baseline"] is None:
         return plan
+    if ev.sizeless(segment):
+        plan |= {key: privacy.coarse(plan[key]) for key in FIGURES}
     share, n = plan["unit"] == "share", int(ev.inside(segment).sum())
     if metric == "outcome":
         n = int(ev.customers.loc[ev.inside(segment), next(iter(ev.run.study.outcomes))].count())

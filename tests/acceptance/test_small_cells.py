@@ -259,6 +259,25 @@ def test_of_a_segment_whose_size_is_hidden_only_the_minimum_is_told(case):
     assert not hidden or f"n ≥ {minimum}" in run.text("*/04*.html")
 
 
+@pytest.mark.point(17)
+def test_no_figure_of_a_segment_tells_the_size_that_is_hidden(case):
+    run, _ = case
+    names = run.frame("segments.csv").groupby("segment")["name"].first().astype(str)
+    hidden = [s for s, name in names.items() if not {str(s), name} & set(sizes(run))]
+    claims = [c for c in run.json("claims.json") if c["of"] == "customers"]
+    own = [c for c in claims if c["segment"] in hidden]
+    assert [c["sentence"] for c in own if c["rule"] == "revenue"] == []  # ÷ mean spend: the size
+    rows = own + [
+        row["experiment"] for row in run.json("playbook.json")["levers"] if row["segment"] in hidden
+    ]
+    keys = {"value", "low", "high", "inside", "outside", "baseline", "detectable", "target"}
+    figures = [x for x in numbers(rows, keys) if isinstance(x, float)]
+    assert bool(figures) == bool(hidden)
+    assert [x for x in figures if x != float(f"{x:.2g}")] == []  # in full, it is a fraction of n
+    people = [p for p in run.json("personas.json") if p["segment"] in hidden]
+    assert [p for p in people if {p["n"], p["share"], p["revenue_share"]} != {None}] == []
+
+
 # --- shares of several tables ---------------------------------------------------------------------
 
 HEADS = {  # the heading of a share → the group that is counted, and of which
