@@ -18,7 +18,7 @@ from jupyter_client.provisioning import LocalProvisioner
 
 LIBRARIES = ["ipykernel.kernelapp", "seaborn", "sklearn.cluster", "statsmodels.stats.multitest",
              "ibis", "seglib.collection.features", "seglib.clustering",
-             "seglib.report.exhibits"]  # fmt: skip
+             "seglib.personas.claims", "seglib.report.exhibits", "seglib.report.cards"]  # fmt: skip
 FORKING = sys.platform == "linux"
 
 

@@ -189,11 +189,11 @@ def usage(rows: ir.Table, as_of: date) -> ir.Table:
 
 
 def _first_week(events: ir.Table, as_of: date) -> ir.Table:
-    """Return what each customer did within a week of the first session; none of newer ones."""
+    """Return what each customer did on the first seven days from the first session; none of newer ones."""
     begun = events.time.min().over(group_by="customer")
     rows = events.mutate(begun=begun)
     rows = rows.filter(rows.begun < midnight(as_of - timedelta(days=FIRST - 1)))
-    early = rows.time < rows.begun + ibis.interval(days=FIRST)
+    early = rows.time.date() < rows.begun.date() + ibis.interval(days=FIRST)
     return rows.group_by("customer").agg(
         first_days=rows.time.date().nunique(where=early).cast(REAL),
         first_features=rows.level.nunique(where=early).cast(REAL),

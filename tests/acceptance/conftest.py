@@ -152,7 +152,7 @@ def make(name: str, folder: Path) -> Finished:
     path, *calls = getattr(studies, name)(folder)
     printed = ""
     for words in calls or [("run", path)]:
-        result = command(*words, cwd=folder)
+        result = call(*words, cwd=folder)
         printed += result.stdout
         assert result.returncode == 0, result.stdout + result.stderr
     return Finished(path, printed)

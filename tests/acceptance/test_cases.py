@@ -162,7 +162,9 @@ def test_an_experiment_in_one_table_is_estimated_and_forms_no_segments(begun, ra
     assert re.search(r"convert[^.]*fewer than 10|fewer than 10[^.]*convert", told)
     levels = frame.groupby("arm")["visit"].mean()
     for arm in ("mens", "womens"):
-        assert re.search(_points(levels[arm] - levels["control"]), told), arm
+        effect = rf"({_points(levels[arm] - levels['control'])}) points"
+        interval = rf"{effect} \(95% interval −?[\d.]+ to [\d.]+ points\)"
+        assert re.search(interval, told), arm
     assert re.search(r"random", pages["index"])
 
 

@@ -103,7 +103,7 @@ def test_every_limit_that_is_exceeded_is_named_with_its_key(call, tmp_path):
 
 
 @pytest.mark.point(19)
-def test_a_column_that_forms_segments_and_knows_the_future_is_refused(seglib, tmp_path):
+def test_a_column_that_forms_segments_and_knows_the_future_is_refused(call, tmp_path):
     shop, study = worlds.shop_tables(), worlds.shop_study()
     sold = shop["transactions"]
     until = AS_OF + timedelta(days=60)
@@ -115,7 +115,7 @@ def test_a_column_that_forms_segments_and_knows_the_future_is_refused(seglib, tm
     study["tables"]["customers"]["attributes"]["status"] = {"base": "plan"}
     study["segmentation"] = {"bases": ["behavioural", "plan"]}
     path = worlds.write_shop(tmp_path, shop, study)
-    done = seglib("run", path)
+    done = call("run", path)
     assert (done.returncode, "limits.leakage" in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "reports").exists()
 
