@@ -189,7 +189,7 @@ def usage(rows: ir.Table, as_of: date) -> ir.Table:
 
 
 def _first_week(events: ir.Table, as_of: date) -> ir.Table:
-    """Return what each customer did on the first seven days from the first session; none of newer ones."""
+    """Return what each customer did on the first seven days; none of newer customers."""
     begun = events.time.min().over(group_by="customer")
     rows = events.mutate(begun=begun)
     rows = rows.filter(rows.begun < midnight(as_of - timedelta(days=FIRST - 1)))
