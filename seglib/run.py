@@ -295,7 +295,7 @@ def _execute_one(current: Run, step: plan.Step, staging: tuple[Path, Path]) -> N
                 parameters={**own, **step.parameters},
                 cwd=str(plan.ROOT),
                 progress_bar={"desc": step.name, "leave": False, "disable": None},  # on a terminal
-                autosave_cell_every=0,
+                request_save_on_cell_execute=False,  # written once: each save writes all figures
                 config=config,
                 extra_arguments=["--log-level=50"],  # it logs its own end as an error
                 kernel_manager_class=kernels.KernelManager,
