@@ -14,7 +14,7 @@ from seglib.collection.dictionary import row as entry
 def shop_run(path, k=3, as_of=None):
     """Return a run of the shop with the files of 01 and plain segments."""
     run = files.open_run(path, as_of=str(as_of or ""))
-    clean, _ = audit.inspect(run.study, tables.open_tables(run.study), run.as_of)
+    clean, _ = audit.audit(run.study, tables.open_tables(run.study), run.as_of)
     known = activity.facts(run.study, clean, run.as_of)
     people = features.customers(known)
     features.write(run, known, clean, people, None)

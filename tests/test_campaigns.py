@@ -150,7 +150,7 @@ def test_a_response_before_its_campaign_does_not_count(shop):
     mailed.to_parquet(raw / "campaigns.parquet")
     answers.to_parquet(raw / "responses.parquet")
     run = files.open_run(shop)
-    clean, _ = audit.inspect(run.study, tables.open_tables(run.study), run.as_of)
+    clean, _ = audit.audit(run.study, tables.open_tables(run.study), run.as_of)
     rows = activity.campaigns(clean).execute().set_index("customer")
     assert rows["redeemed"].to_dict() == {1: False, 2: True}
     assert rows.loc[1, "redemptions"] == 0 and pd.isna(rows.loc[1, "first_response"])

@@ -54,7 +54,7 @@ def begun(folder, frame, monkeypatch, name="mailing"):
 def run_of(path, segments=None):
     """Return a run with the files that the experiment needs, segments by `newbie` or as given."""
     loaded = study.load(path)
-    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     run = Run(loaded, loaded.as_of, loaded.folder / loaded.as_of.isoformat(), 1)
     known = attributes.described(clean["customers"], loaded.tables.customers)
     run.write("customers.parquet", known)
@@ -307,7 +307,7 @@ def test_a_list_of_arms_may_call_its_campaign_a_test_or_nothing(tmp_path, monkey
     loaded = study.load(tmp_path / "data/x/study.yaml")
     roles = loaded.tables.campaigns.columns
     assert (roles.campaign, roles.arm) == (called or "<file>", "variant")
-    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     title = "autumn voucher" if called else "autumn"
     line = campaigns.prospect(loaded, clean)[0]
     assert (line["campaign"], line["start"]) == (title, "2024-08-15")

@@ -18,7 +18,7 @@ NAN = float("nan")
 def journey():
     """The Complete Journey at its own cut-off date: the study and its facts on the engine."""
     loaded = study.load("complete_journey")
-    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     return loaded, activity.facts(loaded, clean, loaded.as_of)
 
 
@@ -136,7 +136,7 @@ def test_products_with_few_buyers_are_left_out(journey, lines):
 def features_of(folder, shop):
     path = write_shop(folder, tables=shop)
     loaded = study.load(path)
-    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     known = activity.facts(loaded, clean, loaded.as_of)
     return features.customers(known)[0], features.products(known)[0], known
 
@@ -219,7 +219,7 @@ def test_baskets_without_prices_are_orders_of_products(tmp_path):
     path = write_shop(tmp_path, shop, about)
     loaded = study.load(path)
     assert not loaded.usage and not loaded.money
-    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     data = activity.facts(loaded, clean, loaded.as_of)
     people, lines = features.customers(data)
     assert {"orders", "basket_items", "breadth"} <= set(people.columns)

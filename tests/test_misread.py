@@ -141,7 +141,7 @@ def test_a_column_that_knows_an_outcome_may_not_form_segments(tmp_path, monkeypa
         path = tmp_path / "data/s/study.yaml"
         path.write_text(yaml.safe_dump(raw))
         loaded = study.load(path)
-        clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+        clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
         people, lines = features.customers(activity.facts(loaded, clean, loaded.as_of))
         after = attributes.outcomes(loaded, clean, people.index)
         return records.leakage(loaded, people, lines, None, after)[0]

@@ -61,7 +61,7 @@ def on_server(raw, schema):
 
 def known(path):
     loaded = study.load(path)
-    clean, checks = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, checks = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     return activity.facts(loaded, clean, loaded.as_of), checks
 
 

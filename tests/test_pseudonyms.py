@@ -25,7 +25,7 @@ def key(monkeypatch):
 
 def people(path, day="2023-08-01"):
     loaded = study.load(path)
-    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), date.fromisoformat(day))
+    clean, _ = audit.audit(loaded, tables.open_tables(loaded), date.fromisoformat(day))
     known = activity.facts(loaded, clean, date.fromisoformat(day))
     return features.customers(known)[0], known
 

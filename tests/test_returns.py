@@ -63,7 +63,7 @@ def facts(folder, frame, columns=COLUMNS, more=None, **changes):
            "minimum_cell": 1, "tables": {"transactions": rows}} | changes  # fmt: skip
     (folder / "study.yaml").write_text(yaml.safe_dump(raw))
     loaded = study.load(folder / "study.yaml")
-    clean, checks = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, checks = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     known = activity.facts(loaded, clean, loaded.as_of)
     return known, {c["kind"]: c for c in checks}
 
@@ -243,7 +243,7 @@ def test_a_shop_of_credit_notes_has_the_orders_of_its_buyers(tmp_path, monkeypat
     assert "110 rows are returns, which lower the money and are no orders" in text
     assert "10 customers have no other rows" in text
     loaded = study.load(path)
-    clean, checks = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, checks = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     frame, _ = features.customers(activity.facts(loaded, clean, loaded.as_of))
     assert (len(frame), frame["orders"].sum()) == (50, 326)
     rows = pd.read_csv(CASES / "a6_returns.csv", parse_dates=["date"])
@@ -259,7 +259,7 @@ def test_a_shop_of_credit_notes_has_the_orders_of_its_buyers(tmp_path, monkeypat
 def test_who_came_again_is_who_bought_again(tmp_path, monkeypatch):
     path, _ = begun(tmp_path, monkeypatch, "b5_returns", as_of="2024-05-01", holdout="31 days")
     run = files.open_run(path)
-    clean, _ = audit.inspect(run.study, tables.open_tables(run.study), run.as_of)
+    clean, _ = audit.audit(run.study, tables.open_tables(run.study), run.as_of)
     known = activity.facts(run.study, clean, run.as_of)
     people = features.customers(known)[0]
     after = activity.holdout(known, people.index)

@@ -23,7 +23,7 @@ def known(path):
 
 def known_tables(path):
     loaded = study.load(path)
-    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     return activity.facts(loaded, clean, loaded.as_of), clean
 
 

@@ -61,7 +61,7 @@ def written(folder, frame):
 
 def known(path):
     loaded = study.load(path)
-    clean, _ = audit.inspect(loaded, tables.open_tables(loaded), loaded.as_of)
+    clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     return activity.facts(loaded, clean, loaded.as_of)
 
 

@@ -150,7 +150,7 @@ class Facts:
         if self.all is None:
             return None
         days = self.study.history
-        return _between(self.all, days and self.as_of - timedelta(days=days), self.as_of)
+        return within(self.all, days and self.as_of - timedelta(days=days), self.as_of)
 
     @property
     def roles(self) -> set[str]:
@@ -262,7 +262,8 @@ def orders(rows: ir.Table) -> ir.Table:
     )
 
 
-def _between(rows: ir.Table, start: date | None, end: date) -> ir.Table:
+def within(rows: ir.Table, start: date | None, end: date) -> ir.Table:
+    """Return the rows from a day on, if one is given, and before another."""
     rows = rows.filter(rows.time < midnight(end))
     return rows.filter(rows.time >= midnight(start)) if start else rows
 
@@ -310,7 +311,7 @@ def between(
     """
     if data.all is None:
         return None
-    frame = _sums(_between(data.all, start, end), key).execute().set_index(key)
+    frame = _sums(within(data.all, start, end), key).execute().set_index(key)
     frame = frame.astype("float64").reindex(index).fillna(0.0)
     return frame.assign(active=frame["orders"] > 0)
 

@@ -47,21 +47,7 @@ PLAIN = r"^[-+]?[\d.,\s]*$"  # a number without a currency, which is quicker to 
 def audit(
     study: Study, tables: dict[str, ir.Table], as_of: date
 ) -> tuple[dict[str, ir.Table], list[dict]]:
-    """Inspect every table, also how its text is written, and stop beyond the study's limits.
-
-    Parameters, returns and errors are those of `inspect`; besides, a StudyError lists every check
-    that is beyond its limit.
-    """
-    clean, checks = inspect(study, tables, as_of)
-    checks += as_written(getattr(tables, "texts", ()))
-    stop(study, checks)
-    return clean, checks
-
-
-def inspect(
-    study: Study, tables: dict[str, ir.Table], as_of: date
-) -> tuple[dict[str, ir.Table], list[dict]]:
-    """Check every table, drop what cannot be used, and say how much of what.
+    """Check every table, drop what cannot be used, and stop beyond the study's limits.
 
     Parameters
     ----------
@@ -83,9 +69,9 @@ def inspect(
     Raises
     ------
     StudyError
-        If more than the study's `max_dropped` of the transactions would be dropped, if none is
-        left before `as_of`, if a table that has one row per customer has more, or if ids name
-        persons and the study does not say what to do.
+        If a check is beyond its limit, more than the study's `max_dropped` of the transactions
+        would be dropped, none is left before `as_of`, a table that has one row per customer has
+        more, or ids name persons and the study does not say what to do.
     """
     privacy.pseudonym_key(study)  # a missing key is said first
     clean, personal = persons.kept_out(tables, study)
@@ -104,7 +90,9 @@ def inspect(
         checks += records.careless(clean["survey"], study)
     if "campaigns" in clean:
         checks += _campaigns(clean)
-    return persons.pseudonymised(clean, study), personal + checks
+    checks = personal + checks + as_written(getattr(tables, "texts", ()))
+    stop(study, checks)
+    return persons.pseudonymised(clean, study), checks
 
 
 # --- transactions ---------------------------------------------------------------------------------
@@ -114,30 +102,26 @@ def _transactions(
     study: Study, tables: dict, as_of: date, tests: ir.Table | None
 ) -> tuple[ir.Table, list[dict]]:
     """Return the usable rows, the returns among them marked and netted, and the checks."""
-    raw = tables["transactions"]
-    given = study.tables.transactions
+    raw, given = tables["transactions"], study.tables.transactions
     table = activity.mark_returns(raw, given.returned, given.cancelled)
     unusable = _unusable(table, tests)
     usable = ~reduce(or_, (test.condition for test in unusable))
-    periods = [
-        test._replace(condition=test.condition & usable) for test in _periods(study, table, as_of)
-    ]
+    periods = _periods(study, table, as_of)
+    periods = [test._replace(condition=test.condition & usable) for test in periods]
     odd = _odd_lines(table) + _odd_products(table, tables)
-    lost = [test.condition.fill_null(False) & ~usable for test in odd]
-    tried = unusable + periods + odd
-    rows, *n = count(table, [test.condition for test in tried] + lost)
-    checks = [
-        result(test.name, "transactions", rows, failing, **test.words)
-        for test, failing in zip(tried, n, strict=False)
-    ]
-    for check, twice in zip(checks[-len(odd) :] if odd else [], n[len(tried) :], strict=True):
-        _say_dropped(check, twice)
+    lost = [Test(test.name, test.condition & ~usable, test.words) for test in odd]
+    checks = counted(table, "transactions", [*unusable, *periods, *odd, *lost])
+    checks, lost = checks[: len(checks) - len(odd)], checks[len(checks) - len(odd) :]
+    for check, twice in zip(checks[len(checks) - len(odd) :], lost, strict=True):
+        _say_dropped(check, twice["failing"])
+    rows = checks[0]["rows"]
     _refuse(study, rows, checks[: len(unusable)])
     clean = activity.net_returns(table.filter(usable))
     seen = by_day(clean)
     _fit(study, as_of, seen.index[0].date(), seen.index[-1].date())
     checks += [_copies(raw, table, usable), _house_account(clean, rows), *thin(seen)]
-    return clean, checks + _returned_only(study, table.filter(usable), as_of)
+    checks += _returned_only(study, clean, as_of) if TAKEN_BACK & set(raw.columns) else []
+    return clean, checks
 
 
 def _say_dropped(check: dict, n: int) -> None:
@@ -255,11 +239,7 @@ def _house_account(clean: ir.Table, rows: int) -> dict:
 
 def _returned_only(study: Study, clean: ir.Table, as_of: date) -> list[dict]:
     """Return the check for customers of whom nothing but returns is known before the date."""
-    if not TAKEN_BACK & set(clean.columns):
-        return []
-    seen = clean.filter(clean.time < midnight(as_of))
-    if study.history:
-        seen = seen.filter(seen.time >= midnight(as_of - timedelta(days=study.history)))
+    seen = activity.within(clean, study.history and as_of - timedelta(days=study.history), as_of)
     each = seen.group_by("customer").agg(bought=(~seen.is_return).sum())
     rows = "returns or cancelled sales" if study.tables.transactions.cancelled else "returns"
     words = {"as_of": as_of, "kept": rows}
@@ -283,8 +263,6 @@ def impossible(days: pd.Series) -> list[tuple[date, date]]:
     rows is the data; others with under one row in a hundred, and those that are one day which
     programs write for none, are mistakes.
     """
-    if days.empty:
-        return []
     block = np.cumsum(np.diff(days.index, prepend=days.index[:1]) > pd.Timedelta(days=APART))
     sizes, stretches = days.groupby(block).sum(), []
     for one, size in sizes.items():
@@ -330,9 +308,8 @@ def _campaigns(tables: dict[str, ir.Table]) -> list[dict]:
     if "responses" in tables:
         starts = sent.group_by("customer", "campaign").agg(start=sent.start.min())
         joined = tables["responses"].left_join(starts, ["customer", "campaign"])
-        tests = [Test("not_sent", joined.start.isnull()),
-                 Test("too_early", joined.time < joined.start)]  # fmt: skip
-        checks += counted(joined, "responses", tests)
+        unsent, early = joined.start.isnull(), joined.time < joined.start
+        checks += counted(joined, "responses", [Test("not_sent", unsent), Test("too_early", early)])
     return checks
 
 
@@ -346,32 +323,25 @@ def as_written(texts) -> list[dict]:
     """
     checks = []
     for name, table, columns in texts:
-        parts = []
         for role, column in columns:
             text = trimmed(table[column])
-            odd = ~text.re_search(PLAIN) if role in EXACT else text.re_search(CLOCK)
-            zoned = odd if role in EXACT else text.re_search(ZONE)
-            parts += [text.notnull(), odd, zoned]
-        _rows, *n = count(table, parts)
-        for i, (role, column) in enumerate(columns):
-            filled, odd, zoned = n[3 * i : 3 * i + 3]
             if role in EXACT:
-                signs = _signs(table[column]) if odd else pd.Series(dtype=int)
-                checks += _currencies(name, role, filled, signs)
-            else:
-                mixed = min(zoned, odd - zoned)
-                checks.append(result("mixed_zones", name, filled, mixed, role=role))
+                checks += _currencies(name, role, text)
+                continue
+            clock, zone = text.re_search(CLOCK), text.re_search(ZONE)
+            _rows, filled, clocks, zones = count(table, [text.notnull(), clock, zone])
+            mixed = min(zones, clocks - zones)
+            checks.append(result("mixed_zones", name, filled, mixed, role=role))
     return checks
 
 
-def _signs(column: ir.Column) -> pd.Series:
-    """Return how often each sign of a currency stands in a column."""
-    sign = trimmed(column).upper().re_extract(SIGN, 1).nullif("").name("sign").as_table()
-    counts = sign.filter(_.sign.notnull()).group_by("sign").agg(n=_.count()).order_by("sign")
-    return counts.execute().set_index("sign")["n"]
-
-
-def _currencies(name: str, role: str, filled: int, signs: pd.Series) -> list[dict]:
+def _currencies(name: str, role: str, text: ir.StringColumn) -> list[dict]:
+    """Return the checks of the currencies that stand in an amount, each with what it is of."""
+    odd = text.re_search(PLAIN).ifelse("", text.upper().re_extract(SIGN, 1))
+    counts = odd.name("sign").as_table().group_by("sign").agg(n=_.count()).order_by("sign")
+    counts = counts.execute().set_index("sign")["n"]
+    filled, signs = counts[counts.index.notna()].sum(), counts.drop("", errors="ignore")
+    signs = signs[signs.index.notna()]
     others = signs.sum() - signs.max() if len(signs) else 0
     shown = f" ({', '.join(signs.index[:5])})" if len(signs) else ""
     return [

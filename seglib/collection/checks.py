@@ -50,10 +50,8 @@ def result(name: str, table: str, rows: int, failing: int, *, case: str = "", **
     check, action = (
         text[case] if isinstance(text, dict) else text for text in (about["check"], about["action"])
     )
-    check = check.format(**words)
-    more = {key: words[key] for key in ("column", "reason") if key in words}
     return {
-        "check": check,
+        "check": check.format(**words),
         "kind": about.get("kind", check).format(**words),
         "table": table,
         "rows": int(rows),
@@ -62,8 +60,7 @@ def result(name: str, table: str, rows: int, failing: int, *, case: str = "", **
         "action": action,
         "period": "period" in about,
         "limit": about.get("limit", ""),
-        **more,
-    }
+    } | {key: words[key] for key in ("column", "reason") if key in words}
 
 
 def count(table: ir.Table, conditions: Sequence) -> list[int]:
@@ -76,10 +73,8 @@ def count(table: ir.Table, conditions: Sequence) -> list[int]:
 def counted(table: ir.Table, name: str, tests: Sequence[Test]) -> list[dict]:
     """Return the checks of tests of a table."""
     rows, *failing = count(table, [test.condition for test in tests])
-    return [
-        result(test.name, name, rows, n, **test.words)
-        for test, n in zip(tests, failing, strict=True)
-    ]
+    pairs = zip(tests, failing, strict=True)
+    return [result(test.name, name, rows, n, **test.words) for test, n in pairs]
 
 
 def limit(study: Study, key: str) -> float:
@@ -88,19 +83,18 @@ def limit(study: Study, key: str) -> float:
 
 
 def stop(study: Study, checks: list[dict]) -> None:
-    """Raise one StudyError that lists every check beyond its limit; do nothing if none is.
+    """Raise one StudyError that lists every check beyond its limit, and the key that allows more.
 
     Raises
     ------
     StudyError
-        Each line names what was found, how often, and the key that allows more.
     """
     lines = [
         f"{c['table']}: {c['check']}: {c['failing']:,} of {c['rows']:,} {c['of']} "
         f"({c['failing'] / c['rows']:.0%}; at most {limit(study, c['limit']):.0%} expected)"
         f" – mend the source, or raise limits.{c['limit']}"
         for c in checks
-        if c["limit"] and c["rows"] and c["failing"] > limit(study, c["limit"]) * c["rows"]
+        if c["limit"] and c["failing"] > limit(study, c["limit"]) * c["rows"]
     ]
     if len(lines) == 1:
         raise StudyError(f"{study.path}: {lines[0]}")
@@ -127,31 +121,34 @@ def as_table(study: Study, checks: list[dict]) -> pd.DataFrame:
         check, table, found, share, stops above, what was done; small counts of customers are
         `fewer than` the study's minimum.
     """
-    frame = pd.DataFrame(published(checks, study.minimum_cell))
-    frame = frame[frame["found"] & ~frame["period"]]
-    frame = frame[frame["reason"].isna()] if "reason" in frame else frame
-    if frame.empty:
-        return pd.DataFrame(columns=HEADS)
-    few = frame["failing"].isna()
-    sizes = frame["failing"].map("{:,.0f}".format).astype(str)
-    sizes = sizes.mask(few, f"fewer than {study.minimum_cell}")
-    share = (frame["failing"] / frame["rows"]).map("{:.2%}".format).mask(few, "–")
-    most = frame["limit"].map(lambda key: f"{limit(study, key):.0%}" if key else "–")
-    columns = [frame["check"], frame["table"], sizes + " " + frame["of"], share, most]
-    return pd.concat([*columns, frame["action"]], axis=1, keys=HEADS).reset_index(drop=True)
+    raised = [
+        c
+        for c in published(checks, study.minimum_cell)
+        if c["found"] and not c["period"] and "reason" not in c
+    ]
+    few = f"fewer than {study.minimum_cell} customers"
+    rows = [
+        (
+            c["check"],
+            c["table"],
+            few if c["failing"] is None else f"{c['failing']:,} {c['of']}",
+            "–" if c["failing"] is None else f"{c['failing'] / c['rows']:.2%}",
+            f"{limit(study, c['limit']):.0%}" if c["limit"] else "–",
+            c["action"],
+        )
+        for c in raised
+    ]
+    return pd.DataFrame(rows, columns=HEADS)
 
 
 def account(checks: list[dict]) -> pd.DataFrame:
     """Return what became of the rows of transactions: one line each, adding up to all of them."""
-    about = [c for c in checks if c["table"] == "transactions" and c["of"] == "rows"]
-    rows = next(c["rows"] for c in about if c["action"] == "dropped")
-    kinds = {"dropped": "dropped, see above"}
-    kinds |= {words["action"]: words["period"] for words in WORDS.values() if "period" in words}
-    counts = {
-        text: n
-        for action, text in kinds.items()
-        if (n := sum(c["failing"] for c in about if c["action"] == action))
-    }
-    counts = {"before the cut-off date: make the features": rows - sum(counts.values())} | counts
+    lines = {"dropped": "dropped, see above"}
+    lines |= {words["action"]: words["period"] for words in WORDS.values() if "period" in words}
+    about = pd.DataFrame(checks).query("table == 'transactions' and of == 'rows'")
+    rows = int(about["rows"].max())
+    used = about.groupby("action")["failing"].sum().reindex(list(lines)).dropna()
+    used = used[used > 0].rename(lines).astype(int)
+    counts = {"before the cut-off date: make the features": rows - used.sum(), **used}
     frame = pd.DataFrame({"rows": counts | {"all rows": rows}})
     return frame.assign(share=frame["rows"] / max(rows, 1))

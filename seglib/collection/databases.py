@@ -17,7 +17,6 @@ REFUSALS = {  # what it means for the user: what a server says when it does not 
     f"no server answers within {PATIENCE} seconds": "timeout|timed out",
     "no server answers": "refused|translate|resolve|service|no such file|unreachable|route to host",
     "the server and the address disagree on encryption (sslmode)": "ssl",
-    "the server has too many connections": "too many",
 }
 
 
@@ -35,41 +34,28 @@ def connect(variable: str) -> ibis.BaseBackend:
             f"the environment variable {variable} is not set: it must hold the address of the "
             "database, such as postgresql://user:password@server/database"
         )
-    if re.match(r"postgres(ql)?://", url) or "://" not in url:
-        return _postgres(url, variable)
     try:
-        return ibis.connect(url)
-    except Exception as error:  # every engine has errors of its own, which may tell the address
-        raise StudyError(
-            f"the database at the address in {variable} cannot be opened "
-            f"({type(error).__name__}): mend the address"
-        ) from None
-
-
-def _postgres(url: str, variable: str) -> ibis.BaseBackend:
-    try:
+        if "://" in url and not re.match(r"postgres(ql)?://", url):
+            return ibis.connect(url)
         import psycopg  # noqa: PLC0415 - only who reads from PostgreSQL needs it
+
+        connection = psycopg.connect(
+            url, autocommit=True, connect_timeout=PATIENCE, application_name="seglib"
+        )
     except ImportError:
         raise StudyError(
             f"the address in {variable} is of PostgreSQL, which needs psycopg: "
             "pip install 'seglib[postgres]'"
         ) from None
-    try:
-        connection = psycopg.connect(
-            url, autocommit=True, connect_timeout=PATIENCE, application_name="seglib"
-        )
-    except psycopg.Error as error:
-        said = str(error).lower()
-        why = next(
-            (why for why, words in REFUSALS.items() if re.search(words, said)),
-            "it is no address of a server that lets us in",
-        )
+    except Exception as error:  # every engine has errors of its own, which may tell the address
+        whys = (why for why, words in REFUSALS.items() if re.search(words, str(error).lower()))
+        why = next(whys, "it is no address of a server that lets us in")
         raise StudyError(f"the address in {variable} does not serve: {why}; mend it") from None
     connection.execute("SET work_mem = '64MB'")  # to hash what the default would sort on disk
     return ibis.postgres.from_connection(connection)
 
 
-def table(engine: ibis.BaseBackend, name: str, label: str, catalog: str = "") -> ir.Table:
+def table(engine: ibis.BaseBackend, name: str, label: str, catalog: str | None = None) -> ir.Table:
     """Return a table or a view of a database.
 
     Parameters
@@ -81,7 +67,7 @@ def table(engine: ibis.BaseBackend, name: str, label: str, catalog: str = "") ->
     label
         What the user calls the database.
     catalog
-        The database within the connection; empty means its own.
+        The database within the connection; none means its own.
 
     Raises
     ------
@@ -100,17 +86,26 @@ def table(engine: ibis.BaseBackend, name: str, label: str, catalog: str = "") ->
         there = names(engine, schema, catalog)
         hint = nearest(short, there) if there else ": that schema has no table that may be read"
         raise StudyError(f"{label} has no table {name!r}{hint}") from None
-    return plain(table, label) if engine.name == "postgres" else table
+    if engine.name != "postgres":
+        return table
+    try:
+        engine.con.execute(f"SELECT 1 FROM ({ibis.to_sql(table)}) AS t LIMIT 0")
+    except Exception as error:
+        raise StudyError(
+            f"{label}: the table {name!r} cannot be read ({type(error).__name__}): "
+            "ask for the right to SELECT from it"
+        ) from None
+    return _plain(table)
 
 
-def _schemas(engine: ibis.BaseBackend, catalog: str) -> list[str]:
+def _schemas(engine: ibis.BaseBackend, catalog: str | None) -> list[str]:
     query = "SELECT DISTINCT table_schema FROM information_schema.tables WHERE table_catalog = ?"
-    attached = engine.con.execute(query, [catalog]).fetchall() if catalog else ()
-    schemas = [schema for (schema,) in attached] if catalog else engine.list_databases()
+    rows = engine.con.execute(query, [catalog]).fetchall() if catalog else ()
+    schemas = [schema for (schema,) in rows] if catalog else engine.list_databases()
     return sorted(s for s in schemas if not s.startswith(("pg_", "information_schema")))
 
 
-def names(engine: ibis.BaseBackend, schema: str, catalog: str = "") -> list[str]:
+def names(engine: ibis.BaseBackend, schema: str, catalog: str | None = None) -> list[str]:
     """Return the tables in a schema, of an attached DuckDB file if a catalog is named, in order."""
     if not catalog:
         return sorted(engine.list_tables(database=schema or None))
@@ -120,33 +115,20 @@ def names(engine: ibis.BaseBackend, schema: str, catalog: str = "") -> list[str]
     return sorted(name for (name,) in engine.con.execute(query, [catalog, schema]).fetchall())
 
 
-def plain(table: ir.Table, label: str = "") -> ir.Table:
+def _plain(table: ir.Table) -> ir.Table:
     """Return a table of PostgreSQL with text as text, compared byte by byte as everywhere else.
 
     Enumerations, identifiers and the like become text; a server's own sorting would change the
     order of customers, and the least of several values, from one machine to the next.
-
-    Raises
-    ------
-    StudyError
-        If the user may not read it.
     """
-    engine, columns, schema = ibis.get_backend(table), [], {}
+    columns, schema = [], {}
     for name, kind in table.schema().items():
         quoted = '"' + name.replace('"', '""') + '"'
         as_it_is = kind.is_numeric() or kind.is_boolean() or kind.is_temporal()
         columns.append(quoted if as_it_is else f'CAST({quoted} AS text) COLLATE "C" AS {quoted}')
         schema[name] = kind if as_it_is else "string"
-    inner = ibis.to_sql(table, dialect="postgres")
-    try:
-        if label:
-            engine.con.execute(f"SELECT 1 FROM ({inner}) AS t LIMIT 0")
-    except Exception as error:
-        raise StudyError(
-            f"{label}: the table {table.get_name()!r} cannot be read ({type(error).__name__}): "
-            "ask for the right to SELECT from it"
-        ) from None
-    return engine.sql(f"SELECT {', '.join(columns)} FROM ({inner}) AS t", schema=schema)
+    query = f"SELECT {', '.join(columns)} FROM ({ibis.to_sql(table)}) AS t"
+    return ibis.get_backend(table).sql(query, schema=schema)
 
 
 def keep(expression: ir.Table) -> ir.Table:
@@ -154,8 +136,8 @@ def keep(expression: ir.Table) -> ir.Table:
     engine, name = ibis.get_backend(expression), ibis.util.gen_name("seglib")
     if engine.name != "postgres":
         return engine.create_table(name, expression, temp=True)
-    query = ibis.to_sql(plain(expression), dialect="postgres")
     try:
+        query = ibis.to_sql(_plain(expression))
         engine.con.execute(f'CREATE TEMPORARY TABLE "{name}" AS {query}')
         engine.con.execute(f'ANALYZE "{name}"')
     except Exception as error:
@@ -165,17 +147,17 @@ def keep(expression: ir.Table) -> ir.Table:
             "the database does not let its user make temporary tables, in which sums are kept on "
             "the server: grant TEMPORARY on the database, or use a server that is not a replica"
         ) from None
-    return plain(engine.table(name))
+    return _plain(engine.table(name))
 
 
 def bring(table: ir.Table, home: ibis.BaseBackend) -> ir.Table:
-    """Return a table on the engine `home`, copied there for the life of the connection if need be.
-
-    Only what the expression selects is copied.
-    """
+    """Return a table on the engine `home`, copied there if need be: only what it selects."""
     if ibis.get_backend(table) is home:
         return table
-    copied = home.create_table(
-        ibis.util.gen_name("seglib"), ibis.memtable(table.to_pyarrow()), temp=True
-    )
-    return plain(copied) if home.name == "postgres" else copied
+    return put(table.to_pyarrow(), home)
+
+
+def put(frame, home: ibis.BaseBackend) -> ir.Table:
+    """Return a frame as a table on an engine for the life of the connection."""
+    copied = home.create_table(ibis.util.gen_name("seglib"), ibis.memtable(frame), temp=True)
+    return _plain(copied) if home.name == "postgres" else copied

@@ -8,24 +8,29 @@ import ibis.expr.types as ir
 from seglib import privacy
 from seglib.collection import reading
 from seglib.collection.checks import count, result
-from seglib.collection.databases import keep, plain
+from seglib.collection.databases import keep, put
 from seglib.formats import strings
 from seglib.layout import Attribute
 from seglib.study import Study, StudyError
 
 SAMPLE = 1000  # ids that are looked at: enough to see what kind they are
 TEXTS = {
-    "products": ("level", "group", "brand"), "transactions": ("product",), "campaigns": ("type",),
-}  # fmt: skip
+    "products": ("level", "group", "brand"),
+    "transactions": ("product",),
+    "campaigns": ("type",),
+}
+"""Roles of which single values can be left out; of transactions without a table of products."""
 NAMED = {"campaigns": ("campaign", "arm"), "customers": ("arm",), "survey": ("arm",)}
 """Roles whose values stand in reports as they are and cannot be left out."""
 WHO = {"names of persons", "e-mail addresses"}
 TEST = (
     r"^(?:(?:test|tester|testing|demo|dummy|sample|fake|qa|internal|asdf|qwerty|xxx+)"
     r"(?:[ _.-]*(?:user|account|customer|client|kunde|person|order|shop))?|"
-    r"(?:user|account|customer|client|kunde)[ _.-]*(?:test|demo|dummy))[ _.-]*[0-9]*"
+    r"(?:user|account|customer|client|kunde)[ _.-]*(?:test|demo|dummy))[ _.-]*[0-9]*(?:@.*)?$"
 )
-DOMAINS = r"(?:test|example|invalid|localhost|mailinator|internal)(?:[.][a-z]+)*$"
+ADDRESS = (
+    r"@(?:[a-z0-9-]+[.])*(?:test|example|invalid|localhost|mailinator|internal)(?:[.][a-z]+)*$"
+)
 
 
 def test_accounts(
@@ -55,41 +60,35 @@ def test_accounts(
     if not holders:
         return None, []
     tests = [
-        table.filter(_is_test(table[column])).select("customer")
+        table.filter(reading.fits(low, TEST) | reading.fits(low, ADDRESS)).select("customer")
         for name, table in holders.items()
         if name not in {"campaigns", "responses"}
-        for column in _calling(table, name, study, personal)
+        for low in _calling(table, name, study, personal)
     ]
-    ids = [each.select(customer=each.customer.cast("string")) for each in holders.values()]
-    rows, (people, n) = _distinct(ids).count().execute(), _several(tests)
+    rows = _people(holders.values()).count().execute()
+    people = _distinct(tests) if tests else None
+    n = int(people.count().execute()) if tests else 0
     place = "customers" if "customers" in tables else next(iter(tables))
-    return people, [result("test_account", place, rows, n)]
+    return (people if n else None), [result("test_account", place, rows, n)]
 
 
-def _calling(table: ir.Table, name: str, study: Study, personal: list[dict]) -> list[str]:
-    """Return the columns of text by which a table calls its customers."""
+def _calling(table: ir.Table, name: str, study: Study, personal: list[dict]) -> list[ir.Column]:
+    """Return the columns of text by which a table calls its customers, in small letters."""
     columns = {c["column"] for c in personal if c["table"] == name and c["reason"] in WHO}
     attributes = getattr(study.tables, name).attributes.items()
     columns |= {c for c, about in attributes if (about.column or c) in study.privacy.keep}
-    columns = ["customer", *sorted(columns & set(table.columns))]
-    return [column for column in columns if table[column].type().is_string()]
+    names = ["customer", *sorted(columns & set(table.columns))]
+    return [table[n].lower().strip() for n in names if table[n].type().is_string()]
 
 
-def _several(parts: list[ir.Table]) -> tuple[ir.Table | None, int]:
-    people = _distinct(parts) if parts else None
-    n = int(people.count().execute()) if parts else 0
-    return (people if n else None), n
+def _people(holders) -> ir.Table:
+    """Return the customers of all tables once, as text."""
+    return _distinct([each.select(customer=reading.text(each.customer)) for each in holders])
 
 
 def _distinct(parts: list[ir.Table]) -> ir.Table:
     table = ibis.union(*parts, distinct=True) if len(parts) > 1 else parts[0].distinct()
     return table.filter(table.customer.notnull())
-
-
-def _is_test(values: ir.StringColumn) -> ir.BooleanColumn:
-    low = values.lower().strip()
-    address = rf"@(?:[a-z0-9-]+[.])*{DOMAINS}"
-    return reading.fits(low, f"{TEST}(?:@.*)?$") | reading.fits(low, address)
 
 
 def without(table: ir.Table, tests: ir.Table | None) -> ir.Table:
@@ -120,10 +119,9 @@ def kept_out(tables: dict[str, ir.Table], study: Study) -> tuple[dict[str, ir.Ta
             words = {"column": "(its file)", "reason": reason}
             checks.append(result("personal_file", name, 1, 1, **words))
         _refuse_names(table, name, study)
-    for name in ("customers", "survey"):
-        if name in tables:
-            clean[name], more = _attributes(tables[name], name, study)
-            checks += more
+    for name in [name for name in ("customers", "survey") if name in tables]:
+        clean[name], more = _attributes(tables[name], name, study)
+        checks += more
     for name, roles in TEXTS.items():
         if name in tables and not (name == "transactions" and "products" in tables):
             for role in roles:
@@ -143,23 +141,19 @@ def _refuse_names(table: ir.Table, name: str, study: Study) -> None:
                     "which would stand in the pages: rename it, or list it under privacy.keep"
                 )
     for role in {"customer", *NAMED.get(name, ())} & set(table.columns):
-        if table[role].type().is_string():
-            _refuse_values(table, name, role, getattr(columns, role), study)
-
-
-def _refuse_values(table: ir.Table, name: str, role: str, column: str, study: Study) -> None:
-    ids = role == "customer"
-    if column in study.privacy.keep or (ids and study.privacy.pseudonymise):
-        return
-    values = _values(table[role], SAMPLE)
-    reason = privacy.mostly(values, column) if ids else next(filter(None, map(_named, values)), "")
-    if reason:
-        key = "set privacy.pseudonymise to the name of an environment variable that holds a key"
-        raise StudyError(
-            f"tables.{name}.columns.{role}: {column!r} holds {reason}, which would stand in the "
-            f"files of the run: {key if ids else 'name them otherwise'}, or list the column under "
-            "privacy.keep"
-        )
+        column, ids = getattr(columns, role), role == "customer"
+        hidden = column in study.privacy.keep or (ids and study.privacy.pseudonymise)
+        if hidden or not table[role].type().is_string():
+            continue
+        values = _values(table[role], SAMPLE)
+        named = next(filter(None, map(_named, values)), "")
+        if reason := privacy.mostly(values, column) if ids else named:
+            key = "set privacy.pseudonymise to the name of an environment variable that holds a key"
+            raise StudyError(
+                f"tables.{name}.columns.{role}: {column!r} holds {reason}, which would stand in "
+                f"the files of the run: {key if ids else 'name them otherwise'}, or list the "
+                "column under privacy.keep"
+            )
 
 
 def _named(value: str) -> str | None:
@@ -208,9 +202,8 @@ def _reason(values: ir.Column, column: str, about: Attribute) -> str | None:
 def _texts(table: ir.Table, name: str, role: str, study: Study) -> tuple[ir.Table, list[dict]]:
     """Return a table without values of a role that point at persons, and the check."""
     column = getattr(getattr(study.tables, name).columns, role)
-    if role not in table.columns or column in study.privacy.keep:
-        return table, []
-    if not table[role].type().is_string():
+    there = role in table.columns and column not in study.privacy.keep
+    if not there or not table[role].type().is_string():
         return table, []
     values, look = _values(table[role]), _named if name == "campaigns" else privacy.within
     bad = {value: reason for value in values if (reason := look(value))}
@@ -218,42 +211,32 @@ def _texts(table: ir.Table, name: str, role: str, study: Study) -> tuple[ir.Tabl
         bad = dict.fromkeys(values, "names of persons")
     if not bad:
         return table, []
-    rows, n = count(table, [table[role].isin(list(bad))])
+    hit = table[role].isin(list(bad))
     words = {"title": f"{role} ({column})" if name == "campaigns" else column, "column": column}
     words["reason"] = ", ".join(sorted(set(bad.values())))
-    kept = ibis.ifelse(table[role].isin(list(bad)), None, reading.text(table[role]))
-    return table.mutate(**{role: kept}), [result("personal_values", name, rows, n, **words)]
+    check = result("personal_values", name, *count(table, [hit]), **words)
+    return table.mutate(**{role: hit.ifelse(None, table[role])}), [check]
 
 
 # --- pseudonyms -----------------------------------------------------------------------------------
 
 
 def pseudonymised(tables: dict[str, ir.Table], study: Study) -> dict[str, ir.Table]:
-    """Return the tables with pseudonyms for customers, if the study wants them.
+    """Return the tables, kept on their engine, with pseudonyms if the study wants them.
 
     Raises
     ------
     StudyError
         If there is no key.
     """
-    secret = privacy.pseudonym_key(study)
-    holders = [table for table in tables.values() if "customer" in table.columns]
+    secret, clean = privacy.pseudonym_key(study), dict(tables)
+    holders = {name: table for name, table in tables.items() if "customer" in table.columns}
     if secret is None or not holders:
-        return tables
-    ids = _distinct([each.select(customer=reading.text(each.customer)) for each in holders])
-    frame = ids.order_by("customer").execute()
+        return clean
+    frame = _people(holders.values()).order_by("customer").execute()
     frame["pseudonym"] = privacy.pseudonyms(frame["customer"], secret)
-    home, name = ibis.get_backend(holders[0]), ibis.util.gen_name("seglib")
-    pairs = home.create_table(name, ibis.memtable(frame), temp=True)
-    pairs = plain(pairs) if home.name == "postgres" else pairs
-    return {
-        name: _renamed(table, pairs) if "customer" in table.columns else table
-        for name, table in tables.items()
-    }
-
-
-def _renamed(table: ir.Table, pairs: ir.Table) -> ir.Table:
-    """Return a table, kept on its engine, with the pseudonym as the customer."""
-    columns = table.columns
-    joined = table.mutate(customer=reading.text(table.customer)).left_join(pairs, "customer")
-    return keep(joined.mutate(customer=joined.pseudonym).select(*columns))
+    pairs = put(frame, ibis.get_backend(next(iter(holders.values()))))
+    for name, table in holders.items():
+        joined = table.mutate(customer=reading.text(table.customer)).left_join(pairs, "customer")
+        clean[name] = keep(joined.mutate(customer=joined.pseudonym).select(*table.columns))
+    return clean

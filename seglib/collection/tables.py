@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 from pathlib import Path
 
 import ibis
@@ -23,6 +24,7 @@ MONEY = "decimal(18, 6)"  # sums of decimals do not depend on the order of addit
 KEYS = ("customer", "product", "campaign")  # what rows of several tables have in common
 EXACT = {"amount", "price", "quantity", "discount", "coupon"}
 TIMES = {"time", "start", "end"}
+NUMERIC = {"numeric", "count", "money"}  # kinds of attributes and outcomes that are numbers
 QUESTIONS = {  # what to ask where a text reads in two ways
     NUMBER: "with a decimal mark or with groups of thousands, such as {!r}: say which in the "
     'table\'s `format`, decimal: "," or decimal: "."',
@@ -42,23 +44,14 @@ class Tables(dict):
 
 @dataclass
 class Opened:
-    """The sources of one table: its own and those of its lookups, in their order."""
+    """The sources of one table, its own before those of its lookups, and how their text is read."""
 
     parts: list[Source] = field(default_factory=list)
     readings: list[dict[str, Reading]] = field(default_factory=list)  # as in parts
 
-    @property
-    def columns(self) -> list[str]:
-        """The columns of all sources."""
-        return [column for part in self.parts for column in part.table.columns]
-
     def at(self, column: str) -> int:
         """Return which source has a column, the table's own before the lookups'."""
         return next(i for i, part in enumerate(self.parts) if column in part.table.columns)
-
-    def kind(self, column: str) -> dt.DataType:
-        """Return the type of a column."""
-        return self.parts[self.at(column)].table.schema()[column]
 
     def reading(self, column: str) -> Reading | None:
         """Return how a column of text is read; None if it has a type of its own."""
@@ -75,7 +68,7 @@ def _local_in(zone: str, when: dt.Timestamp("UTC")) -> dt.Timestamp():
     """Write a time with zone as the clock of the given zone."""
 
 
-def open_tables(loaded: Study) -> dict[str, ir.Table]:
+def open_tables(loaded: Study) -> Tables:
     """Open every table of a study with its columns renamed to their roles.
 
     Parameters
@@ -85,7 +78,7 @@ def open_tables(loaded: Study) -> dict[str, ir.Table]:
 
     Returns
     -------
-    dict of ibis.Table
+    Tables
         By table name; columns are the roles, then the attributes under their own names, all on
         the engine of the first table. Lists of columns (`discount`, `coupon`) are summed; times
         of transactions are local; attributes that are not numeric are text.
@@ -98,17 +91,20 @@ def open_tables(loaded: Study) -> dict[str, ir.Table]:
     opened: dict[str, Opened] = {}
     raw = loaded.tables.model_dump(exclude_none=True)
     study.complain(loaded.path, list(_problems(Sources(loaded.folder), raw, opened)))
-    tables = {
-        name: _by_role(opened[name], spec, loaded.timezone if name == "transactions" else None)
-        for name in layout.Tables.model_fields
-        if (spec := getattr(loaded.tables, name))
-    }
+    specs = {name: getattr(loaded.tables, name) for name in opened}
+    zones = {"transactions": loaded.timezone}
+    tables = {n: _by_role(opened[n], spec, zones.get(n)) for n, spec in specs.items()}
     home = ibis.get_backend(next(iter(tables.values())))
-    tables = {name: databases.bring(table, home) for name, table in _same_keys(tables).items()}
+    for key in KEYS:  # text in all tables if it is text in any
+        kinds = {table[key].type().is_string() for table in tables.values() if key in table.columns}
+        for name, table in tables.items():
+            if len(kinds) > 1 and key in table.columns:
+                tables[name] = table.mutate(**{key: reading.text(table[key])})
+    tables = {name: databases.bring(table, home) for name, table in tables.items()}
     if home.name == "duckdb":  # text and zones of time are read once, not with every question
         tables = {name: databases.keep(table) for name, table in tables.items()}
     result = Tables(tables)
-    result.texts = [text for name in tables for text in _texts(loaded, name, opened[name])]
+    result.texts = [each for name in tables for each in _texts(name, specs[name], opened[name])]
     return result
 
 
@@ -121,39 +117,19 @@ def problems(raw: dict, path: Path) -> list[str]:
     return list(_problems(Sources(path.parent), raw, {}))
 
 
-def _problems(sources: Sources, raw: dict, opened: dict[str, Opened]) -> Iterator[str]:
-    """Yield what is wrong with raw tables; what can be opened is put into `opened`."""
-    for name, model in layout.Tables.model_fields.items():
-        if isinstance(raw.get(name), dict):
-            opened[name] = Opened()
-            for fault in _faults(sources, raw[name], model.annotation.__args__[0], opened[name]):
-                yield f"tables.{name}.{fault}"
-
-
 def source_files(loaded: Study) -> list[Path]:
     """Return the files that a study reads, in order; tables on a server are not among them."""
-    return [path for s in _named_sources(loaded) for path in files(s, loaded.folder)]
+    return [path for s in _sources_of(loaded) for path in files(s, loaded.folder)]
 
 
 def on_a_server(loaded: Study) -> bool:
     """Return whether a table or a lookup is on a server, whose state is not known."""
-    return any(source.startswith("${") for source in _named_sources(loaded))
+    return any(source.startswith("${") for source in _sources_of(loaded))
 
 
-def _named_sources(loaded: Study) -> list[str]:
+def _sources_of(loaded: Study) -> list[str]:
     specs = [getattr(loaded.tables, name) for name in layout.Tables.model_fields]
     return [s.source for spec in specs if spec for s in (spec, *layout.chain(spec.lookup))]
-
-
-def _texts(loaded: Study, name: str, opened: Opened) -> Iterator[tuple]:
-    """Yield name, table of a source, and (role, column) of its numbers and times held as text."""
-    roles = getattr(loaded.tables, name).columns.model_dump(exclude_none=True)
-    wanted = [(role, c) for role in roles if role in EXACT | TIMES for c in strings(roles[role])]
-    for part in opened.parts:
-        schema = part.table.schema()
-        texts = [(role, c) for role, c in sorted(wanted) if c in schema and schema[c].is_string()]
-        if texts:
-            yield name, part.table, texts
 
 
 def midnight(day) -> ir.Scalar:
@@ -161,39 +137,52 @@ def midnight(day) -> ir.Scalar:
     return ibis.literal(datetime(day.year, day.month, day.day))
 
 
+# --- columns by role ------------------------------------------------------------------------------
+
+
+def _texts(name: str, spec, opened: Opened) -> Iterator[tuple]:
+    """Yield name, table of a source, and (role, column) of its numbers and times held as text."""
+    roles = spec.columns.model_dump(exclude_none=True)
+    wanted = sorted((r, c) for r in roles if r in EXACT | TIMES for c in strings(roles[r]))
+    for part in opened.parts:
+        schema = part.table.schema()
+        texts = [(role, c) for role, c in wanted if c in schema and schema[c].is_string()]
+        if texts:
+            yield name, part.table, texts
+
+
 def _by_role(opened: Opened, spec, zone) -> ir.Table:
     """Return a table whose columns are roles, attributes and outcomes."""
     table = _joined(opened, spec)
-    roles = spec.columns.model_dump(exclude_none=True)
-    named = roles.pop("campaign") if roles.get("campaign") == layout.FILE else ""
-    chosen = {r: _role(table, opened, r, columns, zone) for r, columns in roles.items() if columns}
-    if named:
+    roles = {r: c for r, c in spec.columns.model_dump(exclude_none=True).items() if c}
+    by_file = roles.get("campaign") == layout.FILE and roles.pop("campaign")
+    chosen = {r: _role(table, opened, r, columns, zone) for r, columns in roles.items()}
+    if by_file:
         chosen["campaign"] = ibis.literal(Path(spec.source).stem)
-    if placeholders := getattr(spec, "placeholders", ()):
-        nobody = reading.trimmed(chosen["customer"]).lower().isin(_lower(placeholders))
-        chosen["customer"] = nobody.ifelse(None, chosen["customer"])
+    if nobody := getattr(spec, "placeholders", ()):
+        chosen["customer"] = _one_of(chosen["customer"], nobody).ifelse(None, chosen["customer"])
     if "price" in chosen:
         chosen["amount"] = (chosen.pop("price") * chosen["quantity"]).cast(MONEY)
-    labels = getattr(spec, "labels", {})
-    for role in {"level", "group"} & set(chosen if labels else ()):
-        chosen[role] = reading.text(chosen[role]).substitute(labels)
+    if labels := getattr(spec, "labels", {}):
+        texts = {role: reading.text(chosen[role]) for role in {"level", "group"} & set(chosen)}
+        chosen |= {role: column.substitute(labels) for role, column in texts.items()}
     described = {}
     for name, about in {**spec.attributes, **getattr(spec, "outcomes", {})}.items():
-        numeric = about.kind in {"numeric", "count", "money"}
-        column = about.column or name
-        number = _number(table, opened, column, "float64") if numeric else None
-        words = None if numeric else reading.trimmed(table[column])
-        blank = getattr(about, "blank", "")  # what the study says that an empty cell means
-        described[name] = number if numeric else words.fill_null(blank) if blank else words
+        column, blank = about.column or name, getattr(about, "blank", "")
+        if about.kind in NUMERIC:
+            described[name] = _number(table, opened, column, "float64")
+        else:
+            words = reading.trimmed(table[column])  # `blank`: what an empty cell means
+            described[name] = words.fill_null(blank) if blank else words
     rows = table.select(**chosen, **described)
     if excluded := getattr(spec, "excluded", ()):
-        gone = reading.trimmed(rows.status).lower().isin(_lower(excluded))
-        rows = rows.filter(~gone.fill_null(False)).drop("status")
+        rows = rows.filter(~_one_of(rows.status, excluded).fill_null(False)).drop("status")
     return rows.distinct() if isinstance(spec, layout.Products) else rows
 
 
-def _lower(values: list[str]) -> list[str]:
-    return sorted({value.strip().lower() for value in values})
+def _one_of(column: ir.Column, values: Sequence[str]) -> ir.BooleanColumn:
+    small = sorted({value.strip().lower() for value in values})
+    return reading.trimmed(column).lower().isin(small)
 
 
 def _joined(opened: Opened, spec) -> ir.Table:
@@ -214,14 +203,15 @@ def _key(column: ir.Column, read: Reading | None) -> ir.Column:
     """Return ids as whole numbers if all are, else as they stand."""
     if read is None or read.what != WHOLE:
         return column
-    return reading.trimmed(column) if read.failed else reading.whole(column)
+    filled = reading.trimmed(column)
+    return filled if read.failed else filled.cast("int64")
 
 
 def _role(table: ir.Table, opened: Opened, role: str, columns, zone) -> ir.Column:
     """Return the column of a role; several are added up."""
     if role in EXACT:
-        parts = [_number(table, opened, column, MONEY) for column in strings(columns)]
-        return parts[0] if len(parts) == 1 else sum((p.fill_null(0) for p in parts[1:]), parts[0])
+        first, *more = (_number(table, opened, column, MONEY) for column in strings(columns))
+        return reduce(lambda total, part: total + part.fill_null(0), more, first)
     if columns == layout.ROW and columns not in table.columns:
         return ibis.row_number().cast("int64") + 1
     column, read = table[columns], opened.reading(columns)
@@ -232,68 +222,60 @@ def _role(table: ir.Table, opened: Opened, role: str, columns, zone) -> ir.Colum
 
 
 def _number(table: ir.Table, opened: Opened, column: str, kind: str) -> ir.NumericColumn:
-    read = opened.reading(column)
-    if read:
+    if read := opened.reading(column):
         return reading.number(table[column], *read.marks, kind)
-    if kind != MONEY or table[column].type().is_boolean():
-        return table[column].cast(kind)
-    sane = table[column].abs() < reading.MOST  # not so: infinite, no number, or beyond all money
-    return sane.ifelse(table[column], None).cast(kind)
+    values = table[column]
+    if kind == MONEY and not values.type().is_boolean():  # not infinite, nor beyond all money
+        values = (values.abs() < reading.MOST).ifelse(values, None)
+    return values.cast(kind)
 
 
-def _same_keys(tables: dict[str, ir.Table]) -> dict[str, ir.Table]:
-    """Return the tables with a key as text in all of them if it is text in any."""
-    for key in KEYS:
-        holders = {name: table for name, table in tables.items() if key in table.columns}
-        if len({table[key].type().is_string() for table in holders.values()}) > 1:
-            tables |= {n: t.mutate(**{key: reading.text(t[key])}) for n, t in holders.items()}
-    return tables
+# --- what is wrong with sources and columns -------------------------------------------------------
+
+
+def _problems(sources: Sources, raw: dict, opened: dict[str, Opened]) -> Iterator[str]:
+    """Yield what is wrong with raw tables; what can be opened is put into `opened`."""
+    for name, model in layout.Tables.model_fields.items():
+        if isinstance(raw.get(name), dict):
+            opened[name] = Opened()
+            for fault in _faults(sources, raw[name], model.annotation.__args__[0], opened[name]):
+                yield f"tables.{name}.{fault}"
 
 
 def _faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened) -> Iterator[str]:
-    """Yield what is wrong with a raw table, its lookup and its columns.
-
-    What can be opened, and how its columns of text are to be read, is put into `opened`.
-    """
+    """Yield what is wrong with a raw table, its lookups and its columns; fill in `opened`."""
     lookup = _valid(layout.Lookup, raw.get("lookup"))
-    wanted = [("source", raw.get("source"), _valid(Format, raw.get("format", {})))]
     chain = layout.chain(lookup)
-    wanted += [(f"{'lookup.' * i}source", one.source, one.format) for i, one in enumerate(chain, 1)]
-    for key, source, given in wanted:
-        yield from _open(sources, key, source, given, opened)
+    wanted = [(raw.get("source"), _valid(Format, raw.get("format", {})))]
+    wanted += [(one.source, one.format) for one in chain]
+    for i, (source, given) in enumerate(wanted):
+        try:
+            part = sources.open(source, given) if isinstance(source, str) else None
+        except StudyError as error:
+            yield f"{'lookup.' * i}source: {error}"
+            continue
+        if part:
+            opened.parts.append(part)
+        if part and (question := text.question(source, part.encodings)):
+            yield f"{'lookup.' * i}source: {question}"
     if not opened.parts:
         return
     whole = len(opened.parts) == len(wanted) and bool(lookup or not raw.get("lookup"))
     unkeyed = list(_unkeyed(opened, chain)) if whole else []
     yield from unkeyed
-    there = []
+    there, names = [], [c for part in opened.parts for c in part.table.columns]
     for key, column, what in _named(raw, model):
-        if column == layout.ROW and key == "columns.customer" and model is layout.Customers:
-            if str(raw.get("source")).startswith("${"):
-                yield f"{key}: rows of a database have no order: expected a column, not {column}"
-        elif column == layout.FILE and key == "columns.campaign" and model is layout.Campaigns:
-            continue
-        elif column in opened.columns:
+        by_file = column == layout.FILE and key == "columns.campaign" and model is layout.Campaigns
+        by_row = column == layout.ROW and key == "columns.customer" and model is layout.Customers
+        if by_row and str(raw.get("source")).startswith("${"):
+            yield f"{key}: rows of a database have no order: expected a column, not {column}"
+        elif column in names and not (by_file or by_row):
             there.append((key, column, what))
-        elif whole:
-            yield f"{key}: found {column!r}{nearest(column, opened.columns)}"
+        elif whole and not (by_file or by_row):
+            yield f"{key}: found {column!r}{nearest(column, names)}"
     keys = [one.key for one in chain] if whole and not unkeyed else []
     counted = "columns.time" if model is layout.Transactions else ""  # rows without are dropped
     yield from _misfits(opened, there, keys, counted)
-
-
-def _open(sources: Sources, key: str, source, given, opened: Opened) -> Iterator[str]:
-    """Open a source, yield why it cannot be, or which of its encodings has to be chosen."""
-    if not isinstance(source, str):
-        return
-    try:
-        part = sources.open(source, given)
-    except StudyError as error:
-        yield f"{key}: {error}"
-        return
-    opened.parts.append(part)
-    if question := text.question(source, part.encodings):
-        yield f"{key}: {question}"
 
 
 def _unkeyed(opened: Opened, chain: list[layout.Lookup]) -> Iterator[str]:
@@ -314,26 +296,20 @@ def _valid(model: type[BaseModel], raw):
         return None
 
 
-def _named(raw: dict, model: type[BaseModel]) -> list[tuple[str, str, str]]:
-    """Return key in the study, column and what it is for each column that a table rightly names."""
+def _named(raw: dict, model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
+    """Yield key in the study, column and what it is for each column that a table rightly names."""
     roles = model.model_fields["columns"].annotation.model_fields
-    blocks = {
-        block: raw[block] if isinstance(raw.get(block), dict) else {}
-        for block in ("columns", "outcomes", "attributes")
-    }
-    named = [
-        (f"columns.{role}", column, NUMBER if role in EXACT else TIME if role in TIMES else WHOLE)
-        for role, columns in blocks["columns"].items()
-        if role in roles and (isinstance(columns, str) or roles[role].annotation == list[str])
-        for column in strings(columns) or []
-    ]
+    blocks = {key: raw[key] for key in raw if isinstance(raw[key], dict)}
+    for role, columns in blocks.get("columns", {}).items():
+        if role in roles and (isinstance(columns, str) or roles[role].annotation == list[str]):
+            what = NUMBER if role in EXACT else TIME if role in TIMES else WHOLE
+            for column in strings(columns) or []:
+                yield f"columns.{role}", column, what
     for block in ("outcomes", "attributes"):
-        for name, spec in blocks[block].items():
+        for name, spec in blocks.get(block, {}).items():
             about = spec if isinstance(spec, dict) else {}
-            numeric = about.get("kind") in ("numeric", "count", "money")
-            column = str(about.get("column") or name)
-            named.append((f"{block}.{name}", column, NUMBER if numeric else ""))
-    return named
+            what = NUMBER if about.get("kind") in NUMERIC else ""
+            yield f"{block}.{name}", str(about.get("column") or name), what
 
 
 def _misfits(
@@ -347,13 +323,13 @@ def _misfits(
         {} if part.typed else {key: WHOLE for key in keys if key in part.table.columns}
         for part in opened.parts
     ]
-    opened.readings = [{} for _ in opened.parts]
     for place, column, what in there:
         index = opened.at(column)
         if fault := _unlike(opened.parts[index], column, what):
             yield f"{place}: column {column!r} {fault}"
         elif _read(opened.parts[index], column, what):
             wanted[index][column] = what
+    opened.readings = [{} for _ in opened.parts]
     for index, part in enumerate(opened.parts):
         try:
             opened.readings[index] = reading.look(part.table, wanted[index], part.given)

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from seglib import wording
 from seglib.formats import SPACES, Format
 from seglib.study import StudyError
 
@@ -22,6 +23,7 @@ RECORDS = 500  # from which the row of names is told
 LINES = 5_000  # with letters beyond ASCII, from which the encoding is told
 MARGIN = 3.0  # by how much the log-likelihood of one encoding must exceed all others': 20 to 1
 IMPLAUSIBLE = -9.0  # log-likelihood of a letter beyond ASCII below which no encoding is right
+LATIN, NEVER = -3.0, -14.0  # log-likelihood of a letter of ASCII, and of one of no language
 BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -36,28 +38,8 @@ BINARY = {  # how files begin that are no text, whatever their name says
     b"\x1f\x8b": "a gzip archive",
     b"%PDF": "a PDF",
 }
-WESTERN = "éèàçêôâîûùëïœü äüößé óáíéñúü ãçáéóíêâõúà åäöé åøæéö àèòùéì íáðþöóéúýæ"
-RUSSIAN = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё"
-ALPHABETS = {  # letters beyond ASCII of the languages of an encoding, the commonest first
-    "cp1252": WESTERN,
-    "cp850": WESTERN,
-    "mac_roman": WESTERN,
-    "cp1250": "łąęóżśćńź íáéěýčřžšůúťďňóľĺŕôä áéöóőüíúű ăîâşţ čšžćđ",
-    "koi8-r": RUSSIAN,
-    "cp1251": RUSSIAN + " оаиніверстлкдупмяьзйгбчїхжєшцюфщґ",
-    "cp1253": "αοιετσνηυρπκμλςωδγχθφβξζψάόίέήύώ",
-    "cp1254": "ıüşçöğiâî",  # İ is written i when small
-}
-COMMON = {  # thousands of letters: the set that holds them, first byte of the common ones
-    "cp932": ("euc_jp", 0xA4, 0xCF),
-    "gb18030": ("gb2312", 0xB0, 0xD7),
-    "cp949": ("euc_kr", 0xB0, 0xC8),
-    "big5": ("big5", 0xA4, 0xC6),
-}
-LATIN = -3.0  # log-likelihood of a letter of ASCII
-# by how much encodings are rarer than that of western files, on the scale of logarithms
-RARE = {"cp1252": 0, "cp850": 4, "mac_roman": 4, "big5": 4}
-QUOTES, ENDS, MONEY = "’‘“”–—…«»•", "²³°ºª®™", "£€¥"
+WORDS = wording.table("encodings")
+ALPHABETS, COMMON = WORDS["alphabets"], WORDS["common"]
 
 
 def as_utf8(path: Path, given: Format, folder: Path) -> tuple[Path, dict[str, str]]:
@@ -87,7 +69,7 @@ def as_utf8(path: Path, given: Format, folder: Path) -> tuple[Path, dict[str, st
         start = file.read(BLOCK)
     if not start.strip():
         raise StudyError(f"{path.name} is empty: expected a line of names and rows below it")
-    encodings = {} if given.encoding or (unicode := _unicode(path, start)) else plausible(path)
+    encodings = {} if given.encoding or (unicode := _unicode(path, start)) else _plausible(path)
     encoding = given.encoding or unicode or next(iter(encodings))
     spaced = given.delimiter == SPACES
     if encoding == "utf-8" and not spaced and (not given.encoding or _decodes(path)):
@@ -98,7 +80,8 @@ def as_utf8(path: Path, given: Format, folder: Path) -> tuple[Path, dict[str, st
             path.open(encoding=encoding, newline="") as text,
             copy.open("w", encoding="utf-8", newline="") as out,
         ):
-            out.writelines(_tabbed(text) if spaced else iter(lambda: text.read(BLOCK), ""))
+            tabbed = ("\t".join(line.split()) + "\n" for line in text if line.strip())
+            out.writelines(tabbed if spaced else iter(lambda: text.read(BLOCK), ""))
     except (UnicodeError, ValueError) as error:
         raise StudyError(
             f"{path.name} is not written in {encoding}: {getattr(error, 'reason', error)}; mend "
@@ -107,9 +90,7 @@ def as_utf8(path: Path, given: Format, folder: Path) -> tuple[Path, dict[str, st
     return copy, encodings
 
 
-def _tabbed(text) -> Iterator[str]:
-    """Yield lines whose columns are set apart by blanks with tabs instead."""
-    return ("\t".join(line.split()) + "\n" for line in text if line.strip())
+# --- encodings ------------------------------------------------------------------------------------
 
 
 def _unicode(path: Path, start: bytes) -> str:
@@ -141,44 +122,43 @@ def _decodes(path: Path) -> bool:
     return True
 
 
-def plausible(path: Path) -> dict[str, str]:
+def _plausible(path: Path) -> dict[str, str]:
     """Return the encodings, none of Unicode, by which a file reads as somebody's language.
 
-    Each word with letters beyond ASCII has a likelihood by the letters of the languages that are
-    written in an encoding. More than one encoding is returned if none is twenty times as likely as
-    the others, or if even the likeliest gives no language.
-
-    Returns
-    -------
-    dict
-        Encoding → letters as they read in it, the likeliest first.
+    More than one is returned if none is twenty times as likely as the others, or if even the
+    likeliest gives no language; each with letters as they read in it, the likeliest first.
     """
     with path.open("rb") as file:
         lines = b"".join(islice((line for line in file if not line.isascii()), LINES))
-    scores = {}
+    scores, words = {}, {}
     for encoding in (*ALPHABETS, *COMMON):
         try:
             text = lines.decode(encoding)
         except UnicodeDecodeError:
             continue
-        words = sorted({w for w in re.findall(r"[^\x00-@[-`{-\x7f\xa0]+", text) if not w.isascii()})
-        score = likelihood(words, encoding) - RARE.get(encoding, 2)
-        ascii = sum(letter.isascii() for word in words for letter in word)
-        beyond = len("".join(words)) - ascii
-        scores[encoding] = score, (score - LATIN * ascii) / max(beyond, 1) > IMPLAUSIBLE, words
-    order = sorted(scores, key=lambda e: -scores[e][0])
-    if not order:
+        found = re.findall(r"[^\x00-@[-`{-\x7f\xa0]+", text)
+        words[encoding] = sorted({word for word in found if not word.isascii()})
+        scores[encoding] = _likelihood(words[encoding], encoding) - WORDS["rare"].get(encoding, 2)
+    if not scores:
         raise StudyError(
             f"{path.name} is written in no usual encoding: say which in the table's `format`, "
             "such as format: {encoding: utf-16}"
         )
-    best, sound, words = scores[order[0]]
-    rivals = [
-        e for e in order if scores[e][2] != words and (best - scores[e][0] < MARGIN or not sound)
-    ]
-    others = scores[rivals[0]][2] if rivals else []
-    shown = {order[0]: _letters(words, others)}
-    return shown | {encoding: _letters(others, words) for encoding in rivals[:1]}
+    first, *others = sorted(scores, key=lambda encoding: -scores[encoding])
+    ascii = sum(letter.isascii() for word in words[first] for letter in word)
+    beyond = max(len("".join(words[first])) - ascii, 1)
+    sound = (scores[first] - LATIN * ascii) / beyond > IMPLAUSIBLE
+    rival = next(
+        (
+            other
+            for other in others
+            if words[other] != words[first]
+            and not (sound and scores[first] - scores[other] >= MARGIN)
+        ),
+        None,
+    )
+    shown = {first: _letters(words[first], words.get(rival, []))}
+    return shown | ({rival: _letters(words[rival], words[first])} if rival else {})
 
 
 def _letters(words: list[str], others: list[str]) -> str:
@@ -187,12 +167,11 @@ def _letters(words: list[str], others: list[str]) -> str:
     return "".join(letter for letter, _ in counts.most_common(5))
 
 
-def likelihood(words: Sequence[str], encoding: str) -> float:
+def _likelihood(words: Sequence[str], encoding: str) -> float:
     """Return the log-likelihood of words in the likeliest one or two languages of an encoding."""
-    languages = [(lambda letter: _common(letter, encoding), 4.0)]
-    if encoding in ALPHABETS:
-        latin = encoding not in {"cp1251", "cp1253", "koi8-r"}
-        languages = [(_alphabet(a, latin), 8.0 * (not latin)) for a in ALPHABETS[encoding].split()]
+    alone = encoding in WORDS["alone"]
+    languages = [(_alphabet(a, alone), 8.0 * alone) for a in ALPHABETS.get(encoding, "").split()]
+    languages = languages or [(lambda letter: _common(letter, encoding), 4.0)]
     scores = [[_word(word, *language) for word in words] for language in languages]
     return max(
         sum(map(max, one, other)) - 6.0 * (one is not other)
@@ -200,12 +179,12 @@ def likelihood(words: Sequence[str], encoding: str) -> float:
     )
 
 
-def _alphabet(letters: str, latin: bool) -> Callable[[str], float]:
+def _alphabet(letters: str, alone: bool) -> Callable[[str], float]:
     """Return the log-likelihood of a letter of a language, by Zipf's law."""
-    rate = math.log(0.05 if latin else 1.0)  # of letters beyond ASCII among all
+    rate = math.log(1.0 if alone else 0.05)  # of letters beyond ASCII among all
     total = sum(1 / rank for rank in range(1, len(letters) + 1))
     logs = {letter: rate - math.log(i * total) for i, letter in enumerate(letters, 1)}
-    return lambda letter: logs.get(letter, -14.0)
+    return lambda letter: logs.get(letter, NEVER)
 
 
 def _common(letter: str, encoding: str) -> float:
@@ -214,27 +193,26 @@ def _common(letter: str, encoding: str) -> float:
     try:
         first = letter.encode(name)[0]
     except UnicodeEncodeError:
-        return -14.0
+        return NEVER
     if least <= first <= most:
         return -math.log(94 * (most - least + 1))
-    return -10.0 if first < least else -14.0  # signs come first, the rare letters last
+    return -10.0 if first < least else NEVER  # signs come first, the rare letters last
 
 
 def _word(word: str, letter: Callable[[str], float], mixing: float) -> float:
     """Return the log-likelihood of a word, less something for mixing alphabets within it."""
     score = -6.0 * sum(a.islower() and b.isupper() for a, b in pairwise(word))
-    mixed = any(c.isascii() for c in word)
-    score -= mixing * mixed + 4.0 * (len(word) == 1 and word.isalpha())
+    score -= mixing * any(c.isascii() for c in word) + 4.0 * (len(word) == 1 and word.isalpha())
     for i, c in enumerate(word):
         if c.isascii():
             score += LATIN
         elif c.isalpha():
             score += letter(c.lower()[0])
-        elif c in MONEY and len(word) == 1:
+        elif c in WORDS["money"] and len(word) == 1:
             score -= 3.0
         else:
-            usual = c in QUOTES or (c in ENDS and i == len(word) - 1)
-            score -= 4.0 if usual else 10.0
+            last = i == len(word) - 1
+            score -= 4.0 if c in WORDS["quotes"] or (c in WORDS["ends"] and last) else 10.0
     return score
 
 
@@ -245,6 +223,9 @@ def question(name: str, encodings: dict[str, str]) -> str:
     ways = " or as ".join(f"{encoding} ({seen!r})" for encoding, seen in encodings.items())
     keys = " or ".join(f"format: {{encoding: {encoding}}}" for encoding in encodings)
     return f"{name} is not UTF-8 and reads as {ways}: say which is right, {keys}, or another"
+
+
+# --- layout ---------------------------------------------------------------------------------------
 
 
 def layout(path: Path, name: str, given: Format) -> tuple[list[str], str, int]:
@@ -324,15 +305,7 @@ def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 def names_at(rows: Sequence[Sequence[Any]]) -> int:
     """Return the place of the row of names: the first that names most of what is filled below.
 
-    Parameters
-    ----------
-    rows
-        Of cells; empty ones are None or text of blanks.
-
-    Returns
-    -------
-    int
-        0 if no row above others does.
+    Empty cells are None or blanks; 0 if no row above others does.
     """
     filled = [{i for i, cell in enumerate(row) if str(cell or "").strip()} for row in rows]
     for place, named in enumerate(filled[:-1]):
