@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import ibis
 import numpy as np
 import pandas as pd
-from sklearn.decomposition import PCA
 
 from seglib import privacy, stats
-from seglib.clustering import Encoder, NullModel
 from seglib.files import Run
+from seglib.personas.names import kind, level_label, levels_of, numbers
+from seglib.study import Study
+
+FEWEST = 10  # members of a group that is compared
 
 
 def months(run: Run) -> pd.DataFrame:
     """Return active customers, orders and spend of each whole month before the cut-off date.
 
-    Returns
-    -------
-    pandas.DataFrame
-        By month, 0 where nobody came; empty for a study without dated transactions.
+    By month, 0 where nobody came; empty for a study without dated transactions.
     """
     if not run.has("monthly.parquet"):
         return pd.DataFrame(columns=["customers", "orders", "spend"], dtype=float)
-    past, every = run.scan("monthly.parquet"), _whole_months(run)
+    past = run.scan("monthly.parquet")
     rows = past.group_by("month").agg(
         customers=past.customer.nunique(where=past.orders > 0),
         orders=past.orders.sum(),
         spend=past.spend.sum(),
     )
-    return rows.execute().set_index("month").reindex(every, fill_value=0)
+    return rows.execute().set_index("month").reindex(_whole_months(run), fill_value=0)
 
 
 def _whole_months(run: Run) -> pd.DatetimeIndex:
-    """Return the months before the cut-off date that the data hold from the first day to the last.
-
-    The month in which the data begin is one of them only if they begin on its first day.
-    """
+    """Return the months before the cut-off date that the data hold from first to last day."""
     first = pd.Timestamp(run.read("extent.json")["first"])
     end = pd.Timestamp(run.as_of).replace(day=1)
     return pd.date_range(first, end, freq="MS", inclusive="left", name="month")
@@ -73,88 +71,113 @@ def cohorts(run: Run) -> pd.DataFrame:
 
 
 def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> pd.DataFrame:
-    """Compare two groups of customers on every numeric column.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame, one row per customer
-    group : pandas.Series of bool
-        True for the group in question, False for the others.
-    alpha
-        False discovery rate (Benjamini & Hochberg 1995).
+    """Compare the customers for whom `group` is true with the others on every numeric column.
 
     Returns
     -------
     pandas.DataFrame
         By column: value, the probability of superiority of the group (0.5 = no difference), with
-        its 95% interval low to high; p_value, p_adjusted, differs. Columns known of fewer than two
-        customers on a side are left out.
+        its 95% interval low to high; p_value, p_adjusted, differs, with a share `alpha` of false
+        discoveries (Benjamini & Hochberg 1995). Columns known of fewer than two customers on a
+        side are left out.
     """
     rows = {
         name: stats.superiority(frame.loc[group, name], frame.loc[~group, name])
         for name in frame.select_dtypes("number")
     }
-    result = pd.DataFrame.from_dict(
-        rows, orient="index", columns=["value", "low", "high", "p_value"]
-    ).dropna(subset="value")
+    heads = ["value", "low", "high", "p_value"]
+    result = pd.DataFrame.from_dict(rows, orient="index", columns=heads).dropna(subset="value")
     result["p_adjusted"] = stats.adjust(result["p_value"], "fdr_bh")
     return result.assign(differs=result["p_adjusted"] <= alpha)
 
 
-def gap(unlike: pd.DataFrame) -> tuple[str, dict]:
-    """Return how customers with attributes compare with those without, and the largest difference.
-
-    Parameters
-    ----------
-    unlike
-        From `differences`, the largest first.
+def reliability(frame: pd.DataFrame, study: Study, *, seed: int, draws: int = 400) -> pd.DataFrame:
+    """Return how far the items of each scale say the same thing.
 
     Returns
     -------
-    kind : str
-        none (nothing to compare), alike or different.
-    largest : dict
-        lead (the column), direction (higher or lower) and chance of the largest difference.
+    pandas.DataFrame
+        By scale: items, n (who answered all of them), Cronbach's alpha (1951) of the answers as
+        turned, with its 95% interval (percentile bootstrap over customers); empty without scales.
     """
-    if unlike.empty:
-        return "none", {}
-    chance = unlike["value"].iloc[0]
-    direction = "higher" if chance > 0.5 else "lower"
-    largest = {"lead": unlike.index[0], "direction": direction, "chance": max(chance, 1 - chance)}
-    return "different" if unlike["differs"].any() else "alike", largest
+    rows = {}
+    for name, scale in study.scales.items():
+        answers = frame[scale.items].dropna().to_numpy()
+        if len(answers) >= FEWEST:
+            alpha = stats.bootstrap_estimate(_alpha, answers, draws=draws, seed=seed)
+            about = {"items": len(scale.items), "n": len(answers), "alpha": alpha.value}
+            rows[scale.label or name] = about | {"low": alpha.low, "high": alpha.high}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def lineup(frame: pd.DataFrame, *, panels: int, seed: int) -> tuple[list[np.ndarray], int]:
-    """Return clouds of points, one of them of the real rows, the others without groups.
+def _alpha(answers: np.ndarray) -> float:
+    total, own = answers.sum(axis=1).var(ddof=1), answers.var(axis=0, ddof=1).sum()
+    count = answers.shape[1]
+    return float(count / (count - 1) * (1 - own / total)) if total > 0 else np.nan
 
-    Every table is seen in its own first two principal axes, the columns encoded as for
-    clustering; the others are drawn from the reference of the verdict.
+
+def related(
+    frame: pd.DataFrame, forming: list[str], describing: list[str], about: pd.DataFrame
+) -> pd.DataFrame:
+    """Return how the columns that form segments hang together with those that only describe.
 
     Parameters
     ----------
-    frame
-        The columns that form segments, one row per customer.
-    panels
-        How many clouds.
-    seed
-        Of the draws and of the place of the real one.
+    frame : pandas.DataFrame, one row per customer
+    forming, describing
+        Columns; of those that form, the numeric and ordered ones are looked at.
+    about
+        The dictionary, by column.
 
     Returns
     -------
-    clouds : list of numpy.ndarray
-        Each (rows, 2).
-    real : int
-        Which of them, counted from 0, is real.
+    pandas.DataFrame
+        pair, value with its 95% interval (low, high), p_value, p_adjusted, differs (5% false
+        discoveries, Benjamini & Hochberg 1995); the strongest first. The value is Spearman's rank
+        correlation with a number or ordered answer; of a group, the chance that a member has more
+        of it than others, minus the chance of less. Both run from -1 to 1, 0 is no difference.
     """
-    encoder = Encoder().fit(frame)
-    null = NullModel(len(frame), seed).fit(frame, encoder)
-    real = int(np.random.default_rng(seed).integers(panels))
-    tables = [null.Z_ if i == real else null.sample(i) for i in range(panels)]
-    return [_first_axes(table) for table in tables], real
+    labels = about["label"]
+    rows = [
+        (f"{labels[what]} · {who}", *estimate)
+        for what in forming
+        if kind(frame[what]) != "nominal"
+        for column in describing
+        for who, estimate in _pairs(frame, what, column, about.loc[column])
+    ]
+    table = pd.DataFrame(rows, columns=["pair", "value", "low", "high", "p_value"])
+    table["p_adjusted"] = stats.adjust(table["p_value"], "fdr_bh")
+    table["differs"] = table["p_adjusted"] <= 0.05
+    return table.sort_values("value", key=lambda v: -v.abs(), kind="stable", ignore_index=True)
 
 
-def _first_axes(table: np.ndarray) -> np.ndarray:
-    """Return the first two principal axes, each turned so that its longer tail is on the right."""
-    points = PCA(min(2, table.shape[1]), random_state=0).fit_transform(table)
-    points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
-    return points * np.where((points**3).sum(axis=0) < 0, -1, 1)
+def strongest(table: pd.DataFrame) -> dict:
+    """Return the strongest row of `related` that differs: lead, value, strength, n of all rows.
+
+    The strength is `none` without rows, and `chance` where none differs beyond it.
+    """
+    differs = table[table["differs"].astype(bool)]
+    if differs.empty:
+        return {"strength": "none" if table.empty else "chance", "n": len(table)}
+    lead, value = differs[["pair", "value"]].iloc[0]
+    strength = "strong" if abs(value) >= 0.43 else "middling" if abs(value) >= 0.28 else "weak"
+    return {"strength": strength, "lead": lead, "value": value, "n": len(table)}
+
+
+def _pairs(frame: pd.DataFrame, what: str, column: str, entry: dict) -> Iterator[tuple]:
+    """Yield each comparison of one column with one that describes."""
+    x = numbers(frame[what])
+    if kind(frame[column]) != "nominal":
+        y = numbers(frame[column])
+        both = x.notna() & y.notna()
+        if both.sum() > FEWEST and min(x[both].nunique(), y[both].nunique()) > 1:
+            yield entry["label"], stats.rank_correlation(x[both], y[both])
+        return
+    text = levels_of(frame[column])
+    levels = sorted(text.dropna().unique())
+    for level in levels[1:] if len(levels) == 2 else levels:  # of two, one tells both
+        inside, outside = x[text == level].dropna(), x[text.notna() & (text != level)].dropna()
+        if min(len(inside), len(outside)) >= FEWEST:
+            chance = stats.superiority(inside, outside)
+            sides = (2 * bound - 1 for bound in chance[:3])
+            yield level_label(entry, level, frame[column]), stats.Estimate(*sides, chance.p)

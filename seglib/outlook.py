@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import NamedTuple
 
-import ibis.expr.types as ir
 import pandas as pd
 
 from seglib import plan, wording
@@ -28,8 +28,7 @@ SHOWN = 12  # checks that are told
 NO_PAGE = "no such page"
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """A page of the report: what it says, and what it leaves out with the reason."""
 
     name: str
@@ -42,26 +41,13 @@ class Page:
         return f"{self.name:<26} {self.says}{left}"
 
 
-@dataclass(frozen=True)
-class Outlook:
-    """What is known of a study before it is run.
-
-    Attributes
-    ----------
-    rows
-        Lines on tables, rows and customers.
-    found
-        Lines on what the checks of quality found.
-    experiments
-        Lines on what experiments can answer, none without.
-    pages
-        One a page of the report.
-    """
+class Outlook(NamedTuple):
+    """Lines on rows and customers, on what the checks found, on experiments, and the pages."""
 
     rows: list[str]
     found: list[str]
     pages: list[Page]
-    experiments: list[str] = field(default_factory=list)
+    experiments: list[str]
 
 
 def outlook(loaded: Study) -> Outlook:
@@ -73,76 +59,61 @@ def outlook(loaded: Study) -> Outlook:
         If its data stop a run.
     """
     opened = tables.open_tables(loaded)
-    clean, found = audit.audit(loaded, opened, loaded.as_of)
-    rows = [f"{name:<14} {_count(table):>12,} rows" for name, table in opened.items()]
-    rows += _account(found) if "transactions" in clean else []
-    known = activity.facts(loaded, clean, loaded.as_of)
-    people, lines = features.customers(known)
+    clean, results = audit.audit(loaded, opened, loaded.as_of)
+    data = activity.facts(loaded, clean, loaded.as_of)
+    people, lines = features.customers(data)
     after = attributes.outcomes(loaded, clean, people.index)
-    held = activity.holdout(known, people.index)
-    found += records.leakage(loaded, people, lines, held, after)
-    asked = loaded.segmentation
-    _segmentable(people[dictionary.forming(loaded, lines)], asked.k, loaded)
-    sold = features.products(known)
-    if sold:
-        names = dictionary.forming(loaded, sold[1], "products")
-        _segmentable(sold[0][names], 0, loaded)
+    results += records.leakage(loaded, people, lines, activity.holdout(data, people.index), after)
+    goods = features.products(data)
+    for unit, made in {"customers": (people, lines), "products": goods}.items():
+        if made:  # refused now if it cannot form segments, or not so many
+            frame = made[0][dictionary.forming(loaded, made[1], unit)]
+            k, most = loaded.segmentation.k * (unit == "customers"), loaded.segmentation.k_max
+            segmenter.check(frame, Encoder().fit(frame), k, most, loaded.seed)
+    rows = [f"{n:<14} {table.count().execute():>12,} rows" for n, table in opened.items()]
+    rows += _account(results) if "transactions" in clean else []
     rows.append(f"{'customers':<14} {len(people):>12,} known {loaded.known(loaded.as_of)}")
-    told = pages(loaded, activity.extent(known), sold is not None)
-    return Outlook(rows, _found(found), told, _experiments(loaded, clean))
+    told = pages(loaded, activity.extent(data), goods is not None)
+    return Outlook(rows, _found(results), told, list(_experiments(loaded, clean)))
 
 
-def _experiments(loaded: Study, clean: dict) -> list[str]:
-    """Return what the experiments of a study can answer, in lines."""
+def _experiments(loaded: Study, clean: dict) -> Iterator[str]:
+    """Yield what the experiments of a study can answer, in lines."""
     page = "06_experiments"
-    lines = []
     for line in campaigns.prospect(loaded, clean):
         about = dict(line)
         if line["kind"] == "problem":
             problem = {"who": loaded.customer, **line["problem"]}
             about["problem"] = wording.plain(page, "problem", **problem)
-        indent = "" if "campaign" in line else "  "
-        lines.append(indent + wording.plain(page, "prospect", **about))
-    return lines
+        yield ("" if "campaign" in line else "  ") + wording.plain(page, "prospect", **about)
 
 
-def _segmentable(frame, k: int, loaded: Study) -> None:
-    """Refuse a table that cannot form segments, or not so many."""
-    encoder = Encoder().fit(frame)
-    segmenter.check(frame, encoder, k, loaded.segmentation.k_max, loaded.seed)
-
-
-def _count(table: ir.Table) -> int:
-    return table.count().to_pyarrow().as_py()
-
-
-def _account(found: list[dict]) -> list[str]:
+def _account(results: list[dict]) -> list[str]:
     """Return what becomes of the rows of transactions, and for which reasons rows are dropped."""
-    frame = checks.account(found)
+    frame = checks.account(results).query("rows > 0").drop("all rows", errors="ignore")
     lines = [
         f"{'':<14} {n:>12,} {what.removesuffix(', see above')} ({share:.1%})"
-        for what, n, share in zip(frame.index, frame["rows"], frame["share"], strict=True)
-        if what != "all rows" and n
+        for what, n, share in frame.itertuples()
     ]
-    dropped = [c for c in found if c["action"] == "dropped" and c["failing"]]
+    dropped = [c for c in results if c["action"] == "dropped" and c["failing"]]
     why = ", ".join(f"{c['failing']:,} {c['check']} ({c['table']})" for c in dropped)
     return [*lines, f"{'':<14} dropped: {why}"] if why else lines
 
 
-def _found(checks: list[dict]) -> list[str]:
+def _found(results: list[dict]) -> list[str]:
     """Return the checks that found something, the largest share first."""
-    told = [c for c in checks if c["failing"] and not c["period"] and c["action"] != "dropped"]
-    told.sort(key=lambda c: -c["failing"] / max(c["rows"], 1))
+    raised = [c for c in results if c["failing"] and not c["period"] and c["action"] != "dropped"]
+    raised.sort(key=lambda c: -c["failing"] / max(c["rows"], 1))
     lines = [
         f"{c['check']} ({c['table']}): {c['failing']:,} of {c['rows']:,}; {c['action']}"
-        for c in told[:SHOWN]
+        for c in raised[:SHOWN]
     ]
-    more = len(told) - len(lines)
+    more = len(raised) - len(lines)
     return [*lines, f"and {more} more, which page 01 shows"] if more > 0 else lines
 
 
 def pages(loaded: Study, days: dict | None, several: bool = True) -> list[Page]:
-    """Return what each page will say and leave out.
+    """Return what each page will say and leave out, by wording/outlook.yaml.
 
     Parameters
     ----------
@@ -156,12 +127,12 @@ def pages(loaded: Study, days: dict | None, several: bool = True) -> list[Page]:
     has, words = _has(loaded, days, several), _words(loaded, days)
     result = []
     for page in wording.table("outlook"):
-        if not has.get(page.get("needs", ""), True):
-            result.append(Page(page["page"], NO_PAGE, (page["without"].format(**words),)))
-            continue
-        parts = page.get("parts", {}).items()
-        without = tuple(part.format(**words) for part, need in parts if not has[need])
-        result.append(Page(page["page"], page["says"].format(**words), without))
+        there = has.get(page.get("needs", ""), True)
+        lacking = [part for part, need in page.get("parts", {}).items() if not has[need]]
+        left = lacking if there else [page["without"]]
+        says = page["says"] if there else NO_PAGE
+        left = tuple(part.format(**words) for part in left)
+        result.append(Page(page["page"], says.format(**words), left))
     return result
 
 
@@ -173,36 +144,40 @@ def _has(loaded: Study, days: dict | None, several: bool) -> dict[str, bool]:
     whole = pd.date_range(days["first"], start, freq="MS", inclusive="left") if days else ()
     runs = (path.parent.name for path in loaded.folder.glob("*/segments.parquet"))
     steps = {step.name[:2] for step in plan.steps(loaded)}
+    product = bool(sold and sold.columns.product)
     return {
-        "transactions": bool(sold), "months": len(whole) > 0,
-        "money": loaded.money or not sold, "attributes": bool(bases),
+        "transactions": bool(sold),
+        "months": len(whole) > 0,
+        "money": loaded.money or not sold,
+        "attributes": bool(bases),
         "judged": bool(loaded.outcomes) or (days is not None and days["last"] >= end),
-        "product": bool(sold and sold.columns.product), "economics": bool(loaded.economics),
-        "goods": bool(sold and sold.columns.product) and several,
+        "product": product,
+        "goods": product and several,
+        "economics": bool(loaded.economics),
         "answers": "psychographic" in bases,
         "demographics": bool(bases & {"demographic", "geographic"}),
-        "results": "05" in steps, "experiments": "06" in steps,
+        "results": "05" in steps,
+        "experiments": "06" in steps,
         "campaigns": bool(has.campaigns),
         "random campaigns": not has.campaigns or bool(has.campaigns.randomised),
         "random arms": not loaded.arms or bool(loaded.arms.randomised),
         "another run": "07" in steps and any(day < loaded.as_of.isoformat() for day in runs),
-    }  # fmt: skip
+    }
 
 
 def _words(loaded: Study, days: dict | None) -> dict[str, str]:
     """Return what the pages say of this study."""
     has, sold = loaded.tables, loaded.tables.transactions
     product = sold.columns.product if sold else None
-    drawn = [table for table in (loaded.arms, has.campaigns) if table and table.randomised]
+    drawn = any(table and table.randomised for table in (loaded.arms, has.campaigns))
     ends = f"the data end on {days['last']}, before the holdout does" if days else ""
     few = f"fewer than two products have {loaded.minimum_cell} buyers"
+    arms = "what each arm of the experiment brought, overall and by segment"
     return {
         "bases": " and ".join(loaded.segmentation.bases),
         "unjudged": ends or "no transactions",
         "level": (has.products and has.products.columns.level) or product,
         "no_goods": few if product else "no column has the role product",
         "results": "what each segment did before and after" if sold else "what is known now",
-        "experiments": "what each arm of the experiment brought, overall and by segment"
-        if drawn
-        else "whom campaigns reached",
+        "experiments": arms if drawn else "whom campaigns reached",
     }

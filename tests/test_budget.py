@@ -14,8 +14,8 @@ MODULES = {
 GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
 BELOW = GROUND | {"files"}
 SIZES = {  # lines that a part of the helper may have, docstrings and all
-    "reading tables": (("sources", "databases", "reading", "text", "tables"), 1780),
-    "checks": (("checks", "audit", "records", "persons"), 1100),
+    "reading tables": (("sources", "databases", "reading", "text", "tables"), 1490),
+    "checks": (("checks", "audit", "records", "persons"), 950),
     "drafting": (
         (
             "columns",
@@ -32,7 +32,7 @@ SIZES = {  # lines that a part of the helper may have, docstrings and all
         ),
         2900,
     ),
-    "features": (("activity", "features", "attributes", "dictionary"), 1070),
+    "features": (("activity", "features", "attributes", "dictionary"), 930),
 }
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib import explore, survey
+from seglib import explore
 from seglib.collection import dictionary
 from seglib.files import Run
 
@@ -55,13 +55,6 @@ def test_a_study_without_dates_has_no_months_and_no_cohorts(run, tmp_path):
     assert explore.months(run).empty and explore.cohorts(run).empty
 
 
-def test_the_gap_names_the_largest_difference():
-    unlike = pd.DataFrame({"value": [0.2, 0.6], "differs": [True, False]}, ["Orders", "Spend"])
-    kind, largest = explore.gap(unlike)
-    assert (kind, largest["lead"], largest["direction"]) == ("different", "Orders", "lower")
-    assert explore.gap(unlike.iloc[:0])[0] == "none"
-
-
 def test_differences_find_the_planted_one_only():
     rng = np.random.default_rng(3)
     group = pd.Series(np.arange(400) < 150)
@@ -81,16 +74,6 @@ def test_differences_with_no_difference_rarely_alarm():
     assert alarms <= 11  # 5 of 100 expected, three standard errors above
 
 
-def test_lineup_holds_the_real_rows_once():
-    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 4)), columns=list("abcd"))
-    clouds, real = explore.lineup(frame, panels=5, seed=4)
-    again, same = explore.lineup(frame, panels=5, seed=4)
-    assert len(clouds) == 5
-    assert real == same
-    assert all(cloud.shape == (120, 2) for cloud in clouds)
-    np.testing.assert_array_equal(clouds[real], again[real])
-
-
 def test_lines_to_try_use_columns_that_there_are():
     frame = pd.DataFrame({"age": [30, 40], "says": ["a", "b"], "a b": [1, 2], "visits": [1, 4]})
     tried = dictionary.examples(frame, ["says", "visits"])
@@ -102,5 +85,5 @@ def test_lines_to_try_use_columns_that_there_are():
 
 def test_of_nothing_beyond_chance_none_is_called_strongest():
     table = pd.DataFrame({"pair": ["a", "b"], "value": [-0.4, 0.3], "differs": [False, True]})
-    assert survey.strongest(table) == {"strength": "middling", "lead": "b", "value": 0.3, "n": 2}
-    assert survey.strongest(table.assign(differs=False)) == {"strength": "chance", "n": 2}
+    assert explore.strongest(table) == {"strength": "middling", "lead": "b", "value": 0.3, "n": 2}
+    assert explore.strongest(table.assign(differs=False)) == {"strength": "chance", "n": 2}

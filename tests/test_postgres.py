@@ -124,7 +124,7 @@ def dirty_shop():
         "source": "raw/survey.parquet", "columns": {"customer": "client"},
         "attributes": {name: own for name in shop["survey"] if name != "client"},
     }  # fmt: skip
-    return shop, raw | {"privacy": {"pseudonymise": "SHOP_KEY"}}
+    return shop, raw | {"privacy": {"pseudonymise": "SHOP_KEY"}, "limits": {"known_later": 0.5}}
 
 
 def test_a_dirty_shop_is_cleaned_alike_with_the_same_pseudonyms(address, tmp_path, monkeypatch):
@@ -189,7 +189,7 @@ class Wire:
 
 
 def test_no_full_table_crosses_the_wire(address, tmp_path, monkeypatch):
-    shop, raw = shop_tables(), shop_study()
+    shop, raw = shop_tables(), shop_study() | {"limits": {"copies": 1}}
     many = pd.concat([shop["transactions"]] * 8, ignore_index=True)
     server.fill(address, shop | {"transactions": many}, "many")
     port = int(address.rsplit(":", 1)[1].split("/")[0])

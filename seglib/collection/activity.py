@@ -40,25 +40,22 @@ def mark_returns(
 ) -> ir.Table:
     """Return the transactions with columns that say which lines are returns.
 
-    Parameters
-    ----------
-    table
-        Transactions, their columns named by role.
-    returned, cancelled
-        The values of `status` of returns, and of sales that never happened.
-
-    Returns
-    -------
-    ibis.Table
-        `is_credit_note`: the order number is that of a credit note; `is_undone`: the status is one
-        of `returned`; `is_cancelled`: it is one of `cancelled`, and nothing is negative;
-        `is_return`: any of them, or the amount or the quantity is negative.
+    `is_credit_note`: the order number is that of a credit note; `is_undone`: the status is one of
+    `returned`; `is_cancelled`: it is one of `cancelled`, and nothing is negative; `is_return`: any
+    of them, or the amount or the quantity is negative.
     """
     negative = ibis.literal(False)
     for name in {"amount", "quantity"} & set(table.columns):
         negative = negative | (table[name] < 0).fill_null(False)
-    credit, undone = _credit_note(table), _has_status(table, returned)
-    void = _has_status(table, cancelled) & ~negative & ~credit
+    undone = void = ibis.literal(False)
+    if "status" in table.columns:
+        status = reading.text(table.status).strip().lower()
+        undone, void = (
+            status.isin(sorted({value.strip().lower() for value in values})).fill_null(False)
+            for values in (returned, cancelled)
+        )
+    credit = _credit_note(table)
+    void = void & ~negative & ~credit
     tests = {"is_credit_note": credit, "is_undone": undone, "is_cancelled": void}
     return table.mutate(is_return=credit | undone | void | negative, **tests)
 
@@ -76,8 +73,7 @@ def net_returns(table: ir.Table) -> ir.Table:
     money = {}
     if "amount" in table.columns:
         amount = ibis.ifelse(beside, -table.amount.abs(), table.amount)
-        amount = ibis.ifelse(table.is_cancelled, 0, amount)
-        money["amount"] = amount.cast(table.amount.type())
+        money["amount"] = ibis.ifelse(table.is_cancelled, 0, amount).cast(table.amount.type())
     for name in {"discount", "coupon"} & set(table.columns):
         gone = (table.is_undone | table.is_cancelled) & (table[name] > 0)
         money[name] = ibis.ifelse(gone, 0, table[name]).cast(table[name].type())
@@ -114,14 +110,6 @@ def _credit_note(table: ir.Table) -> ir.BooleanValue:
     return credit.fill_null(False)
 
 
-def _has_status(table: ir.Table, wanted: Collection[str]) -> ir.BooleanValue:
-    """Return whether the status of a line is one of those given."""
-    if "status" not in table.columns:
-        return ibis.literal(False)
-    values = sorted({value.strip().lower() for value in wanted})
-    return reading.text(table.status).strip().lower().isin(values).fill_null(False)
-
-
 # --- one pass over the transactions ---------------------------------------------------------------
 
 
@@ -129,14 +117,8 @@ def _has_status(table: ir.Table, wanted: Collection[str]) -> ir.BooleanValue:
 class Facts:
     """What one pass over the tables leaves: notebook 01 writes it, and no other reads the sources.
 
-    Attributes
-    ----------
-    study, as_of
-        The study and the cut-off date.
-    all
-        Customer × order × product over the whole data, from `cube`; None without transactions.
-    people
-        Attributes and scales, one row per customer; None without tables of them.
+    `all` is customer × order × product over the whole data, from `cube`; `people` is attributes and
+    scales, one row per customer; None without such tables.
     """
 
     study: Study
@@ -184,22 +166,17 @@ def lines(data: Facts) -> ir.Table | None:
     if data.all is None:
         return None
     sums = {name: data.all[name].cast(MONEY) for name in SUMMED}
-    keys = "customer", "order", "level", "group", "is_return", "time"
-    return data.all.mutate(**sums).order_by(*keys)
+    return data.all.mutate(**sums).order_by(
+        "customer", "order", "level", "group", "is_return", "time"
+    )
 
 
 def cube(tables: dict[str, ir.Table], study: Study) -> ir.Table:
-    """Aggregate transactions to customer × order × product level, in one pass over them.
+    """Aggregate transactions to customer × order × product level, kept on the engine.
 
     Every feature, of customers and of products, is computed from this table. Returns have rows of
-    their own, one a day, because they may be of a later day than the order.
-
-    Returns
-    -------
-    ibis.Table
-        Kept on the engine: customer, order, level, group, is_return, time, place, lines, amount,
-        discount, coupon, own_label, units, priced (amount of lines with a sensible number of
-        units).
+    their own, one a day, because they may be of a later day than the order; `priced` is the amount
+    of lines with a sensible number of units.
     """
     lines = tables["transactions"]
     if "product" in lines.columns and "products" in tables:
@@ -292,22 +269,8 @@ def between(
 ) -> pd.DataFrame | None:
     """Return what each customer did from `start` to before `end`; None without transactions.
 
-    Parameters
-    ----------
-    data
-        The facts on the engine.
-    start, end
-        The days between which to look; `end` itself is left out.
-    index
-        The customers, or the products, to report on.
-    key
-        `customer`, or `level` for what happened to each product.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed like `index`: spend, orders, discount (0 where nothing happened), active; returns
-        lower spend and are no orders.
+    By the index, of customers or, with the key `level`, of products: spend, orders, discount (0
+    where nothing happened), active; returns lower spend and are no orders.
     """
     if data.all is None:
         return None
@@ -321,8 +284,7 @@ def holdout(data: Facts, index: pd.Index, key: str = "customer") -> pd.DataFrame
 
     None if the data end before the holdout does: what has not happened yet judges nothing.
     """
-    end = data.study.until(data.as_of)
-    days = extent(data)
+    end, days = data.study.until(data.as_of), extent(data)
     if days is None or days["last"] < end - timedelta(days=1):
         return None
     return between(data, data.as_of, end, index, key)
@@ -335,10 +297,7 @@ def before(data: Facts, index: pd.Index) -> pd.DataFrame | None:
 
 
 def purchases(data: Facts) -> ir.Table | None:
-    """Return amount and orders by customer and product before the cut-off date.
-
-    What was only returned has no orders.
-    """
+    """Return amount and orders by customer and product before the cut-off date."""
     if data.past is None or "product" not in data.roles:
         return None
     rows = data.past.filter(data.past.level.notnull())
@@ -347,10 +306,7 @@ def purchases(data: Facts) -> ir.Table | None:
 
 
 def monthly(data: Facts) -> ir.Table | None:
-    """Return spend, orders and discount by customer and month, over the whole data.
-
-    A month in which a customer only returned has no orders.
-    """
+    """Return spend, orders and discount by customer and month, over the whole data."""
     if data.all is None:
         return None
     rows = data.all.mutate(month=data.all.time.truncate("M"))
@@ -384,17 +340,8 @@ def campaigns(tables: dict[str, ir.Table]) -> ir.Table | None:
 def holdout_outcomes(run: Run, unit: str = "customers") -> pd.DataFrame | None:
     """Return what happened after the cut-off date, a column an outcome that segments may predict.
 
-    Parameters
-    ----------
-    run
-    unit
-        `customers` or `products`.
-
-    Returns
-    -------
-    pandas.DataFrame or None
-        spend (of a study with amounts), orders and active in the holdout, then each outcome as
-        'who …' by its label; None if nothing has happened yet.
+    Spend (of a study with amounts), orders and active in the holdout, then each outcome as 'who …'
+    by its label; None if nothing has happened yet.
     """
     name = "holdout.parquet" if unit == "customers" else "product_holdout.parquet"
     columns = ["spend"] * run.study.money + ["orders", "active"]

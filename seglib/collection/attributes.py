@@ -16,22 +16,11 @@ ENOUGH = 0.5  # share of its items that must be answered for a scale to be known
 
 
 def described(table: ir.Table, spec: Customers) -> pd.DataFrame:
-    """Return the attributes and scales of a table, one row per customer.
+    """Return the attributes and scales of `customers` or `survey`, one row per customer.
 
-    Parameters
-    ----------
-    table
-        `customers` or `survey`, by role.
-    spec
-        The same table as the study describes it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by `customer`. Numbers as floats: those out of their bounds are missing, reversed
-        items are turned. Levels as categoricals under the names that reports use. A scale is the
-        mean of its items that were answered. What the table lacks, since it points at persons, is
-        left out, and so is a scale that needs it.
+    Numbers are floats: those out of their bounds are missing, reversed items are turned. Levels are
+    categoricals under the names that reports use. A scale is the mean of its items that were
+    answered. What points at persons is left out, and so is a scale that needs it.
     """
     given = {name: about for name, about in spec.attributes.items() if name in table.columns}
     raw = _by_customer(table, given)
@@ -75,21 +64,7 @@ def _values(raw: pd.Series, about: Attribute) -> pd.Series | pd.Categorical:
 
 
 def outcomes(study: Study, tables: dict[str, ir.Table], index: pd.Index) -> pd.DataFrame | None:
-    """Return what each customer did afterwards: 1 for yes, 0 for no; None without outcomes.
-
-    Parameters
-    ----------
-    study
-    tables
-        By role, as opened.
-    index
-        The customers to report on.
-
-    Raises
-    ------
-    StudyError
-        If an outcome never happened to anybody.
-    """
+    """Return what each customer did afterwards: 1 for yes, 0 for no; None without outcomes."""
     columns = {}
     for table, spec in study.tables.people.items():
         raw = _by_customer(tables[table], spec.events) if spec.events else None
@@ -110,15 +85,7 @@ def arms(
 ) -> pd.DataFrame | None:
     """Return the arm of each customer and what is compared between arms; None without arms.
 
-    Parameters
-    ----------
-    study, tables, index
-        As of `outcomes`; without an index the customers of the table.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by customer: arm, and each outcome of the same table by its name, a yes as 1.
+    Each outcome of the same table by its name, a yes as 1; all customers of it without an index.
     """
     spec = study.arms
     if spec is None:

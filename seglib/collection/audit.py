@@ -314,13 +314,7 @@ def _campaigns(tables: dict[str, ir.Table]) -> list[dict]:
 
 
 def as_written(texts) -> list[dict]:
-    """Return the checks of numbers with a currency, of several, and of times with mixed zones.
-
-    Parameters
-    ----------
-    texts
-        Name of the table, its source, and (role, column) of its numbers and times held as text.
-    """
+    """Return the checks of currencies in numbers, and of times with and without zones."""
     checks = []
     for name, table, columns in texts:
         for role, column in columns:

@@ -31,20 +31,10 @@ class Test(NamedTuple):
 
 
 def result(name: str, table: str, rows: int, failing: int, *, case: str = "", **words) -> dict:
-    """Return a check as quality.json holds it.
+    """Return a check as quality.json holds it: of how many rows of a table something is true.
 
-    Parameters
-    ----------
-    name
-        Of the check in wording/checks.yaml.
-    table
-        Where was looked.
-    rows, failing
-        How many there are, and of how many of them it is true.
-    case
-        Which of its wordings, for a check that has several.
-    words
-        What the wording has places for. `column` and `reason` are keys of a personal column.
+    `case` is which of its wordings, for a check that has several; `words` fill the places in them,
+    and `column` and `reason` are keys of a personal column.
     """
     about = WORDS[name]
     check, action = (
@@ -83,12 +73,7 @@ def limit(study: Study, key: str) -> float:
 
 
 def stop(study: Study, checks: list[dict]) -> None:
-    """Raise one StudyError that lists every check beyond its limit, and the key that allows more.
-
-    Raises
-    ------
-    StudyError
-    """
+    """Raise one StudyError of every check beyond its limit, with the key that allows more."""
     lines = [
         f"{c['table']}: {c['check']}: {c['failing']:,} of {c['rows']:,} {c['of']} "
         f"({c['failing'] / c['rows']:.0%}; at most {limit(study, c['limit']):.0%} expected)"
@@ -115,11 +100,7 @@ def published(checks: list[dict], minimum: int) -> list[dict]:
 def as_table(study: Study, checks: list[dict]) -> pd.DataFrame:
     """Return the checks that found something, personal columns apart, as text for a page.
 
-    Returns
-    -------
-    pandas.DataFrame
-        check, table, found, share, stops above, what was done; small counts of customers are
-        `fewer than` the study's minimum.
+    Small counts of customers are `fewer than` the study's minimum.
     """
     raised = [
         c

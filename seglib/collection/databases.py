@@ -21,13 +21,7 @@ REFUSALS = {  # what it means for the user: what a server says when it does not 
 
 
 def connect(variable: str) -> ibis.BaseBackend:
-    """Return a connection to the database whose address an environment variable holds.
-
-    Raises
-    ------
-    StudyError
-        If the variable is not set or the server cannot be reached; the address is never told.
-    """
+    """Return a connection to the address in an environment variable, which is never told."""
     url = os.environ.get(variable, "").strip()
     if not url:
         raise StudyError(
@@ -56,24 +50,7 @@ def connect(variable: str) -> ibis.BaseBackend:
 
 
 def table(engine: ibis.BaseBackend, name: str, label: str, catalog: str | None = None) -> ir.Table:
-    """Return a table or a view of a database.
-
-    Parameters
-    ----------
-    engine
-        The connection.
-    name
-        `table` or `schema.table`.
-    label
-        What the user calls the database.
-    catalog
-        The database within the connection; none means its own.
-
-    Raises
-    ------
-    StudyError
-        If there is no such schema or table, or reading it is not allowed.
-    """
+    """Return a table or view, `table` or `schema.table`, of a connection or a catalog in it."""
     schema, _, short = name.rpartition(".")
     schema = schema or ("main" if catalog else getattr(engine, "current_database", ""))
     schemas = _schemas(engine, catalog)

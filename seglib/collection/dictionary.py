@@ -32,13 +32,7 @@ def labels(rows: list[dict]) -> dict[str, str]:
 
 
 def forming(study: Study, rows: list[dict], unit: str = "customers") -> list[str]:
-    """Return the columns that form the segments of customers or products.
-
-    Raises
-    ------
-    StudyError
-        If the study lists a feature that does not exist, or no column is left.
-    """
+    """Return the columns that form the segments; a StudyError if one or all are missing."""
     key = "features" if unit == "customers" else "product_features"
     bases = study.segmentation.bases if unit == "customers" else ["product"]
     listed = getattr(study.segmentation, key)
@@ -79,27 +73,18 @@ def value(frame: pd.DataFrame, unit: str = "customers") -> pd.Series | None:
 
 
 def examples(frame: pd.DataFrame, first: Sequence[str] = ()) -> dict:
-    """Return columns for lines of code to try, of those that are there.
+    """Return columns for lines of code to try, those of `first` before the others.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame, one row per customer
-    first
-        Columns to take before others, such as those that form segments.
-
-    Returns
-    -------
-    dict
-        numbers (none, one, several) says how many numeric columns there are whose names are
-        names in Python too; `one`, `other` (itself if there is one only), `least`: the median of
-        `one`, and `group`, a column of levels. What there is none of is empty.
+    `numbers` (none, one, several) says how many numeric columns have names that are names in
+    Python too; `one`, `other`, `least` (the median of `one`) and `group`, a column of levels, are
+    empty where there is none.
     """
     names = [*first, *frame.columns.difference(first, sort=False)]
     names = [name for name in names if name.isidentifier()]
     numbers = [name for name in names if pd.api.types.is_numeric_dtype(frame[name])]
-    levels = [*(name for name in names if name not in numbers), ""]
-    one, other = [*numbers, "", ""][0], numbers[1] if numbers[1:] else [*numbers, ""][0]
-    code = {"one": one, "other": other, "group": levels[0]}
-    code["least"] = f"{frame[one].median():g}" if one else ""
+    group = next((name for name in names if name not in numbers), "")
+    one, other = (numbers * 2)[:2] or ("", "")
+    least = f"{frame[one].median():g}" if one else ""
+    code = {"one": one, "other": other, "group": group, "least": least}
     kind = ("none", "one", "several")[min(len(numbers), 2)]
     return {"numbers": kind} | {key: Markup(text) for key, text in code.items()}  # no Markdown

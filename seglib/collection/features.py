@@ -43,16 +43,9 @@ def _joined(table: ir.Table, *others: ir.Table, key: str = "customer") -> ir.Tab
 
 
 def behaviour(rows: ir.Table, as_of: date) -> ir.Table:
-    """Return the behavioural features, one row per customer with an order.
+    """Return the behavioural features of `Facts.past`, one row per customer with an order.
 
     Orders and their rhythm are counted without returns; money is netted, each line at its own time.
-
-    Parameters
-    ----------
-    rows
-        `Facts.past`: what was done before `as_of`.
-    as_of
-        The cut-off date.
     """
     visits = orders(rows)
     recent, earlier = _windows(rows, as_of, RECENT["customers"])
@@ -111,23 +104,10 @@ def _irregularity(visits: ir.Table) -> ir.Table:
 
 
 def needs(rows: ir.Table, top: int, first: Collection[str] = ()) -> tuple[ir.Table, dict[str, str]]:
-    """Return the share of spend by product group, the groups with most buyers first.
+    """Return the share of spend by product group, one row per customer, and column → group.
 
-    Parameters
-    ----------
-    rows
-        `Facts.past`.
-    top
-        How many groups get a column of their own; the rest is `share_other`.
-    first
-        Columns that the study names: these get one at any cut-off date, the most bought fill up.
-
-    Returns
-    -------
-    shares : ibis.Table
-        One row per customer.
-    labels : dict
-        Column name → group.
+    The groups of the columns in `first`, then those with most buyers, get a column of their own, in
+    all as many as `top`; the rest is `share_other`.
     """
     bought = without_returns(rows)
     reach = bought.filter(bought["group"].notnull()).group_by("group")
@@ -204,17 +184,7 @@ def _first_week(events: ir.Table, as_of: date) -> ir.Table:
 
 
 def selling(rows: ir.Table, minimum: int) -> ir.Table:
-    """Return how each product sells, at the study's level.
-
-    Whoever only returned a product is none of its buyers.
-
-    Parameters
-    ----------
-    rows
-        `Facts.past`.
-    minimum
-        Products with fewer buyers are left out.
-    """
+    """Return how each product sells, at the study's level; those with fewer buyers left out."""
     listed = rows.filter(rows.level.notnull())
     buyers = listed.group_by("level", "customer").agg(
         amount=listed.amount.sum().cast("decimal(18, 6)"),
@@ -346,19 +316,7 @@ def products(data: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
 def write(
     run: Run, data: Facts, tables: dict[str, ir.Table], people: tuple, goods: tuple | None
 ) -> None:
-    """Write everything that later notebooks read, but for the quality checks.
-
-    Parameters
-    ----------
-    run
-        Where to write.
-    data
-        The facts on the engine.
-    tables
-        The clean tables.
-    people, goods
-        What `customers` and `products` return.
-    """
+    """Write everything that later notebooks read, but for the quality checks."""
     (frame, rows), (sold, sold_rows), study = people, goods or (None, []), data.study
     every = {
         "dictionary.json": {"customers": rows, "products": sold_rows,

@@ -36,25 +36,11 @@ ADDRESS = (
 def test_accounts(
     tables: dict[str, ir.Table], study: Study, personal: list[dict]
 ) -> tuple[ir.Table | None, list[dict]]:
-    """Return the customers that are test accounts, and the check.
+    """Return the customers that are test accounts, None if there are none, and the check.
 
     Their id, name or e-mail address is nothing but `test`, `demo`, `dummy` and the like, with or
-    without a number, or the address is of such a name or of a domain for tests. Other columns are
-    not looked at: a plan may be called demo.
-
-    Parameters
-    ----------
-    tables
-        By role, with the personal columns.
-    study
-    personal
-        The checks from `kept_out`: which columns hold names and addresses.
-
-    Returns
-    -------
-    customers : ibis.Table or None
-        One column `customer`; None if there are none.
-    checks : list of dict
+    without a number, or the address is of a domain for tests. Other columns are not looked at: a
+    plan may be called demo. `personal`, from `kept_out`, says which hold names and addresses.
     """
     holders = {name: table for name, table in tables.items() if "customer" in table.columns}
     if not holders:
@@ -105,13 +91,8 @@ def kept_out(tables: dict[str, ir.Table], study: Study) -> tuple[dict[str, ir.Ta
     """Return the tables without what points at persons, and a check for each such column.
 
     Attributes of customers and answers are left out whole; a column of products loses the values
-    in question, or all of them if it holds names of persons.
-
-    Raises
-    ------
-    StudyError
-        If the ids of customers or the names of campaigns point at persons, or a column that forms
-        the segments does, and the study does not say under `privacy` what to do.
+    in question, or all if it holds names of persons. Ids, names of campaigns and columns that form
+    segments are refused unless the study says under `privacy` what to do.
     """
     clean, checks = dict(tables), []
     for name, table in tables.items():
@@ -222,13 +203,7 @@ def _texts(table: ir.Table, name: str, role: str, study: Study) -> tuple[ir.Tabl
 
 
 def pseudonymised(tables: dict[str, ir.Table], study: Study) -> dict[str, ir.Table]:
-    """Return the tables, kept on their engine, with pseudonyms if the study wants them.
-
-    Raises
-    ------
-    StudyError
-        If there is no key.
-    """
+    """Return the tables, kept on their engine, with pseudonyms if the study wants them."""
     secret, clean = privacy.pseudonym_key(study), dict(tables)
     holders = {name: table for name, table in tables.items() if "customer" in table.columns}
     if secret is None or not holders:

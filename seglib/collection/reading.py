@@ -69,17 +69,9 @@ def _parts(text, pattern, names):
 class Reading:
     """How the texts of a column are read in a role.
 
-    Attributes
-    ----------
-    what
-        `NUMBER`, `TIME` or `WHOLE`.
-    marks
-        The decimal marks, or the orders of day, month and year, by which most values can be read;
-        more than one if they are read differently and nothing tells which is meant.
-    filled, failed
-        Values there are, and values that cannot be read so.
-    example
-        One of those that cannot be read; if it is ambiguous, one that can be read in two ways.
+    `marks` are the decimal marks, or the orders of day, month and year, by which most values can be
+    read; more than one if nothing tells which is meant. `filled` values there are, and `failed`
+    cannot be read, such as the `example`, or one that reads in two ways.
     """
 
     what: str
@@ -132,21 +124,10 @@ def each(table: ir.Table, aggregates: Mapping[str, Mapping[str, ir.Scalar]], mis
 
 
 def look(table: ir.Table, wanted: Mapping[str, str], given: Format) -> dict[str, Reading]:
-    """Return how columns of text are to be read, in two passes over the table.
+    """Return how columns of text are to be read, by column, in two passes over the table.
 
-    Parameters
-    ----------
-    table
-        The table; numbers and times are read on the engine in this process alone.
-    wanted
-        Column → `NUMBER`, `TIME` or `WHOLE`.
-    given
-        What the study says of decimal marks and dates.
-
-    Returns
-    -------
-    dict of Reading
-        By column. Decimal marks that one column leaves open are those of the other columns.
+    `wanted` is column → `NUMBER`, `TIME` or `WHOLE`. Decimal marks that one column leaves open are
+    those of the other columns.
     """
     if not wanted:
         return {}
@@ -252,7 +233,7 @@ def _clean(column: ir.Column) -> ir.StringColumn:
 def number(column: ir.Column, mark: str, kind: str = "decimal(18, 6)") -> ir.NumericColumn:
     """Return text as numbers with a decimal mark; what is none is missing.
 
-    Currency signs, groups of thousands, brackets or a sign behind for negative numbers are read.
+    Currencies, groups of thousands, and brackets or a sign behind for negative ones are read.
     """
     clean, other = _clean(column), "," if mark == "." else "."
     digits = clean.replace(other, "").replace("'", "").replace(mark, ".")
@@ -263,16 +244,10 @@ def number(column: ir.Column, mark: str, kind: str = "decimal(18, 6)") -> ir.Num
 
 
 def moment(column: ir.Column, order: str) -> ir.TimestampColumn:
-    """Return text as times without zone; what is on no calendar is missing.
+    """Return text as times without zone; what is on no calendar is missing, a zone becomes UTC.
 
-    Parameters
-    ----------
-    column
-        Such as 31/12/2023, 31.12.23 17:05, 2023-12-31T17:05:00+01:00, 12/31/2023 5:05 PM,
-        31 Dec 2023, Dezember or diciembre.
-    order
-        `DMY`, `MDY` or `YMD`; a year in front is one in any case; `NAMED` where months are names;
-        a key of `formats.COUNTED` for numbers since a day. What has a zone becomes UTC.
+    The order is `DMY`, `MDY` or `YMD`, a year in front being one in any case; `NAMED` for months
+    in words (31 Dec 2023, 3. Mär 2022); a key of `formats.COUNTED` for numbers since a day.
     """
     filled = trimmed(column)
     if order in COUNTED:
@@ -312,20 +287,11 @@ def _zone(shift: ir.StringColumn) -> ir.StringColumn:
 def describe(source) -> list[dict]:
     """Return what each column of an opened `sources.Source` holds, from its first rows.
 
-    Returns
-    -------
-    list of dict
-        One a column: `name`; `kind` (integer, number, time, truth, text, other); its ends `least`
-        and `most` as text; for text that reads as numbers or dates, its `decimal` marks or `date`
-        orders (several: nothing tells which is meant). Kinds of columns of text count only if
-        every value can be read so, of times all but as few as a run bears; where only some can,
-        `nearly` holds as what, by which mark, the share that cannot, and one of those, for dates
-        before numbers.
-
-    Raises
-    ------
-    StudyError
-        If a server holds dates as text.
+    A dict a column: `name`; `kind` (integer, number, time, truth, text, other); its ends `least`
+    and `most` as text; for text that reads as numbers or dates, its `decimal` marks or `date`
+    orders (several: nothing tells which is meant). Text has such a kind only if every value can be
+    read so, of times all but as few as a run bears; where only some can, `nearly` holds as what, by
+    which mark, the share that cannot, and one of those.
     """
     table, served = source.table.limit(SAMPLE), source.on_a_server
     table = ibis.memtable(table.to_pyarrow()) if served else table

@@ -28,20 +28,7 @@ CAME = 10  # customers who did and who did not, below which nothing is said of w
 
 
 def keyed(table: ir.Table, name: str, study: Study, as_of: date) -> tuple[ir.Table, list[dict]]:
-    """Return a table without values from after the cut-off date, and its checks.
-
-    Parameters
-    ----------
-    table, name
-        customers, survey or products.
-    study, as_of
-        The study and the cut-off date.
-
-    Raises
-    ------
-    StudyError
-        If a key has several rows.
-    """
+    """Return a table with one row a key, without values from after the date, and its checks."""
     key = "product" if name == "products" else "customer"
     attributes = _attributes(table, name, study)
     tests = [Test("no_role", table[key].isnull(), {"role": key})]
@@ -200,20 +187,8 @@ def leakage(
 ) -> list[dict]:
     """Return the check for columns that tell nearly without fault what happened afterwards.
 
-    Parameters
-    ----------
-    study
-    customers, rows
-        From `features.customers`.
-    held
-        From `activity.holdout`; None if it has not happened.
-    outcomes
-        From `attributes.outcomes`; None without.
-
-    Raises
-    ------
-    StudyError
-        If a column that knows the future forms the segments.
+    `rows` is the dictionary of `customers`, `held` from `activity.holdout`, `outcomes` from
+    `attributes.outcomes`; a StudyError refuses a column that knows the future and forms segments.
     """
     did = f"{'is active' if study.usage else 'orders'} in the holdout"
     after = {} if held is None else {did: held["active"]}

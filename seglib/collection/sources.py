@@ -35,19 +35,11 @@ ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 @dataclass(frozen=True)
 class Source:
-    """An opened source.
+    """An opened source: its table, and what is known of how its values are written.
 
-    Attributes
-    ----------
-    table
-        On its engine; columns under their own names.
-    typed
-        Whether its columns have types of their own; those of text files are all text.
-    given
-        What the study says of how its values are written.
-    encodings
-        Encoding → letters as they read in it, the likeliest first, of text that is not Unicode;
-        more than one if nothing tells which is right.
+    `typed`: its columns have types of their own, those of text files are all text. `encodings`, of
+    text that is not Unicode: encoding → letters as they read in it, the likeliest first; more than
+    one if nothing tells which is right.
     """
 
     table: ir.Table
@@ -62,13 +54,7 @@ class Source:
 
 
 class Sources:
-    """Opens sources and holds the connections; what it opens may outlive it.
-
-    Parameters
-    ----------
-    folder
-        From which relative paths go out: that of study.yaml.
-    """
+    """Opens sources, relative paths from the folder; what it opens may outlive it."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -79,7 +65,7 @@ class Sources:
         self._attached: dict[Path, str] = {}
 
     def open(self, source: str, given: Format | None = None) -> Source:
-        """Open a source.
+        """Open a source, or raise a StudyError of one sentence.
 
         Parameters
         ----------
@@ -89,11 +75,6 @@ class Sources:
             `${VARIABLE}#schema.table`.
         given
             How its values are written.
-
-        Raises
-        ------
-        StudyError
-            In one sentence, if it is not there, cannot be read, or holds nothing.
         """
         given = given or Format()
         table, typed, encodings = self._opened(source, given)
@@ -228,13 +209,7 @@ def _why(error: Exception, reader: str) -> str:
 
 
 def split(source: str) -> tuple[str, str]:
-    """Return the place of a source and the part of it after '#', if there is one.
-
-    Raises
-    ------
-    StudyError
-        If the address of a server is written out, or what stands before '#' has no parts.
-    """
+    """Return the place of a source and the part of it after '#', if there is one."""
     place, _, part = source.rpartition("#") if "#" in source else (source, "", "")
     if re.match(r"\w+://", source):
         raise StudyError(
@@ -252,13 +227,7 @@ def split(source: str) -> tuple[str, str]:
 
 
 def files(source: str, folder: Path) -> list[Path]:
-    """Return the files of a source, in order; none if it is a table on a server.
-
-    Raises
-    ------
-    StudyError
-        If there is none, or the path leads out of where it belongs.
-    """
+    """Return the files of a source, in order; none if it is a table on a server."""
     place, _ = split(source)
     if place.startswith("${"):
         return []

@@ -71,11 +71,6 @@ def _local_in(zone: str, when: dt.Timestamp("UTC")) -> dt.Timestamp():
 def open_tables(loaded: Study) -> Tables:
     """Open every table of a study with its columns renamed to their roles.
 
-    Parameters
-    ----------
-    loaded
-        The study.
-
     Returns
     -------
     Tables
@@ -111,8 +106,7 @@ def open_tables(loaded: Study) -> Tables:
 def problems(raw: dict, path: Path) -> list[str]:
     """Return a sentence for each source or column of raw `tables` that is not there or unfit.
 
-    What `study.problems` finds is left to it; the rest of a mistaken table is checked all the same.
-    Only columns of text are read, to see whether they hold the numbers or times of their role.
+    The rest of a mistaken table is checked all the same; only columns of text are read.
     """
     return list(_problems(Sources(path.parent), raw, {}))
 

@@ -45,25 +45,8 @@ ALPHABETS, COMMON = WORDS["alphabets"], WORDS["common"]
 def as_utf8(path: Path, given: Format, folder: Path) -> tuple[Path, dict[str, str]]:
     """Return a file with the same text in UTF-8, and the encodings that the file may have.
 
-    Parameters
-    ----------
-    path
-        The file.
-    given
-        What the study says of it.
-    folder
-        Where a copy goes if the file is not UTF-8.
-
-    Returns
-    -------
-    path, encodings
-        Encoding → letters of the file as they read in it, the likeliest first, by which the copy
-        is read; none for Unicode and for what the study names.
-
-    Raises
-    ------
-    StudyError
-        If the file is empty, is no text, or is not written in the encoding that the study names.
+    These are encoding → letters of the file as they read in it, the likeliest first, by which the
+    copy in `folder` is read; none for Unicode and for what the study names.
     """
     with path.open("rb") as file:
         start = file.read(BLOCK)
@@ -229,27 +212,10 @@ def question(name: str, encodings: dict[str, str]) -> str:
 
 
 def layout(path: Path, name: str, given: Format) -> tuple[list[str], str, int]:
-    """Return how a CSV file in UTF-8 is laid out.
+    """Return names, delimiter and lines above the first row of values of a CSV file in UTF-8.
 
-    Parameters
-    ----------
-    path
-        The file.
-    name
-        What the user calls it.
-    given
-        What the study says of it; without a delimiter, that which DuckDB's sniffer sees.
-
-    Returns
-    -------
-    names, delimiter, skip
-        Names of the columns in order, empty where there is none; one character; lines above the
-        first row of values.
-
-    Raises
-    ------
-    StudyError
-        If it has no rows, a single column that hides others, or a name twice.
+    A column without a name has an empty one; the delimiter is that of the study, else the one that
+    DuckDB's sniffer sees.
     """
     delimiter = "\t" if given.delimiter == SPACES else given.delimiter or _delimiter(path)
     records = list(islice(_records(path, delimiter), RECORDS))
