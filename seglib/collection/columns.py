@@ -1,24 +1,30 @@
-"""What a table looks like: the kinds, the ends and the values of its columns."""
+"""What columns hold and what their names suggest; values are trusted more than names."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from seglib.collection import hints, reading
-from seglib.collection.databases import keep
-from seglib.collection.hints import suggests
+from seglib import wording
+from seglib.collection import reading
 from seglib.collection.reading import SAMPLE, TIME
 from seglib.collection.sources import Source, Sources
 from seglib.formats import COUNTED, Format
 
+WORDS = wording.table("hints")
+LISTS = {role: words.split() for role, words in (WORDS["roles"] | WORDS["personal"]).items()}
+LETTERS = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O"})
+MANY = re.compile(r"(?:num|number|no|anzahl|nb|count)(?:_|\W)*(?:of\b|(?=[A-Z]))", re.I)
 COMMON = 60  # values of a column that are looked at, the most frequent first
 KEYS = 5_000  # values of a key that are looked for in another table
 CODE = 40  # letters of the longest ids
@@ -32,140 +38,137 @@ FORMS = {  # what the form of a text says that it is
 }
 
 
-@dataclass(frozen=True)
-class Column:
-    """What a column holds.
+# --- names ----------------------------------------------------------------------------------------
 
-    Attributes
-    ----------
-    name, kind
-        Its name; integer, number, time, truth, text or other.
-    rows, filled, distinct
-        Counts over the whole table.
-    least, most
-        Ends: numbers of numbers, times of times, else texts.
-    marks
-        The decimal marks or orders of day, month and year that its text can be read by.
-    counted
-        Whether its times are written as numbers: 20231231, or counted since a day.
-    nearly
-        Of text of which only a part reads as dates or numbers: as what, by which mark, the share
-        that does not, and one of those.
-    text, read
-        The values of its first rows as text, and as numbers or times.
-    """
+
+def parts(name: str) -> list[str]:
+    """Return the words of a name such as CustomerID in small letters, and each two as one."""
+    spaced = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    words = re.findall(r"[a-z]+|\d+", _folded(spaced))
+    return [*words, *("".join(pair) for pair in pairwise(words))]
+
+
+def _folded(text: str) -> str:
+    """Return text in small letters without accents."""
+    plain = unicodedata.normalize("NFKD", text.translate(LETTERS)).lower()
+    return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+@cache
+def suggested(name: str) -> frozenset[str]:
+    """Return the roles of which a name holds a word, or one that it begins with (Kundennummer)."""
+    found = {form for word in parts(name) for form in (word, word.removesuffix("s"))}
+
+    def fits(word: str) -> bool:
+        begun = len(word) >= 5 and any(one.startswith(word) for one in found)
+        return word.rstrip(".") in found or begun or (not word.isascii() and word in name)
+
+    return frozenset(role for role, words in LISTS.items() if any(map(fits, words)))
+
+
+def has(name: str, words: Iterable[str]) -> bool:
+    """Return whether one of some words stands in a name as such."""
+    return not set(words).isdisjoint(parts(name))
+
+
+def heading(name: str) -> str:
+    """Return a name as reports write it: of 'How much … [Price]?' what is asked."""
+    inside = re.search(r"\[(.+)\]\s*$", name)
+    plain = re.sub(r"\s*\([^)]*\)\s*$", "", inside[1] if inside else name).strip(" ?:.")
+    plain = re.sub(r"(?<=[a-z]{2})[A-Z](?=[a-z])", lambda m: f" {m[0].lower()}", plain)
+    plain = re.sub(r"[_.]+", " ", plain)
+    return plain[:1].upper() + plain[1:] or name
+
+
+def yes(values: Iterable[str]) -> str:
+    """Return which of two values as a file writes them is a yes where the other is a no, or ''."""
+    plain = {value: re.sub(r"^(\d+)[.,]0+$", r"\1", value.strip().lower()) for value in values}
+    if len(plain) != 2 or set(plain.values()).isdisjoint(WORDS["no"]):
+        return ""
+    return next((value for value, word in plain.items() if word in WORDS["yes"]), "")
+
+
+# --- columns --------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Column:
+    """What a column holds: counts and ends of all its rows, all else of the first ones."""
 
     name: str
-    kind: str
-    rows: int = 0
-    filled: int = 0
-    distinct: int = 0
-    least: Any = None
-    most: Any = None
-    marks: tuple[str, ...] = ()
-    counted: bool = False
-    nearly: tuple[str, str, float, str] | None = None
-    text: pd.Series = field(default_factory=pd.Series, compare=False, repr=False)
-    read: pd.Series = field(default_factory=pd.Series, compare=False, repr=False)
+    kind: str  # integer, number, time, truth, text or other
+    rows: int
+    filled: int
+    distinct: int
+    least: Any
+    most: Any
+    text: pd.Series = field(repr=False)
+    read: pd.Series = field(repr=False)  # as numbers or times
+    marks: tuple[str, ...] = ()  # decimal marks or orders of dates that fit; several: ambiguous
+    counted: bool = False  # times as numbers: 20231231, or counted since a day
+    nearly: tuple[str, str, float, str] | None = None  # as `reading.describe` says of some text
 
-    @cached_property
-    def values(self) -> dict[str, int]:
-        """The most frequent values as text, and how often they stand in the first rows."""
-        counts = self.text.value_counts().rename_axis("value").reset_index(name="n")
+    def __post_init__(self):
+        """Measure what the rules ask for."""
+        text, is_text = self.text.dropna(), self.kind == "text"
+        numeric = self.numeric = self.kind in {"integer", "number"}
+        numbers = self.read.dropna() if numeric and self.filled else pd.Series([0.5])
+        says = self.says = suggested(self.name)
+        self.base = next((kind for kind in ("demographic", "geographic") if kind in says), "plan")
+        self.is_aside = "aside" in says and not has(self.name, WORDS["sums"])  # a fee, no sum
+        self.unique = self.rows > 0 and self.distinct == self.rows
+        self.missing = 1 - self.filled / max(self.rows, 1)  # share
+        self.per_value = self.filled / max(self.distinct, 1)  # rows with the same value
+        self.varied = self.distinct > max(20, 0.3 * self.filled)  # values hardly return
+        self.whole = float((numbers == numbers.round()).mean())  # share of whole numbers
+        self.negative = float((numbers < 0).mean())
+        self.length = float(text.str.len().mean()) if self.filled else 0.0
+        self.words = float(text.str.count(" ").mean() + 1) if self.filled else 0.0
+        self.free_text = is_text and self.varied and (self.words >= 3 or self.length > CODE)
+        counts = text.value_counts().rename_axis("value").reset_index(name="n")
         counts = counts.sort_values(["n", "value"], ascending=[False, True]).head(COMMON)
-        return dict(zip(counts["value"], counts["n"].astype(int), strict=True))
-
-    def suggests(self, *roles: str) -> bool:
-        """Return whether its name suggests any of some roles."""
-        return suggests(self.name, *roles)
-
-    @property
-    def numeric(self) -> bool:
-        """Whether it holds numbers."""
-        return self.kind in {"integer", "number"}
+        self.values = dict(zip(counts["value"], counts["n"].astype(int), strict=True))  # commonest
+        coded = sum(any(c.isdigit() for c in value) for value in self.values)
+        self.coded = coded > len(self.values) / 2  # figures, as in codes and not in names
+        self.personal = self._personal(text)
+        ids = self.kind == "integer" or (numeric and (self.whole == 1 or "id" in says))
+        positive = ids and self.least is not None and self.least >= 0
+        short = is_text and self.length <= CODE and self.words < 2
+        self.is_key = self.distinct > 1 and self.personal in {"", EMAIL} and (positive or short)
 
     @property
-    def per_value(self) -> float:
-        """Rows that hold the same value, on average."""
-        return self.filled / max(self.distinct, 1)
+    def promise(self) -> str:
+        """The personal data that its name promises, or ''."""
+        return next((what for what in WORDS["personal"] if what in self.says), "")
 
-    @property
-    def unique(self) -> bool:
-        """Whether every row has a value of its own."""
-        return self.rows > 0 and self.distinct == self.rows
-
-    @property
-    def missing(self) -> float:
-        """The share of rows without a value."""
-        return 1 - self.filled / max(self.rows, 1)
-
-    @property
-    def whole(self) -> float:
-        """The share of whole numbers; 0 of what is no number."""
-        numbers = self.read.dropna() if self.numeric else pd.Series(dtype=float)
-        return float((numbers == numbers.round()).mean()) if len(numbers) else 0.0
-
-    def share(self, test) -> float:
-        """Return the share of the numbers that a function says yes to; 0 without any."""
-        numbers = self.read.dropna() if self.numeric else ()
-        return float(test(numbers).mean()) if len(numbers) else 0.0
-
-    @cached_property
-    def form(self) -> str:
-        """Which personal data most texts are by their form, empty if none."""
-        text = self.text.dropna() if self.kind in {"text", "other"} else ()
-        fits = (what for what, f in FORMS.items() if len(text) and text.str.match(f).mean() > 0.5)
-        return next(fits, "")
-
-    @cached_property
-    def words(self) -> float:
-        """How many words a text has, on average."""
-        return float(self.text.dropna().str.count(" ").mean() + 1) if self.filled else 0.0
-
-    @cached_property
-    def length(self) -> float:
-        """How many letters a text has, on average."""
-        return float(self.text.dropna().str.len().mean()) if self.filled else 0.0
-
-    @cached_property
-    def coded(self) -> bool:
-        """Whether most values hold figures, as codes do and names do not."""
-        return sum(any(c.isdigit() for c in value) for value in self.values) > len(self.values) / 2
-
-    @cached_property
-    def personal(self) -> str:
-        """Which personal data it holds, by its values or else its name; empty if none."""
-        what = hints.personal(self.name)
+    def _personal(self, text: pd.Series) -> str:
+        """Return the personal data that it holds, by its values or else its name, or ''."""
+        what, is_text = self.promise, self.kind in {"text", "other"}
         if self.kind == "time" or (self.nearly and self.nearly[0] == TIME):
             return BIRTH if what == BIRTH else ""
-        if self.form:
-            return self.form
-        if what == "name" and (self.coded or self.suggests("goods", "brand")):
-            return ""
+        for form, pattern in FORMS.items():
+            if is_text and len(text) and text.str.match(pattern).mean() > 0.5:
+                return form
+        named = what == "name" and (self.coded or self.says & {"goods", "brand"})
         many = self.varied or (what == PERSON and self.distinct > 2 and not self.coded)
-        return what if self.kind in {"text", "other"} and many else ""
+        return what if is_text and many and not named else ""
 
     @property
-    def varied(self) -> bool:
-        """Whether its values hardly return."""
-        return self.distinct > max(20, 0.3 * self.filled)
+    def is_count(self) -> bool:
+        """Whether its name says how many of something there are, such as NumStorePurchases."""
+        words = parts(self.name)
+        return "count" in self.says or bool(
+            MANY.match(self.name) and len(words) > 2 and words[-1] != "id"
+        )
 
     @property
-    def free_text(self) -> bool:
-        """Whether it holds sentences of people."""
-        return self.kind == "text" and self.varied and (self.words >= 3 or self.length > CODE)
+    def is_paradata(self) -> bool:
+        """Whether its name is one of what survey platforms write about the answering."""
+        plain = _folded(re.sub(r"\([^)]*\)", "", self.name))
+        return "".join(re.findall("[a-z]+", plain)) in LISTS["paradata"]
 
-    @cached_property
-    def is_key(self) -> bool:
-        """Whether its values could stand for people, orders or things."""
-        coded = self.kind == "number" and (self.whole == 1 or hints.is_id(self.name))
-        if not (coded or self.kind in {"integer", "text"}) or self.distinct < 2:
-            return False
-        if self.personal not in {"", EMAIL}:
-            return False
-        if self.numeric:
-            return self.least is not None and self.least >= 0
-        return self.length <= CODE and self.words < 2
+
+# --- tables ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,14 +181,14 @@ class Table:
     rows: int
     lookups: tuple[tuple[str, str], ...] = ()  # further sources with their keys, joined in order
     doubts: tuple[str, ...] = ()
-    memory: dict = field(default_factory=dict, compare=False, repr=False)  # what was looked up
+    memory: dict = field(default_factory=dict, repr=False)  # what was looked up
 
     def __iter__(self):
         return iter(self.columns.values())
 
-    def suggesting(self, *roles: str) -> list[Column]:
+    def named(self, *roles: str) -> list[Column]:
         """Return the columns whose names suggest any of some roles."""
-        return [column for column in self if column.suggests(*roles)]
+        return [column for column in self if column.says & {*roles}]
 
     @property
     def times(self) -> list[Column]:
@@ -195,10 +198,11 @@ class Table:
 
     def at(self, name: str) -> ir.Column:
         """Return a column on the engine as what it is: texts of numbers as numbers."""
-        return value(self.opened.table[name], self.columns[name])
+        column = self.columns[name]
+        return _value(self.opened.table[name], column.kind, column.marks, column.counted)
 
     def decides(self, one: str, other: str) -> bool:
-        """Return whether all rows with one value of a column have one value of another."""
+        """Return whether rows with one value of a column have one value of another, but for 1%."""
         if (one, other) not in self.memory:
             both = pd.DataFrame({"a": self.columns[one].text, "b": self.columns[other].text})
             both = both.dropna()
@@ -209,137 +213,97 @@ class Table:
     def bulk(self, name: str) -> tuple[datetime, datetime]:
         """Return the days between which all but two in a thousand times of a column lie."""
         seconds = self.at(name).cast("timestamp").epoch_seconds().cast("float64")
-        ends = {end: seconds.quantile(q) for end, q in (("a", 0.001), ("b", 0.999))}
+        ends = {"a": seconds.quantile(0.001), "b": seconds.quantile(0.999)}
         row = reading.row(self.opened.table, ends)
-        return tuple(datetime.fromtimestamp(row[end], UTC).replace(tzinfo=None) for end in ends)
-
-    def keys(self, name: str) -> list[str]:
-        """Return some values of a key as text."""
-        if name not in self.memory:
-            keys = self.opened.table.select(key=reading.trimmed(self.opened.table[name])).distinct()
-            keys = keys.filter(keys.key.notnull()).order_by("key").limit(KEYS)
-            self.memory[name] = keys.to_pyarrow()["key"].to_pylist()
-        return self.memory[name]
-
-    def holds(self, name: str, keys: list[str]) -> float:
-        """Return the share of some keys that a column holds."""
-        rows = self.opened.table.select(key=reading.trimmed(self.opened.table[name]))
-        return rows.filter(rows.key.isin(keys)).key.nunique().to_pyarrow().as_py() / max(
-            len(keys), 1
-        )
+        return tuple(datetime.fromtimestamp(end, UTC).replace(tzinfo=None) for end in row.values())
 
     def counts(self, name: str) -> dict[str, int]:
-        """Return the values of a column and how many rows have each."""
+        """Return the values of a column as text, in order, and how many rows have each."""
+        if name not in self.memory:
+            rows = self.opened.table.select(v=reading.trimmed(self.opened.table[name]))
+            rows = rows.filter(rows.v.notnull()).group_by("v").agg(n=ibis._.count()).order_by("v")
+            found = rows.limit(SAMPLE).to_pyarrow().to_pydict()
+            self.memory[name] = dict(zip(found["v"], found["n"], strict=True))
+        return self.memory[name]
+
+    def holds(self, name: str, keys: Iterable[str]) -> float:
+        """Return the share of some keys, the first of many, that a column holds."""
+        keys = list(keys)[:KEYS]
         rows = self.opened.table.select(v=reading.trimmed(self.opened.table[name]))
-        rows = rows.filter(rows.v.notnull()).group_by("v").agg(n=ibis._.count()).order_by("v")
-        counts = rows.limit(SAMPLE).to_pyarrow().to_pydict()
-        return dict(zip(counts["v"], counts["n"], strict=True))
-
-
-def value(column: ir.Column, about: Column) -> ir.Column:
-    """Return a column of text as the numbers or times that it holds."""
-    if about.kind == "time" and (about.counted or column.type().is_string()):
-        return reading.moment(column, about.marks[0] if about.marks else "YMD")
-    if about.numeric and not column.type().is_numeric():
-        return reading.number(column, about.marks[0] if about.marks else ".", "float64")
-    return column
+        return rows.filter(rows.v.isin(keys)).v.nunique().to_pyarrow().as_py() / max(len(keys), 1)
 
 
 def look(sources: Sources, source: str) -> Table:
     """Open a source and return what its columns look like.
 
-    Raises
-    ------
-    seglib.study.StudyError
-        If it is not there, cannot be read, or holds nothing.
+    Words for nothing, such as n/a, are missing where a column is numbers or times but for them.
     """
-    opened = _kept(sources.open(source))
-    first = reading.describe(opened)
-    texts = [about["name"] for about in first if about["kind"] == "text"]
-    if words := _blanks(opened, texts):  # of columns that are numbers or times without them
-        again = reading.describe(_kept(sources.open(source, Format(missing=words))))
-        mended = [a["name"] for a, b in zip(again, first, strict=True) if a["kind"] != b["kind"]]
-        if mended:
-            opened = _kept(sources.open(source, Format(missing=_blanks(opened, mended))))
-            first = reading.describe(opened)
-    return profile(source, opened, first)
-
-
-def _kept(opened: Source) -> Source:
-    """Return a source that is read once, if it is text."""
-    return opened if opened.typed else replace(opened, table=keep(opened.table))
-
-
-def _blanks(opened: Source, names: list[str]) -> list[str]:
-    """Return the words for a missing value that columns of text hold."""
-    words = set()
-    for name in names:
-        text = reading.trimmed(opened.table[name])
-        rows = opened.table.select(v=text).filter(text.lower().isin(hints.WORDS["blanks"]))
-        words |= set(rows.distinct().to_pyarrow()["v"].to_pylist())
-    return sorted(words)
+    opened = sources.open(source)
+    kinds, table, blanks = reading.describe(opened), opened.table, {}
+    for name in (about["name"] for about in kinds if about["kind"] == "text"):
+        words = table.select(v=reading.trimmed(table[name])).distinct()
+        words = words.filter(words.v.lower().isin(WORDS["blanks"])).to_pyarrow()["v"].to_pylist()
+        blanks |= {name: words} if words else {}
+    if blanks:
+        tried = sources.open(source, Format(missing=sorted(set().union(*blanks.values()))))
+        both = zip(kinds, reading.describe(tried), strict=True)
+        mended = {one["name"]: other for one, other in both if one["kind"] != other["kind"]}
+        if words := sorted({word for name in mended for word in blanks.get(name, ())}):
+            opened = sources.open(source, Format(missing=words))
+            kinds = [mended.get(about["name"], about) for about in kinds]
+    return profile(source, opened, kinds)
 
 
 def profile(source: str, opened: Source, kinds: list[dict] | None = None) -> Table:
     """Return what the columns of an opened source look like, their kinds as `describe` says."""
-    table, columns = opened.table, []
-    for about in kinds or reading.describe(opened):
-        marks = tuple(about.get("decimal", about.get("date", ())))
-        column = Column(about["name"], about["kind"], marks=marks, nearly=about.get("nearly"))
-        numbered = column.kind == "number" and not opened.typed
-        if numbered and not column.suggests("amount", "price") and _lettered(table[column.name]):
-            column = Column(column.name, "text")  # INV-100 is the number of an order
-        columns.append(_timed(table, column, about["least"], about["most"]))
-    ends, values = {"rows": table.count()}, {}
-    for i, column in enumerate(columns):
-        text = reading.trimmed(table[column.name])
-        read = _read(value(table[column.name], column), column.kind, text)
-        ends |= {f"{i} filled": text.count(), f"{i} distinct": text.nunique()}
-        ends |= {f"{i} least": read.min(), f"{i} most": read.max()}
-        values |= {f"{i} text": text, f"{i} read": read}
-    counts = table.aggregate(**ends).to_pyarrow().to_pylist()[0]
+    table, ends, values, known = opened.table, {"rows": opened.table.count()}, {}, {}
+    kinds = [_kind(opened, about) for about in kinds or reading.describe(opened)]
+    for i, about in enumerate(kinds):
+        column, kind = table[about["name"]], about["kind"]
+        text = reading.trimmed(column)
+        cast = {"time": "timestamp", "integer": "float64", "number": "float64"}.get(kind)
+        read = _value(column, *(about[key] for key in ("kind", "marks", "counted")))
+        read = read.cast(cast) if cast else text
+        ends |= {f"filled {i}": text.count(), f"distinct {i}": text.nunique()}
+        ends |= {f"least {i}": read.min(), f"most {i}": read.max()}
+        values |= {f"text {i}": text, f"read {i}": read}
+    ends = table.aggregate(**ends).to_pyarrow().to_pylist()[0]
     first = table.limit(SAMPLE).select(**values).to_pandas()
-    whats = ("filled", "distinct", "least", "most")
-    known = {
-        column.name: replace(
-            column,
-            rows=counts["rows"],
-            text=first[f"{i} text"],
-            read=first[f"{i} read"],
-            **{what: counts[f"{i} {what}"] for what in whats},
-        )
-        for i, column in enumerate(columns)
-    }
-    return Table(source, opened, known, counts["rows"])
+    for i, about in enumerate(kinds):
+        measured = {what: ends[f"{what} {i}"] for what in ("filled", "distinct", "least", "most")}
+        measured |= {what: first[f"{what} {i}"] for what in ("text", "read")}
+        known[about["name"]] = Column(**about, rows=ends["rows"], **measured)
+    return Table(source, opened, known, ends["rows"])
 
 
-def _lettered(column: ir.Column) -> bool:
-    """Return whether numbers begin with three letters that are no currency, as in INV-100."""
-    codes = reading.trimmed(column).upper().re_extract(r"^([A-Z]{3})[^A-Z]", 1).nullif("")
-    codes = codes.name("code").as_table().distinct().to_pyarrow()["code"].to_pylist()
-    return bool({code for code in codes if code} - {*hints.WORDS["currencies"].split()})
-
-
-def _read(column: ir.Column, kind: str, text: ir.StringColumn) -> ir.Column:
-    if kind in {"integer", "number"}:
-        return column.cast("float64")
-    return column.cast("timestamp") if kind == "time" else text
-
-
-def _timed(table: ir.Table, column: Column, least: str, most: str) -> Column:
-    """Return numbers that are all times, days such as 20231231 or counts since a day, as times.
-
-    Counts are believed only under the name of a time: ids can be as large.
-    """
-    if not column.numeric:
-        return column
-    filled = reading.trimmed(table[column.name]).count()
-    days = all(re.fullmatch(r"\d{8}", str(end)) for end in (least, most))
-    counted = COUNTED if column.suggests("time") else ()
-    for order in (*(["YMD"] if days else ()), *counted):
-        when = reading.moment(table[column.name], order)
-        ends = {"n": when.count(), "all": filled, "a": when.year().min(), "b": when.year().max()}
-        row = reading.row(table, ends)
-        if 0 < row["n"] == row["all"] and YEARS[0] <= row["a"] <= row["b"] <= YEARS[1]:
-            return replace(column, kind="time", marks=(order,), counted=True)
+def _value(column: ir.Column, kind: str, marks: tuple[str, ...], counted: bool) -> ir.Column:
+    """Return a column of text as the numbers or times that it holds."""
+    if kind == "time" and (counted or column.type().is_string()):
+        return reading.moment(column, marks[0] if marks else "YMD")
+    if kind in {"integer", "number"} and not column.type().is_numeric():
+        return reading.number(column, marks[0] if marks else ".", "float64")
     return column
+
+
+def _kind(opened: Source, about: dict) -> dict:
+    """Return kind and marks of a column that is described; INV-100 is no number, 20231231 a day.
+
+    Counts since a day are believed only under the name of a time: ids can be as large.
+    """
+    name, kind, says = about["name"], about["kind"], suggested(about["name"])
+    marks, nearly = tuple(about.get("decimal", about.get("date", ()))), about.get("nearly")
+    known = {"name": name, "kind": kind, "marks": marks, "counted": False, "nearly": nearly}
+    column, numeric = opened.table[name], kind in {"integer", "number"}
+    if kind == "number" and not opened.typed and not says & {"amount", "price"}:
+        codes = reading.trimmed(column).upper().re_extract(r"^([A-Z]{3})[^A-Z]", 1).name("code")
+        codes = codes.as_table().distinct().to_pyarrow()["code"].to_pylist()
+        if {code for code in codes if code} - {*WORDS["currencies"].split()}:
+            return known | {"kind": "text", "marks": ()}
+    days = all(re.fullmatch(r"\d{8}", str(about[end])) for end in ("least", "most"))
+    for order in ["YMD"] * days + [*COUNTED] * ("time" in says) if numeric else ():
+        when, filled = reading.moment(column, order), reading.trimmed(column).count()
+        ends = {"n": when.count(), "all": filled, "a": when.year().min(), "b": when.year().max()}
+        row = reading.row(opened.table, ends)
+        if 0 < row["n"] == row["all"] and YEARS[0] <= row["a"] <= row["b"] <= YEARS[1]:
+            return known | {"kind": "time", "marks": (order,), "counted": True}
+    return known

@@ -13,51 +13,27 @@ from typing import Any
 import yaml
 
 from seglib import study
-from seglib.collection import columns, kinds, reading, refusals, tables, text
-from seglib.collection.columns import Column
-from seglib.collection.refusals import written
-from seglib.collection.roles import Guess
+from seglib.collection import columns, kinds, reading, tables, text
+from seglib.collection.kinds import WRITTEN
+from seglib.collection.roles import DOUBTS, REASONS, Guess
 from seglib.collection.sources import Sources, files, split
 from seglib.formats import COUNTED, load_yaml
 from seglib.study import StudyError
 
 MONTH = 30  # days that must lie before and after an assignment to arms
 QUARTER = 91  # days; the holdout of data that span a year or more
+SHORT = 90  # days, too short to tell habits from chance
 BLOCK = "label", "base", "kind", "levels", "blank", "labels", "happened", "wanted"
 """What is written of an attribute or an outcome."""
 FORMING = ("psychographic", "plan", "demographic", "geographic")
-REASONS = {
-    "date": "dates such as days above 12 tell the order",
-    "decimal": "numbers tell the decimal mark",
-    "missing": "what stands for nothing",
-    "encoding": "letters read as words by this encoding",
-    "transactions": "several a customer, each with a time: orders or events",
-    "customers": "one a customer",
-    "survey": "one a respondent; answers",
-    "products": "one a product; a key of the transactions",
-    "campaigns": "who was addressed, and when",
-    "responses": "who responded",
-}
 
 
 @dataclass
 class Draft:
-    """A study.yaml that is being written.
-
-    Attributes
-    ----------
-    path
-        Where it goes.
-    folder
-        From which relative sources go out.
-    lines
-        What it holds.
-    unsure
-        What its reader should look at, in sentences.
-    """
+    """A study.yaml that is being written: its place, its lines, and what is unsure in it."""
 
     path: Path
-    folder: Path
+    folder: Path  # from which relative sources go out
     lines: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
 
@@ -69,6 +45,10 @@ class Draft:
         """Add a doubt to the YAML and to what the terminal says."""
         self.unsure.append(one_line(sentence))
         self.lines.append(f"{' ' * indent}# CHECK: {one_line(sentence)}")
+
+    def ask(self, doubt: str, indent: int = 0, **facts) -> None:
+        """Add a doubt of wording/doubts.yaml."""
+        self.check(DOUBTS[doubt].format(**facts), indent)
 
     def where(self, source: str) -> str:
         """Return a source as study.yaml names it: below its folder if it is there, else in full."""
@@ -91,22 +71,21 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
     folder
         That holds data/; None means the working directory.
 
-    Returns
-    -------
-    Draft
-        What was written and what is doubtful.
-
     Raises
     ------
     StudyError
         In one sentence; nothing has been written.
     """
     folder = (folder or Path.cwd()).resolve()
-    path = folder / "data" / _slug(name or _called(sources[0])) / "study.yaml"
+    where, part = split(sources[0])
+    called = part.rpartition(".")[2] if where.startswith("${") else part or Path(where).stem
+    words = re.findall(r"\w+", (name or called).lower())
+    if not words:
+        raise StudyError(f"{name!r} is no name of a study: expected letters, such as --name shop")
+    path = folder / "data" / "_".join(words) / "study.yaml"
     if path.exists():
         raise StudyError(f"{path} is there already: take another --name, or move it away first")
-    looked = _looked(sources, folder)
-    draft = compose(kinds.study(looked), Draft(path, folder))
+    draft = compose(kinds.study(_looked(sources, folder)), Draft(path, folder))
     raw = load_yaml("\n".join(draft.lines))
     draft.unsure += study.problems(raw) + tables.problems(raw["tables"], path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +98,7 @@ def _looked(sources: list[str], folder: Path) -> list[columns.Table]:
     opener = Sources(folder)
     looked = [columns.look(opener, source) for source in dict.fromkeys(sources)]
     for table in looked:
-        if why := refusals.unusable(table):
+        if why := kinds.unusable(table):
             raise StudyError(why)
     for one, other in pairwise(sorted(looked, key=lambda t: sorted(t.columns))):
         if set(one.columns) == set(other.columns):
@@ -134,21 +113,19 @@ def compose(guesses: list[Guess], draft: Draft) -> Draft:
     """Write the lines of a study.yaml of guessed tables, from `kinds.study`, into a draft."""
     name = draft.path.parent.name
     who = "respondent" if [g.kind for g in guesses] == ["survey"] else "customer"
-    draft.add(f"# Written by seglib new from {', '.join(g.table.source for g in guesses)}")
-    draft.add("# Each comment says what the guess beside it is based on. Look at the lines with")
-    draft.add(f"# CHECK, then: seglib check {name}; seglib run {name}")
+    sources = ", ".join(g.table.source for g in guesses)
+    draft.lines += [line.format(sources=sources, name=name) for line in DOUBTS["opening"]]
     draft.add(f"title: {quoted(name.replace('_', ' ').capitalize())}")
-    draft.check("say in your words what the segments are for; pages quote it")
+    draft.ask("objective")
     draft.add(f"objective: Learn which groups of {who}s differ, and what each of them needs")
     draft.add(f"customer: {who}", "what one is called")
     if currency := next((g.currency for g in guesses if g.currency), ""):
-        draft.add(f"currency: {quoted(currency)}", "as the amounts are written, or a column says")
+        draft.add(f"currency: {quoted(currency)}", REASONS["currency"])
     else:
-        draft.add("# currency: EUR", "how amounts are written: $, €, EUR …; without, plain numbers")
+        draft.add("# currency: EUR", REASONS["no_currency"])
     draft.add()
     _dates(draft, guesses)
-    zones = "# timezone: {stored: UTC, local: Europe/Berlin}"
-    draft.add(zones, "if times are not those of the customers' clocks")
+    draft.add("# timezone: {stored: UTC, local: Europe/Berlin}", REASONS["timezone"])
     if guesses[0].kind == "transactions" and guesses[0].column("customer").personal:
         draft.add("# privacy: {pseudonymise: SEGLIB_KEY}", "or keep: [the column]")
     draft.add("\ntables:")
@@ -156,8 +133,7 @@ def compose(guesses: list[Guess], draft: Draft) -> Draft:
         _table(draft, guess)
     draft.add()
     _segmentation(draft, guesses)
-    costs = "share of extra sales kept; cost of treating one customer for a quarter"
-    draft.add("\n# economics: {margin: 0.3, cost_per_customer: 1.0}", costs)
+    draft.add("\n# economics: {margin: 0.3, cost_per_customer: 1.0}", REASONS["economics"])
     return draft
 
 
@@ -172,36 +148,23 @@ def _dates(draft: Draft, guesses: list[Guess]) -> None:
         day = _cut(draft, guesses)
         for guess in undated:
             guess.keys["start"] = day
-            guess.doubts.append(
-                "no column says on which day customers were assigned to arms: start is as_of, for "
-                "want of a better day; correct it, and as_of if that is later"
-            )
+            guess.ask("start_unknown")
         return
     ends = [when for guess in guesses for when in guess.table.times]
     if ends:
         last = max(ends, key=lambda column: column.most)
         day, why = last.most.date() + timedelta(days=1), "the day after the last date in the data"
         if len(last.marks) > 1:
-            draft.check(f"{last.name!r} reads two ways, {_ways(last)}: is the next line right?")
+            draft.ask("last_day", name=last.name, ways=_ways(last))
     else:
         paths = [p for g in guesses for p in files(g.table.source, draft.folder)]
         changed = max((os.path.getmtime(p) for p in paths), default=datetime.now().timestamp())
         day, why = datetime.fromtimestamp(changed).date(), "the day on which the file was changed"
         if not undated:
-            draft.check(f"the data hold no dates: {day} is {why}; say as of which day they are")
+            draft.ask("no_dates", day=day, why=why)
     if undated:
-        draft.check(
-            "no column says on which day customers were assigned to arms, and pages would tell "
-            f"{day} as that day, though it is {why}: write the day of the assignment"
-        )
+        draft.ask("start_missing", day=day, why=why)
     draft.add(f"as_of: {day}", why)
-
-
-def _assigned(guesses: list[Guess]) -> date | None:
-    """Return the first day on which customers were assigned to arms, None if nothing tells."""
-    days = [guess.keys["start"] for guess in guesses if "start" in guess.keys]
-    lists = [guess for guess in guesses if guess.kind == "campaigns" and "arm" in guess.roles]
-    return min([*days, *(guess.column("start").least.date() for guess in lists)], default=None)
 
 
 def _cut(draft: Draft, guesses: list[Guess]) -> date:
@@ -210,29 +173,30 @@ def _cut(draft: Draft, guesses: list[Guess]) -> date:
     Where customers were assigned to arms, with some time before and after, segments know nothing
     from that day on.
     """
-    column, assigned = guesses[0].column("time"), _assigned(guesses)
+    column = guesses[0].column("time")
+    starts = [guess.keys["start"] for guess in guesses if "start" in guess.keys]
+    lists = [guess for guess in guesses if guess.kind == "campaigns" and "arm" in guess.roles]
+    starts += [guess.column("start").least.date() for guess in lists]
     first, last = column.least, column.most
     inner = guesses[0].table.bulk(column.name)
     span = (inner[1] - inner[0]).days + 1
     if (last - inner[1]).days > max(span / 2, 31) or (inner[0] - first).days > max(span / 2, 366):
-        draft.check(
-            f"{column.name!r} goes from {first:%Y-%m-%d} to {last:%Y-%m-%d}, but nearly all of it "
-            f"lies from {inner[0]:%Y-%m-%d} to {inner[1]:%Y-%m-%d}: are the rest mistakes?"
-        )
+        ends = (f"{day:%Y-%m-%d}" for day in (first, last, *inner))
+        names = ("first", "last", "low", "high")
+        draft.ask("far_days", name=column.name, **dict(zip(names, ends, strict=True)))
         first, last = inner
     end = last.date() + timedelta(days=1)
     days = (end - first.date()).days
     part = min(QUARTER, days // 4)
     held = max(part - part % 7 if part >= 14 else part, 1)
-    if days < 90:
-        draft.check(f"the data span {days} days: too short to tell habits from chance")
-    cut, why = end - timedelta(days=held), "features see only what was known before …"
-    if assigned and (assigned - first.date()).days >= MONTH and (end - assigned).days >= MONTH:
-        cut, why = assigned, "customers were assigned to arms; features see only what was before …"
-        held = min(held, (end - cut).days)
-    draft.add(f"as_of: {cut}", why)
-    judged = f"… and these days judge the segments; the data end {last:%Y-%m-%d}"
-    draft.add(f"holdout: {held} days", judged)
+    if days < SHORT:
+        draft.ask("short", days=days)
+    cut, why = end - timedelta(days=held), "cut"
+    start = min(starts, default=None)
+    if start and (start - first.date()).days >= MONTH and (end - start).days >= MONTH:
+        cut, why, held = start, "cut_arms", min(held, (end - start).days)
+    draft.add(f"as_of: {cut}", REASONS[why])
+    draft.add(f"holdout: {held} days", REASONS["holdout"].format(last=f"{last:%Y-%m-%d}"))
     return cut
 
 
@@ -269,50 +233,43 @@ def _format(draft: Draft, guess: Guess) -> None:
     """Write how letters, dates and decimals are written, as a question where nothing tells."""
     names = [*guess.taken, *guess.attributes]
     used = [guess.table.columns[name] for name in names if name in guess.table.columns]
-    known: dict[str, Any] = _encoding(draft, guess)
+    known: dict[str, Any] = {}
+    if encodings := guess.table.opened.encodings:
+        encoding, letters = next(iter(encodings.items()))
+        facts = {"source": guess.table.source, "encoding": encoding, "letters": letters}
+        asked = text.question(guess.table.source, encodings)
+        draft.check(asked or DOUBTS["encoding"].format(**facts), 4)
+        if len(encodings) == 1:
+            known["encoding"] = encoding
+        else:
+            draft.add(f"    # format: {{encoding: {encoding}}}")
     for kind, key, plain in (
         ("time", "date", {("YMD",), (reading.NAMED,)}),  # these need no word
         ("number", "decimal", {(".",)}),
     ):
-        columns = [c for c in used if c.kind == kind and c.marks]
-        marks, counted = {c.marks for c in columns}, any(c.counted for c in columns)
-        either = next((c for c in columns if len(c.marks) > 1), None)
+        open_ = [c for c in used if c.kind == kind and c.marks]
+        marks, counted = {c.marks for c in open_}, any(c.counted for c in open_)
+        either = next((c for c in open_ if len(c.marks) > 1), None)
         if either and len(marks) == 1:
             shown = next(iter(either.values), "")
-            draft.check(
-                f"{either.name!r} holds {shown!r} and the like, which reads two ways: "
-                f"say {key}: {_ways(either)} in a line as the next",
-                4,
-            )
-            draft.add(f"    # format: {{{key}: {quoted(written(either.marks[0]))}}}")
+            draft.ask("either", 4, name=either.name, shown=shown, key=key, ways=_ways(either))
+            mark = either.marks[0]
+            draft.add(f"    # format: {{{key}: {quoted(WRITTEN.get(mark, mark))}}}")
         elif len(marks) == 1 and (marks - plain or counted):
             mark = next(iter(marks))[0]
-            known[key] = "YYYYMMDD" if counted and mark == "YMD" else written(mark)
+            day = "YYYYMMDD" if counted and mark == "YMD" else WRITTEN.get(mark, mark)
+            known[key] = day
     levels = {level for about in guess.attributes.values() for level in about.get("levels", ())}
     if missing := {*guess.table.opened.given.missing, *(guess.silent - levels)}:
         known["missing"] = sorted(missing)
     if known:
-        since = "times are counted since 1970, or as spreadsheets do"
-        why = [since if str(value) in COUNTED else REASONS[key] for key, value in known.items()]
+        why = [REASONS["counted" if str(v) in COUNTED else key] for key, v in known.items()]
         draft.add(f"    format: {quoted(known)}", "; ".join(why))
 
 
-def _ways(column: Column) -> str:
+def _ways(column: columns.Column) -> str:
     """Return the ways in which a column could be read."""
-    return " or ".join(refusals.WRITTEN.get(mark, repr(mark)) for mark in column.marks)
-
-
-def _encoding(draft: Draft, guess: Guess) -> dict[str, Any]:
-    """Return the encoding of text that is not Unicode; which it is, is asked in any case."""
-    encodings, source = guess.table.opened.encodings, guess.table.source
-    if not encodings:
-        return {}
-    encoding, letters = next(iter(encodings.items()))
-    key = f"format: {{encoding: {encoding}}}"
-    sure = f"{source} is not UTF-8 and reads as {letters!r} by {key}: is that right?"
-    draft.check(text.question(source, encodings) or sure, 4)
-    draft.lines += [f"    # {key}"] * (len(encodings) > 1)
-    return {"encoding": encoding} if len(encodings) == 1 else {}
+    return " or ".join(WRITTEN.get(mark, repr(mark)) for mark in column.marks)
 
 
 def _segmentation(draft: Draft, guesses: list[Guess]) -> None:
@@ -326,7 +283,7 @@ def _segmentation(draft: Draft, guesses: list[Guess]) -> None:
         if groups and main.money and "product" in main.roles:
             forming, why = ["behavioural", "needs"], "how they buy, and which groups of products"
     if not forming:
-        draft.check("no column describes the customers: nothing can form segments")
+        draft.ask("nothing_forms")
         return
     describing = [base for base in FORMING if base in bases and base not in forming]
     draft.add("segmentation:")
@@ -335,19 +292,6 @@ def _segmentation(draft: Draft, guesses: list[Guess]) -> None:
 
 
 # --- words ----------------------------------------------------------------------------------------
-
-
-def _called(source: str) -> str:
-    """Return the name of a study of a source: that of its file or table."""
-    where, part = split(source)
-    return part.rpartition(".")[2] if where.startswith("${") else part or Path(where).stem
-
-
-def _slug(name: str) -> str:
-    words = re.findall(r"\w+", name.lower())
-    if not words:
-        raise StudyError(f"{name!r} is no name of a study: expected letters, such as --name shop")
-    return "_".join(words)
 
 
 def quoted(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The roles of orders and events: whose they are, what of, and for how much."""
+"""The roles of orders and events: when, what of, for how much, and which rows are returns."""
 
 from __future__ import annotations
 
@@ -6,95 +6,132 @@ import re
 
 import pandas as pd
 
-from seglib.collection import hints, undone
-from seglib.collection.columns import Column, Table
-from seglib.collection.hints import suggests
-from seglib.collection.reading import MARKS, SIGN
-from seglib.collection.roles import LEAST_PEOPLE, NAMED, Guess, ask_of_nobody, repeats, take_time
+from seglib.collection import activity, reading
+from seglib.collection.columns import WORDS, Column, Table, has, parts, suggested, yes
+from seglib.collection.roles import DOUBTS, LEAST_PEOPLE, NAMED, Guess, is_other, repeats
+from seglib.wording import listing
 
-ONCE = "given once each"
+GUESTS = 0.15  # of the rows without a customer, from which they are pointed at
+ONCE, REPEATED = "given once each", "repeated in each of its lines"
 LINES = 1.2  # rows an order, above which rows are its lines
 SELDOM = 0.5  # of the rows with an amount, below which rows are events
+MOST_STATES = 10  # different values of a status
+BESIDE = 0.5  # of the rows that undo a sale, from which the sales are in rows of their own
 
 
 def transactions(table: Table, who: str, points: int) -> Guess:
     """Return the roles of a table with several rows a customer, which are orders or events."""
-    guess = Guess("transactions", table, doubts=list(table.doubts))
-    column = table.columns[who]
+    guess, column = Guess("transactions", table, doubts=list(table.doubts)), table.columns[who]
     guess.take("customer", who, repeats(column))
     if points < NAMED:
-        guess.doubts.append(f"column {who!r} is taken as the customer by its values alone")
+        guess.ask("by_values", name=who)
     if column.personal:
-        guess.doubts.append(
-            f"{who!r} tells customers apart by {column.personal}, which would stand in the files "
-            "of a run: set privacy.pseudonymise to the name of an environment variable that holds "
-            "a key, or list the column under privacy.keep"
-        )
-    take_time(guess)
-    ask_of_nobody(guess)
-    steps = [_order, _product, _amount, undone.status, undone.copies, undone.returns, _currency]
-    for step in [*steps, _used, _reductions, _place]:
-        step(guess)
+        guess.ask("personal_key", name=who, what=column.personal)
+    _time(guess)
+    _nobody(guess)
+    _order(guess)
+    _product(guess)
+    _amount(guess)
+    _status(guess)
+    _returns(guess)
+    _currency(guess)
+    _event(guess)
+    _reductions(guess)
+    order = guess.roles.get("order")
+    place = guess.first("place", lambda c: "place" in c.says and 2 <= c.distinct < c.rows / 5 and (
+        not order or table.decides(order, c.name)
+    ))  # fmt: skip
+    if place:
+        guess.take("place", place.name, f"{place.distinct:,} different")
     guess.leave_others()
     return guess
 
 
+def _time(guess: Guess) -> None:
+    """Take the time at which something was ordered or done, of several times."""
+    whens = guess.table.times
+    plain = [c for c in whens if "deadline" not in c.says]
+    if not plain:
+        guess.ask("deadline", name=whens[0].name)
+    plain = plain or whens
+    full = [c for c in plain if 1.1 * c.filled > plain[0].filled]
+    when = next((c for c in full if "placed" in c.says), plain[0])
+    guess.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
+
+
+def _nobody(guess: Guess) -> None:
+    """Take ids such as guest for rows without a customer; ask about ids written in two ways."""
+    who, column = guess.roles["customer"], guess.column("customer")
+    counts, nobody = guess.table.counts(who), {*WORDS["placeholders"]}
+    shortest = min((len(v) for v in counts if v.lower() not in nobody), default=0)
+    words = {v: n for v, n in counts.items() if v.lower() in nobody}
+    words = {  # 0 may be an id among 1, 2 and 10
+        v: n for v, n in words.items() if not v.lstrip("-").isdigit() or shortest > len(v) + 1
+    }
+    if column.missing > GUESTS:
+        guess.ask("without_customer", name=who, share=column.missing)
+    if words:
+        guess.why["customer"] += f"; {len(words)} of them are nobody's"
+        guess.keys["placeholders"] = sorted(words)
+        n, shown = sum(words.values()), listing(sorted(words))
+        guess.ask("placeholders", name=who, n=n, rows=guess.table.rows, shown=shown)
+    spellings: dict[str, list[str]] = {}
+    for id_ in counts:
+        spellings.setdefault(id_.casefold(), []).append(id_)
+    if twice := [ids for ids in spellings.values() if len(ids) > 1]:
+        shown = "" if column.personal else f", such as {listing([repr(v) for v in twice[0]])}"
+        guess.ask("capitals", name=who, n=len(twice), shown=shown)
+
+
 def _order(guess: Guess) -> None:
     table, who, when = guess.table, guess.column("customer"), guess.roles["time"]
-    for column in guess.free("order"):
-        named = column.suggests("order")
-        if not column.is_key or column.distinct < who.distinct or (column.unique and not named):
-            continue
-        coded = hints.is_id(column.name) or column.kind == "integer" or column.coded
-        numbers = coded and not _is_else(column.name) and table.decides(column.name, when)
-        if (named or numbers) and table.decides(column.name, who.name):
-            guess.take("order", column.name, f"{repeats(column)}; each has one customer")
-            return
 
+    def fits(column: Column) -> bool:
+        named = "order" in column.says
+        key = column.is_key and column.distinct >= who.distinct and (named or not column.unique)
+        coded = "id" in column.says or column.kind == "integer" or column.coded
+        other = is_other(column) or "customer" in column.says
+        numbers = key and coded and not other and table.decides(column.name, when)
+        return key and (named or numbers) and table.decides(column.name, who.name)
 
-def _is_else(name: str) -> bool:
-    """Return whether a name is that of a customer, a place, a number or a line."""
-    return hints.base(name) == "geographic" or suggests(
-        name, "customer", "place", "quantity", "line"
-    )
+    if column := guess.first("order", fits):
+        guess.take("order", column.name, f"{repeats(column)}; each has one customer")
 
 
 def _product(guess: Guess) -> None:
+    """Take what was bought or used, by the names of the same things if there are any."""
     table, order = guess.table, guess.roles.get("order")
-    for column in guess.free("product"):
-        text, named = column.kind == "text", column.suggests("product")
+
+    def fits(column: Column) -> bool:
+        text, named = column.kind == "text", "product" in column.says
         key = column.is_key or (named and text and not column.free_text)
         several = column.per_value >= 2 and (text or column.distinct >= LEAST_PEOPLE)
-        sold = text and column.suggests("goods")
-        if not key or not several or (_is_else(column.name) and not sold):
-            continue
+        other = is_other(column) or "customer" in column.says
+        sold = not other or (text and "goods" in column.says)
         of_order = order and not named and table.decides(order, column.name)
-        if (named or (text and hints.is_id(column.name))) and not of_order:
-            name = _readable(table, column)
-            more = "" if name is column else f"; names what {column.name} numbers"
-            guess.take("product", name.name, repeats(name) + more)
-            return
+        return (
+            key and several and sold and not of_order and (named or (text and "id" in column.says))
+        )
 
-
-def _readable(table: Table, key: Column) -> Column:
-    """Return the column of names of the same things, the key itself if there is none."""
-    for column in table:
-        same = abs(column.distinct - key.distinct) <= 0.01 * key.distinct
-        longer = column.kind == "text" and column.length > key.length
-        other = column is not key and not column.personal and same and longer
+    def names(column: Column) -> bool:
+        same = abs(column.distinct - key.distinct) <= 0.01 * key.distinct and column is not key
+        longer = column.kind == "text" and column.length > key.length and not column.personal
         pairs = ((key.name, column.name), (column.name, key.name))
-        if other and all(table.decides(*pair) for pair in pairs):
-            return column
-    return key
+        return same and longer and all(table.decides(*pair) for pair in pairs)
+
+    if key := guess.first("product", fits):
+        name = next(filter(names, table), key)
+        more = "" if name is key else f"; names what {key.name} numbers"
+        guess.take("product", name.name, repeats(name) + more)
 
 
-def _used(guess: Guess) -> None:
+def _event(guess: Guess) -> None:
     """Where nothing is paid, what looked like a product is what was used."""
     column = guess.roles.get("product")
     if column is None or guess.money:
         return
     money = [c for c in guess.free() if is_money(c) and c.name not in guess.left]
-    if suggests(column, "goods") and not money:
+    if "goods" in suggested(column) and not money:
         guess.why["product"] += "; orders of products without their prices"
         return
     guess.take("event", column, guess.why.pop("product"))
@@ -106,42 +143,41 @@ def _used(guess: Guess) -> None:
 
 def is_money(column: Column) -> bool:
     """Return whether numbers could be money: named so, or with decimals and no share or id."""
-    named = column.suggests("amount", "price")
-    other = column.suggests("discount", "coupon", "place") or hints.has(column.name, undone.UNDONE)
-    if not column.numeric or other or (column.suggests("line") and not named):
+    named = column.says & {"amount", "price"}
+    other = column.says & {"discount", "coupon", "place"} or _undo(column.name, exact=False)
+    if not column.numeric or other or ("line" in column.says and not named):
         return False
     if named:
-        return not hints.is_id(column.name) and column.distinct > 1
+        return "id" not in column.says and column.distinct > 1
     decimals = column.kind == "number" and column.whole < 0.999 and column.most > 1
-    return decimals and hints.base(column.name) != "geographic"
+    return decimals and column.base != "geographic"
 
 
 def _amount(guess: Guess) -> None:
-    """Find quantity, and the amount of a line, or the price of a unit that gives it."""
+    """Take quantity, and the amount of a line, or the price of a unit that gives it."""
     numbers = [c for c in guess.free("amount") if c.numeric]
-    counts = (c for c in numbers if c.suggests("quantity") and c.whole > 0.9)
-    if quantity := next(counts, None):
+    quantity = next((c for c in numbers if "quantity" in c.says and c.whole > 0.9), None)
+    if quantity:
         ends = f"whole numbers from {quantity.least:,.0f} to {quantity.most:,.0f}"
         guess.take("quantity", quantity.name, ends)
     money = _of_lines(guess, [c for c in numbers if c is not quantity and is_money(c)])
-    plain = [c for c in money if not hints.is_aside(c.name)]
-    if money and not plain:
-        guess.doubts.append(
-            f"{money[0].name!r} is the only money there is, but is called like a fee, a tax or "
-            "what sending costs: is it the amount of a row?"
-        )
+    plain = [c for c in money if not c.is_aside] or money
     if not money:
         return
-    prices = [c for c in plain or money if c.suggests("price")]
-    amounts = [c for c in plain or money if c.suggests("amount") and c not in prices]
+    if plain[0].is_aside:
+        guess.ask("only_aside", name=money[0].name)
+    prices = [c for c in plain if "price" in c.says]
+    amounts = [c for c in plain if "amount" in c.says and c not in prices]
     amounts.sort(key=lambda c: not _in_one_currency(guess, c))
-    if quantity and (found := _multiplied(quantity, prices, amounts)):
-        price, amount = found
-        guess.take("amount", amount, f"= {quantity.name} × {price} in 95% of the rows or more")
-        guess.left[price] = "the price of a unit; the amount of the line is known"
-        return
-    chosen = (amounts or prices or plain or money)[0]
-    if quantity and _per_unit(guess, quantity, chosen, chosen in prices):
+    for price in prices if quantity else ():
+        for amount in amounts:
+            if _is_product(quantity, price, amount):
+                why = f"= {quantity.name} × {price.name} in 95% of the rows or more"
+                guess.take("amount", amount.name, why)
+                guess.left[price.name] = "the price of a unit; the amount of the line is known"
+                return
+    chosen = (amounts or prices or plain)[0]
+    if quantity and _is_per_unit(guess, quantity, chosen, chosen in prices):
         why = f"of one unit: the amount of a line is {quantity.name} × {chosen.name}"
         guess.take("price", chosen.name, why)
         return
@@ -149,15 +185,23 @@ def _amount(guess: Guess) -> None:
     if chosen in prices:
         guess.why["amount"] += "; a price, and no column counts units"
     elif not amounts:
-        guess.doubts.append(f"{chosen.name!r} is taken as the money of a row by its values alone")
+        guess.ask("money_by_values", name=chosen.name)
 
 
 def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:
     """Return the money of rows, or else totals of orders that stand in one of their lines."""
-    totals = _totals(guess, money)
+    order = guess.column("order") if "order" in guess.roles else None
+    totals: dict[str, str] = {}
+    for column in money if order and order.per_value > LINES else ():
+        if column.missing > 1 - SELDOM:
+            filled = order.text[column.text.notna()]
+            once = 0.9 * order.text.nunique() <= filled.nunique() >= len(filled) / 1.02
+            totals |= {column.name: ONCE} if once else {}
+        elif column.distinct > MOST_STATES and guess.table.decides(order.name, column.name):
+            totals[column.name] = REPEATED
     guess.left |= {name: f"the total of an order, {how}" for name, how in totals.items()}
     full = [c for c in money if c.name not in totals and c.missing <= 1 - SELDOM]
-    if any(not hints.is_aside(c.name) for c in full):
+    if any(not c.is_aside for c in full):
         return full
     once = [c for c in money if totals.get(c.name) == ONCE]
     for column in once:
@@ -168,53 +212,27 @@ def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:
         if column.name in totals:
             what = f"is {guess.left[column.name]} (keep it in the first alone)"
         if column not in full:
-            guess.doubts.append(
-                f"{column.name!r} {what}, and is not taken as their amount: what was done is "
-                "counted, not money"
-            )
+            guess.ask("not_money", name=column.name, what=what)
     return once or full
 
 
-def _totals(guess: Guess, money: list[Column]) -> dict[str, str]:
-    """Return the amounts that are of whole orders of several lines, and how they stand there."""
-    order = guess.column("order") if "order" in guess.roles else None
-    totals: dict[str, str] = {}
-    for column in money if order and order.per_value > LINES else ():
-        if column.missing > 1 - SELDOM:
-            totals |= {column.name: ONCE} if _once(order, column) else {}
-        elif column.distinct > undone.MOST_STATES and guess.table.decides(order.name, column.name):
-            totals[column.name] = "repeated in each of its lines"
-    return totals
-
-
-def _once(key: Column, column: Column) -> bool:
-    """Return whether a column is filled in one row of each key, and empty in its others."""
-    filled = key.text[column.text.notna()]
-    return len(filled) <= 1.02 * filled.nunique() and filled.nunique() >= 0.9 * key.text.nunique()
-
-
-def _multiplied(quantity: Column, prices, amounts) -> tuple[str, str] | None:
-    """Return the price and the amount of which one is the other times the quantity."""
+def _is_product(quantity: Column, price: Column, amount: Column) -> bool:
+    """Return whether an amount is a price times a quantity, where that is not 1."""
     several = quantity.read.abs() > 1
-    for price in prices:
-        for amount in amounts:
-            apart = (amount.read.abs() - (quantity.read * price.read).abs()).abs()
-            if several.any() and (apart[several] <= 0.011).mean() >= 0.95:
-                return price.name, amount.name
-    return None
+    apart = (amount.read.abs() - (quantity.read * price.read).abs()).abs()[several]
+    return bool(several.any() and (apart <= 0.011).mean() >= 0.95)
 
 
-def _per_unit(guess: Guess, quantity: Column, money: Column, named: bool) -> bool:
+def _is_per_unit(guess: Guess, quantity: Column, money: Column, named: bool) -> bool:
     """Return whether money is of one unit: it then varies less per product than divided by units.
 
     Without a product, or where both vary alike, its name tells.
     """
     if "product" not in guess.roles:
         return named
-    rows = pd.DataFrame({
-        "product": guess.column("product").text, "whole": money.read.abs(),
-        "unit": (money.read / quantity.read).abs().round(2),
-    })[quantity.read.abs() > 1]  # fmt: skip
+    rows = pd.DataFrame({"product": guess.column("product").text, "whole": money.read.abs()})
+    rows["unit"] = (money.read / quantity.read).abs().round(2)
+    rows = rows[quantity.read.abs() > 1]
     whole, unit = (len(rows[["product", name]].drop_duplicates()) for name in ("whole", "unit"))
     return named if 0.8 < whole / max(unit, 1) < 1.25 else whole < unit
 
@@ -234,29 +252,22 @@ def _currency(guess: Guess) -> None:
     if len(signs) == 1:
         guess.currency = next(iter(signs))
     elif signs:
-        guess.doubts.append(
-            f"amounts are in several currencies, {', '.join(sorted(signs)[:5])} by {where}, and "
-            "would be added as if they were one: convert them, or keep the rows of one"
-        )
+        guess.ask("currencies", shown=", ".join(sorted(signs)[:5]), where=where)
 
 
 def _sign(value: str) -> str:
     """Return the currency that stands in an amount, as it is written; codes in large letters."""
-    match = re.search(SIGN, value.upper())
+    match = re.search(reading.SIGN, value.upper())
     sign = value[match.start(1) : match.end(1)] if match else ""
     return sign.upper() if len(sign) == 3 and sign.isalpha() else sign
 
 
 def _currencies(guess: Guess, money: str) -> Column | None:
     """Return the column that says the currency of an amount, of several the most alike in name."""
-    codes = [
-        c
-        for c in guess.table.suggesting("currency")
-        if c.kind == "text"
-        and c.values
-        and all(re.fullmatch(f"[A-Za-z]{{3}}|{MARKS}", v) for v in c.values)
-    ]
-    alike = {c.name: len({*hints.parts(money)} & {*hints.parts(c.name)}) for c in codes}
+    code, named = f"[A-Za-z]{{3}}|{reading.MARKS}", guess.table.named("currency")
+    named = [c for c in named if c.kind == "text" and c.values]
+    codes = [c for c in named if all(re.fullmatch(code, value) for value in c.values)]
+    alike = {c.name: len({*parts(money)} & {*parts(c.name)}) for c in codes}
     return max(codes, key=lambda c: (alike[c.name], -len(c.name)), default=None)
 
 
@@ -267,27 +278,120 @@ def _in_one_currency(guess: Guess, column: Column) -> bool:
 
 
 def _reductions(guess: Guess) -> None:
+    """Take what was taken off; what seems a share or is negative at times is asked about."""
     large = bool(guess.money) and guess.column(guess.money).most > 50
     for role in ("coupon", "discount"):
-        chosen = []
-        for column in guess.free(role):
-            if not column.suggests(role) or not column.numeric:
-                continue
-            share = column.name.endswith("%") or hints.has(column.name, ("pct", "percent", "rate"))
+        named, chosen = [c for c in guess.free(role) if role in c.says and c.numeric], []
+        for column in named:
+            share = column.name.endswith("%") or has(column.name, WORDS["shares"])
             if share or (large and column.most <= 1):
-                guess.doubts.append(f"{column.name!r} seems to be a share, not money: left out")
-            elif column.share(lambda x: x < 0) < 0.05:
+                guess.ask("discount_share", name=column.name)
+            elif column.negative < 0.05:
                 chosen.append(column.name)
             else:
-                guess.doubts.append(f"{column.name!r} is negative at times: left out as a discount")
+                guess.ask("discount_negative", name=column.name)
         if chosen and guess.money:
             guess.take(role, chosen, "money taken off; 0 or more")
 
 
-def _place(guess: Guess) -> None:
-    order = guess.roles.get("order")
-    for column in guess.free("place"):
-        named = column.suggests("place") and 2 <= column.distinct < column.rows / 5
-        if named and (not order or guess.table.decides(order, column.name)):
-            guess.take("place", column.name, f"{column.distinct:,} different")
-            return
+# --- returns and cancelled sales ------------------------------------------------------------------
+
+
+def _undo(value: str, exact: bool = True) -> str:
+    """Return what a status says of a sale: cancelled, returned or either, or ''.
+
+    A part of a sale that was taken back leaves it one. A name need not be `exact`.
+    """
+    words = re.sub(r"[\W_]+", " ", value.lower()).split()
+    if exact and not {*WORDS["not_undone"]}.isdisjoint(words):
+        return ""
+    forms = {*words, "".join(words)} if exact else {*parts(value)}
+    return next((kind for kind, of in WORDS["undone"].items() if not forms.isdisjoint(of)), "")
+
+
+def _status(guess: Guess) -> None:
+    """Take the rows for returns or cancelled sales that a column calls so, and ask about them."""
+    who = guess.column("customer")
+    for column in guess.table:
+        counts, few = column.values, column.kind == "text" and column.distinct <= MOST_STATES
+        back = {value: _undo(value) for value in sorted(counts) if few and _undo(value)}
+        if _undo(column.name) and column.distinct == 2 and (flag := yes(counts)):
+            back = {flag: _undo(column.name)}
+        free = guess.money and column.name not in guess.taken and "status" not in guess.roles
+        of_customers = back and who.per_value >= 2 and guess.table.decides(who.name, column.name)
+        if back and (not free or of_customers):
+            guess.ask("status_unused", what=_shown(column, [*back]))
+        elif back:
+            guess.take("status", column.name, f"{column.distinct} different")
+            found: dict[str, list[str]] = {}
+            for value, kind in back.items():
+                key, how = _how(guess, column, value, kind)
+                guess.keys.setdefault(key, []).append(value)
+                found.setdefault(how, []).append(value)
+            for how, values in found.items():
+                why = DOUBTS["undone_how"][how]
+                guess.ask("undone", what=_shown(column, values), how=why)
+        elif column.numeric and column.most and _undo(column.name, exact=False):
+            share = (column.read.fillna(0) != 0).mean()
+            guess.ask("refunds_apart", name=column.name, share=share)
+
+
+def _shown(column: Column, values: list[str]) -> str:
+    share = sum(column.values[value] for value in values) / max(len(column.text), 1)
+    return f"{share:.1%} of the rows have the {column.name!r} {listing(values)}"
+
+
+def _how(guess: Guess, column: Column, value: str, kind: str) -> tuple[str, str]:
+    """Return how rows of a status count, returned or cancelled, and what says so.
+
+    Where its word may mean either, money that is negative, or a row of the sale beside it, tells.
+    """
+    rows = pd.DataFrame({"who": guess.column("customer").text})
+    rows["money"] = guess.column(guess.money).read
+    if "quantity" in guess.roles:
+        rows["money"] *= guess.column("quantity").read
+    here = column.text.str.strip() == value
+    if not (rows["money"][here] > 0).any():
+        return "returned", "negative"
+    if kind != "either":
+        return kind, kind
+    keys = rows.assign(money=rows["money"].abs())
+    if "order" in guess.roles and guess.column("order").text.duplicated().any():
+        keys["money"] = guess.column("order").text
+    sold, back = (pd.MultiIndex.from_frame(keys[at]) for at in (~here, here))
+    return ("returned", "returned") if back.isin(sold).mean() >= BESIDE else ("cancelled", "either")
+
+
+def _returns(guess: Guess) -> None:
+    """Say how many rows are returns, and how many customers have no other rows."""
+    money = guess.money or ("quantity" if "quantity" in guess.roles else "")
+    if not money:
+        return
+    wanted = ("customer", "order", "product", "amount", "price", "quantity", "status", "time")
+    columns = {role: guess.table.at(c) for role, c in guess.roles.items() if role in wanted}
+    if "price" in columns:
+        columns["amount"] = columns.pop("price") * columns["quantity"]
+    if "order" in columns:
+        columns["order"] = reading.trimmed(columns["order"])
+    rows = guess.table.opened.table.select(**columns)
+    states = (guess.keys.get(key, ()) for key in ("returned", "cancelled"))
+    rows = activity.mark_returns(rows, *states)
+    if credit := reading.row(rows, {"n": rows.is_credit_note.sum()})["n"]:
+        guess.ask("credit_notes", name=guess.roles["order"], n=credit)
+    rows = rows.filter(rows.customer.notnull())
+    order = rows.order if "order" in columns else rows.time.cast("timestamp").truncate("D")
+    back, void = rows.is_return & ~rows.is_cancelled, rows.is_cancelled
+    sums = {"back": back.sum(), "void": void.sum(), "bought": (~rows.is_return).sum()}
+    each = rows.group_by(rows.customer, order=order).agg(**sums).to_pandas()
+    alone, bought = each["bought"].eq(0), each.groupby("customer")["bought"].sum()
+    lower, zero = (" lower the money and", " count as 0 and") if money != "quantity" else ("", "")
+    only = int(bought.eq(0).sum())
+    shown = f"fewer than {LEAST_PEOPLE}" if only < LEAST_PEOPLE else f"{only:,}"
+    said = {
+        f"{{:,}} rows are returns, which{lower} are no orders": each.loc[alone, "back"].sum(),
+        "{:,} rows are reductions or partial returns, in orders with sales":
+            each.loc[~alone, "back"].sum(),
+        f"{{:,}} rows are cancelled sales, which{zero} are no orders": each["void"].sum(),
+        f"{shown} customers have no other rows": only,
+    }  # fmt: skip
+    guess.why[money] += "".join(f"; {words.format(int(n))}" for words, n in said.items() if n)

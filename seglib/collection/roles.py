@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from seglib.collection import hints
-from seglib.collection.columns import EMAIL, PERSON, Column, Table
-from seglib.collection.hints import suggests
-from seglib.wording import listing
+from seglib import wording
+from seglib.collection.columns import BIRTH, EMAIL, PERSON, Column, Table
 
+DOUBTS = wording.table("doubts")
+REASONS = DOUBTS["reasons"]
 LEAST_PEOPLE = 10  # fewer different values than this are groups of people, not people
-GUESTS = 0.15  # of the rows without a customer, from which they are pointed at
 NAMED, DECIDED, LINKED = 4, 2, 5  # what speaks for a key, in points
 
 
 @dataclass
 class Guess:
-    """What a table seems to be.
-
-    Attributes
-    ----------
-    kind, table
-        Its name under `tables` in study.yaml, and the table.
-    roles, why
-        Role → column, or columns; role → what the guess is based on.
-    left
-        Column → why it is left out.
-    attributes, outcomes
-        Column → its block in study.yaml, with `why` besides.
-    keys
-        Further keys of the table in study.yaml.
-    silent
-        Answers that are none, such as Prefer not to say.
-    doubts
-        What should be looked at, in sentences.
-    currency
-        How its amounts are written, empty if nothing tells.
-    """
+    """What a table seems to be: its name under `tables` in study.yaml, and what stands there."""
 
     kind: str
     table: Table
     roles: dict[str, str | list[str]] = field(default_factory=dict)
-    why: dict[str, str] = field(default_factory=dict)
-    left: dict[str, str] = field(default_factory=dict)
-    attributes: dict[str, dict] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)  # role → what the guess is based on
+    left: dict[str, str] = field(default_factory=dict)  # column → why it is left out
+    attributes: dict[str, dict] = field(default_factory=dict)  # with `why` beside their keys
     outcomes: dict[str, dict] = field(default_factory=dict)
     keys: dict[str, object] = field(default_factory=dict)
-    silent: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)  # answers that are none: Prefer not to say
     doubts: list[str] = field(default_factory=list)
     currency: str = ""
 
@@ -55,13 +34,17 @@ class Guess:
         """Give a role to a column."""
         self.roles[role], self.why[role] = column, why
 
+    def ask(self, doubt: str, **facts) -> None:
+        """Add a doubt, a sentence of wording/doubts.yaml."""
+        self.doubts.append(DOUBTS[doubt].format(**facts))
+
     def column(self, role: str) -> Column:
         """Return the column of a role."""
         return self.table.columns[self.roles[role]]
 
     @property
     def money(self) -> str:
-        """The role that holds money, empty if none does."""
+        """The role that holds money, or ''."""
         return next((role for role in ("amount", "price") if role in self.roles), "")
 
     @property
@@ -72,9 +55,11 @@ class Guess:
     def free(self, role: str = "") -> list[Column]:
         """Return the columns without a role that vary, those whose names suggest it first."""
         free = [c for c in self.table if c.name not in self.taken and c.distinct > 1]
-        return sorted(
-            (c for c in free if not c.personal), key=lambda c: not (role and c.suggests(role))
-        )
+        return sorted((c for c in free if not c.personal), key=lambda c: role not in c.says)
+
+    def first(self, role: str, fits: Callable[[Column], bool]) -> Column | None:
+        """Return the first column without a role that fits one, by name or else by value."""
+        return next((column for column in self.free(role) if fits(column)), None)
 
     def leave_others(self) -> None:
         """Say of each column that has no role and is not told of yet why it is left out."""
@@ -88,8 +73,7 @@ def unused(column: Column) -> str:
     reasons = {
         f"personal data ({column.personal}); not needed": column.personal,
         "empty": column.filled == 0,
-        "the same in every row" + " that has it" * (column.filled < column.rows): column.distinct
-        == 1,
+        "the same in every row" + " that has it" * (column.missing > 0): column.distinct == 1,
         f"free text: {column.distinct:,} different in {column.filled:,}": column.free_text,
         f"another time, {str(column.least)[:10]} to {str(column.most)[:10]}": column.kind == "time",
         "lists or the like, which are not read": column.kind == "other",
@@ -109,14 +93,9 @@ def repeats(column: Column) -> str:
 
 
 def customer(table: Table, linked: Mapping[str, float] | None = None) -> tuple[str, int] | None:
-    """Return the column that most looks like customers who return, and how much speaks for it.
+    """Return the column most like customers who return, and how many points speak for it.
 
-    Parameters
-    ----------
-    table
-        A table with several rows a customer.
-    linked
-        Column → share of its values that are rows of a table of customers.
+    `linked` holds the share of a column's values that are rows of a table of customers.
     """
     keys = [column for column in table if column.is_key and not _never_who(column)]
     points = {
@@ -129,22 +108,21 @@ def customer(table: Table, linked: Mapping[str, float] | None = None) -> tuple[s
 
 def _never_who(column: Column) -> bool:
     """Return whether a name says that values are of persons, times or measures, not ids."""
-    if column.suggests("customer"):
-        return False
-    is_id, what = hints.is_id(column.name), hints.personal(column.name)
-    measure = column.suggests("amount", "aside", "discount", "converted")
-    measured = column.kind != "text" and not is_id and measure
-    described = hints.base(column.name) == "demographic" or what in {PERSON, "date of birth"}
-    timed = column.suggests("time") and not is_id
-    return measured or described or timed or hints.is_count(column.name)
+    is_id = "id" in column.says
+    money = column.says & {"amount", "aside", "discount", "converted"}
+    measured = column.kind != "text" and not is_id and money
+    described = "demographic" in column.says or column.promise in {PERSON, BIRTH}
+    other = measured or described or column.is_count or ("time" in column.says and not is_id)
+    return other and "customer" not in column.says
 
 
 def _points(table: Table, column: Column, keys: list[Column]) -> int:
-    named = column.suggests("customer")
-    other = hints.base(column.name) == "geographic" or suggests(
-        column.name, "order", "product", "place", "campaign", "quantity", "line", "level", "price"
+    named = "customer" in column.says
+    things = column.says & {"order", "product", "campaign", "level", "price"}
+    other = bool(is_other(column) or things)
+    points = (
+        NAMED * named - NAMED * (other and not named) + (not named and column.personal == EMAIL)
     )
-    points = NAMED * named - NAMED * (other and not named) + (not named and column.form == EMAIL)
     points += column.distinct <= 0.9 * column.filled
     points -= 2 * NAMED * (column.distinct < LEAST_PEOPLE)
     points -= NAMED * (column.unique and not named)
@@ -152,64 +130,19 @@ def _points(table: Table, column: Column, keys: list[Column]) -> int:
     return points + DECIDED * any(table.decides(k.name, column.name) for k in finer[:4])
 
 
+def is_other(column: Column) -> bool:
+    """Return whether a name is that of a place, a number or a line, and never of a key."""
+    return column.base == "geographic" or column.says & {"place", "quantity", "line"}
+
+
 def unique_key(table: Table) -> str:
-    """Return the column that identifies a row and is no personal data, empty if there is none."""
-    keys = [
-        c
-        for c in table
-        if c.unique and c.is_key and not c.personal
-        and (hints.is_id(c.name) or c.suggests("customer", "line") or c.kind == "text")
-    ]  # fmt: skip
-    keys.sort(key=lambda c: (not c.suggests("customer"), not hints.is_id(c.name)))
+    """Return the column that identifies a row and is no personal data, or ''."""
+    keys = [c for c in table if c.unique and c.is_key and not c.personal]
+    keys = [c for c in keys if c.says & {"id", "customer", "line"} or c.kind == "text"]
+    keys.sort(key=lambda c: ("customer" not in c.says, "id" not in c.says))
     return keys[0].name if keys else ""
 
 
 def told_apart(table: Table) -> str:
-    """Return the personal column of which each row holds another value, empty if none does."""
+    """Return the personal column of which each row holds another value, or ''."""
     return next((c.name for c in table if c.unique and c.personal), "")
-
-
-def take_time(guess: Guess) -> None:
-    """Take the time at which something was ordered or done, of several times."""
-    whens = guess.table.times
-    plain = [c for c in whens if not c.suggests("deadline")]
-    if not plain:
-        guess.doubts.append(
-            f"{whens[0].name!r} is taken as the time of the rows, but is called like what follows "
-            "an order: a deadline, a delivery or a change"
-        )
-    plain = plain or whens
-    full = [c for c in plain if 1.1 * c.filled > plain[0].filled]
-    when = next((c for c in full if c.suggests("placed")), plain[0])
-    guess.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
-
-
-def ask_of_nobody(guess: Guess) -> None:
-    """Take ids such as guest for rows without a customer; ask about ids written in two ways."""
-    who, column = guess.roles["customer"], guess.column("customer")
-    counts = guess.table.counts(who)
-    usual = [len(v) for v in counts if v.lower() not in hints.WORDS["placeholders"]]
-    words = {
-        v: n for v, n in counts.items()  # 0 may be an id among 1, 2 and 10
-        if v.lower() in hints.WORDS["placeholders"]
-        and (not v.lstrip("-").isdigit() or min(usual, default=0) > len(v) + 1)
-    }  # fmt: skip
-    if column.missing > GUESTS:
-        guess.doubts.append(f"{column.missing:.0%} of the rows have no {who!r} and are left out")
-    if words:
-        guess.why["customer"] += f"; {len(words)} of them are nobody's"
-        guess.keys["placeholders"] = sorted(words)
-        guess.doubts.append(
-            f"{sum(words.values()):,} of {guess.table.rows:,} rows have {listing(sorted(words))} "
-            f"as {who!r}, which is taken as no customer: take out of placeholders what is an id"
-        )
-    spellings: dict[str, list[str]] = {}
-    for id_ in counts:
-        spellings.setdefault(id_.casefold(), []).append(id_)
-    twice = [ids for ids in spellings.values() if len(ids) > 1]
-    if twice:
-        shown = "" if column.personal else f", such as {listing([repr(v) for v in twice[0]])}"
-        guess.doubts.append(
-            f"{len(twice):,} ids in {who!r} differ by capital letters alone{shown}, and count as "
-            "customers of their own: write them in one way if they are the same"
-        )

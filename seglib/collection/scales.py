@@ -17,39 +17,27 @@ RANKS = {
 }
 OF_TWO = {"size", "agreement", "satisfaction", "frequency", "importance", "likelihood"}
 POINTS = ((1, 5), (1, 6), (1, 7), (1, 4), (1, 10), (0, 10), (-2, 2), (-3, 3), (-5, 5))
-TO, BELOW, ABOVE, UNITS, MORE, LESS = (
-    re.compile(WORDS["patterns"][name])
-    for name in ("to", "below", "above", "units", "more", "less")
-)
+PATTERNS = {name: re.compile(pattern) for name, pattern in WORDS["patterns"].items()}
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m)?")
 POINT = re.compile(  # 'I love it! +5', '+4', '0 (neither)', '-5 = hate it'
     r"^(?P<before>\D*[^\W\d_]\D*?)??[\s(]*(?P<sign>[-+−–]?)(?P<number>\d{1,2})[\s)]*"
     r"(?P<after>\D*[^\W\d_]\D*)?$"
 )
 TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:-[^\W\d_]+)*|/")
-PERIODS, ADVERBS, COUNTS, STEPS, EVERY, PER, FILLER = (
-    {word: times for times, words in rows.items() for word in words.split()}
-    for rows in WORDS["frequency"].values()
-)
-KNOWN = {*PERIODS, *ADVERBS, *COUNTS, *STEPS, *EVERY, *PER, *FILLER}
+TIMES = {  # kind → word → times a year, or the number that it counts
+    kind: {word: times for times, words in rows.items() for word in words.split()}
+    for kind, rows in WORDS["frequency"].items()
+}
 SELDOM_A_YEAR = 0.01  # below all that is counted, above never
 ASIDE = 1.01  # more, or less, than a frequency: next to it
 CLOSE = 1.6  # two frequencies less far apart than this could be meant the other way round
 
 
 def ordered(values: Iterable[str]) -> tuple[str, list[str], list[str]] | None:
-    """Return what texts ask, the texts from lowest to highest, and those that answer nothing.
+    """Return the scale of texts, the texts from lowest to highest, and those that answer nothing.
 
-    Parameters
-    ----------
-    values
-        All different texts of a column.
-
-    Returns
-    -------
-    tuple or None
-        Such as ("agreement", ["Disagree", "Agree"], ["Don't know"]); the first is a name of
-        wording/scales.yaml, `bands`, `rating` or `how often`. None if they are no usual scale.
+    Such as ("agreement", ["Disagree", "Agree"], ["Don't know"]); the scale is one of
+    wording/scales.yaml, `bands`, `rating` or `how often`. None if they are no usual scale.
     """
     silent = [v for v in values if _plain(v) in NO_ANSWER]
     answers = [v for v in values if v not in silent]
@@ -91,7 +79,7 @@ def _plain(text: str) -> str:
     return re.sub(r"^\(?\d{1,2}\s*[).:=-]+\s*|\s*\(\d{1,2}\)$", "", text)
 
 
-# --- bands and points: text → what sorts it, all None if they are not of the kind -----------------
+# --- text → what sorts it, all None if the texts are not of the kind ------------------------------
 
 
 def _bands(values: list[str]) -> dict[str, tuple[float, float] | None]:
@@ -106,15 +94,15 @@ def _bands(values: list[str]) -> dict[str, tuple[float, float] | None]:
 
 def _band(text: str) -> tuple[float, float] | None:
     """Return the ends of '25-34', 'Under 18', '$50,000 - $74,999', '75K+' or '3'."""
-    plain = UNITS.sub("", text.casefold().strip())
+    plain = PATTERNS["units"].sub("", text.casefold().strip())
     plain = re.sub(r"(?<=\d)[.,' \u00a0](?=\d{3}\b)", "", plain).strip()
-    if plain in {"none", "no", "keine", "aucun", "ninguno"}:
+    if plain in WORDS["nothing"]:
         return 0.0, 0.0
-    for pattern, ends in ((BELOW, (-math.inf, None)), (ABOVE, (None, math.inf))):
-        if pattern.search(plain):
-            end = _number(pattern.sub("", plain))
-            return None if end is None else tuple(end if e is None else e for e in ends)
-    ends = [_number(part) for part in TO.split(plain)]
+    for name, open_end in (("below", -math.inf), ("above", math.inf)):
+        if PATTERNS[name].search(plain):
+            end = _number(PATTERNS[name].sub("", plain))
+            return None if end is None else (min(end, open_end), max(end, open_end))
+    ends = [_number(part) for part in PATTERNS["to"].split(plain)]
     if len(ends) == 2 and None not in ends and plain.endswith("k") and ends[0] < ends[1] / 1e3:
         ends[0] *= 1e3  # 15-24K
     if not 1 <= len(ends) <= 2 or None in ends or ends[0] > ends[-1]:
@@ -128,10 +116,7 @@ def _number(text: str) -> float | None:
 
 
 def _ratings(values: list[str]) -> dict[str, int | None]:
-    """Return the points of a scale of which some are worded.
-
-    Words stand at its ends or its middle, where other points are plain numbers, or all have signs.
-    """
+    """Return points of which those at the ends or the middle are worded, or all have signs."""
     parsed = {value: POINT.match(value.strip()) for value in values}
     if len(values) < 3 or None in parsed.values():
         return dict.fromkeys(values)
@@ -146,9 +131,6 @@ def _ratings(values: list[str]) -> dict[str, int | None]:
     return at if fits else dict.fromkeys(values)
 
 
-# --- how often ------------------------------------------------------------------------------------
-
-
 def _rates(values: list[str]) -> dict[str, float | None]:
     rates = {value: per_year(value) for value in values}
     counted = any((rate or 0) > SELDOM_A_YEAR for rate in rates.values())
@@ -156,55 +138,45 @@ def _rates(values: list[str]) -> dict[str, float | None]:
 
 
 def per_year(text: str) -> float | None:
-    """Return how many times a year a phrase means, None if it is no frequency.
+    """Return how many times a year a phrase means, such as '2-3 times a month'; None if none.
 
-    Parameters
-    ----------
-    text
-        In English, German, French or Spanish, such as 'Once a week', '2-3 times a month',
-        'Every other day', 'Alle drei Monate', 'Never'.
-
-    Returns
-    -------
-    float or None
-        Of a range its middle; 'more than' and 'less than' lie next to what they name.
+    Of a range its middle; 'more than' and 'less than' lie next to what they name.
     """
     plain = re.sub(r"\([^)]*\)", " ", text.casefold().replace("’", "'")).strip(" .!")
     if plain in WORDS["never"]:
         return 0.0
     if plain in WORDS["seldom"]:
         return SELDOM_A_YEAR
-    beyond = ASIDE if MORE.search(plain) else 1 / ASIDE if LESS.search(plain) else 1.0
-    rate = _rate(TOKEN.findall(LESS.sub(" ", MORE.sub(" ", plain))))
+    more, less = PATTERNS["more"], PATTERNS["less"]
+    beyond = ASIDE if more.search(plain) else 1 / ASIDE if less.search(plain) else 1.0
+    rate = _rate(TOKEN.findall(less.sub(" ", more.sub(" ", plain))))
     return None if rate is None else rate * beyond
 
 
 def _rate(tokens: list[str]) -> float | None:
     """Return the times a year of 'two times a week', 'twice weekly' or 'once every two weeks'."""
-    if any(token not in KNOWN and not token[0].isdigit() for token in tokens):
+    if any(not t[0].isdigit() and all(t not in words for words in TIMES.values()) for t in tokens):
         return None
-    if adverbs := [ADVERBS[token] for token in tokens if token in ADVERBS]:
-        return adverbs[0] * (_count(tokens) or 1) if len(adverbs) == 1 else None
-    last = max((i for i, token in enumerate(tokens) if token in PERIODS), default=0)
+    units, adverbs = TIMES["units"], [t for t in tokens if t in TIMES["adverbs"]]
+    if adverbs:
+        times = TIMES["adverbs"][adverbs[0]] * (_count(tokens) or 1)
+        return times if len(adverbs) == 1 else None
+    last = max((i for i, token in enumerate(tokens) if token in units), default=0)
     if not last:
         return None
-    unit = PERIODS[tokens[last]]
+    unit = units[tokens[last]]
     for i, token in enumerate(tokens[:last]):  # 'every two' or, behind a count, 'in two'
-        if token in EVERY or (
-            token == "in" and _count(tokens[:i]) and _count(tokens[i + 1 : last])
-        ):
-            step = [STEPS[token] for token in tokens[i:last] if token in STEPS]
+        behind = token == "in" and _count(tokens[:i]) and _count(tokens[i + 1 : last])
+        if token in TIMES["every"] or behind:
+            step = [TIMES["steps"][token] for token in tokens[i:last] if token in TIMES["steps"]]
             length = step[0] if step else _count(tokens[i:last]) or 1
             return unit * (_count(tokens[:i]) or 1) / length
     count = _count(tokens[:last])
-    return unit * count if count and tokens[last - 1] in PER else None
+    return unit * count if count and tokens[last - 1] in TIMES["per"] else None
 
 
 def _count(tokens: list[str]) -> float | None:
     """Return the count that words or figures give, of '2 to 3' the middle; None without one."""
-    counts = [
-        float(token.replace(",", ".")) if token[0].isdigit() else COUNTS[token]
-        for token in tokens
-        if token[0].isdigit() or token in COUNTS
-    ]
+    figures = [t.replace(",", ".") if t[0].isdigit() else TIMES["counts"].get(t) for t in tokens]
+    counts = [float(figure) for figure in figures if figure is not None]
     return sum(counts) / len(counts) if counts else None
