@@ -311,7 +311,7 @@ def test_segments_of_rows_are_explained_as_numbers_of_rows(tmp_path, monkeypatch
 
 def test_the_example_customer_is_not_called_typical(full):
     card = cards.html(full[2][0], full[1], "#0b5fa5")
-    assert "An example: the average of the 10 nearest the middle in everything at once" in card
+    assert "The average of the 10 nearest the middle in everything at once" in card
     assert "A typical one" not in card
 
 

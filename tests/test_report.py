@@ -9,12 +9,13 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import seaborn as sns
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from seglib import wording
 from seglib.plots import PALETTE
-from seglib.report import exhibits, report
+from seglib.report import alt, drawing, exhibits, glossary, report
 from seglib.report.report import ReportError
 from seglib.study import StudyError
 
@@ -241,7 +242,7 @@ def test_build_makes_a_page_for_every_step_of_the_manifest(tmp_path):
         "times": {names[1]: {"started": "2017-10-01T10:00:00+02:00", "seconds": 41.2}},
     }
     paths = report.build("Toy", manifest, tmp_path)
-    assert [path.name for path in paths] == [f"{name}.html" for name in names]
+    assert [path.stem for path in paths] == [*names, "glossary"]
     page = BeautifulSoup(paths[1].read_text(encoding="utf-8"), "html.parser")
     for part in ("03_clustering.ipynb", "as_of 2017-10-01", "k 4", "2017-10-01 08:00 UTC, 41 s"):
         assert part in text(page.footer)
@@ -324,6 +325,30 @@ def test_a_figure_without_alt_text_falls_back_to_its_title_and_values(displayed)
     assert "1.5, 2.5" in displayed[-1][1]["metadata"]["alt"]
 
 
+def test_the_words_of_a_figure_name_rows_bars_cells_and_the_ends_of_long_lines():
+    figure, axes = plt.subplots(2, 2)
+    axes[0, 0].barh(["a", "b"], [5, 6])
+    axes[0, 1].scatter([0.1, 0.25], [1, 0])
+    axes[0, 1].set_yticks([0, 1], ["low", "high"])
+    axes[1, 0].plot(range(30))
+    sns.heatmap(pd.DataFrame([[1, -0.5]], ["row"], ["x", "y"]), ax=axes[1, 1], cbar=False)
+    assert alt.described(figure) == (
+        "a 5; b 6. low 0.25; high 0.10. from 0 to 29, lowest 0, highest 29. row, x 1; row, y −0.50"
+    )
+    plt.close(figure)
+
+
+def test_a_figure_is_drawn_again_for_phones_panels_below_one_another(displayed):
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4))
+    axes[0].plot([1, 2])
+    report.show(figure, alt="Two panels.")
+    data, about = displayed[-1][0], displayed[-1][1]["metadata"]
+    widths = [int(re.search(r'width="(\d+)"', svg)[1])
+              for svg in (data["image/svg+xml"], about["narrow"])]  # fmt: skip
+    assert widths[1] < 0.5 * widths[0]
+    assert figure.get_size_inches()[1] > figure.get_size_inches()[0]
+
+
 def test_a_figure_without_data_says_why(displayed):
     figure, ax = plt.subplots()
     ax.axline((0, 0), slope=1)
@@ -371,7 +396,7 @@ def test_table_with_the_default_index_heads_rows_by_the_first_column(displayed):
 def test_table_keeps_text_left_and_numbers_right(displayed):
     mixed = pd.DataFrame({"n": [1], "name": ["x"], "written": ["$5 a day"], "long": ["y" * 50]})
     found = table(displayed, mixed.set_axis(["r"]), "Mixed")
-    styles = [td.get("style", "") for td in found.select("td")]
+    styles = [td.get("style", "") for td in found.select("tbody td")]
     assert styles == ["", "text-align:left", "", "text-align:left;min-width:14em"]
 
 
@@ -380,7 +405,7 @@ def test_table_takes_nested_columns_dates_booleans_and_a_series(displayed):
     nested.columns = pd.MultiIndex.from_tuples([("spend", "mean"), ("share", "")])
     assert "spend · mean" in table(displayed, nested, "Nested").thead.text
     plain = pd.DataFrame({"on": pd.to_datetime(["2017-10-01"]), "yes": [True]}, index=["r"])
-    assert [td.text for td in table(displayed, plain, "Plain").select("td")] == [
+    assert [td.text for td in table(displayed, plain, "Plain").select("tbody td")] == [
         "2017-10-01",
         "yes",
     ]
@@ -389,7 +414,7 @@ def test_table_takes_nested_columns_dates_booleans_and_a_series(displayed):
 
 def test_table_escapes_what_it_is_given(displayed):
     found = table(displayed, pd.DataFrame({"a": ["<b>"]}, index=["<i>"]), "A & B", note="1 < 2")
-    assert found.td.text == "<b>" and not found.find(["b", "i"])
+    assert found.tbody.td.text == "<b>" and not found.find(["b", "i"])
     assert found.select_one(".note").text == "1 < 2"
 
 
@@ -458,3 +483,28 @@ def test_every_mark_of_a_drawing_is_there_under_an_id_of_its_own():
     ids = re.findall(r' id="([^"]*)"', drawing)
     used = re.findall(r'(?:url\(|href=")#([^)"]+)', drawing)
     assert len(used) > 3 and len(ids) == len(set(ids)) and set(ids) == set(used)
+
+
+# --- the glossary ---------------------------------------------------------------------------------
+
+
+def test_the_first_use_of_a_term_leads_to_its_meaning_and_names_are_left_alone():
+    html = "<main><h2>Stability</h2><p>A stability of 1. Stability <code>AUC</code></p></main>"
+    page = BeautifulSoup(glossary.glossed(html, "day/glossary.html"), "html.parser")
+    (link,) = page.select("a.term")
+    assert (link.text, link["href"]) == ("stability", "day/glossary.html#stability")
+    assert link["title"] == glossary.TERMS["stability"]["is"]
+    assert page.p.text == "A stability of 1. Stability AUC"
+
+
+@pytest.mark.parametrize("term", glossary.TERMS)
+def test_every_term_is_a_sentence_and_is_seen_by_its_own_name(term):
+    about = glossary.TERMS[term]
+    assert about["is"].endswith(".")
+    page = glossary.glossed(f"<main><p>x {term} y</p></main>")
+    assert f"glossary.html#{glossary.slug(term)}" in page
+
+
+def test_emblems_of_ten_segments_are_ten_shapes():
+    assert len({drawing.emblem(segment) for segment in range(1, 11)}) == 10
+    assert drawing.emblem(4).startswith("24.0,0.0 48.0,24.0")  # a diamond

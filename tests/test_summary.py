@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 
 from seglib import files
 from seglib.plots import colours
-from seglib.report import drawing, history, report, summary
+from seglib.report import drawing, history, portraits, report, summary
 from seglib.report.report import ReportError
 
 NAMES = {1: "Frequent shoppers", 2: "Weekly shoppers", 3: "Occasional shoppers"}
@@ -35,7 +35,7 @@ def claim(segment, number, sentence, **more):
 
 def lever(segment, enough, action="Try a letter."):
     test = {"available": 205, "baseline": 4.1, "detectable": 0.4, "target": 0.3, "enough": enough,
-            "n_per_arm": 310, "weeks": 13, "metric": "orders in 13 weeks"}  # fmt: skip
+            "n_per_arm": 310, "weeks": 13, "unit": "", "metric": "orders in 13 weeks"}  # fmt: skip
     return {"segment": segment, "action": action, "evidence": [], "effect": "", "experiment": test}
 
 
@@ -133,8 +133,8 @@ def test_the_answer_says_who_matters_and_where_to_start(soup):
     answer = words(soup.select_one(".answer"))
     assert answer.startswith("1,000 households in 3 segments. Frequent shoppers matter most: 20%")
     assert "50% of revenue so far" in answer
-    assert answer.endswith("Start with this: Try a letter.")
-    assert words(soup.select_one("p.trust")) == "Trust: fair. Three segments with soft borders."
+    assert answer.endswith("Start with Frequent shoppers : try a letter.")
+    assert words(soup.select_one("p.trust")) == "Trust: fair . Three segments with soft borders ."
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_the_answer_says_who_matters_and_where_to_start(soup):
 def test_trust_is_one_word_by_the_kind_of_segments(tmp_path, kind, beyond, word):
     verdict = CONTENT["verdict"] | {"kind": kind, "agreement": {"value": 0.5, "beyond": beyond}}
     page = built(tmp_path, write_run(tmp_path, verdict=verdict))
-    assert words(page.select_one("p.trust")).startswith(f"Trust: {word}.")
+    assert words(page.select_one("p.trust")).startswith(f"Trust: {word} .")
 
 
 def test_a_row_a_segment_has_its_name_shares_colour_and_evidence(soup):
@@ -173,8 +173,8 @@ def test_a_fingerprint_shows_no_column_that_tells_a_small_group(tmp_path):
     frame = pd.read_parquet(run["folder"] / "customers.parquet")
     frame["plan"] = np.where(np.arange(300) < 9, "gold", "tin")
     frame.to_parquet(run["folder"] / "customers.parquet")
-    prints = summary.fingerprints(run["folder"], CONTENT["dictionary"], 10)
-    assert {row["label"] for row in prints[1]} == {"Orders"}
+    drawn = portraits.portraits(run["folder"], CONTENT["dictionary"], 10)
+    assert {row["label"] for row in drawn[1]["fingerprint"]} == {"Orders"}
 
 
 def test_collinear_measures_are_one_line_of_a_fingerprint(tmp_path):
@@ -182,8 +182,22 @@ def test_collinear_measures_are_one_line_of_a_fingerprint(tmp_path):
     frame = pd.read_parquet(run["folder"] / "customers.parquet")
     frame.assign(spend=2.0 * frame["orders"]).to_parquet(run["folder"] / "customers.parquet")
     rows = [*CONTENT["dictionary"]["customers"], {"name": "spend", "label": "Spend"}]
-    prints = summary.fingerprints(run["folder"], {"customers": rows}, 10)
-    assert len({"Orders", "Spend"} & {row["label"] for row in prints[1]}) == 1
+    drawn = portraits.portraits(run["folder"], {"customers": rows}, 10)
+    assert len({"Orders", "Spend"} & {row["label"] for row in drawn[1]["fingerprint"]}) == 1
+
+
+def test_a_tile_has_the_middle_of_the_segment_beside_that_of_the_others(tmp_path):
+    drawn = portraits.portraits(write_run(tmp_path)["folder"], CONTENT["dictionary"], 10)
+    assert drawn[1]["tiles"] == [{"label": "Orders", "value": "250", "others": "50"}]
+
+
+def test_what_is_known_of_few_is_not_drawn(tmp_path):
+    run = write_run(tmp_path)
+    frame = pd.read_parquet(run["folder"] / "customers.parquet")
+    frame.loc[frame.index[9:100], "orders"] = np.nan
+    frame.to_parquet(run["folder"] / "customers.parquet")
+    drawn = portraits.portraits(run["folder"], CONTENT["dictionary"], 10)
+    assert {row["label"] for row in drawn[1]["fingerprint"]} == {"Plan: tin"}
 
 
 def test_months_are_drawn_with_the_figures_before_and_after(soup):
@@ -197,10 +211,8 @@ def test_on_monday_names_tests_that_the_segment_is_large_enough_for(soup):
     assert [words(li.b) for li in monday.select(".actions li")] == ["Try a letter."]
     told = words(monday)
     assert "205 households treated and as many left as now" in told
-    assert "for 13 weeks : that shows a difference of 0.4 or more on 4.1" in told
-    assert (
-        "Widen it. A test needs 310 in each group to show 0.3 on 4.1; the segment has 205" in told
-    )
+    assert "for 13 weeks : that shows a difference of 0.40 or more on 4.1" in told
+    assert "Widen it. A test needs 310 in each half to show 0.30 on 4.1; there are 205." in told
     assert "Ask them" not in told
 
 
@@ -233,11 +245,11 @@ def test_trust_is_drawn_and_said(soup):
 
 
 def test_products_quality_and_pages_are_there(soup):
-    assert "2 products, most typical: CHEESE, SOUP." in words(soup.select_one(".groups li"))
+    assert "2 products, most typical: Cheese, Soup." in words(soup.select_one(".groups li"))
     assert "2 checks were made; 1 found something" in words(section(soup, "quality"))
     links = [a["href"] for a in soup.select(".pages a")]
     assert links == [*(f"{DAYS[2]}/{name}.html" for name in report.PAGES),
-                     f"{DAYS[2]}/personas.html"]  # fmt: skip
+                     f"{DAYS[2]}/personas.html", f"{DAYS[2]}/glossary.html"]  # fmt: skip
 
 
 def test_the_page_is_accessible_and_loads_nothing(soup):
@@ -376,7 +388,7 @@ def test_a_chart_runs_from_nothing_to_the_largest_and_breaks_where_nothing_is_kn
     assert chart["paths"][0][0][1] == drawing.HEIGHT - drawing.EDGE
     assert chart["dots"][0][1] == drawing.EDGE == chart["bars"][0][2]
     assert chart["paths"][0][1][0] < chart["mark"] < chart["dots"][0][0]
-    assert chart["ends"] == ["Jan 2024", "Apr 2024"]
+    assert chart["days"] == ["Jan 2024", "Feb 2024", "Mar 2024", "Apr 2024"]
 
 
 def test_the_history_on_the_page_has_charts_and_a_table_of_all_runs(soup):

@@ -43,7 +43,8 @@ def personas(ev: Evidence, claims: list[dict]) -> list[dict]:
         same = again(ev, rows, own)
         shown = segment in ev.sized
         result.append({
-            "segment": segment, "name": ev.names[segment], **_naming(ev, segment, before),
+            "segment": segment, "name": ev.names[segment], "about": about(ev),
+            **_naming(ev, segment, before),
             "n": int(size["n"]) if shown else None, "share": size["share"] if shown else None,
             "revenue_share": size.get("value_share") if shown else None,
             "size_rank": int((sizes["n"] > size["n"]).sum()) + 1,
@@ -72,12 +73,10 @@ def unknown(ev: Evidence, rows: list[dict], parts: dict[str, list]) -> list[dict
     """Return what the data cannot say about a segment, and the questions that would tell."""
     bases = {ev.entries[c]["base"] for c in ev.customers}
     survey = ev.run.study.tables.survey or "psychographic" in bases
-    about = "buyers" if "orders" in ev.customers else "people"
-    about = "users" if ev.run.study.usage else about
     gaps = []
     for gap in WORDS["gaps"]:
         answered = any(parts.get(key) or key in ev.customers for key in gap["unless"])
-        if answered or about not in gap["about"]:
+        if answered or about(ev) not in gap["about"]:
             continue
         why = "answered" if gap["why"] == "unasked" and survey else gap["why"]
         beyond = " beyond what is recorded" * (gap["unless"] == ["who"] and bool(bases & RECORDED))
@@ -88,6 +87,13 @@ def unknown(ev: Evidence, rows: list[dict], parts: dict[str, list]) -> list[dict
         gaps.append({"topic": "the reasons for what goes wrong", "questions": list(reasons),
                       "why": "the data show that it happens, not why"})  # fmt: skip
     return gaps
+
+
+def about(ev: Evidence) -> str:
+    """Return whether the study is about buyers, users, or people of whom neither is known."""
+    if ev.run.study.usage:
+        return "users"
+    return "buyers" if "orders" in ev.customers else "people"
 
 
 def common(people: list[dict]) -> list[str]:
@@ -200,13 +206,21 @@ def sections(person: dict, claims: list[dict]) -> list[tuple[str, list[dict]]]:
     Claims that say again what the marks say come last, together.
     """
     by_id, used = {c["id"]: c for c in claims}, {*person["summary"], *person["again"]}
-    parts: dict[str, list[dict]] = {heading: [] for heading in SECTIONS.values()}
+    headings = {key: heading_of(part, person) for part in WORDS["parts"] for key in part["in"]}
+    headings = {key: headings.get(key, heading) for key, heading in SECTIONS.items()}
+    parts: dict[str, list[dict]] = {heading: [] for heading in headings.values()}
     for key in ["pain_points", *SECTIONS]:  # a warning is told as such, and not again
         ids = [i for i in person["facts"].get(key, []) if i not in used]
         used |= set(ids)
-        parts[SECTIONS[key]] += [by_id[i] for i in ids]
+        parts[headings[key]] += [by_id[i] for i in ids]
     parts[AGAIN] = [by_id[i] for i in person["again"] if i not in person["summary"]]
     return [(heading, rows) for heading, rows in parts.items() if rows]
+
+
+def heading_of(part: dict, person: dict) -> str:
+    """Return the heading of a part of a card, by whom the study is about."""
+    heading = part["heading"]
+    return heading if isinstance(heading, str) else heading[person.get("about", "buyers")]
 
 
 # --- how far to trust them, and the answer --------------------------------------------------------

@@ -12,7 +12,8 @@ NUMBER = re.compile(r"[\s\d.,%$€£+−–-]*|NaN|nan|inf")
 
 def fault(tag: Tag) -> str:
     """Return what keeps an element off a page that is offline and read by everyone, or ''."""
-    unnamed = tag.name == "svg" and not (tag.get("aria-label") or tag.find("title"))
+    named = tag.get("aria-label") or tag.get("aria-hidden") == "true" or tag.find("title")
+    unnamed = tag.name == "svg" and not named
     if unnamed or (tag.name == "img" and tag.get("alt", "").strip() in NO_ALT):
         return "a figure has no alt text: show it with report.show(figure, alt=…)"
     if tag.name in ("script", "iframe", "object", "embed"):

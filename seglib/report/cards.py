@@ -9,14 +9,26 @@ from markupsafe import Markup
 
 from seglib import wording
 from seglib.files import Run
-from seglib.personas.personas import common, opening, sections
+from seglib.personas.names import WORDS
+from seglib.personas.personas import ALWAYS, common, heading_of, opening, sections
 from seglib.plots import colours
-from seglib.report import report
+from seglib.report import glossary, history, portraits, report
 from seglib.report.exhibits import environment, missing
+
+LEVERS = wording.table("levers")
+TILES, AVOID = 5, 2
+"""How many figures a card begins with, and how many cautions it gives beside the last."""
 
 
 def html(
-    person: dict, found: list[dict], colour: str, levers=(), members: int = 10, asked=()
+    person: dict,
+    found: list[dict],
+    colour: str,
+    levers=(),
+    members: int = 10,
+    asked=(),
+    drawn=None,
+    who: str = "customers",
 ) -> str:
     """Return a persona's card as HTML.
 
@@ -34,24 +46,80 @@ def html(
         How many customers the typical one averages.
     asked : list of str
         Topics of open questions that stand elsewhere, because they concern everyone.
+    drawn : dict, optional
+        Its fingerprint and tiles, as `portraits` returns them; perhaps its months.
+    who : str
+        What customers are called.
     """
-    claims = {c["id"]: c for c in found}
+    claims, drawn = {c["id"]: c for c in found}, drawn or {}
+    size, first = _split(opening(person, found))
+    portrait = first[0][1][:1] if first else []
+    first = [(heading, [c for c in rows if c not in portrait]) for heading, rows in first]
+    rule = [claims[i] for i in person["facts"].get("rule", [])]
+    parts = _parts(person, found, asked)
+    told = [size, portrait, *(rows for _, rows in first), *(part["rows"] for part in parts), rule]
+    cited = list({c["id"]: c for rows in told for c in rows}.values())
+    own = [row for row in levers if row["segment"] == person["segment"]]
+    testable = [row for row in own if (row.get("experiment") or {}).get("enough")]
     return _filled(
-        "persona", person=person, colour=colour, members=members, sections=sections(person, found),
-        opening=opening(person, found),
+        "persona", person=person, colour=colour, members=members, who=who, drawn=drawn,
+        size={c["rule"]: c for c in size}, portrait=portrait, rule=rule, parts=parts,
+        opening=[(heading, rows) for heading, rows in first if rows],
+        tiles=drawn.get("tiles", [])[: TILES - len(size)],
         typical=[claims[i] for i in person["typical"]],
-        rule=[claims[i] for i in person["facts"].get("rule", [])],
-        levers=[row for row in levers if row["segment"] == person["segment"]],
-        unknown=[gap for gap in person["unknown"] if gap["topic"] not in asked],
+        levers=own, first=(testable or own or [None])[0], avoid=_avoid(person, found),
+        cited=cited, notes={c["id"]: number for number, c in enumerate(cited, 1)},
     )  # fmt: skip
 
 
-def show(people: list[dict], found: list[dict], colours: dict[int, str], levers, members) -> None:
+def _split(rows: list[tuple]) -> tuple[list[dict], list[tuple]]:
+    """Return the claims of the size, and what else a card begins with."""
+    size = [c for heading, own in rows if not heading for c in own if c["rule"] in ALWAYS]
+    rest = [(heading, [c for c in own if c not in size]) for heading, own in rows]
+    return size, [(heading, own) for heading, own in rest if own]
+
+
+def _parts(person: dict, found: list[dict], asked) -> list[dict]:
+    """Return the parts of a card: heading, claims, and what to ask where the data are silent."""
+    told, gaps = dict(sections(person, found)), {gap["topic"]: gap for gap in person["unknown"]}
+    parts = []
+    for part in WORDS["parts"]:
+        heading = heading_of(part, person)
+        gap = next((gaps.pop(topic) for topic in part["topics"] if topic in gaps), {})
+        rows = told.pop(heading, [])
+        ask = gap.get("questions", [])[:1] or [] if rows or gap else part["ask"]
+        parts.append({"heading": heading, "rows": rows, "ask": ask, "why": gap.get("why", "")})
+    parts += [{"heading": heading, "rows": rows} for heading, rows in told.items()]
+    parts += [
+        {"heading": topic.capitalize(), "rows": [], "ask": gap["questions"], "why": gap["why"]}
+        for topic, gap in gaps.items()
+        if topic not in asked
+    ]
+    return parts
+
+
+def _avoid(person: dict, found: list[dict]) -> list[str]:
+    """Return what not to do, by the claims of a segment; the last line is for all."""
+    rules = {c["rule"] for c in found if c["segment"] == person["segment"]}
+    rows = [row["say"] for row in LEVERS["avoid"] if rules & set(row["when"]) or not row["when"]]
+    return [*rows[:-1][:AVOID], rows[-1]]
+
+
+def show(
+    people: list[dict], found: list[dict], colours: dict[int, str], levers, members, run: Run
+) -> None:
     """Display the card of every persona; parameters as of `html`."""
-    asked = common(people)
+    asked, drawn = common(people), _drawn(run)
     for person in people:
-        card = html(person, found, colours[person["segment"]], levers, members, asked)
+        s = person["segment"]
+        card = html(person, found, colours[s], levers, members, asked, drawn.get(s),
+                    f"{run.study.customer}s")  # fmt: skip
         _display(card, person["name"])
+
+
+def _drawn(run: Run) -> dict[int, dict]:
+    dictionary = run.read("dictionary.json")
+    return portraits.portraits(run.folder, dictionary, run.study.minimum_cell)
 
 
 def facts(
@@ -117,23 +185,33 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
     if not (run.has("personas.json") and run.has("claims.json")):
         return None
     people, found, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))
-    shades = colours(p["segment"] for p in people)
+    study, shades = run.study, colours(p["segment"] for p in people)
     first = {row["segment"]: row["action"] for row in reversed(book["levers"])}
-    asked, members = common(people), max(run.study.minimum_cell, 5)
-    told = [gap for gap in people[0]["unknown"] if gap["topic"] in asked] if people else []
-    made = [html(p, found, shades[p["segment"]], book["levers"], members, asked) for p in people]
+    asked, members = common(people), max(study.minimum_cell, 5)
+    placed = {topic for part in WORDS["parts"] for topic in part["topics"]}
+    told = [g for g in people[0]["unknown"] if g["topic"] in set(asked) - placed] if people else []
+    drawn, who = _with_months(run, _drawn(run)), f"{study.customer}s"
+    made = [html(p, found, shades[p["segment"]], book["levers"], members, asked,
+                 drawn.get(p["segment"]), who) for p in people]  # fmt: skip
     path = folder / "personas.html"
     page = report.render(
-        "handout.html.j2", title=run.study.title, manifest=manifest, who=f"{run.study.customer}s",
+        "handout.html.j2", title=study.title, manifest=manifest, who=who,
         headline=run.read("verdict.json").get("headline"), colours=shades, asked=told,
         overview=[(p, first.get(p["segment"])) for p in people], cards=[Markup(m) for m in made],
         read=wording.plain("04_persona_definition", "read"),
-        footer=report.provenance(manifest, "04_persona_definition"),
-        snapshot=run.study.snapshot,
+        footer=report.provenance(manifest, "04_persona_definition"), snapshot=study.snapshot,
         valued=any(p["revenue_share"] is not None for p in people),
     )  # fmt: skip
-    path.write_text(page, encoding="utf-8")
+    path.write_text(glossary.glossed(page), encoding="utf-8")
     return path
+
+
+def _with_months(run: Run, drawn: dict[int, dict]) -> dict[int, dict]:
+    """Return what draws each segment, with its months where results were measured."""
+    measures = run.read("measures.json") if run.has("measures.json") else {}
+    about = {"study": run.study, "as_of": str(run.as_of), "days": history.days(measures)}
+    months = portraits.by_month(measures.get("kpis", []))
+    return {s: own | about | {"months": months.get(s)} for s, own in drawn.items()}
 
 
 def _filled(template: str, **values) -> str:

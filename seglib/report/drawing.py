@@ -1,7 +1,8 @@
-"""Where the marks of the summary's small line charts lie; the templates draw them as SVG."""
+"""Where the marks of line charts and emblems lie; the templates draw them as SVG."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -24,7 +25,7 @@ def line_chart(points: Sequence[tuple[str, Mapping]], cut_off: str = "") -> dict
     -------
     dict
         `paths` of two or more points and single `dots`, as x and y; `bars`, as x, low and high;
-        `mark`, the x of the cut-off or None; `ends`, the first and the last date as text.
+        `mark`, the x of the cut-off or None; `days`, the dates as text.
     """
     days = [_day(text) for text, _ in points]
     span = max((days[-1] - days[0]).days, 1)
@@ -50,12 +51,24 @@ def line_chart(points: Sequence[tuple[str, Mapping]], cut_off: str = "") -> dict
     ]
     mark = _day(cut_off) if cut_off else None
     return {
+        "days": [_short(text) for text, _ in points],
         "paths": [path for path in paths if len(path) > 1],
         "dots": [path[0] for path in paths if len(path) == 1],
         "bars": bars,
         "mark": x(mark) if mark and days[0] < mark < days[-1] else None,
-        "ends": [_short(points[0][0]), _short(points[-1][0])],
     }
+
+
+SHAPES = (40, 0), (4, 45), (3, 0), (4, 0), (5, 0), (6, 0), (3, 180), (8, 22.5), (5, 180), (6, 30)
+"""Sides and turn, in degrees, of the emblem of each segment; one of 40 sides looks round."""
+
+
+def emblem(segment: int) -> str:
+    """Return the corners of a segment's emblem in a box of 48, as an SVG polygon has them."""
+    sides, turn = SHAPES[(segment - 1) % len(SHAPES)]
+    angles = (math.radians(turn + 360 * corner / sides) for corner in range(sides))
+    corners = ((24 + 24 * math.sin(a), 24 - 24 * math.cos(a)) for a in angles)
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
 
 
 def _short(text: str) -> str:

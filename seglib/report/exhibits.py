@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import math
@@ -17,10 +18,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
+from PIL import Image
 
 from seglib import wording
 from seglib.plots.base import GRID, INK, MUTED, PALETTE
-from seglib.report.drawing import line_chart
+from seglib.report import glossary
+from seglib.report.alt import described
+from seglib.report.drawing import emblem, line_chart
+from seglib.report.narrow import narrowed
 from seglib.study import StudyError
 
 TEMPLATES = Path(__file__).parent / "template"
@@ -29,6 +34,7 @@ LEFT = "text-align:left"
 DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in print
 MANY = 400
 """Points of a cloud above which it is drawn as pixels: lighter than so many marks."""
+PIXELS = r"(?<=data:image/png;base64,)\s*([^\"]+)"
 SIZE = r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"'
 THEME = {INK: "--ink", MUTED: "--muted", GRID: "--rule"} | {
     colour: f"--segment-{number}" for number, colour in enumerate(PALETTE, 1)
@@ -46,8 +52,8 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
     )
     env.filters |= {f.__name__: f for f in FILTERS}
-    env.filters |= {"fragment": quote, "level": level, "line_chart": line_chart}
-    env.filters["amount"] = wording.amount
+    env.filters |= {"fragment": quote, "level": level, "line_chart": line_chart, "gap": gap}
+    env.filters |= {"amount": wording.amount, "emblem": emblem, "slug": glossary.slug}
     env.globals["zip"] = zip
     return env
 
@@ -59,6 +65,11 @@ def level(confidence: float) -> str:
     missed = max(1 - confidence, 1e-9)
     places = max(math.ceil(-math.log10(missed)) - 2, 1)
     return f"{1 - missed:.{places}%}"
+
+
+def gap(value: float, unit: str) -> str:
+    """Return a difference as text: of shares in points, so that it is not read as a part of one."""
+    return wording.amount(100 * value, "points") if unit == "share" else wording.amount(value, unit)
 
 
 def say(text: str, at=None) -> None:
@@ -137,15 +148,16 @@ def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
     if absent and not any(map(_drawn, figure.axes)):
         plt.close(figure)
         return missing(absent)
-    alt = alt.strip() or ". ".join(filter(None, map(_described, figure.axes))) or "A figure."
+    alt = alt.strip() or described(figure)
     data = {"image/svg+xml": svg(figure, alt), "text/plain": alt}
+    about = {"alt": alt, "caption": caption.strip(), "narrow": svg(narrowed(figure), alt, "n")}
     plt.close(figure)
-    display(data, raw=True, metadata={"alt": alt, "caption": caption.strip()})
+    display(data, raw=True, metadata=about)
     if caption.strip():  # for JupyterLab; on the page it stands in the figure's own caption
         display({"text/markdown": f"*{caption.strip()}*"}, raw=True, metadata={"figcaption": True})
 
 
-def svg(figure, alt: str) -> str:
+def svg(figure, alt: str, mark: str = "f") -> str:
     """Return a figure as SVG that takes the colours of the page it stands on, light or dark.
 
     Parameters
@@ -154,6 +166,8 @@ def svg(figure, alt: str) -> str:
         Of more than `MANY` points, they are pixels and the rest is drawn; text stays text.
     alt : str
         Its name for who cannot see it.
+    mark : str
+        A letter that tells two drawings of the same name apart.
 
     Returns
     -------
@@ -162,13 +176,13 @@ def svg(figure, alt: str) -> str:
     """
     for points in (drawn for ax in figure.axes for drawn in ax.collections):
         points.set_rasterized(len(points.get_offsets()) > MANY)
-    own = f"f{hashlib.sha256(alt.encode()).hexdigest()[:7]}"
+    own = f"{mark}{hashlib.sha256(alt.encode()).hexdigest()[:7]}"
     file = io.StringIO()
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": own}):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", bbox_inches="tight", transparent=True, metadata=nothing,
                        dpi=96 * DENSITY)  # fmt: skip
-    drawing = file.getvalue()
+    drawing = re.sub(PIXELS, _few_colours, file.getvalue())
     drawing = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", drawing, flags=re.S)
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', drawing))
     drawing = re.sub(
@@ -187,6 +201,13 @@ def svg(figure, alt: str) -> str:
     return f"{head}{box}>{rest}".strip()
 
 
+def _few_colours(found: re.Match) -> str:
+    """Return a PNG in base 64 with 64 colours: a cloud of points has few, and takes less room."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(base64.b64decode(found[1]))).quantize(64).save(file, "png", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
+
+
 def _drawn(ax) -> bool:
     """Return whether axes show any data; a line of reference is none."""
     lines = [ln for ln in ax.lines if ln.get_transform() == ax.transData]
@@ -195,19 +216,6 @@ def _drawn(ax) -> bool:
     points = [c.get_offsets() if c.get_array() is None else c.get_array() for c in ax.collections
               if not hasattr(c, "get_segments")]  # fmt: skip
     return bool(ax.patches or ax.images or any(np.size(values) for values in points))
-
-
-def _described(ax) -> str:
-    """Return the title of axes and the values of their lines, points or bars, a dozen of each."""
-    lines = [ln.get_ydata() for ln in ax.lines if ln.get_transform() == ax.transData]
-    bars = [b.get_height() for b in ax.patches if hasattr(b, "get_height")]
-    values = [
-        f"{value:.3g}"
-        for series in [*lines, bars]
-        for value in np.asarray(series, float)[:: max(1, len(series) // 12)]
-    ]
-    parts = [ax.get_title(loc="left") or ax.get_title(), ax.get_ylabel(), ", ".join(values)]
-    return ": ".join(filter(None, parts))
 
 
 def table(

@@ -63,7 +63,7 @@ def history(found: Sequence[Mapping], study: Study) -> dict:
         "counts": [(day, len(rows) or 1) for day, rows in known.items()][-SHOWN:],
         "panels": [panel(known, shown, key) for key in MEASURES if several],
         "days": shown,
-        "length": _days(found),
+        "length": next(filter(None, (days(run["measures"]) for run in found)), 0),
         "left_out": len(known) - len(shown),
         "names": dict(sorted(names.items())),
         "gone": [
@@ -131,12 +131,11 @@ def _figure(value: Mapping | None) -> dict:
     return dict(value) if usable else {}
 
 
-def _days(found: Sequence[Mapping]) -> int:
-    """Return how many days the money of a run is counted over, from its newest measures."""
-    spans = [run["measures"] for run in found if (run["measures"] or {}).get("until")]
-    if not spans:
+def days(measures: Mapping | None) -> int:
+    """Return how many days the measures of a run are counted over; 0 where nothing follows."""
+    if not (measures or {}).get("until"):
         return 0
-    until, start = (date.fromisoformat(str(spans[0][key])[:10]) for key in ("until", "as_of"))
+    until, start = (date.fromisoformat(str(measures[key])[:10]) for key in ("until", "as_of"))
     return (until - start).days
 
 

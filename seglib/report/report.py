@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 
-from seglib.report import absent, accessible
+from seglib.report import absent, accessible, glossary
 from seglib.report.exhibits import TEMPLATES, environment, say, show, table
 from seglib.study import StudyError
 
@@ -97,6 +97,8 @@ def _composed(source: _Source, name: str, nav: Sequence[tuple[str, str]], **valu
     _check(body, source)
     title = _title(accessible.headings(body), source.node, Path(name).stem)
     accessible.tables(body)
+    if glossary.PAGE in (href for _, href in nav):
+        glossary.gloss(body)
     eyebrow = next((title for title, href in nav if href == name), "")
     return render(
         "page.html.j2",
@@ -130,12 +132,23 @@ def build(title: str, manifest: Mapping, folder: str | Path) -> list[Path]:
     """
     names = [step["name"] for step in manifest["steps"]]
     nav = [(PAGES.get(name, (name,))[0], f"{name}.html") for name in names]
+    nav.append(("Glossary", glossary.PAGE))
+    terms = Path(folder) / glossary.PAGE
+    terms.write_text(_glossary(title, nav, manifest), encoding="utf-8")
     paths = [Path(folder) / f"{name}.ipynb" for name in names]
     return [
         page(path, path.with_suffix(".html"), study=title, nav=nav,
              footer=provenance(manifest, path.stem, defaults(path)))
         for path in paths
-    ]  # fmt: skip
+    ] + [terms]  # fmt: skip
+
+
+def _glossary(title: str, nav: Sequence[tuple[str, str]], manifest: Mapping) -> str:
+    """Return the page of all terms."""
+    return render(
+        "glossary.html.j2", page_title=f"Glossary · {title}", terms=glossary.TERMS, study=title,
+        home="../index.html", nav=nav, footer=provenance(manifest), **_places(nav, glossary.PAGE),
+    )  # fmt: skip
 
 
 def defaults(notebook: str | Path) -> dict[str, str]:

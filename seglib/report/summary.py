@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from seglib import files, stats, wording
+from seglib import files, wording
 from seglib.plots import colours
-from seglib.report import history, report
+from seglib.report import glossary, history, portraits, report
 from seglib.report.report import ReportError
 from seglib.study import Study
 
@@ -25,9 +25,6 @@ MAIN = {
     "revenue_share": ("Share of revenue", "share"),
 }
 """The measures that the table of the summary shows: heading and unit."""
-MEASURES, COLLINEAR = 6, 0.8
-"""How many measures a fingerprint shows, and the rank correlation above which one says it all."""
-PARTS = "value", "low", "high"
 ACTIONS = 3
 """Tests proposed at once: whoever starts more at a time cannot tell what worked."""
 DOUBTFUL = {"doubtful", "distrust"}
@@ -90,6 +87,7 @@ def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
         files.verify(Path(each["folder"]))
     ordered = sorted(runs, key=lambda run: run["day"], reverse=True)
     newest = ordered[0]
+    terms = f"{newest['day']}/{glossary.PAGE}"
     past = history.history([history.read(run, _read) for run in ordered], study)
     html = report.render(
         "summary.html.j2",
@@ -98,12 +96,13 @@ def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
         manifest=newest["manifest"],
         pages=[(*report.PAGES[Path(page).stem], page) for page in newest["pages"]],
         printable=_printable(newest),
+        glossary=terms,
         footer=report.provenance(newest["manifest"]),
         history=past,
         history_colours=colours(past["names"]),
         **values(Path(newest["folder"]), study),
     )
-    Path(out_path).write_text(html, encoding="utf-8")
+    Path(out_path).write_text(glossary.glossed(html, terms), encoding="utf-8")
     return Path(out_path)
 
 
@@ -165,8 +164,8 @@ def _segments(folder: Path, read: dict, study: Study) -> list[dict]:
     """Return a row a persona: its claims, how sound it is, its fingerprint, its months."""
     claims = {claim["id"]: claim for claim in read["claims"] or []}
     sound = {row["segment"]: row for row in (read["verdict"] or {}).get("segments", [])}
-    prints = fingerprints(folder, read["dictionary"] or {}, study.minimum_cell)
-    months = by_month((read["measures"] or {}).get("kpis", []))
+    drawn = portraits.portraits(folder, read["dictionary"] or {}, study.minimum_cell)
+    months = portraits.by_month((read["measures"] or {}).get("kpis", []))
     rows = []
     for persona in read["personas"] or []:
         number = persona["segment"]
@@ -179,7 +178,7 @@ def _segments(folder: Path, read: dict, study: Study) -> list[dict]:
             | {
                 "claims": [c for c in stated if not SAID_ABOVE & set(c.get("sections", ()))][:2],
                 "doubtful": state if state.get("stable") in DOUBTFUL else None,
-                "fingerprint": prints.get(number, []),
+                "fingerprint": drawn.get(number, {}).get("fingerprint", []),
                 "months": months.get(number),
             }
         )
@@ -188,108 +187,6 @@ def _segments(folder: Path, read: dict, study: Study) -> list[dict]:
 
 SAID_ABOVE = {"size", "value"}
 """Sections of claims that only say what the line of sizes says."""
-
-
-def fingerprints(folder: Path, dictionary: dict, minimum: int) -> dict[int, list[dict]]:
-    """Return how each segment differs from everyone else in the measures that differ most.
-
-    Parameters
-    ----------
-    folder
-        Of the run; its customers, segments and verdict are read.
-    dictionary
-        Of the run.
-    minimum
-        Customers below which a segment is not drawn.
-
-    Returns
-    -------
-    dict
-        Segment → rows of `label`, `value`, `low`, `high`: the chance that a member has more than
-        one of the others, minus the chance that a member has less, from -1 to 1, with its 95%
-        interval. The segments were made of these columns, so it describes and tests nothing.
-    """
-    paths = folder / "customers.parquet", folder / "segments.parquet"
-    if not all(path.is_file() for path in paths):
-        return {}
-    segment = pd.read_parquet(paths[1])["segment"].astype(int)
-    frame = _measures(pd.read_parquet(paths[0]).loc[segment.index], dictionary.get("customers", []))
-    sizes = segment.value_counts().sort_index()
-    drawn = sizes.index[(sizes >= minimum) & (len(sizes) > 1)]
-    frame = frame[[name for name in frame if _countable(frame[name], segment, minimum)]]
-    effects = {
-        (name, s): stats.superiority(frame.loc[segment == s, name], frame.loc[segment != s, name])
-        for name in frame
-        for s in drawn
-    }
-    largest = pd.Series(
-        {name: max((abs(effects[name, s].value - 0.5) for s in drawn), default=0)
-         for name in frame}, dtype=float,
-    ).dropna().sort_values(ascending=False, kind="stable")  # fmt: skip
-    alike = frame[largest.index].corr("spearman").abs()
-    chosen: list[str] = []
-    for name in largest.index:
-        if len(chosen) < MEASURES and not (alike.loc[name, chosen] > COLLINEAR).any():
-            chosen.append(name)
-    return {
-        int(s): [
-            {"label": name}
-            | {part: round(2 * getattr(effects[name, s], part) - 1, 2) for part in PARTS}
-            for name in chosen
-        ]
-        for s in drawn
-    }
-
-
-def _measures(frame: pd.DataFrame, dictionary: list[dict]) -> pd.DataFrame:
-    """Return what can be more or less, by label: numbers, places of a level, levels as 0 and 1."""
-    columns = {}
-    for row in dictionary:
-        values = frame.get(row["name"])
-        if values is None:
-            continue
-        if isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.ordered:
-            columns[row["label"]] = values.cat.codes.where(values.notna()).astype(float)
-        elif pd.api.types.is_numeric_dtype(values):
-            columns[row["label"]] = values.astype(float)
-        else:
-            levels = sorted(values.dropna().unique(), key=str)
-            for level in levels[-1:] if len(levels) == 2 else levels:
-                is_level = values.eq(level).where(values.notna()).astype(float)
-                columns[f"{row['label']}: {level}"] = is_level
-    return pd.DataFrame(columns, frame.index)
-
-
-def _countable(values: pd.Series, segment: pd.Series, minimum: int) -> bool:
-    """Return whether no small group can be worked out from shares of a column of 0 and 1."""
-    if not values.dropna().isin([0, 1]).all():
-        return True
-    cells = pd.crosstab(segment, values)
-    return not ((cells > 0) & (cells < minimum)).any(axis=None)
-
-
-def by_month(kpis: list[dict]) -> dict[int, dict]:
-    """Return the months of each segment, and the whole periods before and after the cut-off.
-
-    Returns
-    -------
-    dict
-        Segment → `metric` (spend, or the share active), `points` (month and figure, {} where it
-        is suppressed), `before` and `after`.
-    """
-    spent = [row for row in kpis if row["metric"] == "spend" and row["value"] is not None]
-    metric = "spend" if spent else "active"
-    found: dict[int, dict] = {}
-    for row in sorted(kpis, key=lambda row: str(row["period"])):
-        if row["metric"] == metric:
-            own = found.setdefault(row["segment"], {"metric": metric, "points": []})
-            if row["period"] in {"before", "after"}:
-                own[row["period"]] = row["value"]
-            else:
-                known = row["value"] is not None
-                own["points"].append((row["period"], {"value": row["value"]} if known else {}))
-    drawable = (s for s, own in found.items() if sum(bool(v) for _, v in own["points"]) > 2)
-    return {s: found[s] for s in drawable}
 
 
 def _matter(segments: list[dict], measures: dict) -> dict:
@@ -402,4 +299,9 @@ def product_groups(path: Path, typical: int = 4) -> list[tuple[int, int, list[st
     if "probability" in members:
         members = members.sort_values("probability", ascending=False, kind="stable")
     groups = members.groupby("segment", sort=True)
-    return [(int(s), len(g), [str(name) for name in g.index[:typical]]) for s, g in groups]
+    return [(int(s), len(g), [_readable(str(n)) for n in g.index[:typical]]) for s, g in groups]
+
+
+def _readable(name: str) -> str:
+    """Return a name without the capital letters of the data."""
+    return name.capitalize() if name.isupper() else name

@@ -135,6 +135,38 @@ def test_no_page_sticks_out_loads_anything_or_complains(browser, run, width):
 
 
 @pytest.mark.point(31)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_axe_finds_no_fault_on_any_page(browser, shop, width, theme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    tab = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=theme)
+    faults = {}
+    for page in shop.pages:
+        tab.goto(page.as_uri())
+        faults[page.name] = {fault["id"] for fault in axe.run(tab).response["violations"]}
+    tab.close()
+    assert {"personas.html", "glossary.html"} <= faults.keys()
+    assert {name: found for name, found in faults.items() if found} == {}
+
+
+@pytest.mark.point(31)
+def test_the_summary_prints_on_two_sheets_and_begins_with_the_segments(browser, shop):
+    tab = browser.new_page(viewport={"width": 390, "height": 844})
+    tab.goto((shop.reports / "index.html").as_uri())
+    printed = tab.pdf(format="A4", prefer_css_page_size=True)
+    top = tab.locator(".segment").first.bounding_box()["y"]
+    tab.close()
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 2
+    assert top <= 1.5 * 844
+
+
+@pytest.mark.point(31)
+def test_pages_are_light_and_the_summary_lighter(run):
+    assert (run.reports / "index.html").stat().st_size < 400_000
+    assert {p.name for p in run.pages if p.stat().st_size >= 1_000_000} == set()
+
+
+@pytest.mark.point(31)
 def test_personas_print_on_a_page_each_and_one_before(browser, shop):
     tab = browser.new_page()
     tab.goto((shop.reports / shop.files.name / "personas.html").as_uri())

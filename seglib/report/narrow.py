@@ -1,0 +1,60 @@
+"""A figure drawn again for a phone: narrower, its panels below one another, its names wrapped."""
+
+from __future__ import annotations
+
+import textwrap
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seglib.report.alt import names
+
+WIDTH, SMALL = 4.3, 8
+"""Inches, of which a phone shows about that many, and the size of letters in points."""
+TITLE, NAME, LABEL = 38, 17, 44
+"""Letters in a line of a title, of a name beside an axis, and of the label of an axis."""
+
+
+def narrowed(figure: Figure) -> Figure:
+    """Return the figure, changed so that it can be read on a phone without swiping."""
+    width, height = figure.get_size_inches()
+    if width <= WIDTH:
+        return figure
+    panels = [ax for ax in figure.axes if ax.get_subplotspec()]
+    rows = any(names(ax.yaxis) for ax in panels)
+    height = height * 1.1 if rows else max(2.8, 1.2 * height * WIDTH / width)
+    if _side_by_side(panels):
+        grid = figure.add_gridspec(len(panels), 1)
+        for place, ax in enumerate(panels):
+            ax.set_subplotspec(grid[place])
+        height *= len(panels)
+    figure.set_size_inches(WIDTH, height)
+    for ax in panels:
+        _shrink(ax)
+    for ax in figure.axes:
+        ax.tick_params(labelsize=SMALL)
+        ax.yaxis.label.set_fontsize(SMALL)
+    return figure
+
+
+def _side_by_side(panels: list[Axes]) -> bool:
+    shapes = {ax.get_subplotspec().get_gridspec().get_geometry() for ax in panels}
+    return shapes == {(1, len(panels))} and len(panels) > 1
+
+
+def _shrink(ax: Axes) -> None:
+    """Wrap the title and the names of axes, and make their letters small."""
+    for loc in ("left", "center"):
+        ax.set_title(textwrap.fill(ax.get_title(loc=loc), TITLE), loc=loc, fontsize=SMALL + 2)
+    ax.set_xlabel(textwrap.fill(ax.get_xlabel(), LABEL), fontsize=SMALL)
+    if names(ax.yaxis):
+        texts = [textwrap.fill(text.get_text(), NAME) for text in ax.get_yticklabels()]
+        ax.set_yticks(ax.get_yticks(), texts)
+    if names(ax.xaxis) and sum(len(text) for text in names(ax.xaxis).values()) > LABEL:
+        ax.tick_params(axis="x", labelrotation=90)
+    for text in ax.texts:
+        text.set_fontsize(SMALL - 1 - (len(ax.texts) > 40))
+    if legend := ax.get_legend():
+        legend.set_ncols(1)
+        for text in legend.get_texts():
+            text.set_fontsize(SMALL)

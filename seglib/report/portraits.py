@@ -1,0 +1,150 @@
+"""What draws a segment: its fingerprint, its figures and its months, from the files of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from seglib import stats, wording
+from seglib.personas.names import level_label
+
+MEASURES, COLLINEAR = 6, 0.8
+"""How many measures a fingerprint shows, and the rank correlation above which one says it all."""
+PARTS = "value", "low", "high"
+
+
+def portraits(folder: Path, dictionary: dict, minimum: int) -> dict[int, dict]:
+    """Return how each segment differs from everyone else in the measures that differ most.
+
+    Parameters
+    ----------
+    folder
+        Of the run; its customers and segments are read.
+    dictionary
+        Of the run.
+    minimum
+        Customers below which a segment is not drawn.
+
+    Returns
+    -------
+    dict
+        Segment → `fingerprint`, rows of `label`, `value`, `low`, `high`: the chance that a member
+        has more than one of the others, minus the chance that a member has less, from -1 to 1,
+        with its 95% interval; and `tiles`, rows of `label`, `value`, `others`: medians or shares
+        as text. The segments were made of these columns, so it describes and tests nothing.
+    """
+    paths = folder / "customers.parquet", folder / "segments.parquet"
+    if not all(path.is_file() for path in paths):
+        return {}
+    segment = pd.read_parquet(paths[1])["segment"].astype(int)
+    customers = pd.read_parquet(paths[0]).loc[segment.index]
+    entries = [row for row in dictionary.get("customers", []) if row["name"] in customers]
+    frame, written = _measures(customers, entries)
+    sizes = segment.value_counts().sort_index()
+    drawn = sizes.index[(sizes >= minimum) & (len(sizes) > 1)]
+    frame = frame[[name for name in frame if _countable(frame[name], segment, drawn, minimum)]]
+    effects = {
+        (name, s): stats.superiority(frame.loc[segment == s, name], frame.loc[segment != s, name])
+        for name in frame
+        for s in drawn
+    }
+    chosen = _strongest(frame, effects, drawn)
+    return {
+        int(s): {
+            "fingerprint": [_row(name, effects[name, s]) for name in chosen],
+            "tiles": _tiles(frame, written, segment == s, _by_size(chosen, effects, s)),
+        }
+        for s in drawn
+    }
+
+
+def _row(name: str, effect) -> dict:
+    """Return a line of a fingerprint: an effect of 0 to 1 as a difference of chances."""
+    return {"label": name} | {part: round(2 * getattr(effect, part) - 1, 2) for part in PARTS}
+
+
+def _by_size(chosen: list[str], effects: dict, segment: int) -> list[str]:
+    return sorted(chosen, key=lambda name: -abs(effects[name, segment].value - 0.5))
+
+
+def _tiles(frame: pd.DataFrame, written: dict, inside: pd.Series, names: list[str]) -> list[dict]:
+    """Return the middle of each measure inside and outside, where they read differently."""
+    pairs = {name: [written[name](frame.loc[rows, name]) for rows in (inside, ~inside)]
+             for name in names}  # fmt: skip
+    return [{"label": name, "value": own, "others": others}
+            for name, (own, others) in pairs.items() if own != others]  # fmt: skip
+
+
+def _strongest(frame: pd.DataFrame, effects: dict, drawn: pd.Index) -> list[str]:
+    """Return the measures that differ most, no two of which say the same."""
+    largest = pd.Series(
+        {name: max((abs(effects[name, s].value - 0.5) for s in drawn), default=0)
+         for name in frame}, dtype=float,
+    ).dropna().sort_values(ascending=False, kind="stable")  # fmt: skip
+    alike = frame[largest.index].corr("spearman").abs()
+    chosen: list[str] = []
+    for name in largest.index:
+        if len(chosen) < MEASURES and not (alike.loc[name, chosen] > COLLINEAR).any():
+            chosen.append(name)
+    return chosen
+
+
+def _measures(customers: pd.DataFrame, entries: list[dict]) -> tuple[pd.DataFrame, dict]:
+    """Return what can be more or less, by label, and how its middle is written.
+
+    Numbers are as they are, ordered levels their places, other levels 0 and 1.
+    """
+    columns, written = {}, {}
+    for row in entries:
+        values, label = customers[row["name"]], row["label"]
+        if isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.ordered:
+            columns[label] = values.cat.codes.where(values.notna()).astype(float)
+            levels = list(values.cat.categories)
+            written[label] = lambda v, at=levels: wording.of_level(v.median(), at)
+        elif pd.api.types.is_numeric_dtype(values):
+            unit = row.get("unit", "")
+            columns[label] = values.astype(float)
+            written[label] = lambda v, unit=unit: wording.amount(v.median(), unit)
+        else:
+            levels = sorted(values.dropna().unique(), key=str)
+            for level in levels[-1:] if len(levels) == 2 else levels:
+                name = level_label({"base": ""} | row, level, values)
+                columns[name] = values.eq(level).where(values.notna()).astype(float)
+                written[name] = lambda v: wording.amount(v.mean(), "share")
+    return pd.DataFrame(columns, customers.index), written
+
+
+def _countable(values: pd.Series, segment: pd.Series, drawn: pd.Index, minimum: int) -> bool:
+    """Return whether a measure is known of enough, and tells of no small group as a share."""
+    known = values.groupby(segment).count()
+    if known[known.index.isin(drawn)].min() < minimum:
+        return False
+    if not values.dropna().isin([0, 1]).all():
+        return True
+    cells = pd.crosstab(segment, values)
+    return not ((cells > 0) & (cells < minimum)).any(axis=None)
+
+
+def by_month(kpis: list[dict]) -> dict[int, dict]:
+    """Return the months of each segment, and the whole periods before and after the cut-off.
+
+    Returns
+    -------
+    dict
+        Segment → `metric` (spend, or the share active), `points` (month and figure, {} where it
+        is suppressed), `before` and `after`.
+    """
+    spent = [row for row in kpis if row["metric"] == "spend" and row["value"] is not None]
+    metric = "spend" if spent else "active"
+    found: dict[int, dict] = {}
+    for row in sorted(kpis, key=lambda row: str(row["period"])):
+        if row["metric"] == metric:
+            own = found.setdefault(row["segment"], {"metric": metric, "points": []})
+            if row["period"] in {"before", "after"}:
+                own[row["period"]] = row["value"]
+            else:
+                known = row["value"] is not None
+                own["points"].append((row["period"], {"value": row["value"]} if known else {}))
+    drawable = (s for s, own in found.items() if sum(bool(v) for _, v in own["points"]) > 2)
+    return {s: found[s] for s in drawable}
