@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from seglib.plots.base import INK
+from seglib.plots.base import MUTED
 
 
 def retention(shares: pd.DataFrame, ax: Axes) -> Axes:
@@ -45,6 +45,6 @@ def lineup(panels: list[np.ndarray], axes) -> None:
     """
     limits = np.quantile(np.concatenate(panels), [0.002, 0.998], axis=0)
     for number, (points, ax) in enumerate(zip(panels, np.ravel(axes), strict=True), 1):
-        ax.scatter(*points.T, s=2, alpha=0.35, color=INK, linewidths=0)
+        ax.scatter(*points.T, s=2, alpha=0.5, color=MUTED, linewidths=0)
         ax.set(xlim=limits[:, 0], ylim=limits[:, 1], xticks=[], yticks=[], title=str(number))
         ax.grid(False)
