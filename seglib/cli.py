@@ -93,7 +93,7 @@ def _new(given) -> None:
 
 
 def _run(given) -> None:
-    from seglib import run
+    from seglib import kernels, run  # noqa: F401 - in this order
 
     index = run.run(
         given.study,

@@ -16,9 +16,18 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-LIBRARIES = ["ipykernel.kernelapp", "seaborn", "sklearn.cluster", "statsmodels.stats.multitest",
-             "ibis", "seglib.collection.features", "seglib.clustering",
-             "seglib.personas.claims", "seglib.report.exhibits", "seglib.report.cards"]  # fmt: skip
+sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema would load it for a second, unused
+LIBRARIES = [
+    "seglib.kernels",
+    "ipykernel.kernelapp",
+    "seaborn",
+    "sklearn.cluster",
+    "statsmodels.stats.multitest",
+    "seglib.collection.features",
+    "seglib.clustering",
+    "seglib.personas.claims",
+    "seglib.report.cards",
+]
 FORKING = sys.platform == "linux"
 
 

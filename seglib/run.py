@@ -144,13 +144,29 @@ def _personal(path: Path) -> list[str]:
 
 
 def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: Path) -> None:
-    """Write the manifest, the pages and the summary where they are staged."""
+    """Write the pages, the manifest and the summary where they are staged."""
     loaded = current.study
+    if not _same_pages(current, manifest, pages):
+        for page in report.build(loaded.title, manifest, pages):
+            manifest["times"][page.stem]["html"] = files.digest(page)
     (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
-    report.build(loaded.title, manifest, pages)
     cards.handout(replace(current, folder=data), manifest, pages)
     every = summary.runs(loaded, (current.as_of.isoformat(), data, pages))
     summary.build(loaded, every, index)
+
+
+def _same_pages(current: Run, manifest: dict, pages: Path) -> bool:
+    """Copy the pages of the last run and return True, if it was the same and they are as it was."""
+    last = current.read("manifest.json") if current.has("manifest.json") else {}
+    place = current.study.reports / current.as_of.isoformat()
+    same = last == manifest
+    for name, about in manifest["times"].items():
+        page = place / f"{name}.html"
+        same = same and page.is_file() and files.digest(page) == about.get("html")
+    if same:
+        for name in manifest["times"]:
+            shutil.copy2(place / f"{name}.html", pages)
+    return same
 
 
 def _execute(current, todo, wanted, staging, force, say) -> dict:

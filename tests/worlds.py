@@ -102,6 +102,7 @@ def shop_study():
                 "columns": {"customer": "client", "campaign": "mailing", "time": "at"},
             },
         },
+        "segmentation": {"k_max": 5},
         "economics": {"margin": 0.3, "cost_per_customer": 0.5},
     }  # fmt: skip
 
