@@ -36,17 +36,17 @@ class Result:
         The rule as plain numbers. Written as JSON, `seglib score` applies it.
     verdict : Verdict
     scores : pandas.DataFrame
-        Of each row, for the outcomes for which a score is recommended.
+        Of each row, what is recommended beside or instead of segments.
     """
 
     members: pd.DataFrame = field(repr=False)
     model: dict = field(repr=False)
     verdict: Verdict
-    scores: pd.DataFrame = field(repr=False)
 
     labels = property(lambda self: self.members["segment"])
     probabilities = property(lambda self: self.members["probability"])
     runner_up = property(lambda self: self.members["runner_up"])
+    scores = property(lambda self: self.verdict.scores)
 
 
 def segment(
@@ -98,16 +98,14 @@ def segment(
     X = table(frame)
     with fast():
         encoder = Encoder().fit(X)
-        model = SegmentModel(encoder, method=method, random_state=seed)
         choose_method(method, encoder)
-        most = check(X, encoder, k, k_max, seed)
-        null = NullModel(random_state=seed).fit(X, encoder)
-        found = validity.search(null, most, progress)
+        null, decision = _searched(X, encoder, k, k_max, seed, progress)
+        model = SegmentModel(encoder, method=method, metric=decision.metric, random_state=seed)
         rfm = prediction.rfm(X)
-        model.set_params(metric=found.metric)
-        choice = verdict.choose(found, model, X, outcomes, k=k, previous=previous, rfm=rfm)
+        choice = verdict.choose(decision, model, X, outcomes, k=k, previous=previous, rfm=rfm)
         model.set_params(n_segments=choice.k).fit(X).number(X, value, previous)
-        return _judged(model, X, found, null, choice, outcomes, rfm, economics, progress)
+        about = {"rfm": rfm, "economics": economics, "progress": progress}
+        return _result(model, X, decision, null, choice, outcomes, **about)
 
 
 def judge(
@@ -142,21 +140,22 @@ def judge(
     labels = labels.set_axis(X.index) if len(labels) == len(X) else labels
     with fast():
         encoder = Encoder().fit(X)
-        model = SegmentModel.from_labels(X, labels, encoder, seed)
-        most = check(X, encoder, model.n_segments, k_max, seed)
-        null = NullModel(random_state=seed).fit(X, encoder)
-        found = validity.search(null, most, progress)
+        model = SegmentModel.from_labels(X, labels, encoder, seed).number(X, value)
+        null, decision = _searched(X, encoder, model.n_segments, k_max, seed, progress)
         choice = verdict.Choice(model.n_segments, "analyst")
-        model.number(X, value)
-        return _judged(model, X, found, null, choice, outcomes, prediction.rfm(X), None, progress)
+        about = {"rfm": prediction.rfm(X), "progress": progress}
+        return _result(model, X, decision, null, choice, outcomes, **about)
 
 
-def _judged(model, X, found, null, choice, outcomes, rfm, economics, progress) -> Result:
-    judged = verdict.judge(model, X, found, null, choice, outcomes, rfm=rfm, economics=economics,
-                           progress=progress)  # fmt: skip
-    scores = prediction.scores(verdict.features(model, X), outcomes, judged.usefulness,
-                               seed=model.random_state)  # fmt: skip
-    return Result(model.predict(X), files.plain(model.to_dict()), judged, scores)
+def _searched(X, encoder, k, k_max, seed, progress) -> tuple[NullModel, validity.Decision]:
+    most = check(X, encoder, k, k_max, seed)
+    null = NullModel(random_state=seed).fit(X, encoder)
+    return null, validity.search(null, most, progress)
+
+
+def _result(model, X, *evidence, **about) -> Result:
+    judged = verdict.judge(model, X, *evidence, **about)
+    return Result(model.predict(X), files.plain(model.to_dict()), judged)
 
 
 def table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:

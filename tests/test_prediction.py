@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.model_selection import KFold, cross_val_predict
 
 from seglib.clustering import prediction as use
 
@@ -24,12 +26,25 @@ def everyone(spend):
 def test_auc_and_r_squared_agree_with_scikit_learn():
     rng = np.random.default_rng(0)
     y, p = rng.integers(0, 2, 60), rng.normal(size=60)
-    assert use.auc(y, p) == pytest.approx(roc_auc_score(y, p))
-    assert use.r_squared(y, p) == pytest.approx(r2_score(y, p))
+    draws = rng.integers(60, size=(3, 60))
+    for ours, theirs in ((use.auc, roc_auc_score), (use.r_squared, r2_score)):
+        expected = [theirs(y[rows], p.round(1)[rows]) for rows in draws]
+        assert ours(y, p.round(1), use.weights(draws)) == pytest.approx(expected)
+    assert use.auc(np.ones(4), np.arange(4.0), np.ones((1, 4))) == 0.5  # nobody to compare with
+
+
+def test_predictions_are_those_of_a_ridge_regression():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 2, (50, 4)).astype(float), rng.normal(size=(50, 2))
+    for outcome in (y, y[:, 0]):
+        expected = cross_val_predict(
+            Ridge(1.0), x, outcome, cv=KFold(5, shuffle=True, random_state=0)
+        )
+        assert use.held_out(x, outcome, use.folds(50, 0)) == pytest.approx(expected)
 
 
 def test_segments_that_carry_the_outcome_are_useful_and_beat_deciles_of_noise():
-    found = use.usefulness(*customers())
+    found, _ = use.usefulness(*customers())
     spend, active = found["outcomes"]
     assert found["useful"]
     assert spend["metric"] == "R²"
@@ -44,7 +59,7 @@ def test_segments_that_carry_the_outcome_are_useful_and_beat_deciles_of_noise():
 def test_shuffled_segments_are_not_useful():
     segment, features, outcomes = customers()
     shuffled = segment.sample(frac=1, random_state=1).set_axis(segment.index)
-    found = use.usefulness(shuffled, features, outcomes)
+    found, _ = use.usefulness(shuffled, features, outcomes)
     assert not found["useful"]
     assert abs(found["outcomes"][0]["placebo"]["mean"]) < 0.05
 
@@ -54,7 +69,7 @@ def test_a_score_that_beats_segments_is_said_to():
     features = pd.DataFrame({"level": rng.normal(size=600)})
     outcomes = pd.DataFrame({"spend": 10 * features["level"] + rng.normal(size=600)})
     halves = 1 + (features["level"] > 0).astype(int)
-    found = use.usefulness(halves, features, outcomes)
+    found, _ = use.usefulness(halves, features, outcomes)
     assert found["score_beats_segments"]
     assert found["outcomes"][0]["deciles"]["value"] > found["outcomes"][0]["segments"]["value"]
 
@@ -73,7 +88,7 @@ def test_a_score_worse_than_nothing_is_not_recommended():
     rng = np.random.default_rng(1)
     segment = pd.Series(rng.integers(1, 40, 300))
     features = pd.DataFrame({"noise": rng.normal(size=300)})
-    found = use.usefulness(segment, features, pd.DataFrame({"spend": rng.gamma(1, size=300)}))
+    found, _ = use.usefulness(segment, features, pd.DataFrame({"spend": rng.gamma(1, size=300)}))
     row = found["outcomes"][0]
     assert row["model"]["low"] <= 0 < row["score_lead"]["value"]
     assert not row["recommended"] and not found["score_beats_segments"]
@@ -83,8 +98,7 @@ def test_a_recommended_score_is_that_which_was_tested_and_given_to_everyone():
     halves, features, outcomes = continuum()
     outcomes = outcomes.astype(float)
     outcomes.iloc[:20] = np.nan
-    found = use.usefulness(halves, features, outcomes)
-    scores = use.scores(features, outcomes, found)
+    found, scores = use.usefulness(halves, features, outcomes)
     assert list(scores) == [
         "predicted_spend", "predicted_spend_decile",
         *(["probability_active", "probability_active_decile"] if len(scores.columns) > 2 else []),
@@ -92,7 +106,7 @@ def test_a_recommended_score_is_that_which_was_tested_and_given_to_everyone():
     assert scores.index.equals(features.index) and scores.notna().all(axis=None)
     spend = outcomes["spend"].dropna()
     y = np.minimum(spend, np.quantile(spend, 0.99))
-    tested = use.r_squared(y.to_numpy(), scores.loc[spend.index, "predicted_spend"].to_numpy())
+    tested = r2_score(y, scores.loc[spend.index, "predicted_spend"])
     assert tested == pytest.approx(found["outcomes"][0]["model"]["value"])
     assert (
         scores.groupby("predicted_spend_decile")["predicted_spend"].mean().is_monotonic_decreasing
@@ -102,17 +116,19 @@ def test_a_recommended_score_is_that_which_was_tested_and_given_to_everyone():
 def test_no_customer_helps_to_make_the_own_score():
     halves, features, outcomes = continuum(noise=5.0)
     outcomes = outcomes[["spend"]]
-    found = use.usefulness(halves, features, outcomes)
     other = outcomes.copy()
     other.iloc[7, 0] = 0.0
-    first, second = (use.scores(features, o, found)["predicted_spend"] for o in (outcomes, other))
+    first, second = (
+        use.usefulness(halves, features, each)[1]["predicted_spend"] for each in (outcomes, other)
+    )
     assert first.iloc[7] == second.iloc[7]
     assert not first.equals(second)
 
 
 def test_too_few_outcomes_are_not_tested():
     segment, features, outcomes = customers()
-    assert use.usefulness(segment, features, outcomes.head(40)) is None
+    found, scores = use.usefulness(segment, features, outcomes.head(40))
+    assert found is None and scores.shape == (300, 0)
 
 
 def test_the_lift_that_pays_is_cost_over_margin_and_spend():
@@ -138,7 +154,7 @@ def test_an_outcome_that_hardly_varies_is_left_out():
     features = pd.DataFrame({"x": np.arange(200.0)})
     outcomes = pd.DataFrame({"spend": labels * 10.0 + np.arange(200) % 7, "active": True})
     outcomes.loc[0, "active"] = False
-    found = use.usefulness(labels, features, outcomes, seed=1)
+    found, _ = use.usefulness(labels, features, outcomes, seed=1)
     assert [row["outcome"] for row in found["outcomes"]] == ["spend"]
 
 
@@ -148,7 +164,7 @@ def test_an_outcome_that_hardly_varies_is_left_out():
      (0.02, 0.3, "slow"), (0.1, 0.15, "fine")],
 )  # fmt: skip
 def test_the_word_for_a_lift(pays, seen, word):
-    assert use._worth_word(pays, seen) == word
+    assert use.worth_word(pays, seen) == word
 
 
 def test_segments_that_end_alike_are_paired():
@@ -188,7 +204,7 @@ def test_rfm_tiers_are_a_named_rival(driver, word):
     segment = pd.Series(rng.integers(1, 4, 400))
     y = (segment if driver == "segment" else tiers["recency"]) + rng.normal(0, 0.5, 400)
     features = pd.DataFrame({"noise": rng.normal(size=400)})
-    found = use.usefulness(segment, features, y.to_frame("spend"), rfm=tiers)
+    found, _ = use.usefulness(segment, features, y.to_frame("spend"), rfm=tiers)
     row = found["outcomes"][0]
     assert row["rfm"] == word
     assert (row["rfm_terciles"]["value"] > row["segments"]["value"]) == (word == "better")

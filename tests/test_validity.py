@@ -6,7 +6,6 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from seglib.clustering import Encoder, NullModel, validity
-from seglib.clustering.validity import _evidence, _Measures
 
 
 def search(frame, k_max=4, seed=0):
@@ -55,8 +54,7 @@ def test_blurring_fills_the_gap_between_the_steps_of_a_scale():
 
 
 def measures(dispersion, stability, valley):
-    whole = [np.array([0.0, *dispersion]), np.array([1.0, *stability]), np.array([0.0, *valley])]
-    return _Measures(*whole)
+    return np.array([[0.0, *dispersion], [1.0, *stability], [0.0, *valley]])
 
 
 def null(n=20):
@@ -76,7 +74,7 @@ def null(n=20):
     ],
 )
 def test_the_rule_on_made_up_evidence(dispersion, stability, valley, k, kind):
-    found = validity.decide(_evidence(measures(dispersion, stability, valley), null()))
+    found = validity.decide(validity.compare(measures(dispersion, stability, valley), null()))
     assert (found.k, found.kind) == (k, kind)
 
 
@@ -84,7 +82,7 @@ def test_each_figure_of_the_evidence_has_its_p_value_from_the_tables_without_gro
     """Of four tables, two are as stable at 2 segments and none at 3, one is as compact at 2."""
     tables = [measures([d, 0.0], [s, 0.4], [0.1, 0.0]) for d, s in
               [(-0.3, 0.5), (0.1, 0.7), (0.0, 0.6), (0.2, 0.2)]]  # fmt: skip
-    evidence = _evidence(measures([-0.2, -0.1], [0.6, 0.9], [0.0, 0.1]), tables)
+    evidence = validity.compare(measures([-0.2, -0.1], [0.6, 0.9], [0.0, 0.1]), tables)
     assert evidence["stability_p"].loc[2:].tolist() == [3 / 5, 1 / 5]
     assert evidence["dispersion_p"].loc[2:].tolist() == [2 / 5, 1 / 5]
     assert evidence["separation_p"].loc[2:].tolist() == [1.0, 1 / 5]
@@ -93,7 +91,9 @@ def test_each_figure_of_the_evidence_has_its_p_value_from_the_tables_without_gro
 
 
 def test_another_number_than_that_found_has_a_kind_of_its_own():
-    found = validity.decide(_evidence(measures([-0.3, -0.2], [0.98, 0.7], [1.0, 0.1]), null()))
+    found = validity.decide(
+        validity.compare(measures([-0.3, -0.2], [0.98, 0.7], [1.0, 0.1]), null())
+    )
     assert [found.kind_at(k) for k in (1, 2, 3, 9)] == ["none", "natural", "reproducible", "none"]
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import seglib
 from seglib.clustering import Encoder, NullModel, SegmentModel, algorithms, stability, verdict
-from seglib.clustering.validity import Found
+from seglib.clustering.validity import Decision
 
 KEYS = {
     "n", "columns", "method", "method_reason", "k", "k_suggested", "k_chosen_by", "kind",
@@ -106,13 +106,16 @@ def test_where_there_are_no_segments_the_tiers_that_predict_are_offered():
     evidence = pd.DataFrame({"stability": [1, 0.5, 0.5], "dispersion_z": 0.0, "separation": 0.0,
                              "stability_null": 0.5, "separation_null": 0.0, "tables": 10,
                              "reproducible": False, "p_value": 1.0}, index=[1, 2, 3])  # fmt: skip
-    found = Found(1, "none", evidence)
+    found = Decision(1, "none", evidence)
     choice = verdict.choose(found, model, table, outcomes, rfm=rfm)
-    assert (choice.k, choice.usefulness["instead"]) == (1, "rfm_tiers")
+    assert (choice.k, choice.prediction[0]["instead"]) == (1, "rfm_tiers")
     model.set_params(n_segments=1).fit(table)
     judged = verdict.judge(model, table, found, null, choice, outcomes, rfm=rfm)
     assert any("RFM tiers (thirds" in r and "better than the segments" in r for r in judged.reasons)
     assert "To use meanwhile: RFM tiers" in judged.reasons[-1]
+    tiers = ["recency_tier", "frequency_tier", "monetary_tier"]
+    assert list(judged.scores) == tiers
+    assert judged.scores["recency_tier"].value_counts().between(130, 137).all()
 
 
 def test_an_analysts_k_is_kept_and_judged():
@@ -203,10 +206,10 @@ def evidence(z):
 
 
 def test_less_compact_than_without_groups_is_said_so():
-    found = Found(1, "none", evidence([-1.5, -0.2]))
-    assert "0.2 standard deviations less compact" in verdict._reasons(found, 1, {})[0]
+    found = Decision(1, "none", evidence([-1.5, -0.2]))
+    assert "0.2 standard deviations less compact" in verdict._reasons(found, 1, {}, "none", None)[0]
     again = dict.fromkeys(("value", "low", "high", "null"), 0.5)
-    two = verdict._reasons(found, 2, again)
+    two = verdict._reasons(found, 2, again, "none", None)
     assert "1.5 standard deviations less compact" in two[0]
     assert "at 3, where they are most so, 0.2 standard deviations less" in two[0]
     assert "they agree with these to 0.50" in two[1]
@@ -216,7 +219,7 @@ def test_less_compact_than_without_groups_is_said_so():
     ("beyond", "words"), [(True, "come back, by and large"), (False, "hardly better than those")]
 )
 def test_segments_that_come_back_like_any_cut_are_not_said_to_come_back(beyond, words):
-    found, model = Found(3, "reproducible", evidence([1, 4])), SegmentModel(n_segments=3)
+    found, model = Decision(3, "reproducible", evidence([1, 4])), SegmentModel(n_segments=3)
     model.method_ = "kmeans"
     choice, agreement = verdict.Choice(3), {"beyond": beyond}
     said = verdict._headline(found, model, "reproducible", None, choice, agreement)
@@ -247,10 +250,10 @@ def test_bch_undoes_the_mixing_of_doubtful_members():
 
 @pytest.mark.parametrize(("k", "does"), [(2, "puts some of them together"), (5, "splits some")])
 def test_another_number_than_the_groups_there_are_is_said(k, does):
-    found, model = Found(3, "natural", evidence([1, 4, 3, 2])), SegmentModel(n_segments=k)
+    found, model = Decision(3, "natural", evidence([1, 4, 3, 2])), SegmentModel(n_segments=k)
     model.method_ = "kmeans"
     choice = verdict.Choice(k, "analyst")
     said = verdict._headline(found, model, "none", None, choice, {"beyond": True})
     assert "The data show 3 groups" in said and does in said
     again = dict.fromkeys(("value", "low", "high", "null"), 0.5)
-    assert "The evidence is best for 3 segments." in verdict._reasons(found, k, again)
+    assert "The evidence is best for 3 segments." in verdict._reasons(found, k, again, "none", None)

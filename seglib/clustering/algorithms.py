@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import numpy as np
 from scipy.special import logsumexp, softmax
 from sklearn import config_context
-from sklearn.cluster import k_means
+from sklearn.cluster._kmeans import _is_same_clustering, _kmeans_single_lloyd
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from stepmix import StepMix
@@ -83,12 +83,6 @@ def first_best(score: np.ndarray) -> np.ndarray:
     return (score >= best - CLOSE * (1 + np.abs(best))).argmax(axis=1)
 
 
-def entropy(params: dict, data: np.ndarray) -> float:
-    """Sum over rows of the entropy of membership; twice this is what ICL adds to BIC."""
-    chance = probabilities(params, data)
-    return float(-(chance * np.log(np.maximum(chance, 1e-300))).sum())
-
-
 def reorder(params: dict, order: list[int]) -> dict:
     """Renumber the same segments: new segment i is old segment ``order[i]``."""
     return {
@@ -113,74 +107,100 @@ def simulate(params: dict, share: np.ndarray, n: int, rng: np.random.Generator) 
 # --- k-means ------------------------------------------------------------------------------------
 
 
+def k_means(x: np.ndarray, k: int, *, seed: int = 0, starts: int = 1, tol: float = 1e-4, init=None):
+    """Return centres, labels and within-segment sum of squares of the best of a few starts.
+
+    The same, to the last bit, as scikit-learn's function of that name, whose checks and conversions
+    take as long as a small fit itself, and thousands are made. A test holds the two together.
+    """
+    random, mean = np.random.RandomState(seed), x.mean(axis=0)
+    x = np.ascontiguousarray(x - mean)
+    weight, shift, best = np.ones(len(x)), np.mean(np.var(x, axis=0)) * tol, None
+    for _ in range(starts):
+        start = _plus_plus(x, k, random) if init is None else init - mean
+        found = _kmeans_single_lloyd(x, weight, start, tol=shift)
+        if best is None or (found[1] < best[1] and not _is_same_clustering(found[0], best[0], k)):
+            best = found
+    return best[2] + mean, best[0], best[1]
+
+
+def _plus_plus(x: np.ndarray, k: int, random: np.random.RandomState) -> np.ndarray:
+    """Return k rows to start from, each drawn far from the others (Arthur & Vassilvitskii 2007)."""
+    n, square = len(x), np.einsum("ij,ij->i", x, x)
+    chosen = [random.choice(n, p=np.full(n, 1 / n))]
+    near = _squared(x[chosen], x, square)[0]
+    while len(chosen) < k:
+        drawn = random.uniform(size=2 + int(np.log(k))) * near.sum()
+        tried = np.minimum(np.cumsum(near).searchsorted(drawn), n - 1)
+        away = np.minimum(near, _squared(x[tried], x, square))
+        best = away.sum(axis=1).argmin()
+        near = away[best]
+        chosen.append(tried[best])
+    return x[chosen]
+
+
+def _squared(a: np.ndarray, b: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """Return the squared distances of the rows of a from those of b, whose squares are known."""
+    away = -2 * a @ b.T
+    return np.maximum(away + (a**2).sum(axis=1)[:, None] + square, 0.0)
+
+
 def _kmeans(x: np.ndarray, k: int, seed: int, restarts: int) -> dict:
     states = np.random.default_rng(seed).integers(2**31, size=restarts)
-    runs = [k_means(x, k, n_init=1, random_state=int(s), tol=1e-6) for s in states]
-    inertias = np.array([run[2] for run in runs])
+    runs = [k_means(x, k, seed=int(state), tol=1e-6) for state in states]
+    inertias = np.array([inertia for *_, inertia in runs])
     best = float(inertias.min())
     at_best = float(np.mean(inertias <= best * (1 + 1e-6) + 1e-12))
-    return from_centres(x, runs[int(inertias.argmin())][0]) | {
-        "objective": best,
-        "at_best": at_best,
-    }
+    params = from_centres(x, runs[int(inertias.argmin())][0])
+    return params | {"objective": best, "at_best": at_best}
 
 
-def from_centres(x: np.ndarray, centres: np.ndarray) -> dict:
-    """Return the rule of the nearest centre as parameters of k-means."""
-    return {"method": "kmeans", "centres": centres.tolist(), "softness": _softness(x, centres)}
+def from_centres(x: np.ndarray, centres: np.ndarray, rounds: int = 25) -> dict:
+    """Return the rule of the nearest centre as parameters of k-means.
 
-
-def _softness(x: np.ndarray, centres: np.ndarray, rounds: int = 25) -> float:
-    """Within-segment variance of a spherical mixture with these centres and equal weights (EM)."""
-    squared = _squared(x, centres)
-    variance = max(squared.min(axis=1).mean() / x.shape[1], 1e-9)
+    Its softness is the variance of a spherical mixture with these centres and equal weights (EM).
+    """
+    squared = _squared(centres, x, (x**2).sum(axis=1)).T
+    softness = max(squared.min(axis=1).mean() / x.shape[1], 1e-9)
     for _ in range(rounds):
-        share = softmax(-squared / (2 * variance), axis=1)
-        variance = max((share * squared).sum() / x.size, 1e-9)
-    return float(variance)
-
-
-def _squared(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    away = (x**2).sum(axis=1)[:, None] - 2 * x @ centres.T + (centres**2).sum(axis=1)
-    return np.maximum(away, 0.0)
+        share = softmax(-squared / (2 * softness), axis=1)
+        softness = max((share * squared).sum() / x.size, 1e-9)
+    return {"method": "kmeans", "centres": centres.tolist(), "softness": float(softness)}
 
 
 def _kmeans_scores(params: dict, x: np.ndarray) -> np.ndarray:
-    turned = x @ np.array(params["metric"]) if params.get("metric") else x
-    return -_squared(turned, np.array(params["centres"])) / (2 * params["softness"])
+    x = x @ np.array(params["metric"]) if params.get("metric") else x
+    squared = _squared(np.array(params["centres"]), x, (x**2).sum(axis=1)).T
+    return -squared / (2 * params["softness"])
 
 
 # --- Gaussian mixture ---------------------------------------------------------------------------
 
 
 def _gaussian_mixture(x: np.ndarray, k: int, seed: int, restarts: int) -> dict:
-    mixtures = []
-    for shape in SHAPES:
-        mixture = GaussianMixture(
-            k, covariance_type=shape, n_init=max(1, restarts // 4), random_state=seed,
-            reg_covar=1e-4, max_iter=500, tol=1e-6,
-        )  # fmt: skip
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # judged by BIC instead
-            mixtures.append(mixture.fit(x))
+    about = {"n_init": max(1, restarts // 4), "random_state": seed, "reg_covar": 1e-4}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # judged by BIC instead
+        mixtures = [
+            GaussianMixture(k, covariance_type=shape, max_iter=500, tol=1e-6, **about).fit(x)
+            for shape in SHAPES
+        ]
     best = min(mixtures, key=lambda mixture: mixture.bic(x))
+    shape, covariances = best.covariance_type, best.covariances_
+    if shape in {"spherical", "diag"}:
+        covariances = [np.eye(x.shape[1]) * spread for spread in covariances]
+    elif shape == "tied":
+        covariances = np.repeat(covariances[None], k, axis=0)
     return {
-        "method": "gmm", "shape": best.covariance_type, "weights": best.weights_.tolist(),
-        "means": best.means_.tolist(), "covariances": _full(best, x.shape[1]).tolist(),
-        "objective": float(-best.score(x) * len(x)), "bic": float(best.bic(x)),
+        "method": "gmm",
+        "shape": shape,
+        "weights": best.weights_.tolist(),
+        "means": best.means_.tolist(),
+        "covariances": np.array(covariances).tolist(),
+        "objective": float(-best.score(x) * len(x)),
+        "bic": float(best.bic(x)),
         "at_best": None,  # the library keeps the best of its starts only
-    }  # fmt: skip
-
-
-def _full(mixture: GaussianMixture, p: int) -> np.ndarray:
-    covariance, k = mixture.covariances_, mixture.n_components
-    if mixture.covariance_type == "full":
-        return covariance
-    if mixture.covariance_type == "tied":
-        return np.repeat(covariance[None], k, axis=0)
-    if mixture.covariance_type == "diag":
-        return np.array([np.diag(c) for c in covariance])
-    return np.array([np.eye(p) * c for c in covariance])
+    }
 
 
 def gaussians(params: dict):
@@ -194,8 +214,7 @@ def gaussians(params: dict):
 def _gmm_scores(params: dict, x: np.ndarray) -> np.ndarray:
     columns = []
     for weight, mean, precision, logdet in gaussians(params):
-        away = x - mean
-        distance = np.einsum("ij,jk,ik->i", away, precision, away)
+        distance = np.einsum("ij,jk,ik->i", x - mean, precision, x - mean)
         columns.append(np.log(weight) - logdet / 2 - distance / 2)
     return np.column_stack(columns)
 
@@ -221,33 +240,31 @@ def _latent_class(x: np.ndarray, k: int, levels: list[int], seed: int, restarts:
     tolerance = 1e-5 if restarts < MANY else 1e-8  # a quick look, or the fit that is published
     runs = [_stepmix(x, k, levels, int(state), tolerance) for state in states]
     values = np.array([loglik for loglik, _ in runs])
-    params = {
-        **_maximise(_parts(x, levels), levels, runs[int(values.argmax())][1]),
-        "at_best": float(np.mean(values >= values.max() - 1e-4 * abs(values.max()))),
-    }
+    params = _maximise(x, levels, runs[int(values.argmax())][1])
+    at_best = float(np.mean(values >= values.max() - 1e-4 * abs(values.max())))
     loglik = float(logsumexp(_latent_scores(params, x), axis=1).sum())
     free = k * sum(c - 1 if c else 2 for c in levels) + k - 1
     bic = float(-2 * loglik + free * np.log(len(x)))
-    return params | {"loglik": loglik, "objective": -loglik, "bic": bic}
+    return params | {"at_best": at_best, "loglik": loglik, "objective": -loglik, "bic": bic}
 
 
 def _stepmix(x: np.ndarray, k: int, levels: list[int], state: int, tolerance: float):
     """Log-likelihood and memberships of one run of EM from a random start."""
     answers = [j for j, count in enumerate(levels) if count]
     numbers = [j for j, count in enumerate(levels) if not count]
-    nan = "_nan" if np.isnan(x).any() else ""
+    x = x[:, answers + numbers]
+    categorical = "categorical_nan" if np.isnan(x).any() else "categorical"
     blocks = {
-        "answers": {"model": f"categorical{nan}", "n_columns": len(answers)},
+        "answers": {"model": categorical, "n_columns": len(answers)},
         "numbers": {"model": _Numbers.name, "n_columns": len(numbers)},
     }
-    mixture = StepMix(
-        k, measurement={name: block for name, block in blocks.items() if block["n_columns"]},
-        random_state=state, max_iter=2000, abs_tol=tolerance, progress_bar=0,
-    )  # fmt: skip
+    measured = {name: block for name, block in blocks.items() if block["n_columns"]}
+    about = {"random_state": state, "max_iter": 2000, "abs_tol": tolerance, "progress_bar": 0}
+    mixture = StepMix(k, measurement=measured, **about)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the best of many starts is taken
-        mixture.fit(x[:, answers + numbers])
-    return float(mixture.lower_bound_ * len(x)), mixture.predict_proba(x[:, answers + numbers])
+        mixture.fit(x)
+    return float(mixture.lower_bound_ * len(x)), mixture.predict_proba(x)
 
 
 def _parts(x: np.ndarray, levels: list[int]) -> tuple[np.ndarray, ...]:
@@ -259,22 +276,23 @@ def _parts(x: np.ndarray, levels: list[int]) -> tuple[np.ndarray, ...]:
     return indicators, np.where(known, numbers, 0.0), known.astype(float)
 
 
-def _maximise(parts, levels: list[int], share: np.ndarray) -> dict:
+def _maximise(x: np.ndarray, levels: list[int], share: np.ndarray) -> dict:
     """Return the parameters of greatest likelihood given who belongs where."""
-    indicators, numbers, known = parts
-    tables = np.split(
-        share.T @ indicators + 1e-10, np.cumsum([c for c in levels if c])[:-1], axis=1
-    )
+    indicators, numbers, known = _parts(x, levels)
+    edges = np.cumsum([c for c in levels if c])[:-1]
+    tables = np.split(share.T @ indicators + 1e-10, edges, axis=1)
     tables = [block / block.sum(axis=1, keepdims=True) for block in tables]
     mass = share.T @ known + 1e-10
     means = share.T @ numbers / mass
     variances = np.maximum(share.T @ numbers**2 / mass - means**2, LEAST_VARIANCE)
     return {
-        "method": "latent_class", "levels": list(levels),
+        "method": "latent_class",
+        "levels": list(levels),
         "weights": np.maximum(share.mean(axis=0), 1e-12).tolist(),
-        "means": means.tolist(), "variances": variances.tolist(),
+        "means": means.tolist(),
+        "variances": variances.tolist(),
         "tables": [[block[i].tolist() for block in tables] for i in range(share.shape[1])],
-    }  # fmt: skip
+    }
 
 
 def _latent_scores(params: dict, x: np.ndarray) -> np.ndarray:
@@ -291,15 +309,11 @@ def _latent_scores(params: dict, x: np.ndarray) -> np.ndarray:
 def _draw_answers(params: dict, i: int, rng: np.random.Generator) -> list[float]:
     """Draw one row of answers of class i."""
     tables = iter(params["tables"][i])
-    bells = zip(params["means"][i], params["variances"][i], strict=True)
-    row = []
-    for count in params["levels"]:
-        if count:
-            row.append(float(rng.choice(count, p=np.array(next(tables)))))
-        else:
-            mean, variance = next(bells)
-            row.append(rng.normal(mean, np.sqrt(variance)))
-    return row
+    bells = zip(params["means"][i], np.sqrt(params["variances"][i]), strict=True)
+    return [
+        float(rng.choice(count, p=np.array(next(tables)))) if count else rng.normal(*next(bells))
+        for count in params["levels"]
+    ]
 
 
 _SCORES = {"kmeans": _kmeans_scores, "gmm": _gmm_scores, "latent_class": _latent_scores}

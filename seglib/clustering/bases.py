@@ -9,25 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 import pandas as pd
 
-from seglib.clustering import validity
+from seglib.clustering import prediction, validity
 from seglib.clustering.algorithms import fast
 from seglib.clustering.encoding import Encoder
 from seglib.clustering.null_model import NullModel
-from seglib.clustering.prediction import (
-    BOOTSTRAPS,
-    PLACEBOS,
-    folds,
-    held_out,
-    indicators,
-    interval,
-    target,
-    varies,
-)
 from seglib.clustering.segmenter import SegmentModel, check
 from seglib.study import StudyError
 
@@ -73,27 +62,26 @@ def segment_each(
     for name, names in columns.items():
         if progress:
             progress(f"segments by {name} columns")
-        known = frame.loc[frame[names].notna().mean(axis=1) >= KNOWN, names]
-        bases.append(_segment_one(name, known, k_max, seed))
+        rows = frame.loc[frame[names].notna().mean(axis=1) >= KNOWN, names]
+        kind, labels, reason = _segments(rows, k_max, seed)
+        bases.append(Base(name, names, len(rows), kind, labels, reason))
     return bases
 
 
-def _segment_one(name: str, known: pd.DataFrame, k_max: int, seed: int) -> Base:
-    about = {"name": name, "columns": list(known.columns), "n": len(known)}
-    if len(known) < FEWEST:
-        return Base(**about, reason=f"it is known of {len(known)} only; {FEWEST} are needed")
+def _segments(rows: pd.DataFrame, k_max: int, seed: int) -> tuple[str, pd.Series | None, str]:
+    if len(rows) < FEWEST:
+        return "none", None, f"it is known of {len(rows)} only; {FEWEST} are needed"
     try:
-        encoder = Encoder().fit(known)
+        encoder = Encoder().fit(rows)
     except StudyError as error:
-        return Base(**about, reason=str(error))
-    null = NullModel(random_state=seed).fit(known, encoder)
-    found = validity.search(null, check(known, encoder, 0, k_max, seed))
-    k = found.k if found.k > 1 else found.best_cut
+        return "none", None, str(error)
+    null = NullModel(random_state=seed).fit(rows, encoder)
+    decision = validity.search(null, check(rows, encoder, 0, k_max, seed))
+    k = decision.k if decision.k > 1 else decision.best_cut
     if k < 2:
-        return Base(**about, reason="too few of them differ for more than one segment")
-    model = SegmentModel(encoder, k, metric=found.metric, random_state=seed).fit(known)
-    labels = model.number(known).predict(known)["segment"]
-    return Base(**about, kind=found.kind, labels=labels)
+        return "none", None, "too few of them differ for more than one segment"
+    model = SegmentModel(encoder, k, metric=decision.metric, random_state=seed).fit(rows)
+    return decision.kind, model.number(rows).predict(rows)["segment"], ""
 
 
 def compare(
@@ -122,17 +110,29 @@ def compare(
         base, all together where that beats the best alone by 0.01 for certain, or nothing.
     """
     everyone = pd.DataFrame() if outcomes is None else outcomes.dropna()
-    kept, left_out = _comparable(bases, everyone)
-    both = _common(kept, everyone)
-    out = {
-        "bases": [{"base": b.name, "n": b.n, "k": int(b.labels.nunique()), "kind": b.kind,
-                   "columns": b.columns} for b in kept],
-        "left_out": left_out, "n": len(both), "of": len(everyone), "outcomes": [],
-    }  # fmt: skip
-    if len(kept) > 1 and len(both):
-        part = both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
-        out["outcomes"] = _predict(kept, everyone.loc[part], used, seed)
-    return out
+    both, kept = everyone.index, []
+    left_out = [{"base": b.name, "reason": b.reason} for b in bases if b.labels is None]
+    for base in sorted((b for b in bases if b.labels is not None), key=lambda b: -b.n):
+        common = both.intersection(base.labels.index)  # the widest known come first
+        if len(common) >= FEWEST or everyone.empty:
+            both, kept = common, [*kept, base]
+        else:
+            reason = f"only {len(common)} customers can be compared; {FEWEST} are needed"
+            left_out.append({"base": base.name, "reason": reason})
+    kept = [base for base in bases if base in kept]
+    part = both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
+    several = len(kept) > 1 and len(both)
+    return {
+        "bases": [
+            {"base": b.name, "n": b.n, "k": b.labels.nunique(), "kind": b.kind}
+            | {"columns": b.columns}
+            for b in kept
+        ],
+        "left_out": left_out,
+        "n": len(both),
+        "of": len(everyone),
+        "outcomes": _outcomes(kept, everyone.loc[part], used, seed) if several else [],
+    }
 
 
 def words(row: dict) -> dict:
@@ -151,88 +151,74 @@ def members(bases: list[Base]) -> pd.DataFrame:
     return pd.DataFrame(labels).astype("Int64")
 
 
-def _comparable(bases: list[Base], everyone: pd.DataFrame) -> tuple[list[Base], list[dict]]:
-    """Keep the bases that can be compared on enough customers, the widest known first."""
-    left_out = [{"base": b.name, "reason": b.reason} for b in bases if b.labels is None]
-    kept: list[Base] = []
-    for base in sorted((b for b in bases if b.labels is not None), key=lambda b: -b.n):
-        common = len(_common([*kept, base], everyone))
-        if common >= FEWEST or everyone.empty:
-            kept.append(base)
-        else:
-            reason = f"only {common} customers can be compared; {FEWEST} are needed"
-            left_out.append({"base": base.name, "reason": reason})
-    return [base for base in bases if base in kept], left_out
-
-
-def _common(bases: list[Base], everyone: pd.DataFrame) -> pd.Index:
-    """Return the customers with outcomes of whom all these bases are known."""
-    both = everyone.index
-    for base in bases:
-        both = both.intersection(base.labels.index)
-    return both
-
-
-def _predict(bases: list[Base], outcomes: pd.DataFrame, used, seed: int) -> list[dict]:
+def _outcomes(bases: list[Base], outcomes: pd.DataFrame, used, seed: int) -> list[dict]:
     """Predict every outcome by each base, by all together and by the segments used."""
-    names = [c for c in outcomes if varies(outcomes[c].to_numpy(dtype=float))]
-    if not names:
+    outcomes = outcomes[[c for c in outcomes if prediction.varies(outcomes[c].to_numpy(float))]]
+    if outcomes.empty:
         return []
-    targets = [target(outcomes[name].to_numpy(dtype=float)) for name in names]
-    y = np.column_stack([values for values, *_ in targets])
-    splits, rng = folds(len(y), seed, 2), np.random.default_rng(seed)
-    hot = {base.name: indicators(base.labels.loc[outcomes.index]) for base in bases}
-    tried = hot | {TOGETHER: np.hstack(list(hot.values()))}
+    targets = [prediction.target(outcomes[name].to_numpy(float)) for name in outcomes]
+    y, rng = np.column_stack([of[0] for of in targets]), np.random.default_rng(seed)
+    splits = prediction.folds(len(y), seed, 2)
+    tried = {b.name: prediction.indicators(b.labels.loc[outcomes.index]) for b in bases}
+    tried[TOGETHER] = np.hstack(list(tried.values()))
     if used is not None and outcomes.index.isin(used.index).all():
-        tried[USED] = indicators(used.loc[outcomes.index])
-    predicted = {name: held_out(x, y, splits) for name, x in tried.items()}
-    chance = {name: [held_out(rng.permutation(x), y, splits) for _ in range(PLACEBOS)]
-              for name, x in tried.items()}  # fmt: skip
-    draws = np.random.default_rng(seed).integers(len(y), size=(BOOTSTRAPS, len(y)))
+        tried[USED] = prediction.indicators(used.loc[outcomes.index])
+    predicted = [prediction.held_out(x, y, splits) for x in tried.values()]
+    chance = [
+        [prediction.held_out(rng.permutation(x), y, splits) for _ in range(prediction.PLACEBOS)]
+        for x in tried.values()
+    ]
+    size = (prediction.BOOTSTRAPS, len(y))
+    draws = prediction.weights(np.random.default_rng(seed).integers(len(y), size=size))
+    once, value, drawn, by_chance = np.ones((1, len(y))), [], [], []
+    for i, (values, _, score, _) in enumerate(targets):
+        value.append([score(values, p[:, i], once)[0] for p in predicted])
+        drawn.append([score(values, p[:, i], draws) for p in predicted])
+        by_chance.append([max(score(values, p[:, i], once)[0] for p in ps) for ps in chance])
+    value, drawn = np.array(value), np.array(drawn)
+    lead, reach = _leads(value, drawn)
     rows = []
-    for i, (name, (values, metric, score, nothing)) in enumerate(zip(names, targets, strict=True)):
-        reached = {t: score(values, p[:, i]) for t, p in predicted.items()}
-        drawn = {t: np.array([score(values[d], p[d, i]) for d in draws])
-                 for t, p in predicted.items()}  # fmt: skip
-        entries = [{"name": t, **interval(reached[t], drawn[t])} for t in tried]
-        for entry in entries:
-            by_chance = max(score(values, p[:, i]) for p in chance[entry["name"]])
-            entry["tells"] = bool(entry["low"] > nothing and entry["value"] > by_chance)
-        rows.append({"outcome": str(name), "metric": metric, "nothing": nothing, "rows": entries,
-                     "draws": drawn})  # fmt: skip
-    return _judged(rows, list(hot))
-
-
-def _judged(rows: list[dict], alone: list[str]) -> list[dict]:
-    """Add which base leads each outcome, over which others that is certain, and what to use.
-
-    Leads have simultaneous 95 % intervals over all pairs and outcomes (the bootstrap's largest
-    standardised deviation), because the leader was chosen by the same figures.
-    """
-    values = [{e["name"]: e["value"] for e in row["rows"]} for row in rows]
-    draws = [row["draws"] for row in rows]
-    leads = {
-        (i, one, other): (values[i][one] - values[i][other], draws[i][one] - draws[i][other])
-        for i in range(len(rows))
-        for one, other in permutations(values[i], 2)
-    }  # fmt: skip
-    spread = {key: max(float(draw.std(ddof=1)), 1e-9) for key, (_, draw) in leads.items()}
-    away = [np.abs(draw - value) / spread[key] for key, (value, draw) in leads.items()]
-    width = float(np.quantile(np.max(away, axis=0), 0.95))
-    for i, row in enumerate(rows):
-        del row["draws"]
-        best = max(alone, key=values[i].get)
-        low = {key: leads[key][0] - width * spread[key] for key in leads if key[0] == i}
-        for entry in row["rows"]:
-            key = (i, entry["name"], best)
-            if key in leads:
-                reach = width * spread[key]
-                entry |= {"lead": leads[key][0], "lead_low": leads[key][0] - reach,
-                          "lead_high": leads[key][0] + reach}  # fmt: skip
-        tells = {e["name"]: e["tells"] for e in row["rows"]}
-        gain = min(low[i, TOGETHER, name] for name in alone)
-        more = tells[TOGETHER] and gain > 0 and values[i][TOGETHER] - values[i][best] >= WORTH
-        row["best"] = best
-        row["ahead"] = [name for name in values[i] if name != best and low[i, best, name] > 0]
-        row["recommended"] = TOGETHER if more else best if tells[best] else ""
+    for i, (_, metric, _, nothing) in enumerate(targets):
+        intervals = [prediction.interval(*pair) for pair in zip(value[i], drawn[i], strict=True)]
+        tells = [
+            bool(own["low"] > nothing and own["value"] > other)
+            for own, other in zip(intervals, by_chance[i], strict=True)
+        ]
+        about = {"outcome": str(outcomes.columns[i]), "metric": metric, "nothing": nothing}
+        judged = _judged(list(tried), len(bases), intervals, tells, lead[i], reach[i])
+        rows.append(about | judged)
     return rows
+
+
+def _leads(value: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much each leads each other for each outcome, and how far that may be off.
+
+    The intervals are simultaneous over all pairs and outcomes (95 %, the bootstrap's largest
+    standardised deviation), because the leader is chosen by the same figures.
+    """
+    lead = value[:, :, None] - value[:, None, :]
+    draws = drawn[:, :, None] - drawn[:, None, :]
+    spread = np.maximum(draws.std(axis=-1, ddof=1), 1e-9)
+    away = np.abs(draws - lead[..., None]) / spread[..., None]
+    return lead, spread * np.quantile(away.max(axis=(0, 1, 2)), 0.95)
+
+
+def _judged(names: list[str], alone: int, intervals, tells, lead, reach) -> dict:
+    """Say of one outcome which base leads, over which others that is certain, and what to use."""
+    value = [own["value"] for own in intervals]
+    best, low = int(np.argmax(value[:alone])), lead - reach
+    entries = []
+    for j, name in enumerate(names):
+        entries.append({"name": name, **intervals[j], "tells": tells[j]})
+        if j != best:
+            ends = {"lead_low": lead[j, best] - reach[j, best]}
+            ends |= {"lead_high": lead[j, best] + reach[j, best]}
+            entries[-1] |= {"lead": lead[j, best], **ends}
+    gain = low[alone, :alone].min() > 0 and value[alone] - value[best] >= WORTH
+    alone_or_none = names[best] if tells[best] else ""
+    return {
+        "rows": entries,
+        "best": names[best],
+        "ahead": [name for j, name in enumerate(names) if j != best and low[best, j] > 0],
+        "recommended": TOGETHER if gain and tells[alone] else alone_or_none,
+    }

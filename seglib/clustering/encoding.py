@@ -1,6 +1,6 @@
 """Frame to matrix: every column becomes plain numbers, by a rule that is itself plain numbers.
 
-A *column rule* is a dict that JSON can hold. Numeric columns are optionally taken as log(1 + x),
+A *rule* is a dict that JSON can hold. Numeric columns are optionally taken as log(1 + x),
 winsorised, centred and scaled; ordered columns become their level's position, centred and scaled;
 nominal columns become indicators weighted as in multiple correspondence analysis (Pagès 2015,
 *Multiple Factor Analysis by Example Using R*, ch. 3), divided so that each column has inertia one.
@@ -58,48 +58,52 @@ class Encoder(TransformerMixin, BaseEstimator):
         return encoder
 
     def fit(self, X: pd.DataFrame, y=None) -> Encoder:
-        """Learn the rule of every column; refuse identifiers, dates, infinities and free text."""
+        """Learn the rule of every column; refuse identifiers, dates and infinities."""
         if X.columns.has_duplicates:
             name = X.columns[X.columns.duplicated()][0]
             raise StudyError(f"Column {name!r} appears more than once; rename or drop one of them.")
-        self.rules_, self.notes_ = [], []
+        rules, self.notes_ = {}, []
         for name in X:
             refuse(name, X[name])
-            if why := _nothing_to_tell(X[name]):
+            if why := _constant(X[name]):
                 self.notes_.append(f"Column {name!r} {why} and was left out.")
             else:
-                self.rules_.append(self._rule(str(name), X[name]))
-        self._leave_out_what_follows(X)
-        if not self.rules_:
+                rules[name] = self._rule(str(name), X[name])
+        numeric = [name for name, rule in rules.items() if rule["kind"] == "numeric"]
+        for name in redundant(X[numeric].astype(float)):
+            del rules[name]
+            self.notes_.append(
+                f"Column {name!r} follows from the others (a sum or a product of them) and was "
+                "left out: it would count twice."
+            )
+        if not rules:
             raise StudyError(
                 f"None of the {X.shape[1]} columns varies ({', '.join(map(str, X.columns))}): "
                 "give at least one that has two values in more than a few rows."
             )
-        if self.near_scale:
-            self._scale_by_near_rows(X)
+        self.rules_ = list(rules.values())
+        smooth = [rules[name] for name in numeric if name in rules and _continuous(X[name])]
+        if self.near_scale and len(smooth) > 1:
+            near = near_spread(Encoder.from_rules(smooth).transform(every_nth(X)))
+            for rule, ratio in zip(smooth, near, strict=True):
+                rule["scale"] *= float(ratio)
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return the matrix, shape (rows, encoded columns); no missing values."""
-        absent = [r["name"] for r in self.rules_ if r["name"] not in X.columns]
+        absent = [name for name in self.columns if name not in X.columns]
         if absent:
             raise StudyError(
                 f"The table has no column {absent[0]!r}, which the segments were made with; add it."
             )
-        parts = [_ENCODE[r["kind"]](r, X[r["name"]]) for r in self.rules_]
+        parts = [encode(rule, X[rule["name"]]) for rule in self.rules_]
         return np.column_stack(parts) if parts else np.empty((len(X), 0))
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Name the encoded columns; a nominal column has several."""
-        names, firsts = (
-            [self.columns[j] for j in self.owners],
-            np.r_[True, np.diff(self.owners) > 0],
-        )
-        numbered = [
-            n if first else f"{n} ({i})"
-            for (i, n), first in zip(enumerate(names), firsts, strict=True)
-        ]
-        return np.array(numbered)
+        names = [self.columns[j] for j in self.owners]
+        again = [i and names[i - 1] == name for i, name in enumerate(names)]
+        return np.array([f"{n} ({i})" if again[i] else n for i, n in enumerate(names)])
 
     @property
     def owners(self) -> np.ndarray:
@@ -119,52 +123,55 @@ class Encoder(TransformerMixin, BaseEstimator):
 
     def answers(self, X: pd.DataFrame) -> np.ndarray:
         """One column per rule: standardised numbers, positions of levels; missing stays NaN."""
-        parts = []
-        for rule in self.rules_:
-            values = X[rule["name"]]
-            if rule["kind"] == "numeric":
-                known = ~np.isnan(_finite(values))
-                parts.append(np.where(known, encode_numeric(rule, values), np.nan))
-            else:
-                parts.append(_positions(rule, values))
-        return np.column_stack(parts)
+        parts = [_values(rule, X[rule["name"]]) for rule in self.rules_]
+        return np.column_stack(
+            [
+                (x - rule["centre"]) / rule["scale"] if rule["kind"] == "numeric" else x
+                for rule, x in zip(self.rules_, parts, strict=True)
+            ]
+        )
 
     def decode(self, Z: np.ndarray) -> np.ndarray:
         """Return :meth:`answers` from encoded rows; a value between two levels was missing."""
         parts = []
         for i, rule in enumerate(self.rules_):
             block = Z[:, self.owners == i]
+            x = block[:, 0]
             if rule["kind"] == "nominal":
-                parts.append(np.where(block.any(axis=1), block.argmax(axis=1), np.nan))
+                x = np.where(block.any(axis=1), block.argmax(axis=1), np.nan)
             elif rule["kind"] == "ordered":
-                code = block[:, 0] * rule["scale"] + rule["centre"]
-                parts.append(np.where(np.isclose(code, code.round()), code.round(), np.nan))
-            else:
-                parts.append(block[:, 0])
+                code = x * rule["scale"] + rule["centre"]
+                x = np.where(np.isclose(code, code.round()), code.round(), np.nan)
+            parts.append(x)
         return np.column_stack(parts)
 
     def _rule(self, name: str, values: pd.Series) -> dict:
-        if kind(values) == "numeric":
-            return _learn_numeric(name, values, self.logs, self.tails)
-        return {"ordered": _learn_ordered, "nominal": _learn_nominal}[kind(values)](name, values)
+        rule = {"name": name, "kind": kind(values)}
+        if rule["kind"] == "nominal":
+            share = {_plain(v): float(s) for v, s in _frequent(values).items()}
+            levels = sorted(share, key=str)
+            shares = [share[level] for level in levels]
+            return rule | {"levels": levels, "shares": shares, "inertia": len(levels) - 1}
+        if rule["kind"] == "ordered":
+            present = set(values.dropna())
+            rule["levels"] = [_plain(v) for v in values.cat.categories if v in present]
+            x = _positions(rule, values)
+        else:
+            x = values.to_numpy(dtype=float, na_value=np.nan)
+            rule |= self._limits(x[~np.isnan(x)])
+            x = _values(rule, values)
+        x = x[~np.isnan(x)]
+        return rule | {"centre": float(x.mean()), "scale": float(x.std()), "fill": float(x.mean())}
 
-    def _leave_out_what_follows(self, X: pd.DataFrame) -> None:
-        """Drop numeric columns that a sum or a product of others gives."""
-        numeric = {rule["name"] for rule in self.rules_ if rule["kind"] == "numeric"}
-        for name in redundant(X[[n for n in X if str(n) in numeric]].astype(float)):
-            self.rules_ = [rule for rule in self.rules_ if rule["name"] != str(name)]
-            self.notes_.append(
-                f"Column {name!r} follows from the others (a sum or a product of them) and was "
-                "left out: it would count twice."
-            )
-
-    def _scale_by_near_rows(self, X: pd.DataFrame) -> None:
-        """Scale continuous columns by their spread among near pairs of rows."""
-        smooth = [r for r in self.rules_ if r["kind"] == "numeric" and _continuous(X[r["name"]])]
-        if len(smooth) > 1:
-            part = Encoder.from_rules(smooth).transform(every_nth(X))
-            for rule, ratio in zip(smooth, near_spread(part), strict=True):
-                rule["scale"] *= float(ratio)
+    def _limits(self, x: np.ndarray) -> dict:
+        """Say whether logarithms are taken of a column, and where its tails are cut."""
+        skewed = self.logs and x.min() >= 0 and skew(x) > 1
+        log = bool(skewed and abs(skew(np.log1p(x))) < abs(skew(x)))
+        y = np.log1p(x) if log else x
+        low, high = np.quantile(y, self.tails)
+        if low == high:  # nearly constant: winsorising would erase the only variation
+            low, high = y.min(), y.max()
+        return {"log": log, "low": float(low), "high": float(high)}
 
 
 # --- what a column is -----------------------------------------------------------------------------
@@ -181,41 +188,30 @@ def kind(values: pd.Series) -> str:
 
 def refuse(name: str, values: pd.Series) -> None:
     """Raise StudyError for identifiers, dates and infinities."""
-    if pd.api.types.is_datetime64_any_dtype(values.dtype) or _holds_dates(values):
+    present = values.dropna()
+    dated = len(present) and hasattr(present.iloc[0], "month")
+    if dated or values.dtype.kind in "Mm":
         raise StudyError(
             f"Column {name!r} holds dates; turn it into a number first, such as days before as_of."
         )
-    if kind(values) == "numeric":
-        infinite = int(np.isinf(values.to_numpy(dtype=float, na_value=np.nan)).sum())
-        if infinite:
-            raise StudyError(
-                f"Column {name!r} holds {infinite} infinite values; make them missing or finite."
-            )
-    if _looks_like_ids(str(name), values):
+    numeric = kind(values) == "numeric"
+    numbers = present.to_numpy(dtype=float) if numeric else np.empty(0)
+    if infinite := int(np.isinf(numbers).sum()):
+        raise StudyError(
+            f"Column {name!r} holds {infinite} infinite values; make them missing or finite."
+        )
+    if len(present) < 10 or present.nunique() < len(present):
+        return
+    whole = bool((numbers == np.round(numbers)).all())
+    dense = numeric and np.ptp(numbers) < 1.1 * len(numbers)
+    if not numeric or (whole and (dense or IDENTIFIER.search(str(name)))):
         raise StudyError(
             f"Column {name!r} has a different value in every row, like an identifier; "
             "make it the index or drop it."
         )
 
 
-def _holds_dates(values: pd.Series) -> bool:
-    dated = all(hasattr(value, "month") for value in values.dropna().head(1))
-    return pd.api.types.is_timedelta64_dtype(values.dtype) or (dated and values.notna().any())
-
-
-def _looks_like_ids(name: str, values: pd.Series) -> bool:
-    present = values.dropna()
-    if len(present) < 10 or present.nunique() < len(present):
-        return False
-    if kind(values) != "numeric":
-        return True
-    numbers = present.to_numpy(dtype=float)
-    whole = bool(np.all(numbers == np.round(numbers)))
-    dense = np.ptp(numbers) < 1.1 * len(numbers)
-    return whole and (dense or bool(IDENTIFIER.search(name)))
-
-
-def _nothing_to_tell(values: pd.Series) -> str:
+def _constant(values: pd.Series) -> str:
     """Say why a column cannot tell rows apart; empty if it can."""
     if values.isna().all():
         return "is empty"
@@ -237,69 +233,27 @@ def _continuous(values: pd.Series) -> bool:
     return len(counts) > 20 and counts.iloc[0] < 0.05 * counts.sum()
 
 
-# --- learning and applying the rule of a column ---------------------------------------------------
+# --- applying the rule of a column ----------------------------------------------------------------
 
 
-def _learn_numeric(name: str, values: pd.Series, logs: bool, tails: tuple) -> dict:
-    x = values.to_numpy(dtype=float, na_value=np.nan)
-    x = x[~np.isnan(x)]
-    log = bool(logs and x.min() >= 0 and skew(x) > 1 and abs(skew(np.log1p(x))) < abs(skew(x)))
-    y = np.log1p(x) if log else x
-    low, high = np.quantile(y, tails)
-    if low == high:  # nearly constant: winsorising would erase the only variation
-        low, high = y.min(), y.max()
-    y = np.clip(y, low, high)
-    rule = {"name": name, "kind": "numeric", "log": log, "low": float(low), "high": float(high)}
-    return rule | _standard(y)
-
-
-def _standard(x: np.ndarray) -> dict:
-    return {"centre": float(x.mean()), "scale": float(x.std()), "fill": float(x.mean())}
-
-
-def _learn_ordered(name: str, values: pd.Series) -> dict:
-    present = set(values.dropna())
-    levels = [_plain(v) for v in values.cat.categories if v in present]
-    x = _positions({"levels": levels}, values)
-    return {"name": name, "kind": "ordered", "levels": levels} | _standard(x[~np.isnan(x)])
-
-
-def _learn_nominal(name: str, values: pd.Series) -> dict:
-    share = {_plain(v): float(s) for v, s in _frequent(values).items()}
-    levels = sorted(share, key=str)
-    shares = [share[v] for v in levels]
-    return {"name": name, "kind": "nominal", "levels": levels, "shares": shares,
-            "inertia": len(levels) - 1}  # fmt: skip
-
-
-def encode_numeric(rule: dict, values: pd.Series) -> np.ndarray:
-    """Encode a column of numbers by its rule."""
-    x = _finite(values)
-    y = np.log1p(np.maximum(x, 0)) if rule["log"] else x
-    y = np.where(np.isnan(x), rule["fill"], np.clip(y, rule["low"], rule["high"]))
-    return (y - rule["centre"]) / rule["scale"]
-
-
-def _encode_ordered(rule: dict, values: pd.Series) -> np.ndarray:
-    x = _positions(rule, values)
+def encode(rule: dict, values: pd.Series) -> np.ndarray:
+    """Encode a column by its rule; a nominal one has a column for each level."""
+    x = _values(rule, values)
+    if rule["kind"] == "nominal":
+        shares = np.array(rule["shares"])
+        hot = (x[:, None] == np.arange(len(shares))).astype(float)
+        weighted = (hot - shares) / np.sqrt(shares * rule["inertia"])
+        return np.where(np.isnan(x)[:, None], 0.0, weighted)
     return (np.where(np.isnan(x), rule["fill"], x) - rule["centre"]) / rule["scale"]
 
 
-def _encode_nominal(rule: dict, values: pd.Series) -> np.ndarray:
-    x = _positions(rule, values)
-    shares = np.array(rule["shares"])
-    hot = (x[:, None] == np.arange(len(shares))).astype(float)
-    known = ~np.isnan(x)
-    return np.where(known[:, None], (hot - shares) / np.sqrt(shares * rule["inertia"]), 0.0)
-
-
-_ENCODE = {"numeric": encode_numeric, "ordered": _encode_ordered, "nominal": _encode_nominal}
-
-
-def _finite(values: pd.Series) -> np.ndarray:
-    """Return finite numbers as they are; everything else is missing."""
+def _values(rule: dict, values: pd.Series) -> np.ndarray:
+    """Return positions of levels, or numbers as they are scaled; what is not finite is missing."""
+    if rule["kind"] != "numeric":
+        return _positions(rule, values)
     x = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    return np.where(np.isfinite(x), x, np.nan)
+    x = np.where(np.isfinite(x), x, np.nan)
+    return np.clip(np.log1p(np.maximum(x, 0)) if rule["log"] else x, rule["low"], rule["high"])
 
 
 def _positions(rule: dict, values: pd.Series) -> np.ndarray:
@@ -327,15 +281,14 @@ def redundant(frame: pd.DataFrame) -> list[str]:
     kept, out = list(frame.columns), []
     for name in reversed(list(frame.columns)):
         others = [other for other in kept if other != name]
-        if others and _follows(frame[name], frame[others]):
+        if others and _follows(frame[[*others, name]].dropna().to_numpy()):
             kept.remove(name)
             out.append(name)
     return out[::-1]
 
 
-def _follows(column: pd.Series, others: pd.DataFrame) -> bool:
-    """Say whether a sum of the others, or of those never negative a product, gives the column."""
-    table = others.assign(**{"": column}).dropna().to_numpy(dtype=float)
+def _follows(table: np.ndarray) -> bool:
+    """Say whether a sum of the others, or of those never negative a product, is the last column."""
     if not len(table) or _explained(table) >= FOLLOWS:
         return len(table) > 0
     amounts = table[:, table.min(axis=0) >= 0]
@@ -359,9 +312,7 @@ def parts_of_a_whole(frame: pd.DataFrame) -> list[str]:
     amounts = table.loc[:, table.min() >= 0]
     for name in reversed(list(amounts.columns)):
         others = amounts.drop(columns=name)
-        if others.shape[1] < 2:
-            continue
-        if _explained(others.assign(**{"": amounts[name]}).to_numpy()) < FOLLOWS:
+        if others.shape[1] < 2 or _explained(amounts[[*others, name]].to_numpy()) < FOLLOWS:
             continue
         x = np.column_stack([np.ones(len(others)), others])
         weight = np.linalg.lstsq(x, amounts[name].to_numpy())[0][1:]

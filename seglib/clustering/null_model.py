@@ -30,7 +30,7 @@ from scipy.stats import norm, rankdata
 from sklearn.base import BaseEstimator
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from seglib.clustering.encoding import Encoder, encode_numeric, parts_of_a_whole
+from seglib.clustering.encoding import Encoder, encode, parts_of_a_whole
 
 ROWS = 1200  # rows on which evidence is taken
 SPIKE = 0.05  # least share of rows at a structural value
@@ -79,40 +79,33 @@ class NullModel(BaseEstimator):
         """Return the i-th table without groups, encoded, with as many rows as were looked at."""
         if self.copula_ is None:
             self._learn()
-        rng = np.random.default_rng((self.random_state, 2, i))
+        rng, encoder = np.random.default_rng((self.random_state, 2, i)), self.encoder_
         rows = draw(self.copula_, rng)
-        Z = _look_up(self.copula_, rows, self.Z_, self.encoder_.owners, rng)
-        found = self.parts_[rows[:, self.places_], np.arange(len(self.places_))]
-        total = np.nansum(found, axis=1, keepdims=True)
-        found = found * np.where(total > 0, self.whole_ / np.maximum(total, 1e-300), 1.0)
+        Z = _look_up(self.copula_, rows, self.Z_, encoder.owners, rng)
+        parts = self.parts_[rows[:, self.places_], np.arange(len(self.places_))]
+        total = np.nansum(parts, axis=1, keepdims=True)
+        parts = parts * np.where(total > 0, self.whole_ / np.maximum(total, 1e-300), 1.0)
         for j, rule in enumerate(self.places_):
-            if rule < len(self.encoder_.rules_):
-                own = self.encoder_.owners == rule
-                Z[:, own] = encode_numeric(self.encoder_.rules_[rule], pd.Series(found[:, j]))[
-                    :, None
-                ]
+            if rule < len(encoder.rules_):
+                again = encode(encoder.rules_[rule], pd.Series(parts[:, j]))
+                Z[:, encoder.owners == rule] = again[:, None]
         return Z
 
     def _learn(self) -> None:
         """Learn the copula, with the parts of a whole that do not form segments beside."""
         encoder, names = self.encoder_, self.encoder_.columns
-        nominal = [rule["kind"] == "nominal" for rule in encoder.rules_]
-        values = quantify(self.Z_, encoder.answers(self.X_), nominal)
-        whole = _whole(encoder, self.X_)
+        numeric = [name for name in self.X_ if pd.api.types.is_numeric_dtype(self.X_[name])]
+        whole = parts_of_a_whole(self.X_[numeric].astype(float))
+        encoded = {rule["name"] for rule in encoder.rules_ if rule["kind"] == "numeric"}
+        whole = whole if len(encoded & set(whole)) > 1 else []
         left = [name for name in whole if name not in names]
         self.parts_ = self.X_[whole].to_numpy(float)
         self.whole_ = np.nanmedian(np.nansum(self.parts_, axis=1)) if whole else 0.0
         self.places_ = [[*names, *left].index(name) for name in whole]
+        nominal = [rule["kind"] == "nominal" for rule in encoder.rules_]
+        values = quantify(self.Z_, encoder.answers(self.X_), nominal)
         columns = np.column_stack([values, self.X_[left].to_numpy(float)])
         self.copula_ = learn(columns, seed=self.random_state)
-
-
-def _whole(encoder: Encoder, X: pd.DataFrame) -> list[str]:
-    """Return the columns that add up to the same in every row and of which some are encoded."""
-    encoded = {rule["name"] for rule in encoder.rules_ if rule["kind"] == "numeric"}
-    numeric = [name for name in X if pd.api.types.is_numeric_dtype(X[name])]
-    whole = parts_of_a_whole(X[numeric].astype(float))
-    return whole if len(encoded & set(whole)) > 1 else []
 
 
 # --- the copula -----------------------------------------------------------------------------------
@@ -247,28 +240,23 @@ def _normal_scores(values, regular, stratum, rng=None) -> np.ndarray:
             here = regular[:, j] & (stratum == i)
             if here.sum() > 1:
                 column = values[here, j]
-                rank = rankdata(column) if rng is None else _broken_ranks(column, rng)
-                z = norm.ppf((rank - 0.5) / here.sum())
+                rank = rankdata(column)
+                if rng is not None:
+                    shuffled = rng.permutation(len(column))
+                    rank[shuffled] = rankdata(column[shuffled], "ordinal")
+                z = norm.ppf((rank - 0.5) / len(column))
                 scores[here, j] = (z - z.mean()) / max(z.std(), 1e-9)
     return scores
 
 
-def _broken_ranks(column: np.ndarray, rng) -> np.ndarray:
-    shuffled = rng.permutation(len(column))
-    rank = np.empty(len(column))
-    rank[shuffled] = rankdata(column[shuffled], "ordinal")
-    return rank
-
-
 def _orders(values, regular, stratum) -> list[list[np.ndarray]]:
     """Return the regular rows of each column and stratum, lowest value first."""
-
-    def ascending(j: int, i: int) -> np.ndarray:
-        rows = np.flatnonzero(regular[:, j] & (stratum == i))
-        return rows[values[rows, j].argsort(kind="stable")]
-
-    strata = range(stratum.max() + 1)
-    return [[ascending(j, i) for i in strata] for j in range(values.shape[1])]
+    strata = [stratum == i for i in range(stratum.max() + 1)]
+    rows = [[np.flatnonzero(r & here) for here in strata] for r in regular.T]
+    return [
+        [of[column[of].argsort(kind="stable")] for of in each]
+        for column, each in zip(values.T, rows, strict=True)
+    ]
 
 
 def _correlation(scores: np.ndarray, regular: np.ndarray) -> np.ndarray:

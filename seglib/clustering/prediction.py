@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, ttest_ind_from_stats
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
 from seglib import power, stats
@@ -23,6 +22,14 @@ BOOTSTRAPS, PLACEBOS = 400, 20
 RARE = 20  # rows of the rarer of two outcomes that a comparison needs
 FEWEST, MOST = 50, 20_000  # customers needed, and used: more change nothing but the time
 SIMPLE = ("recency", "orders", "sessions", "basket_value")  # columns whose deciles are a rival
+TREES = {
+    "max_iter": 200,
+    "learning_rate": 0.05,
+    "min_samples_leaf": 20,
+    "early_stopping": True,
+    "validation_fraction": 0.2,
+    "n_iter_no_change": 5,
+}
 
 
 # --- RFM ------------------------------------------------------------------------------------------
@@ -61,8 +68,8 @@ def usefulness(
     *,
     rfm: pd.DataFrame | None = None,
     seed: int = 0,
-) -> dict | None:
-    """Out-of-sample value of the segments for every outcome.
+) -> tuple[dict | None, pd.DataFrame]:
+    """Return the out-of-sample value of the segments for every outcome, and everybody's scores.
 
     Parameters
     ----------
@@ -82,60 +89,74 @@ def usefulness(
         use where there are no segments (score_deciles, rfm_tiers or nothing); None if fewer than 50
         customers have outcomes. A score is ``recommended`` for an outcome that it predicts for
         certain, and for certain better than the segments do.
+    DataFrame
+        Of all customers, the scores recommended and their deciles (:func:`score_columns`): the
+        predictions that were tested, each by models that had not seen the customer; the mean of
+        five for a customer without outcomes. Decile 1 holds the highest.
     """
-    both = _tested(labels.index, outcomes, seed)
-    if len(both) < FEWEST:
-        return None
-    rows = []
-    for name in outcomes:
+    both = labels.index.intersection(outcomes.dropna().index)
+    both = both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
+    rest, rows = features.index.difference(both, sort=False), []
+    scores = pd.DataFrame(index=features.index)
+    for name in outcomes if len(both) >= FEWEST else []:
         y = outcomes.loc[both, name].to_numpy(dtype=float)
-        if varies(y):
-            tiers = None if rfm is None else rfm.loc[both]
-            rows.append({"outcome": str(name)} | _rivals(
-                labels.loc[both], features.loc[both], y, tiers, seed
-            ))  # fmt: skip
+        if not varies(y):
+            continue
+        tiers = None if rfm is None else rfm.loc[both]
+        row, score, models = _rivals(labels.loc[both], features.loc[both], y, tiers, seed)
+        rows.append({"outcome": str(name)} | row)
+        if row["recommended"]:
+            column, decile = score_columns(rows[-1])
+            scores[column] = pd.Series(score, both)
+            if len(rest):
+                others = [_expected(model, features.loc[rest].to_numpy()) for model in models]
+                scores.loc[rest, column] = np.mean(others, axis=0)
+            scores[decile] = 11 - _decile(scores[column])
     if not rows:
-        return None
+        return None, scores
     ahead = any(row["recommended"] for row in rows)
     behind = any(row["score_lead"]["high"] < 0 and row["useful"] for row in rows)
-    tiers = any(row["rfm"] in {"better", "ahead", "behind", "worse"} for row in rows)
+    tiers = any(row["rfm"] not in {"unknown", "nothing"} for row in rows)
     return {
-        "n": len(both), "outcomes": rows, "useful": any(row["useful"] for row in rows),
+        "n": len(both),
+        "outcomes": rows,
+        "useful": any(row["useful"] for row in rows),
         "score_beats_segments": ahead and not behind,
         "instead": "score_deciles" if ahead else "rfm_tiers" if tiers else "nothing",
-    }  # fmt: skip
+    }, scores
 
 
-def _rivals(labels, features: pd.DataFrame, y: np.ndarray, tiers, seed: int) -> dict:
-    """Predict one outcome by the segments and each of their rivals."""
+def _rivals(labels, features: pd.DataFrame, y: np.ndarray, tiers, seed: int):
+    """Predict one outcome by the segments and each of their rivals; the score and its models."""
     y, name, metric, nothing = target(y)
     splits, dummies, rng = folds(len(y), seed, 2), indicators(labels), np.random.default_rng(seed)
-    predicted = {
-        what: held_out(x, y, splits) for what, x in _indicators(dummies, features, y, tiers).items()
-    }
-    predicted["model"] = _boosted(features.to_numpy(), y, splits, name == "AUC", seed)
-    score = pd.DataFrame({"score": predicted["model"]})
-    predicted["score_tenths"] = held_out(_deciles(score), y, splits)
-    draws = [rng.integers(len(y), size=len(y)) for _ in range(BOOTSTRAPS)]
-    value = {what: metric(y, p) for what, p in predicted.items()}
-    drawn = {k: np.array([metric(y[d], p[d]) for d in draws]) for k, p in predicted.items()}
-    placebo = [metric(y, held_out(rng.permutation(dummies), y, splits)) for _ in range(PLACEBOS)]
+    rivals = _indicators(dummies, features, y, tiers)
+    predicted = {rival: held_out(x, y, splits) for rival, x in rivals.items()}
+    score, models = _boosted(features.to_numpy(), y, splits[:5], name == "AUC", seed)
+    predicted["model"] = score
+    predicted["score_tenths"] = held_out(_deciles(pd.DataFrame({"score": score})), y, splits)
+    draws = weights(rng.integers(len(y), size=(BOOTSTRAPS, len(y))))
+    once = np.ones((1, len(y)))
+    value = {rival: metric(y, p, once)[0] for rival, p in predicted.items()}
+    drawn = {rival: metric(y, p, draws) for rival, p in predicted.items()}
+    shuffled = [held_out(rng.permutation(dummies), y, splits) for _ in range(PLACEBOS)]
+    placebo = [metric(y, p, once)[0] for p in shuffled]
 
     def lead(one: str, other: str = "segments") -> dict:
         return interval(value[one] - value[other], drawn[one] - drawn[other])
 
     out = {"metric": name, "mean": float(y.mean())}
-    out |= {what: interval(value[what], drawn[what]) for what in predicted}
-    out |= {"gain": lead("both", "deciles"), "score_lead": lead("model"),
-            "tenths_lead": lead("score_tenths"), "rfm": "unknown"}  # fmt: skip
+    out |= {rival: interval(value[rival], drawn[rival]) for rival in predicted}
+    out |= {"gain": lead("both", "deciles"), "score_lead": lead("model")}
+    out |= {"tenths_lead": lead("score_tenths"), "rfm": "unknown"}
     out["placebo"] = {"mean": float(np.mean(placebo)), "high": float(np.max(placebo))}
-    own, score = out["segments"], out["model"]
+    own, better = out["segments"], out["model"]["low"] > nothing and out["score_lead"]["low"] > 0
     out["useful"] = bool(own["low"] > nothing and own["value"] > max(placebo))
-    out["recommended"] = bool(score["low"] > nothing and out["score_lead"]["low"] > 0)
+    out["recommended"] = bool(better)
     if tiers is not None:
         out["rfm_lead"] = lead("rfm_terciles")
         out["rfm"] = _beside(out["rfm_lead"]) if out["rfm_terciles"]["low"] > nothing else "nothing"
-    return out
+    return out, score, models
 
 
 def _indicators(dummies: np.ndarray, features: pd.DataFrame, y: np.ndarray, tiers) -> dict:
@@ -143,10 +164,10 @@ def _indicators(dummies: np.ndarray, features: pd.DataFrame, y: np.ndarray, tier
     simple = [c for c in SIMPLE if c in features]
     deciles = _deciles(features[simple] if simple else _best_column(features, y))
     tried = {"segments": dummies, "deciles": deciles, "both": np.hstack([deciles, dummies])}
-    for what, n in {"rfm_terciles": 3, "rfm_quintiles": 5}.items():
+    for rival, n in {"rfm_terciles": 3, "rfm_quintiles": 5}.items():
         if tiers is not None:
             columns = rfm_tiers(tiers, n)
-            tried[what] = np.hstack([indicators(columns[c]) for c in columns])
+            tried[rival] = np.hstack([indicators(columns[c]) for c in columns])
     return tried
 
 
@@ -157,40 +178,6 @@ def _beside(lead: dict) -> str:
     return "ahead" if lead["value"] > 0 else "behind"
 
 
-def scores(
-    features: pd.DataFrame, outcomes: pd.DataFrame, useful: dict, *, seed: int = 0
-) -> pd.DataFrame:
-    """Return every customer's score for each outcome for which one is recommended, and its decile.
-
-    Parameters
-    ----------
-    features, outcomes : DataFrame
-        As of :func:`usefulness`.
-    useful : dict
-        What it gives.
-
-    Returns
-    -------
-    DataFrame
-        Indexed like ``features``, with the columns that :func:`score_columns` names. The
-        predictions are those that were tested: each by models that had not seen the customer, five
-        for a customer without outcomes. Decile 1 holds the highest.
-    """
-    frame = pd.DataFrame(index=features.index)
-    for row in useful["outcomes"] if useful else []:
-        if not row["recommended"]:
-            continue
-        both = _tested(features.index, outcomes, seed)
-        rest, splits = features.index.difference(both, sort=False), folds(len(both), seed, 2)
-        y, metric, *_ = target(outcomes.loc[both, row["outcome"]].to_numpy(dtype=float))
-        x, other = features.loc[both].to_numpy(), features.loc[rest].to_numpy()
-        predicted = _boosted(x, y, splits, metric == "AUC", seed, other)
-        name, decile = score_columns(row)
-        frame[name] = pd.Series(predicted, both.append(rest))
-        frame[decile] = 11 - _decile(frame[name])
-    return frame
-
-
 def score_columns(row: dict) -> tuple[str, str]:
     """Return the names of the score of an outcome and of its decile."""
     what = re.sub(r"\W+", "_", row["outcome"].removeprefix("who ")).strip("_")
@@ -198,34 +185,26 @@ def score_columns(row: dict) -> tuple[str, str]:
     return f"{kind}_{what}", f"{kind}_{what}_decile"
 
 
-def _tested(index: pd.Index, outcomes: pd.DataFrame, seed: int) -> pd.Index:
-    """Return the customers on whom predictions are tested: those with outcomes, or a part."""
-    both = index.intersection(outcomes.dropna().index)
-    return both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
+def _boosted(x: np.ndarray, y: np.ndarray, splits: list, binary: bool, seed: int):
+    """Return held-out predictions of boosted trees, and the models, one a fold."""
+    made = HistGradientBoostingClassifier if binary else HistGradientBoostingRegressor
+    predicted, models = np.zeros(len(y)), []
+    for train, test in splits:
+        model = made(random_state=seed, **TREES).fit(x[train], y[train])
+        models.append(model)
+        predicted[test] = _expected(model, x[test])
+    return predicted, models
 
 
-def _boosted(x, y: np.ndarray, splits: list, binary: bool, seed: int, rest=()) -> np.ndarray:
-    """Return held-out predictions of boosted trees; for further rows, the mean over the folds."""
-    kind = HistGradientBoostingClassifier if binary else HistGradientBoostingRegressor
-    total, times, more = np.zeros(len(y)), np.zeros(len(y)), np.zeros(len(rest))
-    for train, test in splits[:5]:
-        model = kind(
-            max_iter=200, learning_rate=0.05, min_samples_leaf=20, early_stopping=True,
-            validation_fraction=0.2, n_iter_no_change=5, random_state=seed,
-        ).fit(x[train], y[train])  # fmt: skip
-        predict = (lambda rows, m=model: m.predict_proba(rows)[:, 1]) if binary else model.predict
-        total[test] += predict(x[test])
-        times[test] += 1
-        more += predict(rest) / 5 if len(rest) else 0.0
-    return np.r_[total / times, more]
+def _expected(model, x: np.ndarray) -> np.ndarray:
+    return model.predict_proba(x)[:, 1] if hasattr(model, "predict_proba") else model.predict(x)
 
 
 def _best_column(features: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
     """Take the column most rank-correlated with the outcome: chosen in its own favour."""
-    ranks = rankdata(y)
+    ranks, varying = rankdata(y), features.nunique() > 1
     strength = [
-        abs(np.corrcoef(rankdata(features[c]), ranks)[0, 1]) if features[c].nunique() > 1 else 0
-        for c in features
+        abs(np.corrcoef(rankdata(features[c]), ranks)[0, 1]) if varying[c] else 0 for c in features
     ]
     return features.iloc[:, [int(np.argmax(strength))]]
 
@@ -246,19 +225,30 @@ def target(y: np.ndarray):
     return np.minimum(y, np.quantile(y, 0.99)), "R²", r_squared, 0.0
 
 
-def r_squared(y: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of the variance predicted; negative when worse than the mean."""
-    total = ((y - y.mean()) ** 2).sum()
-    return float(1 - ((y - predicted) ** 2).sum() / total) if total > 0 else 0.0
+def weights(draws: np.ndarray) -> np.ndarray:
+    """Count how often each row is in each resample, shape (resamples, rows)."""
+    return np.array([np.bincount(draw, minlength=draws.shape[1]) for draw in draws], float)
 
 
-def auc(y: np.ndarray, predicted: np.ndarray) -> float:
-    """Chance that a customer with the outcome is ranked above one without (Mann–Whitney)."""
-    ones = y == 1
-    a, b = ones.sum(), (~ones).sum()
-    if not a or not b:
-        return 0.5
-    return float((rankdata(predicted)[ones].sum() - a * (a + 1) / 2) / (a * b))
+def r_squared(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Share of the variance predicted in each resample; negative when worse than the mean."""
+    away = y - y.mean()
+    total = weights @ away**2 - (weights @ away) ** 2 / weights.sum(axis=1)
+    least = 1e-12 * (away**2).sum() + 1e-300
+    left = weights @ (y - predicted) ** 2
+    return np.where(total > least, 1 - left / np.maximum(total, least), 0.0)
+
+
+def auc(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Chance that a customer with the outcome is ranked above one without, in each resample."""
+    order = predicted.argsort(kind="stable")
+    starts = np.flatnonzero(np.diff(predicted[order], prepend=-np.inf) > 0)
+    ones, others = (
+        np.add.reduceat(weights[:, order] * part[order], starts, axis=1) for part in (y, 1 - y)
+    )
+    pairs = ones.sum(axis=1) * others.sum(axis=1)
+    above = (ones * (others.cumsum(axis=1) - others / 2)).sum(axis=1)
+    return np.where(pairs > 0, above / np.maximum(pairs, 1), 0.5)
 
 
 def interval(value: float, draws: np.ndarray) -> dict:
@@ -289,7 +279,7 @@ def _decile(values: pd.Series) -> np.ndarray:
 
 
 def held_out(x: np.ndarray, y: np.ndarray, splits: list) -> np.ndarray:
-    """Held-out predictions of a ridge regression, averaged over repeats.
+    """Held-out predictions of a ridge regression (penalty 1), averaged over repeats.
 
     Parameters
     ----------
@@ -301,8 +291,11 @@ def held_out(x: np.ndarray, y: np.ndarray, splits: list) -> np.ndarray:
     """
     total, times = np.zeros(y.shape), np.zeros(len(y))
     for train, test in splits:
-        fitted = Ridge(alpha=1.0).fit(x[train], y[train]).predict(x[test])
-        total[test] += fitted.reshape(y[test].shape)  # of one outcome in a column it gives a row
+        middle, level = x[train].mean(axis=0), y[train].mean(axis=0)
+        part = x[train] - middle
+        ridge = part.T @ part + np.eye(x.shape[1])
+        total[test] += (x[test] - middle) @ np.linalg.solve(ridge, part.T @ (y[train] - level))
+        total[test] += level
         times[test] += 1
     return (total.T / times).T
 
@@ -319,7 +312,7 @@ def alike(labels: pd.Series, outcomes: pd.DataFrame) -> list[tuple[int, int]]:
         return []
     p_values = [[_welch(groups[a][c], groups[b][c]) for c in outcomes] for a, b in pairs]
     differ = (stats.adjust(p_values, "fdr_bh") <= stats.ALPHA).any(axis=1)
-    return [(int(a), int(b)) for (a, b), told in zip(pairs, differ, strict=True) if not told]
+    return [(int(a), int(b)) for (a, b), apart in zip(pairs, differ, strict=True) if not apart]
 
 
 def _welch(first: pd.Series, second: pd.Series) -> float:
@@ -333,9 +326,14 @@ def _welch(first: pd.Series, second: pd.Series) -> float:
 
 
 def worth(
-    segments: pd.Series, spend: pd.Series, *, margin: float, cost_per_customer: float,
-    weeks: float, before: pd.Series | None = None,
-) -> pd.DataFrame:  # fmt: skip
+    segments: pd.Series,
+    spend: pd.Series,
+    *,
+    margin: float,
+    cost_per_customer: float,
+    weeks: float,
+    before: pd.Series | None = None,
+) -> pd.DataFrame:
     """Per segment, the smallest lift that pays and the smallest a test on half of it can show.
 
     Parameters
@@ -349,11 +347,8 @@ def worth(
     -------
     DataFrame
         segment, n, mean_spend, sd_spend, lift_that_pays and lift_detectable (shares of mean spend),
-        adjusted, weeks; `word`: nothing (to lift), too_small, unlikely, slow or fine.
-
-    Source
-    ------
-    `seglib.power.spend_test`, which the playbook's tests use too.
+        adjusted, weeks; `word`: nothing (to lift), too_small, unlikely, slow or fine. By
+        `seglib.power.spend_test`, which the playbook's tests use too.
     """
     money, rows = Economics(margin=margin, cost_per_customer=cost_per_customer), []
     for number, part in spend.groupby(segments.reindex(spend.index)):
@@ -362,15 +357,15 @@ def worth(
         mean, seen = test["baseline"], test["detectable"]
         pays = test["break_even"] / mean if mean > 0 else None
         seen = seen / mean if mean > 0 and np.isfinite(seen) else None
-        rows.append({
-            "segment": int(number), "n": len(part), "mean_spend": mean,
-            "sd_spend": float(part.std(ddof=1)), "lift_that_pays": pays, "lift_detectable": seen,
-            "adjusted": test["adjusted"], "weeks": weeks, "word": _worth_word(pays, seen),
-        })  # fmt: skip
+        row = {"segment": int(number), "n": len(part), "mean_spend": mean}
+        row |= {"sd_spend": float(part.std(ddof=1)), "lift_that_pays": pays}
+        row |= {"lift_detectable": seen, "adjusted": test["adjusted"], "weeks": weeks}
+        rows.append(row | {"word": worth_word(pays, seen)})
     return pd.DataFrame(rows)
 
 
-def _worth_word(pays: float | None, seen: float | None) -> str:
+def worth_word(pays: float | None, seen: float | None) -> str:
+    """Say what is to be expected of a lift that pays, and of a test that is to show it."""
     if pays is None or seen is None:
         return "nothing" if pays is None else "too_small"
     return "unlikely" if pays > 0.5 else "slow" if seen > 2 * max(pays, 0.05) else "fine"

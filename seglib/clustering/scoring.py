@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import files, study, wording
-from seglib.clustering import segmenter
+from seglib.clustering import algorithms, segmenter
 from seglib.study import ROW, StudyError
 
 PERSONAS = "personas.json"  # beside model.json: the names of its segments
@@ -68,11 +68,14 @@ def score(model: str | Path, table: str | Path, key: str = "") -> Scored:
     files.verify(path.parent, path.name, PERSONAS)
     frame = _table(Path(table), key, [column["name"] for column in rule["columns"]])
     read = {c["name"]: _read(c, frame[c["name"]]) for c in rule["columns"]}
-    seen = pd.DataFrame({name: values for name, (values, _) in read.items()}, frame.index)
-    members = segmenter.assign(rule, seen)
-    members.insert(1, "name", members["segment"].map(_names(path)))
-    unknown = seen.isna().all(axis=1)
-    notes = []
+    values = pd.DataFrame({name: column for name, (column, _) in read.items()}, frame.index)
+    members = segmenter.assign(rule, values)
+    people, names = path.parent / PERSONAS, {}
+    if path.name == "model.json" and people.is_file():
+        named = json.loads(people.read_text(encoding="utf-8"))
+        names = {person["segment"]: person["name"] for person in named}
+    members.insert(1, "name", members["segment"].map(names))
+    unknown, notes = values.isna().all(axis=1), []
     if unknown.any():
         members = members.astype({"segment": "Int64", "runner_up": "Int64"}).mask(unknown)
         notes.append(f"{unknown.sum():,} rows have no value in any column and get no segment.")
@@ -80,42 +83,34 @@ def score(model: str | Path, table: str | Path, key: str = "") -> Scored:
     return Scored(members, notes + _spans(path, Path(table)) + _odd_values(counts, len(frame)))
 
 
-def write(members: pd.DataFrame, out: str | Path, model: str | Path, table: str | Path) -> Path:
-    """Write scored members as .csv or .parquet; never over the table or a file of the run.
-
-    Raises
-    ------
-    StudyError
-        If the place or the kind of file will not do; nothing has been written.
-    """
+def write(members: pd.DataFrame, out: str | Path) -> Path:
+    """Write scored members as .csv or .parquet, whole or not at all."""
     path = Path(out)
-    check(path, model, table)
     part = path.with_name(f".{path.name}.part")
     try:
         if path.suffix == ".csv":
             files.write_csv(members.reset_index(), part)
         else:
             members.to_parquet(part)
-        part.replace(path)
+        return part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return path
 
 
-def check(path: Path, model: str | Path, table: str | Path) -> None:
-    """Refuse a place where the result must not, or cannot, be written."""
+def check(out: str | Path, model: str | Path, table: str | Path) -> None:
+    """Refuse a place where the result cannot be written, the table, and the folder of a run."""
+    path, folder = Path(out), _model_path(Path(model)).resolve().parent
     if path.suffix not in {".csv", ".parquet"}:
         raise StudyError(f"the output is {path}: expected a name that ends in .csv or .parquet")
     if not path.resolve().parent.is_dir():
         raise StudyError(f"the folder of {path} does not exist: make it, or choose another")
     if path.resolve() == Path(table).resolve():
         raise StudyError(f"the output {path} is the table itself: choose another name")
-    folder = _model_path(Path(model)).resolve().parent
     if path.resolve().parent == folder and (folder / "segments.parquet").is_file():
         raise StudyError(f"{path} is in the folder of a run: choose a place outside {folder}")
 
 
-# --- the model ----------------------------------------------------------------------------------
+# --- reading a model and a table ----------------------------------------------------------------
 
 
 def _model_path(path: Path) -> Path:
@@ -147,29 +142,18 @@ def _rule(path: Path) -> dict:
     return rule
 
 
-def _names(path: Path) -> dict[int, str]:
-    """Return the names of the run's segments, none if it has no personas."""
-    personas = path.parent / PERSONAS
-    if path.name != "model.json" or not personas.is_file():
-        return {}
-    return {p["segment"]: p["name"] for p in json.loads(personas.read_text(encoding="utf-8"))}
-
-
 def _spans(model: Path, table: Path) -> list[str]:
     """Warn where the table's customers were seen for longer, or for less, than the rule's."""
     extents = [folder / "extent.json" for folder in (model.parent, table.resolve().parent)]
-    days = [json.loads(e.read_text(encoding="utf-8")).get("history") if e.is_file() else None
-            for e in extents]  # fmt: skip
-    if None in days or days[0] == days[1]:
+    known = [json.loads(e.read_text(encoding="utf-8")) if e.is_file() else {} for e in extents]
+    before, now = (extent.get("history") for extent in known)
+    if None in (before, now) or before == now:
         return []
     return [
-        f"The rule was made from {days[0]} days of history and this table from {days[1]}: whoever "
+        f"The rule was made from {before} days of history and this table from {now}: whoever "
         "is seen for longer has more orders, so segments shift by that alone. `seglib run` at the "
         "later date compares equal times and writes segments_kept.csv."
     ]
-
-
-# --- the table ----------------------------------------------------------------------------------
 
 
 def _table(path: Path, key: str, columns: list[str]) -> pd.DataFrame:
@@ -179,11 +163,11 @@ def _table(path: Path, key: str, columns: list[str]) -> pd.DataFrame:
     frame = frame.reset_index() if frame.index.name else frame
     if key == ROW:
         name, frame = "row", frame.assign(row=range(1, len(frame) + 1))
-    there = [str(column) for column in frame]
     if name not in frame:
+        hint = study.nearest(name, list(map(str, frame)))
         raise StudyError(
-            f"{path} has no column {name!r} to tell rows apart{study.nearest(name, there)}; give "
-            f"it as --id, or --id '{ROW}' to number the rows"
+            f"{path} has no column {name!r} to tell rows apart{hint}; give it as --id, or --id "
+            f"'{ROW}' to number the rows"
         )
     if name in RESULT:
         raise StudyError(
@@ -192,9 +176,10 @@ def _table(path: Path, key: str, columns: list[str]) -> pd.DataFrame:
     if frame.empty:
         raise StudyError(f"{path} has no rows: expected one a customer")
     if absent := [column for column in columns if column not in frame]:
-        raise StudyError(f"{path} lacks {_lacking(absent, set(there) - {name, *columns})}")
-    if frame[name].isna().any():
-        raise StudyError(f"{path}: {int(frame[name].isna().sum())} rows have no {name}")
+        spare = sorted({str(column) for column in frame} - {name, *columns})
+        raise StudyError(f"{path} lacks {_lacking(absent, spare)}")
+    if nobody := int(frame[name].isna().sum()):
+        raise StudyError(f"{path}: {nobody} rows have no {name}")
     if (twice := frame[name].duplicated()).any():
         raise StudyError(
             f"{path}: {int(twice.sum())} rows repeat the {name} of another, such as "
@@ -217,15 +202,15 @@ def _opened(path: Path) -> pd.DataFrame:
         raise StudyError(f"{path} cannot be read as {path.suffix[1:]}: {first}") from None
 
 
-def _lacking(absent: list[str], spare: set[str]) -> str:
+def _lacking(absent: list[str], spare: list[str]) -> str:
     """Return '2 columns that the rule reads: orders (did you mean Orders?), recency'.
 
     Only a column that the rule does not read already is suggested, and none for two.
     """
     parts = []
     for name in absent[:8]:
-        hint = study.nearest(name, sorted(spare)).partition("did you mean ")[2].rstrip("?")
-        spare = spare - {hint.strip("'")}
+        hint = study.nearest(name, spare).partition("did you mean ")[2].rstrip("?")
+        spare = [column for column in spare if column != hint.strip("'")]
         parts.append(f"{name!r}" + (f" (did you mean {hint}?)" if hint else ""))
     more = f" and {len(absent) - 8} more" if len(absent) > 8 else ""
     many = "a column" if len(absent) == 1 else f"{len(absent)} columns"
@@ -237,24 +222,23 @@ def _read(rule: dict, values: pd.Series) -> tuple[pd.Series, dict]:
     if rule["kind"] == "numeric":
         numbers = pd.to_numeric(values, errors="coerce").astype(float)
         numbers = numbers.replace([np.inf, -np.inf], np.nan)
-        given = values.notna() & ~values.astype(str).str.strip().str.lower().isin(ABSENT)
-        shown = np.log1p(numbers.clip(lower=0)) if rule["log"] else numbers
+        filled = values.notna() & ~values.astype(str).str.strip().str.lower().isin(ABSENT)
+        scaled = np.log1p(numbers.clip(lower=0)) if rule["log"] else numbers
         slack = 1e-9 * (1 + abs(rule["high"] - rule["low"]))
-        beyond = (shown < rule["low"] - slack) | (shown > rule["high"] + slack)
-        return numbers, {"missing": int(numbers.isna().sum()), "beyond": int(beyond.sum()),
-                         "odd": int((numbers.isna() & given).sum())}  # fmt: skip
+        beyond = (scaled < rule["low"] - slack) | (scaled > rule["high"] + slack)
+        odd = {"missing": numbers.isna(), "beyond": beyond, "odd": numbers.isna() & filled}
+        return numbers, {what: int(rows.sum()) for what, rows in odd.items()}
     levels = {_text(level): level for level in rule["levels"]}
     text = values.astype(object).map(_text, na_action="ignore")
     new = text[text.notna() & ~text.isin(list(levels))]
-    return text.map(levels).astype(object).where(text.isin(list(levels)), None), {
-        "missing": int(values.isna().sum()), "unseen": len(new),
-        "levels": list(new.value_counts().index[:3]),
-    }  # fmt: skip
+    odd = {"missing": int(values.isna().sum()), "unseen": len(new)}
+    known = text.map(levels).astype(object).where(text.isin(list(levels)), None)
+    return known, odd | {"levels": list(new.value_counts().index[:3])}
 
 
 def _text(value: object) -> str:
     """Return a value as text: 1 and 1.0 alike, true and True alike."""
-    if isinstance(value, bool | np.bool_) or str(value).lower() in {"true", "false"}:
+    if str(value).lower() in {"true", "false"}:
         return str(value).lower()
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
@@ -263,16 +247,164 @@ def _text(value: object) -> str:
 
 def _odd_values(counts: dict[str, dict], rows: int) -> list[str]:
     """Return a sentence for each thing that happened to values, with the columns it is in."""
-    said = []
+    notes = []
     for what, meaning in NOTES.items():
-        here = {name: about for name, about in counts.items() if about.get(what)}
-        order = sorted(here, key=lambda name: (-here[name][what], name))
-        parts = [
-            f"{name} {wording.count(here[name][what])}"
-            + (f" ({', '.join(map(repr, here[name]['levels']))})" if what == "unseen" else "")
-            for name in order[:SHOWN]
-        ]
-        more = f" and {len(order) - SHOWN} more columns" if len(order) > SHOWN else ""
+        here = [name for name, about in counts.items() if about.get(what)]
+        parts = []
+        for name in sorted(here, key=lambda name: (-counts[name][what], name))[:SHOWN]:
+            levels = ", ".join(map(repr, counts[name]["levels"])) if what == "unseen" else ""
+            parts.append(
+                f"{name} {wording.count(counts[name][what])}" + (f" ({levels})" if levels else "")
+            )
+        more = f" and {len(here) - SHOWN} more columns" if len(here) > SHOWN else ""
         if here:
-            said.append(f"Of {rows:,} rows, some have {meaning}: {', '.join(parts)}{more}.")
-    return said
+            notes.append(f"Of {rows:,} rows, some have {meaning}: {', '.join(parts)}{more}.")
+    return notes
+
+
+# --- the rule as SQL ----------------------------------------------------------------------------
+
+
+def select(model: dict, table: str, key: str) -> str:
+    """Write a query for ``key`` and ``segment`` of every row of ``table``, as a model predicts.
+
+    Plain SQL (CASE, LEAST, GREATEST, ABS, LN, POWER), checked on DuckDB and PostgreSQL. There every
+    step is computed once: inlined, PostgreSQL would write each expression as often as it is used.
+    """
+    params, rules, latent = model["parameters"], model["columns"], "tables" in model["parameters"]
+    terms = [_answer(rule) for rule in rules] if latent else encoded_terms(rules)
+    columns = [f"{quote(key)} AS row_key", *(f"{term} AS x{i}" for i, term in enumerate(terms))]
+    steps = [("encoded", columns, table)]
+    if metric := params.get("metric"):
+        turned = [
+            " + ".join(f"{number(row[j])} * x{i}" for i, row in enumerate(metric)) + f" AS x{j}"
+            for j in range(len(metric))
+        ]
+        steps.append(("turned", ["row_key", *turned], "encoded"))
+    formulas = _FORMULAS[params["method"]](params, rules)
+    scores = [f"{text} AS s{i}" for i, text in enumerate(formulas)]
+    steps.append(("scored", ["row_key", *scores], steps[-1][0]))
+    names = [f"s{i}" for i in range(len(formulas))]
+    best = names[0] if len(names) == 1 else f"GREATEST({', '.join(names)})"
+    steps.append(("judged", ["row_key", *names, f"{best} AS best"], "scored"))
+    comma = ",\n    "
+    parts = [
+        f"{step} AS MATERIALIZED (\n  SELECT {comma.join(columns)}\n  FROM {source}\n)"
+        for step, columns, source in steps
+    ]
+    return (
+        "-- MATERIALIZED may be left out where an engine does not know it.\n"
+        f"WITH {', '.join(parts)}\n"
+        f"SELECT row_key AS {quote(key)},\n  {_first_best(model)} AS segment\nFROM judged\n"
+    )
+
+
+def _first_best(model: dict) -> str:
+    """Write the number of the first segment whose score is the highest: `algorithms.first_best`."""
+    params, numbers = model["parameters"], model.get("numbers") or range(1, model["k"] + 1)
+    unit = 2 * params["softness"] if params["method"] == "kmeans" else 1.0
+    close = number(algorithms.CLOSE)
+    least = f"best - ({number(algorithms.CLOSE * unit)} + {close} * ABS(best))"
+    cases = "\n    ".join(f"WHEN s{i} >= {least} THEN {n}" for i, n in enumerate(numbers))
+    return f"CASE\n    {cases}\n  END"
+
+
+def _kmeans(params: dict, _rules: list[dict]) -> list[str]:
+    return [
+        "-(" + " + ".join(f"POWER(x{i} - ({number(c)}), 2)" for i, c in enumerate(centre)) + ")"
+        for centre in params["centres"]
+    ]
+
+
+def _gmm(params: dict, _rules: list[dict]) -> list[str]:
+    texts = []
+    for weight, mean, precision, logdet in algorithms.gaussians(params):
+        away = [f"(x{i} - ({number(m)}))" for i, m in enumerate(mean)]
+        terms = [
+            f"{number(precision[i, j] * (1 if i == j else 2))} * {away[i]} * {away[j]}"
+            for i in range(len(mean))
+            for j in range(i, len(mean))
+        ]
+        texts.append(f"{number(np.log(weight) - logdet / 2)} - 0.5 * ({' + '.join(terms)})")
+    return texts
+
+
+def _latent(params: dict, rules: list[dict]) -> list[str]:
+    texts = []
+    for i, weight in enumerate(params["weights"]):
+        tables, terms = iter(params["tables"][i]), [number(np.log(weight))]
+        bells = zip(params["means"][i], params["variances"][i], strict=True)
+        for j, rule in enumerate(rules):
+            if rule["kind"] == "numeric":
+                mean, variance = next(bells)
+                base = float(np.log(2 * np.pi * variance))
+                away = f"POWER(x{j} - ({number(mean)}), 2) / {number(variance)}"
+                terms.append(f"COALESCE(-0.5 * ({number(base)} + {away}), 0)")
+            else:
+                shares = map(number, np.log(next(tables)))
+                terms.append(f"CASE x{j} {_cases(rule['levels'], shares)} ELSE 0 END")
+        texts.append(" + ".join(terms))
+    return texts
+
+
+_FORMULAS = {"kmeans": _kmeans, "gmm": _gmm, "latent_class": _latent}
+
+
+def encoded_terms(rules: list[dict]) -> list[str]:
+    """Write one expression per encoded column, in the order of :meth:`Encoder.transform`."""
+    terms = []
+    for rule in rules:
+        name, levels = quote(rule["name"]), rule.get("levels", [])
+        if rule["kind"] == "nominal":
+            for i, own in enumerate(rule["shares"]):
+                hot = (np.arange(len(levels)) == i) - own
+                cases = _cases(levels, map(number, hot / np.sqrt(own * rule["inertia"])))
+                terms.append(f"CASE {name} {cases} ELSE 0.0 END")
+            continue
+        if rule["kind"] == "ordered":
+            cases = _cases(levels, range(len(levels)))
+            value = f"CASE {name} {cases} ELSE {number(rule['fill'])} END"
+        else:
+            raw = f"CAST({name} AS DOUBLE PRECISION)"
+            scaled = f"LN(1 + GREATEST({raw}, 0))" if rule["log"] else raw
+            scaled = f"LEAST(GREATEST({scaled}, {number(rule['low'])}), {number(rule['high'])})"
+            value = f"CASE WHEN {_finite(rule)} THEN {scaled} ELSE {number(rule['fill'])} END"
+        terms.append(f"({value} - ({number(rule['centre'])})) / {number(rule['scale'])}")
+    return terms
+
+
+def _answer(rule: dict) -> str:
+    """Write a column as latent classes read it: a level as it is, a number scaled or missing."""
+    if rule["kind"] != "numeric":
+        return quote(rule["name"])
+    return f"CASE WHEN {_finite(rule)} THEN {encoded_terms([rule])[0]} ELSE NULL END"
+
+
+def _finite(rule: dict) -> str:
+    """Write that a number is there and finite; engines hold NaN greater than any number."""
+    raw = f"CAST({quote(rule['name'])} AS DOUBLE PRECISION)"
+    return f"ABS({raw}) <= {number(np.finfo(float).max)}"
+
+
+def _cases(levels: list, values) -> str:
+    pairs = zip(levels, values, strict=True)
+    return " ".join(f"WHEN {literal(level)} THEN {value}" for level, value in pairs)
+
+
+def quote(name: str) -> str:
+    """Write an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def number(value: float) -> str:
+    """Write a number in double precision, never as a decimal."""
+    text = repr(float(value))
+    return text if "e" in text else f"{text}e0"
+
+
+def literal(value: object) -> str:
+    """Write a level as a literal."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    text = str(value).replace("'", "''")
+    return repr(value) if isinstance(value, int | float) else f"'{text}'"

@@ -41,7 +41,7 @@ class SegmentModel(BaseEstimator):
     method : {"auto", "kmeans", "gmm", "latent_class", "mixed"}
         ``auto`` follows the types of the columns.
     metric : array, optional
-        A linear map of encoded columns, for k-means (:attr:`validity.Found.metric`).
+        A linear map of encoded columns, for k-means (:attr:`validity.Decision.metric`).
     random_state : int
 
     Attributes
@@ -51,8 +51,8 @@ class SegmentModel(BaseEstimator):
         kmeans, mixed (k-means on numbers and categories), gmm, latent_class or labels.
     parameters_ : dict
         Of :mod:`seglib.clustering.algorithms`.
-    numbers_ : list of int
-        The number of each segment, in the order of the parameters.
+    numbers_, names_ : list
+        Of each segment, in the order of the parameters; names only of labels.
     first_ : str
         Whether the most `valuable` or the `largest` is the first.
     numbered_ : dict or None
@@ -73,26 +73,33 @@ class SegmentModel(BaseEstimator):
             Segments that somebody else made, of some or all rows, numbers or names: they are kept,
             and the nearest centre is the rule for others.
         """
-        self.encoder_ = self.encoder or Encoder()
-        if not hasattr(self.encoder_, "rules_"):
-            self.encoder_.fit(X)
-        self._start(self.encoder_)
+        encoder = self.encoder or Encoder()
+        self._start(encoder if hasattr(encoder, "rules_") else encoder.fit(X))
         if y is not None:
             return self._keep(X, y)
         self.method_ = choose_method(self.method, self.encoder_)
         rows = np.sort(np.random.default_rng(self.random_state).permutation(len(X))[:ROWS])
         family = "kmeans" if self.method_ == "mixed" else self.method_
         self.parameters_ = algorithms.fit(
-            family, self.data(X.iloc[rows]), self.n_segments,
-            levels=self.encoder_.levels, metric=self.metric if family == "kmeans" else None,
-            seed=self.random_state, restarts=algorithms.STARTS,
-        )  # fmt: skip
+            family,
+            self.data(X.iloc[rows]),
+            self.n_segments,
+            levels=self.encoder_.levels,
+            metric=self.metric if family == "kmeans" else None,
+            seed=self.random_state,
+            restarts=algorithms.STARTS,
+        )
         return self
 
     @classmethod
     def from_labels(cls, X: pd.DataFrame, labels: pd.Series, encoder=None, seed=0) -> SegmentModel:
         """Return segments that somebody else made."""
         return cls(encoder, labels.nunique(), random_state=seed).fit(X, labels)
+
+    def _start(self, encoder: Encoder) -> None:
+        self.encoder_, self.numbers_ = encoder, list(range(1, self.n_segments + 1))
+        self.first_, self.numbered_, self.names_, self.labels_ = "largest", None, [], None
+        self.agrees_ = 1.0
 
     def _keep(self, X: pd.DataFrame, labels: pd.Series) -> SegmentModel:
         labels = labels.reindex(X.index).dropna()
@@ -103,23 +110,17 @@ class SegmentModel(BaseEstimator):
                 "expected two or more, each of two rows or more, by the same index as the table."
             )
         self.method_, self.names_ = "labels", sorted(sizes.index, key=str)
-        self.given_ = labels.map({name: i for i, name in enumerate(self.names_)}).astype(int)
+        self.labels_ = labels.map({name: i for i, name in enumerate(self.names_)}).astype(int)
         Z = self.data(X.loc[labels.index])
-        centres = pd.DataFrame(Z).groupby(self.given_.to_numpy()).mean().to_numpy()
+        centres = pd.DataFrame(Z).groupby(self.labels_.to_numpy()).mean().to_numpy()
         self.parameters_ = algorithms.from_centres(Z, centres)
-        self.agrees_ = float((algorithms.labels(self.parameters_, Z) == self.given_).mean())
+        self.agrees_ = float((algorithms.labels(self.parameters_, Z) == self.labels_).mean())
         return self
-
-    def _start(self, encoder: Encoder) -> None:
-        self.encoder_, self.numbers_ = encoder, list(range(1, self.n_segments + 1))
-        self.first_, self.numbered_, self.names_, self.given_ = "largest", None, [], None
-        self.agrees_ = 1.0
 
     def data(self, X: pd.DataFrame) -> np.ndarray:
         """Encode a frame as the method wants it."""
-        if self.method_ == "latent_class":
-            return self.encoder_.answers(X)
-        return np.asarray(self.encoder_.transform(X))
+        encoder = self.encoder_
+        return encoder.answers(X) if self.method_ == "latent_class" else encoder.transform(X)
 
     def predict_proba(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the probability of every segment, a column each."""
@@ -137,11 +138,13 @@ class SegmentModel(BaseEstimator):
         top, rest = chance[rows, best], chance.copy()
         rest[rows, best] = -1.0
         alone, numbers = self.n_segments == 1, np.array(self.numbers_)
-        return pd.DataFrame({
-            "segment": numbers[best], "probability": top,
+        members = {
+            "segment": numbers[best],
+            "probability": top,
             "runner_up": 0 if alone else numbers[rest.argmax(axis=1)],
             "margin": 1.0 if alone else np.maximum(top - rest.max(axis=1), 0.0),
-        }, index=X.index)  # fmt: skip
+        }
+        return pd.DataFrame(members, index=X.index)
 
     def codes(self, X: pd.DataFrame) -> np.ndarray:
         """Return the place of every row's segment in the order of the parameters."""
@@ -149,31 +152,34 @@ class SegmentModel(BaseEstimator):
 
     def _codes(self, X: pd.DataFrame, score: np.ndarray) -> np.ndarray:
         best = algorithms.first_best(score)
-        if self.given_ is None:
+        if self.labels_ is None:
             return best
-        own = self.given_.reindex(X.index)
+        own = self.labels_.reindex(X.index)
         return np.where(own.notna(), own, best).astype(int)
 
     def to_dict(self) -> dict:
         """Return the model as plain numbers: model.json."""
         about = {
-            "version": VERSION, "method": self.method_, "k": self.n_segments,
-            "columns": self.encoder_.rules_, "parameters": self.parameters_,
-            "numbers": sorted(self.numbers_), "first": self.first_,
-        }  # fmt: skip
+            "version": VERSION,
+            "method": self.method_,
+            "k": self.n_segments,
+            "columns": self.encoder_.rules_,
+            "parameters": self.parameters_,
+            "numbers": sorted(self.numbers_),
+            "first": self.first_,
+        }
         about |= {"numbered": self.numbered_} if self.numbered_ else {}
         named = {str(n): str(name) for n, name in zip(self.numbers_, self.names_, strict=False)}
         return about | ({"names": named} if named else {})
 
     @classmethod
-    def from_dict(cls, found: dict) -> SegmentModel:
+    def from_dict(cls, model: dict) -> SegmentModel:
         """Return the model of a model.json."""
-        model = cls(Encoder.from_rules(found["columns"]), found["k"], found["method"])
-        model._start(model.encoder)
-        model.method_, model.parameters_ = found["method"], found["parameters"]
-        model.numbers_ = found.get("numbers") or model.numbers_
-        model.first_, model.numbered_ = found.get("first", "largest"), found.get("numbered")
-        return model
+        made = cls(Encoder.from_rules(model["columns"]), model["k"], model["method"])
+        made._start(made.encoder)
+        made.method_, made.parameters_ = model["method"], model["parameters"]
+        made.numbers_ = model.get("numbers") or made.numbers_
+        return made
 
     def number(self, X: pd.DataFrame, value: pd.Series | None = None, previous: dict | None = None):
         """Put segments in order and give each its number.
@@ -194,17 +200,21 @@ class SegmentModel(BaseEstimator):
             both; `kept`, how many of the earlier segment's and of this one's are in both; `new` and
             `gone`, numbers.
         """
-        codes = self.codes(X)
-        order = _order(codes, self.n_segments, X, value)
-        ranked = pd.Series(np.argsort(order)[codes], X.index)
-        numbers = list(range(1, self.n_segments + 1))
-        if previous is not None and self.n_segments > 1:
-            numbers, self.numbered_ = _kept_numbers(ranked, self.n_segments, previous)
+        codes, k = self.codes(X), self.n_segments
+        rank = size = np.bincount(codes, minlength=k).astype(float)
+        if value is not None:
+            worth = value.reindex(X.index).fillna(0).to_numpy(dtype=float)
+            rank = np.bincount(codes, worth, minlength=k) / np.maximum(size, 1)
+        order = np.argsort(-rank, kind="stable").tolist()
+        numbers = list(range(1, k + 1))
+        if previous is not None and k > 1:
+            ranked = pd.Series(np.argsort(order)[codes], X.index)
+            numbers, self.numbered_ = _kept_numbers(ranked, k, previous)
             order = [order[i] for i in np.argsort(numbers)]
         self.parameters_ = algorithms.reorder(self.parameters_, order)
-        self.names_ = [self.names_[i] for i in order] if self.names_ else []
-        if self.given_ is not None:
-            self.given_ = self.given_.map({old: new for new, old in enumerate(order)})
+        if self.labels_ is not None:
+            self.names_ = [self.names_[i] for i in order]
+            self.labels_ = self.labels_.map({old: new for new, old in enumerate(order)})
         self.numbers_, self.first_ = sorted(numbers), "largest" if value is None else "valuable"
         return self
 
@@ -213,18 +223,19 @@ class SegmentModel(BaseEstimator):
 
         Labels that were given are sought again by k-means from their own centres.
         """
-        params, seed = self.parameters_, int(rng.integers(2**31))
-        metric = np.array(params["metric"]) if params.get("metric") else None
+        params, seed, data = self.parameters_, int(rng.integers(2**31)), data[rows]
         if self.method_ != "labels":
+            metric = np.array(params["metric"]) if params.get("metric") else None
+            about = {"levels": self.encoder_.levels, "metric": metric, "seed": seed}
             return algorithms.fit(
-                params["method"], data[rows], self.n_segments, levels=self.encoder_.levels,
-                metric=metric, seed=seed, restarts=restarts,
-            )  # fmt: skip
-        centres = pd.DataFrame(data[rows]).groupby(label[rows]).mean()
+                params["method"], data, self.n_segments, restarts=restarts, **about
+            )
+        centres = pd.DataFrame(data).groupby(label[rows]).mean()
         centres = centres.reindex(range(self.n_segments)).to_numpy()
         centres = np.where(np.isnan(centres), params["centres"], centres)
-        moved = algorithms.k_means(data[rows], self.n_segments, init=centres, n_init=1)[0]
-        return algorithms.from_centres(data[rows], moved)
+        return algorithms.from_centres(
+            data, algorithms.k_means(data, self.n_segments, init=centres)[0]
+        )
 
 
 def assign(model: dict, X: pd.DataFrame) -> pd.DataFrame:
@@ -246,10 +257,8 @@ def read_labels(where: str, frame: pd.DataFrame, folder: Path) -> pd.Series | No
     StudyError
         If it is neither.
     """
-    if not where:
-        return None
-    if where in frame:
-        return frame[where]
+    if not where or where in frame:
+        return frame[where] if where else None
     path = folder / where
     if not path.is_file() or path.suffix not in {".csv", ".parquet"}:
         raise StudyError(
@@ -267,13 +276,10 @@ def choose_method(method: str, encoder: Encoder) -> str:
     if method not in METHODS:
         raise StudyError(f"The method {method!r} is unknown; use one of {', '.join(METHODS)}.")
     kinds = {rule["kind"] for rule in encoder.rules_}
-    if method == "kmeans" and "nominal" in kinds:
-        return "mixed"
-    if method != "auto":
-        return method
     if "nominal" not in kinds:
-        return "kmeans"
-    return "mixed" if "numeric" in kinds else "latent_class"
+        return "kmeans" if method == "auto" else method
+    mixed = method == "kmeans" or (method == "auto" and "numeric" in kinds)
+    return "mixed" if mixed else "latent_class" if method == "auto" else method
 
 
 def check(X: pd.DataFrame, encoder: Encoder, k: int = 0, k_max: int = 8, seed: int = 0) -> int:
@@ -284,8 +290,8 @@ def check(X: pd.DataFrame, encoder: Encoder, k: int = 0, k_max: int = 8, seed: i
     StudyError
         If so many cannot be made.
     """
-    null = NullModel(random_state=seed).fit(X, encoder)
-    distinct = len(np.unique(null.Z_, axis=0))
+    Z = NullModel(random_state=seed).fit(X, encoder).Z_
+    distinct = len(np.unique(Z, axis=0))
     if isinstance(k, bool) or int(k) != k or int(k_max) != k_max or k_max < 1:
         raise StudyError(f"k = {k} and k_max = {k_max}: expected whole numbers, k_max 1 or more.")
     if k < 0 or k > min(distinct, len(X) // 2):
@@ -293,20 +299,10 @@ def check(X: pd.DataFrame, encoder: Encoder, k: int = 0, k_max: int = 8, seed: i
             f"k = {k} segments were asked for, but the table has {len(X)} rows, {distinct} of "
             "them different; ask for fewer, or 0 to let the verdict choose."
         )
-    return max(1, min(max(k_max, k), len(null.Z_) // 10, max(distinct // 3, 1)))
+    return max(1, min(max(k_max, k), len(Z) // 10, max(distinct // 3, 1)))
 
 
 # --- numbers --------------------------------------------------------------------------------------
-
-
-def _order(codes: np.ndarray, k: int, X: pd.DataFrame, value) -> list[int]:
-    """Return the segments by mean value, or by size, the highest first."""
-    size = np.bincount(codes, minlength=k).astype(float)
-    rank = size
-    if value is not None:
-        worth = value.reindex(X.index).fillna(0).to_numpy(dtype=float)
-        rank = np.bincount(codes, worth, minlength=k) / np.maximum(size, 1)
-    return [int(i) for i in np.argsort(-rank, kind="stable")]
 
 
 def _kept_numbers(ranked: pd.Series, k: int, previous: dict) -> tuple[list[int], dict]:
@@ -316,28 +312,23 @@ def _kept_numbers(ranked: pd.Series, k: int, previous: dict) -> tuple[list[int],
     old = sorted(int(s) for s in before.unique())
     common = pd.crosstab(before[both].to_numpy(), ranked[both].to_numpy())
     common = common.reindex(index=old, columns=range(k), fill_value=0).to_numpy()
-    same = np.where(_alike(common), common, 0)
+    then, now = common.sum(axis=1), common.sum(axis=0)
+    alike = common >= MOST * np.maximum(np.minimum.outer(then, now), 1)
+    alike &= hypergeom.sf(common - 1, common.sum(), then[:, None], now) < CHANCE
+    same = np.where(alike, common, 0)
     pairs = [(i, j) for i, j in zip(*linear_sum_assignment(-same), strict=True) if same[i, j]]
-    taken = {int(j): old[i] for i, j in pairs}
-    new = iter(range(previous["used"] + 1, previous["used"] + 1 + k))
+    taken, new = {int(j): old[i] for i, j in pairs}, iter(range(previous["used"] + 1, 10**9))
     numbers = [taken[j] if j in taken else next(new) for j in range(k)]
-    kept = [
-        {"segment": old[i], "both": int(common[i, j]), "before": int(common[i].sum()),
-         "now": int(common[:, j].sum())}
-        for i, j in pairs
-    ]  # fmt: skip
+    counts = [(old[i], int(common[i, j]), int(then[i]), int(now[j])) for i, j in pairs]
     about = {name: previous[name] for name in previous if name not in {"segments", "used", "cut"}}
     return numbers, about | {
-        "shared": len(both), "kept": kept,
-        "new": sorted(set(numbers) - set(old)), "gone": sorted(set(old) - set(numbers)),
-    }  # fmt: skip
-
-
-def _alike(common: np.ndarray) -> np.ndarray:
-    """Say which earlier and later segments, by their common customers, are the same people's."""
-    before, now = common.sum(axis=1)[:, None], common.sum(axis=0)[None, :]
-    most = common >= MOST * np.maximum(np.minimum(before, now), 1)
-    return most & (hypergeom.sf(common - 1, common.sum(), before, now) < CHANCE)
+        "shared": len(both),
+        "kept": [
+            dict(zip(("segment", "both", "before", "now"), row, strict=True)) for row in counts
+        ],
+        "new": sorted(set(numbers) - set(old)),
+        "gone": sorted(set(old) - set(numbers)),
+    }
 
 
 def numbered(model: dict, day: str) -> str:
@@ -348,9 +339,11 @@ def numbered(model: dict, day: str) -> str:
         fresh = {"source": "fresh", "first": first}
         return wording.plain("verdict", "numbered", **fresh) if model["k"] > 1 else ""
     same = sum(row["both"] for row in about["kept"])
-    source = "later" if about["as_of"] > day else "same" if about["as_of"] == day else "earlier"
     return wording.plain(
-        "verdict", "numbered", source=source, as_of=about["as_of"],
+        "verdict",
+        "numbered",
+        source="later" if about["as_of"] > day else "same" if about["as_of"] == day else "earlier",
+        as_of=about["as_of"],
         kept=wording.share(same / about["shared"]) if about["shared"] else "none",
         **{part: [f"segment {n}" for n in about[part]] for part in ("new", "gone")},
-    )  # fmt: skip
+    )

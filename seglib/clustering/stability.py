@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 from scipy.stats import ks_2samp
@@ -20,34 +22,42 @@ WORDS = {0.85: "highly stable", 0.75: "valid", 0.6: "doubtful", 0.0: "distrust"}
 """Hennig's (2007) words for a segment's mean Jaccard similarity."""
 
 
-def stability(model: SegmentModel, X, data, codes, rng):
-    """Measure how well segments come back: each, each of a null, and all together."""
-    if model.n_segments == 1:
-        one, same = np.ones(1), dict.fromkeys(("value", "low", "high", "kept", "null"), 1.0)
-        return one, one, same | {"beyond": False}
-    rows = np.sort(rng.permutation(len(X))[:ROWS])
-    overlap, rand, kept = refits(model, data[rows], codes[rows], rng)
-    null = NullModel(ROWS, model.random_state).fit(X.iloc[rows], model.encoder_)
-    without, chance = refits_without_groups(model, null, rng)
-    low, high = np.quantile(rand, [0.025, 0.975])
-    mean, usual = float(rand.mean()), float(chance.mean())
-    return overlap.mean(axis=0), without, {
-        "value": mean, "low": float(low), "high": float(high), "kept": float(kept.mean()),
-        "null": usual, "beyond": mean >= usual + validity.AGREE_MORE,
-    }  # fmt: skip
+def stability(model: SegmentModel, X: pd.DataFrame, rng) -> tuple[pd.DataFrame, dict]:
+    """Measure how well segments come back: each beside those of a null model, and all together.
 
-
-def by_segment(model: SegmentModel, segments, overlap, overlap_null) -> pd.DataFrame:
-    """Return size, overlap with refits and the word for it of each segment."""
-    numbers = model.numbers_
-    size = segments.value_counts().reindex(numbers, fill_value=0)
-    rank = size.rank(ascending=False, method="first").astype(int)
-    frame = pd.DataFrame({
-        "n": size, "share": size / len(segments), "jaccard": overlap,
-        "jaccard_null": overlap_null[rank.to_numpy() - 1],
-    }, index=pd.Index(numbers, name="segment"))  # fmt: skip
+    Returns
+    -------
+    DataFrame
+        By segment: n, share, `jaccard` (mean overlap with refits), `jaccard_null` (that of the
+        segment of the same rank in size in tables without groups), `stable` in a word, and its
+        label if it has one.
+    dict
+        `value`, `low`, `high`: adjusted Rand index of refits; `kept`, the share of rows that stay
+        in their segment; `null`, the index without groups; whether the value is `beyond` it.
+    """
+    codes, k = model.codes(X), model.n_segments
+    if k == 1:
+        overlap = without = np.ones(1)
+        agreement = dict.fromkeys(("value", "low", "high", "kept", "null"), 1.0)
+        agreement["beyond"] = False
+    else:
+        rows = np.sort(rng.permutation(len(X))[:ROWS])
+        part = X.iloc[rows]
+        jaccard, rand, kept = refits(model, model.data(part), codes[rows], rng)
+        null = NullModel(ROWS, model.random_state).fit(part, model.encoder_)
+        without, chance = refits_without_groups(model, null, rng)
+        low, high = np.quantile(rand, [0.025, 0.975])
+        overlap, value, usual = jaccard.mean(axis=0), float(rand.mean()), float(chance.mean())
+        agreement = {"value": value, "low": float(low), "high": float(high)}
+        agreement |= {"kept": float(kept.mean()), "null": usual}
+        agreement["beyond"] = value >= usual + validity.AGREE_MORE
+    n = pd.Series(np.bincount(codes, minlength=k), pd.Index(model.numbers_, name="segment"))
+    rank = n.rank(ascending=False, method="first").astype(int)
+    frame = pd.DataFrame({"n": n, "share": n / len(X), "jaccard": overlap})
+    frame["jaccard_null"] = without[rank.to_numpy() - 1]
     frame["stable"] = list(map(stability_word, frame["jaccard"], frame["jaccard_null"]))
-    return frame.assign(label=list(map(str, model.names_))) if model.names_ else frame
+    labels = {"label": list(map(str, model.names_))} if model.names_ else {}
+    return frame.assign(**labels), agreement
 
 
 def stability_word(jaccard: float, null: float = 0.0) -> str:
@@ -77,20 +87,19 @@ def refits(model: SegmentModel, data: np.ndarray, label: np.ndarray, rng, times:
     -------
     jaccard : array, shape (times, k)
         Overlap of each segment with the most similar one of a refit (Hennig 2007).
-    rand : array, shape (times,)
-        Adjusted Rand index of refits with the segments.
-    kept : array, shape (times,)
-        Share of rows that stay in their segment.
+    rand, kept : array, shape (times,)
+        Adjusted Rand index with the segments, and the share of rows that stay in theirs.
     """
     usual, restarts = (40, 10) if model.parameters_["method"] == "kmeans" else (20, 3)
-    overlap, rand, kept = [], [], []
+    found = []
     for _ in range(times or usual):
         rows = rng.integers(len(data), size=len(data))
         other = algorithms.labels(model.refit(data, rows, label, rng, restarts), data)
-        overlap.append(validity.jaccard(label, other, model.n_segments))
-        rand.append(validity.rand_index(label, other))
-        kept.append(validity.kept(label, other, model.n_segments))
-    return np.array(overlap), np.array(rand), np.array(kept)
+        measures = validity.jaccard, validity.kept
+        found.append([measure(label, other, model.n_segments) for measure in measures])
+        found[-1].append(validity.rand_index(label, other))
+    jaccard, kept, rand = (np.array(values) for values in zip(*found, strict=True))
+    return jaccard, rand, kept
 
 
 def refits_without_groups(model: SegmentModel, null: NullModel, rng):
@@ -103,8 +112,7 @@ def refits_without_groups(model: SegmentModel, null: NullModel, rng):
     rand : array
         Of every refit of every table.
     """
-    k, latent = model.n_segments, model.parameters_["method"] == "latent_class"
-    family = "mixed" if model.method_ == "labels" else model.method_
+    k, family = model.n_segments, "mixed" if model.method_ == "labels" else model.method_
     own = SegmentModel(model.encoder_, k, family)
     own._start(model.encoder_)
     own.method_, own.parameters_ = family, model.parameters_
@@ -112,15 +120,20 @@ def refits_without_groups(model: SegmentModel, null: NullModel, rng):
     overlap, rand = [], []
     for i in range(tables):
         Z = null.sample(i)
-        data = model.encoder_.decode(Z) if latent else Z
+        data = model.encoder_.decode(Z) if family == "latent_class" else Z
         everybody = np.arange(len(data))
-        found = own.refit(data, everybody, everybody, rng, restarts)
-        label = algorithms.labels(found, data)
+        label = algorithms.labels(own.refit(data, everybody, everybody, rng, restarts), data)
         again, agree, _ = refits(own, data, label, rng, times)
-        largest = np.argsort(-np.bincount(label, minlength=k), kind="stable")
-        overlap.append(again.mean(axis=0)[largest])
+        overlap.append(again.mean(axis=0)[_largest(label, k)])
         rand.append(agree)
     return np.mean(overlap, axis=0), np.concatenate(rand)
+
+
+def _largest(label: np.ndarray, k: int) -> np.ndarray:
+    return np.argsort(-np.bincount(label, minlength=k), kind="stable")
+
+
+# --- other indices and other choices --------------------------------------------------------------
 
 
 def indices(null: NullModel, k_max: int, rng) -> pd.DataFrame:
@@ -130,20 +143,17 @@ def indices(null: NullModel, k_max: int, rng) -> pd.DataFrame:
     at k + 1 (Dolnicar & Leisch 2017); `silhouette` (Rousseeuw 1987), on at most 800 rows;
     `prediction_strength` (Tibshirani & Walther 2005).
     """
-    Z = null.Z_
+    Z, frame = null.Z_, pd.DataFrame(index=pd.RangeIndex(1, k_max + 1, name="k"))
     labels = [np.zeros(len(Z), int)]
-    labels += [validity.cluster(Z, k, rng)[1] for k in range(2, k_max + 1)]
-    rows = []
-    for k in range(1, k_max + 1):
-        persists = []
-        if k < k_max:
-            largest = np.argsort(-np.bincount(labels[k - 1], minlength=k), kind="stable")
-            persists = validity.jaccard(labels[k - 1], labels[k], k)[largest].tolist()
-        rows.append({
-            "k": k, "persists": persists, "silhouette": silhouette(Z, k, rng) if k > 1 else None,
-            "prediction_strength": prediction_strength(Z, k, rng) if k > 1 else 1.0,
-        })  # fmt: skip
-    return pd.DataFrame(rows).set_index("k")
+    labels += [validity.cluster(Z, k, rng)[1] for k in frame.index[1:]]
+    persists = [
+        validity.jaccard(a, b, k)[_largest(a, k)].tolist()
+        for k, (a, b) in enumerate(pairwise(labels), 1)
+    ]
+    several = [(silhouette(Z, k, rng), prediction_strength(Z, k, rng)) for k in frame.index[1:]]
+    frame["persists"] = [*persists, []]
+    frame["silhouette"] = pd.Series([None, *(s for s, _ in several)], frame.index, dtype=float)
+    return frame.assign(prediction_strength=[1.0, *(strength for _, strength in several)])
 
 
 def silhouette(Z: np.ndarray, k: int, rng, most: int = 800) -> float:
@@ -170,14 +180,16 @@ def prediction_strength(x: np.ndarray, k: int, rng, splits: int = 3) -> float:
 
 def criteria(model: SegmentModel, data: np.ndarray, k_max: int) -> pd.DataFrame:
     """Measure BIC (Schwarz 1978) and ICL (Biernacki, Celeux & Govaert 2000) of mixtures."""
-    family, frame = model.parameters_["method"], pd.DataFrame(index=range(1, k_max + 1))
-    frame = frame.assign(bic=None, icl=None)
-    for k in frame.index if family != "kmeans" else []:
-        params = algorithms.fit(
-            family, data, k, levels=model.encoder_.levels, seed=0, restarts=4
-        )  # fmt: skip
-        frame.loc[k] = params["bic"], params["bic"] + 2 * algorithms.entropy(params, data)
-    return frame
+    family, rows = model.parameters_["method"], {}
+    for k in range(1, k_max + 1):
+        rows[k] = None, None
+        if family != "kmeans":
+            levels = model.encoder_.levels
+            params = algorithms.fit(family, data, k, levels=levels, seed=0, restarts=4)
+            chance = algorithms.probabilities(params, data)
+            entropy = float(-(chance * np.log(np.maximum(chance, 1e-300))).sum())
+            rows[k] = params["bic"], params["bic"] + 2 * entropy
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["bic", "icl"])
 
 
 def sensitivity(X: pd.DataFrame, codes: np.ndarray, k: int, seed: int) -> pd.DataFrame:
@@ -194,27 +206,23 @@ def sensitivity(X: pd.DataFrame, codes: np.ndarray, k: int, seed: int) -> pd.Dat
         "outliers kept": Encoder(tails=(0.0, 1.0)),
         "outliers cut at 5 %": Encoder(tails=(0.05, 0.95)),
     }
+    matrices = {what: encoder.fit_transform(X) for what, encoder in variants.items()}
     other = {
-        what: validity.cluster(encoder.fit_transform(X), k, rng, algorithms.STARTS)[1]
-        for what, encoder in variants.items()
+        what: validity.cluster(matrix, k, rng, algorithms.STARTS)[1]
+        for what, matrix in matrices.items()
     }
-    Z = Encoder().fit_transform(X)
+    Z = next(iter(matrices.values()))
     half = rng.permutation(len(Z))[: len(Z) // 2]
     if len(half) > k:
         centres = validity.cluster(Z[half], k, rng, algorithms.STARTS)[0]
         other["a random half of the rows"] = validity.nearest(Z, centres)
     tree = AgglomerativeClustering(k, linkage="ward")
     other["hierarchical clustering (Ward)"] = tree.fit_predict(Z)
-    agreement = {what: validity.rand_index(codes, own) for what, own in other.items()}
+    agreement = {what: validity.rand_index(codes, label) for what, label in other.items()}
     return pd.DataFrame(agreement.items(), columns=["what", "ari"])
 
 
-def confusion(chance: np.ndarray, numbers: list[int]) -> pd.DataFrame:
-    """Mean probability of segment j among the members of segment i."""
-    label, k = chance.argmax(axis=1), chance.shape[1]
-    total = np.array([chance[label == i].sum(axis=0) for i in range(k)])
-    means = np.round(total / np.maximum(np.bincount(label, minlength=k), 1)[:, None], 6)
-    return pd.DataFrame(means, numbers, numbers)
+# --- how sure membership is -----------------------------------------------------------------------
 
 
 def doubt(params: dict, chance: np.ndarray, kept: float, rng) -> dict:
@@ -223,17 +231,22 @@ def doubt(params: dict, chance: np.ndarray, kept: float, rng) -> dict:
     If the groups were what the method takes them for, simulated rows would be as sure of their
     segment as the rows are, and the probabilities would be right on average.
     """
-    about = {"mean_probability": 1.0, "expected": 1.0, "distance": 0.0, "kept_on_refit": 1.0,
-             "calibrated": True}  # fmt: skip
+    mean = expected = 1.0
+    distance = 0.0
     if chance.shape[1] > 1:
         share = np.bincount(chance.argmax(axis=1), minlength=chance.shape[1]) / len(chance)
         flat = {name: value for name, value in params.items() if name != "metric"}
-        own, fake = chance.max(axis=1), algorithms.simulate(flat, share, 2000, rng)
-        fake = algorithms.probabilities(flat, fake).max(axis=1)
-        far = float(ks_2samp(own, fake).statistic)
-        about = {"mean_probability": float(own.mean()), "expected": float(fake.mean()),
-                 "distance": far, "kept_on_refit": kept, "calibrated": far <= CLOSE}  # fmt: skip
-    return about
+        simulated = algorithms.simulate(flat, share, 2000, rng)
+        own, fake = chance.max(axis=1), algorithms.probabilities(flat, simulated).max(axis=1)
+        distance = float(ks_2samp(own, fake).statistic)
+        mean, expected = float(own.mean()), float(fake.mean())
+    return {
+        "mean_probability": mean,
+        "expected": expected,
+        "distance": distance,
+        "kept_on_refit": kept if chance.shape[1] > 1 else 1.0,
+        "calibrated": distance <= CLOSE,
+    }
 
 
 def bch_weights(chance: np.ndarray) -> np.ndarray:

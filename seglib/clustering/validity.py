@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import k_means
 
-from seglib.clustering.algorithms import fast
+from seglib.clustering.algorithms import fast, k_means
 from seglib.clustering.encoding import every_nth
 from seglib.clustering.null_model import NullModel
 
@@ -37,7 +36,7 @@ BANDWIDTH = 0.1  # of the kernel, in centre distances
 
 
 @dataclass(frozen=True)
-class Found:
+class Decision:
     """What the data show: the number of segments, their kind, and the evidence for each number.
 
     Attributes
@@ -63,12 +62,10 @@ class Found:
 
     def kind_at(self, k: int) -> str:
         """Say the kind of a number of segments that somebody chose."""
-        if k == self.k:
-            return self.kind
-        for kind, column in (("natural", "separated"), ("reproducible", "reproducible")):
-            if self.evidence[column].get(k, False):
-                return kind
-        return "none"
+        if k == self.k or k not in self.evidence.index:
+            return self.kind if k == self.k else "none"
+        row = self.evidence.loc[k]
+        return "natural" if row["separated"] else "reproducible" if row["reproducible"] else "none"
 
     @property
     def best_cut(self) -> int:
@@ -78,7 +75,9 @@ class Found:
 
 
 @fast()
-def search(null: NullModel, k_max: int = 8, progress: Callable[[str], None] | None = None) -> Found:
+def search(
+    null: NullModel, k_max: int = 8, progress: Callable[[str], None] | None = None
+) -> Decision:
     """Look for groups; where none stand apart, once more with elongated groups made round.
 
     Parameters
@@ -91,10 +90,11 @@ def search(null: NullModel, k_max: int = 8, progress: Callable[[str], None] | No
         Told in a few words what is being done.
     """
     if k_max == 1:
-        one = _Measures(np.zeros(1), np.ones(1), np.zeros(1))
-        return decide(_evidence(one, [one, one]))
-    plain = decide(against_null(null, k_max, progress=progress))
-    if plain.kind == "natural" or not _turnable(null):
+        one = np.array([[0.0], [1.0], [0.0]])
+        return decide(compare(one, [one, one]))
+    plain, (rows, columns) = decide(against_null(null, k_max, progress=progress)), null.Z_.shape
+    nominal = any(rule["kind"] == "nominal" for rule in null.encoder_.rules_)
+    if plain.kind == "natural" or nominal or not 1 < columns <= 40 or rows <= 10 * columns:
         return plain
     metric = near_metric(null.Z_)
     turned = decide(against_null(null, k_max, metric, progress), metric)
@@ -111,27 +111,26 @@ def against_null(
     Returns
     -------
     DataFrame
-        As :attr:`Found.evidence`.
+        As :attr:`Decision.evidence`.
     """
     turn = np.eye(null.Z_.shape[1]) if metric is None else metric
     blur = blurring(null.Z_)
 
-    def measured(Z: np.ndarray, pairs: int, *number: int) -> _Measures:
+    def measured(Z: np.ndarray, pairs: int, *number: int) -> np.ndarray:
         rng = np.random.default_rng((null.random_state, *number))
-        return _measure(Z @ turn, blur(Z, rng) @ turn, k_max, rng, pairs)
+        return measure(Z @ turn, blur(Z, rng) @ turn, k_max, rng, pairs)
 
-    data = measured(null.Z_, 6, 0)
-    tables: list[_Measures] = []
+    data, tables = measured(null.Z_, 6, 0), []
     for i in range(TABLES):
         tables.append(measured(null.sample(i), 1, 1, i))
         if progress:
             progress(f"table without groups {i + 1} of at most {TABLES}")
-        if i == FIRST - 1 and _excess(data, tables)[1].max() < HOPELESS:
+        if i == FIRST - 1 and compare(data, tables)["dispersion_z"].max() < HOPELESS:
             break
-    return _evidence(data, tables)
+    return compare(data, tables)
 
 
-def decide(evidence: pd.DataFrame, metric: np.ndarray | None = None) -> Found:
+def decide(evidence: pd.DataFrame, metric: np.ndarray | None = None) -> Decision:
     """Apply the rule to the evidence.
 
     There is structure at a number of segments that are at least 3 null standard deviations more
@@ -139,79 +138,60 @@ def decide(evidence: pd.DataFrame, metric: np.ndarray | None = None) -> Found:
     natural where the density also falls between every two segments and bootstrap samples agree,
     reproducible where only the latter holds, and none otherwise.
     """
-    separated, again = evidence["separated"], evidence["reproducible"]
-    if separated.any():
-        agreed = np.sqrt(np.maximum(evidence["stability"], 0))
-        k = (evidence["dispersion_gap"] * agreed)[separated].idxmax()
-        return Found(int(k), "natural", evidence, metric)
-    if again.any():
-        return Found(
-            int(evidence["dispersion_z"][again].idxmax()), "reproducible", evidence, metric
-        )
-    return Found(1, "none", evidence, metric)
+    for kind, possible in (("natural", "separated"), ("reproducible", "reproducible")):
+        if (rows := evidence[evidence[possible]]).size:
+            agreed = rows["dispersion_gap"] * np.sqrt(np.maximum(rows["stability"], 0))
+            best = agreed if kind == "natural" else rows["dispersion_z"]
+            return Decision(int(best.idxmax()), kind, evidence, metric)
+    return Decision(1, "none", evidence, metric)
 
 
 # --- evidence -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Measures:
-    """Arrays over k = 1..k_max."""
-
-    dispersion: np.ndarray
-    stability: np.ndarray
-    separation: np.ndarray
-
-
-def _measure(x: np.ndarray, blurred: np.ndarray, k_max: int, rng, pairs: int) -> _Measures:
-    """Take all three measures for every k, valleys on blurred values."""
-    dispersion = [np.log(max(x.var(axis=0).sum() * len(x), 1e-12))]
-    stability, deepest = [1.0], [0.0]
+def measure(x: np.ndarray, blurred: np.ndarray, k_max: int, rng, pairs: int) -> np.ndarray:
+    """Return dispersion, stability and separation (on blurred values), shape (3, k_max)."""
+    rows = [(np.log(max(x.var(axis=0).sum() * len(x), 1e-12)), 1.0, 0.0)]
     for k in range(2, k_max + 1):
         centres, label, within = cluster(x, k, rng)
-        dispersion.append(np.log(max(within, 1e-12)))
-        stability.append(_resampled(x, k, rng, pairs))
-        deepest.append(valley(blurred, label, centres))
-    return _Measures(np.array(dispersion), np.array(stability), np.array(deepest))
+        agreement = _resampled(x, k, rng, pairs)
+        rows.append((np.log(max(within, 1e-12)), agreement, valley(blurred, label, centres)))
+    return np.array(rows).T
 
 
-def _evidence(data: _Measures, tables: list[_Measures]) -> pd.DataFrame:
-    gap, z = _excess(data, tables)
-    dispersion, stability, separation = (
-        np.array([getattr(m, name) for m in tables])
-        for name in ("dispersion", "stability", "separation")
-    )
-    k, usual, deepest = np.arange(1, len(z) + 1), stability.mean(axis=0), separation.max(axis=0)
-    p_value = _p_value(z, dispersion)
-    structure = (z >= COMPACT) & (p_value <= 1 / (len(tables) + 1)) & (k > 1)
-    apart = data.separation >= np.maximum(deepest + DEEPER, SHALLOW)
-    frame = pd.DataFrame({
-        "dispersion": data.dispersion, "dispersion_gap": gap, "dispersion_z": z,
-        "stability": data.stability, "stability_null": usual,
-        "separation": data.separation, "separation_null": deepest,
-        "separated": structure & apart & (data.stability >= np.maximum(AGREE, usual)),
-        "reproducible": structure
-        & (data.stability >= np.maximum(AGREE_SOME, usual + AGREE_MORE)),
-        "dispersion_p": _as_much(-data.dispersion, -dispersion),
-        "stability_p": _as_much(data.stability, stability),
-        "separation_p": _as_much(data.separation, separation),
-        "p_value": p_value, "tables": len(tables),
-    }, index=pd.Index(k, name="k"))  # fmt: skip
-    frame.loc[1, ["dispersion_p", "stability_p", "separation_p"]] = np.nan
-    return frame
+def compare(data: np.ndarray, tables: list[np.ndarray]) -> pd.DataFrame:
+    """Set the measures of a table beside those of tables without groups; apply the rule to each k.
 
-
-def _excess(data: _Measures, tables: list[_Measures]) -> tuple[np.ndarray, np.ndarray]:
-    """How much less dispersed the data are than the null: as a log ratio, and in its sd."""
-    fake = np.array([m.dispersion for m in tables])
-    gap = fake.mean(axis=0) - data.dispersion
+    p-values are Monte Carlo (Davison & Hinkley 1997, eq. 4.11).
+    """
+    tables = np.array(tables)
+    fake, usual, deepest = tables[:, 0], tables[:, 1].mean(axis=0), tables[:, 2].max(axis=0)
+    gap = fake.mean(axis=0) - data[0]
     gap[0] = 0.0
-    return gap, gap / (fake.std(axis=0, ddof=1) + 1e-9)
-
-
-def _as_much(value: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Return the Monte Carlo p-value of each k (Davison & Hinkley 1997, eq. 4.11)."""
-    return (1 + np.sum(null >= value, axis=0)) / (1 + len(null))
+    z = gap / (fake.std(axis=0, ddof=1) + 1e-9)
+    p_value, side = _p_value(z, fake), np.array([[-1], [1], [1]])
+    alone = (1 + np.sum(side * tables >= side * data, axis=0)) / (1 + len(tables))
+    alone[:, 0] = np.nan
+    structure = (z >= COMPACT) & (p_value <= 1 / (len(tables) + 1)) & (np.arange(len(z)) > 0)
+    apart = data[2] >= np.maximum(deepest + DEEPER, SHALLOW)
+    again = data[1] >= np.maximum(AGREE_SOME, usual + AGREE_MORE)
+    columns = {
+        "dispersion": data[0],
+        "dispersion_gap": gap,
+        "dispersion_z": z,
+        "stability": data[1],
+        "stability_null": usual,
+        "separation": data[2],
+        "separation_null": deepest,
+        "separated": structure & apart & (data[1] >= np.maximum(AGREE, usual)),
+        "reproducible": structure & again,
+        "dispersion_p": alone[0],
+        "stability_p": alone[1],
+        "separation_p": alone[2],
+        "p_value": p_value,
+        "tables": len(tables),
+    }
+    return pd.DataFrame(columns, index=pd.RangeIndex(1, len(z) + 1, name="k"))
 
 
 def _p_value(z: np.ndarray, fake: np.ndarray) -> float:
@@ -219,27 +199,24 @@ def _p_value(z: np.ndarray, fake: np.ndarray) -> float:
     if len(z) == 1:
         return 1.0
     top = []
-    for i in range(len(fake)):
+    for i, own in enumerate(fake):
         rest = np.delete(fake, i, axis=0)
-        top.append(((rest.mean(axis=0) - fake[i]) / (rest.std(axis=0, ddof=1) + 1e-9))[1:].max())
+        top.append(((rest.mean(axis=0) - own) / (rest.std(axis=0, ddof=1) + 1e-9))[1:].max())
     return float((1 + np.sum(np.array(top) >= z[1:].max())) / (len(fake) + 1))
 
 
 def cluster(x: np.ndarray, k: int, rng: np.random.Generator, starts: int = STARTS):
     """Centres, labels and within-segment sum of squares of the best of a few k-means runs."""
-    return k_means(x, k, n_init=starts, random_state=int(rng.integers(2**31)))
+    return k_means(x, k, seed=int(rng.integers(2**31)), starts=starts)
 
 
 def _resampled(x: np.ndarray, k: int, rng, pairs: int) -> float:
     """Mean agreement of pairs of bootstrap samples."""
-    agreement = []
-    for _ in range(pairs):
-        two = []
-        for _ in range(2):
-            rows = rng.integers(len(x), size=len(x))
-            two.append(nearest(x, cluster(x[rows], k, rng, 6 if len(x) <= SMALL else 2)[0]))
-        agreement.append(rand_index(*two))
-    return float(np.mean(agreement))
+    labels = []
+    for _ in range(2 * pairs):
+        rows = rng.integers(len(x), size=len(x))
+        labels.append(nearest(x, cluster(x[rows], k, rng, 6 if len(x) <= SMALL else 2)[0]))
+    return float(np.mean([rand_index(*labels[i : i + 2]) for i in range(0, 2 * pairs, 2)]))
 
 
 def blurring(Z: np.ndarray) -> Callable:
@@ -297,12 +274,6 @@ def _depth(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
     low = third + third // 4 + int(density[third + third // 4 : 2 * third - third // 4].argmin())
     peaks = density[third // 2 : low + 1].max(), density[low : 2 * third + third // 2].max()
     return float(np.log(min(peaks) / density[low]))
-
-
-def _turnable(null: NullModel) -> bool:
-    rows, columns = null.Z_.shape
-    nominal = any(rule["kind"] == "nominal" for rule in null.encoder_.rules_)
-    return not nominal and 1 < columns <= 40 and rows > 10 * columns
 
 
 def near_metric(Z: np.ndarray, share: float = 0.1) -> np.ndarray:

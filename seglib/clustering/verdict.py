@@ -12,9 +12,10 @@ from seglib import wording
 from seglib.clustering import algorithms, prediction, stability
 from seglib.clustering.null_model import NullModel
 from seglib.clustering.segmenter import SegmentModel
-from seglib.clustering.validity import AGREE, AGREE_SOME, Found
+from seglib.clustering.validity import AGREE, AGREE_SOME, Decision
 
 AMBIGUOUS = 0.6  # a lower probability of the own segment is ambiguous
+RIVALS = "better", "ahead", "behind", "worse"  # how RFM tiers do beside segments
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Choice:
     k: int
     chosen_by: str = "verdict"
     carried: str | None = None
-    usefulness: dict | None = None
+    prediction: tuple | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class Verdict:
         Of refits with the segments: value, low, high, kept, null, beyond.
     usefulness : dict or None
         As of `prediction.usefulness`, with its summary.
+    scores : pandas.DataFrame
+        Of each row, what is recommended beside or instead of segments: scores and their deciles, or
+        RFM tiers.
     """
 
     kind: str
@@ -68,6 +72,7 @@ class Verdict:
     segments: pd.DataFrame
     agreement: dict
     usefulness: dict | None
+    scores: pd.DataFrame
     worth: pd.DataFrame
     n: int
     columns: list[str]
@@ -87,16 +92,15 @@ class Verdict:
 
     def to_dict(self) -> dict:
         """Return the verdict as JSON can hold it: verdict.json."""
-        found = {f.name: getattr(self, f.name) for f in fields(self)}
-        tables = found.pop("tables")
-        found["null_model"] = {"tables": tables, "model": wording.plain("verdict", "null_model"),
-                               "p_values": wording.plain("verdict", "p_values")}  # fmt: skip
-        found["evidence"] = _records(self.evidence.reset_index())
-        found["segments"] = _records(self.segments.reset_index())
-        found["confusion"] = self.confusion.to_numpy().tolist()
-        found["sensitivity"] = _records(self.sensitivity)
-        found["worth"] = _records(self.worth) or None
-        return found
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "scores"}
+        plain["null_model"] = {name: _words(name) for name in ("null_model", "p_values")}
+        plain["null_model"] |= {"tables": plain.pop("tables")}
+        plain["null_model"]["model"] = plain["null_model"].pop("null_model")
+        plain["confusion"] = self.confusion.to_numpy().tolist()
+        for name in ("evidence", "segments", "sensitivity", "worth"):
+            frame = plain[name].reset_index() if plain[name].index.name else plain[name]
+            plain[name] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        return plain | {"worth": plain["worth"] or None}
 
     def labelled(self, labels: dict[str, str]) -> Verdict:
         """Return the verdict with reasons that call columns as reports do."""
@@ -105,16 +109,21 @@ class Verdict:
             reasons = [r.replace(f"Column '{name}' ", f"Column “{label}” ") for r in reasons]
         return replace(self, reasons=reasons)
 
+    @property
+    def predictions(self) -> list[str]:
+        """The reasons that say what the segments, and what else, predict."""
+        return _predictions(self.kind, self.usefulness) if self.usefulness else []
 
-def _records(frame: pd.DataFrame) -> list[dict]:
-    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+def _words(sentence: str, **values) -> str:
+    return wording.plain("verdict", sentence, **values)
 
 
 # --- choosing -------------------------------------------------------------------------------------
 
 
 def choose(
-    found: Found,
+    decision: Decision,
     model: SegmentModel,
     X: pd.DataFrame,
     outcomes: pd.DataFrame | None = None,
@@ -140,33 +149,27 @@ def choose(
         Segments that the analyst made: as many as they are.
     """
     k = labels.nunique() if labels is not None else k
-    if k or found.kind != "none":
-        return Choice(k or found.k, "analyst" if k else "verdict")
-    most, cut = len(found.evidence), (previous or {}).get("cut")
-    if outcomes is None:
-        again = cut and cut["k"] <= most
-        return Choice(cut["k"], carried=cut["as_of"]) if again else Choice(1)
-    if most == 1:
+    if k or decision.kind != "none":
+        return Choice(k or decision.k, "analyst" if k else "verdict")
+    most, cut = len(decision.evidence), (previous or {}).get("cut")
+    if outcomes is None and cut and cut["k"] <= most:
+        return Choice(cut["k"], carried=cut["as_of"])
+    if outcomes is None or most == 1:
         return Choice(1)
-    tried = SegmentModel(**model.get_params(deep=False) | {"n_segments": found.best_cut}).fit(X)
-    useful = predicts(tried, X, outcomes, rfm)
-    return Choice(found.best_cut if useful and useful["useful"] else 1, usefulness=useful)
+    tried = SegmentModel(**model.get_params(deep=False) | {"n_segments": decision.best_cut}).fit(X)
+    useful, scores = _predicted(tried, X, outcomes, rfm)
+    kept = useful and useful["useful"]
+    return Choice(decision.best_cut if kept else 1, prediction=(useful, scores))
 
 
-def predicts(model: SegmentModel, X: pd.DataFrame, outcomes, rfm=None) -> dict | None:
-    """Return what the segments of a model predict; None if there is one, or nothing to predict."""
+def _predicted(model: SegmentModel, X: pd.DataFrame, outcomes, rfm) -> tuple:
+    """Return what the segments predict and everybody's scores; nothing of one segment."""
     if outcomes is None or model.n_segments < 2:
-        return None
-    labels = model.predict(X)["segment"]
-    return prediction.usefulness(
-        labels, features(model, X), outcomes, rfm=rfm, seed=model.random_state
-    )
-
-
-def features(model: SegmentModel, X: pd.DataFrame) -> pd.DataFrame:
-    """Return the encoded columns of all rows by name."""
-    Z = np.asarray(model.encoder_.transform(X))
-    return pd.DataFrame(Z, X.index, model.encoder_.get_feature_names_out())
+        return None, pd.DataFrame(index=X.index)
+    names = model.encoder_.get_feature_names_out()
+    features = pd.DataFrame(model.encoder_.transform(X), X.index, names)
+    labels, seed = model.predict(X)["segment"], model.random_state
+    return prediction.usefulness(labels, features, outcomes, rfm=rfm, seed=seed)
 
 
 # --- judging --------------------------------------------------------------------------------------
@@ -176,7 +179,7 @@ def features(model: SegmentModel, X: pd.DataFrame) -> pd.DataFrame:
 def judge(
     model: SegmentModel,
     X: pd.DataFrame,
-    found: Found,
+    decision: Decision,
     null: NullModel,
     choice: Choice,
     outcomes: pd.DataFrame | None = None,
@@ -191,70 +194,93 @@ def judge(
     ----------
     model : SegmentModel
         Fitted and numbered.
-    found, null, choice
+    decision, null, choice
         What was found, against what, and what was chosen.
     economics : dict, optional
         ``margin``, ``cost_per_customer``, ``weeks``; ``spend`` and ``before`` replace outcomes.
     """
     tell, rng = progress or (lambda _: None), np.random.default_rng((model.random_state, 3))
-    segments, data, codes = model.predict(X)["segment"], model.data(X), model.codes(X)
+    k, members = model.n_segments, model.predict(X)["segment"]
     tell("segments made again from redrawn rows")
-    overlap, overlap_null, agreement = stability.stability(model, X, data, codes, rng)
+    segments, agreement = stability.stability(model, X, rng)
     tell("what the segments predict")
-    useful = choice.usefulness or predicts(model, X, outcomes, rfm)
+    useful, scores = choice.prediction or _predicted(model, X, outcomes, rfm)
+    kind = _kind(decision, model, agreement, useful, choice)
     if useful:
-        pairs = prediction.alike(segments, outcomes) if model.n_segments > 1 else []
-        useful = useful | {"alike": [list(pair) for pair in pairs]} | _words_of(useful)
-    kind = _kind(found, model, agreement, useful, choice)
+        pairs = prediction.alike(members, outcomes) if k > 1 else []
+        useful = useful | {"alike": [list(pair) for pair in pairs]} | _sentences(useful)
+        if kind == "none" and useful["instead"] == "rfm_tiers":
+            scores = scores.join(prediction.rfm_tiers(rfm).add_suffix("_tier"))
     money = dict(economics or {})
     if economics and outcomes is not None and "spend" in outcomes:
         money.setdefault("spend", outcomes["spend"])
-    reasons = _reasons(found, model.n_segments, agreement) + _use(kind, useful)
     tell("other indices and other choices")
     return Verdict(
-        kind=kind, headline=_headline(found, model, kind, useful, choice, agreement),
-        reasons=reasons + model.encoder_.notes_, agreement=agreement, usefulness=useful,
-        segments=stability.by_segment(model, segments, overlap, overlap_null),
-        worth=prediction.worth(segments, **money) if "spend" in money else pd.DataFrame(),
-        k_suggested=model.n_segments if choice.chosen_by == "verdict" else found.k,
-        k_chosen_by=choice.chosen_by, carried=choice.carried if kind == "constructive" else None,
-        sensitivity=stability.sensitivity(X, codes, model.n_segments, model.random_state),
-        **_about(model, X, found, null), **_trust(model, data, found, null, agreement, rng),
-    )  # fmt: skip
+        kind=kind,
+        headline=_headline(decision, model, kind, useful, choice, agreement),
+        reasons=_reasons(decision, k, agreement, kind, useful) + model.encoder_.notes_,
+        segments=segments,
+        agreement=agreement,
+        usefulness=useful,
+        scores=scores,
+        worth=prediction.worth(members, **money) if "spend" in money else pd.DataFrame(),
+        k_suggested=k if choice.chosen_by == "verdict" else decision.k,
+        k_chosen_by=choice.chosen_by,
+        carried=choice.carried if kind == "constructive" else None,
+        sensitivity=stability.sensitivity(X, model.codes(X), k, model.random_state),
+        **_about(model, X, decision, null),
+        **_trust(model, X, decision, null, agreement, rng),
+    )
 
 
-def _about(model: SegmentModel, X: pd.DataFrame, found: Found, null: NullModel) -> dict:
+def _about(model: SegmentModel, X: pd.DataFrame, decision: Decision, null: NullModel) -> dict:
     """Return what was judged, how it was made, and against what."""
-    tables, rows = int(found.evidence["tables"].iloc[0]), len(null.rows_)
+    tables, rows = int(decision.evidence["tables"].iloc[0]), len(null.rows_)
+    asked = model.method not in {"auto", "labels"} and model.method_ == model.method
+    chosen = "analyst" if asked else "verdict"
+    said = [_words("method", method=model.method_, chosen=chosen, agrees=model.agrees_)]
+    said += [_words("turned")] if model.parameters_.get("metric") else []
     return {
-        "k": model.n_segments, "n": len(X), "columns": model.encoder_.columns,
-        "method": model.method_, "method_reason": _method(model), "p_value": found.p_value,
-        "rule": wording.plain("verdict", "rule"), "tables": tables,
-        "null_model": f"{tables} {wording.plain('verdict', 'null_model')}",
+        "k": model.n_segments,
+        "n": len(X),
+        "columns": model.encoder_.columns,
+        "method": model.method_,
+        "method_reason": " ".join(said),
+        "p_value": decision.p_value,
+        "rule": _words("rule"),
+        "tables": tables,
+        "null_model": f"{tables} {_words('null_model')}",
         "sampled": {"rows": rows, "of": len(X)} if rows < len(X) else None,
         "restarts": {"n": algorithms.STARTS, "share_at_best": model.parameters_.get("at_best")},
-    }  # fmt: skip
+    }
 
 
-def _trust(model: SegmentModel, data, found: Found, null: NullModel, agreement, rng) -> dict:
+def _trust(model: SegmentModel, X, decision: Decision, null: NullModel, agreement, rng) -> dict:
     """Return the evidence with other indices, and how sure membership is."""
-    most, chance = len(found.evidence), algorithms.probabilities(model.parameters_, data)
+    most, data, k = len(decision.evidence), model.data(X), model.n_segments
+    chance = algorithms.probabilities(model.parameters_, data)
     indices = stability.indices(null, most, rng)
-    criteria = stability.criteria(model, data[null.rows_], most)
     doubt = stability.doubt(model.parameters_, chance, agreement["kept"], rng)
+    known = "one" if k == 1 else "yes" if doubt["calibrated"] else "no"
+    means = pd.DataFrame(chance).groupby(chance.argmax(axis=1)).mean()
+    means = means.reindex(range(k), fill_value=0.0).round(6).to_numpy()
     inner = ["p_value", "tables", "reproducible"]
     return {
-        "evidence": found.evidence.drop(columns=inner).join(indices).join(criteria),
-        "membership": doubt | {"sentence": _membership(doubt, model.n_segments)},
-        "ambiguous": {"share": float(np.mean(chance.max(axis=1) < AMBIGUOUS)),
-                      "threshold": AMBIGUOUS},
-        "confusion": stability.confusion(chance, model.numbers_),
-    }  # fmt: skip
+        "evidence": decision.evidence.drop(columns=inner)
+        .join(indices)
+        .join(stability.criteria(model, data[null.rows_], most)),
+        "membership": doubt | {"sentence": _words("membership", **doubt | {"calibrated": known})},
+        "ambiguous": {
+            "share": float(np.mean(chance.max(axis=1) < AMBIGUOUS)),
+            "threshold": AMBIGUOUS,
+        },
+        "confusion": pd.DataFrame(means, model.numbers_, model.numbers_),
+    }
 
 
-def _kind(found: Found, model: SegmentModel, agreement: dict, useful, choice: Choice) -> str:
+def _kind(decision: Decision, model: SegmentModel, agreement: dict, useful, choice: Choice) -> str:
     """Return the kind of the segments used; labels that were given must also be those found."""
-    kind = found.kind_at(model.n_segments)
+    kind = decision.kind_at(model.n_segments)
     if model.method_ == "labels" and agreement["value"] < AGREE:
         kind = "reproducible" if kind != "none" and agreement["value"] >= AGREE_SOME else "none"
     if kind == "none" and (choice.carried or (useful and useful["useful"])):
@@ -265,131 +291,112 @@ def _kind(found: Found, model: SegmentModel, agreement: dict, useful, choice: Ch
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _headline(found: Found, model, kind: str, useful, choice: Choice, agreement: dict) -> str:
-    k, given = model.n_segments, model.method_ == "labels"
-    other = found.k != k or kind in {"none", "constructive"}
-    if choice.chosen_by == "analyst" and found.kind != "none" and other:
-        said = "one" if k == 1 else "fewer" if k < found.k else "more"
-        said, shown = "other" if given else said, found.k
+def _headline(decision: Decision, model, kind: str, useful, choice: Choice, agreement: dict) -> str:
+    k, labels = model.n_segments, model.method_ == "labels"
+    other = decision.k != k or kind in {"none", "constructive"}
+    shown = k
+    if choice.chosen_by == "analyst" and decision.kind != "none" and other:
+        size = "one" if k == 1 else "fewer" if k < decision.k else "more"
+        word, shown = "other" if labels else size, decision.k
+    elif choice.carried and kind == "constructive":
+        word = "carried"
     else:
-        said = "useless" if kind == "none" and useful else "untested" if kind == "none" else kind
-        said, shown = "carried" if choice.carried and kind == "constructive" else said, k
-    return wording.plain(
-        "verdict", "headline", kind=said, k=shown, asked=k, carried=choice.carried,
-        what="groups" if found.kind == "natural" else "segments that come back",
-        whose="given" if given else "ours", borders="own" if agreement["beyond"] else "any",
+        word = kind if kind != "none" else "useless" if useful else "untested"
+    return _words(
+        "headline",
+        kind=word,
+        k=shown,
+        asked=k,
+        carried=choice.carried,
+        what="groups" if decision.kind == "natural" else "segments that come back",
+        whose="given" if labels else "ours",
+        borders="own" if agreement["beyond"] else "any",
         number="one" if k == 1 else "several",
         score="better" if useful and useful["score_beats_segments"] else "no better",
-    )  # fmt: skip
-
-
-def _method(model: SegmentModel) -> str:
-    asked = model.method not in {"auto", "labels"} and model.method_ == model.method
-    chosen = "analyst" if asked else "verdict"
-    text = wording.plain(
-        "verdict", "method", method=model.method_, chosen=chosen, agrees=model.agrees_
-    )
-    return (
-        f"{text} {wording.plain('verdict', 'turned')}" if model.parameters_.get("metric") else text
     )
 
 
-def _membership(about: dict, k: int) -> str:
-    return wording.plain(
-        "verdict", "membership", mean=about["mean_probability"], expected=about["expected"],
-        distance=about["distance"], kept=about["kept_on_refit"],
-        calibrated="one" if k == 1 else "yes" if about["calibrated"] else "no",
-    )  # fmt: skip
-
-
-def _reasons(found: Found, k: int, agreement: dict) -> list[str]:
+def _reasons(decision: Decision, k: int, agreement: dict, kind: str, useful) -> list[str]:
     """Sentences with the figure behind each word.
 
     Stability is one of two quantities, and named: that of the segments used (of refits with them),
     or, with one segment, that in the search, of pairs of samples.
     """
-    evidence = found.evidence
+    evidence = decision.evidence
     if len(evidence) == 1:
-        return [wording.plain("verdict", "too_few")]
+        return [_words("too_few")] + ([_words("not_tested")] if useful is None else [])
     most = int(evidence["dispersion_z"].loc[2:].idxmax())
     here = min(k, len(evidence)) if k > 1 else most
-    row, least = evidence.loc[here], 1 / (evidence["tables"].iloc[0] + 1)
+    row, least = evidence.loc[here].to_dict(), 1 / (evidence["tables"].iloc[0] + 1)
+    apart = [
+        {"k": at, "size": abs(z), "side": "more" if z >= 0 else "less"}
+        for at, z in evidence["dispersion_z"].loc[[here, most]].items()
+    ]
     depth, deepest = (1 - np.exp(-row[name]) for name in ("separation", "separation_null"))
-    out = [
-        wording.plain(
-            "verdict", "compact", k=here, here=_apart(evidence, here), tables=int(row["tables"]),
-            most=None if here == most else _apart(evidence, most) | {"k": most},
-            least=found.p_value <= least, p=least if found.p_value <= least else found.p_value,
-        ),
-        wording.plain(
-            "verdict", "agreement", again=agreement if k > 1 else None,
-            stability=row["stability"], stability_null=row["stability_null"],
-        ),
-        wording.plain("verdict", "density", depth=depth, deepest=deepest),
-    ]  # fmt: skip
-    if found.kind != "none" and k != found.k:
-        out.append(wording.plain("verdict", "best_for", k=found.k))
-    return out
+    chance = {"p": max(decision.p_value, least), "least": decision.p_value <= least}
+    tables = {"tables": int(row["tables"]), "most": apart[1] if here != most else None}
+    refits = {"again": agreement if k > 1 else None} | {
+        name: row[name] for name in ("stability", "stability_null")
+    }
+    said = [
+        _words("compact", here=apart[0], **tables, **chance),
+        _words("agreement", **refits),
+        _words("density", depth=depth, deepest=deepest),
+    ]
+    if decision.kind != "none" and k != decision.k:
+        said.append(_words("best_for", k=decision.k))
+    untested = [_words("not_tested")] if kind == "none" else []
+    return said + (untested if useful is None else _predictions(kind, useful))
 
 
-def _apart(evidence: pd.DataFrame, k: int) -> dict:
-    z = evidence.loc[k, "dispersion_z"]
-    return {"size": abs(z), "side": "more" if z >= 0 else "less"}
-
-
-def _use(kind: str, useful: dict | None) -> list[str]:
-    if useful is None:
-        return [wording.plain("verdict", "not_tested")] if kind == "none" else []
+def _predictions(kind: str, useful: dict) -> list[str]:
+    """Return what the segments predict, beside what, and what to use meanwhile."""
     said = [useful["summary"], useful["rfm"]]
-    if kind == "none":
-        said.append(wording.plain("verdict", "instead", instead=useful["instead"]))
+    said += [_words("instead", instead=useful["instead"])] if kind == "none" else []
     return [sentence for sentence in said if sentence]
 
 
-def _words_of(useful: dict) -> dict:
+def _sentences(useful: dict) -> dict:
     """Say what segments and their rivals predict: ``summary`` and ``rfm``."""
     rows = useful["outcomes"]
-    told = [f"{r['outcome']} ({r['metric']} {_span(r['segments'])})" for r in rows if r["useful"]]
-    gains = [f"{r['outcome']} ({_signed(r['gain'], 3)})" for r in rows if r["gain"]["low"] > 0]
-    seen = [r for r in rows if r["useful"] or r["recommended"]]
-    beats = [r["tenths_lead"]["high"] < 0 for r in seen]
-    summary = wording.plain(
-        "verdict", "predicts", told=told, gains=gains,
+    tested = [r for r in rows if r["useful"] or r["recommended"]]
+    gains = [r for r in rows if r["gain"]["low"] > 0]
+    beats = [r["tenths_lead"]["high"] < 0 for r in tested]
+    beaten = "Yes" if all(beats) else "In part" if any(beats) else "No"
+    summary = _words(
+        "predicts",
+        predicted=[f"{_of(r)} {_span(r['segments'])})" for r in rows if r["useful"]],
+        gains=[f"{r['outcome']} ({_span(r['gain'], '+z.3f')})" for r in gains],
         only="some" if gains and len(gains) < len(rows) else "all",
-        beats=("Yes" if all(beats) else "In part" if any(beats) else "No") if seen else None,
-        tenths=[f"{_figure(r['score_tenths'])} for {r['outcome']} (difference "
-                f"{_signed(r['tenths_lead'], 2)})" for r in seen],
+        beats=beaten if tested else None,
+        tenths=[
+            f"{_figure(r['score_tenths'])} for {r['outcome']} (difference "
+            f"{_span(r['tenths_lead'], '+z.2f')})"
+            for r in tested
+        ],
         better=[f"{_figure(r['model'])} for {r['outcome']}" for r in rows if r["recommended"]],
-    )  # fmt: skip
+    )
     rfm = []
-    for word in ("better", "ahead", "behind", "worse"):
-        reached = [f"{r['outcome']} ({r['metric']} {_figure(r['rfm_terciles'])} against "
-                   f"{_figure(r['segments'])})" for r in rows if r["rfm"] == word]  # fmt: skip
-        if reached:
-            rfm.append(wording.plain("verdict", "rfm", rfm=word, reached=reached))
+    for word in RIVALS:
+        reached = [
+            f"{_of(r)} {_figure(r['rfm_terciles'])} against {_figure(r['segments'])})"
+            for r in rows
+            if r["rfm"] == word
+        ]
+        rfm += [_words("rfm", rfm=word, reached=reached)] if reached else []
     return {"summary": summary, "rfm": " ".join(rfm)}
 
 
-def _figure(found: dict, key: str = "value") -> str:
+def _of(row: dict) -> str:
+    return f"{row['outcome']} ({row['metric']}"
+
+
+def _figure(estimate: dict, key: str = "value", form: str = "z.2f") -> str:
     """Return a score with two decimals: '−0.01'."""
-    return wording.minus(f"{found[key]:z.2f}")
+    return wording.minus(format(estimate[key], form))
 
 
-def _span(found: dict) -> str:
-    return f"{_figure(found)}, {_figure(found, 'low')} to {_figure(found, 'high')}"
-
-
-def _signed(found: dict, places: int) -> str:
-    """Return a difference with its interval: '+0.07, −0.01 to +0.15'."""
-    value, low, high = (wording.minus(f"{found[k]:+z.{places}f}") for k in ("value", "low", "high"))
+def _span(estimate: dict, form: str = "z.2f") -> str:
+    """Return a number with its interval: '0.07, −0.01 to 0.15'."""
+    value, low, high = (_figure(estimate, key, form) for key in ("value", "low", "high"))
     return f"{value}, {low} to {high}"
-
-
-def words(judged: Verdict) -> dict:
-    """Return what a page says of the prediction: ``said``, sentences, and who ended ``alike``."""
-    useful = judged.usefulness or {"alike": []}
-    said = [useful.get("summary"), useful.get("rfm")]
-    if judged.kind == "none" and judged.usefulness:
-        said.append(wording.plain("verdict", "instead", instead=useful["instead"]))
-    pairs = [f"segment {a} from {b}" for a, b in useful["alike"]]
-    return {"said": [sentence for sentence in said if sentence], "alike": pairs}
