@@ -194,6 +194,16 @@ def test_the_page_has_the_analysts_names_and_notes(tmp_path):
     assert (people[1]["named_by"], people[0]["named_by"]) == ("analyst", "rule")
 
 
+def test_labels_that_are_words_name_their_segments(tmp_path):
+    """Segment 1 was labelled gold, segment 3 by a number; study.yaml has the last word on 2."""
+    run = planted.run(tmp_path, 1, personas={"names": {2: "Sunday bakers"}})
+    model = {"names": {"1": "gold", "2": "silver", "3": "7"}, "parameters": {"method": "kmeans"}}
+    run.write("model.json", model)
+    people = planted.finished(run)[2]
+    assert [person["name"] for person in people[:2]] == ["gold", "Sunday bakers"]
+    assert [person["named_by"] for person in people] == ["analyst", "analyst", "rule"]
+
+
 def named(columns, base, noun="respondents", **kinds):
     """Return the names of two segments, of 60 people each, by columns of 60 and 60 values."""
     frame = pd.DataFrame(
@@ -307,6 +317,9 @@ def test_segments_of_rows_are_explained_as_numbers_of_rows(tmp_path, monkeypatch
     assert lines["customer"].startswith("number of the row in")
     assert "refreshes" not in lines["segment"]
     assert lines["probability_churned_decile"].startswith("decile of probability_churned: 1 the")
+    ev.verdict = {"kind": "none", "usefulness": {"outcomes": [], "instead": "rfm_tiers"}}
+    lines = {line["column"]: line["meaning"] for line in personas.assigned(ev)}
+    assert lines["recency_tier"].endswith("3 is the third of customers seen most lately")
 
 
 def test_the_example_customer_is_not_called_typical(full):

@@ -100,10 +100,18 @@ class Evidence:
         noun = "shoppers" if "basket_value" in self.customers else f"{self.run.study.customer}s"
         few = {s: f"Segment {s} (too few to describe)" for s in self.segments}
         few = {s: name for s, name in few.items() if s not in self.shown}
-        analyst = {s: n for s, n in self.run.study.personas.names.items() if s in self.segments}
         before = names.before(self.run)
         earlier = {s: p["name"] for s, p in before.items() if p["named_by"] == "rule"}
-        return names.names(self.markers, noun, few | analyst, earlier)
+        return names.names(self.markers, noun, few | self.analyst_names, earlier)
+
+    @cached_property
+    def analyst_names(self) -> dict[int, str]:
+        """Names that the analyst gave: labels that are words, or by number in study.yaml."""
+        model = self.run.read("model.json") if self.run.has("model.json") else {}
+        labels = {int(s): name for s, name in model.get("names", {}).items()}
+        words = {s: name for s, name in labels.items() if any(map(str.isalpha, name))}
+        named = words | self.run.study.personas.names
+        return {s: name for s, name in named.items() if s in self.segments}
 
     @cached_property
     def spend(self) -> pd.Series | None:

@@ -62,7 +62,7 @@ def personas(ev: Evidence, claims: list[dict]) -> list[dict]:
 
 def _naming(ev: Evidence, segment: int, before: dict[int, dict]) -> dict:
     """Return who named a segment, and the name that it had at an earlier date if another."""
-    by_analyst = len(ev.segments) > 1 and segment in ev.run.study.personas.names
+    by_analyst = len(ev.segments) > 1 and segment in ev.analyst_names
     old = before.get(segment)
     other = old and old["earlier"] and old["name"] != ev.names[segment]
     formerly = old["name"] if other else ""
@@ -315,17 +315,20 @@ def assignments(ev: Evidence) -> pd.DataFrame:
 def assigned(ev: Evidence) -> list[dict]:
     """Return what each column of segments.csv means, a row a column."""
     study = ev.run.study
-    rows = (ev.verdict.get("usefulness") or {}).get("outcomes", [])
+    useful = ev.verdict.get("usefulness") or {}
     when = f" in the {study.holdout} days from {ev.run.as_of}" * (not study.snapshot)
     words = {"key": study.key_meaning, "who": study.customer, "when": when,
              "numbers": "of rows" if study.numbered else "kept"}  # fmt: skip
     columns = {name: {} for name in ("customer", "segment", "name", "probability")}
-    for row in rows:
+    for row in useful.get("outcomes", []):
         if row.get("recommended"):
             score, decile = prediction.score_columns(row)
             kind = "chance" if row["metric"] == "AUC" else "amount"
             columns |= {score: {"column": "score", "kind": kind, "outcome": row["outcome"]},
                         decile: {"column": "decile", "score": score}}  # fmt: skip
+    if ev.verdict.get("kind") == "none" and useful.get("instead") == "rfm_tiers":
+        columns |= {f"{of}_tier": {"column": "tier", "of": of}
+                    for of in ("recency", "frequency", "monetary")}  # fmt: skip
     return [
         {"column": name, "meaning": wording.plain("04_persona_definition", "column_meaning",
                                                   **{"column": name} | words | about)}
