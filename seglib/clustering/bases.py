@@ -76,7 +76,8 @@ def _segments(rows: pd.DataFrame, k_max: int, seed: int) -> tuple[str, pd.Series
     except StudyError as error:
         return "none", None, str(error)
     null = NullModel(random_state=seed).fit(rows, encoder)
-    decision = validity.search(null, check(rows, encoder, 0, k_max, seed))
+    most = check(rows, encoder, 0, k_max, seed)
+    decision = validity.search(null, most, tables=validity.FIRST)
     k = decision.k if decision.k > 1 else decision.best_cut
     if k < 2:
         return "none", None, "too few of them differ for more than one segment"

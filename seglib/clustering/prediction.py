@@ -112,18 +112,20 @@ def usefulness(
                 others = [_expected(model, features.loc[rest].to_numpy()) for model in models]
                 scores.loc[rest, column] = np.mean(others, axis=0)
             scores[decile] = 11 - _decile(scores[column])
-    if not rows:
-        return None, scores
+    return _summary(len(both), rows) if rows else None, scores
+
+
+def _summary(n: int, rows: list[dict]) -> dict:
     ahead = any(row["recommended"] for row in rows)
     behind = any(row["score_lead"]["high"] < 0 and row["useful"] for row in rows)
     tiers = any(row["rfm"] not in {"unknown", "nothing"} for row in rows)
     return {
-        "n": len(both),
+        "n": n,
         "outcomes": rows,
         "useful": any(row["useful"] for row in rows),
         "score_beats_segments": ahead and not behind,
         "instead": "score_deciles" if ahead else "rfm_tiers" if tiers else "nothing",
-    }, scores
+    }
 
 
 def _rivals(labels, features: pd.DataFrame, y: np.ndarray, tiers, seed: int):

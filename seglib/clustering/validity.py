@@ -76,7 +76,10 @@ class Decision:
 
 @fast()
 def search(
-    null: NullModel, k_max: int = 8, progress: Callable[[str], None] | None = None
+    null: NullModel,
+    k_max: int = 8,
+    progress: Callable[[str], None] | None = None,
+    tables: int = TABLES,
 ) -> Decision:
     """Look for groups; where none stand apart, once more with elongated groups made round.
 
@@ -88,25 +91,36 @@ def search(
         Most segments considered.
     progress : callable, optional
         Told in a few words what is being done.
+    tables : int
+        Tables without groups at most.
     """
     if k_max == 1:
         one = np.array([[0.0], [1.0], [0.0]])
         return decide(compare(one, [one, one]))
-    plain, (rows, columns) = decide(against_null(null, k_max, progress=progress)), null.Z_.shape
+    plain = decide(against_null(null, k_max, tables=tables, progress=progress))
+    rows, columns = null.Z_.shape
     nominal = any(rule["kind"] == "nominal" for rule in null.encoder_.rules_)
     if plain.kind == "natural" or nominal or not 1 < columns <= 40 or rows <= 10 * columns:
         return plain
     metric = near_metric(null.Z_)
-    turned = decide(against_null(null, k_max, metric, progress), metric)
+    about = {"tables": tables, "natural_only": True, "progress": progress}
+    turned = decide(against_null(null, k_max, metric, **about), metric)
     return turned if turned.kind == "natural" else plain
 
 
 def against_null(
-    null: NullModel, k_max: int = 8, metric: np.ndarray | None = None, progress=None
+    null: NullModel,
+    k_max: int = 8,
+    metric: np.ndarray | None = None,
+    *,
+    tables: int = TABLES,
+    natural_only: bool = False,
+    progress: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Measure every number of segments on the data and on up to 24 tables without groups.
 
-    Simulation stops after ten tables where no number stands out from them by 2 of their sd.
+    Simulation stops after ten tables where no number stands out from them by 2 of their sd; where
+    only natural groups are looked for, after two as soon as no number can be natural any more.
 
     Returns
     -------
@@ -120,14 +134,22 @@ def against_null(
         rng = np.random.default_rng((null.random_state, *number))
         return measure(Z @ turn, blur(Z, rng) @ turn, k_max, rng, pairs)
 
-    data, tables = measured(null.Z_, 6, 0), []
-    for i in range(TABLES):
-        tables.append(measured(null.sample(i), 1, 1, i))
+    data, drawn = measured(null.Z_, 6, 0), []
+    for i in range(tables):
+        drawn.append(measured(null.sample(i), 1, 1, i))
         if progress:
-            progress(f"table without groups {i + 1} of at most {TABLES}")
-        if i == FIRST - 1 and compare(data, tables)["dispersion_z"].max() < HOPELESS:
+            progress(f"table without groups {i + 1} of at most {tables}")
+        if i == FIRST - 1 and compare(data, drawn)["dispersion_z"].max() < HOPELESS:
             break
-    return compare(data, tables)
+        deepest = np.max(drawn, axis=0)[2]
+        if natural_only and i and not (_apart(data, deepest) & (data[1] >= AGREE)).any():
+            break
+    return compare(data, drawn)
+
+
+def _apart(data: np.ndarray, deepest: np.ndarray) -> np.ndarray:
+    """Say whether the density falls between every two segments, deeper than without groups."""
+    return data[2] >= np.maximum(deepest + DEEPER, SHALLOW)
 
 
 def decide(evidence: pd.DataFrame, metric: np.ndarray | None = None) -> Decision:
@@ -173,7 +195,6 @@ def compare(data: np.ndarray, tables: list[np.ndarray]) -> pd.DataFrame:
     alone = (1 + np.sum(side * tables >= side * data, axis=0)) / (1 + len(tables))
     alone[:, 0] = np.nan
     structure = (z >= COMPACT) & (p_value <= 1 / (len(tables) + 1)) & (np.arange(len(z)) > 0)
-    apart = data[2] >= np.maximum(deepest + DEEPER, SHALLOW)
     again = data[1] >= np.maximum(AGREE_SOME, usual + AGREE_MORE)
     columns = {
         "dispersion": data[0],
@@ -183,7 +204,7 @@ def compare(data: np.ndarray, tables: list[np.ndarray]) -> pd.DataFrame:
         "stability_null": usual,
         "separation": data[2],
         "separation_null": deepest,
-        "separated": structure & apart & (data[1] >= np.maximum(AGREE, usual)),
+        "separated": structure & _apart(data, deepest) & (data[1] >= np.maximum(AGREE, usual)),
         "reproducible": structure & again,
         "dispersion_p": alone[0],
         "stability_p": alone[1],
