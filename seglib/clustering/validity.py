@@ -120,7 +120,7 @@ def against_null(
     """Measure every number of segments on the data and on up to 24 tables without groups.
 
     Simulation stops after ten tables where no number stands out from them by 2 of their sd; where
-    only natural groups are looked for, after two as soon as no number can be natural any more.
+    only natural groups are looked for, after three as soon as none can be natural any more.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def against_null(
         if i == FIRST - 1 and compare(data, drawn)["dispersion_z"].max() < HOPELESS:
             break
         deepest = np.max(drawn, axis=0)[2]
-        if natural_only and i and not (_apart(data, deepest) & (data[1] >= AGREE)).any():
+        if natural_only and i > 1 and not (_apart(data, deepest) & (data[1] >= AGREE)).any():
             break
     return compare(data, drawn)
 
