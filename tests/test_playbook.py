@@ -75,6 +75,13 @@ def test_what_is_missing_is_not_scored():
 def test_a_criterion_alike_everywhere_is_in_the_middle():
     found = playbook.rank(scored(size=[0.3, 0.3, 0.3]), {"size": 1.0})
     assert found["size"].tolist() == [0.5, 0.5, 0.5]
+    assert found["rank"].tolist() == found["best"].tolist() == [1, 1, 1]
+
+
+def test_segments_with_the_same_score_share_the_first_place(full):
+    rows = [row | {"rank": min(row["rank"], 2) - 1 or 1} for row in full[3]["targeting"]["ranking"]]
+    words = personas.ranked({"targeting": full[3]["targeting"] | {"ranking": rows}})
+    assert words["tied"] == "yes" and len(words["first"]) == len(rows) and words["firmest"] == ""
 
 
 def test_reach_that_rests_on_few_answers_is_missing_not_everyones(full, tmp_path):

@@ -254,13 +254,14 @@ def ranked(book: dict) -> dict:
     if len(rows) < 2:
         return {"weights": "none"}
     names = {row["segment"]: row["name"] for row in rows}
-    firmest = max(rows, key=lambda row: row["first"])
+    firmest, top = max(rows, key=lambda row: row["first"]), [r for r in rows if r["rank"] == 1]
     reached = any("reach" in row["scores"] for row in rows)
     return {
         "weights": "equal" if targeting["equal"] else "own",
         "given": ", ".join(f"{c} {w:.0%}" for c, w in targeting["weights"].items()),
-        "first": rows[0]["name"], "chance": rows[0]["first"], "most": firmest["first"],
-        "firmest": firmest["name"] if firmest["segment"] != rows[0]["segment"] else "",
+        "first": [row["name"] for row in top], "chance": top[0]["first"],
+        "tied": "yes" if len(top) > 1 else "no", "most": firmest["first"],
+        "firmest": firmest["name"] if firmest["rank"] > 1 else "",
         "names": [names[s] for s in targeting["underserved"]],
         "underserved": "some" if targeting["underserved"] else "none" if reached else "unknown",
     }  # fmt: skip

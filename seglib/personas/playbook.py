@@ -164,13 +164,14 @@ def rank(scores: pd.DataFrame, weighting: dict[str, float], seed: int = 0) -> pd
     )
     score = pd.Series(_means(scaled, np.array([[*weighting.values()]]))[:, 0], index=values.index)
     drawn = np.random.default_rng(seed).dirichlet(np.ones(len(weighting)), DRAWS)
-    ranks = (-_means(scaled, drawn)).argsort(axis=0, kind="stable").argsort(axis=0) + 1
-    place = score.rank(ascending=False, method="first", na_option="bottom").astype(int)
+    means = np.nan_to_num(_means(scaled, drawn), nan=-1.0)
+    ranks = 1 + (means[:, None] < means[None] - 1e-9).sum(axis=1)  # equals share a place
+    place = score.round(9).rank(ascending=False, method="min", na_option="bottom").astype(int)
     best, worst = (np.quantile(ranks, q, axis=1).astype(int) for q in (0.05, 0.95))
     first = (ranks == 1).mean(axis=1)
     result = scaled.assign(score=score, rank=place, first=first, best=best, worst=worst)
     result = result[["score", "rank", "first", "best", "worst", *weighting]]
-    return result.sort_values("rank").rename_axis("segment").reset_index()
+    return result.sort_values("rank", kind="stable").rename_axis("segment").reset_index()
 
 
 def _means(scaled: pd.DataFrame, drawn: np.ndarray) -> np.ndarray:
