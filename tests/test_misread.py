@@ -164,20 +164,3 @@ def test_rows_without_a_day_are_counted_and_left_out_up_to_a_limit(tmp_path, mon
     frame.to_csv(tmp_path / "a.csv", index=False)
     assert cli.main(["check", "s"]) == 2
     assert "41 of its 400 values are not dates or times" in capsys.readouterr().err
-
-
-WHOSE = {
-    "orders of nobody": (
-        lambda: orders().drop(columns="client").rename(columns={"order": "amazon-order-id"}),
-        "a row for each 'amazon-order-id', orders it seems",
-    ),
-    "a second line of names": (
-        lambda: pd.concat([pd.DataFrame({"Respondent ID": [""], "Rating": ["Response"]}),
-                           pd.DataFrame({"Respondent ID": range(90), "Rating": [1, 2, 3] * 30})]),
-        "the line below the names seems to belong to them, with 'Response'",
-    ),
-    "three lines of names": (
-        lambda: pd.DataFrame({"Q1": ["How?", '{"ImportId":"QID1"}', *["Agree", "Disagree"] * 20]}),
-        "has three lines of names",
-    ),
-}  # fmt: skip

@@ -62,13 +62,6 @@ def test_how_often_is_times_a_year(phrase, times):
     assert scales.per_year(phrase) == times
 
 
-def test_frequencies_that_are_nearly_alike_are_pointed_at():
-    assert scales.close(["Never", "Twice a month", "Every two weeks"]) == (
-        "Twice a month", "Every two weeks",
-    )  # fmt: skip
-    assert scales.close(["Never", "Once a year", "Daily"]) is None
-
-
 @pytest.mark.parametrize(
     ("ends", "points"),
     [

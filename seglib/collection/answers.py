@@ -6,10 +6,18 @@ import re
 from collections import Counter
 
 from seglib import privacy
-from seglib.collection import experiments, scales
+from seglib.collection import scales
 from seglib.collection.columns import COMMON, WORDS, Column, Table, heading, suggested
 from seglib.collection.records import auc
-from seglib.collection.roles import LEAST_PEOPLE, REASONS, Guess, told_apart, unique_key, unused
+from seglib.collection.roles import (
+    LEAST_PEOPLE,
+    REASONS,
+    Guess,
+    experiment,
+    told_apart,
+    unique_key,
+    unused,
+)
 from seglib.layout import ROW
 from seglib.study import LIMITS
 from seglib.wording import listing
@@ -65,11 +73,6 @@ def scale(column: Column) -> tuple[str, list[str], list[str]] | None:
     return None
 
 
-def about_answering(table: Table) -> bool:
-    """Return whether a table has the columns that survey platforms write about the answering."""
-    return sum(column.is_paradata for column in table) >= 2
-
-
 def several_answers(column: Column) -> list[str]:
     """Return the answers that are combined in the cells of a column, none if they are not."""
     for sign in (";", ", ", ",", "|") if column.kind == "text" else ():
@@ -97,16 +100,18 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
         guess.take("customer", ROW, "no column tells who: each row is one, by its number")
         one, who = "respondent" if kind == "survey" else "customer", told_apart(table)
         guess.ask("rows_personal" if who else "rows_numbered", one=one, name=who)
-    after = experiments.experiment(guess) if kind == "customers" else []
+    after = experiment(guess) if kind == "customers" else []
     boxes = [c for c in table if c.distinct == 1 and c.kind in {"text", "integer"}]
     boxes = [c.name for c in boxes if 0.02 <= 1 - c.missing <= 0.98]
     boxes = boxes if len(boxes) > 1 and is_survey(table) else []
+    platform = [c.name for c in table if c.is_paradata]  # about the answering
+    platform = platform if len(platform) > 1 else []
     for column in table:
         if column.name not in {*guess.taken, *after}:
-            _describe(guess, column, column.name in boxes)
+            _describe(guess, column, column.name in boxes, column.name in platform)
     _same_scales(guess)
     _leaks(guess)
-    if about_answering(table):
+    if platform:
         _previews(guess)
     if boxes := [repr(name) for name in boxes if name in guess.attributes]:
         guess.ask("boxes", names=listing(boxes[:4]))
@@ -116,10 +121,9 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
     return guess
 
 
-def _describe(guess: Guess, column: Column, box: bool) -> None:
+def _describe(guess: Guess, column: Column, box: bool, paradata: bool) -> None:
     """Take a column as what it says of customers, or leave it out and say why."""
     name, survey = column.name, guess.kind == "survey"
-    paradata = column.is_paradata and about_answering(guess.table)
     if box:
         value = next(iter(column.values))
         why = f"{value!r} in {1 - column.missing:.0%} of the rows, empty in the others: a box"
@@ -131,12 +135,12 @@ def _describe(guess: Guess, column: Column, box: bool) -> None:
         few = f"filled in {column.filled / column.rows:.1%} of the rows"
         guess.left[name] = "about the answering, no answer" if paradata else few
     elif "outcome" in column.says or _ended(column):
-        _outcome(guess, column)
+        _take_outcome(guess, column)
     elif (found := scale(column)) and (column.kind == "text" or survey):
         _ordered(guess, column, *found)
     elif column.kind == "number" or (column.kind == "integer" and column.distinct > 2):
         _number(guess, column)
-    elif inside := _pointing(column):
+    elif inside := _pointing([*column.values]) if column.kind == "text" else "":
         guess.left[name] = f"personal data ({inside}); not needed"
     elif several := several_answers(column):
         guess.left[name] = "several answers in one cell"
@@ -149,10 +153,9 @@ def _describe(guess: Guess, column: Column, box: bool) -> None:
         guess.left[name] = f"{column.distinct:,} different texts: too many for groups"
 
 
-def _pointing(column: Column) -> str:
-    """Return what in the few values of a column of text points at a person, or ''."""
-    values = list(column.values) if column.kind == "text" else []
-    inside = next((what for value in values if (what := privacy.within(value))), "")
+def _pointing(values: list[str]) -> str:
+    """Return what in a few texts points at a person, or ''."""
+    inside = next(filter(None, map(privacy.within, values)), "")
     return inside or ("names of persons" if privacy.persons(values) else "")
 
 
@@ -199,9 +202,8 @@ def _ordered(guess: Guess, column: Column, name: str, levels: list[str], silent:
         why += f"; {answered} of {', '.join(silent)} count as missing"
     guess.silent |= set(silent)
     _add(guess, column, "ordered", why, base, levels=levels, scale=name)
-    if name == "how often" and (close := scales.close(levels)):
-        ends = {"least": levels[0], "most": levels[-1]}
-        guess.ask("close", name=column.name, low=close[0], high=close[1], **ends)
+    if name == "how often":
+        guess.ask("how_often", name=column.name, least=levels[0], most=levels[-1])
     label = heading(column.name)
     if name in OPINIONS and len(label.split()) >= STATEMENT:  # words that were put to people
         guess.attributes[column.name]["label"] = f"“{label}”"
@@ -228,7 +230,7 @@ def _same_scales(guess: Guess) -> None:
 # --- what happened --------------------------------------------------------------------------------
 
 
-def _outcome(guess: Guess, column: Column) -> None:
+def _take_outcome(guess: Guess, column: Column) -> None:
     """Take a yes or no of what happened as an outcome; what is neither is left out."""
     over, name = _ended(column), column.name
     yes = [over] if over else [v for v in column.values if v.lower() in WORDS["happened"]]

@@ -20,6 +20,7 @@ from seglib.collection import reading
 from seglib.collection.reading import SAMPLE, TIME
 from seglib.collection.sources import Source, Sources
 from seglib.formats import COUNTED, Format
+from seglib.study import StudyError
 
 WORDS = wording.table("hints")
 LISTS = {role: words.split() for role, words in (WORDS["roles"] | WORDS["personal"]).items()}
@@ -28,6 +29,7 @@ MANY = re.compile(r"(?:num|number|no|anzahl|nb|count)(?:_|\W)*(?:of\b|(?=[A-Z]))
 COMMON = 60  # values of a column that are looked at, the most frequent first
 KEYS = 5_000  # values of a key that are looked for in another table
 CODE = 40  # letters of the longest ids
+DECIMAL = r"-?(?:\d{3,}|0|\d+(?=[.,]\d{1,3}$))[.,]\d+"  # 01.2023 is a month
 YEARS = 1990, 2040  # of times that are written as numbers
 BIRTH, EMAIL, PERSON = "date of birth", "e-mail address", "name of a person"
 FORMS = {  # what the form of a text says that it is
@@ -116,6 +118,11 @@ class Column:
         says = self.says = suggested(self.name)
         self.base = next((kind for kind in ("demographic", "geographic") if kind in says), "plan")
         self.is_aside = "aside" in says and not has(self.name, WORDS["sums"])  # a fee, no sum
+        self.is_earlier = has(self.name, WORDS["earlier"])  # known before an experiment
+        words, bare = parts(self.name), _folded(re.sub(r"\([^)]*\)", "", self.name))
+        many = MANY.match(self.name) and len(words) > 2 and words[-1] != "id"
+        self.is_count = "count" in says or bool(many)  # how many, such as NumStorePurchases
+        self.is_paradata = "".join(re.findall("[a-z]+", bare)) in LISTS["paradata"]
         self.unique = self.rows > 0 and self.distinct == self.rows
         self.missing = 1 - self.filled / max(self.rows, 1)  # share
         self.per_value = self.filled / max(self.distinct, 1)  # rows with the same value
@@ -130,16 +137,15 @@ class Column:
         self.values = dict(zip(counts["value"], counts["n"].astype(int), strict=True))  # commonest
         coded = sum(any(c.isdigit() for c in value) for value in self.values)
         self.coded = coded > len(self.values) / 2  # figures, as in codes and not in names
+        self.yes = yes(self.values)
+        others = [value for value in self.values if value != self.yes]
+        self.no = others[0] if self.yes else ""
+        self.promise = next((what for what in WORDS["personal"] if what in says), "")  # of its name
         self.personal = self._personal(text)
         ids = self.kind == "integer" or (numeric and (self.whole == 1 or "id" in says))
         positive = ids and self.least is not None and self.least >= 0
         short = is_text and self.length <= CODE and self.words < 2
         self.is_key = self.distinct > 1 and self.personal in {"", EMAIL} and (positive or short)
-
-    @property
-    def promise(self) -> str:
-        """The personal data that its name promises, or ''."""
-        return next((what for what in WORDS["personal"] if what in self.says), "")
 
     def _personal(self, text: pd.Series) -> str:
         """Return the personal data that it holds, by its values or else its name, or ''."""
@@ -152,20 +158,6 @@ class Column:
         named = what == "name" and (self.coded or self.says & {"goods", "brand"})
         many = self.varied or (what == PERSON and self.distinct > 2 and not self.coded)
         return what if is_text and many and not named else ""
-
-    @property
-    def is_count(self) -> bool:
-        """Whether its name says how many of something there are, such as NumStorePurchases."""
-        words = parts(self.name)
-        return "count" in self.says or bool(
-            MANY.match(self.name) and len(words) > 2 and words[-1] != "id"
-        )
-
-    @property
-    def is_paradata(self) -> bool:
-        """Whether its name is one of what survey platforms write about the answering."""
-        plain = _folded(re.sub(r"\([^)]*\)", "", self.name))
-        return "".join(re.findall("[a-z]+", plain)) in LISTS["paradata"]
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -251,29 +243,64 @@ def look(sources: Sources, source: str) -> Table:
         if words := sorted({word for name in mended for word in blanks.get(name, ())}):
             opened = sources.open(source, Format(missing=words))
             kinds = [mended.get(about["name"], about) for about in kinds]
-    return profile(source, opened, kinds)
+    found = profile(source, opened, kinds)
+    _refuse_layout(found)
+    return found
+
+
+def _refuse_layout(table: Table) -> None:
+    """Refuse a file in which something else than names or rows stands where these are expected.
+
+    Days and whole numbers may be names, of what is counted for each; decimals, times of a day and
+    addresses are none. Some tools write the wording of questions or their kinds below the names.
+    """
+    if table.rows < 2:
+        lists = [column for column in table if column.kind == "other"]
+        where = f"; its {lists[0].name!r} may hold them: write that alone" if lists else ""
+        raise StudyError(
+            f"{table.source} holds one row: expected one a customer, or several{where}"
+        )
+    if any("ImportId" in value for column in table for value in column.values):
+        raise StudyError(
+            f"{table.source} has three lines of names: delete the second and the third"
+        )
+    for column in table:
+        share, example = (column.nearly or ("", "", 0.0, ""))[2:]
+        alone = column.filled > 2 and round(share * column.filled) == 1
+        if alone and column.text.iloc[0] == example and not any(c.isdigit() for c in example):
+            raise StudyError(
+                f"{table.source}: the line below the names seems to belong to them, with "
+                f"{example!r} where others have numbers or dates: delete it"
+            )
+        decimal = column.kind == "number" and re.fullmatch(DECIMAL, column.name)
+        clock = column.kind == "time" and re.match(r"\d{1,4}[-./]\d", column.name)
+        if decimal or clock or (column.personal == EMAIL and re.match(FORMS[EMAIL], column.name)):
+            raise StudyError(
+                f"{table.source} seems to have no line of names, its first line holds "
+                f"{column.name!r}: write the names of the columns above it"
+            )
 
 
 def profile(source: str, opened: Source, kinds: list[dict] | None = None) -> Table:
     """Return what the columns of an opened source look like, their kinds as `describe` says."""
-    table, ends, values, known = opened.table, {"rows": opened.table.count()}, {}, {}
+    table, measures, values = opened.table, {}, {}
     kinds = [_kind(opened, about) for about in kinds or reading.describe(opened)]
-    for i, about in enumerate(kinds):
-        column, kind = table[about["name"]], about["kind"]
-        text = reading.trimmed(column)
+    for about in kinds:
+        name, kind = about["name"], about["kind"]
+        text = reading.trimmed(table[name])
         cast = {"time": "timestamp", "integer": "float64", "number": "float64"}.get(kind)
-        read = _value(column, *(about[key] for key in ("kind", "marks", "counted")))
+        read = _value(table[name], *(about[key] for key in ("kind", "marks", "counted")))
         read = read.cast(cast) if cast else text
-        ends |= {f"filled {i}": text.count(), f"distinct {i}": text.nunique()}
-        ends |= {f"least {i}": read.min(), f"most {i}": read.max()}
-        values |= {f"text {i}": text, f"read {i}": read}
-    ends = table.aggregate(**ends).to_pyarrow().to_pylist()[0]
-    first = table.limit(SAMPLE).select(**values).to_pandas()
-    for i, about in enumerate(kinds):
-        measured = {what: ends[f"{what} {i}"] for what in ("filled", "distinct", "least", "most")}
-        measured |= {what: first[f"{what} {i}"] for what in ("text", "read")}
-        known[about["name"]] = Column(**about, rows=ends["rows"], **measured)
-    return Table(source, opened, known, ends["rows"])
+        counts = {"filled": text.count(), "distinct": text.nunique()}
+        measures[name] = counts | {"least": read.min(), "most": read.max()}
+        values |= {f"text {name}": text, f"read {name}": read}
+    rows, measured = table.count().to_pyarrow().as_py(), reading.each(table, measures, missing=None)
+    first, columns = table.limit(SAMPLE).select(**values).to_pandas(), {}
+    for about in kinds:
+        name = about["name"]
+        some = {"text": first[f"text {name}"], "read": first[f"read {name}"]}
+        columns[name] = Column(**about, **measured[name], **some, rows=rows)
+    return Table(source, opened, columns, rows)
 
 
 def _value(column: ir.Column, kind: str, marks: tuple[str, ...], counted: bool) -> ir.Column:

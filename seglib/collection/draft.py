@@ -14,15 +14,14 @@ import yaml
 
 from seglib import study
 from seglib.collection import columns, kinds, reading, tables, text
-from seglib.collection.kinds import WRITTEN
-from seglib.collection.roles import DOUBTS, REASONS, Guess
+from seglib.collection.roles import DOUBTS, REASONS, WRITTEN, Guess
 from seglib.collection.sources import Sources, files, split
 from seglib.formats import COUNTED, load_yaml
 from seglib.study import StudyError
 
 MONTH = 30  # days that must lie before and after an assignment to arms
 QUARTER = 91  # days; the holdout of data that span a year or more
-SHORT = 90  # days, too short to tell habits from chance
+SHORT = 90  # days, too few to tell habits from chance
 BLOCK = "label", "base", "kind", "levels", "blank", "labels", "happened", "wanted"
 """What is written of an attribute or an outcome."""
 FORMING = ("psychographic", "plan", "demographic", "geographic")
@@ -85,7 +84,15 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
     path = folder / "data" / "_".join(words) / "study.yaml"
     if path.exists():
         raise StudyError(f"{path} is there already: take another --name, or move it away first")
-    draft = compose(kinds.study(_looked(sources, folder)), Draft(path, folder))
+    opener = Sources(folder)
+    looked = [columns.look(opener, source) for source in dict.fromkeys(sources)]
+    for one, other in pairwise(sorted(looked, key=lambda t: sorted(t.columns))):
+        if {*one.columns} == {*other.columns}:
+            raise StudyError(
+                f"{one.source} and {other.source} have the same columns: name both by one pattern, "
+                f"such as '*{Path(one.source).suffix}', to read them as one table"
+            )
+    draft = compose(kinds.study(looked), Draft(path, folder))
     raw = load_yaml("\n".join(draft.lines))
     draft.unsure += study.problems(raw) + tables.problems(raw["tables"], path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,25 +100,9 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
     return draft
 
 
-def _looked(sources: list[str], folder: Path) -> list[columns.Table]:
-    """Return what the sources look like; refuse what no study can be made of."""
-    opener = Sources(folder)
-    looked = [columns.look(opener, source) for source in dict.fromkeys(sources)]
-    for table in looked:
-        if why := kinds.unusable(table):
-            raise StudyError(why)
-    for one, other in pairwise(sorted(looked, key=lambda t: sorted(t.columns))):
-        if set(one.columns) == set(other.columns):
-            raise StudyError(
-                f"{one.source} and {other.source} have the same columns: name both by one pattern, "
-                f"such as '*{Path(one.source).suffix}', to read them as one table"
-            )
-    return looked
-
-
 def compose(guesses: list[Guess], draft: Draft) -> Draft:
     """Write the lines of a study.yaml of guessed tables, from `kinds.study`, into a draft."""
-    name = draft.path.parent.name
+    name, main = draft.path.parent.name, guesses[0]
     who = "respondent" if [g.kind for g in guesses] == ["survey"] else "customer"
     sources = ", ".join(g.table.source for g in guesses)
     draft.lines += [line.format(sources=sources, name=name) for line in DOUBTS["opening"]]
@@ -119,14 +110,13 @@ def compose(guesses: list[Guess], draft: Draft) -> Draft:
     draft.ask("objective")
     draft.add(f"objective: Learn which groups of {who}s differ, and what each of them needs")
     draft.add(f"customer: {who}", "what one is called")
-    if currency := next((g.currency for g in guesses if g.currency), ""):
-        draft.add(f"currency: {quoted(currency)}", REASONS["currency"])
-    else:
-        draft.add("# currency: EUR", REASONS["no_currency"])
+    currency = next((quoted(g.currency) for g in guesses if g.currency), "")
+    line = f"currency: {currency}" if currency else "# currency: EUR"
+    draft.add(line, REASONS["currency" if currency else "no_currency"])
     draft.add()
     _dates(draft, guesses)
     draft.add("# timezone: {stored: UTC, local: Europe/Berlin}", REASONS["timezone"])
-    if guesses[0].kind == "transactions" and guesses[0].column("customer").personal:
+    if main.kind == "transactions" and main.column("customer").personal:
         draft.add("# privacy: {pseudonymise: SEGLIB_KEY}", "or keep: [the column]")
     draft.add("\ntables:")
     for guess in guesses:
@@ -150,8 +140,7 @@ def _dates(draft: Draft, guesses: list[Guess]) -> None:
             guess.keys["start"] = day
             guess.ask("start_unknown")
         return
-    ends = [when for guess in guesses for when in guess.table.times]
-    if ends:
+    if ends := [when for guess in guesses for when in guess.table.times]:
         last = max(ends, key=lambda column: column.most)
         day, why = last.most.date() + timedelta(days=1), "the day after the last date in the data"
         if len(last.marks) > 1:
@@ -160,10 +149,8 @@ def _dates(draft: Draft, guesses: list[Guess]) -> None:
         paths = [p for g in guesses for p in files(g.table.source, draft.folder)]
         changed = max((os.path.getmtime(p) for p in paths), default=datetime.now().timestamp())
         day, why = datetime.fromtimestamp(changed).date(), "the day on which the file was changed"
-        if not undated:
-            draft.ask("no_dates", day=day, why=why)
-    if undated:
-        draft.ask("start_missing", day=day, why=why)
+    if undated or not ends:
+        draft.ask("start_missing" if undated else "no_dates", day=day, why=why)
     draft.add(f"as_of: {day}", why)
 
 
@@ -174,17 +161,12 @@ def _cut(draft: Draft, guesses: list[Guess]) -> date:
     from that day on.
     """
     column = guesses[0].column("time")
-    starts = [guess.keys["start"] for guess in guesses if "start" in guess.keys]
-    lists = [guess for guess in guesses if guess.kind == "campaigns" and "arm" in guess.roles]
-    starts += [guess.column("start").least.date() for guess in lists]
     first, last = column.least, column.most
-    inner = guesses[0].table.bulk(column.name)
-    span = (inner[1] - inner[0]).days + 1
-    if (last - inner[1]).days > max(span / 2, 31) or (inner[0] - first).days > max(span / 2, 366):
-        ends = (f"{day:%Y-%m-%d}" for day in (first, last, *inner))
-        names = ("first", "last", "low", "high")
-        draft.ask("far_days", name=column.name, **dict(zip(names, ends, strict=True)))
-        first, last = inner
+    low, high = guesses[0].table.bulk(column.name)
+    span = (high - low).days + 1
+    if (last - high).days > max(span / 2, 31) or (low - first).days > max(span / 2, 366):
+        draft.ask("far_days", name=column.name, first=first, last=last, low=low, high=high)
+        first, last = low, high
     end = last.date() + timedelta(days=1)
     days = (end - first.date()).days
     part = min(QUARTER, days // 4)
@@ -192,11 +174,13 @@ def _cut(draft: Draft, guesses: list[Guess]) -> date:
     if days < SHORT:
         draft.ask("short", days=days)
     cut, why = end - timedelta(days=held), "cut"
-    start = min(starts, default=None)
-    if start and (start - first.date()).days >= MONTH and (end - start).days >= MONTH:
+    lists = [guess for guess in guesses if guess.kind == "campaigns" and "arm" in guess.roles]
+    starts = [guess.column("start").least.date() for guess in lists]
+    start = min([*starts, *(g.keys["start"] for g in guesses if "start" in g.keys)], default=end)
+    if (start - first.date()).days >= MONTH and (end - start).days >= MONTH:
         cut, why, held = start, "cut_arms", min(held, (end - start).days)
     draft.add(f"as_of: {cut}", REASONS[why])
-    draft.add(f"holdout: {held} days", REASONS["holdout"].format(last=f"{last:%Y-%m-%d}"))
+    draft.add(f"holdout: {held} days", REASONS["holdout"].format(last=last))
     return cut
 
 
@@ -231,38 +215,31 @@ def _table(draft: Draft, guess: Guess) -> None:
 
 def _format(draft: Draft, guess: Guess) -> None:
     """Write how letters, dates and decimals are written, as a question where nothing tells."""
+    source, encodings = guess.table.source, guess.table.opened.encodings
+    known: dict[str, Any] = {"encoding": next(iter(encodings), None)}
+    if len(encodings) > 1:
+        draft.check(text.question(source, encodings), 4)
+        draft.add(f"    # format: {{encoding: {known.pop('encoding')}}}")
+    for encoding, letters in encodings.items() if len(encodings) == 1 else ():
+        draft.ask("encoding", 4, source=source, encoding=encoding, letters=letters)
     names = [*guess.taken, *guess.attributes]
     used = [guess.table.columns[name] for name in names if name in guess.table.columns]
-    known: dict[str, Any] = {}
-    if encodings := guess.table.opened.encodings:
-        encoding, letters = next(iter(encodings.items()))
-        facts = {"source": guess.table.source, "encoding": encoding, "letters": letters}
-        asked = text.question(guess.table.source, encodings)
-        draft.check(asked or DOUBTS["encoding"].format(**facts), 4)
-        if len(encodings) == 1:
-            known["encoding"] = encoding
-        else:
-            draft.add(f"    # format: {{encoding: {encoding}}}")
-    for kind, key, plain in (
-        ("time", "date", {("YMD",), (reading.NAMED,)}),  # these need no word
-        ("number", "decimal", {(".",)}),
-    ):
-        open_ = [c for c in used if c.kind == kind and c.marks]
-        marks, counted = {c.marks for c in open_}, any(c.counted for c in open_)
-        either = next((c for c in open_ if len(c.marks) > 1), None)
+    plain = {("YMD",), (reading.NAMED,), (".",)}  # these need no word
+    for kind, key in (("time", "date"), ("number", "decimal")):
+        found = [c for c in used if c.kind == kind and c.marks]
+        marks, counted = {c.marks for c in found}, any(c.counted for c in found)
+        either = next((c for c in found if len(c.marks) > 1), None)
+        mark = found[0].marks[0] if found else ""
+        way = "YYYYMMDD" if counted and mark == "YMD" else WRITTEN.get(mark, mark)
         if either and len(marks) == 1:
             shown = next(iter(either.values), "")
             draft.ask("either", 4, name=either.name, shown=shown, key=key, ways=_ways(either))
-            mark = either.marks[0]
-            draft.add(f"    # format: {{{key}: {quoted(WRITTEN.get(mark, mark))}}}")
+            draft.add(f"    # format: {{{key}: {quoted(way)}}}")
         elif len(marks) == 1 and (marks - plain or counted):
-            mark = next(iter(marks))[0]
-            day = "YYYYMMDD" if counted and mark == "YMD" else WRITTEN.get(mark, mark)
-            known[key] = day
+            known[key] = way
     levels = {level for about in guess.attributes.values() for level in about.get("levels", ())}
-    if missing := {*guess.table.opened.given.missing, *(guess.silent - levels)}:
-        known["missing"] = sorted(missing)
-    if known:
+    known["missing"] = sorted({*guess.table.opened.given.missing, *(guess.silent - levels)})
+    if known := {key: value for key, value in known.items() if value}:
         why = [REASONS["counted" if str(v) in COUNTED else key] for key, v in known.items()]
         draft.add(f"    format: {quoted(known)}", "; ".join(why))
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import ibis
 
 from seglib import privacy
-from seglib.collection import answers, columns, experiments, orders, roles
-from seglib.collection.columns import EMAIL, FORMS, PERSON, WORDS, Column, Table, suggested
-from seglib.collection.reading import NUMBER, TIME
+from seglib.collection import answers, columns, orders, roles
+from seglib.collection.columns import EMAIL, PERSON, WORDS, Column, Table, suggested
 from seglib.collection.roles import DOUBTS, LEAST_PEOPLE, NAMED, Guess
 from seglib.collection.sources import Source
 from seglib.layout import FILE, ROW
@@ -20,43 +19,26 @@ from seglib.wording import listing
 KEYS = {"customer", "product", "order", "campaign"}
 MOST_LEVELS = 300  # different groups of products
 PEOPLE = 100  # customers below which little can be told of segments
-DECIMAL = r"-?(?:\d{3,}|0|\d+(?=[.,]\d{1,3}$))[.,]\d+"  # 01.2023 is a month
-MIXED = 0.7  # of values that cannot be read, from which a column is not what the others are
-FEW = 5  # different times below which a column is not looked at as one
-UNIT = r"-?[\d.,]+ ?(?:%|k|K|M|m|h|min|s|kg|km|€|h ?\d+ ?m(?:in)?)"
-WRITTEN = {
-    "DMY": "DD/MM/YYYY",
-    "MDY": "MM/DD/YYYY",
-    "YMD": "YYYY-MM-DD",
-    "NAMED": "31 January 2024",
-}
 
 
-@dataclass(frozen=True)
-class Link:
-    """A key that two tables share: most values of `many` are rows of `one`."""
+class Link(NamedTuple):
+    """A key that two tables share: a share of the values of `many` are rows of `one`."""
 
+    score: float
     many: str
     one: str
-    forward: float
-    back: float
+    share: float
 
 
 def study(tables: list[Table]) -> list[Guess]:
-    """Return what each table of a study is, the transactions first.
-
-    Raises
-    ------
-    StudyError
-        If no table holds customers, or one that returns to them again and again holds no dates.
-    """
+    """Return what each table of a study is, the transactions first; refuse those of nobody."""
     surveys = [t for t in tables if answers.is_survey(t)]
     others = _joined([t for t in tables if t not in surveys])
     events = [t for t in others if _is_events(t, others)]
     rows = [t for t in others if t not in events]
-    main = max(events, key=lambda t: (bool(_money(t)), t.rows), default=None)
+    main = max(events, key=lambda t: (_has_money(t), t.rows), default=None)
     sold = orders.transactions(main, *roles.customer(main, _linked(main, rows))) if main else None
-    listed = [t for t in rows if main and t.times and experiments.lists_arms(t)]
+    listed = [t for t in rows if main and t.times and roles.lists_arms(t)]
     guesses = [sold] if main else []
     guesses += [_addressed(t) for t in [*events, *listed] if t is not main]
     guesses += [_described(t, sold, t in surveys) for t in [*rows, *surveys] if t not in listed]
@@ -64,7 +46,7 @@ def study(tables: list[Table]) -> list[Guess]:
         guesses += _grouped(sold)
     for guess in guesses:
         if guess is sold or guess.table is not main:
-            guess.doubts += misread(guess.table)
+            guess.doubts += roles.misread(guess.table)
     kept: dict[str, Guess] = {}
     for guess in guesses:
         why = f"a study has one table of {guess.kind}, and there is another"
@@ -91,20 +73,18 @@ def study(tables: list[Table]) -> list[Guess]:
 
 def _link(many: Table, one: Table, keys: list[str] | None = None) -> Link | None:
     """Return the best key between two tables, None if there is none."""
-    best: tuple[float, Link | None] = (0.6, None)
+    links = []
     for key in keys or [c.name for c in one if c.unique and _identifies(c)]:
         for column in filter(_identifies, many):
-            if _are_apart(column, one.columns[key]):
-                continue
-            forward = one.holds(key, many.counts(column.name))
-            if forward < 0.3:
-                continue
-            link = Link(column.name, key, forward, many.holds(column.name, one.counts(key)))
-            same = column.name.lower() == key.lower()
-            alike = column.says & suggested(key) & KEYS
-            score = forward * link.back + 0.5 * same + 0.5 * bool(alike)
-            best = max(best, (score, link), key=lambda pair: pair[0])
-    return best[1]
+            texts = {column.kind == "text", one.columns[key].kind == "text"}
+            share = one.holds(key, many.counts(column.name)) if len(texts) == 1 else 0.0
+            if share >= 0.3:
+                back = min(share * column.distinct / one.columns[key].distinct, 1.0)
+                alike = column.says & suggested(key) & KEYS
+                score = 0.5 * (column.name.lower() == key.lower()) + 0.5 * bool(alike)
+                links.append(Link(share * back + score, column.name, key, share))
+    best = max(links, key=lambda link: link.score, default=None)
+    return best if best and best.score > 0.6 else None
 
 
 def _identifies(column: Column) -> bool:
@@ -113,23 +93,14 @@ def _identifies(column: Column) -> bool:
     return column.is_key or (named and not column.personal)
 
 
-def _are_apart(one: Column, other: Column) -> bool:
-    """Return whether two columns cannot share values: text and numbers, or other ranges."""
-    text = [column.kind == "text" for column in (one, other)]
-    if any(text) or None in (one.least, one.most, other.least, other.most):
-        return text[0] != text[1]
-    return one.most < other.least or other.most < one.least
-
-
 def _linked(table: Table, others: list[Table]) -> dict[str, float]:
     """Return the columns whose values are rows of a table of customers, and the share that is."""
     shares: dict[str, float] = {}
     for other in others:
         key = roles.unique_key(other)
-        thing = not key or suggested(key) & {"product", "order", "campaign"}
-        link = None if thing or other is table else _link(table, other, [key])
-        if link:
-            shares[link.many] = max(link.forward, shares.get(link.many, 0))
+        thing = suggested(key) & {"product", "order", "campaign"}
+        if key and not thing and other is not table and (link := _link(table, other, [key])):
+            shares[link.many] = max(link.share, shares.get(link.many, 0))
     return shares
 
 
@@ -174,10 +145,8 @@ def _with_persons(heads: Table, persons: Table) -> Table | None:
     if returns or not ids or persons.holds(key.name, heads.counts(key.name)) < 0.9:
         return None
     more = [name for name in persons.columns if name not in {key.name, ids[0]}]
-    facts = {
-        "name": key.name, "person": ids[0], "source": persons.source,
-        "unused": f"; not used: {', '.join(map(repr, more[:4]))}" if more else "",
-    }  # fmt: skip
+    unused = f"; not used: {', '.join(map(repr, more[:4]))}" if more else ""
+    facts = {"name": key.name, "person": ids[0], "source": persons.source, "unused": unused}
     doubt = DOUBTS["persons"].format(**facts)
     return replace(_with_lookup(heads, persons, key.name), doubts=(doubt,))
 
@@ -198,8 +167,8 @@ def _with_lookup(lines: Table, heads: Table, key: str) -> Table:
 # --- kinds ----------------------------------------------------------------------------------------
 
 
-def _money(table: Table) -> list[Column]:
-    return [column for column in table.named("amount", "price") if column.numeric]
+def _has_money(table: Table) -> bool:
+    return any(column.numeric for column in table.named("amount", "price"))
 
 
 def _is_events(table: Table, tables: list[Table]) -> bool:
@@ -208,7 +177,7 @@ def _is_events(table: Table, tables: list[Table]) -> bool:
     if who is None or not table.times:
         return False
     column = table.columns[who[0]]
-    money = (column.kind == "text" or "id" in column.says) and _money(table)
+    money = (column.kind == "text" or "id" in column.says) and _has_money(table)
 
     def tells(key: Column) -> bool:
         """Whether a key is that of a customer, or of a record that is no order, thing or line."""
@@ -222,29 +191,26 @@ def _is_events(table: Table, tables: list[Table]) -> bool:
 
 def _addressed(table: Table) -> Guess:
     """Return campaigns or responses; anything else with customers and times is left aside."""
-    who, guess = roles.customer(table, {}), Guess("other", table)
-    campaign = experiments.campaign(table)
-    if not who or not (campaign or experiments.lists_arms(table)):
+    who, guess, campaign = roles.customer(table), Guess("other", table), roles.campaign(table)
+    if not who or not (campaign or roles.lists_arms(table)):
         return guess
-    guess.take("customer", who[0], roles.repeats(table.columns[who[0]]))
-    if campaign:
-        guess.take("campaign", campaign.name, f"{campaign.distinct:,} different")
-    else:
-        guess.take("campaign", FILE, "no column names it: the name of the file does")
     words = (" ".join(table.columns) + table.source).lower()
     answered = any(word in words for word in WORDS["responses"])
     guess.kind = "responses" if answered else "campaigns"
-    starts = [c for c in table.times if "start" in c.says]
-    start = table.times[0] if answered else (starts or table.times)[0]
+    guess.take("customer", who[0], roles.repeats(table.columns[who[0]]))
+    no_name = FILE, "no column names it: the name of the file does"
+    named = (campaign.name, f"{campaign.distinct:,} different") if campaign else no_name
+    guess.take("campaign", *named)
+    starts = [c for c in table.times if "start" in c.says and not answered]
+    start = (starts or table.times)[0]
     span = f"{start.least:%Y-%m-%d} to {start.most:%Y-%m-%d}"
     guess.take("time" if answered else "start", start.name, span)
     if answered:
         return guess
-    ends = [c for c in table.times if "end" in c.says and c is not start]
-    if ends:
-        guess.take("end", ends[0].name, f"to {ends[0].most:%Y-%m-%d}")
-    if arm := experiments.arms(table, campaign.name if campaign else ""):
-        experiments.take(guess, *arm)
+    for end in [c for c in table.times if "end" in c.says and c is not start][:1]:
+        guess.take("end", end.name, f"to {end.most:%Y-%m-%d}")
+    if arm := roles.arms(table, campaign.name if campaign else ""):
+        roles.take_arms(guess, *arm)
     guess.leave_others()
     return guess
 
@@ -263,10 +229,10 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
         why = f"several rows an order, by {order!r}; a study has one table of lines of orders"
         return Guess("other", table, why={"other": why} if order in table.columns else {})
     if not of_buyers and not survey:
-        _refuse(table, key, main)
+        _refuse_rows(table, key, main)
     guess = answers.describe(table, "survey" if survey else "customers", key if of_buyers else "")
     if of_buyers:
-        guess.why["customer"] += f"; holds {link.forward:.0%} of those in {main.table.source}"
+        guess.why["customer"] += f"; holds {link.share:.0%} of those in {main.table.source}"
         if table.columns[key].personal:
             guess.ask("personal_link", name=key)
     elif main:
@@ -276,7 +242,7 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
 
 def _products(table: Table, link: Link, main: Guess) -> Guess:
     guess = Guess("products", table)
-    why = f"{link.forward:.0%} of its values are in the other table's {link.one!r}"
+    why = f"{link.share:.0%} of its values are in the other table's {link.one!r}"
     if main.roles.get("product") != link.many:
         main.take("product", link.many, why)
         main.left.pop(link.many, None)
@@ -289,14 +255,12 @@ def _products(table: Table, link: Link, main: Guess) -> Guess:
 
 def _grouped(main: Guess) -> list[Guess]:
     """Return the products as the table of orders tells of them, if it groups them."""
-    product, table = main.roles.get("product"), main.table
-    if not product or table.lookups:
+    product, guess = main.roles.get("product"), Guess("products", main.table)
+    if not product or main.table.lookups:
         return []
-    guess = Guess("products", table)
     guess.take("product", product, "the groups stand beside it in the orders")
-    _groups(
-        guess, [c for c in table if c.name not in main.taken and table.decides(product, c.name)]
-    )
+    free = [c for c in main.table if c.name not in main.taken]
+    _groups(guess, [c for c in free if main.table.decides(product, c.name)])
     main.left |= dict.fromkeys(guess.taken - {product}, "groups the products")
     return [guess] if "level" in guess.roles else []
 
@@ -306,20 +270,20 @@ def _groups(guess: Guess, beside: list[Column]) -> None:
     most = min(MOST_LEVELS, guess.column("product").distinct / 2)
     named = [c for c in beside if c.says & {"level", "group"} and c.kind in {"text", "integer"}]
     groups = sorted((c for c in named if 2 <= c.distinct <= most), key=lambda c: -c.distinct)
-    if groups:
-        level, decides = groups[0], guess.table.decides
+    for level in groups[:1]:
+        decides = guess.table.decides
         coarse = [c for c in groups if "group" in c.says or decides(level.name, c.name)]
         group = next((c for c in reversed(coarse) if c is not level), level)
         guess.take("level", level.name, f"{level.distinct:,} different: what is segmented")
         guess.take("group", group.name, f"{group.distinct:,} different: shares of these are needs")
-    if brand := next((c for c in beside if "brand" in c.says), None):
+    for brand in [c for c in beside if "brand" in c.says][:1]:
         guess.take("brand", brand.name, f"{brand.distinct:,} different")
 
 
 # --- what no study can be made of -----------------------------------------------------------------
 
 
-def _refuse(table: Table, key: str, main: Guess | None) -> None:
+def _refuse_rows(table: Table, key: str, main: Guess | None) -> None:
     """Refuse a table of orders of nobody, and one of which no row is a customer."""
     thing = "customer" not in suggested(key)
     if thing and "order" in suggested(key) and table.times:
@@ -327,7 +291,7 @@ def _refuse(table: Table, key: str, main: Guess | None) -> None:
             f"{table.source} has a row for each {key!r}, orders it seems, but no column that "
             "tells whose they are: add one such as customer_id"
         )
-    rows = _is_of_rows(table) or (experiments.arms(table) is not None and not main)
+    rows = _is_of_rows(table) or (roles.arms(table) is not None and not main)
     copied = not key and _nearly_unique(table) is not None
     alone = key or rows or roles.told_apart(table)
     if (thing and "product" in suggested(key)) or copied or not alone:
@@ -368,7 +332,7 @@ def _nearly_unique(table: Table) -> Column | None:
 def nobody(table: Table) -> str:
     """Return why a table is of no use."""
     who, whens = roles.customer(table), table.times
-    if not whens and (unread := misread(table)):
+    if not whens and (unread := roles.misread(table)):
         return f"{table.source}: {unread[0]}"
     if copied := _nearly_unique(table):
         return (
@@ -393,58 +357,3 @@ def nobody(table: Table) -> str:
         "as customer_id; or, if each row is one customer, write a file of what describes them"
         f"{dated}, whose rows are then numbered"
     )
-
-
-def unusable(table: Table) -> str:
-    """Return why nothing can be made of a file as it is laid out, or ''.
-
-    Days and whole numbers may be names, of what is counted for each; decimals, times of a day and
-    addresses are none. Some tools write the wording of questions or their kinds below the names.
-    """
-    if table.rows < 2:
-        lists = [column for column in table if column.kind == "other"]
-        where = f"; its {lists[0].name!r} may hold them: write that alone" if lists else ""
-        return f"{table.source} holds one row: expected one a customer, or several{where}"
-    if any("ImportId" in value for column in table for value in column.values):
-        return f"{table.source} has three lines of names: delete the second and the third"
-    for column in table:
-        share, example = (column.nearly or ("", "", 0.0, ""))[2:]
-        alone = column.filled > 2 and round(share * column.filled) == 1
-        if alone and column.text.iloc[0] == example and not any(c.isdigit() for c in example):
-            return (
-                f"{table.source}: the line below the names seems to belong to them, with "
-                f"{example!r} where others have numbers or dates: delete it"
-            )
-        decimal = column.kind == "number" and re.fullmatch(DECIMAL, column.name)
-        clock = column.kind == "time" and re.match(r"\d{1,4}[-./]\d", column.name)
-        if decimal or clock or (column.personal == EMAIL and re.match(FORMS[EMAIL], column.name)):
-            return (
-                f"{table.source} seems to have no line of names, its first line holds "
-                f"{column.name!r}: write the names of the columns above it"
-            )
-    return ""
-
-
-def misread(table: Table) -> list[str]:
-    """Return a sentence for each column of dates, money or lists that is not understood."""
-    doubts = []
-    for column in table:
-        first = next(iter(column.values), "")
-        what, mark, share, example = column.nearly or ("", "", 1.0, first)
-        part = f"{max(round(share * column.filled), 1):,} of {column.filled:,}"
-        facts = {"name": column.name, "shown": example[:40], "part": part}
-        plain, several = column.kind == "text" and not column.personal, column.distinct > FEW
-        units = sum(bool(re.fullmatch(UNIT, value)) for value in column.values)
-        conditions = {
-            "lists": column.kind == "other" and first.startswith("["),
-            "no_days": column.kind == "time" and column.nearly,
-            "mixed_dates": plain and what == TIME and share < MIXED,
-            "mixed_numbers": plain and what == NUMBER and share < MIXED
-            and column.says & {"amount", "price", "quantity"},
-            "units": plain and several and share > MIXED and units >= 0.8 * len(column.values),
-            "called_time": plain and several and "time" in column.says
-            and sum(c.isdigit() for c in example) >= 4,
-        }  # fmt: skip
-        doubt = next((doubt for doubt, fits in conditions.items() if fits), "")
-        doubts += [DOUBTS[doubt].format(**facts, way=WRITTEN.get(mark, mark))] if doubt else []
-    return doubts

@@ -7,7 +7,7 @@ import re
 import pandas as pd
 
 from seglib.collection import activity, reading
-from seglib.collection.columns import WORDS, Column, Table, has, parts, suggested, yes
+from seglib.collection.columns import WORDS, Column, Table, has, parts
 from seglib.collection.roles import DOUBTS, LEAST_PEOPLE, NAMED, Guess, is_other, repeats
 from seglib.wording import listing
 
@@ -29,19 +29,24 @@ def transactions(table: Table, who: str, points: int) -> Guess:
         guess.ask("personal_key", name=who, what=column.personal)
     _time(guess)
     _nobody(guess)
-    _order(guess)
-    _product(guess)
+    if order := guess.first("order", lambda c: _is_order(guess, c)):
+        guess.take("order", order.name, f"{repeats(order)}; each has one customer")
+    if product := guess.first("product", lambda c: _is_product(guess, c)):
+        name = next((c for c in table if _are_names(table, product, c)), product)
+        more = "" if name is product else f"; names what {product.name} numbers"
+        guess.take("product", name.name, repeats(name) + more)
     _amount(guess)
     _status(guess)
     _returns(guess)
     _currency(guess)
-    _event(guess)
+    if product and not guess.money:
+        money = [c for c in guess.free() if is_money(c) and c.name not in guess.left]
+        if "goods" in guess.column("product").says and not money:
+            guess.why["product"] += "; orders of products without their prices"
+        else:  # nothing is paid: it is what was used
+            guess.take("event", guess.roles.pop("product"), guess.why.pop("product"))
     _reductions(guess)
-    order = guess.roles.get("order")
-    place = guess.first("place", lambda c: "place" in c.says and 2 <= c.distinct < c.rows / 5 and (
-        not order or table.decides(order, c.name)
-    ))  # fmt: skip
-    if place:
+    if place := guess.first("place", lambda c: _is_place(guess, c)):
         guess.take("place", place.name, f"{place.distinct:,} different")
     guess.leave_others()
     return guess
@@ -50,10 +55,9 @@ def transactions(table: Table, who: str, points: int) -> Guess:
 def _time(guess: Guess) -> None:
     """Take the time at which something was ordered or done, of several times."""
     whens = guess.table.times
-    plain = [c for c in whens if "deadline" not in c.says]
-    if not plain:
-        guess.ask("deadline", name=whens[0].name)
-    plain = plain or whens
+    plain = [c for c in whens if "deadline" not in c.says] or whens
+    if "deadline" in plain[0].says:
+        guess.ask("deadline", name=plain[0].name)
     full = [c for c in plain if 1.1 * c.filled > plain[0].filled]
     when = next((c for c in full if "placed" in c.says), plain[0])
     guess.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
@@ -64,78 +68,60 @@ def _nobody(guess: Guess) -> None:
     who, column = guess.roles["customer"], guess.column("customer")
     counts, nobody = guess.table.counts(who), {*WORDS["placeholders"]}
     shortest = min((len(v) for v in counts if v.lower() not in nobody), default=0)
-    words = {v: n for v, n in counts.items() if v.lower() in nobody}
-    words = {  # 0 may be an id among 1, 2 and 10
-        v: n for v, n in words.items() if not v.lstrip("-").isdigit() or shortest > len(v) + 1
-    }
+    figures = {v for v in counts if v.lstrip("-").isdigit() and shortest <= len(v) + 1}
+    words = [v for v in counts if v.lower() in nobody and v not in figures]  # 0 is one of 1, 2, 10
     if column.missing > GUESTS:
         guess.ask("without_customer", name=who, share=column.missing)
     if words:
         guess.why["customer"] += f"; {len(words)} of them are nobody's"
         guess.keys["placeholders"] = sorted(words)
-        n, shown = sum(words.values()), listing(sorted(words))
-        guess.ask("placeholders", name=who, n=n, rows=guess.table.rows, shown=shown)
-    spellings: dict[str, list[str]] = {}
-    for id_ in counts:
-        spellings.setdefault(id_.casefold(), []).append(id_)
-    if twice := [ids for ids in spellings.values() if len(ids) > 1]:
-        shown = "" if column.personal else f", such as {listing([repr(v) for v in twice[0]])}"
+        n, rows = sum(counts[word] for word in words), guess.table.rows
+        guess.ask("placeholders", name=who, n=n, rows=rows, shown=listing(sorted(words)))
+    ids = pd.Series([*counts], dtype=str)
+    alike = ids.groupby(ids.str.casefold()).agg(list)
+    if len(twice := alike[alike.str.len() > 1]):
+        shown = "" if column.personal else f", such as {listing(map(repr, twice.iloc[0]))}"
         guess.ask("capitals", name=who, n=len(twice), shown=shown)
 
 
-def _order(guess: Guess) -> None:
-    table, who, when = guess.table, guess.column("customer"), guess.roles["time"]
-
-    def fits(column: Column) -> bool:
-        named = "order" in column.says
-        key = column.is_key and column.distinct >= who.distinct and (named or not column.unique)
-        coded = "id" in column.says or column.kind == "integer" or column.coded
-        other = is_other(column) or "customer" in column.says
-        numbers = key and coded and not other and table.decides(column.name, when)
-        return key and (named or numbers) and table.decides(column.name, who.name)
-
-    if column := guess.first("order", fits):
-        guess.take("order", column.name, f"{repeats(column)}; each has one customer")
+def _is_order(guess: Guess, column: Column) -> bool:
+    """Return whether a column numbers orders: each has one customer, and one time unless named."""
+    named, decides = "order" in column.says, guess.table.decides
+    key = column.is_key and (named or not column.unique)
+    coded = "id" in column.says or column.kind == "integer" or column.coded
+    numbers = coded and not is_other(column) and "customer" not in column.says
+    named = named or (key and numbers and decides(column.name, guess.roles["time"]))
+    who = guess.column("customer")
+    return key and column.distinct >= who.distinct and named and decides(column.name, who.name)
 
 
-def _product(guess: Guess) -> None:
-    """Take what was bought or used, by the names of the same things if there are any."""
-    table, order = guess.table, guess.roles.get("order")
-
-    def fits(column: Column) -> bool:
-        text, named = column.kind == "text", "product" in column.says
-        key = column.is_key or (named and text and not column.free_text)
-        several = column.per_value >= 2 and (text or column.distinct >= LEAST_PEOPLE)
-        other = is_other(column) or "customer" in column.says
-        sold = not other or (text and "goods" in column.says)
-        of_order = order and not named and table.decides(order, column.name)
-        return (
-            key and several and sold and not of_order and (named or (text and "id" in column.says))
-        )
-
-    def names(column: Column) -> bool:
-        same = abs(column.distinct - key.distinct) <= 0.01 * key.distinct and column is not key
-        longer = column.kind == "text" and column.length > key.length and not column.personal
-        pairs = ((key.name, column.name), (column.name, key.name))
-        return same and longer and all(table.decides(*pair) for pair in pairs)
-
-    if key := guess.first("product", fits):
-        name = next(filter(names, table), key)
-        more = "" if name is key else f"; names what {key.name} numbers"
-        guess.take("product", name.name, repeats(name) + more)
+def _is_product(guess: Guess, column: Column) -> bool:
+    """Return whether a column is of what was bought or used, and not of whole orders."""
+    text, named = column.kind == "text", "product" in column.says
+    key = column.is_key or (named and text and not column.free_text)
+    several = column.per_value >= 2 and (text or column.distinct >= LEAST_PEOPLE)
+    other = (is_other(column) or "customer" in column.says) and not (
+        text and "goods" in column.says
+    )
+    if not (key and several and (named or (text and "id" in column.says))) or other:
+        return False
+    return named or "order" not in guess.roles or not guess.table.decides(
+        guess.roles["order"], column.name
+    )  # fmt: skip
 
 
-def _event(guess: Guess) -> None:
-    """Where nothing is paid, what looked like a product is what was used."""
-    column = guess.roles.get("product")
-    if column is None or guess.money:
-        return
-    money = [c for c in guess.free() if is_money(c) and c.name not in guess.left]
-    if "goods" in suggested(column) and not money:
-        guess.why["product"] += "; orders of products without their prices"
-        return
-    guess.take("event", column, guess.why.pop("product"))
-    del guess.roles["product"]
+def _are_names(table: Table, key: Column, column: Column) -> bool:
+    """Return whether a column holds the names of what a key numbers."""
+    same = abs(column.distinct - key.distinct) <= 0.01 * key.distinct and column is not key
+    longer = column.kind == "text" and column.length > key.length and not column.personal
+    pairs = ((key.name, column.name), (column.name, key.name))
+    return same and longer and all(table.decides(*pair) for pair in pairs)
+
+
+def _is_place(guess: Guess, column: Column) -> bool:
+    named = "place" in column.says and 2 <= column.distinct < column.rows / 5
+    order = guess.roles.get("order")
+    return named and (not order or guess.table.decides(order, column.name))
 
 
 # --- money ----------------------------------------------------------------------------------------
@@ -169,13 +155,14 @@ def _amount(guess: Guess) -> None:
     prices = [c for c in plain if "price" in c.says]
     amounts = [c for c in plain if "amount" in c.says and c not in prices]
     amounts.sort(key=lambda c: not _in_one_currency(guess, c))
-    for price in prices if quantity else ():
-        for amount in amounts:
-            if _is_product(quantity, price, amount):
-                why = f"= {quantity.name} × {price.name} in 95% of the rows or more"
-                guess.take("amount", amount.name, why)
-                guess.left[price.name] = "the price of a unit; the amount of the line is known"
-                return
+    for price, amount in [(p, a) for p in prices for a in amounts] if quantity else ():
+        several = quantity.read.abs() > 1
+        apart = (amount.read.abs() - (quantity.read * price.read).abs()).abs()[several]
+        if several.any() and (apart <= 0.011).mean() >= 0.95:
+            why = f"= {quantity.name} × {price.name} in 95% of the rows or more"
+            guess.take("amount", amount.name, why)
+            guess.left[price.name] = "the price of a unit; the amount of the line is known"
+            return
     chosen = (amounts or prices or plain)[0]
     if quantity and _is_per_unit(guess, quantity, chosen, chosen in prices):
         why = f"of one unit: the amount of a line is {quantity.name} × {chosen.name}"
@@ -216,13 +203,6 @@ def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:
     return once or full
 
 
-def _is_product(quantity: Column, price: Column, amount: Column) -> bool:
-    """Return whether an amount is a price times a quantity, where that is not 1."""
-    several = quantity.read.abs() > 1
-    apart = (amount.read.abs() - (quantity.read * price.read).abs()).abs()[several]
-    return bool(several.any() and (apart <= 0.011).mean() >= 0.95)
-
-
 def _is_per_unit(guess: Guess, quantity: Column, money: Column, named: bool) -> bool:
     """Return whether money is of one unit: it then varies less per product than divided by units.
 
@@ -242,24 +222,19 @@ def _currency(guess: Guess) -> None:
     if not guess.money:
         return
     money = guess.column(guess.money)
-    signs, where = {_sign(value) for value in money.values} - {""}, f"signs in {money.name!r}"
+    found = [(re.search(reading.SIGN, value.upper()), value) for value in money.values]
+    signs = {value[match.start(1) : match.end(1)] for match, value in found if match}
+    signs = {sign.upper() if re.fullmatch(r"[^\W\d_]{3}", sign) else sign for sign in signs}
+    where = f"signs in {money.name!r}"
     if column := _currencies(guess, money.name):
         signs, where = {code.upper() for code in column.values}, f"{column.name!r}"
         guess.left[column.name] = f"the currency of {money.name!r}"
-        for other in guess.free("amount"):
-            if is_money(other) and not _in_one_currency(guess, other):
-                guess.left[other.name] = "money in several currencies"
+        others = [c.name for c in guess.free() if is_money(c) and not _in_one_currency(guess, c)]
+        guess.left |= dict.fromkeys(others, "money in several currencies")
     if len(signs) == 1:
         guess.currency = next(iter(signs))
     elif signs:
         guess.ask("currencies", shown=", ".join(sorted(signs)[:5]), where=where)
-
-
-def _sign(value: str) -> str:
-    """Return the currency that stands in an amount, as it is written; codes in large letters."""
-    match = re.search(reading.SIGN, value.upper())
-    sign = value[match.start(1) : match.end(1)] if match else ""
-    return sign.upper() if len(sign) == 3 and sign.isalpha() else sign
 
 
 def _currencies(guess: Guess, money: str) -> Column | None:
@@ -281,15 +256,15 @@ def _reductions(guess: Guess) -> None:
     """Take what was taken off; what seems a share or is negative at times is asked about."""
     large = bool(guess.money) and guess.column(guess.money).most > 50
     for role in ("coupon", "discount"):
-        named, chosen = [c for c in guess.free(role) if role in c.says and c.numeric], []
-        for column in named:
+        chosen = []
+        for column in (c for c in guess.free(role) if role in c.says and c.numeric):
             share = column.name.endswith("%") or has(column.name, WORDS["shares"])
             if share or (large and column.most <= 1):
                 guess.ask("discount_share", name=column.name)
-            elif column.negative < 0.05:
-                chosen.append(column.name)
-            else:
+            elif column.negative >= 0.05:
                 guess.ask("discount_negative", name=column.name)
+            else:
+                chosen.append(column.name)
         if chosen and guess.money:
             guess.take(role, chosen, "money taken off; 0 or more")
 
@@ -315,30 +290,26 @@ def _status(guess: Guess) -> None:
     for column in guess.table:
         counts, few = column.values, column.kind == "text" and column.distinct <= MOST_STATES
         back = {value: _undo(value) for value in sorted(counts) if few and _undo(value)}
-        if _undo(column.name) and column.distinct == 2 and (flag := yes(counts)):
-            back = {flag: _undo(column.name)}
+        if _undo(column.name) and column.distinct == 2 and column.yes:
+            back = {column.yes: _undo(column.name)}
         free = guess.money and column.name not in guess.taken and "status" not in guess.roles
         of_customers = back and who.per_value >= 2 and guess.table.decides(who.name, column.name)
-        if back and (not free or of_customers):
-            guess.ask("status_unused", what=_shown(column, [*back]))
-        elif back:
+        ways: dict[str, list[str]] = {}
+        for value, kind in back.items() if free and not of_customers else ():
+            key, how = _how(guess, column, value, kind)
+            guess.keys.setdefault(key, []).append(value)
+            ways.setdefault(how, []).append(value)
+        for how, values in (ways or {"": [*back]} if back else {}).items():
+            share = sum(counts[value] for value in values) / max(len(column.text), 1)
+            facts = {"name": column.name, "share": share, "values": listing(values)}
+            guess.ask(
+                "undone" if how else "status_unused", **facts, how=DOUBTS["undone_how"].get(how)
+            )
+        if ways:
             guess.take("status", column.name, f"{column.distinct} different")
-            found: dict[str, list[str]] = {}
-            for value, kind in back.items():
-                key, how = _how(guess, column, value, kind)
-                guess.keys.setdefault(key, []).append(value)
-                found.setdefault(how, []).append(value)
-            for how, values in found.items():
-                why = DOUBTS["undone_how"][how]
-                guess.ask("undone", what=_shown(column, values), how=why)
-        elif column.numeric and column.most and _undo(column.name, exact=False):
+        elif not back and column.numeric and column.most and _undo(column.name, exact=False):
             share = (column.read.fillna(0) != 0).mean()
             guess.ask("refunds_apart", name=column.name, share=share)
-
-
-def _shown(column: Column, values: list[str]) -> str:
-    share = sum(column.values[value] for value in values) / max(len(column.text), 1)
-    return f"{share:.1%} of the rows have the {column.name!r} {listing(values)}"
 
 
 def _how(guess: Guess, column: Column, value: str, kind: str) -> tuple[str, str]:
@@ -355,15 +326,15 @@ def _how(guess: Guess, column: Column, value: str, kind: str) -> tuple[str, str]
         return "returned", "negative"
     if kind != "either":
         return kind, kind
-    keys = rows.assign(money=rows["money"].abs())
+    rows["money"] = rows["money"].abs()
     if "order" in guess.roles and guess.column("order").text.duplicated().any():
-        keys["money"] = guess.column("order").text
-    sold, back = (pd.MultiIndex.from_frame(keys[at]) for at in (~here, here))
+        rows["money"] = guess.column("order").text
+    sold, back = (pd.MultiIndex.from_frame(rows[at]) for at in (~here, here))
     return ("returned", "returned") if back.isin(sold).mean() >= BESIDE else ("cancelled", "either")
 
 
 def _returns(guess: Guess) -> None:
-    """Say how many rows are returns, and how many customers have no other rows."""
+    """Say how many rows are returns or cancelled, and ask about numbers of credit notes."""
     money = guess.money or ("quantity" if "quantity" in guess.roles else "")
     if not money:
         return
@@ -373,25 +344,13 @@ def _returns(guess: Guess) -> None:
         columns["amount"] = columns.pop("price") * columns["quantity"]
     if "order" in columns:
         columns["order"] = reading.trimmed(columns["order"])
-    rows = guess.table.opened.table.select(**columns)
     states = (guess.keys.get(key, ()) for key in ("returned", "cancelled"))
-    rows = activity.mark_returns(rows, *states)
-    if credit := reading.row(rows, {"n": rows.is_credit_note.sum()})["n"]:
-        guess.ask("credit_notes", name=guess.roles["order"], n=credit)
-    rows = rows.filter(rows.customer.notnull())
-    order = rows.order if "order" in columns else rows.time.cast("timestamp").truncate("D")
-    back, void = rows.is_return & ~rows.is_cancelled, rows.is_cancelled
-    sums = {"back": back.sum(), "void": void.sum(), "bought": (~rows.is_return).sum()}
-    each = rows.group_by(rows.customer, order=order).agg(**sums).to_pandas()
-    alone, bought = each["bought"].eq(0), each.groupby("customer")["bought"].sum()
-    lower, zero = (" lower the money and", " count as 0 and") if money != "quantity" else ("", "")
-    only = int(bought.eq(0).sum())
-    shown = f"fewer than {LEAST_PEOPLE}" if only < LEAST_PEOPLE else f"{only:,}"
-    said = {
-        f"{{:,}} rows are returns, which{lower} are no orders": each.loc[alone, "back"].sum(),
-        "{:,} rows are reductions or partial returns, in orders with sales":
-            each.loc[~alone, "back"].sum(),
-        f"{{:,}} rows are cancelled sales, which{zero} are no orders": each["void"].sum(),
-        f"{shown} customers have no other rows": only,
-    }  # fmt: skip
-    guess.why[money] += "".join(f"; {words.format(int(n))}" for words, n in said.items() if n)
+    rows = activity.mark_returns(guess.table.opened.table.select(**columns), *states)
+    counts = {"credit": rows.is_credit_note.sum(), "void": rows.is_cancelled.sum()}
+    n = reading.row(rows, counts | {"back": (rows.is_return & ~rows.is_cancelled).sum()})
+    if n["credit"]:
+        guess.ask("credit_notes", name=guess.roles["order"], n=n["credit"])
+    if n["back"]:
+        guess.why[money] += f"; {n['back']:,} rows are returns or reductions, which are taken off"
+    if n["void"]:
+        guess.why[money] += f"; {n['void']:,} rows are cancelled sales, which count as 0"

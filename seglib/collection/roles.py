@@ -1,17 +1,38 @@
-"""What a table seems to be, and which of its columns tells customers apart."""
+"""What a table seems to be, which column tells customers apart, and which are arms of a test."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from scipy.stats import chisquare
+
 from seglib import wording
-from seglib.collection.columns import BIRTH, EMAIL, PERSON, Column, Table
+from seglib.collection.columns import BIRTH, EMAIL, PERSON, WORDS, Column, Table, has, parts
+from seglib.collection.reading import NUMBER, TIME
+from seglib.wording import listing
 
 DOUBTS = wording.table("doubts")
 REASONS = DOUBTS["reasons"]
+MIXED = 0.7  # of values that cannot be read, from which a column is not what the others are
+FEW = 5  # different times below which a column is not looked at as one
+UNIT = r"-?[\d.,]+ ?(?:%|k|K|M|m|h|min|s|kg|km|€|h ?\d+ ?m(?:in)?)"
+WRITTEN = {
+    "DMY": "DD/MM/YYYY",
+    "MDY": "MM/DD/YYYY",
+    "YMD": "YYYY-MM-DD",
+    "NAMED": "31 January 2024",
+}
 LEAST_PEOPLE = 10  # fewer different values than this are groups of people, not people
 NAMED, DECIDED, LINKED = 4, 2, 5  # what speaks for a key, in points
+MOST_ARMS = 8
+CODES = 4  # different letters or figures that may number arms
+BEFORE = r"^(?:group|gruppe|cell|version|variante?|arm)[ _-]?"  # beside a letter
+BROKEN = 0.001  # p-value below which arms are not of equal size
+CONTROL = re.compile(WORDS["control_called"], re.IGNORECASE)
+RANDOM = re.compile(WORDS["random_called"], re.IGNORECASE)
+AMOUNTS = {"amount", "order", "quantity"}  # roles of names of amounts and counts
 
 
 @dataclass
@@ -89,6 +110,31 @@ def repeats(column: Column) -> str:
     return shown + f"; {column.missing:.0%} of the rows have none" * (column.missing > 0.001)
 
 
+def misread(table: Table) -> list[str]:
+    """Return a sentence for each column of dates, money or lists that is not understood."""
+    doubts = []
+    for column in table:
+        first = next(iter(column.values), "")
+        what, mark, share, example = column.nearly or ("", "", 1.0, first)
+        part = f"{max(round(share * column.filled), 1):,} of {column.filled:,}"
+        facts = {"name": column.name, "shown": example[:40], "part": part}
+        plain, several = column.kind == "text" and not column.personal, column.distinct > FEW
+        units = sum(bool(re.fullmatch(UNIT, value)) for value in column.values)
+        conditions = {
+            "lists": column.kind == "other" and first.startswith("["),
+            "no_days": column.kind == "time" and column.nearly,
+            "mixed_dates": plain and what == TIME and share < MIXED,
+            "mixed_numbers": plain and what == NUMBER and share < MIXED
+            and column.says & {"amount", "price", "quantity"},
+            "units": plain and several and share > MIXED and units >= 0.8 * len(column.values),
+            "called_time": plain and several and "time" in column.says
+            and sum(c.isdigit() for c in example) >= 4,
+        }  # fmt: skip
+        doubt = next((doubt for doubt, fits in conditions.items() if fits), "")
+        doubts += [DOUBTS[doubt].format(**facts, way=WRITTEN.get(mark, mark))] if doubt else []
+    return doubts
+
+
 # --- who ------------------------------------------------------------------------------------------
 
 
@@ -146,3 +192,168 @@ def unique_key(table: Table) -> str:
 def told_apart(table: Table) -> str:
     """Return the personal column of which each row holds another value, or ''."""
     return next((c.name for c in table if c.unique and c.personal), "")
+
+
+# --- experiments ----------------------------------------------------------------------------------
+
+
+def arms(table: Table, beside: str = "", codes: bool = False) -> tuple[Column, str] | None:
+    """Return the column of arms and its control, '' if nothing tells it; None without arms.
+
+    In order of trust: a value that only a control is called; a name such as arm or treatment; and,
+    beside what happened or a campaign, whose column is `beside`, a name such as group with values
+    A and B or the like. With `codes`, such a name with mere figures is enough.
+    """
+    found: dict[int, tuple[Column, str]] = {}
+    for column in table:
+        no, kinds = column.no, column.kind in {"text", "integer", "truth"} or column.no
+        few = column.name != beside and kinds and 2 <= column.distinct <= MOST_ARMS
+        if not few or min(column.values.values()) < LEAST_PEOPLE:
+            continue
+        plain = {value.strip().lower(): value for value in column.values}
+        called = next((value for word, value in plain.items() if CONTROL.fullmatch(word)), "")
+        treated = no and has(column.name, WORDS["treated"]) and not column.is_earlier
+        named = "arm" in column.says or treated
+        letters = {re.sub(BEFORE, "", word): value for word, value in plain.items()}
+        lettered = {*letters} in ({*"abcd"[: len(letters)]}, {"c", "t"})
+        control = letters.get("a", letters.get("c", "")) if lettered else ""
+        figures = column.distinct <= CODES and all(re.fullmatch(r"\d(?:[.,]0+)?", w) for w in plain)
+        if called:
+            trust, control = 0 if named else 1 if has(column.name, WORDS["arms"]) else 2, called
+        elif named:
+            control = next((plain[w] for w in WORDS["controls"] if w in plain), control or no)
+            did = any(_event(other) for other in table if other is not column)
+            trust = 3 if control or did or beside else None
+        else:
+            trust = 4 if lettered else 5 if codes and (no or figures) else None
+            trust = trust if _is_group(column) and (beside or _after(table, column)) else None
+        if trust is not None:
+            found.setdefault(trust, (column, control))
+    return found[min(found)] if found else None
+
+
+def _is_group(column: Column) -> bool:
+    """Return whether a name says a group and not of what, such as group, cell or ab_group."""
+    words, groups = {*re.findall(r"[a-z]+", column.name.lower())}, {*WORDS["groups"]}
+    return bool(words & groups) and words <= groups | {*WORDS["beside_groups"]}
+
+
+def _after(table: Table, arm: Column) -> list[Column]:
+    """Return the columns of what may have happened after arms were assigned."""
+    names = list(table.columns)
+    behind = names[names.index(arm.name) + 1 :]
+    counts = [c for c in table if c.numeric and c.distinct > 2 and c.is_count]
+    others = [c for c in table if c is not arm and not c.is_earlier]
+    return [c for c in others if _event(c) or (c.name in behind and (_is_amount(c) or c in counts))]
+
+
+def take_arms(guess: Guess, column: Column, control: str) -> None:
+    """Take a column as the arms of an experiment, and ask whether they were drawn at random."""
+    shown, counts = ", ".join(column.values), column.values
+    guess.take("arm", column.name, f"{column.distinct} arms: {shown}"[:80])
+    campaign = guess.table.columns.get(str(guess.roles.get("campaign")))
+    texts = [column.name, *counts, guess.table.source]
+    texts += [campaign.name, *campaign.values] if campaign else []
+    drawn = bool(control) and any(RANDOM.search(text.replace("_", " ")) for text in texts)
+    guess.keys |= {"randomised": drawn} | ({"control": control} if control else {})
+    named = "" if control else ", and control: the name of the control arm"
+    facts = {"name": column.name, "shown": shown[:60], "control": control, "named": named}
+    guess.ask("arms_random" if drawn else "arms_unsure", **facts)
+    if control and chisquare(list(counts.values())).pvalue < BROKEN:
+        shares = (f"{arm}: {n / sum(counts.values()):.2g}" for arm, n in counts.items())
+        guess.ask("arms_unequal", name=column.name, planned=f"{{{', '.join(shares)}}}")
+
+
+def experiment(guess: Guess) -> list[str]:
+    """Take the arms of an experiment and what happened after; return the columns of the latter.
+
+    A yes or no under the name of something done is an outcome, and so is an amount or a count that
+    stands behind the arms. One that stands before them may be either, and so may what else stands
+    behind and is no age, place or the like: it is left out and asked about.
+    """
+    table, found = guess.table, arms(guess.table)
+    if found is None and (perhaps := arms(table, codes=True)):
+        column, after = perhaps[0], [c.name for c in _after(table, perhaps[0])]
+        shown, names = ", ".join(column.values), listing(map(repr, after))
+        guess.ask("arms_perhaps", name=column.name, shown=shown, names=names)
+        after = [name for name in after if "outcome" not in table.columns[name].says]
+        guess.left |= dict.fromkeys(after, "an outcome of an experiment?")
+        guess.left[column.name] = "the arm of an experiment?"
+        return [column.name, *after]
+    if found is None:
+        return []
+    take_arms(guess, *found)
+    days = [when for when in table.times if when.distinct == 1]
+    guess.keys |= {"start": days[0].least.date()} if days else {}
+    taken, doubtful, behind = [], [], False
+    for column in table:
+        behind = behind or column is found[0]
+        if column.name in guess.taken or column.is_earlier:
+            continue
+        silent = column.personal or column.free_text or column.kind == "time" or column.unique
+        trait = not silent and column.distinct > 1 and column.base == "plan"
+        if _event(column) or (behind and _is_amount(column)):
+            guess.outcomes[column.name] = _outcome(guess, column)
+            taken.append(column.name)
+        elif _is_amount(column) or (behind and trait):
+            guess.left[column.name] = "known before the arms were assigned, or an outcome?"
+            doubtful.append(column.name)
+    for doubt, names in (("arms_after", taken), ("arms_before", doubtful)):
+        if names:
+            verb = "is" if len(names) == 1 else "are"
+            guess.ask(doubt, names=listing(map(repr, names)), verb=verb)
+    return [*taken, *doubtful]
+
+
+def _event(column: Column) -> str:
+    """Return what customers did by whom a column is a yes, or ''."""
+    if column.distinct != 2 or not column.yes or column.is_earlier:
+        return ""
+    words = parts(column.name)
+    did = (did for start, did in WORDS["did"].items() for w in words if w.startswith(start))
+    other = column.says & AMOUNTS or {*words} & {*WORDS["measured"], "target", "label"}
+    return next(did, "bought" if "order" in column.says else "had it" if other else "")
+
+
+def _outcome(guess: Guess, column: Column) -> dict:
+    """Return a yes or no, an amount or a count as an outcome; no two have the same label."""
+    if not (did := _event(column)):
+        money = "amount" in column.says or column.whole < 1
+        ends = f"from {column.least:,.10g} to {column.most:,.10g}"
+        label = column.name.replace("_", " ").strip().lower()
+        return {"label": label, "kind": "money" if money else "count", "why": ends}
+    share = column.values[column.yes] / max(sum(column.values.values()), 1)
+    twice = did == "had it" or did in {about["label"] for about in guess.outcomes.values()}
+    return {
+        "label": f"had {column.name}" if twice else did,
+        "happened": column.yes,
+        "wanted": not column.name.lower().startswith(tuple(WORDS["unwanted"])),
+        "why": f"{column.yes!r} in {share:.2%}",
+    }
+
+
+def _is_amount(column: Column) -> bool:
+    """Return whether a column is an amount or a count by its name and its values."""
+    numbers = column.numeric and column.distinct > 2 and not column.unique
+    named = column.says & AMOUNTS or has(column.name, WORDS["measured"])
+    return numbers and named and "id" not in column.says and column.negative <= 0.5
+
+
+def campaign(table: Table) -> Column | None:
+    """Return the column that names campaigns; a list of arms may call them tests."""
+    fits = [c for c in table if c.kind in {"integer", "text"}]
+    groups = {*WORDS["arms"]} - {*WORDS["tests"]}
+    named = [c for c in fits if "campaign" in c.says]
+    tests = [c for c in fits if has(c.name, WORDS["tests"]) and not has(c.name, groups)]
+    return next(iter(named + tests), None)
+
+
+def lists_arms(table: Table) -> bool:
+    """Return whether a table says who was in which arm of which campaign.
+
+    Without a name of the campaign it holds customer, arm and the one day of the assignment alone.
+    """
+    if named := campaign(table):
+        return arms(table, named.name) is not None
+    days = [c for c in table if c.kind == "time" and c.distinct == 1]
+    return len(days) == 1 and len(table.columns) == 3 and arms(table) is not None

@@ -28,9 +28,9 @@ TIMES = {  # kind → word → times a year, or the number that it counts
     kind: {word: times for times, words in rows.items() for word in words.split()}
     for kind, rows in WORDS["frequency"].items()
 }
+KNOWN = set().union(*TIMES.values())
 SELDOM_A_YEAR = 0.01  # below all that is counted, above never
 ASIDE = 1.01  # more, or less, than a frequency: next to it
-CLOSE = 1.6  # two frequencies less far apart than this could be meant the other way round
 
 
 def ordered(values: Iterable[str]) -> tuple[str, list[str], list[str]] | None:
@@ -62,15 +62,6 @@ def points(least: float, most: float, distinct: int) -> list[str] | None:
         inside = low <= least and most <= high and distinct >= min(3, high - low)
         if inside and most > high - 2 and least < low + 2 + high // 10 * 2:
             return [str(point) for point in range(low, high + 1)]
-    return None
-
-
-def close(answers: list[str]) -> tuple[str, str] | None:
-    """Return two neighbours in order that could be meant the other way round, None without any."""
-    for one, other in pairwise(answers):
-        low, high = per_year(one), per_year(other)
-        if low and high and ASIDE**2 * 1.001 < high / low < CLOSE:
-            return one, other
     return None
 
 
@@ -143,36 +134,25 @@ def per_year(text: str) -> float | None:
     Of a range its middle; 'more than' and 'less than' lie next to what they name.
     """
     plain = re.sub(r"\([^)]*\)", " ", text.casefold().replace("’", "'")).strip(" .!")
-    if plain in WORDS["never"]:
-        return 0.0
-    if plain in WORDS["seldom"]:
-        return SELDOM_A_YEAR
+    if plain in WORDS["never"] or plain in WORDS["seldom"]:
+        return 0.0 if plain in WORDS["never"] else SELDOM_A_YEAR
     more, less = PATTERNS["more"], PATTERNS["less"]
     beyond = ASIDE if more.search(plain) else 1 / ASIDE if less.search(plain) else 1.0
-    rate = _rate(TOKEN.findall(less.sub(" ", more.sub(" ", plain))))
-    return None if rate is None else rate * beyond
-
-
-def _rate(tokens: list[str]) -> float | None:
-    """Return the times a year of 'two times a week', 'twice weekly' or 'once every two weeks'."""
-    if any(not t[0].isdigit() and all(t not in words for words in TIMES.values()) for t in tokens):
+    tokens = TOKEN.findall(less.sub(" ", more.sub(" ", plain)))
+    if any(not token[0].isdigit() and token not in KNOWN for token in tokens):
         return None
     units, adverbs = TIMES["units"], [t for t in tokens if t in TIMES["adverbs"]]
-    if adverbs:
-        times = TIMES["adverbs"][adverbs[0]] * (_count(tokens) or 1)
-        return times if len(adverbs) == 1 else None
+    if adverbs:  # 'twice weekly'
+        return beyond * TIMES["adverbs"][adverbs[0]] * (_count(tokens) or 1)
     last = max((i for i, token in enumerate(tokens) if token in units), default=0)
-    if not last:
-        return None
-    unit = units[tokens[last]]
-    for i, token in enumerate(tokens[:last]):  # 'every two' or, behind a count, 'in two'
-        behind = token == "in" and _count(tokens[:i]) and _count(tokens[i + 1 : last])
-        if token in TIMES["every"] or behind:
-            step = [TIMES["steps"][token] for token in tokens[i:last] if token in TIMES["steps"]]
-            length = step[0] if step else _count(tokens[i:last]) or 1
-            return unit * (_count(tokens[:i]) or 1) / length
-    count = _count(tokens[:last])
-    return unit * count if count and tokens[last - 1] in TIMES["per"] else None
+    before, unit = tokens[:last], units.get(tokens[last], 0) * beyond if tokens else 0
+    for i, token in enumerate(before):  # 'every two weeks' or, behind a count, 'in two weeks'
+        times, steps = _count(before[:i]), [TIMES["steps"].get(t) for t in before[i:]]
+        step = next(filter(None, steps), _count(before[i + 1 :]))
+        if token in TIMES["every"] or (token == "in" and times and step):
+            return unit * (times or 1) / (step or 1)
+    count = _count(before)  # 'two times a week'
+    return unit * count if count and before[-1] in TIMES["per"] else None
 
 
 def _count(tokens: list[str]) -> float | None:
