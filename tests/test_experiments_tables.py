@@ -1,8 +1,6 @@
 """Experiments in a table of customers, and arms listed beside orders: read, checked, analysed."""
 
 import json
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +13,6 @@ from seglib.files import Run
 from seglib.measuring import arms, campaigns, experiments, findings, outcomes
 
 NONE = pd.DataFrame(columns=["customer", "campaign", "segment"])
-CASES = Path(__file__).parent / "cases"
 N = 4000
 
 
@@ -222,30 +219,6 @@ def test_an_outcome_lost_in_one_arm_is_a_problem():
     assert result.problems == [{"kind": "lost", "label": "spend"}]
 
 
-@pytest.fixture
-def arms_beside_orders(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("b3_orders.csv", "b3_arms.csv"):
-        shutil.copy(CASES / name, tmp_path)
-    assert cli.main(["new", "b3_orders.csv", "b3_arms.csv", "--name", "b3"]) == 0
-    return tmp_path / "data" / "b3" / "study.yaml"
-
-
-def test_a_list_of_arms_is_a_randomised_campaign_that_is_asked_about(arms_beside_orders, capsys):
-    text = arms_beside_orders.read_text()
-    raw = yaml.safe_load(text)
-    assert raw["tables"]["campaigns"]["columns"] == {
-        "customer": "customer_id", "campaign": "campaign", "start": "start", "arm": "arm",
-    }  # fmt: skip
-    assert raw["tables"]["campaigns"]["randomised"] and "customers" not in raw["tables"]
-    assert str(raw["as_of"]) == "2024-10-01"
-    assert any("# CHECK" in line and "drawn at random" in line for line in text.splitlines())
-    capsys.readouterr()
-    assert cli.main(["check", "b3"]) == 0
-    out = capsys.readouterr().out
-    assert "Campaign spring: assigned on 2024-10-01" in out and "orders in 91 days" in out
-
-
 def letters(**columns):
     """Return 400 customers of two equally large arms, what was known before in front of them."""
     rng = np.random.default_rng(4)
@@ -290,7 +263,7 @@ def test_check_counts_a_missing_outcome_neither_as_yes_nor_as_no(tmp_path, monke
     assert "nothing can be said, fewer than 10 did in an arm" in said
 
 
-@pytest.mark.parametrize("called", ["experiment", "test", "trial", ""])
+@pytest.mark.parametrize("called", ["test", ""])
 def test_a_list_of_arms_may_call_its_campaign_a_test_or_nothing(tmp_path, monkeypatch, called):
     days = pd.date_range("2024-01-01", periods=300).strftime("%Y-%m-%d")
     orders = pd.DataFrame({"customer": [f"K{i % 120}" for i in range(1200)],
@@ -306,6 +279,7 @@ def test_a_list_of_arms_may_call_its_campaign_a_test_or_nothing(tmp_path, monkey
     assert cli.main(["new", "orders.csv", "autumn.csv", "--name", "x"]) == 0
     loaded = study.load(tmp_path / "data/x/study.yaml")
     roles = loaded.tables.campaigns.columns
+    assert str(loaded.as_of) == "2024-08-15"  # segments know nothing from the assignment on
     assert (roles.campaign, roles.arm) == (called or "<file>", "variant")
     clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     title = "autumn voucher" if called else "autumn"

@@ -208,7 +208,7 @@ def arms(table: Table, beside: str = "", codes: bool = False) -> tuple[Column, s
     for column in table:
         no, kinds = column.no, column.kind in {"text", "integer", "truth"} or column.no
         few = column.name != beside and kinds and 2 <= column.distinct <= MOST_ARMS
-        if not few or min(column.values.values()) < LEAST_PEOPLE:
+        if not few or min(column.values.values(), default=0) < LEAST_PEOPLE:
             continue
         plain = {value.strip().lower(): value for value in column.values}
         called = next((value for word, value in plain.items() if CONTROL.fullmatch(word)), "")
