@@ -153,6 +153,11 @@ def day(text: str) -> str:
     return f"{found.day} {found:%B %Y}"
 
 
+def dated(text: str) -> str:
+    """Return a text with its dates in words."""
+    return re.sub(r"\b\d{4}-\d\d-\d\d\b", lambda match: day(match[0]), str(text))
+
+
 def ink(colour: str) -> str:
     """Return black or white, whichever is easier to read on a colour such as #0b5fa5."""
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
@@ -288,11 +293,11 @@ def _environment(markdown: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         undefined=jinja2.StrictUndefined,
-        finalize=_escaped if markdown else None,
+        finalize=_escaped if markdown else _written,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (amount, count, day, estimate, interval, number, p_value, plural, share)
+    filters = (amount, count, dated, day, estimate, interval, number, p_value, plural, share)
     environment.filters |= {f.__name__: _strict(f) for f in filters}
     environment.filters["code"] = _strict(code)
     environment.filters["listing"] = _listing if markdown else listing
@@ -319,6 +324,12 @@ def _listing(items: list[str]) -> Markup:
     return Markup(listing([_escaped(item) for item in items]))
 
 
+def _written(value: Any) -> Any:
+    """Return a date in words, anything else as it is."""
+    return day(value.isoformat()) if type(value) is date else value
+
+
 def _escaped(value: Any) -> Any:
     """Return a value as Markdown that shows it as it is; what is marked as safe stays."""
+    value = _written(value)
     return value if isinstance(value, Markup) else Markup(MARKDOWN.sub(r"\\\1", str(value)))

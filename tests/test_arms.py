@@ -156,7 +156,7 @@ def test_a_campaign_is_judged_to_its_last_day_or_says_how_many_are(shop_with_arm
     last = outcomes.covered(run)[1] - timedelta(days=1)
     assert (
         f"It was still open when the data end; only the first {trial['days']} of 200 days are "
-        f"judged, because the data end on {last}."
+        f"judged, because the data end on {wording.day(str(last))}."
     ) in said(run, trial)
 
 

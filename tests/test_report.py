@@ -333,7 +333,7 @@ def test_the_words_of_a_figure_name_rows_bars_cells_and_the_ends_of_long_lines()
     axes[1, 0].plot(range(30))
     sns.heatmap(pd.DataFrame([[1, -0.5]], ["row"], ["x", "y"]), ax=axes[1, 1], cbar=False)
     assert alt.described(figure) == (
-        "a 5; b 6. low 0.25; high 0.10. from 0 to 29, lowest 0, highest 29. row, x 1; row, y −0.50"
+        "a 5; b 6. low 0.25; high 0.10. from 0 to 29, lowest 0, highest 29. row 1, −0.50"
     )
     plt.close(figure)
 

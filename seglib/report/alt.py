@@ -44,13 +44,15 @@ def names(axis: Axis) -> dict[int, str]:
 
 
 def _heat(ax: Axes) -> str:
-    """Return the cells of a heat map: all of a small one, of a large one the furthest from 0."""
+    """Return the rows of a small heat map, the cells of a large one that are furthest from 0."""
     for mesh in (drawn for drawn in ax.collections if isinstance(drawn, QuadMesh)):
         cells = np.ma.filled(np.ma.asarray(mesh.get_array(), float), np.nan)
         rows, columns = names(ax.yaxis), names(ax.xaxis)
+        if cells.size <= CELLS:
+            texts = (", ".join(map(_number, row[~np.isnan(row)])) for row in cells)
+            return "; ".join(f"{rows.get(i, i + 1)} {text}" for i, text in enumerate(texts))
         order = [place for place in np.ndindex(cells.shape) if not np.isnan(cells[place])]
-        if len(order) > CELLS:
-            order = sorted(order, key=lambda place: -abs(cells[place]))[:SHOWN]
+        order = sorted(order, key=lambda place: -abs(cells[place]))[:SHOWN]
         return "; ".join(f"{rows.get(i, i + 1)}, {columns.get(j, j + 1)} {_number(cells[i, j])}"
                          for i, j in order)  # fmt: skip
     return ""
@@ -60,6 +62,7 @@ def _bars(ax: Axes) -> list[str]:
     """Return name and length of each bar, lying or standing."""
     bars = [b for b in ax.patches if hasattr(b, "get_height")]
     bars = [b for b in bars if b.get_height() and b.get_width()]
+    bars = [b for b in bars if b.get_data_transform() == ax.transData]
     rows, columns = names(ax.yaxis), names(ax.xaxis)
     if rows and not columns:
         return [f"{rows.get(round(b.get_y() + b.get_height() / 2), '')} "
