@@ -25,7 +25,7 @@ from seglib.plots.base import GRID, INK, MUTED, PALETTE
 from seglib.report import glossary
 from seglib.report.alt import described
 from seglib.report.drawing import emblem, line_chart
-from seglib.report.narrow import narrowed
+from seglib.report.narrow import narrowed, uncovered
 from seglib.study import StudyError
 
 TEMPLATES = Path(__file__).parent / "template"
@@ -149,7 +149,7 @@ def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
         plt.close(figure)
         return missing(absent)
     alt = alt.strip() or described(figure)
-    data = {"image/svg+xml": svg(figure, alt), "text/plain": alt}
+    data = {"image/svg+xml": svg(uncovered(figure), alt), "text/plain": alt}
     about = {"alt": alt, "caption": caption.strip(), "narrow": svg(narrowed(figure), alt, "n")}
     plt.close(figure)
     display(data, raw=True, metadata=about)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import textwrap
 
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
 
 from seglib.report.alt import names
 
-WIDTH, SMALL = 4.3, 8
-"""Inches, of which a phone shows about that many, and the size of letters in points."""
+WIDTH, LINE, SMALL = 4.3, 0.16, 8
+"""Inches of a figure on a phone and of a line of its legend, and the size of letters in points."""
 TITLE, NAME, LABEL = 38, 17, 44
 """Letters in a line of a title, of a name beside an axis, and of the label of an axis."""
+LINES = 3
+"""Lines of a legend from which more would cover the figure."""
 
 
 def narrowed(figure: Figure) -> Figure:
@@ -28,7 +31,8 @@ def narrowed(figure: Figure) -> Figure:
         for place, ax in enumerate(panels):
             ax.set_subplotspec(grid[place])
         height *= len(panels)
-    figure.set_size_inches(WIDTH, height)
+    lines = [len(ax.get_legend().texts) for ax in panels if ax.get_legend()]
+    figure.set_size_inches(WIDTH, height + LINE * sum(lines))
     for ax in panels:
         _shrink(ax)
     for ax in figure.axes:
@@ -55,6 +59,33 @@ def _shrink(ax: Axes) -> None:
     for text in ax.texts:
         text.set_fontsize(SMALL - 1 - (len(ax.texts) > 40))
     if legend := ax.get_legend():
-        legend.set_ncols(1)
         for text in legend.get_texts():
             text.set_fontsize(SMALL)
+        legend.set_ncols(1)
+        _place(legend, (0, -0.12))
+    _thin(ax, 4)
+
+
+def uncovered(figure: Figure) -> Figure:
+    """Return the figure, long legends put beside what they would cover."""
+    for ax in figure.axes:
+        legend = ax.get_legend()
+        if legend and len(legend.texts) > LINES and legend.get_bbox_to_anchor() is ax.bbox:
+            _place(legend, (1.01, 1))
+            _thin(ax, 6)
+    return figure
+
+
+def _thin(ax: Axes, most: int) -> None:
+    """Name at most so many dates along an axis of time."""
+    if isinstance(ax.xaxis.get_major_locator(), AutoDateLocator):
+        ax.xaxis.set_major_locator(AutoDateLocator(maxticks=most))
+
+
+def _place(legend, corner: tuple[float, float]) -> None:
+    """Put the upper left corner of a legend at a place, in parts of its axes."""
+    legend.set_loc("upper left")
+    legend.set_bbox_to_anchor(corner, transform=legend.axes.transAxes)
+    legend.set_frame_on(False)
+    if legend.get_title().get_text() == "name":
+        legend.set_title("")
