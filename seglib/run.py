@@ -150,6 +150,7 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: P
         for page in report.build(loaded.title, manifest, pages):
             manifest["times"][page.stem]["html"] = files.digest(page)
     (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
+    report.explain(loaded.title, manifest, pages)
     cards.handout(replace(current, folder=data), manifest, pages)
     every = summary.runs(loaded, (current.as_of.isoformat(), data, pages))
     summary.build(loaded, every, index)

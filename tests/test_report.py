@@ -242,7 +242,9 @@ def test_build_makes_a_page_for_every_step_of_the_manifest(tmp_path):
         "times": {names[1]: {"started": "2017-10-01T10:00:00+02:00", "seconds": 41.2}},
     }
     paths = report.build("Toy", manifest, tmp_path)
-    assert [path.stem for path in paths] == [*names, "glossary"]
+    assert [path.stem for path in paths] == names
+    report.explain("Toy", manifest, tmp_path)
+    assert "adjusted Rand index" in (tmp_path / "glossary.html").read_text(encoding="utf-8")
     page = BeautifulSoup(paths[1].read_text(encoding="utf-8"), "html.parser")
     for part in ("03_clustering.ipynb", "as_of 2017-10-01", "k 4", "2017-10-01 08:00 UTC, 41 s"):
         assert part in text(page.footer)

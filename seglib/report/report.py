@@ -130,25 +130,40 @@ def build(title: str, manifest: Mapping, folder: str | Path) -> list[Path]:
     ReportError
         As `page` does.
     """
-    names = [step["name"] for step in manifest["steps"]]
-    nav = [(PAGES.get(name, (name,))[0], f"{name}.html") for name in names]
-    nav.append(("Glossary", glossary.PAGE))
-    terms = Path(folder) / glossary.PAGE
-    terms.write_text(_glossary(title, nav, manifest), encoding="utf-8")
-    paths = [Path(folder) / f"{name}.ipynb" for name in names]
+    paths = [Path(folder) / f"{step['name']}.ipynb" for step in manifest["steps"]]
     return [
-        page(path, path.with_suffix(".html"), study=title, nav=nav,
-             footer=provenance(manifest, path.stem, defaults(path)))
+        page(
+            path,
+            path.with_suffix(".html"),
+            study=title,
+            nav=_nav(manifest),
+            footer=provenance(manifest, path.stem, defaults(path)),
+        )
         for path in paths
-    ] + [terms]  # fmt: skip
+    ]
 
 
-def _glossary(title: str, nav: Sequence[tuple[str, str]], manifest: Mapping) -> str:
-    """Return the page of all terms."""
-    return render(
-        "glossary.html.j2", page_title=f"Glossary · {title}", terms=glossary.TERMS, study=title,
-        home="../index.html", nav=nav, footer=provenance(manifest), **_places(nav, glossary.PAGE),
-    )  # fmt: skip
+def explain(title: str, manifest: Mapping, folder: str | Path) -> None:
+    """Write the page of all terms beside the pages of a run."""
+    nav = _nav(manifest)
+    html = render(
+        "glossary.html.j2",
+        page_title=f"Glossary · {title}",
+        terms=glossary.TERMS,
+        study=title,
+        home="../index.html",
+        nav=nav,
+        footer=provenance(manifest),
+        **_places(nav, glossary.PAGE),
+    )
+    (Path(folder) / glossary.PAGE).write_text(html, encoding="utf-8")
+
+
+def _nav(manifest: Mapping) -> list[tuple[str, str]]:
+    """Return title and address of each page of a run."""
+    names = [step["name"] for step in manifest["steps"]]
+    pages = [(PAGES.get(name, (name,))[0], f"{name}.html") for name in names]
+    return [*pages, ("Glossary", glossary.PAGE)]
 
 
 def defaults(notebook: str | Path) -> dict[str, str]:

@@ -96,9 +96,9 @@ def of_one_run(copy, day):
 
 
 @pytest.mark.point(8)
-def test_after_a_kill_at_any_move_the_next_run_has_files_and_pages_of_one_run(club, three, call):
+def test_after_a_kill_at_any_moment_the_next_run_has_files_and_pages_of_one_run(club, three, call):
     copy, _, states = three
-    assert len(states) > 2
+    assert len(states) > 20
     day = club.files.name
     for state in states:
         shutil.rmtree(copy.root)

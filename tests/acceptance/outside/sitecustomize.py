@@ -2,18 +2,21 @@
 
 FAULT=full        every file opened for writing below BELOW meets a full disk
 FAULT=read-only   and nothing can be made there either, for want of permission
-FAULT=kill        before each step that moves or removes something below BELOW, all of BELOW is
-                  copied below KEEP: what a kill at that step would leave
+FAULT=kill        before each step that moves or removes something below BELOW, and at some of those
+                  that open a file, all of BELOW is copied below KEEP: what a kill then would leave
 """
 
 import errno
 import os
+import random
 import shutil
 import sys
+import time
 
 FAULT, BELOW = os.environ.get("FAULT"), os.environ.get("BELOW", "")
 MOVES = {"os.rename", "os.link", "os.symlink", "shutil.rmtree"}
 MAKES = {"os.mkdir", "os.rename"}
+SOME = 0.7  # of the files that are opened
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
@@ -25,15 +28,21 @@ def fail(number, path):
     raise OSError(number, os.strerror(number), os.fspath(path))
 
 
+def keep(wanted):
+    if wanted:
+        shutil.copytree(BELOW, os.path.join(os.environ["KEEP"], str(time.time_ns())), symlinks=True)
+
+
 def hook(event, about):
     if event == "open" and below(about[0]) and (about[2] or 0) & WRITES:
-        if FAULT != "kill":
+        if FAULT == "kill":
+            keep(random.random() < SOME)
+        else:
             fail(errno.ENOSPC if FAULT == "full" else errno.EACCES, about[0])
     elif FAULT == "read-only" and event in MAKES and below(about[0]):
         fail(errno.EACCES, about[0])
     elif FAULT == "kill" and event in MOVES and any(below(path) for path in about[:2]):
-        count = len(os.listdir(os.environ["KEEP"]))
-        shutil.copytree(BELOW, os.path.join(os.environ["KEEP"], f"{count:03d}"), symlinks=True)
+        keep(True)
 
 
 if FAULT:
