@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
@@ -21,17 +23,8 @@ WEEKS = {1: 4, 2: 9, 3: 13}  # months of a window → weeks
 def needed(size: float, alpha: float = ALPHA) -> int | None:
     """Return customers per arm that find a standardised difference of means; None if never.
 
-    Parameters
-    ----------
-    size : float
-        Difference divided by the standard deviation within the arms (Cohen's d).
-    alpha : float
-        Level of the two-sided test; smaller where several effects are looked at.
-
-    Source
-    ------
-    Two-sided two-sample t test, equal arms, 80% power: statsmodels `TTestIndPower.solve_power`
-    (Cohen 1988, ch. 2); 64 an arm for d = 0.5 at the 5% level.
+    The size is Cohen's d, alpha the level of the two-sided test. Two-sample t test, equal arms, 80%
+    power (Cohen 1988, ch. 2): 64 an arm for d = 0.5 at the 5% level.
     """
     if not size > 0:
         return None
@@ -39,28 +32,20 @@ def needed(size: float, alpha: float = ALPHA) -> int | None:
         return 4
     n = 2 * (_reach(alpha) / size) ** 2  # with a normal instead of a t distribution
     low, high = max(0.99 * n - 1, 2), 1.01 * n + 20
-    found = brentq(lambda n: _power(size, n, n, alpha) - POWER, low, high)
-    return int(np.ceil(found - 1e-6))
+    return int(np.ceil(brentq(lambda n: _power(size, n, n, alpha) - POWER, low, high) - 1e-6))
 
 
 def smallest(n: int, other: int | None = None, alpha: float = ALPHA) -> float:
     """Return the standardised difference that two arms find; NaN if one has under four customers.
 
-    Parameters
-    ----------
-    n, other : int
-        Customers in each of the arms; without `other` both have `n`.
-    alpha : float
-        Level of the two-sided test; smaller where several effects are looked at.
-
-    Source: as `needed`, solved for the difference.
+    As `needed`, solved for the difference; without `other` both arms have n customers.
     """
     other = n if other is None else other
     if min(n, other) < 4:
         return float("nan")
     roughly = _reach(alpha) * np.sqrt(1 / n + 1 / other)
-    low, high = roughly / 2, roughly * 4
-    return float(brentq(lambda size: _power(size, n, other, alpha) - POWER, low, high))
+    ends = roughly / 2, roughly * 4
+    return float(brentq(lambda size: _power(size, n, other, alpha) - POWER, *ends))
 
 
 def _reach(alpha: float) -> float:
@@ -69,8 +54,7 @@ def _reach(alpha: float) -> float:
 
 def _power(size: float, n: float, other: float, alpha: float) -> float:
     """Return the chance to find a difference, on its own side: the other side's can be NaN."""
-    found = TTestIndPower().power(size, n, alpha / 2, ratio=other / n, alternative="larger")
-    return float(found)
+    return float(TTestIndPower().power(size, n, alpha / 2, ratio=other / n, alternative="larger"))
 
 
 def pays_from(margin: float, cost_per_customer: float, days: float) -> float:
@@ -99,12 +83,10 @@ def spend_test(after, before=None, *, money=None, days: float = QUARTER, half=No
     Parameters
     ----------
     after, before : array of float
-        Spend of each customer in the last window, and in the one before it, which the test
-        adjusts for; without it nothing is adjusted for.
+        Spend of each customer in the last window of so many days, and in the one before it, which
+        the test adjusts for.
     money : Economics, optional
         The study's `margin` and `cost_per_customer` (for a quarter).
-    days : float
-        Length of the window.
     half : int, optional
         Customers in each half, where fewer than there are may be told.
 
@@ -121,65 +103,41 @@ def spend_test(after, before=None, *, money=None, days: float = QUARTER, half=No
     baseline, left = float(after.mean()), noise(after, before)
     even = money and pays_from(money.margin, money.cost_per_customer, days)
     target = max(even or 0.0, LOOKED_FOR * baseline)
-    return {
-        "baseline": baseline, "deviation": left, "available": half,
-        "detectable": left * smallest(half), "break_even": even, "target": target,
-        "n_per_arm": needed(target / left) if left > 0 else None, "adjusted": before is not None,
-    }  # fmt: skip
+    plan = {"baseline": baseline, "deviation": left, "available": half, "target": target}
+    plan |= {
+        "detectable": left * smallest(half),
+        "break_even": even,
+        "adjusted": before is not None,
+    }
+    return plan | {"n_per_arm": needed(target / left) if left > 0 else None}
 
 
 def share_test(yes, half: int | None = None) -> dict:
     """Return what a test on half of these customers can show of a share, as `spend_test` does.
 
-    Parameters
-    ----------
-    yes : array of bool
-        Whether each customer did it in the last window.
-    half : int, optional
-        As of `spend_test`.
-
-    Source
-    ------
-    Normal test of arcsine-transformed shares: statsmodels `proportion_effectsize` and
-    `NormalIndPower` (Cohen 1988, ch. 6).
+    Normal test of arcsine-transformed shares (Cohen 1988, ch. 6).
     """
     share, half = float(np.mean(yes)), len(yes) // 2 if half is None else half
     target = min(LOOKED_FOR * share, (1 - share) / 2)
-    solve = NormalIndPower().solve_power
-    size = solve(nobs1=half, power=POWER, alpha=ALPHA, ratio=1.0) if half > 1 else np.nan
-    angle = min(np.arcsin(np.sqrt(share)) + size / 2, np.pi / 2)
+    solve = partial(NormalIndPower().solve_power, power=POWER, alpha=ALPHA, ratio=1.0)
+    angle = np.arcsin(np.sqrt(share)) + (solve(nobs1=half) / 2 if half > 1 else np.nan)
     wanted = proportion_effectsize(share + target, share) if target > 0 else 0.0
-    n = solve(wanted, power=POWER, alpha=ALPHA, ratio=1.0) if wanted > 0 else None
-    return {
-        "baseline": share, "available": half, "detectable": float(np.sin(angle) ** 2 - share),
-        "target": target, "n_per_arm": None if n is None else int(np.ceil(np.max(n))),
-    }  # fmt: skip
+    n = int(np.ceil(np.max(solve(wanted)))) if wanted > 0 else None
+    plan = {"baseline": share, "available": half, "target": target, "n_per_arm": n}
+    return plan | {"detectable": float(np.sin(min(angle, np.pi / 2)) ** 2 - share)}
 
 
 def windows(
     run: Run, customers: pd.Index, what: str = "spend"
 ) -> dict[int, tuple[pd.Series, pd.Series]] | None:
-    """Return each customer's spend in the last 1, 2 and 3 full months and in as many before.
+    """Return each customer's spend, or orders, in the last 1, 2 and 3 full months and before.
 
-    Parameters
-    ----------
-    run : Run
-        Its monthly.parquet is summed on the engine.
-    customers : Index
-        Whose spend; those without any spent nothing.
-    what : str
-        The column of monthly.parquet that is summed: spend or orders.
-
-    Returns
-    -------
-    dict or None
-        Months → (last window, the one before), both before the cut-off date; None without as many
-        months.
+    Months → (last window, the one before), both before the cut-off date, of monthly.parquet, which
+    is summed on the engine; who is not in it spent nothing. None without as many months.
     """
     if not run.has("monthly.parquet"):
         return None
-    rows = run.scan("monthly.parquet")
-    end = pd.Timestamp(run.as_of).replace(day=1)
+    rows, end = run.scan("monthly.parquet"), pd.Timestamp(run.as_of).replace(day=1)
     if rows.month.min().execute() > end - pd.DateOffset(months=2 * MONTHS):
         return None
     sums = {}
@@ -194,13 +152,9 @@ def windows(
 
 
 def economics(run: Run, unit: str, customers: pd.Index) -> dict | None:
-    """Return margin, cost and the spend that a lift is a share of; None if the study states none.
+    """Return margin, cost and the weeks of the holdout; None if the study states none.
 
-    Returns
-    -------
-    dict or None
-        margin, cost_per_customer and weeks of the holdout; or, of the last quarter before the date
-        where one is known, 13 weeks, `spend` and the spend `before` it.
+    Where the last quarter before the date is known: its 13 weeks, `spend` and the spend `before`.
     """
     if unit != "customers" or not run.study.economics:
         return None

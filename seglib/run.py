@@ -25,7 +25,7 @@ from seglib import files, kernels, measuring, plan, privacy, publish, study
 from seglib.collection import tables
 from seglib.files import Run
 from seglib.personas import claims
-from seglib.report import cards, report, summary
+from seglib.report import cards, glossary, report, summary
 from seglib.study import Study, StudyError
 
 VERSIONS = ("seglib", "duckdb", "ibis-framework", "numpy", "pandas", "papermill",
@@ -148,7 +148,8 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: P
     loaded = current.study
     if not _same_pages(current, manifest, pages):
         for page in report.build(loaded.title, manifest, pages):
-            manifest["times"][page.stem]["html"] = files.digest(page)
+            if page.stem in manifest["times"]:  # the glossary has no notebook
+                manifest["times"][page.stem]["html"] = files.digest(page)
     (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
     report.explain(loaded.title, manifest, pages)
     cards.handout(replace(current, folder=data), manifest, pages)
@@ -160,13 +161,13 @@ def _same_pages(current: Run, manifest: dict, pages: Path) -> bool:
     """Copy the pages of the last run and return True, if it was the same and they are as it was."""
     last = current.read("manifest.json") if current.has("manifest.json") else {}
     place = current.study.reports / current.as_of.isoformat()
-    same = last == manifest
+    same = last == manifest and (place / glossary.PAGE).is_file()
     for name, about in manifest["times"].items():
         page = place / f"{name}.html"
         same = same and page.is_file() and files.digest(page) == about.get("html")
     if same:
-        for name in manifest["times"]:
-            shutil.copy2(place / f"{name}.html", pages)
+        for name in (*(f"{name}.html" for name in manifest["times"]), glossary.PAGE):
+            shutil.copy2(place / name, pages)
     return same
 
 

@@ -41,17 +41,10 @@ def fast():
 def fit(
     method: str, data: np.ndarray, k: int, *, levels=None, metric=None, seed: int, restarts: int
 ) -> dict:
-    """Return the parameters of k segments.
+    """Return the parameters of k segments of encoded rows, or for ``latent_class`` of answers.
 
-    Parameters
-    ----------
-    method : {"kmeans", "gmm", "latent_class"}
-    data : array, shape (rows, columns)
-        Encoded values; for ``latent_class`` answers, where missing is NaN.
-    levels : list of int, optional
-        For ``latent_class``: number of levels of each column, 0 for a numeric one.
-    metric : array, optional
-        For ``kmeans``: a linear map applied to the data first; kept in the parameters.
+    ``levels`` says how many levels each answer has, 0 for a number; ``metric`` is a linear map that
+    is applied first, for ``kmeans``.
     """
     if method == "latent_class":
         return _latent_class(data, k, levels, seed, restarts)

@@ -154,72 +154,49 @@ def members(bases: list[Base]) -> pd.DataFrame:
 
 def _outcomes(bases: list[Base], outcomes: pd.DataFrame, used, seed: int) -> list[dict]:
     """Predict every outcome by each base, by all together and by the segments used."""
-    outcomes = outcomes[[c for c in outcomes if prediction.varies(outcomes[c].to_numpy(float))]]
-    if outcomes.empty:
-        return []
-    targets = [prediction.target(outcomes[name].to_numpy(float)) for name in outcomes]
-    y, rng = np.column_stack([of[0] for of in targets]), np.random.default_rng(seed)
-    splits = prediction.folds(len(y), seed, 2)
     tried = {b.name: prediction.indicators(b.labels.loc[outcomes.index]) for b in bases}
     tried[TOGETHER] = np.hstack(list(tried.values()))
     if used is not None and outcomes.index.isin(used.index).all():
         tried[USED] = prediction.indicators(used.loc[outcomes.index])
-    predicted = [prediction.held_out(x, y, splits) for x in tried.values()]
-    chance = [
-        [prediction.held_out(rng.permutation(x), y, splits) for _ in range(prediction.PLACEBOS)]
-        for x in tried.values()
-    ]
-    size = (prediction.BOOTSTRAPS, len(y))
-    draws = prediction.weights(np.random.default_rng(seed).integers(len(y), size=size))
-    once, value, drawn, by_chance = np.ones((1, len(y))), [], [], []
-    for i, (values, _, score, _) in enumerate(targets):
-        value.append([score(values, p[:, i], once)[0] for p in predicted])
-        drawn.append([score(values, p[:, i], draws) for p in predicted])
-        by_chance.append([max(score(values, p[:, i], once)[0] for p in ps) for ps in chance])
-    value, drawn = np.array(value), np.array(drawn)
-    lead, reach = _leads(value, drawn)
-    rows = []
-    for i, (_, metric, _, nothing) in enumerate(targets):
-        intervals = [prediction.interval(*pair) for pair in zip(value[i], drawn[i], strict=True)]
-        tells = [
-            bool(own["low"] > nothing and own["value"] > other)
-            for own, other in zip(intervals, by_chance[i], strict=True)
-        ]
-        about = {"outcome": str(outcomes.columns[i]), "metric": metric, "nothing": nothing}
-        judged = _judged(list(tried), len(bases), intervals, tells, lead[i], reach[i])
-        rows.append(about | judged)
-    return rows
+    n, rows, drawn = len(outcomes), [], []
+    splits, draws = prediction.folds(n, seed, 2), prediction.resamples(n, seed)
+    for name in outcomes:
+        if not prediction.varies(outcomes[name].to_numpy(float)):
+            continue
+        y, metric, score, nothing = prediction.target(outcomes[name].to_numpy(float))
+        rng, entries = np.random.default_rng(seed), []
+        for rival, x in tried.items():
+            value, resampled = score(y, prediction.held_out(x, y, splits), draws)
+            own = prediction.interval(value, resampled)
+            chance = max(prediction.placebos(x, y, score, splits, rng))
+            tells = bool(own["low"] > nothing and value > chance)
+            entries.append({"name": rival, **own, "tells": tells})
+            drawn.append(resampled)
+        about = {"outcome": str(name), "metric": metric, "nothing": nothing}
+        rows.append(about | {"rows": entries})
+    shape = len(rows), len(tried), -1
+    return _recommend(rows, len(bases), np.reshape(drawn, shape)) if rows else []
 
 
-def _leads(value: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return by how much each leads each other for each outcome, and how far that may be off.
+def _recommend(rows: list[dict], alone: int, drawn: np.ndarray) -> list[dict]:
+    """Say which base leads each outcome, over which others that is certain, and what to use.
 
-    The intervals are simultaneous over all pairs and outcomes (95 %, the bootstrap's largest
+    Leads have simultaneous 95 % intervals over all pairs and outcomes (the bootstrap's largest
     standardised deviation), because the leader is chosen by the same figures.
     """
-    lead = value[:, :, None] - value[:, None, :]
-    draws = drawn[:, :, None] - drawn[:, None, :]
+    value = np.array([[entry["value"] for entry in row["rows"]] for row in rows])
+    leads, draws = (x[:, :, None] - x[:, None, :] for x in (value, drawn))
     spread = np.maximum(draws.std(axis=-1, ddof=1), 1e-9)
-    away = np.abs(draws - lead[..., None]) / spread[..., None]
-    return lead, spread * np.quantile(away.max(axis=(0, 1, 2)), 0.95)
-
-
-def _judged(names: list[str], alone: int, intervals, tells, lead, reach) -> dict:
-    """Say of one outcome which base leads, over which others that is certain, and what to use."""
-    value = [own["value"] for own in intervals]
-    best, low = int(np.argmax(value[:alone])), lead - reach
-    entries = []
-    for j, name in enumerate(names):
-        entries.append({"name": name, **intervals[j], "tells": tells[j]})
-        if j != best:
-            ends = {"lead_low": lead[j, best] - reach[j, best]}
-            ends |= {"lead_high": lead[j, best] + reach[j, best]}
-            entries[-1] |= {"lead": lead[j, best], **ends}
-    gain = low[alone, :alone].min() > 0 and value[alone] - value[best] >= WORTH
-    alone_or_none = names[best] if tells[best] else ""
-    return {
-        "rows": entries,
-        "best": names[best],
-        "ahead": [name for j, name in enumerate(names) if j != best and low[best, j] > 0],
-        "recommended": TOGETHER if gain and tells[alone] else alone_or_none,
-    }
+    away = np.abs(draws - leads[..., None]) / spread[..., None]
+    reaches = spread * np.quantile(away.max(axis=(0, 1, 2)), 0.95)
+    for row, own, lead, reach in zip(rows, value, leads, reaches, strict=True):
+        entries, best, low = row["rows"], int(own[:alone].argmax()), lead - reach
+        for entry, ahead, off in zip(entries, lead[:, best], reach[:, best], strict=True):
+            if entry is not entries[best]:
+                entry |= {"lead": ahead, "lead_low": ahead - off, "lead_high": ahead + off}
+        more = low[alone, :alone].min() > 0 and own[alone] - own[best] >= WORTH
+        leader = entries[best]["name"] if entries[best]["tells"] else ""
+        row["best"] = entries[best]["name"]
+        row["ahead"] = [e["name"] for e, least in zip(entries, low[best], strict=True) if least > 0]
+        row["recommended"] = TOGETHER if more and entries[alone]["tells"] else leader
+    return rows

@@ -7,6 +7,7 @@ outcomes are scored by AUC, others by R² after cutting the top 1 %.
 
 from __future__ import annotations
 
+import operator
 import re
 
 import numpy as np
@@ -71,28 +72,18 @@ def usefulness(
 ) -> tuple[dict | None, pd.DataFrame]:
     """Return the out-of-sample value of the segments for every outcome, and everybody's scores.
 
-    Parameters
-    ----------
-    labels : Series
-        Segment of each customer.
-    features : DataFrame
-        Numeric, encoded columns known before the outcomes; same index.
-    outcomes : DataFrame
-        One column per outcome. Customers without outcomes are left out.
-    rfm : DataFrame, optional
-        Of :func:`rfm`: their tiers are a rival.
+    Features are encoded columns known before the outcomes; RFM tiers are a rival. A score is
+    ``recommended`` for an outcome that it predicts for certain, and for certain better than the
+    segments do. Nothing is tested with fewer than 50 customers of known outcomes.
 
     Returns
     -------
     dict or None
         ``outcomes`` (one dict each), ``useful``, ``score_beats_segments`` and ``instead``, what to
-        use where there are no segments (score_deciles, rfm_tiers or nothing); None if fewer than 50
-        customers have outcomes. A score is ``recommended`` for an outcome that it predicts for
-        certain, and for certain better than the segments do.
+        use where there are no segments: score_deciles, rfm_tiers or nothing.
     DataFrame
-        Of all customers, the scores recommended and their deciles (:func:`score_columns`): the
-        predictions that were tested, each by models that had not seen the customer; the mean of
-        five for a customer without outcomes. Decile 1 holds the highest.
+        The scores recommended and their deciles, 1 the highest: the predictions that were tested,
+        by models that had not seen the customer; of one without outcomes the mean of five.
     """
     both = labels.index.intersection(outcomes.dropna().index)
     both = both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
@@ -137,18 +128,15 @@ def _rivals(labels, features: pd.DataFrame, y: np.ndarray, tiers, seed: int):
     score, models = _boosted(features.to_numpy(), y, splits[:5], name == "AUC", seed)
     predicted["model"] = score
     predicted["score_tenths"] = held_out(_deciles(pd.DataFrame({"score": score})), y, splits)
-    draws = weights(rng.integers(len(y), size=(BOOTSTRAPS, len(y))))
-    once = np.ones((1, len(y)))
-    value = {rival: metric(y, p, once)[0] for rival, p in predicted.items()}
-    drawn = {rival: metric(y, p, draws) for rival, p in predicted.items()}
-    shuffled = [held_out(rng.permutation(dummies), y, splits) for _ in range(PLACEBOS)]
-    placebo = [metric(y, p, once)[0] for p in shuffled]
+    draws = resamples(len(y), rng)
+    reached = {rival: metric(y, p, draws) for rival, p in predicted.items()}
+    placebo = placebos(dummies, y, metric, splits, rng)
 
     def lead(one: str, other: str = "segments") -> dict:
-        return interval(value[one] - value[other], drawn[one] - drawn[other])
+        return interval(*map(operator.sub, reached[one], reached[other]))
 
     out = {"metric": name, "mean": float(y.mean())}
-    out |= {rival: interval(value[rival], drawn[rival]) for rival in predicted}
+    out |= {rival: interval(*values) for rival, values in reached.items()}
     out |= {"gain": lead("both", "deciles"), "score_lead": lead("model")}
     out |= {"tenths_lead": lead("score_tenths"), "rfm": "unknown"}
     out["placebo"] = {"mean": float(np.mean(placebo)), "high": float(np.max(placebo))}
@@ -227,22 +215,24 @@ def target(y: np.ndarray):
     return np.minimum(y, np.quantile(y, 0.99)), "R²", r_squared, 0.0
 
 
-def weights(draws: np.ndarray) -> np.ndarray:
-    """Count how often each row is in each resample, shape (resamples, rows)."""
-    return np.array([np.bincount(draw, minlength=draws.shape[1]) for draw in draws], float)
+def resamples(n: int, rng) -> np.ndarray:
+    """Count how often each row is in each bootstrap sample; the first holds every row once."""
+    draws = np.random.default_rng(rng).integers(n, size=(BOOTSTRAPS, n))
+    return np.array([np.ones(n), *(np.bincount(draw, minlength=n) for draw in draws)])
 
 
-def r_squared(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Share of the variance predicted in each resample; negative when worse than the mean."""
+def r_squared(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> tuple:
+    """Share of the variance predicted, of all rows and of each resample; below 0 is worse."""
     away = y - y.mean()
     total = weights @ away**2 - (weights @ away) ** 2 / weights.sum(axis=1)
     least = 1e-12 * (away**2).sum() + 1e-300
     left = weights @ (y - predicted) ** 2
-    return np.where(total > least, 1 - left / np.maximum(total, least), 0.0)
+    value = np.where(total > least, 1 - left / np.maximum(total, least), 0.0)
+    return float(value[0]), value[1:]
 
 
-def auc(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Chance that a customer with the outcome is ranked above one without, in each resample."""
+def auc(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> tuple:
+    """Chance to rank a customer with the outcome above one without, of all and each resample."""
     order = predicted.argsort(kind="stable")
     starts = np.flatnonzero(np.diff(predicted[order], prepend=-np.inf) > 0)
     ones, others = (
@@ -250,7 +240,15 @@ def auc(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray
     )
     pairs = ones.sum(axis=1) * others.sum(axis=1)
     above = (ones * (others.cumsum(axis=1) - others / 2)).sum(axis=1)
-    return np.where(pairs > 0, above / np.maximum(pairs, 1), 0.5)
+    value = np.where(pairs > 0, above / np.maximum(pairs, 1), 0.5)
+    return float(value[0]), value[1:]
+
+
+def placebos(x: np.ndarray, y: np.ndarray, metric, splits: list, rng) -> list[float]:
+    """Return what labels without meaning reach."""
+    once = np.ones((1, len(y)))
+    shuffled = [held_out(rng.permutation(x), y, splits) for _ in range(PLACEBOS)]
+    return [metric(y, predicted, once)[0] for predicted in shuffled]
 
 
 def interval(value: float, draws: np.ndarray) -> dict:
@@ -281,16 +279,7 @@ def _decile(values: pd.Series) -> np.ndarray:
 
 
 def held_out(x: np.ndarray, y: np.ndarray, splits: list) -> np.ndarray:
-    """Held-out predictions of a ridge regression (penalty 1), averaged over repeats.
-
-    Parameters
-    ----------
-    x : array, shape (rows, columns)
-        Indicators.
-    y : array, shape (rows,) or (rows, outcomes)
-    splits : list
-        As :func:`folds` gives them: every row is left out once a repeat.
-    """
+    """Held-out predictions of a ridge regression (penalty 1), averaged over repeats of folds."""
     total, times = np.zeros(y.shape), np.zeros(len(y))
     for train, test in splits:
         middle, level = x[train].mean(axis=0), y[train].mean(axis=0)
@@ -338,19 +327,8 @@ def worth(
 ) -> pd.DataFrame:
     """Per segment, the smallest lift that pays and the smallest a test on half of it can show.
 
-    Parameters
-    ----------
-    segments, spend, before : Series
-        Of each customer: segment, spend in a window of so many weeks, and in the window before.
-    margin, cost_per_customer : float
-        As the study states them; the cost is for a quarter.
-
-    Returns
-    -------
-    DataFrame
-        segment, n, mean_spend, sd_spend, lift_that_pays and lift_detectable (shares of mean spend),
-        adjusted, weeks; `word`: nothing (to lift), too_small, unlikely, slow or fine. By
-        `seglib.power.spend_test`, which the playbook's tests use too.
+    Lifts are shares of the mean spend in a window of so many weeks, by `power.spend_test`, as the
+    playbook's tests; `word` is nothing (to lift), too_small, unlikely, slow or fine.
     """
     money, rows = Economics(margin=margin, cost_per_customer=cost_per_customer), []
     for number, part in spend.groupby(segments.reindex(spend.index)):

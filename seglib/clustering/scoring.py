@@ -271,8 +271,12 @@ def select(model: dict, table: str, key: str) -> str:
     Plain SQL (CASE, LEAST, GREATEST, ABS, LN, POWER), checked on DuckDB and PostgreSQL. There every
     step is computed once: inlined, PostgreSQL would write each expression as often as it is used.
     """
-    params, rules, latent = model["parameters"], model["columns"], "tables" in model["parameters"]
-    terms = [_answer(rule) for rule in rules] if latent else encoded_terms(rules)
+    params, rules = model["parameters"], model["columns"]
+    terms = encoded_terms(rules)
+    if params["method"] == "latent_class":  # reads levels as they are, and passes over the missing
+        numeric = [rule | {"fill": None} for rule in rules if rule["kind"] == "numeric"]
+        each = iter(encoded_terms(numeric))
+        terms = [next(each) if r["kind"] == "numeric" else quote(r["name"]) for r in rules]
     columns = [f"{quote(key)} AS row_key", *(f"{term} AS x{i}" for i, term in enumerate(terms))]
     steps = [("encoded", columns, table)]
     if metric := params.get("metric"):
@@ -368,22 +372,10 @@ def encoded_terms(rules: list[dict]) -> list[str]:
             raw = f"CAST({name} AS DOUBLE PRECISION)"
             scaled = f"LN(1 + GREATEST({raw}, 0))" if rule["log"] else raw
             scaled = f"LEAST(GREATEST({scaled}, {number(rule['low'])}), {number(rule['high'])})"
-            value = f"CASE WHEN {_finite(rule)} THEN {scaled} ELSE {number(rule['fill'])} END"
+            finite = f"ABS({raw}) <= {FINITE}"  # engines hold NaN greater than any number
+            value = f"CASE WHEN {finite} THEN {scaled} ELSE {number(rule['fill'])} END"
         terms.append(f"({value} - ({number(rule['centre'])})) / {number(rule['scale'])}")
     return terms
-
-
-def _answer(rule: dict) -> str:
-    """Write a column as latent classes read it: a level as it is, a number scaled or missing."""
-    if rule["kind"] != "numeric":
-        return quote(rule["name"])
-    return f"CASE WHEN {_finite(rule)} THEN {encoded_terms([rule])[0]} ELSE NULL END"
-
-
-def _finite(rule: dict) -> str:
-    """Write that a number is there and finite; engines hold NaN greater than any number."""
-    raw = f"CAST({quote(rule['name'])} AS DOUBLE PRECISION)"
-    return f"ABS({raw}) <= {number(np.finfo(float).max)}"
 
 
 def _cases(levels: list, values) -> str:
@@ -396,10 +388,13 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def number(value: float) -> str:
+def number(value: float | None) -> str:
     """Write a number in double precision, never as a decimal."""
-    text = repr(float(value))
-    return text if "e" in text else f"{text}e0"
+    text = "NULL" if value is None else repr(float(value))
+    return text if "e" in text or value is None else f"{text}e0"
+
+
+FINITE = number(np.finfo(float).max)
 
 
 def literal(value: object) -> str:

@@ -246,16 +246,7 @@ def assign(model: dict, X: pd.DataFrame) -> pd.DataFrame:
 def read_labels(where: str, frame: pd.DataFrame, folder: Path) -> pd.Series | None:
     """Return segments that an analyst made: a column of the frame, or a file beside the study.
 
-    Parameters
-    ----------
-    where
-        The name of a column; or of a .csv or .parquet file, a row a customer: who, which segment.
-        Empty means none.
-
-    Raises
-    ------
-    StudyError
-        If it is neither.
+    The file is .csv or .parquet, a row a customer: who, which segment. An empty name means none.
     """
     if not where or where in frame:
         return frame[where] if where else None
@@ -283,13 +274,7 @@ def choose_method(method: str, encoder: Encoder) -> str:
 
 
 def check(X: pd.DataFrame, encoder: Encoder, k: int = 0, k_max: int = 8, seed: int = 0) -> int:
-    """Return the most segments that the evidence can be taken for.
-
-    Raises
-    ------
-    StudyError
-        If so many cannot be made.
-    """
+    """Return the most segments that the evidence can be taken for; refuse more than can be made."""
     Z = NullModel(random_state=seed).fit(X, encoder).Z_
     distinct = len(np.unique(Z, axis=0))
     if isinstance(k, bool) or int(k) != k or int(k_max) != k_max or k_max < 1:

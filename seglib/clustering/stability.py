@@ -23,17 +23,9 @@ WORDS = {0.85: "highly stable", 0.75: "valid", 0.6: "doubtful", 0.0: "distrust"}
 
 
 def stability(model: SegmentModel, X: pd.DataFrame, rng) -> tuple[pd.DataFrame, dict]:
-    """Measure how well segments come back: each beside those of a null model, and all together.
+    """Measure how well segments come back: `Verdict.segments` and `Verdict.agreement`.
 
-    Returns
-    -------
-    DataFrame
-        By segment: n, share, `jaccard` (mean overlap with refits), `jaccard_null` (that of the
-        segment of the same rank in size in tables without groups), `stable` in a word, and its
-        label if it has one.
-    dict
-        `value`, `low`, `high`: adjusted Rand index of refits; `kept`, the share of rows that stay
-        in their segment; `null`, the index without groups; whether the value is `beyond` it.
+    A segment is beside the one of the same rank in size in tables without groups.
     """
     codes, k = model.codes(X), model.n_segments
     if k == 1:
@@ -71,24 +63,10 @@ def stability_word(jaccard: float, null: float = 0.0) -> str:
 
 
 def refits(model: SegmentModel, data: np.ndarray, label: np.ndarray, rng, times: int = 0):
-    """Make the segments again from bootstrap samples and compare.
+    """Make the segments of some rows again from bootstrap samples, 40 times or of mixtures 20.
 
-    Parameters
-    ----------
-    model : SegmentModel
-    data : array
-        What :meth:`SegmentModel.data` gives for some rows.
-    label : array
-        Their segments, counted from 0.
-    times : int
-        Number of refits; 0 is 40 for centres and 20 for mixtures.
-
-    Returns
-    -------
-    jaccard : array, shape (times, k)
-        Overlap of each segment with the most similar one of a refit (Hennig 2007).
-    rand, kept : array, shape (times,)
-        Adjusted Rand index with the segments, and the share of rows that stay in theirs.
+    Returned are, of each refit, the overlap of each segment with the most similar one (Hennig
+    2007), the adjusted Rand index with the segments, and the share of rows that stay in theirs.
     """
     usual, restarts = (40, 10) if model.parameters_["method"] == "kmeans" else (20, 3)
     found = []
@@ -103,15 +81,7 @@ def refits(model: SegmentModel, data: np.ndarray, label: np.ndarray, rng, times:
 
 
 def refits_without_groups(model: SegmentModel, null: NullModel, rng):
-    """Return what :func:`refits` gives in tables without groups, segmented by the same method.
-
-    Returns
-    -------
-    jaccard : array, shape (k,)
-        Mean over tables, largest segment first.
-    rand : array
-        Of every refit of every table.
-    """
+    """Return mean overlaps, largest segment first, and Rand indices in tables without groups."""
     k, family = model.n_segments, "mixed" if model.method_ == "labels" else model.method_
     own = SegmentModel(model.encoder_, k, family)
     own._start(model.encoder_)
@@ -139,9 +109,8 @@ def _largest(label: np.ndarray, k: int) -> np.ndarray:
 def indices(null: NullModel, k_max: int, rng) -> pd.DataFrame:
     """Return well-known indices of every number of segments.
 
-    By `k`: `persists`, the Jaccard similarity of each segment (largest first) with its best match
-    at k + 1 (Dolnicar & Leisch 2017); `silhouette` (Rousseeuw 1987), on at most 800 rows;
-    `prediction_strength` (Tibshirani & Walther 2005).
+    `persists` is the Jaccard similarity of each segment (largest first) with its best match at
+    k + 1 (Dolnicar & Leisch 2017); `silhouette` is Rousseeuw's (1987), on at most 800 rows.
     """
     Z, frame = null.Z_, pd.DataFrame(index=pd.RangeIndex(1, k_max + 1, name="k"))
     labels = [np.zeros(len(Z), int)]

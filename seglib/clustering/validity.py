@@ -298,10 +298,7 @@ def _depth(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
 
 
 def near_metric(Z: np.ndarray, share: float = 0.1) -> np.ndarray:
-    """Find the linear map after which near pairs of rows look round: undoes elongated groups.
-
-    Covariance of the differences of the nearest tenth of pairs, iterated; use ``Z @ near_metric``.
-    """
+    """Find the linear map after which near pairs of rows look round: undoes elongated groups."""
     x = every_nth(Z)
     first, second = np.triu_indices(len(x), 1)
     gaps, p = x[first] - x[second], x.shape[1]

@@ -317,10 +317,9 @@ def _headline(decision: Decision, model, kind: str, useful, choice: Choice, agre
 
 
 def _reasons(decision: Decision, k: int, agreement: dict, kind: str, useful) -> list[str]:
-    """Sentences with the figure behind each word.
+    """Return sentences with the figure behind each word.
 
-    Stability is one of two quantities, and named: that of the segments used (of refits with them),
-    or, with one segment, that in the search, of pairs of samples.
+    Stability is that of refits with the segments used or, with one segment, of pairs of samples.
     """
     evidence = decision.evidence
     if len(evidence) == 1:
