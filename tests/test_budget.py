@@ -62,3 +62,8 @@ def test_no_module_of_collection_imports_itself_by_way_of_others():
 def test_a_part_has_its_size(names, most):
     sizes = {n: len((ROOT / "collection" / f"{n}.py").read_text().splitlines()) for n in names}
     assert sum(sizes.values()) <= most and max(sizes.values()) <= 410, sizes
+
+
+def test_clustering_has_its_size():
+    sizes = {p.name: len(p.read_text().splitlines()) for p in (ROOT / "clustering").glob("*.py")}
+    assert sum(sizes.values()) <= 3330 and max(sizes.values()) <= 400, sizes

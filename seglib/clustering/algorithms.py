@@ -28,6 +28,7 @@ STARTS = 20  # of the segments that are published
 MANY = 10  # from so many restarts on, latent classes are carried to convergence
 LEAST_VARIANCE = 1e-3  # of a number within a latent class, in variances of the column
 CLOSE = 1e-9  # scores that differ by less, relatively, are a tie: arithmetic cannot tell them apart
+LLOYD = getattr(_kmeans_single_lloyd, "__wrapped__", _kmeans_single_lloyd)  # threads set by `fast`
 PER_SEGMENT = ("centres", "weights", "means", "covariances", "tables", "variances")
 
 
@@ -111,7 +112,7 @@ def k_means(x: np.ndarray, k: int, *, seed: int = 0, starts: int = 1, tol: float
     weight, shift, best = np.ones(len(x)), np.mean(np.var(x, axis=0)) * tol, None
     for _ in range(starts):
         start = _plus_plus(x, k, random) if init is None else init - mean
-        found = _kmeans_single_lloyd(x, weight, start, tol=shift)
+        found = LLOYD(x, weight, start, tol=shift)
         if best is None or (found[1] < best[1] and not _is_same_clustering(found[0], best[0], k)):
             best = found
     return best[2] + mean, best[0], best[1]

@@ -29,15 +29,7 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Scored:
-    """Segments of a table's rows, and what a reader must know about them.
-
-    Attributes
-    ----------
-    members : pandas.DataFrame
-        Indexed by the key; `segment`, `name`, `probability`, `runner_up`, `margin`.
-    notes : list of str
-        What was missing, new or beyond what the rule was made from, counted.
-    """
+    """Segments of a table's rows by key, and sentences that count what is odd about them."""
 
     members: pd.DataFrame
     notes: list[str]
@@ -51,8 +43,7 @@ def score(model: str | Path, table: str | Path, key: str = "") -> Scored:
     model
         The folder of a run, or its model.json.
     table
-        A Parquet or CSV file with a column for each that the rule reads, such as the
-        customers.parquet of any run; other columns are not looked at.
+        A Parquet or CSV file with a column for each that the rule reads.
     key
         The column that says who a row is; empty means the table's index, or `customer`; `<row>`
         calls each row by its number, as a study does that takes rows as customers.
@@ -254,7 +245,7 @@ def _odd_values(counts: dict[str, dict], rows: int) -> list[str]:
         for name in sorted(here, key=lambda name: (-counts[name][what], name))[:SHOWN]:
             levels = ", ".join(map(repr, counts[name]["levels"])) if what == "unseen" else ""
             parts.append(
-                f"{name} {wording.count(counts[name][what])}" + (f" ({levels})" if levels else "")
+                f"{name} {wording.count(counts[name][what])}{f' ({levels})' * bool(levels)}"
             )
         more = f" and {len(here) - SHOWN} more columns" if len(here) > SHOWN else ""
         if here:

@@ -15,7 +15,6 @@ from seglib.clustering.segmenter import SegmentModel
 from seglib.clustering.validity import AGREE, AGREE_SOME, Decision
 
 AMBIGUOUS = 0.6  # a lower probability of the own segment is ambiguous
-RIVALS = "better", "ahead", "behind", "worse"  # how RFM tiers do beside segments
 
 
 @dataclass(frozen=True)
@@ -264,16 +263,13 @@ def _trust(model: SegmentModel, X, decision: Decision, null: NullModel, agreemen
     known = "one" if k == 1 else "yes" if doubt["calibrated"] else "no"
     means = pd.DataFrame(chance).groupby(chance.argmax(axis=1)).mean()
     means = means.reindex(range(k), fill_value=0.0).round(6).to_numpy()
-    inner = ["p_value", "tables", "reproducible"]
+    unsure = float(np.mean(chance.max(axis=1) < AMBIGUOUS))
+    evidence = decision.evidence.drop(columns=["p_value", "tables", "reproducible"])
+    criteria = stability.criteria(model, data[null.rows_], most)
     return {
-        "evidence": decision.evidence.drop(columns=inner)
-        .join(indices)
-        .join(stability.criteria(model, data[null.rows_], most)),
+        "evidence": evidence.join([indices, criteria]),
         "membership": doubt | {"sentence": _words("membership", **doubt | {"calibrated": known})},
-        "ambiguous": {
-            "share": float(np.mean(chance.max(axis=1) < AMBIGUOUS)),
-            "threshold": AMBIGUOUS,
-        },
+        "ambiguous": {"share": unsure, "threshold": AMBIGUOUS},
         "confusion": pd.DataFrame(means, model.numbers_, model.numbers_),
     }
 
@@ -376,7 +372,7 @@ def _sentences(useful: dict) -> dict:
         better=[f"{_figure(r['model'])} for {r['outcome']}" for r in rows if r["recommended"]],
     )
     rfm = []
-    for word in RIVALS:
+    for word in ("better", "ahead", "behind", "worse"):
         reached = [
             f"{_of(r)} {_figure(r['rfm_terciles'])} against {_figure(r['segments'])})"
             for r in rows
