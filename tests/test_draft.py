@@ -135,7 +135,6 @@ def test_a_name_is_not_believed_against_values():
 
 EXPORTS = {
     # what a tool writes: (columns of the orders, role → column, words of what is asked)
-    "large ids": ({"order": 1_600_000_000 + np.arange(N)}, {"order": "order"}, ""),
     "clock times beside": ({"Time": [f"{i % 24:02d}:00" for i in range(N)]}, {"time": "when"}, ""),
     "cancelled": (
         {"state": np.resize(["wc-completed", "wc-cancelled"], N)}, {"status": "state"},
@@ -149,23 +148,11 @@ EXPORTS = {
         {"Amount Refunded": np.resize([5.5, 0, 0, 0], N)}, {"amount": "total"},
         "'Amount Refunded' is not zero in 25.0% of the rows",
     ),
-    "currencies": (
-        {"Currency": np.resize(["eur", "usd"], N)}, {"amount": "total"},
-        "several currencies, EUR, USD by 'Currency'",
-    ),
     "no customer": (
         {"client": [f"C{i % 61}" if i % 4 else None for i in range(N)]}, {"customer": "client"},
         "25% of the rows have no 'client'",
     ),
-    "guests": (
-        {"client": [f"C{i % 61}" if i % 4 else "Guest" for i in range(N)]}, {"customer": "client"},
-        "60 of 240 rows have Guest as 'client', which is taken as no customer",
-    ),
     "0 among short ids": ({"client": np.arange(N) % 61}, {"customer": "client"}, ""),
-    "capital letters": (
-        {"client": [f"{'Cc'[i % 2]}{i % 61}" for i in range(N)]}, {"customer": "client"},
-        "differ by capital letters alone",
-    ),
     "e-mails": (
         {"client": [f"c{i % 61}@shop.org" for i in range(N)]}, {"customer": "client"},
         "tells customers apart by e-mail address",
@@ -193,7 +180,7 @@ def test_orders_as_tools_export_them(name):
     found = guess(rows.drop(columns=[column for column, values in more.items() if values is None]))
     assert {role: found.roles.get(role) for role in roles} == roles
     assert words in found.asked
-    assert ("placeholders" in found.main.keys) == (name == "guests")
+    assert "placeholders" not in found.main.keys
 
 
 STATES = {
@@ -258,15 +245,6 @@ def test_orders_and_customers_share_a_key_and_what_happened_is_an_outcome(tmp_pa
     assert set(tables["customers"]["attributes"]) == {"age"}
     assert tables["customers"]["outcomes"] == {"Churn": {"label": "churned", "happened": "Yes"}}
     assert "CHECK: 'Churn' is taken as what happened afterwards ('Yes': it did)" in text
-
-
-def test_lines_of_orders_are_joined_with_the_orders(tmp_path):
-    rows = lines()
-    heads = rows[["Beleg-Nr", "Datum", "Kundennr"]].drop_duplicates()
-    _, tables = drafted(tmp_path, heads=heads, rows=rows.drop(columns=["Datum", "Kundennr"]))
-    table = tables["transactions"]
-    assert table["lookup"]["key"] == "Beleg-Nr" and "heads.csv" in table["lookup"]["source"]
-    assert table["columns"]["customer"] == "Kundennr"
 
 
 def test_a_mistaken_date_does_not_move_the_cut(tmp_path):
@@ -468,7 +446,7 @@ AFTER = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["group", "cell", "ab_group", "ab_cell", "tf_group", "tf_cell"])
+@pytest.mark.parametrize("name", ["group", "ab_cell", "tf_cell"])
 @pytest.mark.parametrize("values", [["A", "B"], ["C", "T"], ["control", "treatment"], ["0", "1"]])
 def test_groups_beside_outcomes_are_arms_or_asked_about(name, values):
     found = guess(people(**{name: np.resize(values, N)}, **AFTER))
@@ -504,17 +482,6 @@ def test_other_groups_beside_what_customers_did_are_traits(name, values):
 def test_a_group_of_two_codes_without_outcomes_is_a_trait():
     found = guess(people(group=np.resize(["A", "B"], N), cell=np.resize([0, 1], N)))
     assert "arm" not in found.roles and {"group", "cell"} <= {*found.main.attributes}
-
-
-@pytest.mark.parametrize("called", ["trial", ""])
-def test_a_list_of_arms_beside_orders_is_a_campaign(called):
-    arms = pd.DataFrame({"client": [f"C{n}" for n in range(61)], "assigned_on": "2022-09-01",
-                         "variant": np.resize(["A", "B"], 61)})  # fmt: skip
-    arms["assigned_on"] = pd.to_datetime(arms["assigned_on"])
-    found = guess(orders(), arms.assign(**{called: "autumn"}) if called else arms)
-    roles = found.kinds["campaigns"].roles
-    assert (roles["campaign"], roles["arm"]) == (called or "<file>", "variant")
-    assert "customers" not in found.kinds
 
 
 # --- what is refused ------------------------------------------------------------------------------

@@ -230,22 +230,15 @@ def look(sources: Sources, source: str) -> Table:
 
     Words for nothing, such as n/a, are missing where a column is numbers or times but for them.
     """
-    opened = sources.open(source)
-    kinds, table, blanks = reading.describe(opened), opened.table, {}
-    for name in (about["name"] for about in kinds if about["kind"] == "text"):
-        words = table.select(v=reading.trimmed(table[name])).distinct()
-        words = words.filter(words.v.lower().isin(WORDS["blanks"])).to_pyarrow()["v"].to_pylist()
-        blanks |= {name: words} if words else {}
-    if blanks:
-        tried = sources.open(source, Format(missing=sorted(set().union(*blanks.values()))))
-        both = zip(kinds, reading.describe(tried), strict=True)
-        mended = {one["name"]: other for one, other in both if one["kind"] != other["kind"]}
-        if words := sorted({word for name in mended for word in blanks.get(name, ())}):
-            opened = sources.open(source, Format(missing=words))
-            kinds = [mended.get(about["name"], about) for about in kinds]
-    found = profile(source, opened, kinds)
-    _refuse_layout(found)
-    return found
+    table = profile(source, sources.open(source))
+    unread = [c for c in table if c.kind == "text" and c.nearly]
+    texts = {text for c in unread for text in (*c.values, c.nearly[3])}
+    if words := sorted(text for text in texts if text.lower() in WORDS["blanks"]):
+        again = profile(source, sources.open(source, Format(missing=words)))
+        if any(again.columns[column.name].kind != "text" for column in unread):
+            table = again
+    _refuse_layout(table)
+    return table
 
 
 def _refuse_layout(table: Table) -> None:
@@ -281,10 +274,10 @@ def _refuse_layout(table: Table) -> None:
             )
 
 
-def profile(source: str, opened: Source, kinds: list[dict] | None = None) -> Table:
+def profile(source: str, opened: Source) -> Table:
     """Return what the columns of an opened source look like, their kinds as `describe` says."""
     table, measures, values = opened.table, {}, {}
-    kinds = [_kind(opened, about) for about in kinds or reading.describe(opened)]
+    kinds = [_kind(opened, about) for about in reading.describe(opened)]
     for about in kinds:
         name, kind = about["name"], about["kind"]
         text = reading.trimmed(table[name])

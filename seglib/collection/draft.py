@@ -216,12 +216,14 @@ def _table(draft: Draft, guess: Guess) -> None:
 def _format(draft: Draft, guess: Guess) -> None:
     """Write how letters, dates and decimals are written, as a question where nothing tells."""
     source, encodings = guess.table.source, guess.table.opened.encodings
-    known: dict[str, Any] = {"encoding": next(iter(encodings), None)}
+    known: dict[str, Any] = {}
+    encoding, letters = next(iter(encodings.items()), ("", ""))
     if len(encodings) > 1:
         draft.check(text.question(source, encodings), 4)
-        draft.add(f"    # format: {{encoding: {known.pop('encoding')}}}")
-    for encoding, letters in encodings.items() if len(encodings) == 1 else ():
+        draft.add(f"    # format: {{encoding: {encoding}}}")
+    elif encoding:
         draft.ask("encoding", 4, source=source, encoding=encoding, letters=letters)
+        known["encoding"] = encoding
     names = [*guess.taken, *guess.attributes]
     used = [guess.table.columns[name] for name in names if name in guess.table.columns]
     plain = {("YMD",), (reading.NAMED,), (".",)}  # these need no word
@@ -238,8 +240,9 @@ def _format(draft: Draft, guess: Guess) -> None:
         elif len(marks) == 1 and (marks - plain or counted):
             known[key] = way
     levels = {level for about in guess.attributes.values() for level in about.get("levels", ())}
-    known["missing"] = sorted({*guess.table.opened.given.missing, *(guess.silent - levels)})
-    if known := {key: value for key, value in known.items() if value}:
+    if missing := {*guess.table.opened.given.missing, *(guess.silent - levels)}:
+        known["missing"] = sorted(missing)
+    if known:
         why = [REASONS["counted" if str(v) in COUNTED else key] for key, v in known.items()]
         draft.add(f"    format: {quoted(known)}", "; ".join(why))
 

@@ -207,8 +207,8 @@ def _addressed(table: Table) -> Guess:
     guess.take("time" if answered else "start", start.name, span)
     if answered:
         return guess
-    for end in [c for c in table.times if "end" in c.says and c is not start][:1]:
-        guess.take("end", end.name, f"to {end.most:%Y-%m-%d}")
+    if ends := [c for c in table.times if "end" in c.says and c is not start]:
+        guess.take("end", ends[0].name, f"to {ends[0].most:%Y-%m-%d}")
     if arm := roles.arms(table, campaign.name if campaign else ""):
         roles.take_arms(guess, *arm)
     guess.leave_others()
@@ -270,14 +270,14 @@ def _groups(guess: Guess, beside: list[Column]) -> None:
     most = min(MOST_LEVELS, guess.column("product").distinct / 2)
     named = [c for c in beside if c.says & {"level", "group"} and c.kind in {"text", "integer"}]
     groups = sorted((c for c in named if 2 <= c.distinct <= most), key=lambda c: -c.distinct)
-    for level in groups[:1]:
-        decides = guess.table.decides
+    if groups:
+        level, decides = groups[0], guess.table.decides
         coarse = [c for c in groups if "group" in c.says or decides(level.name, c.name)]
         group = next((c for c in reversed(coarse) if c is not level), level)
         guess.take("level", level.name, f"{level.distinct:,} different: what is segmented")
         guess.take("group", group.name, f"{group.distinct:,} different: shares of these are needs")
-    for brand in [c for c in beside if "brand" in c.says][:1]:
-        guess.take("brand", brand.name, f"{brand.distinct:,} different")
+    if brands := [c for c in beside if "brand" in c.says]:
+        guess.take("brand", brands[0].name, f"{brands[0].distinct:,} different")
 
 
 # --- what no study can be made of -----------------------------------------------------------------

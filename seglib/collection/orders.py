@@ -100,14 +100,12 @@ def _is_product(guess: Guess, column: Column) -> bool:
     text, named = column.kind == "text", "product" in column.says
     key = column.is_key or (named and text and not column.free_text)
     several = column.per_value >= 2 and (text or column.distinct >= LEAST_PEOPLE)
-    other = (is_other(column) or "customer" in column.says) and not (
-        text and "goods" in column.says
-    )
-    if not (key and several and (named or (text and "id" in column.says))) or other:
+    other = is_other(column) or "customer" in column.says
+    sold = not other or (text and "goods" in column.says)
+    if not (key and several and sold and (named or (text and "id" in column.says))):
         return False
-    return named or "order" not in guess.roles or not guess.table.decides(
-        guess.roles["order"], column.name
-    )  # fmt: skip
+    order = guess.roles.get("order")
+    return named or not order or not guess.table.decides(order, column.name)
 
 
 def _are_names(table: Table, key: Column, column: Column) -> bool:
@@ -294,22 +292,26 @@ def _status(guess: Guess) -> None:
             back = {column.yes: _undo(column.name)}
         free = guess.money and column.name not in guess.taken and "status" not in guess.roles
         of_customers = back and who.per_value >= 2 and guess.table.decides(who.name, column.name)
-        ways: dict[str, list[str]] = {}
-        for value, kind in back.items() if free and not of_customers else ():
-            key, how = _how(guess, column, value, kind)
-            guess.keys.setdefault(key, []).append(value)
-            ways.setdefault(how, []).append(value)
-        for how, values in (ways or {"": [*back]} if back else {}).items():
-            share = sum(counts[value] for value in values) / max(len(column.text), 1)
-            facts = {"name": column.name, "share": share, "values": listing(values)}
-            guess.ask(
-                "undone" if how else "status_unused", **facts, how=DOUBTS["undone_how"].get(how)
-            )
-        if ways:
+        if back and (not free or of_customers):
+            guess.ask("status_unused", **_facts(column, [*back]))
+        elif back:
             guess.take("status", column.name, f"{column.distinct} different")
-        elif not back and column.numeric and column.most and _undo(column.name, exact=False):
+            ways: dict[str, list[str]] = {}
+            for value, kind in back.items():
+                key, how = _how(guess, column, value, kind)
+                guess.keys.setdefault(key, []).append(value)
+                ways.setdefault(DOUBTS["undone_how"][how], []).append(value)
+            for how, values in ways.items():
+                guess.ask("undone", how=how, **_facts(column, values))
+        elif column.numeric and column.most and _undo(column.name, exact=False):
             share = (column.read.fillna(0) != 0).mean()
             guess.ask("refunds_apart", name=column.name, share=share)
+
+
+def _facts(column: Column, values: list[str]) -> dict:
+    """Return which share of the rows has some values of a column."""
+    share = sum(column.values[value] for value in values) / max(len(column.text), 1)
+    return {"name": column.name, "share": share, "values": listing(values)}
 
 
 def _how(guess: Guess, column: Column, value: str, kind: str) -> tuple[str, str]:

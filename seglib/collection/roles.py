@@ -120,16 +120,16 @@ def misread(table: Table) -> list[str]:
         facts = {"name": column.name, "shown": example[:40], "part": part}
         plain, several = column.kind == "text" and not column.personal, column.distinct > FEW
         units = sum(bool(re.fullmatch(UNIT, value)) for value in column.values)
+        numbers = what == NUMBER and column.says & {"amount", "price", "quantity"}
+        timed = "time" in column.says and sum(c.isdigit() for c in example) >= 4
         conditions = {
             "lists": column.kind == "other" and first.startswith("["),
             "no_days": column.kind == "time" and column.nearly,
             "mixed_dates": plain and what == TIME and share < MIXED,
-            "mixed_numbers": plain and what == NUMBER and share < MIXED
-            and column.says & {"amount", "price", "quantity"},
+            "mixed_numbers": plain and numbers and share < MIXED,
             "units": plain and several and share > MIXED and units >= 0.8 * len(column.values),
-            "called_time": plain and several and "time" in column.says
-            and sum(c.isdigit() for c in example) >= 4,
-        }  # fmt: skip
+            "called_time": plain and several and timed,
+        }
         doubt = next((doubt for doubt, fits in conditions.items() if fits), "")
         doubts += [DOUBTS[doubt].format(**facts, way=WRITTEN.get(mark, mark))] if doubt else []
     return doubts
