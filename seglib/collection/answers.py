@@ -9,15 +9,7 @@ from seglib import privacy
 from seglib.collection import scales
 from seglib.collection.columns import COMMON, WORDS, Column, Table, heading, suggested
 from seglib.collection.records import auc
-from seglib.collection.roles import (
-    LEAST_PEOPLE,
-    REASONS,
-    Guess,
-    experiment,
-    told_apart,
-    unique_key,
-    unused,
-)
+from seglib.collection.roles import LEAST_PEOPLE, Guess, experiment, told_apart, unique_key, unused
 from seglib.layout import ROW
 from seglib.study import LIMITS
 from seglib.wording import listing
@@ -195,8 +187,9 @@ def _ordered(guess: Guess, column: Column, name: str, levels: list[str], silent:
     if name == "points" and base != "psychographic" and column.distinct == 2:
         _add(guess, column, "nominal", "2 different numbers", base)
         return
-    ends = f"whole numbers from {column.least} to {column.most}".replace(".0", "")
-    why = {"points": ends}.get(name) or REASONS.get(name, f"the usual answers of {name}")
+    why = scales.WORDS["reasons"].get(name, f"the usual answers of {name}")
+    if name == "points":
+        why = f"whole numbers from {column.least:.0f} to {column.most:.0f}"
     if silent:
         answered = sum(column.values.get(value, 0) for value in silent)
         why += f"; {answered} of {', '.join(silent)} count as missing"
