@@ -13,7 +13,7 @@ test: .venv/made
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lab: .venv/made
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 lint: .venv/made
 	$(BIN)/ruff check .
