@@ -471,7 +471,7 @@ def test_the_number_in_a_swatch_is_readable_on_every_colour():
 
 @pytest.mark.parametrize(
     ("confidence", "text"),
-    [(0.95, "95%"), (0.99, "99.0%"), (0.996, "99.6%"), (0.99996, "99.996%"), (1.0, "99.9999999%")],
+    [(0.95, "95%"), (0.99, "99%"), (0.996, "99.6%"), (0.99996, "99.996%"), (1.0, "99.9999999%")],
 )
 def test_no_interval_is_of_100_per_cent(confidence, text):
     assert exhibits.level(confidence) == text

@@ -241,7 +241,7 @@ def test_trust_is_drawn_and_said(soup):
     told = section(soup, "trust")
     assert "without groups 0.40" in told.svg["aria-label"]
     assert "0.71 (95 of 100 refits from 0.58 to 0.83)" in words(told)
-    assert "12% of households are near a border" in words(told)
+    assert "12% of households are near a boundary" in words(told)
 
 
 def test_products_quality_and_pages_are_there(soup):

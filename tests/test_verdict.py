@@ -82,7 +82,7 @@ def test_a_useful_cut_through_a_continuum_is_constructive():
     table, outcomes = continuum()
     judged = seglib.segment(table, outcomes=outcomes, k_max=4).verdict
     assert judged.kind == "constructive" and 3 <= judged.k <= 4
-    assert "a cut we make" in judged.headline and "a score tells more" in judged.headline
+    assert "a division we make" in judged.headline and "predicts it better" in judged.headline
     assert judged.usefulness["score_beats_segments"]
 
 

@@ -269,7 +269,10 @@ def _planned(ev: Evidence, segment: int, metric: str) -> dict:
             money = ev.run.study.economics
             result = power.spend_test(after, before, money=money, days=7 * weeks, half=half)
             result = {key: result[key] for key in FIGURES if key in result}
-            result |= {"metric": TEXTS["spend"], "unit": ev.run.study.currency or "money"}
+            result |= {
+                "metric": TEXTS["spend"].format(who=ev.run.study.customer),
+                "unit": ev.run.study.currency or "money",
+            }
         else:
             result = power.share_test(after > 0, half)
             result |= {"metric": TEXTS["active"].format(did=did), "unit": "share"}
@@ -307,7 +310,7 @@ def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
     if plan.get(column) is None or not math.isfinite(plan[column]):
         return {}
     n, there, active = int(ev.inside(segment).sum()), plan["available"], level == "active"
-    did = f"of the {study.customer}s {'are active' if study.usage else 'buy'} at least once"
+    did = f"of the {study.customer}s {'were active' if study.usage else 'bought'} at least once"
     metric = did if active else f"spent a {study.customer}"
     words = {"target": gain(plan["target"], plan["unit"]),
              "there": f"{'at least ' if plan['at_least'] else ''}{there:,}",

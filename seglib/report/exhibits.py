@@ -64,7 +64,7 @@ def level(confidence: float) -> str:
         return "95%"
     missed = max(1 - confidence, 1e-9)
     places = max(math.ceil(-math.log10(missed)) - 2, 1)
-    return f"{1 - missed:.{places}%}"
+    return f"{1 - missed:.{places}%}".replace(".0%", "%")
 
 
 def gap(value: float, unit: str) -> str:
