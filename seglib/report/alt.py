@@ -17,7 +17,8 @@ SHOWN, CELLS, CLOUD = 12, 40, 400
 
 def described(figure) -> str:
     """Return the titles and values of a figure's axes."""
-    return ". ".join(filter(None, map(_axes, figure.axes))) or "A figure."
+    axes = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
+    return ". ".join(filter(None, map(_axes, axes))) or "A figure."
 
 
 def _axes(ax: Axes) -> str:
