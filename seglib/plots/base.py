@@ -36,6 +36,7 @@ def style() -> None:
             "axes.spines.right": False,
             "grid.color": GRID,
             "grid.linewidth": 0.6,
+            "legend.frameon": False,
             "text.color": INK,
             "text.parse_math": False,  # a dollar sign in a label is a dollar sign
             "xtick.color": MUTED,
