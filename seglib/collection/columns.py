@@ -250,13 +250,9 @@ def _refuse_layout(table: Table) -> None:
     if table.rows < 2:
         lists = [column for column in table if column.kind == "other"]
         where = f"; its {lists[0].name!r} may hold them: write that alone" if lists else ""
-        raise StudyError(
-            f"{table.source} holds one row: expected one a customer, or several{where}"
-        )
+        raise StudyError(f"{table.source} holds one row: expected a row a customer{where}")
     if any("ImportId" in value for column in table for value in column.values):
-        raise StudyError(
-            f"{table.source} has three lines of names: delete the second and the third"
-        )
+        raise StudyError(f"{table.source} has three lines of names: delete the last two of them")
     for column in table:
         share, example = (column.nearly or ("", "", 0.0, ""))[2:]
         alone = column.filled > 2 and round(share * column.filled) == 1

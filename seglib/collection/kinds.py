@@ -11,7 +11,6 @@ from seglib import privacy
 from seglib.collection import answers, columns, orders, roles
 from seglib.collection.columns import EMAIL, PERSON, WORDS, Column, Table, suggested
 from seglib.collection.roles import DOUBTS, LEAST_PEOPLE, NAMED, Guess
-from seglib.collection.sources import Source
 from seglib.layout import FILE, ROW
 from seglib.study import FEWEST, StudyError
 from seglib.wording import listing
@@ -159,7 +158,7 @@ def _with_lookup(lines: Table, heads: Table, key: str) -> Table:
         )
     wanted = [key, *(c for c in more.table.columns if c not in one.table.columns)]
     table = one.table.left_join(more.table.select(wanted), key).drop(f"{key}_right")
-    joined = columns.profile(lines.source, Source(table, one.typed, one.given))
+    joined = columns.profile(lines.source, replace(one, table=table))
     lookups = (*lines.lookups, (heads.source, key), *heads.lookups)
     return replace(joined, lookups=lookups, doubts=lines.doubts + heads.doubts)
 
@@ -301,12 +300,10 @@ def _refuse_rows(table: Table, key: str, main: Guess | None) -> None:
 def _is_of_rows(table: Table) -> bool:
     """Return whether each row of a table without ids may be one customer: no order, no event."""
     who = roles.customer(table)
-    things = [
-        c for c in table.named("order", "product", "campaign") if c.is_key or c.kind == "text"
-    ]
+    things = table.named("order", "product", "campaign")
+    numbered = any(c.distinct > answers.GROUPS and (c.is_key or c.kind == "text") for c in things)
     sold = table.named("quantity") and table.named("price")
-    lines = any(c.distinct > answers.GROUPS for c in things) or sold or table.times
-    lines = lines or (who is not None and who[1] >= NAMED)
+    lines = numbered or sold or table.times or (who is not None and who[1] >= NAMED)
     told = sum(c.distinct > 1 and not c.personal for c in table) > 1
     return not lines and told and not _persons(table)
 
