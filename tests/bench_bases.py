@@ -128,7 +128,7 @@ FAMILIES = {  # least share of runs with all together; None: none should be comb
 
 def base(name: str, frame: pd.DataFrame, seed: int) -> bases.Base:
     """Three segments, found by clustering with the planted number of them."""
-    model = SegmentModel(n_segments=3, random_state=seed).fit(frame)
+    model = SegmentModel(n_segments=3, method="kmeans", random_state=seed).fit(frame)
     return bases.Base(name, list(frame), len(frame), "none", model.predict(frame)["segment"])
 
 

@@ -49,6 +49,8 @@ def segment_each(
 ) -> list[Base]:
     """Segment the customers by each base alone, as the verdict finds or in its most stable cut.
 
+    All by k-means, in which the number is looked for: latent classes of answers take minutes.
+
     Parameters
     ----------
     frame : DataFrame
@@ -81,7 +83,7 @@ def _segments(rows: pd.DataFrame, k_max: int, seed: int) -> tuple[str, pd.Series
     k = decision.k if decision.k > 1 else decision.best_cut
     if k < 2:
         return "none", None, "too few of them differ for more than one segment"
-    model = SegmentModel(encoder, k, metric=decision.metric, random_state=seed).fit(rows)
+    model = SegmentModel(encoder, k, "kmeans", decision.metric, seed).fit(rows)
     return decision.kind, model.number(rows).predict(rows)["segment"], ""
 
 
