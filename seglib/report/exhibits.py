@@ -35,7 +35,7 @@ DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in pr
 MANY = 400
 """Points of a cloud above which it is drawn as pixels: lighter than so many marks."""
 PIXELS = r"(?<=data:image/png;base64,)\s*([^\"]+)"
-WHITE = r'(<(?:path|use)\b[^>]*style="[^"]*)#ffffff'
+SHAPE = r"<(?:path|use)\b[^>]*>"
 SIZE = r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"'
 THEME = {INK: "--ink", MUTED: "--muted", GRID: "--rule"} | {
     colour: f"--segment-{number}" for number, colour in enumerate(PALETTE, 1)
@@ -192,7 +192,7 @@ def svg(figure, alt: str, mark: str = "f") -> str:
     drawing = re.sub(r'(url\(|href=")#', rf"\g<1>#{own}-", drawing)
     for colour, name in THEME.items():
         drawing = drawing.replace(colour, f"var({name}, {colour})")
-    drawing = re.sub(WHITE, r"\1var(--paper, #ffffff)", drawing)
+    drawing = re.sub(SHAPE, lambda m: m[0].replace("#ffffff", "var(--paper, #ffffff)"), drawing)
     width, height = (round(float(x) * 4 / 3) for x in re.search(SIZE, drawing).groups())
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
