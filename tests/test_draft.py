@@ -281,6 +281,11 @@ def test_traits_are_described_and_what_is_personal_stays_out():
     assert not any(secret in found.asked for secret in ("Anna", "p1@", "0171"))
 
 
+def test_infinity_is_among_the_numbers():
+    found = guess(people(ratio=np.resize([np.inf, 1.5, 2.0], N)))
+    assert found.main.attributes["ratio"]["kind"] == "numeric"
+
+
 def test_what_tells_an_outcome_without_fault_is_left_out():
     gone = np.arange(N) % 3 == 0
     found = guess(people(churned=np.where(gone, "Yes", "No"), churn_score=np.linspace(0, 1, N),

@@ -95,7 +95,8 @@ def text(column: ir.Column) -> ir.StringColumn:
     if kind.is_json():
         return words.re_replace('^"(.*)"$', r"\1")
     if kind.is_floating():
-        whole = (column.abs() < 1e15) & (column == column.floor())
+        sane = (column.abs() < 1e15).ifelse(column, None)  # floors are integers: none of infinity
+        whole = (sane == sane.floor()).fill_null(False)
         return whole.ifelse(whole.ifelse(column, None).cast("int64").cast("string"), words)
     return words
 
