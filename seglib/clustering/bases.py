@@ -109,8 +109,8 @@ def compare(
     dict
         ``bases`` and ``left_out``; ``n`` customers compared, ``of`` those with outcomes; and per
         outcome the ``rows`` (name, value, low, high, tells; lead over the best with low and high),
-        the ``best`` base alone, whom it is certainly ``ahead`` of, and what is ``recommended``: a
-        base, all together where that beats the best alone by 0.01 for certain, or nothing.
+        the ``best`` base alone, whom it is certainly ``ahead`` of, the ``gain`` of all together,
+        and what is ``recommended``: a base, all together where the gain is 0.01 for certain, or ''.
     """
     everyone = pd.DataFrame() if outcomes is None else outcomes.dropna()
     both, kept = everyone.index, []
@@ -136,22 +136,6 @@ def compare(
         "of": len(everyone),
         "outcomes": _outcomes(kept, everyone.loc[part], used, seed) if several else [],
     }
-
-
-def words(row: dict) -> dict:
-    """Return what the sentence about one outcome of a comparison needs."""
-    entry = {e["name"]: e for e in row["rows"]}
-    kind = {"": "none", TOGETHER: "together"}.get(row["recommended"], "alone")
-    gain = entry[TOGETHER]["value"] - entry[row["best"]]["value"]
-    about = {"outcome": row["outcome"], "metric": row["metric"], "best": row["best"]}
-    ahead = [name for name in row["ahead"] if name != USED]
-    return about | {"recommended": kind, "gain": f"{gain:.2f}", "ahead": ahead}
-
-
-def members(bases: list[Base]) -> pd.DataFrame:
-    """Return each customer's segment by every base."""
-    labels = {base.name: base.labels for base in bases if base.labels is not None}
-    return pd.DataFrame(labels).astype("Int64")
 
 
 def _outcomes(bases: list[Base], outcomes: pd.DataFrame, used, seed: int) -> list[dict]:
@@ -199,6 +183,7 @@ def _recommend(rows: list[dict], alone: int, drawn: np.ndarray) -> list[dict]:
         more = low[alone, :alone].min() > 0 and own[alone] - own[best] >= WORTH
         leader = entries[best]["name"] if entries[best]["tells"] else ""
         row["best"] = entries[best]["name"]
-        row["ahead"] = [e["name"] for e, least in zip(entries, low[best], strict=True) if least > 0]
+        row["ahead"] = [entries[j]["name"] for j in range(alone) if low[best, j] > 0]
+        row["gain"] = own[alone] - own[best]
         row["recommended"] = TOGETHER if more and entries[alone]["tells"] else leader
     return rows
