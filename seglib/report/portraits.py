@@ -65,7 +65,10 @@ def _row(name: str, effect) -> dict:
 
 
 def _by_size(chosen: list[str], effects: dict, segment: int) -> list[str]:
-    return sorted(chosen, key=lambda name: -abs(effects[name, segment].value - 0.5))
+    """Return the measures in which a segment differs beyond chance, the largest difference first."""
+    own = {name: effects[name, segment] for name in chosen}
+    clear = [name for name, e in own.items() if not e.low <= 0.5 <= e.high]
+    return sorted(clear, key=lambda name: -abs(own[name].value - 0.5))
 
 
 def _tiles(frame: pd.DataFrame, written: dict, inside: pd.Series, names: list[str]) -> list[dict]:
