@@ -65,7 +65,7 @@ def _row(name: str, effect) -> dict:
 
 
 def _by_size(chosen: list[str], effects: dict, segment: int) -> list[str]:
-    """Return the measures in which a segment differs beyond chance, the largest difference first."""
+    """Return the measures in which a segment differs beyond chance, the largest first."""
     own = {name: effects[name, segment] for name in chosen}
     clear = [name for name, e in own.items() if not e.low <= 0.5 <= e.high]
     return sorted(clear, key=lambda name: -abs(own[name].value - 0.5))
