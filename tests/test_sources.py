@@ -104,12 +104,30 @@ def test_a_study_of_letters_of_two_languages_is_refused_until_it_says_which(tmp_
 
 def test_decimal_commas_and_days_first_are_told_from_the_values(tmp_path):
     found = opened(text_file(tmp_path / "a.csv")).table
-    read = reading.look(found, {"Betrag": reading.NUMBER, "Datum": reading.TIME}, Format())
+    read, table = reading.look(found, {"Betrag": reading.NUMBER, "Datum": reading.TIME}, Format())
     assert (read["Betrag"].marks, read["Datum"].marks) == ((",",), ("DMY",))
-    paid = reading.number(found["Betrag"], ",").cast("float64").name("x")
+    paid = table[read["Betrag"].name].cast("float64").name("x")
     assert paid.to_pyarrow().to_pylist() == PAID
-    when = reading.moment(found["Datum"], "DMY").name("x").to_pyarrow().to_pylist()
+    when = table[read["Datum"].name].name("x").to_pyarrow().to_pylist()
     assert [str(t) for t in when[:2]] == ["2023-01-31 17:05:00", "2023-02-01 08:00:00"]
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "what", "marks"),
+    [
+        ("5", "1,234", reading.NUMBER, (".", ",")),
+        ("", "1,5", reading.NUMBER, (",",)),
+        ("2.5", "3,75", reading.NUMBER, (".",)),
+        ("02/02/2023", "03/04/2023", reading.TIME, ("DMY", "MDY")),
+        ("02/02/2023", "03/14/2023", reading.TIME, ("MDY",)),
+        ("2023-02-02", "03/04/2023", reading.TIME, ("DMY", "MDY")),
+    ],
+)
+def test_what_the_first_rows_leave_open_is_told_by_all_or_asked(first, later, what, marks):
+    table = texts(*[first] * reading.FIRST, later).as_table()
+    read = reading.look(table, {"x": what}, Format())[0]["x"]
+    assert read.marks == marks
+    assert read.example == (later if len(marks) > 1 or read.failed else "")
 
 
 def test_lines_above_the_names_and_quoted_lines_are_no_rows(tmp_path):

@@ -6,8 +6,8 @@ as such. Ids are read on every engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import ibis
@@ -15,11 +15,13 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from seglib import wording
+from seglib.collection import databases
 from seglib.formats import COUNTED, Format
 from seglib.study import LIMITS, StudyError
 
 NUMBER, TIME, WHOLE = "numbers", "dates or times", "ids"
 NAMED = "NAMED"  # the order of dates whose month is a name: no order is open
+FIRST = 10_000  # rows by which a column is read if all others can be read so
 SAMPLE = 100_000  # rows that are looked at to describe a column
 BLANKS = "[\\s\u00a0\u202f\u2009'’]"
 MARKS = r"[A-Za-z]{0,2}\$|[€£¥₹₽₺₩₫₴₪₦฿円元]"  # of currencies, wherever they stand
@@ -53,6 +55,8 @@ ORDERS = {  # the two ways in which a time of an order may be written
     "MDY": (YEAR_FIRST, (LAST, ["month", "day", "year"])),
     NAMED: (DAY_NAME, NAME_DAY),
 }
+EVIDENCE = {".": "point", ",": "comma", "YMD": "years", "DMY": "day_first", "MDY": "month_first"}
+EVIDENCE[NAMED] = "named"  # the count of values that only a mark can read
 MONTHS = wording.table("months")
 NUMBERS = {name: f"{i:02d}" for i, names in MONTHS.items() for name in names}
 MOMENT = dict.fromkeys(["year", "month", "day", *PARTS], "string")
@@ -74,16 +78,30 @@ class Reading:
     cannot be read, such as the `example`, or one that reads in two ways.
     """
 
+    column: str
     what: str
     marks: tuple[str, ...]
-    filled: int
-    failed: int
-    example: str
+    filled: int = 0
+    failed: int = 0
+    example: str = ""
+
+    @property
+    def name(self) -> str:
+        """The column of what is read."""
+        return f"{self.column} as {self.what}"
 
     @property
     def bearable(self) -> bool:
         """Whether so few times cannot be read that their rows are left out and the rest used."""
         return self.what == TIME and self.failed <= LIMITS["impossible_dates"]["most"] * self.filled
+
+    def of(self, table: ir.Table) -> ir.Column:
+        """Return what the texts of a table read as, by the first of the marks."""
+        values = table[self.column]
+        if self.what != WHOLE:
+            return (number if self.what == NUMBER else moment)(values, self.marks[0])
+        filled = trimmed(values)
+        return fits(filled, INTEGER).ifelse(filled, None).cast("int64")
 
 
 def text(column: ir.Column) -> ir.StringColumn:
@@ -124,73 +142,75 @@ def each(table: ir.Table, aggregates: Mapping[str, Mapping[str, ir.Scalar]], mis
     return {c: {name: only[f"{c} {name}"] for name in values} for c, values in aggregates.items()}
 
 
-def look(table: ir.Table, wanted: Mapping[str, str], given: Format) -> dict[str, Reading]:
-    """Return how columns of text are to be read, by column, in two passes over the table.
+def look(
+    table: ir.Table, wanted: Mapping[str, str], given: Format, whole: Sequence[str] = ()
+) -> tuple[dict[str, Reading], ir.Table]:
+    """Return how columns of text are to be read, by column, and the table with what they read as.
 
-    `wanted` is column → `NUMBER`, `TIME` or `WHOLE`. Decimal marks that one column leaves open are
-    those of the other columns.
+    `wanted` is column → `NUMBER`, `TIME` or `WHOLE`; values are in columns of `Reading.name`,
+    missing where they cannot be read. The first rows say how, all rows of the columns in `whole`:
+    of those whose first rows leave it open or do not speak for the others. Decimal marks that one
+    column leaves open are those of the other columns.
     """
     if not wanted:
-        return {}
-    counts = each(table, {c: _shapes(table[c], what) for c, what in wanted.items()})
+        return {}, table
+    counts, first = {}, table.limit(FIRST)
+    for rows, names in ((table, whole), (first, [c for c in wanted if c not in whole])):
+        counts |= each(rows, {c: _shapes(rows[c], wanted[c]) for c in names})
     marks = {c: _marks(counts[c], what, given) for c, what in wanted.items()}
+    texts = [c for c, what in wanted.items() if what != WHOLE and c not in whole]
+    if unsure := [c for c in texts if not _shown(counts[c], marks[c], given)]:
+        return look(table, wanted, given, (*whole, *unsure))
     numbers = [c for c, what in wanted.items() if what == NUMBER]
     certain = {marks[c] for c in numbers if counts[c]["point"] or counts[c]["comma"]}
     if len(certain) == 1 and len(*certain) == 1:
         marks |= {c: next(iter(certain)) for c in numbers if len(marks[c]) > 1}
-    values = {
-        c: (number if wanted[c] == NUMBER else moment)(table[c], *mark)
-        for c, mark in marks.items()
-        if len(mark) == 1 and (counts[c]["fit"] or mark[0] in COUNTED)
-    }
-    readable = row(table, {c: read.count() for c, read in values.items()})
-    failed = {c: count["filled"] - readable.get(c, count["fit"]) for c, count in counts.items()}
-    bad = {c: trimmed(table[c]).min(where=v.isnull()) for c, v in values.items() if failed[c]}
-    examples = row(table, bad)  # only now: what is asked of single rows costs twice as much
-    return {
-        c: Reading(
-            what, marks[c], counts[c]["filled"], failed[c],
-            str(examples.get(c) or counts[c]["either_way"] or counts[c]["least"] or ""),
-        )
-        for c, what in wanted.items()
-    }  # fmt: skip
+    readings = {c: Reading(c, what, marks[c]) for c, what in wanted.items()}
+    read = table.mutate(**{r.name: r.of(table) for r in readings.values()})
+    read = databases.keep(read) if ibis.get_backend(read).name == "duckdb" else read
+    failed = {c: read[r.name].isnull() & trimmed(read[c]).notnull() for c, r in readings.items()}
+    sums = {c: {"filled": trimmed(read[c]).count(), "failed": failed[c].sum()} for c in wanted}
+    seen = each(read, sums)
+    if unlike := [c for c in texts if seen[c]["failed"]]:
+        return look(table, wanted, given, (*whole, *unlike))
+    bad = {c: trimmed(read[c]).min(where=failed[c]) for c in wanted if seen[c]["failed"]}
+    examples = row(read, bad)  # only now: what is asked of single rows costs twice as much
+    for c in wanted:
+        example = counts[c]["either_way"] if len(marks[c]) > 1 else examples.get(c)
+        readings[c] = replace(readings[c], **seen[c], example=str(example or ""))
+    return readings, read
+
+
+def _shown(count: dict, marks: tuple[str, ...], given: Format) -> bool:
+    """Return whether values of the first rows can be read by one mark, and only by that."""
+    fixed = {given.decimal, given.date} & {*marks}
+    return len(marks) == 1 and bool(fixed or count.get(EVIDENCE[marks[0]]))
 
 
 def _shapes(column: ir.Column, what: str) -> dict[str, ir.Scalar]:
     """Return the counts by which a column shows its decimal mark or the order of its dates."""
     filled = trimmed(column)
-    shapes = {WHOLE: _of_ids, NUMBER: _of_numbers, TIME: _of_times}[what](filled)
-    either = filled.min(where=shapes["either"]) if "either" in shapes else ibis.null("string")
-    ends = {"filled": filled.count(), "least": filled.min(), "either_way": either}
-    return ends | {name: shape.sum() for name, shape in shapes.items()}
-
-
-def _of_ids(filled: ir.StringColumn) -> dict[str, ir.BooleanColumn]:
-    return {"fit": fits(filled, INTEGER)}
+    if what == WHOLE:
+        return {}
+    shapes = (_of_numbers if what == NUMBER else _of_times)(filled)
+    counts = {name: shape.sum() for name, shape in shapes.items()}
+    return counts | {"either_way": filled.min(where=shapes.get("differ", shapes["either"]))}
 
 
 def _of_numbers(filled: ir.StringColumn) -> dict[str, ir.BooleanColumn]:
     clean = _clean(filled)
     point, comma = fits(clean, _pattern(".")), fits(clean, _pattern(","))
     either = point & comma & clean.re_search("[.,]")
-    return {
-        "fit": point | comma,
-        "point": point & ~comma,
-        "comma": comma & ~point,
-        "either": either,
-    }
+    return {"point": point & ~comma, "comma": comma & ~point, "either": either}
 
 
 def _of_times(filled: ir.StringColumn) -> dict[str, ir.BooleanColumn]:
     last = fits(filled, LAST + CLOCK)
-    years = fits(filled, YEAR_FIRST[0] + CLOCK) | fits(filled, COMPACT[0] + CLOCK)
-    named = fits(filled, DAY_NAME[0] + CLOCK) | fits(filled, NAME_DAY[0] + CLOCK)
     first, second = (last.ifelse(filled.re_extract(LAST, i), None).cast("int64") for i in (1, 2))
     return {
-        "fit": last | years | named,
         "either": last,
-        "years": years,
-        "named": named,
+        "years": fits(filled, YEAR_FIRST[0] + CLOCK) | fits(filled, COMPACT[0] + CLOCK),
+        "named": fits(filled, DAY_NAME[0] + CLOCK) | fits(filled, NAME_DAY[0] + CLOCK),
         "day_first": first > 12,
         "month_first": second > 12,
         "differ": first != second,
@@ -298,7 +318,8 @@ def describe(source) -> list[dict]:
     table = ibis.memtable(table.to_pyarrow()) if served else table
     kinds = table.schema()
     texts = [name for name, kind in kinds.items() if kind.is_string() or kind.is_json()]
-    read = {w: look(table, dict.fromkeys(texts, w), source.given) for w in (WHOLE, NUMBER, TIME)}
+    few = table.select(texts) if texts else table
+    read = {w: look(few, dict.fromkeys(texts, w), source.given)[0] for w in (WHOLE, NUMBER, TIME)}
     shown = {name: trimmed(table[name]) for name in kinds}
     ends = each(table, {n: {"least": v.min(), "most": v.max()} for n, v in shown.items()}, None)
     result = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
@@ -184,8 +184,8 @@ def _joined(opened: Opened, spec) -> ir.Table:
     table = opened.parts[0].table
     for i, lookup in enumerate(layout.chain(spec.lookup), 1):
         key, more = lookup.key, databases.bring(opened.parts[i].table, ibis.get_backend(table))
-        one = _key(table[key], opened.reading(key))
-        other = _key(more[key], opened.readings[i].get(key))
+        one = _key(table, key, opened.reading(key))
+        other = _key(more, key, opened.readings[i].get(key))
         if one.type().is_string() != other.type().is_string():
             one, other = reading.text(one), reading.text(other)
         table, more = table.mutate(**{key: one}), more.mutate(**{key: other})
@@ -193,12 +193,11 @@ def _joined(opened: Opened, spec) -> ir.Table:
     return table
 
 
-def _key(column: ir.Column, read: Reading | None) -> ir.Column:
+def _key(table: ir.Table, column: str, read: Reading | None) -> ir.Column:
     """Return ids as whole numbers if all are, else as they stand."""
     if read is None or read.what != WHOLE:
-        return column
-    filled = reading.trimmed(column)
-    return filled if read.failed else filled.cast("int64")
+        return table[column]
+    return reading.trimmed(table[column]) if read.failed else table[read.name]
 
 
 def _role(table: ir.Table, opened: Opened, role: str, columns, zone) -> ir.Column:
@@ -208,16 +207,18 @@ def _role(table: ir.Table, opened: Opened, role: str, columns, zone) -> ir.Colum
         return reduce(lambda total, part: total + part.fill_null(0), more, first)
     if columns == layout.ROW and columns not in table.columns:
         return ibis.row_number().cast("int64") + 1
-    column, read = table[columns], opened.reading(columns)
+    read = opened.reading(columns)
     if role not in TIMES:
-        return _key(column, read)
-    when = reading.moment(column, *read.marks) if read else column.cast("timestamp")
+        return _key(table, columns, read)
+    when = table[read.name] if read else table[columns].cast("timestamp")
     return _local_in(zone.local, _stored_in(zone.stored, when)) if zone else when
 
 
 def _number(table: ir.Table, opened: Opened, column: str, kind: str) -> ir.NumericColumn:
     if read := opened.reading(column):
-        return reading.number(table[column], *read.marks, kind)
+        return (
+            table[read.name] if kind == MONEY else reading.number(table[column], *read.marks, kind)
+        )
     values = table[column]
     if kind == MONEY and not values.type().is_boolean():  # not infinite, nor beyond all money
         values = (values.abs() < reading.MOST).ifelse(values, None)
@@ -326,7 +327,8 @@ def _misfits(
     opened.readings = [{} for _ in opened.parts]
     for index, part in enumerate(opened.parts):
         try:
-            opened.readings[index] = reading.look(part.table, wanted[index], part.given)
+            opened.readings[index], table = reading.look(part.table, wanted[index], part.given)
+            opened.parts[index] = replace(part, table=table)
         except Exception as error:  # the engine has a class of errors for every format
             yield f"{'lookup.' * index}source: cannot be read: {type(error).__name__}"
     for place, column, _ in there:
