@@ -108,7 +108,7 @@ def _transactions(
     usable = ~reduce(or_, (test.condition for test in unusable))
     periods = _periods(study, table, as_of)
     periods = [test._replace(condition=test.condition & usable) for test in periods]
-    odd = _odd_lines(table) + _odd_products(table, tables)
+    odd = _odd(table, tables.get("products"))
     lost = [Test(test.name, test.condition & ~usable, test.words) for test in odd]
     checks = counted(table, "transactions", [*unusable, *periods, *odd, *lost])
     checks, lost = checks[: len(checks) - len(odd)], checks[len(checks) - len(odd) :]
@@ -164,26 +164,22 @@ def _periods(study: Study, table: ir.Table, as_of: date) -> list[Test]:
     return tests
 
 
-def _odd_lines(table: ir.Table) -> list[Test]:
+def _odd(table: ir.Table, goods: ir.Table | None) -> list[Test]:
     """Return what is remarkable of single lines; the rows stay."""
     roles = set(table.columns)
     case = "money" if "amount" in roles else "goods" if "product" in roles else "use"
     words = {"case": case, "units": activity.MANY_UNITS}
-    return [
+    tests = [
         Test(name, *table.bind(condition), words)
         for name, (needs, condition) in ODD_LINES.items()
         if needs <= roles and (needs or TAKEN_BACK & roles)
     ]
-
-
-def _odd_products(table: ir.Table, tables: dict) -> list[Test]:
-    if "product" not in table.columns or "products" not in tables:
-        return []
-    goods = tables["products"]
-    tests = [Test("unknown_product", table.product.notnull() & table.product.notin(goods.product))]
-    if "level" in goods.columns:
-        blank = goods.filter(goods.level.isnull()).product
-        tests.append(Test("no_category", table.product.isin(blank)))
+    if goods is not None and "product" in roles:
+        unknown = table.product.notnull() & table.product.notin(goods.product)
+        tests.append(Test("unknown_product", unknown))
+        if "level" in goods.columns:
+            blank = goods.filter(goods.level.isnull()).product
+            tests.append(Test("no_category", table.product.isin(blank)))
     return tests
 
 
@@ -204,6 +200,7 @@ def _refuse(study: Study, rows: int, unusable: list[dict]) -> None:
 def _fit(study: Study, as_of: date, first: date, last: date) -> None:
     """Refuse dates of the study that the days of the data do not allow."""
     end = last + timedelta(days=1)
+    span = (end - first).days
     if as_of > end:
         raise StudyError(
             f"as_of {as_of} lies after the data, whose last row is of {last}: "
@@ -211,7 +208,6 @@ def _fit(study: Study, as_of: date, first: date, last: date) -> None:
         )
     if first >= as_of:
         raise StudyError(f"no transaction is earlier than as_of {as_of}: the first is of {first}")
-    span = (end - first).days
     if study.holdout >= span:
         raise StudyError(
             f"the holdout of {study.holdout} days is as long as the data, which span {span} days: "
