@@ -320,9 +320,10 @@ def _misfits(
     ]
     for place, column, what in there:
         index = opened.at(column)
-        if fault := _unlike(opened.parts[index], column, what):
+        read, fault = _unlike(opened.parts[index], column, what)
+        if fault:
             yield f"{place}: column {column!r} {fault}"
-        elif _read(opened.parts[index], column, what):
+        elif read:
             wanted[index][column] = what
     opened.readings = [{} for _ in opened.parts]
     for index, part in enumerate(opened.parts):
@@ -338,29 +339,20 @@ def _misfits(
             yield f"{place}: column {column!r} {fault}"
 
 
-def _read(part: Source, column: str, what: str) -> bool:
-    """Return whether the values of a column are to be read as what it is, and do not say so."""
+def _unlike(part: Source, column: str, what: str) -> tuple[bool, str]:
+    """Return whether a column is to be read as what its type is not, and why it cannot be."""
     kind, date = part.table.schema()[column], part.given.date
     if what == WHOLE:
-        return not part.typed or kind.is_floating() or kind.is_decimal()
-    days = kind.is_integer() and date == "YMD"  # 20231231
-    numbers = what == TIME and (days or (kind.is_numeric() and date in COUNTED))
-    return bool(what) and (kind.is_string() or kind.is_json() or numbers)
-
-
-def _unlike(part: Source, column: str, what: str) -> str:
-    """Return why a column of a type cannot be what is wanted; nothing if it could."""
-    kind = part.table.schema()[column]
-    fits = {
-        NUMBER: kind.is_numeric() or kind.is_boolean(),
-        TIME: kind.is_timestamp() or kind.is_date(),
-    }
-    if fits.get(what, True) or kind.is_null():
-        return ""
-    if not _read(part, column, what):
-        return f"holds {kind}, expected {what}"
-    counted = kind.is_numeric() and part.given.date in COUNTED
-    return reading.cast(column, what) if part.on_a_server and not counted else ""
+        return not part.typed or kind.is_floating() or kind.is_decimal(), ""
+    number, day = kind.is_numeric() or kind.is_boolean(), kind.is_timestamp() or kind.is_date()
+    if not what or kind.is_null() or (number if what == NUMBER else day):
+        return False, ""
+    days = kind.is_integer() and date == "YMD" and not part.on_a_server  # 20231231
+    if days or (kind.is_numeric() and date in COUNTED):
+        return True, ""
+    if kind.is_string() or kind.is_json():
+        return True, reading.cast(column, what) if part.on_a_server else ""
+    return False, f"holds {kind}, expected {what}"
 
 
 def _unreadable(read: Reading | None) -> str:
