@@ -175,8 +175,10 @@ def svg(figure, alt: str, mark: str = "f") -> str:
     str
         The same for the same figure.
     """
-    for points in (drawn for ax in figure.axes for drawn in ax.collections):
-        points.set_rasterized(len(points.get_offsets()) > MANY)
+    clouds = [drawn for ax in figure.axes for drawn in ax.collections]
+    many = sum(len(points.get_offsets()) for points in clouds) > MANY
+    for points in clouds:
+        points.set_rasterized(many and len(points.get_offsets()) > MANY / 10)
     own = f"{mark}{hashlib.sha256(alt.encode()).hexdigest()[:7]}"
     file = io.StringIO()
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": own}):
