@@ -29,7 +29,7 @@ from seglib.report.narrow import narrowed, uncovered
 from seglib.study import StudyError
 
 TEMPLATES = Path(__file__).parent / "template"
-FILTERS = wording.number, wording.share, wording.count, wording.day, wording.ink
+FILTERS = wording.number, wording.share, wording.count, wording.day, wording.dated, wording.ink
 LEFT = "text-align:left"
 DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in print
 MANY = 400
