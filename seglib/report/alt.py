@@ -45,12 +45,12 @@ def names(axis: Axis) -> dict[int, str]:
 
 
 def _heat(ax: Axes) -> str:
-    """Return the rows of a small heat map, the cells of a large one that are furthest from 0."""
+    """Return the rows of a heat map; of a large one with both signs the cells furthest from 0."""
     for mesh in (drawn for drawn in ax.collections if isinstance(drawn, QuadMesh)):
         cells = np.ma.filled(np.ma.asarray(mesh.get_array(), float), np.nan)
         rows, columns = names(ax.yaxis), names(ax.xaxis)
-        if cells.size <= CELLS:
-            texts = (", ".join(map(_number, row[~np.isnan(row)])) for row in cells)
+        if cells.size <= CELLS or np.nanmin(cells) >= 0:
+            texts = (_values(row[~np.isnan(row)]) for row in cells)
             return "; ".join(f"{rows.get(i, i + 1)} {text}" for i, text in enumerate(texts))
         order = [place for place in np.ndindex(cells.shape) if not np.isnan(cells[place])]
         order = sorted(order, key=lambda place: -abs(cells[place]))[:SHOWN]
@@ -99,7 +99,7 @@ def _lines(ax: Axes) -> list[str]:
             for name, ln in zip(labels, lines, strict=True)]  # fmt: skip
 
 
-def _values(values: np.ndarray, axis: Axis) -> str:
+def _values(values: np.ndarray, axis: Axis | None = None) -> str:
     known = values[~np.isnan(values)]
     if len(values) <= SHOWN or not len(known):
         return ", ".join(_number(v, axis) for v in values)
