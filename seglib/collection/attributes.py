@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from seglib.collection.dictionary import row
-from seglib.layout import Attribute, Customers, Scale, plain
+from seglib.layout import Attribute, Customers, plain
 from seglib.study import Study, StudyError
 
 ENOUGH = 0.5  # share of its items that must be answered for a scale to be known
@@ -109,38 +109,36 @@ def as_levels(values: pd.DataFrame) -> pd.DataFrame:
 
 def rows(spec: Customers, columns: Iterable[str]) -> list[dict]:
     """Return the rows of those attributes and scales of a table that are among the columns."""
-    there = set(columns)
-    items = [_attribute(name, about) for name, about in spec.attributes.items() if name in there]
-    scales = [(n, about) for n, about in spec.scales.items() if n in there]
-    return items + [_scale(name, about, spec.attributes) for name, about in scales]
-
-
-def _attribute(name: str, about: Attribute) -> dict:
-    column = about.column or name
-    meaning = f"column {column} as given"
-    if about.bounds:
-        low, high = (f"{bound:g}" for bound in about.bounds)
-        meaning = f"answer to {column}, {low} to {high}"
-        meaning += f", turned round: {sum(about.bounds):g} minus the answer" * about.reversed
-    levels = about.levels and [about.labels.get(level, level) for level in about.levels]
-    words = {"kind": about.kind, "unit": about.unit, "meaning": meaning, "levels": levels}
-    return row(name, about.label or plain(name), about.base, **words) | {"given": True}
-
-
-def _scale(name: str, about: Scale, items: dict[str, Attribute]) -> dict:
-    turned = sum(items[item].reversed for item in about.items)
-    meaning = f"mean of {', '.join(about.items)}"
-    meaning += f"; {turned} of them turned round" if turned else ""
-    return row(name, about.label or plain(name), about.base, unit="points", meaning=meaning) | {
-        "given": True
-    }
+    words = {}
+    for name, about in spec.attributes.items():
+        column = about.column or name
+        meaning = f"column {column} as given"
+        if about.bounds:
+            low, high = (f"{bound:g}" for bound in about.bounds)
+            meaning = f"answer to {column}, {low} to {high}"
+            meaning += f", turned round: {sum(about.bounds):g} minus the answer" * about.reversed
+        levels = about.levels and [about.labels.get(level, level) for level in about.levels]
+        shape = {"kind": about.kind, "unit": about.unit, "levels": levels}
+        words[name] = about, shape | {"meaning": meaning}
+    for name, about in spec.scales.items():
+        turned = sum(spec.attributes[item].reversed for item in about.items)
+        meaning = f"mean of {', '.join(about.items)}"
+        meaning += f"; {turned} of them turned round" if turned else ""
+        words[name] = about, {"unit": "points", "meaning": meaning}
+    return [
+        row(name, about.label or plain(name), about.base, **more) | {"given": True}
+        for name, (about, more) in words.items()
+        if name in set(columns)
+    ]
 
 
 def outcome_rows(study: Study) -> list[dict]:
     """Return the row of each outcome."""
-    rows = []
-    for name, about in study.outcomes.items():
-        meaning = f"column {name} is {' or '.join(about.happened)}; what happened afterwards"
-        words = {"kind": "nominal", "unit": "share", "meaning": meaning}
-        rows.append(row(name, about.label, "outcome", **words))
-    return rows
+    words = {
+        name: f"column {name} is {' or '.join(about.happened)}; what happened afterwards"
+        for name, about in study.outcomes.items()
+    }
+    return [
+        row(name, study.outcomes[name].label, "outcome", kind="nominal", unit="share", meaning=text)
+        for name, text in words.items()
+    ]

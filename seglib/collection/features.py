@@ -268,10 +268,9 @@ def _computed(data: Facts) -> tuple[pd.DataFrame, list[dict]]:
         shares, groups = needs(data.past, asked.needs, asked.features)
         if len(groups) > 1:
             expression = _joined(expression, shares)
-            words = {name: (f"{group} share", f"share of spend on {group}")
-                     for name, group in groups.items()}  # fmt: skip
-            rows += [row(n, label, "needs", unit="share", meaning=meaning)
-                     for n, (label, meaning) in words.items()]  # fmt: skip
+            for name, group in groups.items():
+                words = {"unit": "share", "meaning": f"share of spend on {group}"}
+                rows.append(row(name, f"{group} share", "needs", **words))
     frame = expression.execute().set_index("customer").sort_index()
     if not frame["evening_share"].any():  # days without hours
         rows = [each for each in rows if each["name"] != "evening_share"]
@@ -280,13 +279,13 @@ def _computed(data: Facts) -> tuple[pd.DataFrame, list[dict]]:
 
 def _rows(data: Facts, kind: str, base: str) -> list[dict]:
     """Return the dictionary rows of the computed features for which the study has the columns."""
-    money = data.study.currency or "money"
-    return [
-        row(name, about["label"], base, meaning=about["meaning"],
-            unit=money if about["unit"] == "money" else about["unit"])
-        for name, about in wording.table("features")[kind].items()
-        if data.roles.issuperset(about.get("needs", ()))
-    ]  # fmt: skip
+    units = {"money": data.study.currency or "money"}
+    rows = []
+    for name, about in wording.table("features")[kind].items():
+        if data.roles.issuperset(about.get("needs", ())):
+            unit = units.get(about["unit"], about["unit"])
+            rows.append(row(name, about["label"], base, unit=unit, meaning=about["meaning"]))
+    return rows
 
 
 def products(data: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
@@ -296,13 +295,12 @@ def products(data: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
     """
     if data.past is None or "product" not in data.roles:
         return None
-    frame = (
-        selling(data.past, data.study.minimum_cell).execute().rename(columns={"level": "product"})
-    )
+    frame = selling(data.past, data.study.minimum_cell).execute().set_index("level")
     if len(frame) < 2:
         return None
     rows = _rows(data, "products", "product")
-    frame = frame.set_index("product").sort_index()[[each["name"] for each in rows]].astype(REAL)
+    names = [each["name"] for each in rows]
+    frame = frame.rename_axis("product").sort_index()[names].astype(REAL)
     groups = data.past.group_by("level", "group").agg(amount=data.past.amount.sum()).execute()
     groups = groups.sort_values(["amount", "group"], ascending=[False, True], kind="stable")
     main = groups.drop_duplicates("level").set_index("level")["group"]  # the first in a tie
@@ -318,9 +316,9 @@ def write(
 ) -> None:
     """Write everything that later notebooks read, but for the quality checks."""
     (frame, rows), (sold, sold_rows), study = people, goods or (None, []), data.study
+    about = {"customers": rows, "products": sold_rows, "outcomes": attributes.outcome_rows(study)}
     every = {
-        "dictionary.json": {"customers": rows, "products": sold_rows,
-                            "outcomes": attributes.outcome_rows(study)},
+        "dictionary.json": about,
         "activity.parquet": activity.lines(data),
         "attributes.parquet": None if study.snapshot else data.people,
         "customers.parquet": frame,
@@ -334,7 +332,7 @@ def write(
         "purchases.parquet": activity.purchases(data),
         "monthly.parquet": activity.monthly(data),
         "campaigns.parquet": activity.campaigns(tables),
-    }  # fmt: skip
+    }
     for name, what in every.items():
         if what is not None:
             run.write(name, what)
