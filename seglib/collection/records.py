@@ -105,20 +105,18 @@ def undescribed(tables: dict[str, ir.Table]) -> list[dict]:
     """Return the checks for customers whom another table lacks: buyers, or who answered."""
     lines, people, answers = (tables.get(n) for n in ("transactions", "customers", "survey"))
     buyers = None if lines is None else activity.without_returns(lines)
+    others, case = (people, "customers") if buyers is None else (buyers, "buyers")
+    gaps = [
+        ("undescribed_buyer", "customers", buyers, people, ""),
+        ("answers_of_nobody", "survey", answers, others, case),
+    ]
     checks = []
-    if buyers is not None and people is not None:
-        checks.append(_gap("undescribed_buyer", "customers", buyers, people))
-    if answers is not None and buyers is not None:
-        checks.append(_gap("answers_of_nobody", "survey", answers, buyers, case="buyers"))
-    elif answers is not None and people is not None:
-        checks.append(_gap("answers_of_nobody", "survey", answers, people, case="customers"))
+    for name, table, whose, where, case in gaps:
+        if whose is not None and where is not None:
+            ids = whose.filter(whose.customer.notnull()).select("customer").distinct()
+            rows, missing = count(ids, [ids.customer.notin(where.customer)])
+            checks.append(result(name, table, rows, missing, case=case))
     return checks
-
-
-def _gap(name: str, table: str, whose: ir.Table, where: ir.Table, case: str = "") -> dict:
-    ids = whose.filter(whose.customer.notnull()).select("customer").distinct()
-    rows, missing = count(ids, [ids.customer.notin(where.customer)])
-    return result(name, table, rows, missing, case=case)
 
 
 # --- answers given without reading the questions --------------------------------------------------
