@@ -150,11 +150,11 @@ def _outcomes(bases: list[Base], outcomes: pd.DataFrame, used, seed: int) -> lis
         if not prediction.varies(outcomes[name].to_numpy(float)):
             continue
         y, metric, score, nothing = prediction.target(outcomes[name].to_numpy(float))
-        rng, entries = np.random.default_rng(seed), []
+        rng, entries, ranked = np.random.default_rng(seed), [], metric == "AUC"
         for rival, x in tried.items():
-            value, resampled = score(y, prediction.held_out(x, y, splits), draws)
+            value, resampled = score(y, prediction.held_out(x, y, splits, ranked), draws)
             own = prediction.interval(value, resampled)
-            chance = max(prediction.placebos(x, y, score, splits, rng))
+            chance = max(prediction.placebos(x, y, score, splits, rng, ranked))
             tells = bool(own["low"] > nothing and value > chance)
             entries.append({"name": rival, **own, "tells": tells})
             drawn.append(resampled)
