@@ -123,14 +123,17 @@ def _rivals(labels, features: pd.DataFrame, y: np.ndarray, tiers, seed: int):
     """Predict one outcome by the segments and each of their rivals; the score and its models."""
     y, name, metric, nothing = target(y)
     splits, dummies, rng = folds(len(y), seed, 2), indicators(labels), np.random.default_rng(seed)
-    rivals = _indicators(dummies, features, y, tiers)
-    predicted = {rival: held_out(x, y, splits) for rival, x in rivals.items()}
+    rivals, ranked = _indicators(dummies, features, y, tiers), name == "AUC"
+    predicted = {rival: held_out(x, y, splits, ranked) for rival, x in rivals.items()}
     score, models = _boosted(features.to_numpy(), y, splits[:5], name == "AUC", seed)
-    predicted["model"] = score
-    predicted["score_tenths"] = held_out(_deciles(pd.DataFrame({"score": score})), y, splits)
+    predicted["model"] = score.copy()
+    for _, test in splits[:5] if ranked else []:
+        predicted["model"][test] = _places(score[test])
+    tenths = _deciles(pd.DataFrame({"score": score}))
+    predicted["score_tenths"] = held_out(tenths, y, splits, ranked)
     draws = resamples(len(y), rng)
     reached = {rival: metric(y, p, draws) for rival, p in predicted.items()}
-    placebo = placebos(dummies, y, metric, splits, rng)
+    placebo = placebos(dummies, y, metric, splits, rng, ranked)
 
     def lead(one: str, other: str = "segments") -> dict:
         return interval(*map(operator.sub, reached[one], reached[other]))
@@ -281,9 +284,8 @@ def _decile(values: pd.Series) -> np.ndarray:
 def held_out(x: np.ndarray, y: np.ndarray, splits: list, ranked: bool = False) -> np.ndarray:
     """Held-out predictions of a ridge regression (penalty 1), averaged over repeats of folds.
 
-    ``ranked`` gives places among the predictions of the same fold. A fold in which more did it than
-    elsewhere has a lower mean in training: where few values are predicted, an AUC across folds
-    would order the same value the wrong way, and fall below 0.5 for labels without meaning.
+    ``ranked`` gives places within a fold. Those left out together do it more often where the others
+    do less: of few predicted values an AUC across folds would be below 0.5 for labels at random.
     """
     total, times = np.zeros(len(y)), np.zeros(len(y))
     for train, test in splits:
@@ -292,9 +294,13 @@ def held_out(x: np.ndarray, y: np.ndarray, splits: list, ranked: bool = False) -
         ridge = part.T @ part + np.eye(x.shape[1])
         slope = np.linalg.solve(ridge, part.T @ (y[train] - level))
         expected = (x[test] - middle) @ slope + level
-        total[test] += rankdata(expected.round(12)) / len(test) if ranked else expected
+        total[test] += _places(expected) if ranked else expected
         times[test] += 1
     return total / times
+
+
+def _places(expected: np.ndarray) -> np.ndarray:
+    return rankdata(expected.round(12)) / len(expected)
 
 
 # --- do segments deserve different treatment? -----------------------------------------------------
