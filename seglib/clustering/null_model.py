@@ -11,7 +11,10 @@ nearly elliptical copula with empirical margins:
 2. A value at the end of a scale that the same rows hold in two columns or more, such as no orders
    and no spend, is structural. Rows are split into strata by their structural values, and each
    stratum keeps its own size and margins (general location model, Olkin & Tate 1961, without
-   its normality); missing cells are resampled as whole row patterns.
+   its normality); missing cells are resampled as whole row patterns. Where another column says
+   which cells are missing, as orders do of the gaps between them, they make strata too.
+   A column that follows from another, so that rows next to each other in that one are alike in
+   this, is taken from the same row: no groups, but a function.
 3. The correlation matrix is shrunk (Ledoit & Wolf 2004) and corrected, by simulation, for the
    attenuation that ties cause.
 4. Whitened rows (ties broken at random) get random directions. Along the leading axis lengths
@@ -44,6 +47,9 @@ SHALLOW = 0.7  # and the largest share of the lower peak it may fall to
 TIED = 0.02  # a value held by a larger share may be a spike, which is kept
 STEPS = 21  # values of a scale so fine that its steps may be none
 GRID = 200
+UNLIKE = 0.02  # share of neighbours in one column that may differ in another that follows from it
+NEAR = 0.02  # share of ranks within which two values are alike
+OF_CHANCE = 0.25  # and the largest part of what would differ if the columns were unrelated
 
 
 class NullModel(BaseEstimator):
@@ -123,6 +129,7 @@ class Copula:
     across: np.ndarray  # lengths across the leading axis, in the order of ranks along it
     order: list[list[np.ndarray]]  # per column and stratum: regular rows, lowest to highest
     smooth: list[list[float]]  # the same: smoothing that leaves one peak, 0 for none needed
+    donor: np.ndarray  # (columns,): the column from which it follows, itself if from none
 
 
 def learn(values: np.ndarray, *, seed: int = 0) -> Copula:
@@ -130,20 +137,23 @@ def learn(values: np.ndarray, *, seed: int = 0) -> Copula:
     rng = np.random.default_rng(seed)
     state = _states(values)
     regular = state == 0
-    stratum = _strata(state)
+    gone = np.isnan(values)
+    stratum = _strata(state, following(values, gone).any(axis=0) & gone.any(axis=0))
     normal = _normal_scores(values, regular, stratum)
     order = _orders(values, regular, stratum)
     smooth = [
         [bandwidth(column[rows]) for rows in of_stratum]
         for column, of_stratum in zip(values.T, order, strict=True)
     ]
+    peaked = np.array([max(of_stratum) > 0 for of_stratum in smooth])
+    donor = _donors(following(values, values) & ~peaked[:, None] & ~peaked)
     target = correlation = _correlation(normal, regular)
     tied = any(len(np.unique(values[r, j])) < 0.9 * r.sum() for j, r in enumerate(regular.T))
     loose = _normal_scores(values, regular, stratum, rng)
     for step in range(ROUNDS if tied else 1):
         root, axis = _root(correlation)
         lengths = _lengths(loose, regular, root, axis)
-        copula = Copula(state, stratum, root, axis, *lengths, order, smooth)
+        copula = Copula(state, stratum, root, axis, *lengths, order, smooth, donor)
         if step < ROUNDS - 1 and tied:
             correlation = _corrected(correlation, target, copula, values, rng)
     return copula
@@ -163,7 +173,7 @@ def draw(copula: Copula, rng: np.random.Generator) -> np.ndarray:
         for i, lowest_first in enumerate(copula.order[j]):
             cells = np.flatnonzero((state[rows, j] == 0) & (stratum[rows] == i))
             picked[cells[latent[cells, j].argsort()], j] = lowest_first
-    return picked
+    return picked[:, copula.donor]
 
 
 def _look_up(copula: Copula, rows: np.ndarray, Z: np.ndarray, owner: np.ndarray, rng):
@@ -225,11 +235,46 @@ def _states(values: np.ndarray) -> np.ndarray:
     return state
 
 
-def _strata(state: np.ndarray) -> np.ndarray:
-    """Give each row's combination of structural values a number; the rare ones share one."""
-    stratum, size = np.unique(state % 3, axis=0, return_inverse=True, return_counts=True)[1:]
+def _strata(state: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    """Give each row's combination of structural values a number; the rare ones share one.
+
+    Missing cells count as such a value in the columns where `gone`.
+    """
+    held = np.where(gone, state, state % 3)
+    stratum, size = np.unique(held, axis=0, return_inverse=True, return_counts=True)[1:]
     rare = size[stratum.ravel()] < STRATUM
     return np.unique(np.where(rare, -1, stratum.ravel()), return_inverse=True)[1].ravel()
+
+
+def following(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Say of each pair of columns whether the second, of `others`, follows from the first.
+
+    It does where rows that are neighbours in the first are alike in the second; missing is a value.
+    """
+    n, p = values.shape
+    rng = np.random.default_rng(0)
+    rank = np.column_stack([rankdata(np.nan_to_num(o, nan=np.inf)) for o in others.T * 1.0])
+    alone = np.array([_unlike(rank[:, [j]], rng.permutation(n))[0] for j in range(p)])
+    result = np.zeros((p, p), dtype=bool)
+    for i in range(p):
+        shuffled = rng.permutation(n)
+        order = shuffled[np.nan_to_num(values[shuffled, i], nan=np.inf).argsort(kind="stable")]
+        result[i] = _unlike(rank, order) <= np.minimum(UNLIKE, OF_CHANCE * alone)
+    return result & ~np.eye(p, dtype=bool) & (alone > 0)
+
+
+def _unlike(rank: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return the share of neighbours in an order that differ, column by column."""
+    return (np.abs(np.diff(rank[order], axis=0)) > NEAR * len(rank)).mean(axis=0)
+
+
+def _donors(follows: np.ndarray) -> np.ndarray:
+    """Return for each column one from which it follows and that follows from none; else itself."""
+    donor = np.arange(len(follows))
+    for i in follows.sum(axis=1).argsort(kind="stable")[::-1]:
+        if donor[i] == i:
+            donor[follows[i] & (donor == np.arange(len(donor)))] = i
+    return donor
 
 
 def _normal_scores(values, regular, stratum, rng=None) -> np.ndarray:
