@@ -48,6 +48,35 @@ def test_no_orders_still_means_no_spend():
     assert ((after[:, 0] == 0) == (after[:, 1] == 0)).all()
 
 
+def test_a_column_that_follows_from_another_still_does():
+    """The trend of somebody with one order: up, down, or unknown by the days since."""
+    rng = np.random.default_rng(0)
+    days = rng.integers(1, 411, 500).astype(float)
+    trend = np.select([days <= 91, days <= 182], [1.0, -1.0], np.nan)
+    after = drawn(np.column_stack([trend, days, rng.normal(size=500)]))
+    expected = np.select([after[:, 1] <= 91, after[:, 1] <= 182], [1.0, -1.0], np.nan)
+    np.testing.assert_array_equal(after[:, 0], expected)
+    assert (after[:, 1] != days).mean() > 0.9
+
+
+def test_what_another_column_makes_unknown_stays_unknown_there():
+    """Gaps between orders are known from three orders on."""
+    rng = np.random.default_rng(0)
+    orders = 1.0 + rng.poisson(2, 500)
+    gaps = np.where(orders >= 3, rng.gamma(3, 1, 500), np.nan)
+    after = drawn(np.column_stack([gaps, orders, rng.normal(size=500)]))
+    assert (np.isnan(after[:, 0]) == (after[:, 1] < 3)).all()
+
+
+def test_columns_that_are_merely_alike_or_rare_follow_from_none():
+    rng = np.random.default_rng(0)
+    one = rng.normal(size=600)
+    near, rare = one + 0.3 * rng.normal(size=600), (rng.random(600) < 0.01) * 1.0
+    values = np.column_stack([one, near, rare, rng.integers(1, 6, 600)])
+    assert not null_model.following(values, values).any()
+    assert null_model.following(np.column_stack([one, one**3]), values[:, :2])[0].tolist() == [0, 0]
+
+
 def test_groups_are_gone():
     """Two blobs on the diagonal: every value stays, but opposite corners fill up."""
     rng = np.random.default_rng(0)

@@ -391,7 +391,6 @@ def test_whole_numbers_hold_the_groups_that_finer_ones_hold():
         assert library.segment(pd.DataFrame({"age": values})).verdict.k == 2
 
 
-@V
 @pytest.mark.case("a2")
 def test_a_column_that_is_a_function_of_others_makes_no_groups():
     kinds = []
