@@ -25,7 +25,7 @@ from seglib.clustering.null_model import NullModel
 COMPACT = 3.0  # null standard deviations
 AGREE = 0.75  # adjusted Rand index of pairs of bootstrap samples, for natural
 DEEPER = 0.05  # by how much a valley (log ratio) must exceed the deepest in the null model
-SHALLOW = 0.2  # a shallower valley is none: the density falls by less than a fifth
+SHALLOW = 0.69  # a shallower valley is none: the density falls by less than half
 AGREE_SOME = 0.6  # adjusted Rand index, for reproducible
 AGREE_MORE = 0.1  # and by how much it must exceed the null model
 TABLES, FIRST, HOPELESS = 24, 10, 2.0  # tables at most; after the first, stop if no z is as large
