@@ -138,7 +138,8 @@ def learn(values: np.ndarray, *, seed: int = 0) -> Copula:
     state = _states(values)
     regular = state == 0
     gone = np.isnan(values)
-    stratum = _strata(state, following(values, gone).any(axis=0) & gone.any(axis=0))
+    known = following(values, gone).any(axis=0) & (gone.mean(axis=0) >= SPIKE)
+    stratum = _strata(state, known)
     normal = _normal_scores(values, regular, stratum)
     order = _orders(values, regular, stratum)
     smooth = [
