@@ -47,7 +47,7 @@ def three():
 def test_three_groups_are_natural_and_found(three):
     found, truth = three
     assert (found.verdict.k, found.verdict.kind) == (3, "natural")
-    assert found.verdict.headline.startswith("There are 3 groups")
+    assert found.verdict.headline.startswith("At least 3 groups")
     assert adjusted_rand_score(truth, found.labels) > 0.9
     assert set(found.verdict.segments["stable"]) == {"highly stable"}
     assert (found.verdict.segments["jaccard"] > found.verdict.segments["jaccard_null"]).all()
