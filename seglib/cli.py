@@ -125,9 +125,9 @@ def _score(given) -> None:
 
 
 def _check(given) -> None:
-    from seglib import outlook, run
+    from seglib import outlook
 
-    study = run.check(given.study, read=False)
+    study = outlook.check(given.study, read=False)
     found = outlook.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
     parts = {"Rows": found.rows, "What the checks found": found.found, "Pages": found.pages}

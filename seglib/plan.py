@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
-import papermill
 from pydantic import TypeAdapter, ValidationError
 
 from seglib import files, study
@@ -139,6 +138,8 @@ def with_parameters(plan: list[Step], given: dict) -> list[Step]:
 
 def _open_parameters(step: Step) -> dict[str, dict]:
     """Return what a user may set in a notebook: all its parameters but those of the runner."""
+    import papermill  # noqa: PLC0415 - a second that only parameters need
+
     found = papermill.inspect_notebook(str(step.path))
     return {name: about for name, about in found.items() if name not in OWN}
 

@@ -21,12 +21,13 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from seglib import files, kernels, measuring, plan, privacy, publish, study
+from seglib import files, kernels, measuring, plan, privacy, publish
 from seglib.collection import tables
 from seglib.files import Run
+from seglib.outlook import check
 from seglib.personas import claims
 from seglib.report import cards, glossary, report, summary
-from seglib.study import Study, StudyError
+from seglib.study import StudyError
 
 VERSIONS = ("seglib", "duckdb", "ibis-framework", "numpy", "pandas", "papermill",
             "scikit-learn", "scipy", "statsmodels", "stepmix")  # fmt: skip
@@ -40,34 +41,6 @@ class NotebookError(Exception):
     """A notebook failed for a reason that is not the user's."""
 
     exit_code = 1
-
-
-def check(name: str, *, read: bool = True) -> Study:
-    """Return the study if its file and its tables are sound.
-
-    Parameters
-    ----------
-    name
-        As `study.find` takes it.
-    read
-        Whether the tables are looked at too if the file is sound. Whoever opens them next need not:
-        `tables.open_tables` says the same of them.
-
-    Raises
-    ------
-    StudyError
-        Listing every mistake in the keys, the sources and the columns at once; or if the key of
-        pseudonyms is missing.
-    """
-    path = study.find(name)
-    raw = study.read(path)
-    found = study.problems(raw)
-    if isinstance(raw.get("tables"), dict) and (read or found):
-        found += tables.problems(raw["tables"], path)
-    study.complain(path, found)
-    loaded = study.load(path)
-    privacy.pseudonym_key(loaded)
-    return loaded
 
 
 def run(
