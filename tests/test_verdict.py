@@ -192,7 +192,7 @@ def test_labels_that_predict_are_useful_whatever_they_were_made_from():
 
 @pytest.mark.parametrize(("jaccard", "null", "word"), [
     (0.9, 0, "highly stable"), (0.8, 0, "valid"), (0.7, 0, "doubtful"), (0.5, 0, "distrust"),
-    (0.86, 0.83, "stable, as any cut would be"), (0.86, 0.70, "highly stable"),
+    (0.86, 0.83, "stable, as any division would be"), (0.86, 0.70, "highly stable"),
 ])  # fmt: skip
 def test_words_for_a_segments_stability(jaccard, null, word):
     assert stability.stability_word(jaccard, null) == word

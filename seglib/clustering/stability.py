@@ -58,7 +58,7 @@ def stability_word(jaccard: float, null: float = 0.0) -> str:
     A stable segment that is hardly more so than one in data without groups is stable as any cut is.
     """
     if jaccard >= 0.75 and jaccard < null + HARDLY:
-        return "stable, as any cut would be"
+        return "stable, as any division would be"
     return next(word for least, word in WORDS.items() if jaccard >= least)
 
 
