@@ -277,6 +277,13 @@ def test_without_groups_the_page_says_so(tmp_path):
     assert not page.select(".segment, .actions")
 
 
+def test_without_groups_the_page_says_what_to_use_meanwhile(tmp_path):
+    useful = CONTENT["verdict"].get("usefulness", {}) | {"instead": "rfm_tiers", "outcomes": []}
+    none = CONTENT["verdict"] | {"kind": "none", "k": 1, "usefulness": useful}
+    run = write_run(tmp_path, verdict=none, personas=CONTENT["personas"][:1], playbook=None)
+    assert "To use meanwhile: RFM tiers" in words(section(built(tmp_path, run), "answer"))
+
+
 def test_names_are_text_never_markup(tmp_path):
     sharp = [p | {"name": "<b>A & B</b>"} for p in CONTENT["personas"]]
     page = built(tmp_path, write_run(tmp_path, personas=sharp))

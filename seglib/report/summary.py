@@ -138,6 +138,7 @@ def values(folder: Path, study: Study) -> dict:
         "verdict": verdict,
         "kind": history.kind(verdict),
         "trust": TRUST.get(history.kind(verdict), ""),
+        "instead": _instead(verdict),
         "segments": segments,
         "matter": _matter(segments, measures),
         "names": names,
@@ -155,6 +156,12 @@ def values(folder: Path, study: Study) -> dict:
             key=lambda row: -row["failing"] / max(row["rows"], 1),
         ),
     }
+
+
+def _instead(verdict: Mapping) -> str:
+    """Return what to use where no segments are, empty if nothing was found to be better."""
+    use = (verdict.get("usefulness") or {}).get("instead", "nothing")
+    return wording.plain("verdict", "instead", instead=use) if verdict.get("kind") == "none" else ""
 
 
 # --- the segments ---------------------------------------------------------------------------------
