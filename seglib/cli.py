@@ -49,25 +49,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     study.add_argument("--force", action="store_true", help="run again what has not changed")
     study.add_argument(
-        "-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        "-p",
+        dest="parameters",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
         help="a parameter of every notebook that knows it; STEP.NAME for one alone",
-    )  # fmt: skip
+    )
     study.set_defaults(command=_run)
 
     begin = commands.add_parser("new", help="write a study.yaml by looking at files")
     begin.add_argument(
-        "files", nargs="+", metavar="FILE",
+        "files",
+        nargs="+",
+        metavar="FILE",
         help="CSV, Parquet, JSON lines, BOOK.xlsx#SHEET, FILE.duckdb#TABLE, ${VARIABLE}#TABLE",
-    )  # fmt: skip
+    )
     begin.add_argument("--name", default="", help="of the study; else that of the first file")
     begin.set_defaults(command=_new)
 
     one = commands.add_parser("score", help="segments for customers never seen, or at another date")
     one.add_argument("model", help="folder of a run, data/STUDY/DATE, or its model.json")
-    one.add_argument("table", help="Parquet or CSV file of customers with the rule's columns, such "
-                     "as the customers.parquet of a run")  # fmt: skip
-    one.add_argument("-o", dest="out", default="", metavar="OUT",
-                     help=".csv or .parquet file to write; without it CSV is printed")  # fmt: skip
+    one.add_argument(
+        "table",
+        help="Parquet or CSV file of customers with the rule's columns, such "
+        "as the customers.parquet of a run",
+    )
+    one.add_argument(
+        "-o",
+        dest="out",
+        default="",
+        metavar="OUT",
+        help=".csv or .parquet file to write; without it CSV is printed",
+    )
     who = "who a row is; else customer; '<row>' numbers the rows"
     one.add_argument("--id", default="", metavar="COLUMN", help=who)
     one.set_defaults(command=_score)
@@ -111,27 +126,27 @@ def _score(given) -> None:
 
     if given.out:
         scoring.check(given.out, given.model, given.table)
-    found = scoring.score(given.model, given.table, given.id)
-    counts = found.members.groupby(["segment", "name"], dropna=False).size()
+    result = scoring.score(given.model, given.table, given.id)
+    counts = result.members.groupby(["segment", "name"], dropna=False).size()
     for (segment, name), count in counts.items():
         called = f"{segment} {name}" if isinstance(name, str) else f"Segment {segment}"
-        print(f"{called}: {count:,} ({count / len(found.members):.0%})", file=sys.stderr)
-    for note in found.notes:
+        print(f"{called}: {count:,} ({count / len(result.members):.0%})", file=sys.stderr)
+    for note in result.notes:
         print(note, file=sys.stderr)
     if given.out:
-        print(scoring.write(found.members, given.out))
+        print(scoring.write(result.members, given.out))
     else:
-        files.write_csv(found.members.reset_index(), sys.stdout)
+        files.write_csv(result.members.reset_index(), sys.stdout)
 
 
 def _check(given) -> None:
     from seglib import outlook
 
     study = outlook.check(given.study, read=False)
-    found = outlook.outlook(study)
+    result = outlook.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
-    parts = {"Rows": found.rows, "What the checks found": found.found, "Pages": found.pages}
-    parts |= {"Experiments": found.experiments} if found.experiments else {}
+    parts = {"Rows": result.rows, "What the checks found": result.found, "Pages": result.pages}
+    parts |= {"Experiments": result.experiments} if result.experiments else {}
     for heading, lines in parts.items():
         print(f"\n{heading}", *(f"  {line}" for line in lines or ["nothing"]), sep="\n")
 

@@ -70,11 +70,23 @@ MAKERS = {
 }
 
 KEYED = {
-    "activity.parquet", "arms.parquet", "attributes.parquet", "bases.parquet",
-    "before.parquet", "campaigns.parquet", "customers.parquet", "holdout.parquet",
-    "monthly.parquet", "outcomes.parquet", "purchases.parquet", "scores.parquet", "segments.csv",
-    "segments.parquet", "segments_kept.csv", "slipped.csv",
-}  # fmt: skip
+    "activity.parquet",
+    "arms.parquet",
+    "attributes.parquet",
+    "bases.parquet",
+    "before.parquet",
+    "campaigns.parquet",
+    "customers.parquet",
+    "holdout.parquet",
+    "monthly.parquet",
+    "outcomes.parquet",
+    "purchases.parquet",
+    "scores.parquet",
+    "segments.csv",
+    "segments.parquet",
+    "segments_kept.csv",
+    "slipped.csv",
+}
 """Files with a row a customer, for a CRM and for later steps; all others may be shared."""
 
 LINEAGE = "lineage.json"
@@ -196,11 +208,15 @@ class Run:
             day = min(runs)
         else:
             return None
-        found = {one: pd.read_parquet(path, columns=["segment"]) for one, path in runs.items()}
-        used = max(int(each["segment"].max()) for each in found.values())
-        return {"segments": found[day]["segment"], "used": used, "as_of": day,
-                "digest": digest(runs[day]),
-                "cut": _cut(runs[day].parent / f"{prefix}verdict.json", day < own)}  # fmt: skip
+        result = {one: pd.read_parquet(path, columns=["segment"]) for one, path in runs.items()}
+        used = max(int(each["segment"].max()) for each in result.values())
+        return {
+            "segments": result[day]["segment"],
+            "used": used,
+            "as_of": day,
+            "digest": digest(runs[day]),
+            "cut": _cut(runs[day].parent / f"{prefix}verdict.json", day < own),
+        }
 
     def _segmented(self, prefix: str) -> dict[str, Path]:
         """Return the files of all runs of the study that have two or more segments, by date."""
@@ -285,10 +301,10 @@ def write_csv(frame: pd.DataFrame, target: Any) -> None:
 
 def _cut(path: Path, earlier: bool) -> dict | None:
     """Return the number of segments of a useful cut and when it was tested, None if not useful."""
-    found = json.loads(path.read_text(encoding="utf-8")) if earlier and path.is_file() else {}
-    if found.get("kind") != "constructive":
+    result = json.loads(path.read_text(encoding="utf-8")) if earlier and path.is_file() else {}
+    if result.get("kind") != "constructive":
         return None
-    return {"k": found["k"], "as_of": found.get("carried") or path.parent.name}
+    return {"k": result["k"], "as_of": result.get("carried") or path.parent.name}
 
 
 def open_run(

@@ -174,8 +174,8 @@ class Part(BaseModel):
 
     @model_validator(mode="after")
     def _sound(self):
-        if found := list(self._mistakes()):
-            raise ValueError("; ".join(found))
+        if result := list(self._mistakes()):
+            raise ValueError("; ".join(result))
         return self
 
     def _mistakes(self) -> Iterator[str]:

@@ -69,10 +69,10 @@ def check(name: str, *, read: bool = True) -> Study:
     """
     path = study.find(name)
     raw = study.read(path)
-    found = study.problems(raw)
-    if isinstance(raw.get("tables"), dict) and (read or found):
-        found += tables.problems(raw["tables"], path)
-    study.complain(path, found)
+    result = study.problems(raw)
+    if isinstance(raw.get("tables"), dict) and (read or result):
+        result += tables.problems(raw["tables"], path)
+    study.complain(path, result)
     loaded = study.load(path)
     privacy.pseudonym_key(loaded)
     return loaded

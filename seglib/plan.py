@@ -45,7 +45,7 @@ def steps(loaded: Study) -> list[Step]:
     campaigns or arms, monitoring needs a run of another date to compare with.
     """
     sold = loaded.tables.transactions and loaded.tables.transactions.columns.product
-    found = [
+    result = [
         Step("01_data_collection", "01_data_collection"),
         Step("02_exploratory_analysis", "02_exploratory_analysis"),
         Step("03_clustering", "03_clustering", {"unit": "customers"}),
@@ -63,7 +63,7 @@ def steps(loaded: Study) -> list[Step]:
         gone.add("06_experiments")
     if not _ran(loaded):
         gone.add("07_monitoring")
-    return [step for step in found if step.name not in gone]
+    return [step for step in result if step.name not in gone]
 
 
 def _ran(loaded: Study) -> bool:
@@ -123,7 +123,7 @@ def with_parameters(plan: list[Step], given: dict) -> list[Step]:
         For an unknown name or a value of another type, before any kernel starts.
     """
     known = {step.name: _open_parameters(step) for step in plan}
-    accepted = {name: about for found in known.values() for name, about in found.items()}
+    accepted = {name: about for result in known.values() for name, about in result.items()}
     added = {step.name: {} for step in plan}
     for name, text in given.items():
         scope, _, short = name.rpartition(".")
@@ -140,15 +140,15 @@ def _open_parameters(step: Step) -> dict[str, dict]:
     """Return what a user may set in a notebook: all its parameters but those of the runner."""
     import papermill  # noqa: PLC0415 - a second that only parameters need
 
-    found = papermill.inspect_notebook(str(step.path))
-    return {name: about for name, about in found.items() if name not in OWN}
+    result = papermill.inspect_notebook(str(step.path))
+    return {name: about for name, about in result.items() if name not in OWN}
 
 
 def _expected(scope: str, short: str, known: dict[str, dict]) -> str:
     """Return what might be meant by the NAME or the STEP.NAME of a parameter that nobody knows."""
     if scope and scope not in known:
         return study.nearest(scope, sorted(known))
-    names = known[scope] if scope else {n for found in known.values() for n in found}
+    names = known[scope] if scope else {n for result in known.values() for n in result}
     return study.nearest(short, sorted(names)) if names else f": {scope} has no parameters to set"
 
 

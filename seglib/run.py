@@ -29,8 +29,18 @@ from seglib.personas import claims
 from seglib.report import cards, glossary, report, summary
 from seglib.study import StudyError
 
-VERSIONS = ("seglib", "duckdb", "ibis-framework", "numpy", "pandas", "papermill",
-            "scikit-learn", "scipy", "statsmodels", "stepmix")  # fmt: skip
+VERSIONS = (
+    "seglib",
+    "duckdb",
+    "ibis-framework",
+    "numpy",
+    "pandas",
+    "papermill",
+    "scikit-learn",
+    "scipy",
+    "statsmodels",
+    "stepmix",
+)
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # one thread a process; kernels inherit it
 logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -112,8 +122,8 @@ def _verify_others(current: Run) -> None:
 
 def _personal(path: Path) -> list[str]:
     """Return a line for each personal column that 01 has kept out."""
-    found = json.loads(path.read_text(encoding="utf-8"))["kept_out"] if path.is_file() else []
-    return [f"{one['table']}: {one['check']}: {one['action']}" for one in found]
+    result = json.loads(path.read_text(encoding="utf-8"))["kept_out"] if path.is_file() else []
+    return [f"{one['table']}: {one['check']}: {one['action']}" for one in result]
 
 
 def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: Path) -> None:
@@ -181,22 +191,35 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
         written = sorted(n for n, stamp in _stamps(staging[0]).items() if seen.get(n) != stamp)
         written = {name: files.digest(staging[0] / name) for name in written}
         times[step.name] = {
-            "started": started.isoformat("T", "seconds"), "seconds": seconds,
+            "started": started.isoformat("T", "seconds"),
+            "seconds": seconds,
             "page": files.digest(staging[1] / f"{step.name}.ipynb"),  # its cells have times too
-        }  # fmt: skip
+        }
         entries.append(
-            {"name": step.name, "notebook": step.notebook, "parameters": step.parameters,
-             "fingerprint": fingerprint, "files": written}
-        )  # fmt: skip
+            {
+                "name": step.name,
+                "notebook": step.notebook,
+                "parameters": step.parameters,
+                "fingerprint": fingerprint,
+                "files": written,
+            }
+        )
         say(f"{step.name:<26} {seconds:6.1f} s")
     measuring.assemble(replace(current, folder=staging[0]), reason)
-    return files.plain({
-        "study": current.study.name, "as_of": current.as_of, "until": current.until,
-        "seed": current.seed, "inputs": inputs, "data_hash": _hash("", files.as_json(inputs))[:12],
-        "versions": {name: version(name) for name in VERSIONS}
-        | {"python": platform.python_version()},
-        "steps": entries, "times": times,
-    })  # fmt: skip
+    return files.plain(
+        {
+            "study": current.study.name,
+            "as_of": current.as_of,
+            "until": current.until,
+            "seed": current.seed,
+            "inputs": inputs,
+            "data_hash": _hash("", files.as_json(inputs))[:12],
+            "versions": {name: version(name) for name in VERSIONS}
+            | {"python": platform.python_version()},
+            "steps": entries,
+            "times": times,
+        }
+    )
 
 
 def _unchanged(current: Run, known: dict | None, fingerprint: str) -> bool:
@@ -229,12 +252,12 @@ def _refuse_altered(current: Run, entry: dict) -> None:
 
 def _inputs(current: Run) -> dict[str, str]:
     """Return the hash of every file that the study reads, by file name (numbered if it recurs)."""
-    found = {}
+    result = {}
     for path in tables.source_files(current.study):
         called = privacy.masked(path.name)
-        count = sum(name == called or name.startswith(f"{called} (") for name in found)
-        found[f"{called} ({count + 1})" if count else called] = files.digest(path)
-    return found
+        count = sum(name == called or name.startswith(f"{called} (") for name in result)
+        result[f"{called} ({count + 1})" if count else called] = files.digest(path)
+    return result
 
 
 def _fingerprint(current: Run, inputs: dict) -> str:
@@ -259,8 +282,8 @@ def _hash(start: str, *parts: str | bytes) -> str:
 
 def _stamps(folder: Path) -> dict[str, tuple]:
     """Return what tells whether a file was written, but of those that belong to no single step."""
-    found = {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.iterdir()}
-    return {name: stamp for name, stamp in found.items() if name not in files.SHARED}
+    result = {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.iterdir()}
+    return {name: stamp for name, stamp in result.items() if name not in files.SHARED}
 
 
 def _reuse(current: Run, entry: dict, staging: tuple[Path, Path]) -> None:

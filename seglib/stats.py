@@ -110,8 +110,8 @@ def difference_test(count: int, n: int, others: int, n_others: int) -> float:
         return LEAST_P
 
     def nearest(level: float) -> float:
-        found = difference(count, n, others, n_others, alpha=np.exp(level))
-        return found.low if value > 0 else -found.high
+        result = difference(count, n, others, n_others, alpha=np.exp(level))
+        return result.low if value > 0 else -result.high
 
     return float(np.exp(brentq(nearest, np.log(LEAST_P), np.log(1 - 1e-9), xtol=1e-6)))
 

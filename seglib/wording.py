@@ -147,10 +147,10 @@ def column(values: Iterable, unit: str = "") -> list[str]:
 def day(text: str) -> str:
     """Return 2017-10-01 as 1 October 2017; any other text as it is."""
     try:
-        found = date.fromisoformat(str(text))
+        result = date.fromisoformat(str(text))
     except ValueError:
         return str(text)
-    return f"{found.day} {found:%B %Y}"
+    return f"{result.day} {result:%B %Y}"
 
 
 def dated(text: str) -> str:
@@ -217,8 +217,8 @@ def cells(rows, unit: str | Iterable = "", part: str = "value") -> list[str]:
     ends = [f"{part}_{end}" if own else end for end in ("low", "high")]
     units = [unit] * len(rows) if isinstance(unit, str) else unit
     hidden = rows["suppressed"] if "suppressed" in rows else [False] * len(rows)
-    found = zip(*(rows[name] for name in (part, *ends)), units, hidden, strict=True)
-    return [_cell(*row) for row in found]
+    result = zip(*(rows[name] for name in (part, *ends)), units, hidden, strict=True)
+    return [_cell(*row) for row in result]
 
 
 def spoken(names: Iterable, texts: Iterable[str]) -> str:

@@ -112,9 +112,9 @@ def k_means(x: np.ndarray, k: int, *, seed: int = 0, starts: int = 1, tol: float
     weight, shift, best = np.ones(len(x)), np.mean(np.var(x, axis=0)) * tol, None
     for _ in range(starts):
         start = _plus_plus(x, k, random) if init is None else init - mean
-        found = LLOYD(x, weight, start, tol=shift)
-        if best is None or (found[1] < best[1] and not _is_same_clustering(found[0], best[0], k)):
-            best = found
+        result = LLOYD(x, weight, start, tol=shift)
+        if best is None or (result[1] < best[1] and not _is_same_clustering(result[0], best[0], k)):
+            best = result
     return best[2] + mean, best[0], best[1]
 
 

@@ -69,14 +69,14 @@ def refits(model: SegmentModel, data: np.ndarray, label: np.ndarray, rng, times:
     2007), the adjusted Rand index with the segments, and the share of rows that stay in theirs.
     """
     usual, restarts = (40, 10) if model.parameters_["method"] == "kmeans" else (20, 3)
-    found = []
+    result = []
     for _ in range(times or usual):
         rows = rng.integers(len(data), size=len(data))
         other = algorithms.labels(model.refit(data, rows, label, rng, restarts), data)
         measures = validity.jaccard, validity.kept
-        found.append([measure(label, other, model.n_segments) for measure in measures])
-        found[-1].append(validity.rand_index(label, other))
-    jaccard, kept, rand = (np.array(values) for values in zip(*found, strict=True))
+        result.append([measure(label, other, model.n_segments) for measure in measures])
+        result[-1].append(validity.rand_index(label, other))
+    jaccard, kept, rand = (np.array(values) for values in zip(*result, strict=True))
     return jaccard, rand, kept
 
 

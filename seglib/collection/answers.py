@@ -41,7 +41,7 @@ def is_survey(table: Table) -> bool:
     key = unique_key(table)
     useful = [c for c in table if c.distinct > 1 and not c.unique]
     asked = [c for c in useful if not c.is_paradata]
-    on = [found[0] for c in asked if (found := scale(c))]
+    on = [result[0] for c in asked if (result := scale(c))]
     words, numbers = sum(name in OPINIONS - {"points"} for name in on), on.count("points")
     worded = sum(len(c.name.split()) >= 3 for c in asked) >= 0.5 * max(len(asked), 1)
     named = "respondent" in suggested(key)
@@ -128,8 +128,8 @@ def _describe(guess: Guess, column: Column, box: bool, paradata: bool) -> None:
         guess.left[name] = "about the answering, no answer" if paradata else few
     elif "outcome" in column.says or _ended(column):
         _take_outcome(guess, column)
-    elif (found := scale(column)) and (column.kind == "text" or survey):
-        _ordered(guess, column, *found)
+    elif (result := scale(column)) and (column.kind == "text" or survey):
+        _ordered(guess, column, *result)
     elif column.kind == "number" or (column.kind == "integer" and column.distinct > 2):
         _number(guess, column)
     elif inside := _pointing([*column.values]) if column.kind == "text" else "":

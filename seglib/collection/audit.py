@@ -227,9 +227,9 @@ def _copies(raw: ir.Table, table: ir.Table, usable: ir.BooleanValue) -> dict:
 
 def _house_account(clean: ir.Table, rows: int) -> dict:
     sizes = clean.group_by("customer").agg(n=clean.count())
-    found = row(sizes, {"most": sizes.n.max(), "customers": sizes.count()})
-    large = found["most"] > HOUSE_ACCOUNT * rows and found["customers"] >= FEWEST
-    n = found["most"] if large else 0
+    matches = row(sizes, {"most": sizes.n.max(), "customers": sizes.count()})
+    large = matches["most"] > HOUSE_ACCOUNT * rows and matches["customers"] >= FEWEST
+    n = matches["most"] if large else 0
     return result("house_account", "transactions", rows, n, share=HOUSE_ACCOUNT)
 
 

@@ -59,11 +59,11 @@ def _folded(text: str) -> str:
 @cache
 def suggested(name: str) -> frozenset[str]:
     """Return the roles of which a name holds a word, or one that it begins with (Kundennummer)."""
-    found = {form for word in parts(name) for form in (word, word.removesuffix("s"))}
+    result = {form for word in parts(name) for form in (word, word.removesuffix("s"))}
 
     def fits(word: str) -> bool:
-        begun = len(word) >= 5 and any(one.startswith(word) for one in found)
-        return word.rstrip(".") in found or begun or (not word.isascii() and word in name)
+        begun = len(word) >= 5 and any(one.startswith(word) for one in result)
+        return word.rstrip(".") in result or begun or (not word.isascii() and word in name)
 
     return frozenset(role for role, words in LISTS.items() if any(map(fits, words)))
 
@@ -214,8 +214,8 @@ class Table:
         if name not in self.memory:
             rows = self.opened.table.select(v=reading.trimmed(self.opened.table[name]))
             rows = rows.filter(rows.v.notnull()).group_by("v").agg(n=ibis._.count()).order_by("v")
-            found = rows.limit(SAMPLE).to_pyarrow().to_pydict()
-            self.memory[name] = dict(zip(found["v"], found["n"], strict=True))
+            result = rows.limit(SAMPLE).to_pyarrow().to_pydict()
+            self.memory[name] = dict(zip(result["v"], result["n"], strict=True))
         return self.memory[name]
 
     def holds(self, name: str, keys: Iterable[str]) -> float:

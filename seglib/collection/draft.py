@@ -228,10 +228,10 @@ def _format(draft: Draft, guess: Guess) -> None:
     used = [guess.table.columns[name] for name in names if name in guess.table.columns]
     plain = {("YMD",), (reading.NAMED,), (".",)}  # these need no word
     for kind, key in (("time", "date"), ("number", "decimal")):
-        found = [c for c in used if c.kind == kind and c.marks]
-        marks, counted = {c.marks for c in found}, any(c.counted for c in found)
-        either = next((c for c in found if len(c.marks) > 1), None)
-        mark = found[0].marks[0] if found else ""
+        result = [c for c in used if c.kind == kind and c.marks]
+        marks, counted = {c.marks for c in result}, any(c.counted for c in result)
+        either = next((c for c in result if len(c.marks) > 1), None)
+        mark = result[0].marks[0] if result else ""
         way = "YYYYMMDD" if counted and mark == "YMD" else WRITTEN.get(mark, mark)
         if either and len(marks) == 1:
             shown = next(iter(either.values), "")

@@ -220,8 +220,8 @@ def _currency(guess: Guess) -> None:
     if not guess.money:
         return
     money = guess.column(guess.money)
-    found = [(re.search(reading.SIGN, value.upper()), value) for value in money.values]
-    signs = {value[match.start(1) : match.end(1)] for match, value in found if match}
+    result = [(re.search(reading.SIGN, value.upper()), value) for value in money.values]
+    signs = {value[match.start(1) : match.end(1)] for match, value in result if match}
     signs = {sign.upper() if re.fullmatch(r"[^\W\d_]{3}", sign) else sign for sign in signs}
     where = f"signs in {money.name!r}"
     if column := _currencies(guess, money.name):

@@ -204,7 +204,7 @@ def arms(table: Table, beside: str = "", codes: bool = False) -> tuple[Column, s
     beside what happened or a campaign, whose column is `beside`, a name such as group with values
     A and B or the like. With `codes`, such a name with mere figures is enough.
     """
-    found: dict[int, tuple[Column, str]] = {}
+    result: dict[int, tuple[Column, str]] = {}
     for column in table:
         no, kinds = column.no, column.kind in {"text", "integer", "truth"} or column.no
         few = column.name != beside and kinds and 2 <= column.distinct <= MOST_ARMS
@@ -228,8 +228,8 @@ def arms(table: Table, beside: str = "", codes: bool = False) -> tuple[Column, s
             trust = 4 if lettered else 5 if codes and (no or figures) else None
             trust = trust if _is_group(column) and (beside or _after(table, column)) else None
         if trust is not None:
-            found.setdefault(trust, (column, control))
-    return found[min(found)] if found else None
+            result.setdefault(trust, (column, control))
+    return result[min(result)] if result else None
 
 
 def _is_group(column: Column) -> bool:
@@ -271,8 +271,8 @@ def experiment(guess: Guess) -> list[str]:
     stands behind the arms. One that stands before them may be either, and so may what else stands
     behind and is no age, place or the like: it is left out and asked about.
     """
-    table, found = guess.table, arms(guess.table)
-    if found is None and (perhaps := arms(table, codes=True)):
+    table, result = guess.table, arms(guess.table)
+    if result is None and (perhaps := arms(table, codes=True)):
         column, after = perhaps[0], [c.name for c in _after(table, perhaps[0])]
         shown, names = ", ".join(column.values), listing(map(repr, after))
         guess.ask("arms_perhaps", name=column.name, shown=shown, names=names)
@@ -280,14 +280,14 @@ def experiment(guess: Guess) -> list[str]:
         guess.left |= dict.fromkeys(after, "an outcome of an experiment?")
         guess.left[column.name] = "the arm of an experiment?"
         return [column.name, *after]
-    if found is None:
+    if result is None:
         return []
-    take_arms(guess, *found)
+    take_arms(guess, *result)
     days = [when for when in table.times if when.distinct == 1]
     guess.keys |= {"start": days[0].least.date()} if days else {}
     taken, doubtful, behind = [], [], False
     for column in table:
-        behind = behind or column is found[0]
+        behind = behind or column is result[0]
         if column.name in guess.taken or column.is_earlier:
             continue
         silent = column.personal or column.free_text or column.kind == "time" or column.unique

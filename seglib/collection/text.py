@@ -119,8 +119,8 @@ def _plausible(path: Path) -> dict[str, str]:
             text = lines.decode(encoding)
         except UnicodeDecodeError:
             continue
-        found = re.findall(r"[^\x00-@[-`{-\x7f\xa0]+", text)
-        words[encoding] = sorted({word for word in found if not word.isascii()})
+        result = re.findall(r"[^\x00-@[-`{-\x7f\xa0]+", text)
+        words[encoding] = sorted({word for word in result if not word.isascii()})
         scores[encoding] = _likelihood(words[encoding], encoding) - WORDS["rare"].get(encoding, 2)
     if not scores:
         raise StudyError(

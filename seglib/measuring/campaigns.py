@@ -276,8 +276,9 @@ def soundness(run: Run, trial: dict, called: dict[int, str]) -> pd.DataFrame:
     plain = findings.plainly({"columns": [*worst["column"]]})["columns"]
     table["differed most"] = pd.Series(
         [labels.get(name, text) for name, text in zip(worst["column"], plain, strict=True)],
-        worst.index, dtype=object,
-    )  # fmt: skip
+        worst.index,
+        dtype=object,
+    )
     least = uneven.groupby("arm")["p_adjusted"].min()
     return table.assign(difference=worst["difference"], p=least)
 
@@ -301,8 +302,10 @@ def record(trial: dict, **sentences) -> dict:
     overall[[*names]] = overall[[*names]].where(apart)
     frames = {"balance": result.balance, "overall": overall, "segments": segments}
     about = {key: trial[key] for key in ("campaign", "control", "start", "days")}
-    outcomes = {name: {"label": o.label, "kind": o.kind, "wanted": o.wanted}
-                for name, o in trial["outcomes"].items()}  # fmt: skip
+    outcomes = {
+        name: {"label": o.label, "kind": o.kind, "wanted": o.wanted}
+        for name, o in trial["outcomes"].items()
+    }
     about |= {"outcomes": outcomes, "ratio": result.ratio, **sentences}
     return about | {name: records(frame) for name, frame in frames.items()}
 
@@ -337,29 +340,30 @@ def prospect(study: Study, clean: dict) -> list[dict]:
 
 
 def _before_a_run(study: Study, clean: dict, facts: activity.Facts) -> list[arms.Trial]:
-    found, spec = [], study.tables.campaigns
+    result, spec = [], study.tables.campaigns
     if study.arms is not None:
         people = attributes.arms(study, clean).rename_axis("customer").reset_index()
         people = people[people["arm"].notna()].assign(start=study.arms.start or study.as_of)
         after = people.set_index("customer")[[*study.arms.outcomes]]
         rows = people[["customer", "arm", "start"]].assign(segment=1)
-        found.append(arms.Trial(arms.ONE, study.arms, rows, after))
+        result.append(arms.Trial(arms.ONE, study.arms, rows, after))
     if spec is None or not spec.columns.arm or facts.all is None:
-        return found
+        return result
     sold = clean["transactions"]
     members = sold.filter(sold.time < tables.midnight(study.as_of)).select("customer").distinct()
     rows = activity.campaigns(clean).execute().assign(segment=1)
     rows = rows[rows["arm"].notna() & rows["customer"].isin(members.execute()["customer"])]
     several = [(n, of) for n, of in rows.groupby("campaign") if of["arm"].nunique() > 1]
-    return found + [arms.Trial(name, spec, of) for name, of in several]
+    return result + [arms.Trial(name, spec, of) for name, of in several]
 
 
 def _prospects(study: Study, about: dict, units, spec, compared: dict, period: dict) -> list[dict]:
     minimum = max(study.minimum_cell, experiments.FEWEST)
     counts = units["arm"].value_counts().sort_index()
     treated = arms.treatments(units["arm"], spec.control, minimum)
-    sizes = [f"{n:,} in {arm}{' (the control)' * (arm == spec.control)}"
-             for arm, n in counts.items()]  # fmt: skip
+    sizes = [
+        f"{n:,} in {arm}{' (the control)' * (arm == spec.control)}" for arm, n in counts.items()
+    ]
     lines = [about | {"kind": "arms", "start": str(period["start"]), "sizes": sizes}]
     ratio = arms.sample_ratio(counts, spec.planned or None)
     if not compared:

@@ -32,8 +32,20 @@ SHARE = 0.05  # customers who went to other segments on balance
 GROWTH = 0.1  # of the distance to the own segment
 FAR = 0.02  # customers farther from it than 99% were
 YEAR = 365  # days after which segments are looked at again in any case
-COLUMNS = ["column", "psi", "usual", "p", "level", "before", "after", "change", "low", "high",
-           "p_adjusted", "drifted"]  # fmt: skip
+COLUMNS = [
+    "column",
+    "psi",
+    "usual",
+    "p",
+    "level",
+    "before",
+    "after",
+    "change",
+    "low",
+    "high",
+    "p_adjusted",
+    "drifted",
+]
 GROUPS = "natural", "reproducible"  # kinds of a verdict that found groups
 
 
@@ -242,13 +254,23 @@ def fitted(model: dict, then: pd.DataFrame, now: pd.DataFrame, *, seed: int) -> 
     ends = wilson(int(far.sum()), len(both))
     closer, away = corrected(tests)
     return {
-        "what": "distance" if ratio else "surprise", "n": len(both), "relative": ratio,
-        "before": float(early.mean()), "after": float(late.mean()), "p": float(closer),
-        "change": float(resampled.estimate), "low": float(low), "high": float(high),
-        "far": {"value": float(far.mean()), "low": float(ends[0]), "high": float(ends[1]),
-                "p": float(away)},
+        "what": "distance" if ratio else "surprise",
+        "n": len(both),
+        "relative": ratio,
+        "before": float(early.mean()),
+        "after": float(late.mean()),
+        "p": float(closer),
+        "change": float(resampled.estimate),
+        "low": float(low),
+        "high": float(high),
+        "far": {
+            "value": float(far.mean()),
+            "low": float(ends[0]),
+            "high": float(ends[1]),
+            "p": float(away),
+        },
         "drifted": bool(min(closer, away) < ALPHA),
-    }  # fmt: skip
+    }
 
 
 def _unseen(model: dict, then, now, both: pd.Index, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -262,8 +284,15 @@ def _unseen(model: dict, then, now, both: pd.Index, seed: int) -> tuple[np.ndarr
     for fold in range(FOLDS):
         here = part == fold
         others = np.delete(x, place[here], axis=0)
-        refit = algorithms.fit(params["method"], others, model["k"], metric=metric,
-                               levels=rule.encoder_.levels, seed=seed, restarts=5)  # fmt: skip
+        refit = algorithms.fit(
+            params["method"],
+            others,
+            model["k"],
+            metric=metric,
+            levels=rule.encoder_.levels,
+            seed=seed,
+            restarts=5,
+        )
         early[here], late[here] = _misfit(refit, x[place[here]]), _misfit(refit, y[here])
     return early, late
 

@@ -26,8 +26,20 @@ SMALL = 0  # number of the stratum that holds the members of all segments with f
 LEVELS = ["level", "level_low", "level_high", "baseline", "baseline_low", "baseline_high"]
 NUMBERS = ["effect", "low", "high", "p", "se", "df", "spread", *LEVELS]
 SHRUNK = ["shrunk", "shrunk_low", "shrunk_high"]
-CLAIMS = ["effect", "low", "high", "p", "p_adjusted", "p_interaction", "interaction_adjusted",
-          "se", "df", "saved", *SHRUNK, *LEVELS]  # fmt: skip
+CLAIMS = [
+    "effect",
+    "low",
+    "high",
+    "p",
+    "p_adjusted",
+    "p_interaction",
+    "interaction_adjusted",
+    "se",
+    "df",
+    "saved",
+    *SHRUNK,
+    *LEVELS,
+]
 
 
 @dataclass(frozen=True)
@@ -207,8 +219,12 @@ def _welch(effect: float, variances, sizes) -> dict:
     parts, n = np.array(variances) / sizes, np.array(sizes)
     se, df = np.sqrt(parts.sum()), parts.sum() ** 2 / max((parts**2 / (n - 1)).sum(), 1e-300)
     return {
-        "effect": effect, "se": se, "df": df, "spread": sum(variances), **_tested(effect, se, df)
-    }  # fmt: skip
+        "effect": effect,
+        "se": se,
+        "df": df,
+        "spread": sum(variances),
+        **_tested(effect, se, df),
+    }
 
 
 def _tested(effect, se, df) -> dict:

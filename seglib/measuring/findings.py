@@ -56,15 +56,20 @@ def headline(changes: pd.DataFrame, called: dict[int, str], gaps: list[dict], ru
     left_out = "few" if pd.isna(new) else "some" if new else "none"
     fair = "placebo" if (judged["tested"] == "excess").any() else "others"
     return {
-        "state": "few" if pd.isna(whole["change"]) else "changed", "metric": metric,
-        **_moved(whole, "change"), "newcomers": whole["newcomers"],
+        "state": "few" if pd.isna(whole["change"]) else "changed",
+        "metric": metric,
+        **_moved(whole, "change"),
+        "newcomers": whole["newcomers"],
         "left_out": left_out,
         "better": [called[s] for s in differ.index[by > 0]],
         "worse": [called[s] for s in differ.index[by <= 0]],
         "standing": "alone" if len(own) == 1 else "unjudged" if judged.empty else "judged",
-        "kinds": [], "against": fair, "unjudged": len(own) - len(judged), "segments": len(own),
+        "kinds": [],
+        "against": fair,
+        "unjudged": len(own) - len(judged),
+        "segments": len(own),
         **_late(run),
-    }  # fmt: skip
+    }
 
 
 def _moved(row: pd.Series, part: str) -> dict:
@@ -72,10 +77,11 @@ def _moved(row: pd.Series, part: str) -> dict:
     value, low, high = (row[part + end] for end in ("", "_low", "_high"))
     same = abs(value) < 0.0005
     return {
-        "change": {"value": abs(value), "low": low, "high": high}, "width": low != high,
+        "change": {"value": abs(value), "low": low, "high": high},
+        "width": low != high,
         "direction": "same" if same else "up" if value > 0 else "down",
         "chance": "within" if low <= 0 <= high else "beyond",
-    }  # fmt: skip
+    }
 
 
 def _late(run: Run) -> dict:
@@ -94,31 +100,42 @@ def of_segments(changes: pd.DataFrame, kpis: pd.DataFrame, called: dict[int, str
         segment, name, metric, value, low, high, n, and words: `direction`, `tested`, `chance`,
         `towards` (regression to the mean pulls the same way), `again` (of retention).
     """
-    metric, found = main_metric(changes), []
+    metric, result = main_metric(changes), []
     for segment, name in called.items():
         about = {"segment": segment, "name": name, "whose": "one" if segment else "everyone"}
         of = changes[(changes["segment"] == segment) & (changes["metric"] == metric)]
         for _, row in of[of["change"].notna()].iterrows():
-            found.append(about | {"metric": metric, "kind": "change", **_change_words(row)})
+            result.append(about | {"metric": metric, "kind": "change", **_change_words(row)})
         stayed = kpis[(kpis["segment"] == segment) & (kpis["metric"] == "retained")]
         for _, row in stayed[stayed["value"].notna()].iterrows():
             again = "nobody" if row["value"] == 0 else "some"
             cell = {key: row[key] for key in ("value", "low", "high", "n")}
-            found.append(about | {"metric": "retained", "kind": "retained", "again": again, **cell})
-    return found
+            result.append(
+                about | {"metric": "retained", "kind": "retained", "again": again, **cell}
+            )
+    return result
 
 
 def _change_words(row: pd.Series) -> dict:
-    parts = {part: {"value": row[part], "low": row[f"{part}_low"], "high": row[f"{part}_high"]}
-             for part in growth.PARTS}  # fmt: skip
+    parts = {
+        part: {"value": row[part], "low": row[f"{part}_low"], "high": row[f"{part}_high"]}
+        for part in growth.PARTS
+    }
     beside = "none" if row["segment"] == 0 or pd.isna(row["gap"]) else row["tested"]
     mean = pd.notna(row["level"]) and (row["gap"] < 0) == (row["level"] > 1)
     chance = "within" if row["excess_low"] <= 0 <= row["excess_high"] else "several"
     n = None if pd.isna(row["n"]) else int(row["n"])
-    return parts | _moved(row, "change") | parts["change"] | {
-        "n": n, "tested": beside, "towards": "mean" if mean else "other",
-        "chance": "beyond" if row["differs"] else chance,
-    }  # fmt: skip
+    return (
+        parts
+        | _moved(row, "change")
+        | parts["change"]
+        | {
+            "n": n,
+            "tested": beside,
+            "towards": "mean" if mean else "other",
+            "chance": "beyond" if row["differs"] else chance,
+        }
+    )
 
 
 def standing(rows: pd.DataFrame) -> dict:
@@ -127,11 +144,14 @@ def standing(rows: pd.DataFrame) -> dict:
     differ = own[own["differs"].astype(bool)].sort_values("times")
     more, fewer = differ[differ["times"] > 1][::-1], differ[differ["times"] < 1]
     return {
-        "state": "few" if whole["suppressed"] else "shown", "label": whole["label"],
-        "whole": whole, "more": [*more["name"]], "fewer": [*fewer["name"]],
+        "state": "few" if whole["suppressed"] else "shown",
+        "label": whole["label"],
+        "whole": whole,
+        "more": [*more["name"]],
+        "fewer": [*fewer["name"]],
         "others": "alike" if differ.empty and len(own) > 1 else "some",
         "few": [*own.loc[own["suppressed"], "name"]],
-    }  # fmt: skip
+    }
 
 
 # --- page 06 --------------------------------------------------------------------------------------
@@ -163,11 +183,13 @@ def experiment(trial: dict, called: dict[int, str], currency: str) -> list[tuple
 def plainly(problem: dict) -> dict:
     """Return a problem with what its columns hold in words."""
     columns = [
-        f"{name[7:].removesuffix(' after')} before" if name.startswith("before_")
-        else f"the share of segment {name[8:]}" if name.startswith("segment_")
+        f"{name[7:].removesuffix(' after')} before"
+        if name.startswith("before_")
+        else f"the share of segment {name[8:]}"
+        if name.startswith("segment_")
         else name.removeprefix(KNOWN)
         for name in problem.get("columns", [])
-    ]  # fmt: skip
+    ]
     return problem | {"columns": columns}
 
 
@@ -178,13 +200,20 @@ def everyone(trial: dict, currency: str) -> list[dict]:
         outcome = trial["outcomes"][name]
         yes = outcome.kind == "yes/no"
         arms = rows[rows["effect"].notna()]
-        said.append({
-            "state": "known" if len(arms) else "rare", "kind": outcome.kind,
-            "label": outcome.label, "control": trial["control"], **units(outcome.kind, currency),
-            "several": "arms" if len(arms) > 1 else "one",
-            "free": "adjusted" if trial["adjusted"] and not yes else "plain",
-            "arms": [_effect(row, yes) | {"chance": _chance(row)} for _, row in arms.iterrows()],
-        })  # fmt: skip
+        said.append(
+            {
+                "state": "known" if len(arms) else "rare",
+                "kind": outcome.kind,
+                "label": outcome.label,
+                "control": trial["control"],
+                **units(outcome.kind, currency),
+                "several": "arms" if len(arms) > 1 else "one",
+                "free": "adjusted" if trial["adjusted"] and not yes else "plain",
+                "arms": [
+                    _effect(row, yes) | {"chance": _chance(row)} for _, row in arms.iterrows()
+                ],
+            }
+        )
     return said
 
 
@@ -198,11 +227,15 @@ def interactions(trial: dict) -> list[dict]:
     rows = trial["result"].overall
     rows = rows[rows["p_interaction"].notna()]
     return [
-        {"arm": row.arm, "kind": trial["outcomes"][row.outcome].kind,
-         "label": trial["outcomes"][row.outcome].label, "p": row.interaction_adjusted,
-         "differs": "yes" if row.interaction_adjusted < ALPHA else "no"}
+        {
+            "arm": row.arm,
+            "kind": trial["outcomes"][row.outcome].kind,
+            "label": trial["outcomes"][row.outcome].label,
+            "p": row.interaction_adjusted,
+            "differs": "yes" if row.interaction_adjusted < ALPHA else "no",
+        }
         for row in rows.itertuples()
-    ]  # fmt: skip
+    ]
 
 
 def pooled(trial: dict) -> dict:
@@ -226,13 +259,22 @@ def by_segment(trial: dict, called: dict[int, str], currency: str) -> list[dict]
         needed = row["verdict"] == "not enough data" and pd.notna(row["needed"]) and not row["few"]
         more = "needed" if needed else "undecided" if row["verdict"] == "undecided" else "nothing"
         nothing = known and row["level_high"] == row["baseline_high"] == 0
-        said.append(_effect(row, yes) | {
-            "name": called[row["segment"]], "kind": outcome.kind, "label": outcome.label,
-            "state": "known" if known else "unknown", "more": "nothing" if nothing else more,
-            "verdict": "nothing" if nothing else row["verdict"], "needed": row["needed"],
-            "worth": row["worth"] * (100 if yes else 1), "n": row["n"],
-            "n_control": row["n_control"], **units(outcome.kind, currency),
-        })  # fmt: skip
+        said.append(
+            _effect(row, yes)
+            | {
+                "name": called[row["segment"]],
+                "kind": outcome.kind,
+                "label": outcome.label,
+                "state": "known" if known else "unknown",
+                "more": "nothing" if nothing else more,
+                "verdict": "nothing" if nothing else row["verdict"],
+                "needed": row["needed"],
+                "worth": row["worth"] * (100 if yes else 1),
+                "n": row["n"],
+                "n_control": row["n_control"],
+                **units(outcome.kind, currency),
+            }
+        )
     return said
 
 
@@ -291,8 +333,10 @@ def shifted(columns: pd.DataFrame, lines: list[dict]) -> dict:
     size = "large" if largest >= drift.LARGE else "some" if largest >= drift.PSI else "none"
     return {
         "shifted": [_shift(row, line[row["column"]]) for _, row in rows.iterrows()],
-        "looked": len(columns), "largest": round(largest, 2), "size": size,
-    }  # fmt: skip
+        "looked": len(columns),
+        "largest": round(largest, 2),
+        "size": size,
+    }
 
 
 def _shift(row: pd.Series, line: dict) -> dict:
@@ -301,8 +345,9 @@ def _shift(row: pd.Series, line: dict) -> dict:
         "label": line["label"] + (f" = {row['level']}" if row["level"] else ""),
         "unit": "share" if row["level"] else line["unit"],
         "direction": "shape" if shape else "up" if row["change"] > 0 else "down",
-        "before": row["before"], "after": row["after"],
-    }  # fmt: skip
+        "before": row["before"],
+        "after": row["after"],
+    }
 
 
 def split(parts: dict, minimum: int) -> dict:

@@ -135,13 +135,19 @@ def basis(pair: Pair) -> dict:
     days, gap = pair.days, (pair.run.as_of - pair.last.as_of).days
     away = min(gap % 365, 365 - gap % 365)
     return {
-        "then": str(pair.last.as_of), "now": str(pair.run.as_of), "days": days,
-        "seen": outcomes.history(pair.run), "shared": max(days - gap, 0),
-        "histories": "none" if not days else "longer" if outcomes.history(pair.run) > days
+        "then": str(pair.last.as_of),
+        "now": str(pair.run.as_of),
+        "days": days,
+        "seen": outcomes.history(pair.run),
+        "shared": max(days - gap, 0),
+        "histories": "none"
+        if not days
+        else "longer"
+        if outcomes.history(pair.run) > days
         else "equal",
         "overlap": "some" if days > gap else "none",
         "season": "same" if days >= 365 or away <= 31 or not days else "another",
-    }  # fmt: skip
+    }
 
 
 # --- who moved ------------------------------------------------------------------------------------
@@ -287,13 +293,19 @@ def split(pair: Pair, moved: pd.DataFrame) -> dict:
     known = moved[(moved["then"] > 0) & (moved["now"] > 0) & moved.index.isin(today.index)]
     new = today.reindex(known.index)
     did, drawn, changed = known["then"] != known["now"], known["now"] != new, known["then"] != new
-    parts = {"changed": changed, "behaviour": did, "rule": drawn, "both": did & drawn,
-             "back": did & drawn & ~changed}  # fmt: skip
+    parts = {
+        "changed": changed,
+        "behaviour": did,
+        "rule": drawn,
+        "both": did & drawn,
+        "back": did & drawn & ~changed,
+    }
     kept = pair.run.read("verdict.json")["agreement"].get("kept")
     expected = None if kept is None else 1 - kept
     return {name: _rate(yes) for name, yes in parts.items()} | {
-        "n": len(known), "expected": expected,
-    }  # fmt: skip
+        "n": len(known),
+        "expected": expected,
+    }
 
 
 def _rate(yes: pd.Series) -> dict:

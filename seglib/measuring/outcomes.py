@@ -262,8 +262,20 @@ def _row(segment, period, metric, *cell) -> dict:
 # --- outcomes that the study's tables name --------------------------------------------------------
 
 BESIDE = ["others", "times", "times_low", "times_high"]
-HELD = ["outcome", "label", "segment", "name", "value", "low", "high", "n", *BESIDE, "p_adjusted",
-        "differs", "suppressed"]  # fmt: skip
+HELD = [
+    "outcome",
+    "label",
+    "segment",
+    "name",
+    "value",
+    "low",
+    "high",
+    "n",
+    *BESIDE,
+    "p_adjusted",
+    "differs",
+    "suppressed",
+]
 
 
 def holdout(run: Run) -> pd.DataFrame:
@@ -281,11 +293,19 @@ def holdout(run: Run) -> pd.DataFrame:
         return pd.DataFrame(columns=HELD).astype({"suppressed": bool, "differs": bool})
     happened, minimum = run.read("outcomes.parquet"), run.study.minimum_cell
     labels, called = run.read("segments.parquet")["segment"], names(run)
-    rows = pd.DataFrame([
-        {"outcome": name, "label": given.label, "segment": segment, "name": called[segment],
-         **_beside_others(happened[name].reindex(labels.index), labels, segment)}
-        for name, given in run.study.outcomes.items() for segment in called
-    ]).assign(metric="converted", period="after")  # fmt: skip
+    rows = pd.DataFrame(
+        [
+            {
+                "outcome": name,
+                "label": given.label,
+                "segment": segment,
+                "name": called[segment],
+                **_beside_others(happened[name].reindex(labels.index), labels, segment),
+            }
+            for name, given in run.study.outcomes.items()
+            for segment in called
+        ]
+    ).assign(metric="converted", period="after")
     happened_once = {("converted", "after"): ("y", "n")}
     rows["suppressed"] = rows["n"] < minimum
     for _, of in rows.groupby("outcome"):
@@ -310,9 +330,11 @@ def _beside_others(happened: pd.Series, labels: pd.Series, segment: int) -> dict
     row |= dict.fromkeys([*BESIDE, "p"], np.nan)
     if not counts[3]:
         return row
-    return row | dict(zip([*BESIDE[1:], "p"], stats.lift(*counts), strict=True)) | {
-        "others": counts[2] / counts[3]
-    }  # fmt: skip
+    return (
+        row
+        | dict(zip([*BESIDE[1:], "p"], stats.lift(*counts), strict=True))
+        | {"others": counts[2] / counts[3]}
+    )
 
 
 # --- what is not shown ----------------------------------------------------------------------------
@@ -385,10 +407,12 @@ def small_shares(frame: pd.DataFrame, family: dict, minimum: int) -> pd.Series:
     sizes = np.kron(each, np.ones(len(letters)))
     before = shares["suppressed"].reindex(rows).to_numpy()
     mask = privacy.linked(
-        counts.to_numpy().ravel(), [*groups, *sizes], minimum,
+        counts.to_numpy().ravel(),
+        [*groups, *sizes],
+        minimum,
         figures=[*rows, *range(-len(sizes), 0)],
         mask=np.append(before, privacy.hidden(counts.sum(axis=1), minimum)),
-    )  # fmt: skip
+    )
     return pd.Series(frame.index.isin(np.array(rows)[mask[: len(rows)]]), frame.index)
 
 

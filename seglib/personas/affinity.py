@@ -13,8 +13,21 @@ from seglib import files, stats
 from seglib.stats import ALPHA
 
 DRAWS = 2000
-COLUMNS = ["segment", "product", "inside", "outside", "index", "low", "high", "n", "buyers",
-           "others", "q", "selected", "confidence"]  # fmt: skip
+COLUMNS = [
+    "segment",
+    "product",
+    "inside",
+    "outside",
+    "index",
+    "low",
+    "high",
+    "n",
+    "buyers",
+    "others",
+    "q",
+    "selected",
+    "confidence",
+]
 
 
 def spending(purchases: str | Path, groups: pd.Series) -> pd.DataFrame:
@@ -78,11 +91,17 @@ def index(spent: pd.DataFrame, labels: pd.Series, seed: int, draws: int = DRAWS)
     sums = table.groupby(codes).sum().to_numpy()
     bought = (table > 0).groupby(codes).sum().to_numpy()
     cell = {
-        "inside": _shares(sums), "outside": _shares(sums.sum(axis=0) - sums),
-        "index": drawn.estimate, "low": low, "high": high,
-        "n": np.broadcast_to(n, q.shape), "buyers": bought, "others": bought.sum(axis=0) - bought,
-        "q": q, "selected": selected,
-    }  # fmt: skip
+        "inside": _shares(sums),
+        "outside": _shares(sums.sum(axis=0) - sums),
+        "index": drawn.estimate,
+        "low": low,
+        "high": high,
+        "n": np.broadcast_to(n, q.shape),
+        "buyers": bought,
+        "others": bought.sum(axis=0) - bought,
+        "q": q,
+        "selected": selected,
+    }
     places = pd.MultiIndex.from_product([segments, table.columns], names=["segment", "group"])
     flat = {name: values.ravel() for name, values in cell.items()}
     return pd.DataFrame(flat, index=places).assign(confidence=confidence).reset_index()
@@ -132,8 +151,14 @@ def products(purchases: str | Path, labels: pd.Series, minimum: int = 10) -> pd.
     q = stats.adjust(2 * norm.sf(z.abs() / rows["error"]), "fdr_bh")
     level = max(int((q <= ALPHA).sum()), 1) * ALPHA / len(rows)
     reach = norm.isf(level / 2) * rows["error"]
-    rows = rows.assign(index=np.exp(z), low=np.exp(z - reach), high=np.exp(z + reach), q=q,
-                       selected=q <= ALPHA, confidence=1 - level)  # fmt: skip
+    rows = rows.assign(
+        index=np.exp(z),
+        low=np.exp(z - reach),
+        high=np.exp(z + reach),
+        q=q,
+        selected=q <= ALPHA,
+        confidence=1 - level,
+    )
     return rows[COLUMNS].reset_index(drop=True)
 
 
@@ -145,9 +170,11 @@ def _sums(purchases, labels: pd.Series) -> pd.DataFrame:
     bought = bought.mutate(a=ibis.greatest(bought.amount, 0))
     bought = bought.group_by("segment", "customer").mutate(b=bought.a.sum())
     per = bought.group_by("segment", "product").agg(
-        a=bought.a.sum(), aa=(bought.a * bought.a).sum(), ab=(bought.a * bought.b).sum(),
+        a=bought.a.sum(),
+        aa=(bought.a * bought.a).sum(),
+        ab=(bought.a * bought.b).sum(),
         buyers=(bought.a > 0).sum(),
-    )  # fmt: skip
+    )
     each = bought.select("segment", "customer", "b").distinct()
     whole = each.group_by("segment").agg(b=each.b.sum(), bb=(each.b * each.b).sum())
     sums = per.join(whole, "segment").order_by("segment", "product").execute()

@@ -24,8 +24,19 @@ FACTS = {
     rule: {"rule": rule, "of": "", "is": "", "from": "customers"} | row
     for rule, row in WORDS["facts"].items()
 }
-KEYS = ("kind", "statistic", "value", "low", "high", "confidence", "comparisons", "n", "cell",
-        "inside", "outside")  # fmt: skip
+KEYS = (
+    "kind",
+    "statistic",
+    "value",
+    "low",
+    "high",
+    "confidence",
+    "comparisons",
+    "n",
+    "cell",
+    "inside",
+    "outside",
+)
 FIGURES = "value", "low", "high", "inside", "outside"
 OWN_UNIT = {"median", "criterion", "test", "example"}
 UNITS = {"share": "share", "superiority": "share", "difference": "share"}
@@ -47,14 +58,20 @@ def claims(ev: Evidence) -> list[dict]:
     Ids begin with c (personas), t (targeting), x (tests), a (affinity), g (gaps), p (products).
     """
     several, goods = len(ev.segments) > 1, ev.once(assortment)
-    tests = [(s, metric) for s in ev.shown for metric in ("spend", "active")
-             if playbook.testable(ev, s, metric)]  # fmt: skip
+    tests = [
+        (s, metric)
+        for s in ev.shown
+        for metric in ("spend", "active")
+        if playbook.testable(ev, s, metric)
+    ]
     rows = {
         "c": _portraits(ev),
         "t": _section(ev, "targeting", [(s, "") for s in ev.shown if several]),
         "x": [c for test in tests for c in _section(ev, "tests", [test])],
-        "a": _affinities(ev), "g": _gaps(ev), "p": _range(goods) if goods else [],
-    }  # fmt: skip
+        "a": _affinities(ev),
+        "g": _gaps(ev),
+        "p": _range(goods) if goods else [],
+    }
     result, last = [], {}
     for letter, own in rows.items():
         for claim in own:
@@ -82,15 +99,22 @@ def state(
     others = "the other products" if ev.of == "products" else "everyone else"
     compares = bool(fact["is"])
     claim = {
-        "id": "", "segment": int(segment), "rule": rule, "direction": fact["is"] or None,
-        "of": ev.of, "reference_value": NO_DIFFERENCE.get(figures["kind"]) if compares else None,
+        "id": "",
+        "segment": int(segment),
+        "rule": rule,
+        "direction": fact["is"] or None,
+        "of": ev.of,
+        "reference_value": NO_DIFFERENCE.get(figures["kind"]) if compares else None,
         "reference": figures.get("reference", f"no difference from {others}") if compares else None,
         "source": {"table": _table(ev, figures), "column": column, "level": level},
-        "run": f"{ev.run.study.name} {ev.run.as_of}", "sentence": _sentence(ev, fact, figures),
-        "word": adverb(figures), **{key: figures[key] for key in KEYS}, "unit": _unit(figures),
+        "run": f"{ev.run.study.name} {ev.run.as_of}",
+        "sentence": _sentence(ev, fact, figures),
+        "word": adverb(figures),
+        **{key: figures[key] for key in KEYS},
+        "unit": _unit(figures),
         "sections": fact["in"].format(base=WORDS["bases"].get(base, "behaviour")).split(),
         "strength": float(strength),
-    }  # fmt: skip
+    }
     if fault(claim, ev.minimum):
         return []
     n, at_least = ev.count(segment, claim["n"])
@@ -147,12 +171,17 @@ def _sentence(ev: Evidence, fact: dict, figures: dict) -> str:
     )
     word = adverb(figures)
     words = {
-        "inside": inside, "outside": outside, "by": f"{word} " if word else "",
+        "inside": inside,
+        "outside": outside,
+        "by": f"{word} " if word else "",
         "others": f"({'other products' if ev.of == 'products' else 'others'}: {outside})",
         "typically": "on average" if figures.get("average") else "typically",
-        "value": amount(figures["value"], _unit(figures)), "label": label(figures["label"]),
-        "customers": f"{ev.run.study.customer}s", "months": MONTHS, **ev.run.study.words,
-    }  # fmt: skip
+        "value": amount(figures["value"], _unit(figures)),
+        "label": label(figures["label"]),
+        "customers": f"{ev.run.study.customer}s",
+        "months": MONTHS,
+        **ev.run.study.words,
+    }
     text = fact["say"].format(**words | figures["words"])
     text = re.sub(r"(?<![\d.,])(1 order)s\b", r"\1", text)
     return text[0].upper() + text[1:]
@@ -174,12 +203,23 @@ def _portraits(ev: Evidence) -> list[dict]:
 
 def _able(ev: Evidence, segment: int) -> list[dict]:
     """Return all that can be stated of a segment; of one alone not that it brings all revenue."""
-    sources = {"sizes": "", "revenue": "spend", "means": "spend", "growth": "spend",
-               "contacts": "contacts", "untouched": "contacts", "responses": "responded",
-               "rules": ""}  # fmt: skip
-    always = [c for source, column in sources.items() for way in ("", "higher", "lower")
-              if source != "revenue" or len(ev.segments) > 1
-              for c in _stated(ev, segment, source, column, way=way)]  # fmt: skip
+    sources = {
+        "sizes": "",
+        "revenue": "spend",
+        "means": "spend",
+        "growth": "spend",
+        "contacts": "contacts",
+        "untouched": "contacts",
+        "responses": "responded",
+        "rules": "",
+    }
+    always = [
+        c
+        for source, column in sources.items()
+        for way in ("", "higher", "lower")
+        if source != "revenue" or len(ev.segments) > 1
+        for c in _stated(ev, segment, source, column, way=way)
+    ]
     columns = _formed(ev, segment) + _described(ev, segment)
     broad = {c["source"]["column"] for c in columns if c["rule"] == "need-high"}
     return [*always, *columns, *_products(ev, segment, broad), *_near(ev, segment)]
@@ -194,8 +234,13 @@ def _stated(
     such a column only the patterns speak.
     """
     own_column = ev.entries.get(column, {}).get("given", False)
-    fitting = [f for f in FACTS.values() if (f["from"], f["is"]) == (source, way)
-               and f["in"] != "range" and fnmatchcase(column, f["of"])]  # fmt: skip
+    fitting = [
+        f
+        for f in FACTS.values()
+        if (f["from"], f["is"]) == (source, way)
+        and f["in"] != "range"
+        and fnmatchcase(column, f["of"])
+    ]
     named = [f for f in fitting if "*" not in f["of"] and not own_column]
     fitting = named or [f for f in fitting if "*" in f["of"]][:1]
     return [c for f in fitting for c in state(ev, f["rule"], segment, column, level, strength)]
@@ -283,9 +328,12 @@ def _near(ev: Evidence, segment: int) -> list[dict]:
     columns = [c for c in ev.formed if c not in ev.leftover_columns]
     rows = profile.markers(ev.customers.loc[pair.index, columns], pair, [*ev.entries.values()])
     rows = rows[rows["segment"].eq(segment) & rows["level"].eq("") & (rows["effect"].abs() >= SAY)]
-    result = [claim for row in rows.itertuples() if _worth_saying(row)
-             for claim in _stated(ev, segment, "nearest", row.name, "", _way(row), abs(row.effect))
-             ]  # fmt: skip
+    result = [
+        claim
+        for row in rows.itertuples()
+        if _worth_saying(row)
+        for claim in _stated(ev, segment, "nearest", row.name, "", _way(row), abs(row.effect))
+    ]
     return personas.distinct(ev, result, 2)
 
 
@@ -299,12 +347,17 @@ def _one_neighbour(ev: Evidence, rows: list[dict], every: list[dict]) -> list[di
     It does where it is of another column, or where a mark alone fits the neighbour too.
     """
     own = {c["source"]["column"]: c["direction"] for c in reversed(personas.marks(ev, rows))}
-    there = {(c["source"]["column"], c["direction"]) for c in every
-             if rows and c["segment"] == ev.alike.get(rows[0]["segment"])
-             and "near" not in c["sections"]}  # fmt: skip
+    there = {
+        (c["source"]["column"], c["direction"])
+        for c in every
+        if rows and c["segment"] == ev.alike.get(rows[0]["segment"]) and "near" not in c["sections"]
+    }
     near = [c for c in rows if "near" in c["sections"]]
-    adds = [c for c in near if (column := c["source"]["column"]) not in own
-            or (column, own[column]) in there]  # fmt: skip
+    adds = [
+        c
+        for c in near
+        if (column := c["source"]["column"]) not in own or (column, own[column]) in there
+    ]
     return [c for c in rows if c not in near or c in adds[:1]]
 
 
@@ -329,8 +382,11 @@ def _affinities(ev: Evidence) -> list[dict]:
     """Return the affinities to groups of products that are beyond chance."""
     rows = ev.crossed[ev.crossed["selected"].astype(bool) & (ev.crossed["group"] != "other")]
     rules = np.where(rows["index"] > 1, "group-high", "group-low")
-    return [claim for rule, row in zip(rules, rows.itertuples(), strict=True)
-            for claim in state(ev, rule, row.segment, row.group)]  # fmt: skip
+    return [
+        claim
+        for rule, row in zip(rules, rows.itertuples(), strict=True)
+        for claim in state(ev, rule, row.segment, row.group)
+    ]
 
 
 def _gaps(ev: Evidence) -> list[dict]:
@@ -339,8 +395,11 @@ def _gaps(ev: Evidence) -> list[dict]:
     if len(rows):
         bought = rows["others"] >= SAY_BUYERS * rows["like"].map(size)
         rows = rows[bought & ~rows["product"].astype(str).isin(ev.leftover_products)]
-    return [c for row in rows.groupby("segment").head(SAY_GAP).itertuples()
-            for c in state(ev, "gap", int(row.segment), str(row.product))]  # fmt: skip
+    return [
+        c
+        for row in rows.groupby("segment").head(SAY_GAP).itertuples()
+        for c in state(ev, "gap", int(row.segment), str(row.product))
+    ]
 
 
 def _range(goods: Evidence) -> list[dict]:

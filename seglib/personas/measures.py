@@ -72,8 +72,13 @@ def _ends(estimate) -> dict:
 def _adjusted(row, among) -> dict:
     """Return a row's estimate, its confidence, and the comparisons that it is adjusted for."""
     value = row["index"] if "index" in row else row["value"]
-    return {"value": value, "low": row["low"], "high": row["high"],
-            "confidence": row["confidence"], "comparisons": len(among)}  # fmt: skip
+    return {
+        "value": value,
+        "low": row["low"],
+        "high": row["high"],
+        "confidence": row["confidence"],
+        "comparisons": len(among),
+    }
 
 
 def _size(ev: Evidence, segment: int, *_) -> dict:
@@ -107,8 +112,14 @@ def _ratio(ev: Evidence, segment: int, values: pd.Series, unit: str) -> dict:
     if not len(b):
         return {}
     ratio = stats.ratio_of_means(a, np.ones(len(a)), others=(b, np.ones(len(b))))
-    return {**_ends(ratio), "n": len(a), "cell": min(len(a), len(b)), "inside": a.mean(),
-            "outside": b.mean(), "unit": unit}  # fmt: skip
+    return {
+        **_ends(ratio),
+        "n": len(a),
+        "cell": min(len(a), len(b)),
+        "inside": a.mean(),
+        "outside": b.mean(),
+        "unit": unit,
+    }
 
 
 def _growth(ev: Evidence, segment: int, *_) -> dict:
@@ -116,12 +127,19 @@ def _growth(ev: Evidence, segment: int, *_) -> dict:
     if months is None or inside.all() or ev.chosen_for_growth:
         return {}
     sides = months[inside], months[~inside]
-    ratio = stats.ratio_of_means(sides[0]["recent"], sides[0]["earlier"],
-                                 others=(sides[1]["recent"], sides[1]["earlier"]))  # fmt: skip
+    ratio = stats.ratio_of_means(
+        sides[0]["recent"], sides[0]["earlier"], others=(sides[1]["recent"], sides[1]["earlier"])
+    )
     sums = [side.sum() for side in sides]
     here, there = (s["recent"] / s["earlier"] if s["earlier"] > 0 else math.nan for s in sums)
-    return {**_ends(ratio), "n": len(sides[0]), "cell": min(map(len, sides)), "inside": here,
-            "outside": there, "unit": "share"}  # fmt: skip
+    return {
+        **_ends(ratio),
+        "n": len(sides[0]),
+        "cell": min(map(len, sides)),
+        "inside": here,
+        "outside": there,
+        "unit": "share",
+    }
 
 
 # --- columns: numbers and ordered levels ----------------------------------------------------------
@@ -159,9 +177,15 @@ def _compared(ev: Evidence, column: str, here: np.ndarray, there: np.ndarray) ->
         middle, unit = [of_level(v, order) for v in middle], "level"
     elif amount(middle[0], unit) == amount(middle[1], unit) or max(map(abs, middle)) < TINY:
         middle, average = (a.mean(), b.mean()), True
-    return {**_ends(stats.superiority(a, b)), "n": len(a), "cell": min(len(a), len(b)),
-            "inside": middle[0], "outside": middle[1], "unit": unit,
-            "average": average}  # fmt: skip
+    return {
+        **_ends(stats.superiority(a, b)),
+        "n": len(a),
+        "cell": min(len(a), len(b)),
+        "inside": middle[0],
+        "outside": middle[1],
+        "unit": unit,
+        "average": average,
+    }
 
 
 def _described(ev: Evidence, segment: int, name: str, level: str):
@@ -179,8 +203,13 @@ def _median(ev: Evidence, segment: int, column: str, _="") -> dict:
     if len(x) < FEW:
         return {}
     low = int(binom.ppf(stats.ALPHA / 2, len(x), 0.5))
-    return {"value": float(np.median(x)), "n": len(x), "unit": ev.entries[column]["unit"],
-            "low": x[max(low - 1, 0)], "high": x[min(len(x) - low, len(x) - 1)]}  # fmt: skip
+    return {
+        "value": float(np.median(x)),
+        "n": len(x),
+        "unit": ev.entries[column]["unit"],
+        "low": x[max(low - 1, 0)],
+        "high": x[min(len(x) - low, len(x) - 1)],
+    }
 
 
 # --- shares of two by two -------------------------------------------------------------------------
@@ -256,9 +285,16 @@ def _rule(ev: Evidence, segment: int, *_) -> dict:
     near = len(words) > 1 or 0 < abs(n - size) < ev.minimum
     if near or segment not in ev.sized:  # the width of an interval tells of how many it is
         ends = ends._replace(low=None, high=None)
-    return {"low": ends.low, "high": ends.high, "n": int(size) if near else n, "words": words,
-            "cell": min(int(size), n, right), "unit": "share", "label": row["rule"],
-            **shares}  # fmt: skip
+    return {
+        "low": ends.low,
+        "high": ends.high,
+        "n": int(size) if near else n,
+        "words": words,
+        "cell": min(int(size), n, right),
+        "unit": "share",
+        "label": row["rule"],
+        **shares,
+    }
 
 
 def _most(count: int, n: int) -> tuple[str, float]:
@@ -280,10 +316,14 @@ def _example(ev: Evidence, segment: int, column: str, _="") -> dict:
     if kind(values) == "nominal" and row["value"] not in set(common):
         return {}
     middle = "most frequent level" if text else "average, rounded"
-    return {"n": int(ev.inside(segment).sum()), "cell": ev.nearest, "inside": row["value"],
-            "value": float(levels(values).index(row["value"]) if text else row["value"]),
-            "unit": "level" if text else row["unit"],
-            "words": {"label": row["label"], "middle": middle, "nearest": ev.nearest}}  # fmt: skip
+    return {
+        "n": int(ev.inside(segment).sum()),
+        "cell": ev.nearest,
+        "inside": row["value"],
+        "value": float(levels(values).index(row["value"]) if text else row["value"]),
+        "unit": "level" if text else row["unit"],
+        "words": {"label": row["label"], "middle": middle, "nearest": ev.nearest},
+    }
 
 
 # --- what they buy, and what is sold --------------------------------------------------------------
@@ -324,10 +364,16 @@ def _row_of(rows: pd.DataFrame, segment: int, key: str, name: str):
 
 
 def _spread(ev: Evidence, row, among, name: str) -> dict:
-    return {**_adjusted(row, among), "n": int(row["n"]), "inside": row["inside"],
-            "cell": int(min(row["buyers"], row["others"])), "outside": row["outside"],
-            "unit": "share", "label": name,
-            "words": {"name": ev.names[int(row["segment"])]}}  # fmt: skip
+    return {
+        **_adjusted(row, among),
+        "n": int(row["n"]),
+        "inside": row["inside"],
+        "cell": int(min(row["buyers"], row["others"])),
+        "outside": row["outside"],
+        "unit": "share",
+        "label": name,
+        "words": {"name": ev.names[int(row["segment"])]},
+    }
 
 
 def _spent(ev: Evidence, segment: int) -> pd.Series | None:
@@ -364,10 +410,26 @@ def _own(ev: Assortment, segment: int, column: str, _="") -> dict:
 
 
 MEASURES = {
-    "sizes": _size, "revenue": _revenue, "means": _mean, "customers": _customers,
-    "levels": _levels, "losses": _outcome, "gains": _outcome, "products": _product,
-    "growth": _growth, "contacts": _contacts, "responses": _responses, "pairs": _customers,
-    "medians": _median, "rules": _rule, "examples": _example, "groups": _group, "gaps": _gap,
-    "takings": _takings, "buyers": _buyers, "own": _own, "nearest": _nearest,
+    "sizes": _size,
+    "revenue": _revenue,
+    "means": _mean,
+    "customers": _customers,
+    "levels": _levels,
+    "losses": _outcome,
+    "gains": _outcome,
+    "products": _product,
+    "growth": _growth,
+    "contacts": _contacts,
+    "responses": _responses,
+    "pairs": _customers,
+    "medians": _median,
+    "rules": _rule,
+    "examples": _example,
+    "groups": _group,
+    "gaps": _gap,
+    "takings": _takings,
+    "buyers": _buyers,
+    "own": _own,
+    "nearest": _nearest,
     "untouched": _untouched,
-}  # fmt: skip
+}

@@ -239,8 +239,11 @@ def _misleads(segment: int, name: Name, chosen: dict[int, Name], effects: dict) 
 
     def wrongly(one: int, traits: tuple, other: int, there: tuple) -> int:
         there_too = {(t.marker, t.phrase) for t in there}
-        pairs = [(effects.get((one, *t.marker), 0.0), effects.get((other, *t.marker), 0.0))
-                 for t in traits if (t.marker, t.phrase) not in there_too]  # fmt: skip
+        pairs = [
+            (effects.get((one, *t.marker), 0.0), effects.get((other, *t.marker), 0.0))
+            for t in traits
+            if (t.marker, t.phrase) not in there_too
+        ]
         return sum(own * more > 0 and abs(more) > abs(own) for own, more in pairs)
 
     return sum(

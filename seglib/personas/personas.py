@@ -42,21 +42,27 @@ def personas(ev: Evidence, claims: list[dict]) -> list[dict]:
         own, size = marks(ev, rows), sizes.loc[segment]
         same = again(ev, rows, own)
         shown = segment in ev.sized
-        result.append({
-            "segment": segment, "name": ev.names[segment], "about": about(ev),
-            **_naming(ev, segment, before),
-            "n": int(size["n"]) if shown else None, "share": size["share"] if shown else None,
-            "revenue_share": size.get("value_share") if shown else None,
-            "size_rank": int((sizes["n"] > size["n"]).sum()) + 1,
-            "jaccard": stable.get(segment, {}).get("jaccard"),
-            "stable": stable.get(segment, {}).get("stable"),
-            "summary": [c["id"] for c in summary(rows, own, same)],
-            "marks": [c["id"] for c in own], "again": [c["id"] for c in same],
-            "facts": {s: ids for s, ids in parts.items() if ids},
-            "unknown": unknown(ev, rows, parts),
-            "typical": [c["id"] for c in rows if c["rule"] == "example"],
-            "note": ev.run.study.personas.notes.get(segment, ""),
-        })  # fmt: skip
+        result.append(
+            {
+                "segment": segment,
+                "name": ev.names[segment],
+                "about": about(ev),
+                **_naming(ev, segment, before),
+                "n": int(size["n"]) if shown else None,
+                "share": size["share"] if shown else None,
+                "revenue_share": size.get("value_share") if shown else None,
+                "size_rank": int((sizes["n"] > size["n"]).sum()) + 1,
+                "jaccard": stable.get(segment, {}).get("jaccard"),
+                "stable": stable.get(segment, {}).get("stable"),
+                "summary": [c["id"] for c in summary(rows, own, same)],
+                "marks": [c["id"] for c in own],
+                "again": [c["id"] for c in same],
+                "facts": {s: ids for s, ids in parts.items() if ids},
+                "unknown": unknown(ev, rows, parts),
+                "typical": [c["id"] for c in rows if c["rule"] == "example"],
+                "note": ev.run.study.personas.notes.get(segment, ""),
+            }
+        )
     return result
 
 
@@ -80,12 +86,22 @@ def unknown(ev: Evidence, rows: list[dict], parts: dict[str, list]) -> list[dict
             continue
         why = "answered" if gap["why"] == "unasked" and survey else gap["why"]
         beyond = " beyond what is recorded" * (gap["unless"] == ["who"] and bool(bases & RECORDED))
-        gaps.append({"topic": gap["topic"] + beyond, "why": WORDS["why"].get(why, why),
-                      "questions": list(gap["ask"])})  # fmt: skip
+        gaps.append(
+            {
+                "topic": gap["topic"] + beyond,
+                "why": WORDS["why"].get(why, why),
+                "questions": list(gap["ask"]),
+            }
+        )
     reasons = dict.fromkeys(q for c in rows if (q := WORDS["reasons"].get(c["rule"])))
     if reasons:
-        gaps.append({"topic": "the reasons for what goes wrong", "questions": list(reasons),
-                      "why": "the data show that it happens, not why"})  # fmt: skip
+        gaps.append(
+            {
+                "topic": "the reasons for what goes wrong",
+                "questions": list(reasons),
+                "why": "the data show that it happens, not why",
+            }
+        )
     return gaps
 
 
@@ -107,8 +123,13 @@ def common(people: list[dict]) -> list[str]:
 
 def marks(ev: Evidence, rows: list[dict]) -> list[dict]:
     """Return the claims that define a segment: strong, and each about something else."""
-    able = [c for c in rows if c["strength"] >= MARK and c["kind"] != "ratio"
-            and not {"near", "example", "afterwards"} & set(c["sections"])]  # fmt: skip
+    able = [
+        c
+        for c in rows
+        if c["strength"] >= MARK
+        and c["kind"] != "ratio"
+        and not {"near", "example", "afterwards"} & set(c["sections"])
+    ]
     return distinct(ev, able, MARKS)
 
 
@@ -233,8 +254,13 @@ def trust(ev: Evidence) -> dict:
     judged = any(row.get("stable") for row in rows)
     usable = len(ev.segments) > 1 and ev.verdict.get("kind") != "none"
     doubt = "some" if poor else "none" if judged else "unknown"
-    return {"use": "some" if usable else "none", "headline": ev.verdict["headline"],
-            "doubt": doubt, "poor": poor, "n": len(rows)}  # fmt: skip
+    return {
+        "use": "some" if usable else "none",
+        "headline": ev.verdict["headline"],
+        "doubt": doubt,
+        "poor": poor,
+        "n": len(rows),
+    }
 
 
 def answer(ev: Evidence, people: list[dict], book: dict) -> dict:
@@ -242,10 +268,11 @@ def answer(ev: Evidence, people: list[dict], book: dict) -> dict:
     first = book["targeting"]["ranking"][0]
     actions = [r["action"] for r in book["levers"] if r["segment"] == first["segment"]]
     return trust(ev) | {
-        "people": [p for p in people if p["share"] is not None], "first": first["name"],
+        "people": [p for p in people if p["share"] is not None],
+        "first": first["name"],
         "weights": "equal" if book["targeting"]["equal"] else "own",
         "action": actions[0] if actions else "",
-    }  # fmt: skip
+    }
 
 
 def ranked(book: dict) -> dict:
@@ -259,12 +286,14 @@ def ranked(book: dict) -> dict:
     return {
         "weights": "equal" if targeting["equal"] else "own",
         "given": ", ".join(f"{c} {w:.0%}" for c, w in targeting["weights"].items()),
-        "first": [row["name"] for row in top], "chance": top[0]["first"],
-        "tied": "yes" if len(top) > 1 else "no", "most": firmest["first"],
+        "first": [row["name"] for row in top],
+        "chance": top[0]["first"],
+        "tied": "yes" if len(top) > 1 else "no",
+        "most": firmest["first"],
         "firmest": firmest["name"] if firmest["rank"] > 1 else "",
         "names": [names[s] for s in targeting["underserved"]],
         "underserved": "some" if targeting["underserved"] else "none" if reached else "unknown",
-    }  # fmt: skip
+    }
 
 
 def tests(ev: Evidence, book: dict) -> pd.DataFrame:
@@ -276,14 +305,16 @@ def tests(ev: Evidence, book: dict) -> pd.DataFrame:
             continue
         unit, less = test["unit"], test.get("less", False)
         rows[segment, test["metric"]] = {
-            "segment": row["name"], "measure": test["metric"].partition(",")[0],
+            "segment": row["name"],
+            "measure": test["metric"].partition(",")[0],
             "baseline": wording.amount(test["baseline"], unit),
             "looked for": playbook.gain(test["target"], unit, less),
             "needed a half": test["n_per_arm"],
             "there are": test["available"] if segment in ev.sized else None,
-            "weeks": test["weeks"], "smallest": playbook.gain(test["detectable"], unit, less),
+            "weeks": test["weeks"],
+            "smallest": playbook.gain(test["detectable"], unit, less),
             "break-even": wording.amount(test["break_even"], unit) if test["break_even"] else None,
-        }  # fmt: skip
+        }
     return pd.DataFrame(list(rows.values())).dropna(axis=1, how="all")
 
 
@@ -294,13 +325,20 @@ def markdown(people: list[dict], claims: list[dict], title: str, levers=()) -> s
     """Return the personas as Markdown for a wiki or a deck, with the playbook's levers if given."""
     by_id = {c["id"]: c for c in claims}
     cards = [
-        {**person, "opening": opening(person, claims), "sections": sections(person, claims),
-         "rule": [by_id[i] for i in person["facts"].get("rule", [])],
-         "example": [by_id[i] for i in person["typical"]],
-         "levers": [row | {"advice": playbook.advice(row)} for row in levers
-                    if row["segment"] == person["segment"]]}
+        {
+            **person,
+            "opening": opening(person, claims),
+            "sections": sections(person, claims),
+            "rule": [by_id[i] for i in person["facts"].get("rule", [])],
+            "example": [by_id[i] for i in person["typical"]],
+            "levers": [
+                row | {"advice": playbook.advice(row)}
+                for row in levers
+                if row["segment"] == person["segment"]
+            ],
+        }
         for person in people
-    ]  # fmt: skip
+    ]
     return wording.plain("04_persona_definition", "personas_md", title=title, cards=cards) + "\n"
 
 
@@ -318,20 +356,32 @@ def assigned(ev: Evidence) -> list[dict]:
     study = ev.run.study
     useful = ev.verdict.get("usefulness") or {}
     when = f" in the {study.holdout} days from {ev.run.as_of}" * (not study.snapshot)
-    words = {"key": study.key_meaning, "who": study.customer, "when": when,
-             "numbers": "of rows" if study.numbered else "kept"}  # fmt: skip
+    words = {
+        "key": study.key_meaning,
+        "who": study.customer,
+        "when": when,
+        "numbers": "of rows" if study.numbered else "kept",
+    }
     columns = {name: {} for name in ("customer", "segment", "name", "probability")}
     for row in useful.get("outcomes", []):
         if row.get("recommended"):
             score, decile = prediction.score_columns(row)
             kind = "chance" if row["metric"] == "AUC" else "amount"
-            columns |= {score: {"column": "score", "kind": kind, "outcome": row["outcome"]},
-                        decile: {"column": "decile", "score": score}}  # fmt: skip
+            columns |= {
+                score: {"column": "score", "kind": kind, "outcome": row["outcome"]},
+                decile: {"column": "decile", "score": score},
+            }
     if ev.verdict.get("kind") == "none" and useful.get("instead") == "rfm_tiers":
-        columns |= {f"{of}_tier": {"column": "tier", "of": of}
-                    for of in ("recency", "frequency", "monetary")}  # fmt: skip
+        columns |= {
+            f"{of}_tier": {"column": "tier", "of": of}
+            for of in ("recency", "frequency", "monetary")
+        }
     return [
-        {"column": name, "meaning": wording.plain("04_persona_definition", "column_meaning",
-                                                  **{"column": name} | words | about)}
+        {
+            "column": name,
+            "meaning": wording.plain(
+                "04_persona_definition", "column_meaning", **{"column": name} | words | about
+            ),
+        }
         for name, about in columns.items()
-    ]  # fmt: skip
+    ]

@@ -101,9 +101,15 @@ def units(ev: Evidence) -> dict[str, str]:
     """Return the unit of each criterion, and of the attention received."""
     objective = ev.run.study.objective_figure
     entry = ev.entries.get(objective.column, {}) if objective else {}
-    return {"size": "share", "value": ev.run.study.currency or "money", "growth": "share",
-            "stability": "index", "reach": "share", "contacts": "count",
-            "objective": entry.get("unit", "")}  # fmt: skip
+    return {
+        "size": "share",
+        "value": ev.run.study.currency or "money",
+        "growth": "share",
+        "stability": "index",
+        "reach": "share",
+        "contacts": "count",
+        "objective": entry.get("unit", ""),
+    }
 
 
 def meaning(ev: Evidence, name: str) -> str:
@@ -206,10 +212,16 @@ def _rank(ev: Evidence, segment: int, *_) -> dict:
     if segment not in rows.index or len(rows) < 2:
         return {}
     row = rows.loc[segment]
-    return {"value": float(row["rank"]), "low": float(row["best"]), "high": float(row["worst"]),
-            "confidence": 0.9, "n": int(ev.inside(segment).sum()),
-            "inside": amount(row["score"]), "outside": amount(row["first"], "share"),
-            "words": {"rank": int(row["rank"]), "of": len(rows)}}  # fmt: skip
+    return {
+        "value": float(row["rank"]),
+        "low": float(row["best"]),
+        "high": float(row["worst"]),
+        "confidence": 0.9,
+        "n": int(ev.inside(segment).sum()),
+        "inside": amount(row["score"]),
+        "outside": amount(row["first"], "share"),
+        "words": {"rank": int(row["rank"]), "of": len(rows)},
+    }
 
 
 # --- tests ----------------------------------------------------------------------------------------
@@ -254,8 +266,14 @@ def _planned(ev: Evidence, segment: int, metric: str) -> dict:
     inside = ev.inside(segment)
     n, at_least = ev.count(segment, int(inside.sum()))
     half = n // 2
-    plan = {"arms": list(TEXTS["arms"]), "metric": TEXTS["no_months"], "unit": "",
-            "available": half, "at_least": at_least, **dict.fromkeys(FIGURES)}  # fmt: skip
+    plan = {
+        "arms": list(TEXTS["arms"]),
+        "metric": TEXTS["no_months"],
+        "unit": "",
+        "available": half,
+        "at_least": at_least,
+        **dict.fromkeys(FIGURES),
+    }
     if metric == "outcome":
         result = _outcome(ev, inside, half)
         return plan | result | {"enough": (result["n_per_arm"] or math.inf) <= half}
@@ -312,16 +330,26 @@ def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
     n, there, active = int(ev.inside(segment).sum()), plan["available"], level == "active"
     did = f"of the {study.customer}s {'were active' if study.usage else 'bought'} at least once"
     metric = did if active else f"spent a {study.customer}"
-    words = {"target": gain(plan["target"], plan["unit"]),
-             "there": f"{'at least ' if plan['at_least'] else ''}{there:,}",
-             "weeks": plan["weeks"], "customer": study.customer, "metric": metric,
-             "measured": plan["metric"], "figure": FIGURES_OF[column]}  # fmt: skip
+    words = {
+        "target": gain(plan["target"], plan["unit"]),
+        "there": f"{'at least ' if plan['at_least'] else ''}{there:,}",
+        "weeks": plan["weeks"],
+        "customer": study.customer,
+        "metric": metric,
+        "measured": plan["metric"],
+        "figure": FIGURES_OF[column],
+    }
     if column == "detectable":
         words["value"] = gain(plan["detectable"], plan["unit"])
-    return {"n": n, "value": float(plan[column]), "inside": there, "words": words,
-            "cell": smallest(there, round(plan["baseline"] * n), n) if active else there,
-            "unit": "count" if column == "n_per_arm" else plan["unit"],
-            **({"table": "study.yaml"} if column == "break_even" else {})}  # fmt: skip
+    return {
+        "n": n,
+        "value": float(plan[column]),
+        "inside": there,
+        "words": words,
+        "cell": smallest(there, round(plan["baseline"] * n), n) if active else there,
+        "unit": "count" if column == "n_per_arm" else plan["unit"],
+        **({"table": "study.yaml"} if column == "break_even" else {}),
+    }
 
 
 MEASURES = {"criteria": _criterion, "ranks": _rank, "tests": _test}
@@ -338,17 +366,22 @@ def build(ev: Evidence, claims: list[dict]) -> dict:
     return {
         "levers": levers(ev, claims),
         "targeting": {
-            "weights": weighting, "equal": not ev.run.study.targeting,
+            "weights": weighting,
+            "equal": not ev.run.study.targeting,
             "ranking": [
-                {"segment": row["segment"], "name": named[row["segment"]],
-                 **{key: row[key] for key in keys}, "scores": {c: row[c] for c in weighting}}
+                {
+                    "segment": row["segment"],
+                    "name": named[row["segment"]],
+                    **{key: row[key] for key in keys},
+                    "scores": {c: row[c] for c in weighting},
+                }
                 for row in rows
             ],
             "underserved": [s for s, own in rules.items() if "overlooked" in own and own & WORTH],
             "meaning": {name: meaning(ev, name) for name in weighting},
         },
         "range": assorted(ev, claims),
-    }  # fmt: skip
+    }
 
 
 def levers(ev: Evidence, claims: list[dict]) -> list[dict]:
@@ -366,12 +399,17 @@ def levers(ev: Evidence, claims: list[dict]) -> list[dict]:
                 continue
             taken.add(row["lever"])
             test = experiment(ev, segment, metric)
-            rows.append({
-                "segment": segment, "name": ev.names[segment], "lever": row["lever"],
-                "action": row["action"].format(items=_items(ev, evidence)),
-                "evidence": [c["id"] for c in evidence], "effect": _effect(ev, test),
-                "experiment": test,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "segment": segment,
+                    "name": ev.names[segment],
+                    "lever": row["lever"],
+                    "action": row["action"].format(items=_items(ev, evidence)),
+                    "evidence": [c["id"] for c in evidence],
+                    "effect": _effect(ev, test),
+                    "experiment": test,
+                }
+            )
     for row in rows:
         row["also"] = [r["name"] for r in rows if r["action"] == row["action"] and r is not row]
     return rows
@@ -383,10 +421,12 @@ def called_for(row: dict, own: list[dict]) -> list[dict]:
     What its {items} stand for must take enough of the spend, and differ by more than slightly.
     """
     able = [
-        c for c in own
-        if c["rule"] not in ITEMS or "{items}" not in row["action"]
+        c
+        for c in own
+        if c["rule"] not in ITEMS
+        or "{items}" not in row["action"]
         or (max(c["inside"], c["outside"]) >= ENOUGH and c["word"] != "slightly")
-    ]  # fmt: skip
+    ]
     called = [[c for c in able if c["rule"] in rules.split("|")] for rules in row["when"]]
     return [c for rules in called for c in rules] if all(called) else []
 
@@ -417,10 +457,23 @@ def assorted(ev: Evidence, claims: list[dict]) -> list[dict]:
     for segment, name in goods.names.items() if goods else ():
         members = [c for c in claims if (c["of"], c["segment"]) == ("products", segment)]
         own, ids = {c["rule"]: c["id"] for c in members}, [c["id"] for c in members]
-        lean = [c["id"] for c in claims
-                if c["sections"] == ["affinity"] and c["source"]["column"] == name]  # fmt: skip
-        means = [{"text": m["text"], "evidence": [own[r] for r in m["when"]]}
-                 for m in WORDS["meanings"] if set(m["when"]) <= set(own)]  # fmt: skip
-        rows.append({"segment": segment, "name": name, "claims": ids, "lean": lean,
-                     "meanings": means[:MEANT]})  # fmt: skip
+        lean = [
+            c["id"]
+            for c in claims
+            if c["sections"] == ["affinity"] and c["source"]["column"] == name
+        ]
+        means = [
+            {"text": m["text"], "evidence": [own[r] for r in m["when"]]}
+            for m in WORDS["meanings"]
+            if set(m["when"]) <= set(own)
+        ]
+        rows.append(
+            {
+                "segment": segment,
+                "name": name,
+                "claims": ids,
+                "lean": lean,
+                "meanings": means[:MEANT],
+            }
+        )
     return rows

@@ -18,7 +18,7 @@ from seglib.personas.names import (
     numbers,
     reply,
     segments,
-)  # fmt: skip
+)
 from seglib.personas.rules import rules
 from seglib.stats import UNKNOWN, Estimate
 
@@ -113,9 +113,26 @@ def _effect(values: pd.Series, inside: np.ndarray, level: str) -> dict:
 
 
 DESCRIPTORS = (
-    "segment", "name", "label", "level", "unit", "kind", "statistic", "value", "low", "high", "n",
-    "count", "others", "inside", "outside", "p", "q", "selected", "confidence",
-)  # fmt: skip
+    "segment",
+    "name",
+    "label",
+    "level",
+    "unit",
+    "kind",
+    "statistic",
+    "value",
+    "low",
+    "high",
+    "n",
+    "count",
+    "others",
+    "inside",
+    "outside",
+    "p",
+    "q",
+    "selected",
+    "confidence",
+)
 
 
 def descriptors(

@@ -64,9 +64,11 @@ def _learn(table: pd.DataFrame, inside: np.ndarray, seed: int) -> list[tuple]:
     """Return the conditions (column, is above, limit) of the best branch."""
     filled = table.fillna(table.median()).fillna(0).to_numpy()
     tree = DecisionTreeClassifier(
-        max_depth=DEPTH, min_samples_leaf=max(2, int(LEAF * len(table))),
-        class_weight="balanced", random_state=seed,
-    ).fit(filled, inside)  # fmt: skip
+        max_depth=DEPTH,
+        min_samples_leaf=max(2, int(LEAF * len(table))),
+        class_weight="balanced",
+        random_state=seed,
+    ).fit(filled, inside)
     branches = [_simple(branch, table) for branch in _branches(tree.tree_)]
     return max(branches, key=lambda b: (round(_f1(_meets(table, b), inside), 6), -len(b)))
 

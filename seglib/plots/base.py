@@ -13,9 +13,17 @@ from matplotlib.axes import Axes
 
 # Colour-blind safe and dark enough to be told from white (after Okabe & Ito 2008, darkened).
 PALETTE = (
-    "#0b5fa5", "#b8500c", "#1b7f5c", "#8a3f87", "#8f6a00",
-    "#2a8fbd", "#a3283c", "#5b6b1f", "#4b4b9b", "#6b6b6b",
-)  # fmt: skip
+    "#0b5fa5",
+    "#b8500c",
+    "#1b7f5c",
+    "#8a3f87",
+    "#8f6a00",
+    "#2a8fbd",
+    "#a3283c",
+    "#5b6b1f",
+    "#4b4b9b",
+    "#6b6b6b",
+)
 
 
 INK, MUTED, ACCENT, GRID = "#1f2933", "#66727f", "#0b5fa5", "#d5dae0"

@@ -31,8 +31,18 @@ def affinity(rows: pd.DataFrame, names: dict[int, str], ax: Axes) -> Axes:
     text = text.where(clear.eq(True), "(" + text + ")")
     shade = np.log2(index.clip(0.25, 4))
     reach = max(float(shade.abs().max().max()), 0.3)
-    sns.heatmap(shade, annot=text, fmt="", center=0, vmin=-reach, vmax=reach, cmap="PuOr_r",
-                cbar=False, linewidths=1, ax=ax)  # fmt: skip
+    sns.heatmap(
+        shade,
+        annot=text,
+        fmt="",
+        center=0,
+        vmin=-reach,
+        vmax=reach,
+        cmap="PuOr_r",
+        cbar=False,
+        linewidths=1,
+        ax=ax,
+    )
     ax.set(xlabel="", ylabel="")
     if index.shape[1] > 6:
         ax.set_xticklabels(index.columns, rotation=30, ha="right")

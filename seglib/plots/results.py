@@ -42,6 +42,7 @@ def compared(rows: pd.DataFrame, ax: Axes, by: str) -> Axes:
     ax.axvline(0, color=MUTED, lw=1)
     ax.set_yticks(list(place.values()), [textwrap.fill(name, 30) for name in place])
     ax.grid(axis="y", visible=False)
-    ax.legend(handles=handles, frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.14),
-              ncols=2)  # fmt: skip
+    ax.legend(
+        handles=handles, frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.14), ncols=2
+    )
     return ax

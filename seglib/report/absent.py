@@ -68,9 +68,9 @@ def _split(cell: NotebookNode) -> list[NotebookNode]:
 def _sections(parts: list[NotebookNode]) -> list[tuple[int, int]]:
     """Return where each section below the title begins and ends."""
     levels = {
-        i: len(found[1])
+        i: len(result[1])
         for i, part in enumerate(parts)
-        if part.cell_type == "markdown" and (found := HEADING.match(part.source))
+        if part.cell_type == "markdown" and (result := HEADING.match(part.source))
     }
     sections = []
     for start, level in levels.items():

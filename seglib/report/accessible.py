@@ -44,17 +44,17 @@ def headings(body: BeautifulSoup) -> str:
 
 def _free(name: str, taken: set[str]) -> str:
     """Return the name, numbered if it is taken, and take it."""
-    found, number = name or "section", 2
-    while found in taken:
-        found, number = f"{name}-{number}", number + 1
-    taken.add(found)
-    return found
+    result, number = name or "section", 2
+    while result in taken:
+        result, number = f"{name}-{number}", number + 1
+    taken.add(result)
+    return result
 
 
 def contents(body: BeautifulSoup) -> list[tuple[int, str, str]]:
     """Return level, id and text of the headings that a contents list names."""
-    found = body.find_all(["h2", "h3"])
-    return [(int(h.name[1]), h["id"], h.get_text(" ", strip=True)) for h in found]
+    result = body.find_all(["h2", "h3"])
+    return [(int(h.name[1]), h["id"], h.get_text(" ", strip=True)) for h in result]
 
 
 def tables(body: BeautifulSoup) -> None:

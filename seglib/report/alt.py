@@ -54,8 +54,10 @@ def _heat(ax: Axes) -> str:
             return "; ".join(f"{rows.get(i, i + 1)} {text}" for i, text in enumerate(texts))
         order = [place for place in np.ndindex(cells.shape) if not np.isnan(cells[place])]
         order = sorted(order, key=lambda place: -abs(cells[place]))[:SHOWN]
-        return "; ".join(f"{rows.get(i, i + 1)}, {columns.get(j, j + 1)} {_number(cells[i, j])}"
-                         for i, j in order)  # fmt: skip
+        return "; ".join(
+            f"{rows.get(i, i + 1)}, {columns.get(j, j + 1)} {_number(cells[i, j])}"
+            for i, j in order
+        )
     return ""
 
 
@@ -66,10 +68,16 @@ def _bars(ax: Axes) -> list[str]:
     bars = [b for b in bars if b.get_data_transform() == ax.transData]
     rows, columns = names(ax.yaxis), names(ax.xaxis)
     if rows and not columns:
-        return [f"{rows.get(round(b.get_y() + b.get_height() / 2), '')} "
-                f"{_number(b.get_width(), ax.xaxis)}".strip() for b in bars[:CELLS]]  # fmt: skip
-    return [f"{columns.get(round(b.get_x() + b.get_width() / 2), '')} "
-            f"{_number(b.get_height(), ax.yaxis)}".strip() for b in bars[:CELLS]]  # fmt: skip
+        return [
+            f"{rows.get(round(b.get_y() + b.get_height() / 2), '')} "
+            f"{_number(b.get_width(), ax.xaxis)}".strip()
+            for b in bars[:CELLS]
+        ]
+    return [
+        f"{columns.get(round(b.get_x() + b.get_width() / 2), '')} "
+        f"{_number(b.get_height(), ax.yaxis)}".strip()
+        for b in bars[:CELLS]
+    ]
 
 
 def _marks(ax: Axes) -> list[str]:
@@ -83,8 +91,10 @@ def _marks(ax: Axes) -> list[str]:
         own = {i: [_number(x, ax.xaxis) for x, y in points if round(y) == i] for i in rows}
         return [f"{rows[i]} {', '.join(values)}" for i, values in own.items() if values]
     labels = _legend(ax) if len(_legend(ax)) == len(points) else [""] * len(points)
-    return [f"{name} {_number(x, ax.xaxis)} and {_number(y, ax.yaxis)}".strip()
-            for name, (x, y) in zip(labels, points, strict=True)][:CELLS]  # fmt: skip
+    return [
+        f"{name} {_number(x, ax.xaxis)} and {_number(y, ax.yaxis)}".strip()
+        for name, (x, y) in zip(labels, points, strict=True)
+    ][:CELLS]
 
 
 def _legend(ax: Axes) -> list[str]:
@@ -95,8 +105,10 @@ def _lines(ax: Axes) -> list[str]:
     """Return name and values of each line; of a long one its ends, its lowest and its highest."""
     lines = [ln for ln in ax.lines if ln.get_transform() == ax.transData and len(ln.get_ydata())]
     labels = _legend(ax) if len(_legend(ax)) == len(lines) else [""] * len(lines)
-    return [f"{name} {_values(np.asarray(ln.get_ydata(), float), ax.yaxis)}".strip()
-            for name, ln in zip(labels, lines, strict=True)]  # fmt: skip
+    return [
+        f"{name} {_values(np.asarray(ln.get_ydata(), float), ax.yaxis)}".strip()
+        for name, ln in zip(labels, lines, strict=True)
+    ]
 
 
 def _values(values: np.ndarray, axis: Axis | None = None) -> str:

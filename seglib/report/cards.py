@@ -62,14 +62,25 @@ def html(
     own = [row for row in levers if row["segment"] == person["segment"]]
     testable = [row for row in own if (row.get("experiment") or {}).get("enough")]
     return _filled(
-        "persona", person=person, colour=colour, members=members, who=who, drawn=drawn,
-        size={c["rule"]: c for c in size}, portrait=portrait, rule=rule, parts=parts,
+        "persona",
+        person=person,
+        colour=colour,
+        members=members,
+        who=who,
+        drawn=drawn,
+        size={c["rule"]: c for c in size},
+        portrait=portrait,
+        rule=rule,
+        parts=parts,
         opening=[(heading, rows) for heading, rows in first if rows],
         tiles=drawn.get("tiles", [])[: TILES - len(size)],
         typical=[claims[i] for i in person["typical"]],
-        levers=own, first=(testable or own or [None])[0], avoid=_avoid(person, found),
-        cited=cited, notes={c["id"]: number for number, c in enumerate(cited, 1)},
-    )  # fmt: skip
+        levers=own,
+        first=(testable or own or [None])[0],
+        avoid=_avoid(person, found),
+        cited=cited,
+        notes={c["id"]: number for number, c in enumerate(cited, 1)},
+    )
 
 
 def _split(rows: list[tuple]) -> tuple[list[dict], list[tuple]]:
@@ -112,8 +123,16 @@ def show(
     asked, drawn = common(people), _drawn(run)
     for person in people:
         s = person["segment"]
-        card = html(person, found, colours[s], levers, members, asked, drawn.get(s),
-                    f"{run.study.customer}s")  # fmt: skip
+        card = html(
+            person,
+            found,
+            colours[s],
+            levers,
+            members,
+            asked,
+            drawn.get(s),
+            f"{run.study.customer}s",
+        )
         _display(card, person["name"])
 
 
@@ -184,24 +203,42 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
     """
     if not (run.has("personas.json") and run.has("claims.json")):
         return None
-    people, found, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))
+    people, result, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))
     study, shades = run.study, colours(p["segment"] for p in people)
     first = {row["segment"]: row["action"] for row in reversed(book["levers"])}
     asked, members = common(people), max(study.minimum_cell, 5)
     placed = {topic for part in WORDS["parts"] for topic in part["topics"]}
     told = [g for g in people[0]["unknown"] if g["topic"] in set(asked) - placed] if people else []
     drawn, who = _with_months(run, _drawn(run)), f"{study.customer}s"
-    made = [html(p, found, shades[p["segment"]], book["levers"], members, asked,
-                 drawn.get(p["segment"]), who) for p in people]  # fmt: skip
+    made = [
+        html(
+            p,
+            result,
+            shades[p["segment"]],
+            book["levers"],
+            members,
+            asked,
+            drawn.get(p["segment"]),
+            who,
+        )
+        for p in people
+    ]
     path = folder / "personas.html"
     page = report.render(
-        "handout.html.j2", title=study.title, manifest=manifest, who=who,
-        headline=run.read("verdict.json").get("headline"), colours=shades, asked=told,
-        overview=[(p, first.get(p["segment"])) for p in people], cards=[Markup(m) for m in made],
+        "handout.html.j2",
+        title=study.title,
+        manifest=manifest,
+        who=who,
+        headline=run.read("verdict.json").get("headline"),
+        colours=shades,
+        asked=told,
+        overview=[(p, first.get(p["segment"])) for p in people],
+        cards=[Markup(m) for m in made],
         read=wording.plain("04_persona_definition", "read"),
-        footer=report.provenance(manifest, "04_persona_definition"), snapshot=study.snapshot,
+        footer=report.provenance(manifest, "04_persona_definition"),
+        snapshot=study.snapshot,
         valued=any(p["revenue_share"] is not None for p in people),
-    )  # fmt: skip
+    )
     path.write_text(glossary.glossed(page), encoding="utf-8")
     return path
 

@@ -183,8 +183,14 @@ def svg(figure, alt: str, mark: str = "f") -> str:
     file = io.StringIO()
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": own}):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(file, format="svg", bbox_inches="tight", transparent=True, metadata=nothing,
-                       dpi=96 * DENSITY)  # fmt: skip
+        figure.savefig(
+            file,
+            format="svg",
+            bbox_inches="tight",
+            transparent=True,
+            metadata=nothing,
+            dpi=96 * DENSITY,
+        )
     drawing = re.sub(PIXELS, _few_colours, file.getvalue())
     drawing = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", drawing, flags=re.S)
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', drawing))
@@ -217,8 +223,11 @@ def _drawn(ax) -> bool:
     lines = [ln for ln in ax.lines if ln.get_transform() == ax.transData]
     if any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in lines):
         return True
-    points = [c.get_offsets() if c.get_array() is None else c.get_array() for c in ax.collections
-              if not hasattr(c, "get_segments")]  # fmt: skip
+    points = [
+        c.get_offsets() if c.get_array() is None else c.get_array()
+        for c in ax.collections
+        if not hasattr(c, "get_segments")
+    ]
     return bool(ax.patches or ax.images or any(np.size(values) for values in points))
 
 

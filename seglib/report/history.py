@@ -72,8 +72,15 @@ def history(found: Sequence[Mapping], study: Study) -> dict:
             if newest and s not in newest
         ],
         "renamed": [
-            (s, name, *max((day, rows[s]["formerly"]) for day, rows in known.items()
-                           if s in rows and rows[s]["formerly"]))
+            (
+                s,
+                name,
+                *max(
+                    (day, rows[s]["formerly"])
+                    for day, rows in known.items()
+                    if s in rows and rows[s]["formerly"]
+                ),
+            )
             for s, name in sorted(names.items())
             if any(s in rows and rows[s]["formerly"] for rows in known.values())
         ],
@@ -84,7 +91,7 @@ def history(found: Sequence[Mapping], study: Study) -> dict:
             if row["stayed"] and row["stayed"]["value"] < FEW
         ],
         "waiting": sorted(set(study.personas.names) - set(newest)) if newest else [],
-    }  # fmt: skip
+    }
 
 
 def figures(run: Mapping) -> dict[int, dict]:
@@ -144,10 +151,15 @@ def _row(run: Mapping, found: Sequence[Mapping]) -> dict:
     verdict, folders = run["verdict"] or {}, {other["day"]: other["folder"] for other in found}
     text = numbered(run["model"], run["day"]) if run["model"] else ""
     return {
-        "day": run["day"], "k": verdict.get("k"), "kind": kind(verdict), "pages": run["pages"],
-        "analyst": verdict.get("k_chosen_by") == "analyst", "carried": verdict.get("carried"),
-        "numbered": text, "origin": _origin(run, folders),
-    }  # fmt: skip
+        "day": run["day"],
+        "k": verdict.get("k"),
+        "kind": kind(verdict),
+        "pages": run["pages"],
+        "analyst": verdict.get("k_chosen_by") == "analyst",
+        "carried": verdict.get("carried"),
+        "numbered": text,
+        "origin": _origin(run, folders),
+    }
 
 
 def _origin(run: Mapping, folders: Mapping[str, Path]) -> str:

@@ -73,18 +73,29 @@ def _by_size(chosen: list[str], effects: dict, segment: int) -> list[str]:
 
 def _tiles(frame: pd.DataFrame, written: dict, inside: pd.Series, names: list[str]) -> list[dict]:
     """Return the middle of each measure inside and outside, where they read differently."""
-    pairs = {name: [written[name](frame.loc[rows, name]) for rows in (inside, ~inside)]
-             for name in names}  # fmt: skip
-    return [{"label": name, "value": own, "others": others}
-            for name, (own, others) in pairs.items() if own != others]  # fmt: skip
+    pairs = {
+        name: [written[name](frame.loc[rows, name]) for rows in (inside, ~inside)] for name in names
+    }
+    return [
+        {"label": name, "value": own, "others": others}
+        for name, (own, others) in pairs.items()
+        if own != others
+    ]
 
 
 def _strongest(frame: pd.DataFrame, effects: dict, drawn: pd.Index) -> list[str]:
     """Return the measures that differ most, no two of which say the same."""
-    largest = pd.Series(
-        {name: max((abs(effects[name, s].value - 0.5) for s in drawn), default=0)
-         for name in frame}, dtype=float,
-    ).dropna().sort_values(ascending=False, kind="stable")  # fmt: skip
+    largest = (
+        pd.Series(
+            {
+                name: max((abs(effects[name, s].value - 0.5) for s in drawn), default=0)
+                for name in frame
+            },
+            dtype=float,
+        )
+        .dropna()
+        .sort_values(ascending=False, kind="stable")
+    )
     alike = frame[largest.index].corr("spearman").abs()
     chosen: list[str] = []
     for name in largest.index:
@@ -140,14 +151,14 @@ def by_month(kpis: list[dict]) -> dict[int, dict]:
     """
     spent = [row for row in kpis if row["metric"] == "spend" and row["value"] is not None]
     metric = "spend" if spent else "active"
-    found: dict[int, dict] = {}
+    result: dict[int, dict] = {}
     for row in sorted(kpis, key=lambda row: str(row["period"])):
         if row["metric"] == metric:
-            own = found.setdefault(row["segment"], {"metric": metric, "points": []})
+            own = result.setdefault(row["segment"], {"metric": metric, "points": []})
             if row["period"] in {"before", "after"}:
                 own[row["period"]] = row["value"]
             else:
                 known = row["value"] is not None
                 own["points"].append((row["period"], {"value": row["value"]} if known else {}))
-    drawable = (s for s, own in found.items() if sum(bool(v) for _, v in own["points"]) > 2)
-    return {s: found[s] for s in drawable}
+    drawable = (s for s, own in result.items() if sum(bool(v) for _, v in own["points"]) > 2)
+    return {s: result[s] for s in drawable}

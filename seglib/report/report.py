@@ -169,9 +169,9 @@ def _nav(manifest: Mapping) -> list[tuple[str, str]]:
 def defaults(notebook: str | Path) -> dict[str, str]:
     """Return what a notebook's parameters k, method and seed are unless given, marked as such."""
     cells = nbformat.read(notebook, as_version=4).cells
-    found = [c.source for c in cells if "parameters" in c.metadata.get("tags", ())]
+    result = [c.source for c in cells if "parameters" in c.metadata.get("tags", ())]
     parts = r"^(k|method|seed)\b[^=\n]*= *([^#\n]*)(?:#[^;\n]*)?(;[^\n]*)?$"
-    lines = re.findall(parts, "\n".join(found), re.M)
+    lines = re.findall(parts, "\n".join(result), re.M)
     return {
         name: f"{value.strip().strip(QUOTES)} (default{meaning})".strip()
         for name, value, meaning in lines

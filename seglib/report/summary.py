@@ -15,8 +15,16 @@ from seglib.report import glossary, history, portraits, report
 from seglib.report.report import ReportError
 from seglib.study import Study
 
-FILES = ("verdict", "personas", "claims", "playbook", "measures", "product_verdict", "quality",
-         "dictionary")  # fmt: skip
+FILES = (
+    "verdict",
+    "personas",
+    "claims",
+    "playbook",
+    "measures",
+    "product_verdict",
+    "quality",
+    "dictionary",
+)
 EVERYONE = 0
 MAIN = {
     "active": ("Active {who}", "share"),
@@ -56,10 +64,14 @@ def runs(study: Study, staged: tuple | None = None) -> list[dict]:
     if staged:
         places[str(staged[0])] = (Path(staged[1]), Path(staged[2]))
     every = [
-        {"day": day, "folder": data, "manifest": _read(data / "manifest.json"),
-         "pages": [f"{day}/{p}.html" for p in report.PAGES if (pages / f"{p}.html").is_file()]}
+        {
+            "day": day,
+            "folder": data,
+            "manifest": _read(data / "manifest.json"),
+            "pages": [f"{day}/{p}.html" for p in report.PAGES if (pages / f"{p}.html").is_file()],
+        }
         for day, (data, pages) in sorted(places.items(), reverse=True)
-    ]  # fmt: skip
+    ]
     return [run for run in every if run["pages"]]
 
 
