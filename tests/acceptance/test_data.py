@@ -144,20 +144,19 @@ def wide_tables():
     return shop
 
 
-def first_notebook(papermill, folder, shop):
+def first_notebook(notebook, folder, shop):
     """Run the first notebook on a shop under pseudonyms; return the folder of its files."""
     study = worlds.shop_study() | {"privacy": {"pseudonymise": "SHOP_KEY"}}
     study["tables"]["transactions"]["columns"] |= {"coupon": "voucher", "place": "place"}
     path, files = worlds.write_shop(folder, shop, study), folder / "files"
-    done = papermill("01_data_collection", path, files, env={"SHOP_KEY": KEY})
-    assert done.returncode == 0, done.stderr
+    notebook("01_data_collection", path, files, env={"SHOP_KEY": KEY})
     return files
 
 
 @pytest.fixture(scope="module")
-def wide(papermill, tmp_path_factory):
+def wide(notebook, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wide")
-    return first_notebook(papermill, folder, wide_tables())
+    return first_notebook(notebook, folder, wide_tables())
 
 
 def pseudonym(client):
@@ -277,12 +276,12 @@ def test_every_feature_of_products_equals_pandas(wide, lines):
 
 
 @pytest.mark.point(20)
-def test_features_see_nothing_of_the_cut_off_date_or_later(wide, papermill, tmp_path):
+def test_features_see_nothing_of_the_cut_off_date_or_later(wide, notebook, tmp_path):
     shop = wide_tables()
     later = shop["transactions"]["at"] >= AS_OF
     shop["transactions"].loc[later, "paid"] *= 100
     shop["transactions"].loc[later, "client"] = "cust-0001-x"
-    other = first_notebook(papermill, tmp_path, shop)
+    other = first_notebook(notebook, tmp_path, shop)
     assert later.sum() > 1000
     for name in ("customers", "products", "purchases"):
         one, two = (pd.read_parquet(files / f"{name}.parquet") for files in (wide, other))

@@ -6,7 +6,9 @@ import shutil
 from urllib.parse import unquote
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
+from playwright import sync_api
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -110,7 +112,6 @@ def browser():
         if os.environ.get("CI") == "true":
             pytest.fail("Chromium is missing: .ci/run installs it")
         pytest.skip("Chromium is not installed")
-    sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield running
@@ -138,7 +139,7 @@ def test_no_page_sticks_out_loads_anything_or_complains(browser, run, width):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_axe_finds_no_fault_on_any_page(browser, shop, width, theme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    axe = Axe()
     tab = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=theme)
     faults = {}
     for page in shop.pages:

@@ -116,12 +116,11 @@ def test_the_name_of_a_segment_is_text_and_never_markup(run):
     assert exposed.FORMULA in run.text("*/0*.html")
 
 
-def test_dollar_signs_in_a_product_group_stop_no_notebook(papermill, tmp_path):
+def test_dollar_signs_in_a_product_group_stop_no_notebook(notebook, tmp_path):
     shop, study = worlds.shop_tables(), worlds.shop_study()
     few = shop["transactions"]["ticket"] % 3 == 0  # orders: enough for the first pages
     shop["transactions"] = shop["transactions"][few]
     shop["products"] = shop["products"].replace({"Gifts": "Deals $5-10% off $50"})
     path, files = worlds.write_shop(tmp_path, shop, study), tmp_path / "files"
     for name in ("01_data_collection", "02_exploratory_analysis"):
-        done = papermill(name, path, files)
-        assert done.returncode == 0, done.stderr[-600:]
+        assert notebook(name, path, files).exists()

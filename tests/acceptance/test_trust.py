@@ -44,7 +44,7 @@ def people(sizes):
 
 
 @pytest.fixture(scope="module")
-def moved(papermill, tmp_path_factory):
+def moved(notebook, tmp_path_factory):
     """A study at two dates: the largest group shrinks, the smallest becomes the largest."""
     folder = tmp_path_factory.mktemp("moved")
     column = {"kind": "numeric", "base": "plan"}
@@ -56,16 +56,12 @@ def moved(papermill, tmp_path_factory):
     before = people({"a": range(70), "b": range(50), "c": range(30)})
     after = people({"a": range(30), "b": range(50), "c": range(90)})
     path = worlds.write_shop(folder, {"customers": before.rename_axis("id").reset_index()}, study)
-    notebooks(papermill, path, EARLY, "01_data_collection", "03_clustering")
+    for name in ("01_data_collection", "03_clustering"):
+        notebook(name, path, as_of=EARLY)
     after.rename_axis("id").reset_index().to_parquet(path.parent / "raw/customers.parquet")
-    notebooks(papermill, path, LATE, "01_data_collection", "03_clustering", "04_persona_definition")
+    for name in ("01_data_collection", "03_clustering", "04_persona_definition"):
+        notebook(name, path, as_of=LATE)
     return path
-
-
-def notebooks(papermill, path, day, *names):
-    for name in names:
-        done = papermill(name, path, "", "-p", "as_of", day)
-        assert done.returncode == 0, done.stderr[-600:]
 
 
 @pytest.mark.point(25)

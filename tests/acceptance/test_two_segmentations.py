@@ -35,16 +35,14 @@ def test_replaced_labels_are_refused_in_one_sentence(copied, call):
     assert refuses(call("run", copied.path, "--only", "05"), copied, before)
 
 
-def test_another_segmentation_made_by_hand_is_refused_in_one_sentence(copied, papermill, call):
+def test_another_segmentation_made_by_hand_is_refused_in_one_sentence(copied, notebook, call):
     before = pages(copied)
-    done = papermill("03_clustering", copied.path, "", "-p", "k", 3)
-    assert done.returncode == 0, done.stderr[-500:]
+    notebook("03_clustering", copied.path, k=3)
     assert refuses(call("run", copied.path, "--only", "05"), copied, before)
 
 
-def test_a_share_of_spend_as_a_feature_ends_in_personas(tmp_path, papermill):
+def test_a_share_of_spend_as_a_feature_ends_in_personas(tmp_path, notebook):
     path, files = worlds.write_shop(tmp_path, *worlds.dairy()), tmp_path / "files"
     for name in ("01_data_collection", "03_clustering", "04_persona_definition"):
-        done = papermill(name, path, files)
-        assert done.returncode == 0, done.stderr[-500:]
+        notebook(name, path, files)
     assert (files / "personas.json").exists()
