@@ -10,7 +10,7 @@ import pandas as pd
 
 from seglib import privacy, stats
 from seglib.files import Run
-from seglib.personas.names import kind, level_label, levels_of, numbers
+from seglib.personas.names import kind, level_label, levels_of, numbers, reply
 from seglib.study import Study
 
 FEWEST = 10  # members of a group that is compared
@@ -49,8 +49,9 @@ def cohorts(run: Run) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Rows: first month and `n`, the size of the cohort (missing where small numbers follow from
-        it); columns: months since, from 0; shares of fewer than `minimum_cell` are missing. Empty
-        where nobody is known to have ordered in a month before that of the date.
+        it); columns: months since, from 0; shares are missing of fewer than `minimum_cell`, and
+        where they tell of fewer who did not come. Empty where nobody is known to have ordered in a
+        month before that of the date.
     """
     if not months(run)["customers"].any():
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["month", "n"]))
@@ -66,8 +67,33 @@ def cohorts(run: Run) -> pd.DataFrame:
     last = age.iloc[-1] - age[wide.index].to_numpy()
     wide = wide.fillna(0).where(np.asarray(wide.columns)[None, :] <= last[:, None])
     sizes = privacy.shown(wide[0], minimum)
-    shares = wide.where((wide >= minimum) | (minimum <= 1)).div(sizes, axis=0)
+    others = wide.rsub(wide[0], axis=0)
+    told = ((wide >= minimum) | (minimum <= 1)) & ((others == 0) | (others >= minimum))
+    shares = wide.where(told).div(sizes, axis=0)
     return shares.set_index(pd.MultiIndex.from_arrays([wide.index, sizes], names=["month", "n"]))
+
+
+def called(encoder, rows: list[dict]) -> dict[str, str]:
+    """Return what a reader sees of each encoded column: its label, of a nominal one 'label: level'.
+
+    Of a column with the levels yes and no, which tell the same, only the yes.
+
+    Parameters
+    ----------
+    encoder : seglib.clustering.Encoder
+    rows
+        The dictionary.
+    """
+    about, owners = {row["name"]: row for row in rows}, np.array(encoder.columns)[encoder.owners]
+    result = {}
+    for name, owner in zip(encoder.get_feature_names_out(), owners, strict=True):
+        result[str(name)] = about[owner]["label"] + name.removeprefix(owner)
+    for rule in encoder.rules_:
+        levels = [str(level) for level in rule.get("levels", ())]
+        replies = {reply(v, levels, about[rule["name"]]["base"]): v for v in levels}
+        if rule["kind"] == "nominal" and len(levels) == 2 and set(replies) == {"yes", "no"}:
+            del result[f"{rule['name']}: {replies['no']}"]
+    return result
 
 
 def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> pd.DataFrame:

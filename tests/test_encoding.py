@@ -32,7 +32,7 @@ def test_each_kind_of_column_is_encoded_by_its_rule():
     share = np.array([2 / 3, 1 / 3])
     assert Z[0, 2:] == pytest.approx((np.array([1, 0]) - share) / np.sqrt(share))
     assert Z[3, 2:] == pytest.approx([0, 0])
-    assert list(encoder.get_feature_names_out()) == ["n", "o", "c", "c (3)"]
+    assert list(encoder.get_feature_names_out()) == ["n", "o", "c: x", "c: y"]
     assert encoder.levels == [0, 2, 2] and list(encoder.owners) == [0, 1, 2, 2]
     back = encoder.decode(Z)
     assert np.array_equal(back[:, 1:], encoder.answers(frame)[:, 1:], equal_nan=True)

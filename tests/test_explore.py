@@ -7,6 +7,7 @@ import planted
 import pytest
 
 from seglib import explore
+from seglib.clustering import Encoder
 from seglib.collection import dictionary
 from seglib.files import Run
 
@@ -42,6 +43,22 @@ def test_cohorts_count_who_came_back_and_leave_the_unknown_empty(run):
     assert np.isnan(shares.iloc[1, 2])
 
 
+def test_a_cohort_shows_no_share_that_tells_of_few_who_came_or_did_not(run):
+    came = {"2020-01-01": range(40), "2020-02-01": range(38), "2020-03-01": range(35)}
+    rows = [(customer, month, 1.0) for month, who in came.items() for customer in who]
+    rows += [(40 + customer, "2020-02-01", 1.0) for customer in range(20)]
+    rows += [(40 + customer, "2020-03-01", 1.0) for customer in range(4)]
+    frame = pd.DataFrame(rows, columns=["customer", "month", "spend"])
+    frame["month"] = pd.to_datetime(frame["month"])
+    run.write("monthly.parquet", frame.assign(orders=1))
+    study = run.study.model_copy(update={"minimum_cell": 5})
+    shares = explore.cohorts(replace(run, study=study))
+    assert shares.index.get_level_values("n").tolist() == [40, 20]
+    assert shares.iloc[0].fillna(-1).tolist() == [1, -1, 0.875]  # 2 stayed away, then 5
+    assert shares.iloc[1].fillna(-1).tolist() == [1, -1, -1]  # 4 came
+    assert explore.cohorts(run).iloc[0].tolist() == [1, 0.95, 0.875]  # a minimum of 1 hides none
+
+
 def test_a_month_in_which_the_data_begin_late_is_not_whole_and_founds_no_cohort(run):
     run.write("extent.json", {"first": "2020-01-05", "last": "2020-04-20", "history": 91})
     assert explore.months(run)["spend"].tolist() == [15, 30]  # of February and March
@@ -53,6 +70,32 @@ def test_a_month_in_which_the_data_begin_late_is_not_whole_and_founds_no_cohort(
 def test_a_study_without_dates_has_no_months_and_no_cohorts(run, tmp_path):
     run = replace(run, folder=tmp_path)
     assert explore.months(run).empty and explore.cohorts(run).empty
+
+
+def test_an_encoded_column_is_called_after_its_level_and_of_yes_and_no_only_the_yes():
+    frame = pd.DataFrame(
+        {
+            "visits": np.arange(40) % 7,
+            "phone": ["no", "yes"] * 20,
+            "net": ["DSL", "Fiber", "no", "DSL"] * 10,
+            "town": ["Bern", "Bern", "Genf", "Genf"] * 10,
+            "member": [True, True, False, True] * 10,
+            "cheap": pd.Categorical(["0", "1"] * 20),
+        }
+    )
+    rows = [{"name": name, "label": name.title(), "base": "plan"} for name in frame]
+    rows[-1]["base"] = "psychographic"
+    assert explore.called(Encoder().fit(frame), rows) == {
+        "visits": "Visits",
+        "phone: yes": "Phone: yes",
+        "net: DSL": "Net: DSL",
+        "net: Fiber": "Net: Fiber",
+        "net: no": "Net: no",
+        "town: Bern": "Town: Bern",
+        "town: Genf": "Town: Genf",
+        "member: True": "Member: True",
+        "cheap: 1": "Cheap: 1",
+    }
 
 
 def test_differences_find_the_planted_one_only():

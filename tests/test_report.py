@@ -1,8 +1,11 @@
 """A page holds what its notebook shows, reads well for everyone, and needs nothing else."""
 
 import base64
+import json
 import re
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -13,7 +16,7 @@ import seaborn as sns
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from seglib import wording
+from seglib import plots, wording
 from seglib.plots import PALETTE
 from seglib.report import alt, drawing, exhibits, glossary, report
 from seglib.report.report import ReportError
@@ -338,6 +341,42 @@ def test_the_words_of_a_figure_name_rows_bars_cells_and_the_ends_of_long_lines()
         "a 5; b 6. low 0.25; high 0.10. from 0 to 29, lowest 0, highest 29. row 1, −0.50"
     )
     plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("ends", "ticks"),
+    [
+        ((0, 0.2), "0 5 10 15 20"),
+        ((-0.08, 0.12), "−10 −5 0 5 10 15"),
+        ((0.78, 0.7825), "78 78.05 78.1 78.15 78.2 78.25"),
+    ],
+)
+def test_an_axis_in_per_cent_has_ticks_that_are_what_they_say(ends, ticks):
+    figure, ax = plt.subplots(figsize=(8, 2))
+    plots.percent(ax, "x").set_xlim(*ends)
+    figure.canvas.draw()
+    texts = [text.get_text() for text in ax.get_xticklabels()]
+    assert texts == [f"{tick}%" for tick in ticks.split()]
+    shown = [float(text.strip("%").replace("−", "-")) / 100 for text in texts]
+    assert ax.get_xticks() == pytest.approx(shown)
+    plt.close(figure)
+
+
+def test_the_cut_off_date_lies_between_the_months_before_and_after_it():
+    path = Path(__file__).parents[1] / "notebooks" / "05_measuring_results.ipynb"
+    cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]}
+    periods = ["2017-08", "2017-09", "2017-10", "2017-11"]
+    rows = pd.DataFrame({"period": periods, "value": 1.0, "low": 0.5, "high": 1.5})
+    rows = rows.assign(label="Active", metric="active", name="Everyone")
+    figures, by_month = [], SimpleNamespace(by_month=lambda *_: rows, labelled=lambda _, kpis: kpis)
+    found = {"run": SimpleNamespace(as_of="2017-10-01"), "outcomes": by_month, "people": None}
+    found |= {"pd": pd, "sns": sns, "plots": plots, "draw": {}, "called": {0: "Everyone"}}
+    found["show"] = lambda figure, *_: figures.append(figure)
+    exec(cells["months-compute"] + "\n" + cells["months-figure"], found)
+    months, line = figures[0].axes[0].lines[0], figures[0].axes[0].lines[-1]
+    gaps = np.asarray(months.get_xdata(orig=False)) - line.get_xdata(orig=False)[0]
+    assert (gaps[:2] < -10).all() and (gaps[2:] > 10).all()
+    plt.close(figures[0])
 
 
 def test_a_figure_is_drawn_again_for_phones_panels_below_one_another(displayed):

@@ -100,10 +100,12 @@ class Encoder(TransformerMixin, BaseEstimator):
         return np.column_stack(parts) if parts else np.empty((len(X), 0))
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Name the encoded columns; a nominal column has several."""
-        names = [self.columns[j] for j in self.owners]
-        again = [i and names[i - 1] == name for i, name in enumerate(names)]
-        return np.array([f"{n} ({i})" if again[i] else n for i, n in enumerate(names)])
+        """Name the encoded columns; a nominal column has one for each level, 'column: level'."""
+        names = []
+        for rule in self.rules_:
+            levels = rule["levels"] if rule["kind"] == "nominal" else ()
+            names += [f"{rule['name']}: {level}" for level in levels] or [rule["name"]]
+        return np.array(names)
 
     @property
     def owners(self) -> np.ndarray:

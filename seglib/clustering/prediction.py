@@ -195,9 +195,9 @@ def _expected(model, x: np.ndarray) -> np.ndarray:
 
 def _best_column(features: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
     """Take the column most rank-correlated with the outcome: chosen in its own favour."""
-    ranks, varying = rankdata(y), features.nunique() > 1
+    ranks = rankdata(y)
     strength = [
-        abs(np.corrcoef(rankdata(features[c]), ranks)[0, 1]) if varying[c] else 0 for c in features
+        x.nunique() > 1 and abs(np.corrcoef(rankdata(x), ranks)[0, 1]) for _, x in features.items()
     ]
     return features.iloc[:, [int(np.argmax(strength))]]
 

@@ -63,11 +63,13 @@ def figure(width: float = 8, height: float = 4, **subplots):
     return plt.subplots(figsize=(width, height), **subplots)
 
 
-def percent(ax: Axes, axes: str = "y", decimals: int | None = 0) -> Axes:
-    """Write an axis in per cent."""
-    form = mpl.ticker.PercentFormatter(1, decimals=decimals)
+def percent(ax: Axes, axes: str = "y") -> Axes:
+    """Write an axis in per cent; decimals where the ticks are closer than one."""
+    form = mpl.ticker.PercentFormatter(1)
+    form.format_pct = lambda share, _: f"{round(100 * share, 4) + 0.0:g}%"
     for name in axes:
-        getattr(ax, f"{name}axis").set_major_formatter(form)
+        ticks = mpl.ticker.MaxNLocator("auto", steps=[1, 2, 5, 10])
+        getattr(ax, f"{name}axis").set(major_locator=ticks, major_formatter=form)
     return ax
 
 
