@@ -69,6 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     begin.add_argument("--name", default="", help="of the study; else that of the first file")
     begin.set_defaults(command=_new)
 
+    _add_score(commands)
+    check = commands.add_parser(
+        "check", help="say what is wrong with a study, and what each page will say"
+    )
+    check.add_argument("study")
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _add_score(commands) -> None:
     one = commands.add_parser("score", help="segments for customers never seen, or at another date")
     one.add_argument("model", help="folder of a run, data/STUDY/DATE, or its model.json")
     one.add_argument(
@@ -86,13 +96,6 @@ def _parser() -> argparse.ArgumentParser:
     who = "who a row is; else customer; '<row>' numbers the rows"
     one.add_argument("--id", default="", metavar="COLUMN", help=who)
     one.set_defaults(command=_score)
-
-    check = commands.add_parser(
-        "check", help="say what is wrong with a study, and what each page will say"
-    )
-    check.add_argument("study")
-    check.set_defaults(command=_check)
-    return parser
 
 
 def _new(given) -> None:

@@ -18,6 +18,7 @@ LOOKED_FOR = 0.10  # relative effect a test looks for, unless it must be more to
 QUARTER = 91  # days that the study's cost of treating a customer is for
 MONTHS = 3  # longest window of spend that is compared
 WEEKS = {1: 4, 2: 9, 3: 13}  # months of a window → weeks
+DAYS = {1: 30, 2: 61, 3: QUARTER}  # and days, on average
 
 
 def needed(size: float, alpha: float = ALPHA) -> int | None:

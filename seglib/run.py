@@ -184,27 +184,9 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             say(f"{step.name:<26} {'unchanged' if same else 'kept'}")
             continue
         ran = True  # whatever comes later and is not the same must follow
-        seen = _stamps(staging[0])
-        started, clock = datetime.now(UTC), time.perf_counter()
-        _execute_one(current, step, staging)
-        seconds = time.perf_counter() - clock
-        written = sorted(n for n, stamp in _stamps(staging[0]).items() if seen.get(n) != stamp)
-        written = {name: files.digest(staging[0] / name) for name in written}
-        times[step.name] = {
-            "started": started.isoformat("T", "seconds"),
-            "seconds": seconds,
-            "page": files.digest(staging[1] / f"{step.name}.ipynb"),  # its cells have times too
-        }
-        entries.append(
-            {
-                "name": step.name,
-                "notebook": step.notebook,
-                "parameters": step.parameters,
-                "fingerprint": fingerprint,
-                "files": written,
-            }
-        )
-        say(f"{step.name:<26} {seconds:6.1f} s")
+        entry, times[step.name] = _run_step(current, step, fingerprint, staging)
+        entries.append(entry)
+        say(f"{step.name:<26} {times[step.name]['seconds']:6.1f} s")
     measuring.assemble(replace(current, folder=staging[0]), reason)
     return files.plain(
         {
@@ -220,6 +202,28 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             "times": times,
         }
     )
+
+
+def _run_step(current: Run, step: plan.Step, fingerprint: str, staging) -> tuple[dict, dict]:
+    """Run a step into the staging folders; return what the manifest says of it, and its times."""
+    seen = _stamps(staging[0])
+    started, clock = datetime.now(UTC), time.perf_counter()
+    _execute_one(current, step, staging)
+    seconds = time.perf_counter() - clock
+    written = sorted(n for n, stamp in _stamps(staging[0]).items() if seen.get(n) != stamp)
+    entry = {
+        "name": step.name,
+        "notebook": step.notebook,
+        "parameters": step.parameters,
+        "fingerprint": fingerprint,
+        "files": {name: files.digest(staging[0] / name) for name in written},
+    }
+    page = files.digest(staging[1] / f"{step.name}.ipynb")  # its cells have times too
+    return entry, {
+        "started": started.isoformat("T", "seconds"),
+        "seconds": seconds,
+        "page": page,
+    }
 
 
 def _unchanged(current: Run, known: dict | None, fingerprint: str) -> bool:

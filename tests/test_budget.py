@@ -14,7 +14,7 @@ MODULES = {
 GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
 BELOW = GROUND | {"files"}
 SIZES = {  # lines that a part of the helper may have, docstrings and all
-    "reading tables": (("sources", "databases", "reading", "text", "tables"), 1500),
+    "reading tables": (("sources", "databases", "reading", "text", "tables"), 1510),
     "checks": (("checks", "audit", "records", "persons"), 936),
     "drafting": (
         ("columns", "roles", "orders", "scales", "answers", "kinds", "draft"),
@@ -64,7 +64,7 @@ def test_a_part_has_its_size(names, most):
     assert sum(sizes.values()) <= most and max(sizes.values()) <= 410, sizes
 
 
-ROOMS = {"clustering": 3340, "personas": 3180, "measuring": 3060, "report": 2100, "plots": 330}
+ROOMS = {"clustering": 3340, "personas": 3225, "measuring": 3065, "report": 2100, "plots": 330}
 
 
 @pytest.mark.parametrize(("name", "most"), ROOMS.items())

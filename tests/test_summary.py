@@ -35,7 +35,7 @@ def claim(segment, number, sentence, **more):
 
 def lever(segment, enough, action="Try a letter."):
     test = {"available": 205, "baseline": 4.1, "detectable": 0.4, "target": 0.3, "enough": enough,
-            "n_per_arm": 310, "weeks": 13, "unit": "", "metric": "orders in 13 weeks"}  # fmt: skip
+            "n_per_arm": 310, "months": 3, "unit": "", "metric": "orders in 3 months"}  # fmt: skip
     return {"segment": segment, "action": action, "evidence": [], "effect": "", "experiment": test}
 
 
@@ -211,7 +211,7 @@ def test_on_monday_names_tests_that_the_segment_is_large_enough_for(soup):
     assert [words(li.b) for li in monday.select(".actions li")] == ["Try a letter."]
     told = words(monday)
     assert "205 households treated and as many left as now" in told
-    assert "for 13 weeks : that shows a difference of 0.40 or more on 4.1" in told
+    assert "for 3 months : that shows a difference of 0.40 or more on 4.1" in told
     assert "Widen it. A test needs 310 in each half to show 0.30 on 4.1; there are 205." in told
     assert "Ask them" not in told
 
@@ -233,7 +233,7 @@ def test_priorities_are_folded_with_how_firm_they_are(soup):
 def test_what_happened_has_headline_figures_and_advice(soup):
     told = words(section(soup, "after"))
     assert "Spend rose 4%." in told and "$542 → $518" in told
-    assert "Refresh: run the study again at a later date. Next review: 1 January 2025." in told
+    assert "Refresh: use the segments of this run in place of the earlier ones. Next" in told
     assert "Orders <fell>." in told
 
 

@@ -246,9 +246,19 @@ def files(source: str, folder: Path) -> list[Path]:
         if paths := sorted(p for p in root.glob(pattern) if p.is_file()):
             return paths
         raise StudyError(f"no file matches {source!r} in {root}: mend the pattern")
-    names = sorted(p.name for p in exact.parent.glob("*"))
-    hint = nearest(exact.name, names) if names else f": {exact.parent} does not exist"
-    raise StudyError(f"no file {source!r}{hint}")
+    raise StudyError(f"no file {source!r}{_resembling(exact, place.startswith(RDATA))}")
+
+
+def _resembling(path: Path, data_set: bool) -> str:
+    """Return which file, or which folder of data sets, may have been meant."""
+    ending = ".pkl.compress" if data_set else ""
+    names = sorted(p.name.removesuffix(ending) for p in path.parent.glob("*"))
+    if names:
+        return nearest(path.name.removesuffix(ending), names)
+    if data_set:
+        packages = sorted(p.name for p in path.parent.parent.glob("*"))
+        return nearest(path.parent.name, packages)
+    return f": {path.parent} does not exist"
 
 
 def _root(place: str, folder: Path) -> tuple[Path, str]:

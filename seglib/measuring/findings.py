@@ -265,6 +265,7 @@ def by_segment(trial: dict, called: dict[int, str], currency: str) -> list[dict]
                 "name": called[row["segment"]],
                 "kind": outcome.kind,
                 "label": outcome.label,
+                "free": "adjusted" if trial["adjusted"] and not yes else "plain",
                 "state": "known" if known else "unknown",
                 "more": "nothing" if nothing else more,
                 "verdict": "nothing" if nothing else row["verdict"],
@@ -352,8 +353,9 @@ def _shift(row: pd.Series, line: dict) -> dict:
 
 def split(parts: dict, minimum: int) -> dict:
     """Return how many changed segment, as block `split` words it; few are not counted."""
-    most = parts["back"]["n"] * 2 > parts["both"]["n"]
-    words = {"both_known": "some" if parts["n"] else "nobody", "back_again": "most" if most else ""}
+    once, both = parts["back"]["n"], parts["both"]["n"]
+    back = "all" if once == both > 0 else "most" if once * 2 > both else ""
+    words = {"both_known": "some" if parts["n"] else "nobody", "back_again": back}
     return parts | words | {"n": about(parts["n"], minimum)}
 
 

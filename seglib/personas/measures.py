@@ -215,14 +215,32 @@ def _median(ev: Evidence, segment: int, column: str, _="") -> dict:
 # --- shares of two by two -------------------------------------------------------------------------
 
 
-def _two_by_two(yes: pd.Series, inside: np.ndarray, estimate) -> dict:
-    """Return a comparison of shares by a function of the four counts; empty if it has no value."""
-    a, n, b, others = counts = cells(yes, inside)
-    if not n or not others or math.isnan((result := estimate(*counts)).value):
+def _two_by_two(ev: Evidence, yes: pd.Series, segment: int, estimate) -> dict:
+    """Return a comparison of shares by a function of the four counts; empty if it has no value.
+
+    Nor is there one where, with those of the other segments, it would tell a count of few.
+    """
+    a, n, b, others = counts = cells(yes, ev.inside(segment))
+    if (
+        subtracted(ev, yes, segment)
+        or not n
+        or not others
+        or math.isnan((result := estimate(*counts)).value)
+    ):
         return {}
     cell = min(smallest(a, a, n), smallest(b, b, others))
     shares = {"inside": a / n, "outside": b / others, "unit": "share"}
     return {**_ends(result), "n": n, "cell": cell, **shares}
+
+
+def subtracted(ev: Evidence, yes: pd.Series, segment: int) -> bool:
+    """Return whether a segment's count must be hidden, so that no other's follows from it."""
+    known = yes.notna().to_numpy()
+    by = yes[known].eq(1).groupby(ev.labels.to_numpy()[known])
+    counts = pd.DataFrame({"yes": by.sum(), "no": by.size() - by.sum()})
+    several = counts.mask(counts == 0, ev.minimum)  # that nobody did may be told
+    hidden = several.apply(lambda column: privacy.shown(column, ev.minimum).isna())
+    return segment in hidden.index and bool(hidden.loc[segment].any())
 
 
 def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
@@ -230,7 +248,7 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
     if column not in ev.customers:
         return {}
     values, formed = ev.customers[column], column in ev.formed
-    result = _two_by_two(has_level(values, level), ev.inside(segment), stats.difference)
+    result = _two_by_two(ev, has_level(values, level), segment, stats.difference)
     row = None if formed or not result else _described(ev, segment, column, level)
     if not result or (row is None and not formed):
         return {}
@@ -252,14 +270,19 @@ def _untouched(ev: Evidence, segment: int, *_) -> dict:
     if ev.campaigns is None:
         return {}
     none = ev.campaigns["contacts"].eq(0).astype(float)
-    return _two_by_two(none, ev.inside(segment), stats.difference)
+    return _two_by_two(ev, none, segment, stats.difference)
 
 
 def _responses(ev: Evidence, segment: int, *_) -> dict:
     if ev.campaigns is None or "responded" not in ev.campaigns:
         return {}
-    answered = ev.campaigns["responded"].eq(True).astype(float)
-    return _two_by_two(answered.where(ev.campaigns["contacts"] > 0), ev.inside(segment), stats.lift)
+    return _two_by_two(ev, answered(ev), segment, stats.lift)
+
+
+def answered(ev: Evidence) -> pd.Series:
+    """Return 1 for whoever answered a campaign, 0 for whom none moved, NaN for the others."""
+    yes = ev.campaigns["responded"].eq(True).astype(float)
+    return yes.where(ev.campaigns["contacts"] > 0)
 
 
 # --- rule and example -----------------------------------------------------------------------------

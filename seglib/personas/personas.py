@@ -311,7 +311,7 @@ def tests(ev: Evidence, book: dict) -> pd.DataFrame:
             "looked for": playbook.gain(test["target"], unit, less),
             "needed a half": test["n_per_arm"],
             "there are": test["available"] if segment in ev.sized else None,
-            "weeks": test["weeks"],
+            "months": test["months"],
             "smallest": playbook.gain(test["detectable"], unit, less),
             "break-even": wording.amount(test["break_even"], unit) if test["break_even"] else None,
         }

@@ -11,7 +11,7 @@ import pandas as pd
 from seglib import power, privacy, stats
 from seglib.personas.evidence import Evidence, assortment
 from seglib.personas.measures import WORDS as CLAIMS
-from seglib.personas.measures import measure, smallest
+from seglib.personas.measures import answered, measure, smallest, subtracted
 from seglib.personas.names import kind, label
 from seglib.study import StudyError, nearest
 from seglib.wording import amount, listing, table
@@ -25,7 +25,16 @@ WORTH = {"value-high", "growth-up"}  # who is worth this and overlooked is under
 ITEMS = {"need-high", "product-high", "need-low"}
 ENOUGH = 0.02  # of the spend, theirs or that of others, from which an item is worth a test
 MEANT = 2  # possibilities that are named for a product segment
-FIGURES = "baseline", "detectable", "n_per_arm", "weeks", "target", "enough", "break_even"
+FIGURES = (
+    "baseline",
+    "detectable",
+    "n_per_arm",
+    "weeks",
+    "months",
+    "target",
+    "enough",
+    "break_even",
+)
 
 # --- targeting ------------------------------------------------------------------------------------
 
@@ -58,7 +67,8 @@ def criteria(ev: Evidence) -> pd.DataFrame:
             scores = measure(ev, segment, OTHERS[name], column)
             if not scores or scores["low"] <= 1 <= scores["high"]:
                 row[name] = _figure(ev, name, everyone)["value"]
-        if "reach" in row and _answers(ev, inside)[0] < ev.minimum:
+        few = "reach" in row and _answers(ev, inside)[0] < ev.minimum
+        if few or ("reach" in row and subtracted(ev, answered(ev), segment)):
             row["reach"] = np.nan
         rows[segment] = {"n": inside.sum()} | row
     scores = pd.DataFrame.from_dict(rows, orient="index", dtype=float).rename_axis("segment")
@@ -243,8 +253,8 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
         arms, metric, baseline, unit, target (the smallest effect that is worth finding),
         detectable (the smallest effect this segment can show with 80% power at the 5% level),
         n_per_arm (needed for the target), available (per arm), at_least (whether there may be
-        more), weeks, enough, break_even. Where the baseline would tell of few customers, or the
-        target rounds to nothing, there is no plan.
+        more), weeks, months, enough, break_even. Where the baseline would tell of few customers, or
+        the target rounds to nothing, there is no plan.
     """
     plan = _planned(ev, segment, metric)
     if plan["baseline"] is None:
@@ -281,11 +291,13 @@ def _planned(ev: Evidence, segment: int, metric: str) -> dict:
     if seen is None:
         return plan
     did = "is active" if ev.run.study.usage else "buys"
-    for months, weeks in power.WEEKS.items():
+    for months in power.WEEKS:
         after, before = (v[inside] for v in seen[months])
         if metric == "spend":
             money = ev.run.study.economics
-            result = power.spend_test(after, before, money=money, days=7 * weeks, half=half)
+            result = power.spend_test(
+                after, before, money=money, days=power.DAYS[months], half=half
+            )
             result = {key: result[key] for key in FIGURES if key in result}
             result |= {
                 "metric": TEXTS["spend"].format(who=ev.run.study.customer),
@@ -298,8 +310,9 @@ def _planned(ev: Evidence, segment: int, metric: str) -> dict:
         if enough:
             break
     if not result["baseline"]:
-        return plan | {"metric": TEXTS["nobody"].format(did=did, weeks=weeks)}
-    return plan | result | {"weeks": weeks, "enough": enough}
+        return plan | {"metric": TEXTS["nobody"].format(did=did, **_time(months))}
+    time = {"weeks": power.WEEKS[months], "months": months}
+    return plan | result | time | {"enough": enough}
 
 
 def _outcome(ev: Evidence, inside: np.ndarray, half: int) -> dict:
@@ -314,6 +327,12 @@ def _outcome(ev: Evidence, inside: np.ndarray, half: int) -> dict:
 def testable(ev: Evidence, segment: int, metric: str) -> bool:
     """Return whether a measure leaves room: where nearly all still buy, none need winning back."""
     return metric != "active" or (_planned(ev, segment, metric)["baseline"] or 0) <= STILL_HERE
+
+
+def _time(number: int | None) -> dict[str, str]:
+    """Return how long a test takes in words; of an outcome, whose time is not known, nothing."""
+    months = "" if number is None else "month" if number == 1 else f"{number} months"
+    return {"months": months, "span": "a month" if number == 1 else months}
 
 
 def gain(value: float, unit: str, less: bool = False) -> str:
@@ -333,7 +352,7 @@ def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
     words = {
         "target": gain(plan["target"], plan["unit"]),
         "there": f"{'at least ' if plan['at_least'] else ''}{there:,}",
-        "weeks": plan["weeks"],
+        **_time(plan["months"]),
         "customer": study.customer,
         "metric": metric,
         "measured": plan["metric"],
@@ -440,7 +459,7 @@ def _effect(ev: Evidence, test: dict) -> str:
     if test.get("break_even") is None:
         return TEXTS["effect"]
     least = amount(test["break_even"], ev.run.study.currency or "money")
-    pays = TEXTS["pays"].format(least=least, who=ev.run.study.customer, weeks=test["weeks"])
+    pays = TEXTS["pays"].format(least=least, who=ev.run.study.customer, **_time(test["months"]))
     return f"{TEXTS['effect']} {pays}"
 
 

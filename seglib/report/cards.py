@@ -32,24 +32,8 @@ def html(
 ) -> str:
     """Return a persona's card as HTML.
 
-    Parameters
-    ----------
-    person : dict
-        One of personas.json.
-    found : list of dict
-        The claims.
-    colour : str
-        Of the segment, such as #0b5fa5.
-    levers : list of dict
-        The playbook's rows; those of other segments are passed over.
-    members : int
-        How many customers the typical one averages.
-    asked : list of str
-        Topics of open questions that stand elsewhere, because they concern everyone.
-    drawn : dict, optional
-        Its fingerprint and tiles, as `portraits` returns them; perhaps its months.
-    who : str
-        What customers are called.
+    `members` is how many customers the example averages, `asked` are topics of questions that stand
+    elsewhere, because they concern everyone; `drawn` is what `portraits` returns of the segment.
     """
     claims, drawn = {c["id"]: c for c in found}, drawn or {}
     size, first = _split(opening(person, found))
