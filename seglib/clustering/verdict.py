@@ -374,7 +374,7 @@ def _sentences(useful: dict) -> dict:
     rfm = []
     for word in ("better", "ahead", "behind", "worse"):
         reached = [
-            f"{_of(r)} {_figure(r['rfm_terciles'])} against {_figure(r['segments'])})"
+            f"{_of(r)} {' against '.join(_apart(r['rfm_terciles'], r['segments']))})"
             for r in rows
             if r["rfm"] == word
         ]
@@ -389,6 +389,12 @@ def _of(row: dict) -> str:
 def _figure(estimate: dict, key: str = "value", form: str = "z.2f") -> str:
     """Return a score with two decimals: '−0.01'."""
     return wording.minus(format(estimate[key], form))
+
+
+def _apart(one: dict, other: dict) -> list[str]:
+    """Return two scores with as many decimals as tell them apart, two or three."""
+    same = _figure(one) == _figure(other)
+    return [_figure(each, form="z.3f" if same else "z.2f") for each in (one, other)]
 
 
 def _span(estimate: dict, form: str = "z.2f") -> str:

@@ -50,7 +50,8 @@ def _heat(ax: Axes) -> str:
         cells = np.ma.filled(np.ma.asarray(mesh.get_array(), float), np.nan)
         rows, columns = names(ax.yaxis), names(ax.xaxis)
         if cells.size <= CELLS or np.nanmin(cells) >= 0:
-            texts = (_values(row[~np.isnan(row)]) for row in cells)
+            ends = (np.flatnonzero(~np.isnan(row)).max(initial=-1) + 1 for row in cells)
+            texts = (_values(row[:end]) for row, end in zip(cells, ends, strict=True))
             return "; ".join(f"{rows.get(i, i + 1)} {text}" for i, text in enumerate(texts))
         order = [place for place in np.ndindex(cells.shape) if not np.isnan(cells[place])]
         order = sorted(order, key=lambda place: -abs(cells[place]))[:SHOWN]
