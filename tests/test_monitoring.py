@@ -128,7 +128,7 @@ def test_change_is_split_into_behaviour_and_rule(tmp_path):
     pair.run.write("segments.parquet", swapped)
     parts = monitoring.split(pair, states)
     assert parts["rule"]["value"] == 1 and parts["back"] == parts["both"] == parts["behaviour"]
-    assert findings.split(parts, 10)["back_again"] == "most"
+    assert findings.split(parts, 10)["back_again"] == "all"
 
 
 def test_who_was_downgraded_is_listed_with_what_they_were_worth(tmp_path):
