@@ -26,7 +26,7 @@ from seglib.collection import tables
 from seglib.files import Run
 from seglib.outlook import check
 from seglib.personas import claims
-from seglib.report import cards, glossary, report, summary
+from seglib.report import cards, report, summary
 from seglib.study import StudyError
 
 VERSIONS = (
@@ -131,8 +131,7 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: P
     loaded = current.study
     if not _same_pages(current, manifest, pages):
         for page in report.build(loaded.title, manifest, pages):
-            if page.stem in manifest["times"]:  # the glossary has no notebook
-                manifest["times"][page.stem]["html"] = files.digest(page)
+            manifest["times"][page.stem]["html"] = files.digest(page)
     (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
     report.explain(loaded.title, manifest, pages)
     cards.handout(replace(current, folder=data), manifest, pages)
@@ -144,14 +143,12 @@ def _same_pages(current: Run, manifest: dict, pages: Path) -> bool:
     """Copy the pages of the last run and return True, if it was the same and they are as it was."""
     last = current.read("manifest.json") if current.has("manifest.json") else {}
     place = current.study.reports / current.as_of.isoformat()
-    same = last == manifest and (place / glossary.PAGE).is_file()
-    for name, about in manifest["times"].items():
-        page = place / f"{name}.html"
-        same = same and page.is_file() and files.digest(page) == about.get("html")
-    if same:
-        for name in (*(f"{name}.html" for name in manifest["times"]), glossary.PAGE):
-            shutil.copy2(place / name, pages)
-    return same
+    made = {place / f"{name}.html": about.get("html") for name, about in manifest["times"].items()}
+    if last != manifest or _differ(made):
+        return False
+    for page in made:
+        shutil.copy2(page, pages)
+    return True
 
 
 def _execute(current, todo, wanted, staging, force, say) -> dict:
@@ -237,6 +234,11 @@ def _altered(current: Run, entry: dict) -> list[str]:
     """Return the files of a step that are not as it wrote them when its page was made."""
     paths = {current.folder / name: written for name, written in entry["files"].items()}
     paths[_executed(current, entry["name"])] = entry.get("page")
+    return _differ(paths)
+
+
+def _differ(paths: dict[Path, str | None]) -> list[str]:
+    """Return the names of files that are gone, or have another digest than is given."""
     return [p.name for p, was in paths.items() if not (p.is_file() and files.digest(p) == was)]
 
 

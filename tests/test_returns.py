@@ -160,12 +160,7 @@ def states(folder, state, key, sign=1):
 def test_rows_that_a_status_calls_refunds_are_taken_off_whatever_their_sign(tmp_path, sign):
     known, checks = states(tmp_path, "Refund", "returned", sign)
     people = features.customers(known)[0]
-    assert people.loc["credit", ["orders", "spend", "tenure", "recency"]].tolist() == [
-        2,
-        50,
-        60,
-        30,
-    ]
+    assert people.loc["credit", KNOWN].tolist() == [2, 50, 60, 30]
     check = checks["status that says that a line was returned"]
     assert (check["failing"], check["action"]) == (1, "a return, netted against purchases")
     assert "counted as 0" not in " ".join(c["action"] for c in checks.values())
@@ -175,17 +170,10 @@ def test_rows_that_a_status_calls_refunds_are_taken_off_whatever_their_sign(tmp_
 def test_cancelled_sales_count_as_0_and_are_said_as_such(tmp_path):
     known, checks = states(tmp_path, "Cancelled", "cancelled")
     people = features.customers(known)[0]
-    assert people.loc["credit", ["orders", "spend", "tenure", "recency"]].tolist() == [
-        2,
-        75,
-        60,
-        30,
-    ]
+    assert people.loc["credit", KNOWN].tolist() == [2, 75, 60, 30]
     check = checks["status that says that a sale was cancelled"]
-    assert (check["failing"], check["action"]) == (
-        1,
-        "no order and no visit, its amount counts as 0",
-    )
+    said = "no order and no visit, its amount counts as 0"
+    assert (check["failing"], check["action"]) == (1, said)
     assert checks["return"]["failing"] == 6
     assert checks["customer with returns or cancelled sales only"]["failing"] == 1
 

@@ -221,12 +221,9 @@ def _two_by_two(ev: Evidence, yes: pd.Series, segment: int, estimate) -> dict:
     Nor is there one where, with those of the other segments, it would tell a count of few.
     """
     a, n, b, others = counts = cells(yes, ev.inside(segment))
-    if (
-        subtracted(ev, yes, segment)
-        or not n
-        or not others
-        or math.isnan((result := estimate(*counts)).value)
-    ):
+    if not n or not others or math.isnan((result := estimate(*counts)).value):
+        return {}
+    if subtracted(ev, yes, segment):
         return {}
     cell = min(smallest(a, a, n), smallest(b, b, others))
     shares = {"inside": a / n, "outside": b / others, "unit": "share"}

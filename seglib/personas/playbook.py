@@ -67,9 +67,9 @@ def criteria(ev: Evidence) -> pd.DataFrame:
             scores = measure(ev, segment, OTHERS[name], column)
             if not scores or scores["low"] <= 1 <= scores["high"]:
                 row[name] = _figure(ev, name, everyone)["value"]
-        few = "reach" in row and _answers(ev, inside)[0] < ev.minimum
-        if few or ("reach" in row and subtracted(ev, answered(ev), segment)):
-            row["reach"] = np.nan
+        if "reach" in row:
+            few = _answers(ev, inside)[0] < ev.minimum
+            row["reach"] = np.nan if few or subtracted(ev, answered(ev), segment) else row["reach"]
         rows[segment] = {"n": inside.sum()} | row
     scores = pd.DataFrame.from_dict(rows, orient="index", dtype=float).rename_axis("segment")
     stable = {row["segment"]: row.get("jaccard") for row in ev.verdict.get("segments", [])}
@@ -103,8 +103,8 @@ def _figure(ev: Evidence, name: str, inside: np.ndarray) -> dict:
 
 def _answers(ev: Evidence, inside: np.ndarray) -> tuple[int, int]:
     """Return how many answered a campaign, and how many were addressed."""
-    sent = ev.campaigns[inside & (ev.campaigns["contacts"] > 0).to_numpy()]
-    return int(sent["responded"].eq(True).sum()), len(sent)
+    sent = answered(ev)[inside].dropna()
+    return int(sent.sum()), len(sent)
 
 
 def units(ev: Evidence) -> dict[str, str]:
