@@ -59,12 +59,9 @@ PLANTED_RULES = {(1, "value-high"), (1, "overlooked"), (1, "untouched"), (3, "gr
                  (3, "ignores")}  # fmt: skip
 
 
-def is_true(claim: dict, true: dict[tuple, str], near: dict[int, int]) -> bool:
-    """Return whether a claim says what was planted; `near`: the segment most like each."""
+def is_true(claim: dict, true: dict[tuple, str]) -> bool:
+    """Return whether a claim says what was planted."""
     segment, column = claim["segment"], claim["source"]["column"]
-    if claim["sections"] == ["near"]:
-        shift = planted.SHIFTS[column]
-        return _sign(shift.get(segment, 0) - shift.get(near[segment], 0)) == claim["direction"]
     if claim["rule"] == "product-high":
         return (column == "tea") == (segment == 1)
     if (segment, column, claim["source"]["level"]) in true:
@@ -77,14 +74,12 @@ def judge(seed: int, folder: Path) -> tuple[int, int, int, int]:
     run = planted.add_purchases(planted.run(folder, seed), seed)
     ev = Evidence(run)
     stated = [c for c in claims.claims(ev) if c["direction"] and c["id"].startswith("c")]
-    near = ev.alike
     true = truths()
-    said = {(c["segment"], c["source"]["column"], c["direction"]) for c in stated
-            if c["sections"] != ["near"]}  # fmt: skip
+    said = {(c["segment"], c["source"]["column"], c["direction"]) for c in stated}
     rules = {(c["segment"], c["rule"]) for c in stated}
     wanted = planted_traits() | {(1, "tea", "higher")}
     right = len(wanted & said) + len(PLANTED_RULES & rules)
-    false = sum(not is_true(c, true, near) for c in stated)
+    false = sum(not is_true(c, true) for c in stated)
     return right, len(wanted) + len(PLANTED_RULES), false, len(stated)
 
 
@@ -149,12 +144,9 @@ def truth_of(inside, outside, truth: np.ndarray, name: str, level: str) -> str:
     )
 
 
-def _expected(claim: dict, labels: pd.Series, truth: pd.Series, near: dict[int, int]) -> str:
-    inside = (labels == claim["segment"]).to_numpy()
-    beside_it = claim["sections"] == ["near"]
-    outside = (labels == near[claim["segment"]]).to_numpy() if beside_it else ~inside
-    source = claim["source"]
-    return truth_of(inside, outside, truth.to_numpy(), source["column"], source["level"])
+def _expected(claim: dict, labels: pd.Series, truth: pd.Series) -> str:
+    inside, source = (labels == claim["segment"]).to_numpy(), claim["source"]
+    return truth_of(inside, ~inside, truth.to_numpy(), source["column"], source["level"])
 
 
 def road(seed: int, folder: Path) -> dict:
@@ -163,13 +155,9 @@ def road(seed: int, folder: Path) -> dict:
     made = found_by(frame, folder, seed)
     labels = made.read("segments.parquet")["segment"]
     ev = Evidence(made)
-    said, near = (
-        [c for c in claims.claims(ev) if c["direction"] and c["id"].startswith("c")],
-        ev.alike,
-    )
-    false = [c for c in said if c["direction"] != _expected(c, labels, truth, near)]
-    told = {(c["segment"], c["source"]["column"]) for c in said
-            if c not in false and c["sections"] != ["near"]}  # fmt: skip
+    said = [c for c in claims.claims(ev) if c["direction"] and c["id"].startswith("c")]
+    false = [c for c in said if c["direction"] != _expected(c, labels, truth)]
+    told = {(c["segment"], c["source"]["column"]) for c in said if c not in false}
     score = {"k": labels.nunique(), "agreement": adjusted_rand_score(truth, labels),
              "said": len(said), "false": len(false)}  # fmt: skip
     for name, (segment, _) in (TRAITS | ANSWERS).items():

@@ -32,10 +32,6 @@ def test_spending_is_one_row_per_customer_and_keeps_every_cent(shop):
     assert spent.sum().sum() == pytest.approx(pd.read_parquet(path)["amount"].sum())
 
 
-def test_products_without_a_group_are_left_out(shop):
-    assert list(affinity.spending(shop[0], GROUPS[["bread"]])) == ["food"]
-
-
 def test_the_index_is_the_share_inside_against_everyone_elses():
     spent = pd.DataFrame({"a": [6.0, 6, 1, 1], "b": [4.0, 4, 4, 4]})
     labels = pd.Series([1, 1, 2, 2])
@@ -44,13 +40,6 @@ def test_the_index_is_the_share_inside_against_everyone_elses():
     assert table.loc[(1, "a"), "outside"] == pytest.approx(0.2)
     assert table.loc[(1, "a"), "index"] == pytest.approx(3)
     assert list(table["buyers"]) == [2, 2, 2, 2]
-
-
-def test_the_same_seed_gives_the_same_intervals(shop):
-    path, labels = shop
-    spent = affinity.spending(path, GROUPS)
-    a, b = (affinity.index(spent, labels, seed=3, draws=100) for _ in range(2))
-    pd.testing.assert_frame_equal(a, b)
 
 
 def test_products_agree_with_the_bootstrap(shop):
@@ -82,11 +71,3 @@ def test_products_with_few_buyers_are_left_out(shop):
 def test_one_segment_has_no_affinity(shop):
     path, labels = shop
     assert affinity.products(path, labels * 0 + 1).empty
-
-
-def test_white_spaces_compare_with_the_segment_most_alike(shop):
-    path, labels = shop
-    frame = pd.DataFrame({"x": np.arange(60.0)}, index=labels.index)
-    found = affinity.white_spaces(path, labels, frame)
-    gap = found[found["segment"] == 2].iloc[0]
-    assert (gap["product"], gap["like"]) == ("tea", 1)

@@ -57,12 +57,6 @@ def scored(**columns):
     return pd.DataFrame({"n": [5, 5, 5]} | columns, index=pd.Index([1, 2, 3], name="segment"))
 
 
-def test_a_segment_best_in_everything_is_first_under_all_weights():
-    table = scored(size=[0.5, 0.3, 0.2], value=[9.0, 2, 1])
-    found = playbook.rank(table, {"size": 0.5, "value": 0.5}).set_index("segment")
-    assert tuple(found.loc[1, ["first", "best", "worst"]]) == (1, 1, 1)
-
-
 def test_what_is_missing_is_not_scored():
     table = scored(size=[0.5, 0.3, 0.2], reach=[0.3, 0.1, None])
     found = playbook.rank(table, {"size": 0.4, "reach": 0.6}).set_index("segment")
@@ -76,12 +70,6 @@ def test_a_criterion_alike_everywhere_is_in_the_middle():
     found = playbook.rank(scored(size=[0.3, 0.3, 0.3]), {"size": 1.0})
     assert found["size"].tolist() == [0.5, 0.5, 0.5]
     assert found["rank"].tolist() == found["best"].tolist() == [1, 1, 1]
-
-
-def test_segments_with_the_same_score_share_the_first_place(full):
-    rows = [row | {"rank": min(row["rank"], 2) - 1 or 1} for row in full[3]["targeting"]["ranking"]]
-    words = personas.ranked({"targeting": full[3]["targeting"] | {"ranking": rows}})
-    assert words["tied"] == "yes" and len(words["first"]) == len(rows) and words["firmest"] == ""
 
 
 def test_reach_that_rests_on_few_answers_is_missing_not_everyones(full, tmp_path):
@@ -178,22 +166,6 @@ def test_no_test_is_planned_on_few_who_did_or_did_not(full, monkeypatch, active)
     else:
         assert test["baseline"] == seen.sum() / len(inside)
     assert playbook.testable(ev, segment, "active") == (seen.sum() <= 0.9 * len(inside))
-
-
-def test_no_test_looks_for_a_change_that_rounds_to_nothing(full, monkeypatch):
-    ev, segment = full[0], full[0].sized[0]
-    monkeypatch.setattr(playbook.power, "share_test", lambda *_: {
-        "baseline": 0.5, "detectable": 0.1, "target": 0.004, "n_per_arm": 10_000})  # fmt: skip
-    test = playbook.experiment(ev, segment, "active")
-    assert test["target"] is None and test["enough"] is False
-
-
-@pytest.mark.parametrize(("change", "unit", "less", "text"), [
-    (0.08, "share", False, "+8 points"), (0.08, "share", True, "−8 points"),
-    (31, "$", False, "+$31"),
-])  # fmt: skip
-def test_a_change_is_written_with_its_sign(change, unit, less, text):
-    assert playbook.gain(change, unit, less) == text
 
 
 def claim(rule, inside=0.1, outside=0.05, word=""):

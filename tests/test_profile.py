@@ -76,17 +76,6 @@ def test_markers_of_a_nominal_level_are_differences_of_shares(eight):
     assert rent["low"] < rent["effect"] < rent["high"]
 
 
-def test_markers_give_no_p_values(eight):
-    assert not {"p", "q"} & set(profile.markers(*eight, DICTIONARY))
-
-
-def test_markers_need_no_dictionary_and_take_any_index(eight):
-    frame, labels = eight
-    frame.index = labels.index = pd.Index([f"tea {i}" for i in range(8)], name="product")
-    table = profile.markers(frame, labels)
-    assert set(table["label"]) >= {"orders", "home: rent"}
-
-
 def test_markers_read_the_products_part_of_a_whole_dictionary(eight):
     frame, labels = eight
     frame.index = labels.index = pd.Index([f"tea {i}" for i in range(8)], name="product")
@@ -94,80 +83,7 @@ def test_markers_read_the_products_part_of_a_whole_dictionary(eight):
     assert "Sales" in set(profile.markers(frame, labels, whole)["label"])
 
 
-def test_markers_of_one_segment_have_no_effect(eight):
-    frame, labels = eight
-    table = profile.markers(frame, labels * 0 + 1, DICTIONARY)
-    assert table["effect"].isna().all()
-    assert row(table, name="orders")["mean"] == 7
-
-
-def test_sizes_share_out_customers_and_value(eight):
-    frame, labels = eight
-    table = profile.sizes(labels, frame["orders"])
-    assert list(table["n"]) == [4, 4]
-    assert table.loc[1, "value_share"] == pytest.approx(46 / 56)
-    assert table.loc[2, "value_mean"] == 2.5
-
-
-# --- rules ----------------------------------------------------------------------------------------
-
-
-def many(n=60):
-    """Segment 1 has from 30 orders; segment 2 fewer."""
-    index = pd.RangeIndex(n, name="customer")
-    frame = pd.DataFrame({"orders": np.arange(n), "basket": np.tile([1.0, 2, 3], n // 3)}, index)
-    return frame, pd.Series(np.where(frame["orders"] >= 30, 1, 2), index=index)
-
-
-def test_rules_say_a_clean_border_in_words():
-    table = profile.rules(*many(), DICTIONARY).set_index("segment")
-    assert table.loc[1, "rule"] == "Orders at least 30"
-    assert table.loc[2, "rule"] == "Orders at most 29"
-    assert list(table["n"]) == [30, 30]
-
-
-def test_rules_are_judged_on_rows_they_have_not_seen():
-    frame, labels = many()
-    shuffled = pd.Series(np.random.default_rng(0).permutation(labels), index=labels.index)
-    table = profile.rules(frame, shuffled, DICTIONARY)
-    assert table["precision"].max() < 0.75  # nothing to learn
-    assert profile.rules(frame, labels, DICTIONARY)["precision"].min() > 0.9
-
-
-def test_rules_are_not_met_by_a_missing_value():
-    frame, labels = many()
-    frame.loc[50:, "orders"] = np.nan
-    assert profile.rules(frame, labels, DICTIONARY).set_index("segment").loc[1, "n"] == 20
-
-
-def test_rules_speak_of_levels_and_units():
-    index = pd.RangeIndex(60)
-    home = pd.Categorical(["rent"] * 30 + ["own"] * 30)
-    labels = pd.Series([1] * 30 + [2] * 30, index=index)
-    frame = pd.DataFrame({"home": home}, index=index)
-    texts = profile.rules(frame, labels, DICTIONARY)["rule"]
-    assert set(texts) <= {"Home is rent", "Home is own", "Home is not rent", "Home is not own"}
-    basket = pd.DataFrame({"basket": np.linspace(1, 31, 60)}, index=index)
-    assert "$16" in profile.rules(basket, labels, DICTIONARY)["rule"].iloc[0]
-
-
-def test_rules_name_ordered_levels():
-    index = pd.RangeIndex(60)
-    age = pd.Categorical(["young"] * 20 + ["middle"] * 20 + ["old"] * 20,
-                         ["young", "middle", "old"], ordered=True)  # fmt: skip
-    labels = pd.Series([1] * 40 + [2] * 20, index=index)
-    table = profile.rules(pd.DataFrame({"age": age}, index=index), labels, DICTIONARY)
-    assert list(table["rule"]) == ["Age is middle or less", "Age is old or more"]
-
-
-def test_rules_of_one_segment_cover_everyone():
-    frame, labels = many()
-    table = profile.rules(frame, labels * 0 + 1, DICTIONARY)
-    assert list(table["rule"]) == ["Everyone"]
-    assert list(table.columns) == ["segment", "rule", "precision", "recall", "n"]
-
-
-# --- descriptors and the typical customer ---------------------------------------------------------
+# --- descriptors ----------------------------------------------------------------------------------
 
 
 def described(n=400, seed=0):
@@ -203,21 +119,6 @@ def test_descriptors_leave_out_small_cells_on_either_side():
 def test_descriptors_without_columns_are_an_empty_table():
     frame, labels = described()
     assert profile.descriptors(frame[[]], labels).empty
-
-
-def test_the_typical_customer_is_an_average_and_nobody(eight):
-    frame, labels = eight
-    frame["orders"] += 0.123
-    table = profile.typical(frame, labels, DICTIONARY, members=3)
-    orders = table[(table["segment"] == 1) & (table["name"] == "orders")]["value"].iloc[0]
-    assert orders not in set(frame["orders"])
-    assert orders == float(f"{orders:.2g}")
-
-
-def test_the_typical_customer_has_the_most_frequent_level(eight):
-    table = profile.typical(*eight, DICTIONARY, members=4)
-    home = table[(table["segment"] == 1) & (table["name"] == "home")]["value"].iloc[0]
-    assert home == "rent"
 
 
 # --- soft membership ------------------------------------------------------------------------------

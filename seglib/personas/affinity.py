@@ -24,10 +24,8 @@ COLUMNS = [
     "n",
     "buyers",
     "others",
-    "q",
-    "selected",
-    "confidence",
 ]
+COLUMNS += ["q", "selected", "confidence"]
 
 
 def spending(purchases: str | Path, groups: pd.Series) -> pd.DataFrame:
@@ -201,41 +199,3 @@ def _variance(s: pd.DataFrame) -> pd.Series:
     a, b = s["a"].where(s["a"] > 0), s["b"]
     spread = s["aa"] / a**2 - 2 * s["ab"] / (a * b) + s["bb"] / b**2
     return spread.clip(lower=0) * s["n"] / (s["n"] - 1).where(s["n"] > 1)
-
-
-def white_spaces(
-    purchases: str | Path, labels: pd.Series, frame: pd.DataFrame, minimum: int = 10
-) -> pd.DataFrame:
-    """Return the products on which a segment spends less than the most similar segment.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The columns that formed the segments; see `similar`.
-
-    Returns
-    -------
-    DataFrame
-        As from `products`, with `compared` (products, in both segments) and `like` (the other
-        segment), the largest gap in spend first; only clear gaps, of products that take at least
-        1% of the other's spend.
-    """
-    parts = [pd.DataFrame(columns=[*COLUMNS, "compared", "like", "gap"])]
-    for segment, other in similar(frame, labels).items():
-        rows = products(purchases, labels[labels.isin([segment, other])], minimum)
-        rows = rows.assign(compared=len(rows), like=other, gap=rows["outside"] - rows["inside"])
-        rows = rows[(rows["segment"] == segment) & rows["selected"].astype(bool)]
-        parts.append(rows[(rows["index"] < 1) & (rows["outside"] >= 0.01)])
-    gaps = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    return gaps.sort_values(["segment", "gap"], ascending=[True, False], ignore_index=True)
-
-
-def similar(frame: pd.DataFrame, labels: pd.Series) -> dict[int, int]:
-    """Return for each segment the other one whose mean ranks are nearest."""
-    ranks = frame.select_dtypes("number").rank(pct=True).fillna(0.5)
-    middle = ranks.groupby(labels).mean()
-    if len(middle) < 2 or middle.empty:
-        return {}
-    away = np.linalg.norm(middle.to_numpy()[:, None] - middle.to_numpy()[None], axis=2)
-    np.fill_diagonal(away, np.inf)
-    return {int(s): int(middle.index[i]) for s, i in zip(middle.index, away.argmin(1), strict=True)}

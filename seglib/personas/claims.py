@@ -12,7 +12,7 @@ import pandas as pd
 
 from seglib import privacy
 from seglib.files import Run, plain
-from seglib.personas import personas, playbook, profile
+from seglib.personas import personas, playbook
 from seglib.personas.evidence import Evidence, assortment
 from seglib.personas.measures import NO_DIFFERENCE, WORDS, measure
 from seglib.personas.names import adverb, label
@@ -24,21 +24,9 @@ FACTS = {
     rule: {"rule": rule, "of": "", "is": "", "from": "customers"} | row
     for rule, row in WORDS["facts"].items()
 }
-KEYS = (
-    "kind",
-    "statistic",
-    "value",
-    "low",
-    "high",
-    "confidence",
-    "comparisons",
-    "n",
-    "cell",
-    "inside",
-    "outside",
-)
 FIGURES = "value", "low", "high", "inside", "outside"
-OWN_UNIT = {"median", "criterion", "test", "example"}
+KEYS = ("kind", "statistic", "confidence", "comparisons", "n", "cell", *FIGURES)
+OWN_UNIT = {"median", "criterion", "test"}
 UNITS = {"share": "share", "superiority": "share", "difference": "share"}
 
 SAY = 0.25  # |Cliff's delta| from which a forming feature is worth a sentence (d of about 0.5)
@@ -46,30 +34,23 @@ SAY_OTHER = 0.11  # the same for a descriptor, whose difference is a finding (d 
 SAY_LIFT = 1.2  # and for a level or product: that many times as common, or as rare
 SAY_SHARE = 0.01  # products and needs with a smaller part of spend are not worth a sentence
 SAY_BUYERS = 0.5  # nor products that fewer members buy: a few would stand for all
-SAY_GAP = 2  # products a segment that are worth a sentence where it buys less than its neighbour
 MATERIAL = 0.05  # medians that differ by less than this part of the larger are not worth one
-TYPICAL = 6  # features of the example customer
 AGAIN = "run 04_persona_definition again on the tables as they are"
 
 
 def claims(ev: Evidence) -> list[dict]:
     """Return every claim that the run supports, as in claims.json, numbered within its segment.
 
-    Ids begin with c (personas), t (targeting), x (tests), a (affinity), g (gaps), p (products).
+    Ids begin with c (personas), t (targeting), x (tests), a (affinity), p (products).
     """
-    several, goods = len(ev.segments) > 1, ev.once(assortment)
-    tests = [
-        (s, metric)
-        for s in ev.shown
-        for metric in ("spend", "active")
-        if playbook.testable(ev, s, metric)
-    ]
+    goods = ev.once(assortment)
+    several = ev.shown if len(ev.segments) > 1 else []
+    tests = [(s, m) for s in ev.shown for m in ("spend", "active") if playbook.testable(ev, s, m)]
     rows = {
-        "c": _portraits(ev),
-        "t": _section(ev, "targeting", [(s, "") for s in ev.shown if several]),
+        "c": [claim for s in ev.segments for claim in personas.strongest(_able(ev, s))],
+        "t": _section(ev, "targeting", [(s, "") for s in several]),
         "x": [c for test in tests for c in _section(ev, "tests", [test])],
         "a": _affinities(ev),
-        "g": _gaps(ev),
         "p": _range(goods) if goods else [],
     }
     result, last = [], {}
@@ -105,7 +86,7 @@ def state(
         "direction": fact["is"] or None,
         "of": ev.of,
         "reference_value": NO_DIFFERENCE.get(figures["kind"]) if compares else None,
-        "reference": figures.get("reference", f"no difference from {others}") if compares else None,
+        "reference": f"no difference from {others}" if compares else None,
         "source": {"table": _table(ev, figures), "column": column, "level": level},
         "run": f"{ev.run.study.name} {ev.run.as_of}",
         "sentence": _sentence(ev, fact, figures),
@@ -134,9 +115,7 @@ def _unit(figures: dict) -> str:
 
 def fault(claim: dict, minimum: int) -> str:
     """Return what forbids a claim to be shown, or nothing; groups under `minimum` may not be."""
-    value, low, high, here, there = (
-        claim.get(key) for key in ("value", "low", "high", "inside", "outside")
-    )
+    value, low, high, here, there = (claim.get(key) for key in FIGURES)
     few = min(claim["n"], claim["cell"])
     if not _finite(value):
         return "it has no value"
@@ -169,11 +148,10 @@ def _sentence(ev: Evidence, fact: dict, figures: dict) -> str:
         str(v) if v is None or isinstance(v, str) else amount(v, figures["unit"])
         for v in (figures["inside"], figures["outside"])
     )
-    word = adverb(figures)
     words = {
         "inside": inside,
         "outside": outside,
-        "by": f"{word} " if word else "",
+        "by": f"{adverb(figures)} ".lstrip(),
         "others": f"({'other products' if ev.of == 'products' else 'others'}: {outside})",
         "typically": "on average" if figures.get("average") else "typically",
         "value": amount(figures["value"], _unit(figures)),
@@ -189,40 +167,29 @@ def _sentence(ev: Evidence, fact: dict, figures: dict) -> str:
 
 # --- which claims are made ------------------------------------------------------------------------
 
-
-def _portraits(ev: Evidence) -> list[dict]:
-    """Return the claims of every persona: its strongest, one neighbour, an example."""
-    each = {segment: personas.strongest(_able(ev, segment)) for segment in ev.segments}
-    every = [claim for rows in each.values() for claim in rows]
-    return [
-        claim
-        for segment, rows in each.items()
-        for claim in _one_neighbour(ev, rows, every) + _example(ev, segment)
-    ]
+ALWAYS = {
+    "sizes": "",
+    "revenue": "spend",
+    "means": "spend",
+    "growth": "spend",
+    "contacts": "contacts",
+    "untouched": "contacts",
+    "responses": "responded",
+}  # how it is measured → the column that its facts are of
 
 
 def _able(ev: Evidence, segment: int) -> list[dict]:
     """Return all that can be stated of a segment; of one alone not that it brings all revenue."""
-    sources = {
-        "sizes": "",
-        "revenue": "spend",
-        "means": "spend",
-        "growth": "spend",
-        "contacts": "contacts",
-        "untouched": "contacts",
-        "responses": "responded",
-        "rules": "",
-    }
     always = [
         c
-        for source, column in sources.items()
+        for source, column in ALWAYS.items()
         for way in ("", "higher", "lower")
         if source != "revenue" or len(ev.segments) > 1
         for c in _stated(ev, segment, source, column, way=way)
     ]
     columns = _formed(ev, segment) + _described(ev, segment)
     broad = {c["source"]["column"] for c in columns if c["rule"] == "need-high"}
-    return [*always, *columns, *_products(ev, segment, broad), *_near(ev, segment)]
+    return [*always, *columns, *_products(ev, segment, broad)]
 
 
 def _stated(
@@ -264,8 +231,11 @@ def _column(ev: Evidence, segment: int, row, effect: float) -> list[dict]:
     """Return the claim about a level, or a column; ordered answers with one middle go by pairs."""
     same = ev.entries[row.name].get("kind") == "ordered" and row.inside == row.outside
     source = "levels" if row.level else "pairs" if same else "customers"
-    way = "higher" if effect > 0 else "lower"
-    return _stated(ev, segment, source, row.name, row.level, way, abs(effect))
+    return _stated(ev, segment, source, row.name, row.level, _way(effect), abs(effect))
+
+
+def _way(effect: float) -> str:
+    return "higher" if effect > 0 else "lower"
 
 
 def _worth_saying(row) -> bool:
@@ -286,18 +256,18 @@ def _described(ev: Evidence, segment: int) -> list[dict]:
     lifts = rows[(rows["statistic"] == "lift") & (rows["value"] >= SAY_LIFT)]
     result = []
     for row in rows.itertuples():
-        apart, way = row.inside - row.outside, "higher" if row.value > 1 else "lower"
+        apart, way = abs(row.inside - row.outside), _way(row.value - 1)
         if ev.entries[row.name]["base"] == "outcome":
             if row.level == "yes":  # that it did not happen says the same thing again
                 source = "gains" if ev.run.study.outcomes[row.name].wanted else "losses"
-                result += _stated(ev, segment, source, row.name, "yes", way, abs(apart))
+                result += _stated(ev, segment, source, row.name, "yes", way, apart)
         elif row.statistic == "superiority":
             effect = 2 * row.value - 1
             result += _column(ev, segment, row, effect) if abs(effect) >= SAY_OTHER else []
         elif row.kind != "ordered":  # whose direction is said once, not level by level
             mirror = row.value < 1 and row.name in set(lifts["name"])
             if max(row.value, 1 / row.value) >= SAY_LIFT and not mirror:
-                result += _stated(ev, segment, "levels", row.name, row.level, way, abs(apart))
+                result += _stated(ev, segment, "levels", row.name, row.level, way, apart)
     return result
 
 
@@ -320,58 +290,6 @@ def _products(ev: Evidence, segment: int, broad: set[str]) -> list[dict]:
     ]
 
 
-def _near(ev: Evidence, segment: int) -> list[dict]:
-    """Return the claims about what sets a segment off from the most similar one."""
-    if segment not in ev.alike:
-        return []
-    pair = ev.labels[ev.labels.isin([segment, ev.alike[segment]])]
-    columns = [c for c in ev.formed if c not in ev.leftover_columns]
-    rows = profile.markers(ev.customers.loc[pair.index, columns], pair, [*ev.entries.values()])
-    rows = rows[rows["segment"].eq(segment) & rows["level"].eq("") & (rows["effect"].abs() >= SAY)]
-    result = [
-        claim
-        for row in rows.itertuples()
-        if _worth_saying(row)
-        for claim in _stated(ev, segment, "nearest", row.name, "", _way(row), abs(row.effect))
-    ]
-    return personas.distinct(ev, result, 2)
-
-
-def _way(row) -> str:
-    return "higher" if row.effect > 0 else "lower"
-
-
-def _one_neighbour(ev: Evidence, rows: list[dict], every: list[dict]) -> list[dict]:
-    """Return a segment's claims with only the strongest about its neighbour that adds to the marks.
-
-    It does where it is of another column, or where a mark alone fits the neighbour too.
-    """
-    own = {c["source"]["column"]: c["direction"] for c in reversed(personas.marks(ev, rows))}
-    there = {
-        (c["source"]["column"], c["direction"])
-        for c in every
-        if rows and c["segment"] == ev.alike.get(rows[0]["segment"]) and "near" not in c["sections"]
-    }
-    near = [c for c in rows if "near" in c["sections"]]
-    adds = [
-        c
-        for c in near
-        if (column := c["source"]["column"]) not in own or (column, own[column]) in there
-    ]
-    return [c for c in rows if c not in near or c in adds[:1]]
-
-
-def _example(ev: Evidence, segment: int) -> list[dict]:
-    """Return the claims about an example customer, in the segment's most telling features.
-
-    It is the rounded average of as many customers as the study's minimum cell, so nobody's own
-    numbers; those nearest the middle in everything at once, so no medians either.
-    """
-    rows = ev.markers[ev.markers["segment"] == segment]
-    columns = rows["name"].drop_duplicates().head(TYPICAL)
-    return [c for name in columns for c in _stated(ev, segment, "examples", name)]
-
-
 def _section(ev: Evidence, section: str, about: list[tuple[int, str]]) -> list[dict]:
     """Return the claims of every fact of a section about segments, each with a level."""
     facts = [f for f in FACTS.values() if f["in"] == section]
@@ -389,19 +307,6 @@ def _affinities(ev: Evidence) -> list[dict]:
     ]
 
 
-def _gaps(ev: Evidence) -> list[dict]:
-    """Return what most of the most similar segment buy, and the segment spends less on."""
-    rows, size = ev.gaps, ev.labels.value_counts()
-    if len(rows):
-        bought = rows["others"] >= SAY_BUYERS * rows["like"].map(size)
-        rows = rows[bought & ~rows["product"].astype(str).isin(ev.leftover_products)]
-    return [
-        c
-        for row in rows.groupby("segment").head(SAY_GAP).itertuples()
-        for c in state(ev, "gap", int(row.segment), str(row.product))
-    ]
-
-
 def _range(goods: Evidence) -> list[dict]:
     """Return what is told of every product segment, then what sets it apart."""
     facts = [f for f in FACTS.values() if f["in"] == "range"]
@@ -410,7 +315,7 @@ def _range(goods: Evidence) -> list[dict]:
     for s in goods.shown:
         result += [c for f in facts if not f["is"] for c in state(goods, f["rule"], s, f["of"])]
         for row in rows[rows["segment"] == s].itertuples():
-            rule = rules.get((row.name, _way(row)))
+            rule = rules.get((row.name, _way(row.effect)))
             result += state(goods, rule, s, row.name) if rule else []
     return result
 

@@ -85,11 +85,6 @@ class Evidence:
         return (max(n + left - self.minimum, self.minimum), True) if few else (n, False)
 
     @property
-    def nearest(self) -> int:
-        """How many customers the example of a segment averages."""
-        return max(self.minimum, 5)
-
-    @property
     def chosen_for_growth(self) -> bool:
         """Whether the trend formed the segments: then one that grew was chosen for having grown."""
         return "trend" in self.formed
@@ -159,26 +154,6 @@ class Evidence:
         result = profile.corrected(rows, self.customers, self.chances).rename(columns=names)
         segment = result["segment"].map(self.names)
         return result.assign(segment=segment)[["segment", *names.values()]]
-
-    @cached_property
-    def rules(self) -> pd.DataFrame:
-        """A short rule for each segment with its precision and recall."""
-        frame, about = self.customers[self.formed], [*self.entries.values()]
-        return profile.rules(frame, self.labels, about, self.run.seed).set_index("segment")
-
-    @cached_property
-    def examples(self) -> pd.DataFrame:
-        """Rounded averages of the customers nearest the middle of each segment."""
-        frame, about = self.customers[self.formed], [*self.entries.values()]
-        return profile.typical(frame, self.labels, about, self.nearest)
-
-    @cached_property
-    def alike(self) -> dict[int, int]:
-        """For each segment the most similar other one, where both may be shown; of two, none."""
-        if len(self.segments) < 3:
-            return {}
-        pairs = affinity.similar(self.customers[self.formed], self.labels)
-        return {s: other for s, other in pairs.items() if {s, other} <= set(self.shown)}
 
     # --- what is sold ---
 
@@ -254,14 +229,6 @@ class Evidence:
         if self.spending is None or len(self.segments) < 2:
             return pd.DataFrame(columns=["segment", "group", *affinity.COLUMNS[2:]])
         return affinity.index(self.spending, self.labels, self.run.seed)
-
-    @cached_property
-    def gaps(self) -> pd.DataFrame:
-        """The products on which each segment spends less than the most similar one."""
-        if len(self.segments) < 2 or not self.run.has("purchases.parquet"):
-            return pd.DataFrame(columns=["segment", "product"])
-        path, frame = self.run.path("purchases.parquet"), self.customers[self.formed]
-        return affinity.white_spaces(path, self.labels, frame, self.minimum)
 
     # --- months and campaigns ---
 

@@ -18,12 +18,11 @@ from scipy.stats import binom
 
 from seglib import privacy, stats
 from seglib.personas.evidence import Assortment, Evidence
-from seglib.personas.names import has_level, kind, label, level_label, levels, levels_of, numbers
+from seglib.personas.names import has_level, kind, label, level_label, numbers
 from seglib.personas.profile import cells
 from seglib.wording import amount, of_level, table
 
 WORDS = table("claims")
-NEARLY = 0.8  # share from which a share that may not be told is "nearly all", else "most"
 FEW = 10  # values from which a median has an interval
 TINY = 0.005  # medians below this tell nothing, and means are shown instead
 NO_DIFFERENCE = {"superiority": 0.5, "difference": 0.0, "lift": 1.0, "ratio": 1.0}
@@ -154,15 +153,6 @@ def _customers(ev: Evidence, segment: int, column: str, _="") -> dict:
     return result if row is None or not result else result | _adjusted(row, ev.descriptors)
 
 
-def _nearest(ev: Evidence, segment: int, column: str, _="") -> dict:
-    """Return how a column that formed the segments differs from the most similar segment."""
-    other = ev.alike.get(segment)
-    if other is None or column not in ev.formed:
-        return {}
-    result, like = _compared(ev, column, ev.inside(segment), ev.inside(other)), ev.names[other]
-    return result and result | {"reference": f"no difference from {like}", "words": {"like": like}}
-
-
 def _compared(ev: Evidence, column: str, here: np.ndarray, there: np.ndarray) -> dict:
     """Return the probability of superiority, beside the medians, or the means where these agree."""
     if column not in ev.customers or kind(ev.customers[column]) == "nominal":
@@ -282,81 +272,16 @@ def answered(ev: Evidence) -> pd.Series:
     return yes.where(ev.campaigns["contacts"] > 0)
 
 
-# --- rule and example -----------------------------------------------------------------------------
-
-
-def _rule(ev: Evidence, segment: int, *_) -> dict:
-    """Return how often a rule is right; shares that few are left out of are told in words.
-
-    Then how many meet it is not told either, nor where nearly as many belong to the segment.
-    """
-    if len(ev.segments) < 2:
-        return {}
-    row, n, size = ev.rules.loc[segment], int(ev.rules.loc[segment, "n"]), ev.inside(segment).sum()
-    right = round(np.nan_to_num(row["recall"]) * size)  # of those that the rule had not seen
-    met = round(right / row["precision"]) if row["precision"] > 0 else n
-    ends = stats.share(round(np.nan_to_num(row["precision"]) * n), n)
-    shares, words = {"value": row["precision"], "inside": row["recall"]}, {"least": ""}
-    for key, whole in (("value", met), ("inside", size)):
-        if privacy.tells(right, whole, ev.minimum):
-            words[key], shares[key] = _most(right, whole)
-    if "value" in words:
-        words |= {"value": words["value"].capitalize(), "least": ", at least"}
-    near = len(words) > 1 or 0 < abs(n - size) < ev.minimum
-    if near or segment not in ev.sized:  # the width of an interval tells of how many it is
-        ends = ends._replace(low=None, high=None)
-    return {
-        "low": ends.low,
-        "high": ends.high,
-        "n": int(size) if near else n,
-        "words": words,
-        "cell": min(int(size), n, right),
-        "unit": "share",
-        "label": row["rule"],
-        **shares,
-    }
-
-
-def _most(count: int, n: int) -> tuple[str, float]:
-    """Return words for a share that few are left out of, and a bound that tells no number."""
-    return ("nearly all", NEARLY) if count >= NEARLY * n else ("most", 0.5)
-
-
-def _example(ev: Evidence, segment: int, column: str, _="") -> dict:
-    """Return a feature of the example customer; of a level, its place among the levels.
-
-    Of a nominal column, only what is also the most frequent of the segment.
-    """
-    rows = ev.examples
-    rows = rows[(rows["segment"] == segment) & (rows["name"] == column)]
-    if rows.empty or rows.iloc[0]["value"] is None:
-        return {}
-    row, values, text = rows.iloc[0], ev.customers[column], isinstance(rows.iloc[0]["value"], str)
-    common = levels_of(values)[ev.inside(segment)].mode()
-    if kind(values) == "nominal" and row["value"] not in set(common):
-        return {}
-    middle = "most frequent level" if text else "average, rounded"
-    return {
-        "n": int(ev.inside(segment).sum()),
-        "cell": ev.nearest,
-        "inside": row["value"],
-        "value": float(levels(values).index(row["value"]) if text else row["value"]),
-        "unit": "level" if text else row["unit"],
-        "words": {"label": row["label"], "middle": middle, "nearest": ev.nearest},
-    }
-
-
 # --- what they buy, and what is sold --------------------------------------------------------------
 
 
 def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
+    """Return the affinity to a product, but where it would tell how few do not buy it."""
     row = _row_of(ev.products, segment, "product", column)
-    if row is None:
+    if row is None or privacy.tells(row["buyers"], int(row["n"]), ev.minimum):
         return {}
-    buyers = amount(row["buyers"] / row["n"], "share")
-    if privacy.tells(row["buyers"], int(row["n"]), ev.minimum):
-        buyers, _ = _most(row["buyers"], row["n"])
     result = _spread(ev, row, ev.products, column)
+    buyers = amount(row["buyers"] / row["n"], "share")
     return result | {"words": result["words"] | {"buyers": buyers}}
 
 
@@ -365,17 +290,6 @@ def _group(ev: Evidence, segment: int, column: str, _="") -> dict:
     row = _row_of(ev.crossed, segment, "group", column)
     plain = re.sub(r"^\d+[.:]? (?=\D)", "", column)  # without the number of a product segment
     return {} if row is None else _spread(ev, row, ev.crossed, plain[0].lower() + plain[1:])
-
-
-def _gap(ev: Evidence, segment: int, column: str, _="") -> dict:
-    """Return how much less a segment spends on a product than the most similar segment."""
-    row = _row_of(ev.gaps, segment, "product", column)
-    if row is None:
-        return {}
-    like = ev.names[int(row["like"])]
-    result = _spread(ev, row, range(int(row["compared"])), column)
-    words = result["words"] | {"like": like}
-    return result | {"reference": f"no difference from {like}", "words": words}
 
 
 def _row_of(rows: pd.DataFrame, segment: int, key: str, name: str):
@@ -443,13 +357,9 @@ MEASURES = {
     "responses": _responses,
     "pairs": _customers,
     "medians": _median,
-    "rules": _rule,
-    "examples": _example,
     "groups": _group,
-    "gaps": _gap,
     "takings": _takings,
     "buyers": _buyers,
     "own": _own,
-    "nearest": _nearest,
     "untouched": _untouched,
 }

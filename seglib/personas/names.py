@@ -21,7 +21,6 @@ CODED = {"0": "no", "1": "yes"}  # where people answered, and no other code was 
 CLEAR = 0.25  # |effect| from which a marker may stand in a name: "medium" (Cohen's d of 0.5)
 MOST = 0.5  # share of a segment above which it is said to be with something
 LONG = 80  # letters of a name that is only taken if no shorter one is free
-ANSWER = "who more often answer"
 
 # --- columns --------------------------------------------------------------------------------------
 
@@ -125,20 +124,19 @@ LEVELS = 1.25, 1.5  # the levels shown, as multiples: below the first slightly, 
 POINTS = 0.01, 0.05  # the same for shares, in parts of the whole
 
 
-def adverb(result: dict) -> str:
+def adverb(figures: dict) -> str:
     """Return "far", "slightly" or nothing: how strong a word a measured difference bears.
 
     *Far*: the difference is large, its interval reaches no lower than medium, and the levels shown
     are half as much again apart (shares by 5 points too). *Slightly*: it is small, and the levels
     are not half as much again apart; or they are less than a quarter apart (shares: less than a
-    point). Small and large are those of Cliff's delta; of a ratio, a quarter more and twice. Of
-    words, an index or numbers below zero the effect alone must tell.
+    point). Of words, an index or numbers below zero the effect alone must tell.
     """
-    if result["kind"] not in SIZES or result.get("low") is None:
+    if figures["kind"] not in SIZES or figures.get("low") is None:
         return ""
-    small, medium, large = SIZES[result["kind"]]
-    effect, *ends = (_effect(result["kind"], result[key]) for key in ("value", "low", "high"))
-    multiple, points = _apart(result["inside"], result["outside"], result["unit"])
+    small, medium, large = SIZES[figures["kind"]]
+    effect, *ends = (_effect(figures["kind"], figures[key]) for key in ("value", "low", "high"))
+    multiple, points = _apart(figures["inside"], figures["outside"], figures["unit"])
     close = multiple < LEVELS[0] or points < POINTS[0]
     if close or (effect < small and (multiple < LEVELS[1] or math.isnan(multiple))):
         return "slightly"
@@ -165,25 +163,16 @@ def _apart(here, there, unit: str) -> tuple[float, float]:
 
 
 class Trait(NamedTuple):
-    """How a marker sounds in a name; `topic` keeps two words for one thing out of a name.
+    """How a marker sounds in a name; of one `topic` a name says one thing, `link` joins a phrase.
 
-    A name says what a segment has more, or less, of than others, never what it is by itself;
-    `link` stands between the members and the phrase.
+    A name says what a segment has more, or less, of than others, never what it is by itself.
     """
 
     topic: str
     adjective: str
     phrase: str
     weight: float = 1.0
-    marker: tuple[str, str] = ("", "")  # its column and level
     link: str = "with"
-
-
-class Name(NamedTuple):
-    """A possible name and the traits that it tells."""
-
-    text: str
-    traits: tuple[Trait, ...] = ()
 
 
 def names(
@@ -203,71 +192,34 @@ def names(
         As from `profile.markers`, of the columns that formed the segments.
     noun : str
         What the members are called.
-    given, earlier : dict, optional
+    analyst, earlier : dict, optional
         Segment → name: chosen by the analyst, which wins; made by rule of the same people before.
     """
-    chosen = {int(s): Name(str(name)) for s, name in (analyst or {}).items()}
-    segments = sorted({int(s) for s in markers["segment"].unique()} | set(chosen))
+    result = {int(s): str(name) for s, name in (analyst or {}).items()}
+    segments = sorted({int(s) for s in markers["segment"].unique()} | set(result))
     if len(segments) == 1:
         return {segments[0]: f"All {noun}"}
     rows = {segment: markers[markers["segment"] == segment] for segment in segments}
+
+    def take(segment: int, possible: list[str]) -> None:
+        taken = {name.lower() for name in result.values()}
+        free = [name for name in possible if name.lower() not in taken]
+        if segment not in result and free:
+            result[segment] = free[0]
+
     for segment in segments:
-        name = _still_true((earlier or {}).get(segment, ""), rows[segment], noun)
-        if segment not in chosen and name and not _taken(name, chosen):
-            chosen[segment] = name
-    effects = {(r.segment, r.name, r.level): r.effect for r in markers.itertuples(index=False)}
+        name, true = (earlier or {}).get(segment), _traits(rows[segment], 0.0)
+        if name and _traits(rows[segment], CLEAR):
+            take(segment, [name] if name in _choices(true, noun, len(true)) else [])
     for segment in segments:
-        if segment not in chosen:
-            choices = [*_choices(_traits(rows[segment]), noun), Name(f"Segment {segment} {noun}")]
-            free = [name for name in choices if not _taken(name, chosen)]
-            chosen[segment] = min(  # one that says nothing only if nothing else is free
-                free, key=lambda name: (not name.traits, _misleads(segment, name, chosen, effects))
-            )
-    return {segment: chosen[segment].text for segment in segments}
+        topics: dict[str, Trait] = {}
+        for trait in _traits(rows[segment], CLEAR):
+            topics.setdefault(trait.topic, trait)
+        take(segment, [*_choices([*topics.values()], noun), f"Segment {segment} {noun}"])
+    return {segment: result[segment] for segment in segments}
 
 
-def _taken(name: Name, chosen: dict[int, Name]) -> bool:
-    return name.text.lower() in {own.text.lower() for own in chosen.values()}
-
-
-def _misleads(segment: int, name: Name, chosen: dict[int, Name], effects: dict) -> int:
-    """Return how often a name and others say of one what is more true of another, unsaid there.
-
-    Who reads of frequent shoppers with large baskets and of frequent shoppers takes the baskets of
-    these for smaller.
-    """
-
-    def wrongly(one: int, traits: tuple, other: int, there: tuple) -> int:
-        there_too = {(t.marker, t.phrase) for t in there}
-        pairs = [
-            (effects.get((one, *t.marker), 0.0), effects.get((other, *t.marker), 0.0))
-            for t in traits
-            if (t.marker, t.phrase) not in there_too
-        ]
-        return sum(own * more > 0 and abs(more) > abs(own) for own, more in pairs)
-
-    return sum(
-        wrongly(segment, name.traits, other, there.traits)
-        + wrongly(other, there.traits, segment, name.traits)
-        for other, there in chosen.items()
-    )
-
-
-def _still_true(name: str, rows: pd.DataFrame, noun: str) -> Name | None:
-    """Return an earlier name if it could be made from what is true of a segment, strong or weak."""
-    traits = _telling(rows, 0.0) if name and _traits(rows) else []
-    return next((own for own in _choices(traits, noun, len(traits)) if own.text == name), None)
-
-
-def _traits(rows: pd.DataFrame) -> list[Trait]:
-    """Return the traits of a segment's clear markers, the most telling first, one a topic."""
-    kept: dict[str, Trait] = {}
-    for trait in _telling(rows, CLEAR):
-        kept.setdefault(trait.topic, trait)
-    return list(kept.values())
-
-
-def _telling(rows: pd.DataFrame, least: float) -> list[Trait]:
+def _traits(rows: pd.DataFrame, least: float) -> list[Trait]:
     """Return the traits of markers beyond chance and not too weak, the strongest first."""
     rows = rows[(rows["low"] > 0) | (rows["high"] < 0)]
     rows = rows[rows["effect"].abs() >= least]
@@ -277,59 +229,40 @@ def _telling(rows: pd.DataFrame, least: float) -> list[Trait]:
 
 def _trait(row) -> Trait | None:
     """Return how a marker sounds in a name, None if its level says nothing of those without it."""
-    direction, marker = "higher" if row.effect > 0 else "lower", (row.name, row.level)
-    if row.name in WORDS["traits"]:
-        return Trait(*WORDS["traits"][row.name][direction], marker)
-    if row.name.startswith("share_"):
-        more = "more" if row.effect > 0 else "less"
-        return Trait(row.name, "", f"{more} {label(row.label)}", 0.9, marker)
-    if row.level:
-        return _of_level(row, marker) if row.effect > 0 else None
-    much, of = "high" if row.effect > 0 else "low", label(row.label)
-    if of.startswith("“") or (row.kind == "ordered" and row.base == "psychographic"):
-        of = f"answers to {quoted(row.label)}"
-    return Trait(row.name, "", f"{much} {of}", 0.8, marker)
-
-
-def _of_level(row, marker: tuple[str, str]) -> Trait:
-    """Return how a level sounds that a segment has more often than others."""
+    more, name, of = row.effect > 0, row.name, label(row.label)
+    if name in WORDS["traits"]:
+        return Trait(*WORDS["traits"][name]["higher" if more else "lower"])
+    if name.startswith("share_"):
+        return Trait(name, "", f"{'more' if more else 'less'} {of}", 0.9)
+    if not row.level:
+        if of.startswith("“") or (row.kind == "ordered" and row.base == "psychographic"):
+            of = f"answers to {quoted(row.label)}"
+        return Trait(name, "", f"{'high' if more else 'low'} {of}", 0.8)
+    if not more:
+        return None
     if row.base == "psychographic":
         answer = f"{row.reply or f'“{row.level}”'} to {quoted(row.column)}"
-        return Trait(row.name, "", answer, 0.9, marker, ANSWER)
-    link = "with" if row.inside > MOST else "more often with"
-    if row.reply:
-        return Trait(row.name, "", label(row.label), 0.9, marker, link)
-    words, column = re.search(r"[^\W\d_]{3}", row.level), label(row.column)
-    phrase = f"{label(row.level)} {column}" if words else f"{column} {row.level}"
-    return Trait(row.name, "", phrase, 0.9, marker, link)
+        return Trait(name, "", answer, 0.9, "who more often answer")
+    if not row.reply:
+        worded, column = re.search(r"[^\W\d_]{3}", row.level), label(row.column)
+        of = f"{label(row.level)} {column}" if worded else f"{column} {row.level}"
+    return Trait(name, "", of, 0.9, "with" if row.inside > MOST else "more often with")
 
 
-def _phrases(one: Trait, other: Trait) -> str:
-    """Return two traits as they stand behind the members: what both begin with is said once."""
-    if one.link == other.link:
-        start = one.phrase.partition("“")[0]
-        return f"{one.link} {one.phrase} and {other.phrase.removeprefix(start)}"
-    if one.link == ANSWER:
-        one, other = other, one
-    join = "" if other.link == ANSWER else "and "
-    return f"{one.link} {one.phrase} {join}{other.link} {other.phrase}"
-
-
-def _choices(traits: list[Trait], noun: str, most: int = 5) -> list[Name]:
+def _choices(traits: list[Trait], noun: str, most: int = 5) -> list[str]:
     """Return possible names from the first few traits, the most telling first."""
     adjectives = [t for t in traits if t.adjective][: max(most - 1, 1)]
     others, many = traits[:most], noun.capitalize()
     if not traits:
-        return [Name(f"Near-average {noun}")]
-    both = sorted(
-        ((a, b) for a, b in product(adjectives, others) if a.topic != b.topic),
-        key=lambda pair: traits.index(pair[0]) + traits.index(pair[1]),
-    )
-    result = [Name(f"{a.adjective} {noun} {b.link} {b.phrase}", (a, b)) for a, b in both]
-    result += [Name(f"{a.adjective} {noun}", (a,)) for a in adjectives]
-    result += [Name(f"{many} {_phrases(a, b)}", (a, b)) for a, b in combinations(others, 2)]
-    result += [Name(f"{many} {t.link} {t.phrase}", (t,)) for t in others]
-    return sorted(result, key=lambda name: len(name.text) > LONG)
+        return [f"Near-average {noun}"]
+    both = [(a, b) for a, b in product(adjectives, others) if a.topic != b.topic]
+    both.sort(key=lambda pair: traits.index(pair[0]) + traits.index(pair[1]))
+    pairs = [(a, b) for a, b in combinations(others, 2) if a.link == b.link]
+    result = [f"{a.adjective} {noun} {b.link} {b.phrase}" for a, b in both]
+    result += [f"{a.adjective} {noun}" for a in adjectives]
+    result += [f"{many} {a.link} {a.phrase} and {b.phrase}" for a, b in pairs]
+    result += [f"{many} {t.link} {t.phrase}" for t in others]
+    return sorted(result, key=lambda name: len(name) > LONG)
 
 
 def before(run: Run) -> dict[int, dict]:

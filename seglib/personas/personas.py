@@ -8,7 +8,7 @@ import pandas as pd
 
 from seglib import wording
 from seglib.clustering import prediction
-from seglib.personas import names, playbook, profile
+from seglib.personas import names, playbook
 from seglib.personas.evidence import Evidence
 from seglib.personas.names import has_level, numbers
 
@@ -19,51 +19,46 @@ MARK = 0.25  # strength from which a claim may lead: a medium difference (d of a
 MARKS = 3
 LEAST = 5  # sentences that a card begins with, if there are so many
 ALWAYS = "size", "revenue"
-APART = {"afterwards", "pain_points", "rule", "near", "example", "size"}  # have their own place
 RECORDED = {"demographic", "geographic"}  # bases of columns that say who somebody is
-DEFINES, BESIDES, AGAIN = (CLAIMS["headings"][key] for key in ("defines", "besides", "again"))
+DEFINES, BESIDES = (CLAIMS["headings"][key] for key in ("defines", "besides"))
 
 
 def personas(ev: Evidence, claims: list[dict]) -> list[dict]:
-    """Return one persona per segment from its claims, as in personas.json.
-
-    Parameters
-    ----------
-    ev : Evidence
-    gaps : list of dict
-        The claims.
-    """
-    sizes, before = profile.sizes(ev.labels, ev.spend), names.before(ev.run)
+    """Return one persona per segment from its claims, as in personas.json."""
+    before, n = names.before(ev.run), ev.labels.value_counts()
     stable = {s["segment"]: s for s in ev.verdict.get("segments", [])}
     result = []
     for segment in ev.segments:
         rows = [c for c in claims if c["segment"] == segment and c["of"] == ev.of]
-        parts = {s: [c["id"] for c in rows if s in c["sections"]] for s in [*SECTIONS, "rule"]}
-        own, size = marks(ev, rows), sizes.loc[segment]
-        same = again(ev, rows, own)
-        shown = segment in ev.sized
+        parts = {s: [c["id"] for c in rows if s in c["sections"]] for s in SECTIONS}
+        own, shown = marks(ev, rows), segment in ev.sized
         result.append(
             {
                 "segment": segment,
                 "name": ev.names[segment],
                 "about": about(ev),
                 **_naming(ev, segment, before),
-                "n": int(size["n"]) if shown else None,
-                "share": size["share"] if shown else None,
-                "revenue_share": size.get("value_share") if shown else None,
-                "size_rank": int((sizes["n"] > size["n"]).sum()) + 1,
+                "n": int(n[segment]) if shown else None,
+                "share": n[segment] / n.sum() if shown else None,
+                "revenue_share": _revenue_share(ev, segment) if shown else None,
+                "size_rank": int((n > n[segment]).sum()) + 1,
                 "jaccard": stable.get(segment, {}).get("jaccard"),
                 "stable": stable.get(segment, {}).get("stable"),
-                "summary": [c["id"] for c in summary(rows, own, same)],
+                "summary": [c["id"] for c in summary(rows, own)],
                 "marks": [c["id"] for c in own],
-                "again": [c["id"] for c in same],
                 "facts": {s: ids for s, ids in parts.items() if ids},
                 "unknown": unknown(ev, rows, parts),
-                "typical": [c["id"] for c in rows if c["rule"] == "example"],
                 "note": ev.run.study.personas.notes.get(segment, ""),
             }
         )
     return result
+
+
+def _revenue_share(ev: Evidence, segment: int) -> float | None:
+    if ev.spend is None:
+        return None
+    whole = ev.spend.sum()
+    return ev.spend[ev.inside(segment)].sum() / whole if whole > 0 else float("nan")
 
 
 def _naming(ev: Evidence, segment: int, before: dict[int, dict]) -> dict:
@@ -71,8 +66,10 @@ def _naming(ev: Evidence, segment: int, before: dict[int, dict]) -> dict:
     by_analyst = len(ev.segments) > 1 and segment in ev.analyst_names
     old = before.get(segment)
     other = old and old["earlier"] and old["name"] != ev.names[segment]
-    formerly = old["name"] if other else ""
-    return {"named_by": "analyst" if by_analyst else "rule", "formerly": formerly}
+    return {
+        "named_by": "analyst" if by_analyst else "rule",
+        "formerly": old["name"] if other else "",
+    }
 
 
 def unknown(ev: Evidence, rows: list[dict], parts: dict[str, list]) -> list[dict]:
@@ -85,23 +82,13 @@ def unknown(ev: Evidence, rows: list[dict], parts: dict[str, list]) -> list[dict
         if answered or about(ev) not in gap["about"]:
             continue
         why = "answered" if gap["why"] == "unasked" and survey else gap["why"]
+        why = WORDS["why"].get(why, why)
         beyond = " beyond what is recorded" * (gap["unless"] == ["who"] and bool(bases & RECORDED))
-        gaps.append(
-            {
-                "topic": gap["topic"] + beyond,
-                "why": WORDS["why"].get(why, why),
-                "questions": list(gap["ask"]),
-            }
-        )
+        gaps.append({"topic": gap["topic"] + beyond, "why": why, "questions": list(gap["ask"])})
     reasons = dict.fromkeys(q for c in rows if (q := WORDS["reasons"].get(c["rule"])))
     if reasons:
-        gaps.append(
-            {
-                "topic": "the reasons for what goes wrong",
-                "questions": list(reasons),
-                "why": "the data show that it happens, not why",
-            }
-        )
+        topic, why = "the reasons for what goes wrong", "the data show that it happens, not why"
+        gaps.append({"topic": topic, "why": why, "questions": list(reasons)})
     return gaps
 
 
@@ -123,20 +110,19 @@ def common(people: list[dict]) -> list[str]:
 
 def marks(ev: Evidence, rows: list[dict]) -> list[dict]:
     """Return the claims that define a segment: strong, and each about something else."""
-    able = [
-        c
-        for c in rows
-        if c["strength"] >= MARK
-        and c["kind"] != "ratio"
-        and not {"near", "example", "afterwards"} & set(c["sections"])
-    ]
-    return distinct(ev, able, MARKS)
+    able = [c for c in rows if c["strength"] >= MARK and c["kind"] != "ratio"]
+    able = [c for c in able if "afterwards" not in c["sections"]]
+    kept: list[dict] = []
+    for claim in sorted(able, key=lambda c: -c["strength"]):
+        if len(kept) < MARKS and not any(akin(ev, claim, other) for other in kept):
+            kept.append(claim)
+    return kept
 
 
 def strongest(claims: list[dict]) -> list[dict]:
     """Return the strongest claims of each section, in the order of the sections."""
     kept: list[dict] = []
-    for section in ["size", *SECTIONS, "rule"]:
+    for section in ["size", *SECTIONS]:
         rows = [c for c in claims if c["sections"][0] == section]
         size = moved if section == "goals" else lambda c: c["strength"]
         rows.sort(key=lambda c, size=size: (-size(c), c["source"]["column"], c["source"]["level"]))
@@ -156,58 +142,31 @@ def moved(claim: dict) -> float:
     return abs(levels[0] - levels[1]) - (claim["word"] == "slightly")
 
 
-def distinct(ev: Evidence, rows: list[dict], most: int) -> list[dict]:
-    """Return the strongest claims, at most so many, no two of which say the same."""
-    kept: list[dict] = []
-    for claim in sorted(rows, key=lambda c: -c["strength"]):
-        if len(kept) < most and not any(akin(ev, claim, other) for other in kept):
-            kept.append(claim)
-    return kept
-
-
-def again(ev: Evidence, rows: list[dict], own: list[dict]) -> list[dict]:
-    """Return the claims that say again what the marks say, seen from another side."""
-    ids = {c["id"] for c in own}
-    able = [c for c in rows if c["id"] not in ids and c["direction"]]
-    able = [c for c in able if not APART & set(c["sections"])]
-    return [c for c in able if any(akin(ev, c, mark) for mark in own)]
-
-
 def akin(ev: Evidence, one: dict, other: dict) -> bool:
     """Return whether two claims rest on columns that say the same of a customer."""
-    if one["source"]["column"] == other["source"]["column"]:
+    sources = one["source"], other["source"]
+    if sources[0]["column"] == sources[1]["column"]:
         return True
-    pair = [_values(ev, claim) for claim in (one, other)]
-    if any(values is None for values in pair):
-        return False
+    pair = [
+        has_level(values, s["level"]) if s["level"] else numbers(values)
+        for s in sources
+        for values in [ev.customers[s["column"]]]
+    ]
     both = pd.concat(pair, axis=1).dropna().rank()
     varied = len(both) > 2 and (both.nunique() > 1).all()
     return bool(varied and abs(both.iloc[:, 0].corr(both.iloc[:, 1])) >= SAME)
 
 
-def _values(ev: Evidence, claim: dict) -> pd.Series | None:
-    """Return what a claim says of each customer, as numbers; None where it is of no column."""
-    source, column = claim["source"], claim["source"]["column"]
-    if source["table"] == "campaigns.parquet" and column == "contacts":
-        return ev.campaigns["contacts"]
-    if source["table"] != "customers.parquet" or column not in ev.customers:
-        return None
-    values = ev.customers[column]
-    return has_level(values, source["level"]) if source["level"] else numbers(values)
+def summary(rows: list[dict], own: list[dict]) -> list[dict]:
+    """Return what a card begins with: size, marks and what came after, filled up to `LEAST`.
 
-
-def summary(rows: list[dict], own: list[dict], same: list[dict]) -> list[dict]:
-    """Return what a card begins with: size, marks, what came after, and what sets it off.
-
-    Where these are fewer than `LEAST`, warning signs, who they are and what they buy fill up.
+    Warning signs, who they are and what they buy fill up.
     """
-    first = [c for c in rows if c["rule"] in ALWAYS]
     after = [c for c in rows if "afterwards" in c["sections"]][:1]
-    order = [*first, *own, *after, *(c for c in rows if "near" in c["sections"])]
-    parts = [key for key in ("pain_points", "who", "goals", *SECTIONS) if key != "near"]
-    spare = {c["id"]: c for key in parts for c in rows if key in c["sections"]}
-    spare = [c for c in spare.values() if c not in order and c not in same]
-    return order + spare[: max(0, LEAST - len(order))]
+    order = [*(c for c in rows if c["rule"] in ALWAYS), *own, *after]
+    parts = ("pain_points", "who", "goals", *SECTIONS)
+    spare = {c["id"]: c for key in parts for c in rows if key in c["sections"] and c not in order}
+    return order + [*spare.values()][: max(0, LEAST - len(order))]
 
 
 def opening(person: dict, claims: list[dict]) -> list[tuple[str, list[dict]]]:
@@ -222,11 +181,8 @@ def opening(person: dict, claims: list[dict]) -> list[tuple[str, list[dict]]]:
 
 
 def sections(person: dict, claims: list[dict]) -> list[tuple[str, list[dict]]]:
-    """Return heading and claims of each part of a persona; no claim of the summary, none twice.
-
-    Claims that say again what the marks say come last, together.
-    """
-    by_id, used = {c["id"]: c for c in claims}, {*person["summary"], *person["again"]}
+    """Return heading and claims of each part of a persona; none of the summary, none twice."""
+    by_id, used = {c["id"]: c for c in claims}, {*person["summary"]}
     headings = {key: heading_of(part, person) for part in WORDS["parts"] for key in part["in"]}
     headings = {key: headings.get(key, heading) for key, heading in SECTIONS.items()}
     parts: dict[str, list[dict]] = {heading: [] for heading in headings.values()}
@@ -234,7 +190,6 @@ def sections(person: dict, claims: list[dict]) -> list[tuple[str, list[dict]]]:
         ids = [i for i in person["facts"].get(key, []) if i not in used]
         used |= set(ids)
         parts[headings[key]] += [by_id[i] for i in ids]
-    parts[AGAIN] = [by_id[i] for i in person["again"] if i not in person["summary"]]
     return [(heading, rows) for heading, rows in parts.items() if rows]
 
 
@@ -319,27 +274,6 @@ def tests(ev: Evidence, book: dict) -> pd.DataFrame:
 
 
 # --- files for others -----------------------------------------------------------------------------
-
-
-def markdown(people: list[dict], claims: list[dict], title: str, levers=()) -> str:
-    """Return the personas as Markdown for a wiki or a deck, with the playbook's levers if given."""
-    by_id = {c["id"]: c for c in claims}
-    cards = [
-        {
-            **person,
-            "opening": opening(person, claims),
-            "sections": sections(person, claims),
-            "rule": [by_id[i] for i in person["facts"].get("rule", [])],
-            "example": [by_id[i] for i in person["typical"]],
-            "levers": [
-                row | {"advice": playbook.advice(row)}
-                for row in levers
-                if row["segment"] == person["segment"]
-            ],
-        }
-        for person in people
-    ]
-    return wording.plain("04_persona_definition", "personas_md", title=title, cards=cards) + "\n"
 
 
 def assignments(ev: Evidence) -> pd.DataFrame:

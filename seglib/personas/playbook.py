@@ -25,7 +25,7 @@ WORTH = {"value-high", "growth-up"}  # who is worth this and overlooked is under
 ITEMS = {"need-high", "product-high", "need-low"}
 ENOUGH = 0.02  # of the spend, theirs or that of others, from which an item is worth a test
 MEANT = 2  # possibilities that are named for a product segment
-FIGURES = (
+FIGURES = [
     "baseline",
     "detectable",
     "n_per_arm",
@@ -34,7 +34,7 @@ FIGURES = (
     "target",
     "enough",
     "break_even",
-)
+]
 
 # --- targeting ------------------------------------------------------------------------------------
 
@@ -52,32 +52,40 @@ def criteria(ev: Evidence) -> pd.DataFrame:
         Growth, reach and the objective's figure that chance could explain (their interval includes
         no difference from everyone else) are everyone's.
     """
-    objective, everyone = ev.run.study.objective_figure, np.ones(len(ev.labels), dtype=bool)
-    numeric = [c for c in ev.customers if kind(ev.customers[c]) == "numeric"]
-    if objective and objective.column not in numeric:
-        hint = nearest(objective.column, numeric)
-        raise StudyError(f"objective_figure.column: found {objective.column!r}{hint}")
-    rows = {}
-    for segment in ev.segments:
-        inside = ev.inside(segment)
-        row = {name: _figure(ev, name, inside) for name in [*CRITERIA, "contacts"]}
-        row = {name: scores["value"] for name, scores in row.items() if scores}
-        for name in OTHERS.keys() & row.keys():
-            column = objective.column if name == "objective" else ""
-            scores = measure(ev, segment, OTHERS[name], column)
-            if not scores or scores["low"] <= 1 <= scores["high"]:
-                row[name] = _figure(ev, name, everyone)["value"]
-        if "reach" in row:
-            few = _answers(ev, inside)[0] < ev.minimum
-            row["reach"] = np.nan if few or subtracted(ev, answered(ev), segment) else row["reach"]
-        rows[segment] = {"n": inside.sum()} | row
-    scores = pd.DataFrame.from_dict(rows, orient="index", dtype=float).rename_axis("segment")
+    values = {s: {k: v["value"] for k, v in own.items()} for s, own in ev.once(_figures).items()}
+    scores = pd.DataFrame.from_dict(values, orient="index", dtype=float).rename_axis("segment")
+    scores["n"] = ev.labels.value_counts()
     stable = {row["segment"]: row.get("jaccard") for row in ev.verdict.get("segments", [])}
     if any(value is not None for value in stable.values()):
         scores["stability"] = pd.Series(stable, dtype=float).reindex(scores.index)
     scores.loc[~scores.index.isin(ev.sized), "size"] = np.nan
     scores.loc[scores["n"] < ev.minimum] = np.nan
-    return scores[[c for c in ("n", *CRITERIA, "contacts") if c in scores]]
+    return scores[[c for c in ("n", *CRITERIA, "contacts") if c in scores]].astype(float)
+
+
+def _figures(ev: Evidence) -> dict[int, dict[str, dict]]:
+    """Return value, low and high of each criterion of each segment; everyone's has no ends."""
+    objective, everyone = ev.run.study.objective_figure, np.ones(len(ev.labels), dtype=bool)
+    numeric = [c for c in ev.customers if kind(ev.customers[c]) == "numeric"]
+    if objective and objective.column not in numeric:
+        hint = nearest(objective.column, numeric)
+        raise StudyError(f"objective_figure.column: found {objective.column!r}{hint}")
+    result = {}
+    for segment in ev.segments:
+        inside = ev.inside(segment)
+        own = {name: _figure(ev, name, inside) for name in [*CRITERIA, "contacts"]}
+        own = {name: figure for name, figure in own.items() if figure}
+        for name in OTHERS.keys() & own.keys():
+            column = objective.column if name == "objective" else ""
+            against = measure(ev, segment, OTHERS[name], column)
+            if not against or against["low"] <= 1 <= against["high"]:
+                own[name] = {"value": _figure(ev, name, everyone)["value"]}
+        if "reach" in own:
+            few = _answers(ev, inside)[0] < ev.minimum
+            if few or subtracted(ev, answered(ev), segment):
+                own["reach"] = {"value": np.nan}
+        result[segment] = own
+    return result
 
 
 def _figure(ev: Evidence, name: str, inside: np.ndarray) -> dict:
@@ -175,9 +183,8 @@ def rank(scores: pd.DataFrame, weighting: dict[str, float], seed: int = 0) -> pd
     """
     values = scores.loc[scores["n"].notna(), [*weighting]]
     spread = values.max() - values.min()
-    scaled = ((values - values.min()) / spread.where(spread > 0)).where(
-        (spread > 0) | values.isna(), 0.5
-    )
+    scaled = (values - values.min()) / spread.where(spread > 0)
+    scaled = scaled.where((spread > 0) | values.isna(), 0.5)
     score = pd.Series(_means(scaled, np.array([[*weighting.values()]]))[:, 0], index=values.index)
     drawn = np.random.default_rng(seed).dirichlet(np.ones(len(weighting)), DRAWS)
     means = np.nan_to_num(_means(scaled, drawn), nan=-1.0)
@@ -206,9 +213,8 @@ def _criterion(ev: Evidence, segment: int, column: str, _="") -> dict:
     if column == "reach":
         yes, n = _answers(ev, inside)
         cell = {"cell": smallest(yes, yes, n)}
-    own = _figure(ev, column, inside)
-    if not own or not np.isclose(own["value"], value) or not np.isfinite(own["low"]):
-        own = {}  # of everyone's there are no ends
+    own = ev.once(_figures)[segment].get(column, {})
+    own = own if np.isfinite(own.get("low", np.nan)) else {}  # of everyone's there are no ends
     words = {"meaning": meaning(ev, column)}
     if column == "objective":
         words["figure"] = ev.entries[ev.run.study.objective_figure.column]["label"].lower()
@@ -256,15 +262,16 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
         more), weeks, months, enough, break_even. Where the baseline would tell of few customers, or
         the target rounds to nothing, there is no plan.
     """
-    plan = _planned(ev, segment, metric)
+    plan, inside = _planned(ev, segment, metric), ev.inside(segment)
     if plan["baseline"] is None:
         return plan
     if ev.sizeless(segment):
         plan |= {key: privacy.coarse(plan[key]) for key in FIGURES}
-    share, n = plan["unit"] == "share", int(ev.inside(segment).sum())
+    n = int(inside.sum())
     if metric == "outcome":
-        n = int(ev.customers.loc[ev.inside(segment), next(iter(ev.run.study.outcomes))].count())
-    few = share and n and privacy.tells(plan["baseline"] * n, n, ev.minimum)
+        n = int(ev.customers.loc[inside, next(iter(ev.run.study.outcomes))].count())
+    share = plan["unit"] == "share" and n
+    few = share and privacy.tells(plan["baseline"] * n, n, ev.minimum)
     if few or not re.search("[1-9]", gain(plan["target"], plan["unit"])):
         text = TEXTS["few"].format(metric=plan["metric"])
         return plan | dict.fromkeys(FIGURES) | {"metric": text, "enough": False}
@@ -273,46 +280,30 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
 
 def _planned(ev: Evidence, segment: int, metric: str) -> dict:
     """Return an experiment with all its figures, also those that may not be told."""
-    inside = ev.inside(segment)
+    inside, study, result = ev.inside(segment), ev.run.study, {}
     n, at_least = ev.count(segment, int(inside.sum()))
-    half = n // 2
-    plan = {
-        "arms": list(TEXTS["arms"]),
-        "metric": TEXTS["no_months"],
-        "unit": "",
-        "available": half,
-        "at_least": at_least,
-        **dict.fromkeys(FIGURES),
-    }
+    plan = {"arms": list(TEXTS["arms"]), "metric": TEXTS["no_months"], "unit": ""}
+    plan |= {"available": n // 2, "at_least": at_least, **dict.fromkeys(FIGURES)}
     if metric == "outcome":
-        result = _outcome(ev, inside, half)
-        return plan | result | {"enough": (result["n_per_arm"] or math.inf) <= half}
-    seen = ev.windows or (ev.visits if metric == "active" else None)
-    if seen is None:
-        return plan
-    did = "is active" if ev.run.study.usage else "buys"
-    for months in power.WEEKS:
-        after, before = (v[inside] for v in seen[months])
+        return plan | _outcome(ev, inside, n // 2)
+    windows = ev.windows or (ev.visits if metric == "active" else None) or {}
+    for months, (after, before) in windows.items():  # the shortest that is long enough
         if metric == "spend":
-            money = ev.run.study.economics
-            result = power.spend_test(
-                after, before, money=money, days=power.DAYS[months], half=half
-            )
-            result = {key: result[key] for key in FIGURES if key in result}
-            result |= {
-                "metric": TEXTS["spend"].format(who=ev.run.study.customer),
-                "unit": ev.run.study.currency or "money",
-            }
+            about = {"money": study.economics, "days": power.DAYS[months], "half": n // 2}
+            result = power.spend_test(after[inside], before[inside], **about)
         else:
-            result = power.share_test(after > 0, half)
-            result |= {"metric": TEXTS["active"].format(did=did), "unit": "share"}
-        enough = (result["n_per_arm"] or math.inf) <= half
-        if enough:
+            result = power.share_test(after[inside] > 0, n // 2)
+        if enough := (result["n_per_arm"] or math.inf) <= n // 2:
             break
+    if not windows:
+        return plan
+    who = {"who": study.customer, "did": "is active" if study.usage else "buys"}
     if not result["baseline"]:
-        return plan | {"metric": TEXTS["nobody"].format(did=did, **_time(months))}
-    time = {"weeks": power.WEEKS[months], "months": months}
-    return plan | result | time | {"enough": enough}
+        return plan | {"metric": TEXTS["nobody"].format(**who, **_time(months))}
+    plan |= {key: result[key] for key in FIGURES if key in result}
+    plan |= {"weeks": power.WEEKS[months], "months": months, "enough": enough}
+    unit = (study.currency or "money") if metric == "spend" else "share"
+    return plan | {"metric": TEXTS[metric].format(**who), "unit": unit}
 
 
 def _outcome(ev: Evidence, inside: np.ndarray, half: int) -> dict:
@@ -321,7 +312,8 @@ def _outcome(ev: Evidence, inside: np.ndarray, half: int) -> dict:
     happened = ev.customers.loc[inside, name].dropna()
     words = {"metric": f"share that {outcome.label}", "unit": "share", "less": not outcome.wanted}
     test = power.share_test((happened == "yes").to_numpy(float), min(half, len(happened) // 2))
-    return words | test | {"available": half}
+    enough = (test["n_per_arm"] or math.inf) <= half
+    return words | test | {"available": half, "enough": enough}
 
 
 def testable(ev: Evidence, segment: int, metric: str) -> bool:
@@ -348,13 +340,12 @@ def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
         return {}
     n, there, active = int(ev.inside(segment).sum()), plan["available"], level == "active"
     did = f"of the {study.customer}s {'were active' if study.usage else 'bought'} at least once"
-    metric = did if active else f"spent a {study.customer}"
     words = {
         "target": gain(plan["target"], plan["unit"]),
         "there": f"{'at least ' if plan['at_least'] else ''}{there:,}",
         **_time(plan["months"]),
         "customer": study.customer,
-        "metric": metric,
+        "metric": did if active else f"spent a {study.customer}",
         "measured": plan["metric"],
         "figure": FIGURES_OF[column],
     }
@@ -379,28 +370,21 @@ MEASURES = {"criteria": _criterion, "ranks": _rank, "tests": _test}
 def build(ev: Evidence, claims: list[dict]) -> dict:
     """Return playbook.json from the claims: levers, targeting, what product segments may mean."""
     weighting, named = weights(ev.run.study.targeting, ev.once(criteria)), ev.names
-    keys = "score", "rank", "first", "best", "worst"
-    rows = ev.once(ranking).to_dict("records")
+    keys = "segment", "score", "rank", "first", "best", "worst"
     rules = {s: {c["rule"] for c in claims if c["segment"] == s} for s in ev.segments}
-    return {
-        "levers": levers(ev, claims),
-        "targeting": {
-            "weights": weighting,
-            "equal": not ev.run.study.targeting,
-            "ranking": [
-                {
-                    "segment": row["segment"],
-                    "name": named[row["segment"]],
-                    **{key: row[key] for key in keys},
-                    "scores": {c: row[c] for c in weighting},
-                }
-                for row in rows
-            ],
-            "underserved": [s for s, own in rules.items() if "overlooked" in own and own & WORTH],
-            "meaning": {name: meaning(ev, name) for name in weighting},
-        },
-        "range": assorted(ev, claims),
+    rows = [
+        {key: row[key] for key in keys}
+        | {"name": named[row["segment"]], "scores": {c: row[c] for c in weighting}}
+        for row in ev.once(ranking).to_dict("records")
+    ]
+    targeting = {
+        "weights": weighting,
+        "equal": not ev.run.study.targeting,
+        "ranking": rows,
+        "underserved": [s for s, own in rules.items() if "overlooked" in own and own & WORTH],
+        "meaning": {name: meaning(ev, name) for name in weighting},
     }
+    return {"levers": levers(ev, claims), "targeting": targeting, "range": assorted(ev, claims)}
 
 
 def levers(ev: Evidence, claims: list[dict]) -> list[dict]:
@@ -418,17 +402,10 @@ def levers(ev: Evidence, claims: list[dict]) -> list[dict]:
                 continue
             taken.add(row["lever"])
             test = experiment(ev, segment, metric)
-            rows.append(
-                {
-                    "segment": segment,
-                    "name": ev.names[segment],
-                    "lever": row["lever"],
-                    "action": row["action"].format(items=_items(ev, evidence)),
-                    "evidence": [c["id"] for c in evidence],
-                    "effect": _effect(ev, test),
-                    "experiment": test,
-                }
-            )
+            about = {"segment": segment, "name": ev.names[segment], "lever": row["lever"]}
+            about |= {"action": row["action"].format(items=_items(ev, evidence))}
+            about |= {"evidence": [c["id"] for c in evidence], "effect": _effect(ev, test)}
+            rows.append(about | {"experiment": test})
     for row in rows:
         row["also"] = [r["name"] for r in rows if r["action"] == row["action"] and r is not row]
     return rows
@@ -439,14 +416,14 @@ def called_for(row: dict, own: list[dict]) -> list[dict]:
 
     What its {items} stand for must take enough of the spend, and differ by more than slightly.
     """
-    able = [
-        c
-        for c in own
-        if c["rule"] not in ITEMS
-        or "{items}" not in row["action"]
-        or (max(c["inside"], c["outside"]) >= ENOUGH and c["word"] != "slightly")
+
+    def able(c: dict) -> bool:
+        item = c["rule"] in ITEMS and "{items}" in row["action"]
+        return not item or (max(c["inside"], c["outside"]) >= ENOUGH and c["word"] != "slightly")
+
+    called = [
+        [c for c in own if c["rule"] in rules.split("|") and able(c)] for rules in row["when"]
     ]
-    called = [[c for c in able if c["rule"] in rules.split("|")] for rules in row["when"]]
     return [c for rules in called for c in rules] if all(called) else []
 
 
@@ -475,24 +452,15 @@ def assorted(ev: Evidence, claims: list[dict]) -> list[dict]:
     goods, rows = ev.once(assortment), []
     for segment, name in goods.names.items() if goods else ():
         members = [c for c in claims if (c["of"], c["segment"]) == ("products", segment)]
-        own, ids = {c["rule"]: c["id"] for c in members}, [c["id"] for c in members]
         lean = [
-            c["id"]
-            for c in claims
-            if c["sections"] == ["affinity"] and c["source"]["column"] == name
+            c for c in claims if c["sections"] == ["affinity"] and c["source"]["column"] == name
         ]
+        own = {c["rule"]: c["id"] for c in members}
         means = [
             {"text": m["text"], "evidence": [own[r] for r in m["when"]]}
             for m in WORDS["meanings"]
             if set(m["when"]) <= set(own)
         ]
-        rows.append(
-            {
-                "segment": segment,
-                "name": name,
-                "claims": ids,
-                "lean": lean,
-                "meanings": means[:MEANT],
-            }
-        )
+        ids = {"claims": [c["id"] for c in members], "lean": [c["id"] for c in lean]}
+        rows.append({"segment": segment, "name": name, **ids, "meanings": means[:MEANT]})
     return rows

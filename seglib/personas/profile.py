@@ -1,4 +1,4 @@
-"""What a segment is: its markers, descriptors, an example member."""
+"""What a segment is: its markers, and what else differs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,11 @@ from seglib.personas.names import (
     kind,
     level_label,
     levels,
-    levels_of,
     numbers,
     reply,
     segments,
 )
-from seglib.personas.rules import rules
 from seglib.stats import UNKNOWN, Estimate
-
-__all__ = ["MARKER", "corrected", "descriptors", "markers", "rules", "sizes", "typical"]
-MARKER = 0.33  # |effect| from which a feature marks a segment: "medium" (Romano et al. 2006)
 
 # --- comparisons ----------------------------------------------------------------------------------
 
@@ -33,18 +28,6 @@ def cells(yes: pd.Series, inside: np.ndarray) -> tuple[int, int, int, int]:
     about, has = yes.notna().to_numpy(), (yes == 1).to_numpy()
     sides = has & inside, about & inside, has & ~inside, about & ~inside
     return tuple(int(side.sum()) for side in sides)
-
-
-def sizes(labels: pd.Series, value: pd.Series | None = None) -> pd.DataFrame:
-    """Return n, share and, with a value per row, the share and the mean of the value."""
-    n = labels.value_counts().sort_index()
-    result = pd.DataFrame({"n": n, "share": n / n.sum()}).rename_axis("segment")
-    if value is not None:
-        total = value.reindex(labels.index).fillna(0).groupby(labels)
-        whole = total.sum().sum()
-        result["value_share"] = total.sum() / (whole if whole > 0 else np.nan)
-        result["value_mean"] = total.mean()
-    return result
 
 
 def _row(entry: dict, values: pd.Series, level: str = "") -> dict:
@@ -112,7 +95,7 @@ def _effect(values: pd.Series, inside: np.ndarray, level: str) -> dict:
     return {"n": n, **middle, "inside": here, "outside": there, **ends}
 
 
-DESCRIPTORS = (
+DESCRIPTORS = [
     "segment",
     "name",
     "label",
@@ -123,16 +106,8 @@ DESCRIPTORS = (
     "value",
     "low",
     "high",
-    "n",
-    "count",
-    "others",
-    "inside",
-    "outside",
-    "p",
-    "q",
-    "selected",
-    "confidence",
-)
+]
+DESCRIPTORS += ["n", "count", "others", "inside", "outside", "p", "q", "selected", "confidence"]
 
 
 def descriptors(
@@ -172,18 +147,14 @@ def descriptors(
     ]
     result = [r for r in result if min(r["count"], r["others"]) >= minimum and np.isfinite(r["p"])]
     if not result:
-        return pd.DataFrame(columns=[*DESCRIPTORS])
+        return pd.DataFrame(columns=DESCRIPTORS)
     q = stats.adjust([row["p"] for row in result], "fdr_bh")
     level = max(int((q <= alpha).sum()), 1) * alpha / len(result)
     for row, own in zip(result, q, strict=True):
         again = _describe(frame[row["name"]], row["inside_"], row["level"], level)
-        row |= {
-            "low": again["low"],
-            "high": again["high"],
-            "q": own,
-            "selected": bool(own <= alpha),
-        }
-    return pd.DataFrame(result).assign(confidence=1 - level)[[*DESCRIPTORS]]
+        row |= {key: again[key] for key in ("low", "high")}
+        row |= {"q": own, "selected": bool(own <= alpha)}
+    return pd.DataFrame(result).assign(confidence=1 - level)[DESCRIPTORS]
 
 
 def _tested(values: pd.Series) -> list[str]:
@@ -221,10 +192,8 @@ def corrected(result: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) -
 
     Parameters
     ----------
-    result : DataFrame
-        Of `descriptors`.
-    frame : DataFrame
-        The rows that were described.
+    result, frame : DataFrame
+        Of `descriptors`, and the rows that were described.
     chance : DataFrame, shape (rows, k)
         Membership probabilities of the same rows; columns are the numbers of the segments.
     """
@@ -241,21 +210,13 @@ def corrected(result: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) -
 
 
 def weighted_lift(has: np.ndarray, inside: np.ndarray, alpha: float = 0.05) -> Estimate:
-    """Return the ratio of a share in a segment to the share elsewhere; the interval is of its log.
-
-    Parameters
-    ----------
-    has : array of 0 and 1
-    inside : array
-        Weight of each row in the segment; elsewhere it weighs the rest to one.
-    """
+    """Return a share of 0 and 1 by weights `inside`, as a multiple of that by the rest to one."""
     outside = 1 - inside
     here, there = (float(has @ w / w.sum()) for w in (inside, outside))
     if not (here > 0 and there > 0):
         return UNKNOWN
     influence = _influence(has, inside, here) / here - _influence(has, outside, there) / there
-    reach = norm.isf(alpha / 2) * np.sqrt((influence**2).sum())
-    value = np.log(here / there)
+    value, reach = np.log(here / there), norm.isf(alpha / 2) * np.sqrt((influence**2).sum())
     return Estimate(*(float(np.exp(v)) for v in (value, value - reach, value + reach)))
 
 
@@ -280,52 +241,3 @@ def _below(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     distinct, place = np.unique(x, return_inverse=True)
     mass = np.bincount(place, weights, minlength=len(distinct)) / weights.sum()
     return (np.cumsum(mass) - mass / 2)[place]
-
-
-# --- the example member ---------------------------------------------------------------------------
-
-
-def typical(
-    frame: pd.DataFrame, labels: pd.Series, dictionary=(), members: int = 10, digits: int = 2
-) -> pd.DataFrame:
-    """Return an example member of each segment that is nobody in particular.
-
-    It is the mean (of levels, the most frequent) of the `members` rows nearest to the medoid, the
-    medoid among them, rounded: microaggregation (Domingo-Ferrer & Mateo-Sanz 2002), so that no
-    single customer can be read from it.
-
-    Returns
-    -------
-    DataFrame
-        segment, name, label, unit, kind, value (float or level).
-    """
-    about, labels = entries(dictionary, frame), labels.reindex(frame.index)
-    ranks = [numbers(frame[c]) for c in frame if kind(frame[c]) != "nominal"]
-    ranks = [c.rank(pct=True).fillna(0.5).to_numpy() for c in ranks]
-    scaled = np.column_stack(ranks) if ranks else np.zeros((len(frame), 1))
-    rows = []
-    for segment, inside in segments(labels):
-        place = np.flatnonzero(inside)
-        near = frame.iloc[place[_around_medoid(scaled[place], members)]]
-        for name, entry in about.items():
-            middle = {"segment": segment, "value": _middle(near[name], digits)}
-            rows.append(middle | _row(entry, frame[name]))
-    return pd.DataFrame(rows).drop(columns="level")
-
-
-def _around_medoid(points: np.ndarray, members: int) -> np.ndarray:
-    """Return the positions of the point with least distance to all others and its neighbours."""
-    sample = points[np.linspace(0, len(points) - 1, min(len(points), 1000)).astype(int)]
-    total = np.zeros(len(points))
-    for point in sample:
-        total += np.abs(points - point).sum(axis=1)
-    away = np.abs(points - points[int(total.argmin())]).sum(axis=1)
-    return np.argsort(away, kind="stable")[:members]
-
-
-def _middle(values: pd.Series, digits: int):
-    if kind(values) == "numeric":
-        mean = values.mean()
-        return float(f"{mean:.{digits}g}") if np.isfinite(mean) else None
-    common = levels_of(values).mode()
-    return str(common.iloc[0]) if len(common) else None

@@ -25,23 +25,21 @@ def html(
     found: list[dict],
     colour: str,
     levers=(),
-    members: int = 10,
     asked=(),
     drawn=None,
     who: str = "customers",
 ) -> str:
     """Return a persona's card as HTML.
 
-    `members` is how many customers the example averages, `asked` are topics of questions that stand
-    elsewhere, because they concern everyone; `drawn` is what `portraits` returns of the segment.
+    `asked` are topics of questions that stand elsewhere, because they concern everyone; `drawn` is
+    what `portraits` returns of the segment.
     """
-    claims, drawn = {c["id"]: c for c in found}, drawn or {}
+    drawn = drawn or {}
     size, first = _split(opening(person, found))
     portrait = first[0][1][:1] if first else []
     first = [(heading, [c for c in rows if c not in portrait]) for heading, rows in first]
-    rule = [claims[i] for i in person["facts"].get("rule", [])]
     parts = _parts(person, found, asked)
-    told = [size, portrait, *(rows for _, rows in first), *(part["rows"] for part in parts), rule]
+    told = [size, portrait, *(rows for _, rows in first), *(part["rows"] for part in parts)]
     cited = list({c["id"]: c for rows in told for c in rows}.values())
     own = [row for row in levers if row["segment"] == person["segment"]]
     testable = [row for row in own if (row.get("experiment") or {}).get("enough")]
@@ -49,16 +47,13 @@ def html(
         "persona",
         person=person,
         colour=colour,
-        members=members,
         who=who,
         drawn=drawn,
         size={c["rule"]: c for c in size},
         portrait=portrait,
-        rule=rule,
         parts=parts,
         opening=[(heading, rows) for heading, rows in first if rows],
         tiles=drawn.get("tiles", [])[: TILES - len(size)],
-        typical=[claims[i] for i in person["typical"]],
         levers=own,
         first=(testable or own or [None])[0],
         avoid=_avoid(person, found),
@@ -100,9 +95,7 @@ def _avoid(person: dict, found: list[dict]) -> list[str]:
     return [*rows[:-1][:AVOID], rows[-1]]
 
 
-def show(
-    people: list[dict], found: list[dict], colours: dict[int, str], levers, members, run: Run
-) -> None:
+def show(people: list[dict], found: list[dict], colours: dict[int, str], levers, run: Run) -> None:
     """Display the card of every persona; parameters as of `html`."""
     asked, drawn = common(people), _drawn(run)
     for person in people:
@@ -112,7 +105,6 @@ def show(
             found,
             colours[s],
             levers,
-            members,
             asked,
             drawn.get(s),
             f"{run.study.customer}s",
@@ -190,7 +182,7 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
     people, result, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))
     study, shades = run.study, colours(p["segment"] for p in people)
     first = {row["segment"]: row["action"] for row in reversed(book["levers"])}
-    asked, members = common(people), max(study.minimum_cell, 5)
+    asked = common(people)
     placed = {topic for part in WORDS["parts"] for topic in part["topics"]}
     told = [g for g in people[0]["unknown"] if g["topic"] in set(asked) - placed] if people else []
     drawn, who = _with_months(run, _drawn(run)), f"{study.customer}s"
@@ -200,7 +192,6 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
             result,
             shades[p["segment"]],
             book["levers"],
-            members,
             asked,
             drawn.get(p["segment"]),
             who,
