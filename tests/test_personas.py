@@ -281,3 +281,15 @@ def test_a_persona_keeps_the_name_it_had_before(full, tmp_path):
     run = Run(given, old.as_of, tmp_path / "new", 7)
     run.write("model.json", {"numbered": {"as_of": "2024-04-01", "kept": [{"segment": 1}]}})
     assert names.before(run) == {1: people[0] | {"earlier": True}}
+
+
+def test_a_card_has_the_evidence_of_its_own_test_and_of_no_other(full):
+    _, found, people, book = full[:4]
+    one = [row for row in book["levers"] if row["segment"] == people[0]["segment"]][:1]
+    other = [
+        c | {"id": "x", "statistic": "share that buys: mean"} for c in found if c["rule"] == "rank"
+    ]
+    rows = cards.tested([*found, *other], one)
+    assert {c["rule"].partition("-")[0] for c in rows} == {"test"}
+    assert {c["segment"] for c in rows} == {people[0]["segment"]}
+    assert rows[0]["statistic"][1:] in cards.html(people[0], found, "#0b5fa5", book["levers"])

@@ -111,7 +111,8 @@ def write_run(folder, day=DAYS[2], **changes):
 
 
 def built(tmp_path, *runs, **more):
-    path = summary.build(study(**more), runs, tmp_path / "index.html")
+    places = {"folder": tmp_path, "reports": tmp_path / "reports"}
+    path = summary.build(study(**places | more), runs, tmp_path / "index.html")
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
@@ -139,7 +140,12 @@ def test_the_answer_says_who_matters_and_where_to_start(soup):
 
 @pytest.mark.parametrize(
     ("kind", "beyond", "word"),
-    [("natural", True, "high"), ("reproducible", False, "low"), ("constructive", True, "low")],
+    [
+        ("natural", True, "high"),
+        ("reproducible", True, "fair"),
+        ("reproducible", False, "low"),
+        ("constructive", True, "low"),
+    ],
 )
 def test_trust_is_one_word_by_the_kind_of_segments(tmp_path, kind, beyond, word):
     verdict = CONTENT["verdict"] | {"kind": kind, "agreement": {"value": 0.5, "beyond": beyond}}
@@ -155,7 +161,7 @@ def test_a_row_a_segment_has_its_name_shares_colour_and_evidence(soup):
         assert colour in rows[segment - 1].select_one(".swatch")["style"]
     assert "100 households" not in words(rows[0].select_one(".facts"))
     assert words(rows[0].select_one(".evidence")) == (
-        "median orders 48.0 , 95% interval 45.5 to 50.0, n = 1,234; everyone: 27.0 . "
+        "Median orders: 48.0 , 95% interval 45.5 to 50.0, n = 1,234; everyone: 27.0 . "
         "Source: orders in customers."
     )
     assert [bool(row.select_one(".warn")) for row in rows] == [False, False, True]
@@ -188,7 +194,9 @@ def test_collinear_measures_are_one_line_of_a_fingerprint(tmp_path):
 
 def test_a_tile_has_the_middle_of_the_segment_beside_that_of_the_others(tmp_path):
     drawn = portraits.portraits(write_run(tmp_path)["folder"], CONTENT["dictionary"], 10)
-    assert drawn[1]["tiles"] == [{"label": "Orders", "value": "250", "others": "50"}]
+    assert drawn[1]["tiles"] == [
+        {"label": "Orders", "what": "median", "value": "250", "others": "50"}
+    ]
 
 
 def test_what_is_known_of_few_is_not_drawn(tmp_path):
@@ -222,6 +230,37 @@ def test_at_most_three_tests_are_proposed_in_the_order_of_priority():
     assert [row["segment"] for row in waiting] == [5]
 
 
+@pytest.mark.parametrize(
+    ("fit", "expected"),
+    [
+        ({1: 1.0, 2: 0.2}, {}),
+        ({1: 0.2, 2: 1.0, 3: 0.9}, {"segments": [2], "why": "waiting"}),
+        ({1: 0.2, 2: 0.3, 3: 1.0}, {"segments": [3], "why": "idle"}),
+        ({1: 0.2, 4: 1.0}, {"segments": [4], "why": "weights"}),
+        ({1: None}, {}),
+    ],
+)
+def test_a_first_action_that_passes_over_the_objective_says_why(fit, expected):
+    ranking = [{"segment": s, "scores": {"objective": value}} for s, value in fit.items()]
+    ready, waiting = [lever(1, True), lever(4, True)], [lever(2, False)]
+    assert summary.passed_over(ready, waiting, ranking) == expected
+
+
+def test_the_summary_leads_to_personas_and_files_at_their_final_places(tmp_path):
+    run = write_run(tmp_path)
+    (run["folder"] / "segments.csv").write_text("customer,segment\n")
+    page = built(tmp_path, run)
+    hrefs = [link["href"] for link in page.select("a[href]")]
+    assert f"{DAYS[2]}/04_persona_definition.html#persona-1" in hrefs
+    assert f"../{DAYS[2]}/segments.csv" in hrefs and f"../{DAYS[2]}/personas.json" in hrefs
+    assert not [href for href in hrefs if href.endswith("segments.sql")]  # it is not there
+    staged = tmp_path / ".staging-1-2024"
+    run["folder"].rename(staged)
+    assert summary.documents(
+        run | {"folder": staged}, study(folder=tmp_path, reports=tmp_path)
+    ) == {name: f"{DAYS[2]}/{name}" for name in summary.DOCUMENTS if (staged / name).is_file()}
+
+
 def test_priorities_are_folded_with_how_firm_they_are(soup):
     rows = [[words(c) for c in row.find_all(["th", "td"])]
             for row in section(soup, "monday").select("tr")]  # fmt: skip
@@ -247,7 +286,7 @@ def test_trust_is_drawn_and_said(soup):
 def test_products_quality_and_pages_are_there(soup):
     assert "2 products, most typical: Cheese, Soup." in words(soup.select_one(".groups li"))
     assert "2 checks were made; 1 found something" in words(section(soup, "quality"))
-    links = [a["href"] for a in soup.select(".pages a")]
+    links = [a["href"] for a in soup.select("ol.pages a")]
     assert links == [*(f"{DAYS[2]}/{name}.html" for name in report.PAGES),
                      f"{DAYS[2]}/personas.html", f"{DAYS[2]}/glossary.html"]  # fmt: skip
 
@@ -273,7 +312,7 @@ def test_without_groups_the_page_says_so(tmp_path):
     run = write_run(tmp_path, verdict=none, personas=CONTENT["personas"][:1], playbook=None)
     page = built(tmp_path, run)
     assert words(page.select_one(".answer")) == "Do not segment."
-    assert "Treat everybody alike until it is." in words(section(page, "trust"))
+    assert words(page.select_one("p.trust")).startswith("Trust in any segments: low . Any groups")
     assert not page.select(".segment, .actions")
 
 

@@ -19,7 +19,7 @@ def trimmed(cells: list[NotebookNode], is_noise: Callable) -> list[NotebookNode]
     """Return the cells without the sections that have nothing to show, and a list of these.
 
     A section reaches from its heading to the next one of its level or above. It is left out if it
-    has code and all that its code shows is why there is nothing (see `exhibits.absent`).
+    has code and all that its code shows is why there is nothing (see `exhibits.missing`).
 
     Parameters
     ----------

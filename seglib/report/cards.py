@@ -21,13 +21,7 @@ TILES, AVOID = 5, 2
 
 
 def html(
-    person: dict,
-    found: list[dict],
-    colour: str,
-    levers=(),
-    asked=(),
-    drawn=None,
-    who: str = "customers",
+    person: dict, found: list[dict], colour: str, levers=(), asked=(), drawn=None, who="customers"
 ) -> str:
     """Return a persona's card as HTML.
 
@@ -39,15 +33,16 @@ def html(
     portrait = first[0][1][:1] if first else []
     first = [(heading, [c for c in rows if c not in portrait]) for heading, rows in first]
     parts = _parts(person, found, asked)
-    told = [size, portrait, *(rows for _, rows in first), *(part["rows"] for part in parts)]
-    cited = list({c["id"]: c for rows in told for c in rows}.values())
     own = [row for row in levers if row["segment"] == person["segment"]]
     testable = [row for row in own if (row.get("experiment") or {}).get("enough")]
+    best = (testable or own)[:1]
+    tests = tested(found, best)
+    told = [size, portrait, *(rows for _, rows in first), *(part["rows"] for part in parts)]
+    cited = list({c["id"]: c for rows in [*told, tests] for c in rows}.values())
     return _filled(
         "persona",
         person=person,
         colour=colour,
-        who=who,
         drawn=drawn,
         size={c["rule"]: c for c in size},
         portrait=portrait,
@@ -55,11 +50,29 @@ def html(
         opening=[(heading, rows) for heading, rows in first if rows],
         tiles=drawn.get("tiles", [])[: TILES - len(size)],
         levers=own,
-        first=(testable or own or [None])[0],
+        first=best[0] if best else None,
+        tests=tests,
         avoid=_avoid(person, found),
         cited=cited,
         notes={c["id"]: number for number, c in enumerate(cited, 1)},
+        who=who,
     )
+
+
+def every(run: Run, people: list[dict], found: list[dict], levers, drawn: dict) -> list[str]:
+    """Return the card of every persona; parameters as of `html`, `drawn` by segment."""
+    shades, asked = colours(p["segment"] for p in people), common(people)
+    who = f"{run.study.customer}s"
+    return [
+        html(p, found, shades[p["segment"]], levers, asked, drawn.get(p["segment"]), who)
+        for p in people
+    ]
+
+
+def tested(found: list[dict], levers) -> list[dict]:
+    """Return the claims on the tests that some levers call for."""
+    wanted = {(row["segment"], (row.get("experiment") or {}).get("metric")) for row in levers}
+    return [c for c in found if (c["segment"], c["statistic"].rpartition(": ")[0]) in wanted]
 
 
 def _split(rows: list[tuple]) -> tuple[list[dict], list[tuple]]:
@@ -95,20 +108,9 @@ def _avoid(person: dict, found: list[dict]) -> list[str]:
     return [*rows[:-1][:AVOID], rows[-1]]
 
 
-def show(people: list[dict], found: list[dict], colours: dict[int, str], levers, run: Run) -> None:
-    """Display the card of every persona; parameters as of `html`."""
-    asked, drawn = common(people), _drawn(run)
-    for person in people:
-        s = person["segment"]
-        card = html(
-            person,
-            found,
-            colours[s],
-            levers,
-            asked,
-            drawn.get(s),
-            f"{run.study.customer}s",
-        )
+def show(people: list[dict], found: list[dict], levers, run: Run) -> None:
+    """Display the card of every persona; parameters as of `every`."""
+    for person, card in zip(people, every(run, people, found, levers, _drawn(run)), strict=True):
         _display(card, person["name"])
 
 
@@ -179,33 +181,20 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
     """
     if not (run.has("personas.json") and run.has("claims.json")):
         return None
-    people, result, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))
-    study, shades = run.study, colours(p["segment"] for p in people)
+    people, found, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))
+    study, asked = run.study, common(people)
     first = {row["segment"]: row["action"] for row in reversed(book["levers"])}
-    asked = common(people)
     placed = {topic for part in WORDS["parts"] for topic in part["topics"]}
     told = [g for g in people[0]["unknown"] if g["topic"] in set(asked) - placed] if people else []
-    drawn, who = _with_months(run, _drawn(run)), f"{study.customer}s"
-    made = [
-        html(
-            p,
-            result,
-            shades[p["segment"]],
-            book["levers"],
-            asked,
-            drawn.get(p["segment"]),
-            who,
-        )
-        for p in people
-    ]
+    made = every(run, people, found, book["levers"], _with_months(run, _drawn(run)))
     path = folder / "personas.html"
     page = report.render(
         "handout.html.j2",
         title=study.title,
         manifest=manifest,
-        who=who,
+        who=f"{study.customer}s",
         headline=run.read("verdict.json").get("headline"),
-        colours=shades,
+        colours=colours(p["segment"] for p in people),
         asked=told,
         overview=[(p, first.get(p["segment"])) for p in people],
         cards=[Markup(m) for m in made],

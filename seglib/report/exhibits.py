@@ -101,9 +101,6 @@ def missing(reason: str) -> None:
     display({"text/markdown": reason, "text/plain": reason}, raw=True, metadata={"absent": True})
 
 
-absent = missing
-
-
 class Page:
     """What one notebook says: sentences of its template, filled with what the cells computed.
 

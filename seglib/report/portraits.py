@@ -31,8 +31,8 @@ def portraits(folder: Path, dictionary: dict, minimum: int) -> dict[int, dict]:
     dict
         Segment → `fingerprint`, rows of `label`, `value`, `low`, `high`: the chance that a member
         has more than one of the others, minus the chance that a member has less, from -1 to 1,
-        with its 95% interval; and `tiles`, rows of `label`, `value`, `others`: medians or shares
-        as text. The segments were made of these columns, so it describes and tests nothing.
+        with its 95% interval; and `tiles`, rows of `label`, `what`, `value`, `others`: medians or
+        shares (`what`) as text. The segments were made of these columns, so this tests nothing.
     """
     paths = folder / "customers.parquet", folder / "segments.parquet"
     if not all(path.is_file() for path in paths):
@@ -74,10 +74,11 @@ def _by_size(chosen: list[str], effects: dict, segment: int) -> list[str]:
 def _tiles(frame: pd.DataFrame, written: dict, inside: pd.Series, names: list[str]) -> list[dict]:
     """Return the middle of each measure inside and outside, where they read differently."""
     pairs = {
-        name: [written[name](frame.loc[rows, name]) for rows in (inside, ~inside)] for name in names
+        name: [written[name][1](frame.loc[rows, name]) for rows in (inside, ~inside)]
+        for name in names
     }
     return [
-        {"label": name, "value": own, "others": others}
+        {"label": name, "what": written[name][0], "value": own, "others": others}
         for name, (own, others) in pairs.items()
         if own != others
     ]
@@ -105,7 +106,7 @@ def _strongest(frame: pd.DataFrame, effects: dict, drawn: pd.Index) -> list[str]
 
 
 def _measures(customers: pd.DataFrame, entries: list[dict]) -> tuple[pd.DataFrame, dict]:
-    """Return what can be more or less, by label, and how its middle is written.
+    """Return what can be more or less, by label, and what sums it up and writes it.
 
     Numbers are as they are, ordered levels their places, other levels 0 and 1.
     """
@@ -115,17 +116,17 @@ def _measures(customers: pd.DataFrame, entries: list[dict]) -> tuple[pd.DataFram
         if isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.ordered:
             columns[label] = values.cat.codes.where(values.notna()).astype(float)
             levels = list(values.cat.categories)
-            written[label] = lambda v, at=levels: wording.of_level(v.median(), at)
+            written[label] = "median", lambda v, at=levels: wording.of_level(v.median(), at)
         elif pd.api.types.is_numeric_dtype(values):
             unit = row.get("unit", "")
             columns[label] = values.astype(float)
-            written[label] = lambda v, unit=unit: wording.amount(v.median(), unit)
+            written[label] = "median", lambda v, unit=unit: wording.amount(v.median(), unit)
         else:
             levels = sorted(values.dropna().unique(), key=str)
             for level in levels[-1:] if len(levels) == 2 else levels:
                 name = level_label({"base": ""} | row, level, values)
                 columns[name] = values.eq(level).where(values.notna()).astype(float)
-                written[name] = lambda v: wording.amount(v.mean(), "share")
+                written[name] = "share of them", lambda v: wording.amount(v.mean(), "share")
     return pd.DataFrame(columns, customers.index), written
 
 

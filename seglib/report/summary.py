@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -36,8 +37,9 @@ MAIN = {
 ACTIONS = 3
 """Tests proposed at once: whoever starts more at a time cannot tell what worked."""
 DOUBTFUL = {"doubtful", "distrust"}
-TRUST = {"natural": "high", "reproducible": "fair", "hardly": "low", "constructive": "low"}
-"""How far to trust segments of a kind, as one word."""
+TRUST = {"natural": "high", "reproducible": "fair"}
+"""How far to trust segments of a kind, as one word; those of all other kinds: low."""
+DOCUMENTS = wording.table("documents")
 
 
 def runs(study: Study, staged: tuple | None = None) -> list[dict]:
@@ -108,6 +110,9 @@ def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
         manifest=newest["manifest"],
         pages=[(*report.PAGES[Path(page).stem], page) for page in newest["pages"]],
         printable=_printable(newest),
+        cards=next((page for page in newest["pages"] if "/04_" in page), ""),
+        documents=documents(newest, study),
+        uses=DOCUMENTS,
         glossary=terms,
         footer=report.provenance(newest["manifest"]),
         history=past,
@@ -116,6 +121,16 @@ def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
     )
     Path(out_path).write_text(glossary.glossed(html, terms), encoding="utf-8")
     return Path(out_path)
+
+
+def documents(run: Mapping, study: Study) -> dict[str, str]:
+    """Return the address of each file of a run, from where the summary will be; by name.
+
+    The files may still be staged, so addresses are those of the places to which they will go.
+    """
+    place = Path(os.path.relpath(study.folder / run["day"], study.reports)).as_posix()
+    there = (name for name in DOCUMENTS if (Path(run["folder"]) / name).is_file())
+    return {name: f"{place}/{name}" for name in there}
 
 
 def _printable(run: dict) -> str:
@@ -149,13 +164,14 @@ def values(folder: Path, study: Study) -> dict:
     return {
         "verdict": verdict,
         "kind": history.kind(verdict),
-        "trust": TRUST.get(history.kind(verdict), ""),
+        "trust": TRUST.get(history.kind(verdict), "low") if verdict else "",
         "instead": _instead(verdict),
         "segments": segments,
         "matter": _matter(segments, measures),
         "names": names,
         "colours": colours([row["segment"] for row in verdict.get("segments", [])] + list(names)),
         "ready": ready,
+        "instead_of": passed_over(ready, waiting, ranking),
         "waiting": waiting,
         "targeting": targeting(playbook.get("targeting") or {}),
         "measures": measures,
@@ -256,6 +272,26 @@ def actions(levers: list[dict], order: list[int]) -> tuple[list[dict], list[dict
         testable = [row for row in own if (row.get("experiment") or {}).get("enough")]
         (ready if testable else waiting).append((testable or own)[0])
     return ready[:ACTIONS], waiting
+
+
+def passed_over(ready: list[dict], waiting: list[dict], ranking: list[dict]) -> dict:
+    """Return which segments the objective alone would put before the first action, and why not.
+
+    Returns
+    -------
+    dict
+        `segments`, those that fit the objective best, and `why`: their tests would not tell enough
+        (waiting), nothing is suggested for them (idle), or other criteria outweigh it (weights).
+        Empty if the first action is for one of them, or no figure of the objective is known.
+    """
+    fit = {row["segment"]: row.get("scores", {}).get("objective") for row in ranking}
+    fit = {segment: value for segment, value in fit.items() if value is not None}
+    best = [segment for segment, value in fit.items() if value > max(fit.values()) - 0.005]
+    if not ready or not best or ready[0]["segment"] in best:
+        return {}
+    testable, blocked = ({lever["segment"] for lever in rows} for rows in (ready, waiting))
+    why = "weights" if testable & {*best} else "waiting" if blocked & {*best} else "idle"
+    return {"segments": best, "why": why}
 
 
 def targeting(found: dict) -> dict:
