@@ -49,11 +49,13 @@ def cohorts(run: Run) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Rows: first month and `n`, the size of the cohort (missing where small numbers follow from
-        it); columns: months since, from 0; shares are missing of fewer than `minimum_cell`, and
-        where they tell of fewer who did not come. Empty where nobody is known to have ordered in a
-        month before that of the date.
+        it); columns: months since, from 0; shares are missing of fewer than `minimum_cell`,
+        where they tell of fewer who did not come, and where such a number would follow from them
+        and the active customers of a month. Empty where nobody is known to have ordered in a month
+        before that of the date.
     """
-    if not months(run)["customers"].any():
+    active = months(run)["customers"]
+    if not active.any():
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["month", "n"]))
     whole, minimum = _whole_months(run), run.study.minimum_cell
     past = run.scan("monthly.parquet").filter(ibis._.orders > 0)
@@ -69,8 +71,51 @@ def cohorts(run: Run) -> pd.DataFrame:
     sizes = privacy.shown(wide[0], minimum)
     others = wide.rsub(wide[0], axis=0)
     told = ((wide >= minimum) | (minimum <= 1)) & ((others == 0) | (others >= minimum))
+    for month, number in age.items():
+        places = [(row, number - age[row]) for row in wide.index if row <= month]
+        places = [place for place in places if place[1] in wide]
+        came = np.array([wide.at[place] for place in places])
+        own = wide[0].to_numpy()[: len(places)], sizes.isna().to_numpy()[: len(places)]
+        hidden = np.array([not told.at[place] for place in places], bool) | own[1]
+        hidden, sizeless = _follows(came, hidden, *own, active[month], minimum)
+        sizes.iloc[: len(places)] = sizes.iloc[: len(places)].mask(sizeless)
+        for place, gone in zip(places, hidden, strict=True):
+            told.at[place] &= not gone
     shares = wide.where(told).div(sizes, axis=0)
     return shares.set_index(pd.MultiIndex.from_arrays([wide.index, sizes], names=["month", "n"]))
+
+
+def _follows(came, hidden, sizes, sizeless, active: int, minimum: int) -> tuple:
+    """Return which cohorts to hide in a month, so that no small number follows from its total.
+
+    Parameters
+    ----------
+    came, hidden : array, shape (cohorts,)
+        How many of each cohort came in the month, and whether that is hidden anyway.
+    sizes, sizeless : array, shape (cohorts,)
+        How many each cohort has, and whether that is hidden; the last began in this month.
+    active
+        How many customers came, of all cohorts and of those before the first.
+
+    Returns
+    -------
+    hidden, sizeless : array of bool
+    """
+    k, rest = len(came), active - came.sum()
+    if not hidden.any() or minimum <= 1:
+        return hidden, sizeless
+    one, none = np.eye(k), np.zeros((k, k))
+    groups = np.block([[one, none], [none, one], [one, one]])  # who came, who did not, all of them
+    total = np.r_[np.ones(k), np.zeros(k)][None]
+    groups = np.block([[groups, np.zeros((3 * k, 1))], [total, np.ones((1, 1))]])
+    groups = np.vstack([groups, np.eye(2 * k + 1)[-1]])  # those of no cohort that is shown
+    own = np.arange(k)
+    own[came == sizes] += k  # all came: to tell how many is to tell the size
+    figures = np.r_[own, own, k + np.arange(k), 2 * k, 2 * k + 1]
+    mask = np.r_[hidden, hidden, sizeless, False, rest > 0]
+    result = privacy.linked(np.r_[came, sizes - came, rest], groups, minimum, figures, mask)
+    everything = result[3 * k]  # the total is shown elsewhere: if it tells too much, hide the month
+    return result[:k] | everything, result[2 * k : 3 * k] | everything
 
 
 def called(encoder, rows: list[dict]) -> dict[str, str]:

@@ -53,10 +53,19 @@ def test_a_cohort_shows_no_share_that_tells_of_few_who_came_or_did_not(run):
     run.write("monthly.parquet", frame.assign(orders=1))
     study = run.study.model_copy(update={"minimum_cell": 5})
     shares = explore.cohorts(replace(run, study=study))
-    assert shares.index.get_level_values("n").tolist() == [40, 20]
-    assert shares.iloc[0].fillna(-1).tolist() == [1, -1, 0.875]  # 2 stayed away, then 5
-    assert shares.iloc[1].fillna(-1).tolist() == [1, -1, -1]  # 4 came
+    assert shares.iloc[0].fillna(-1).tolist() == [1, -1, -1]  # 2 stayed away; else 39 - 35 came
+    assert shares.iloc[1].isna().all()  # 4 came; and 58 active in February would tell of the 2
     assert explore.cohorts(run).iloc[0].tolist() == [1, 0.95, 0.875]  # a minimum of 1 hides none
+
+
+def test_a_small_number_does_not_follow_from_the_active_customers_of_a_month():
+    came, sizes = np.array([60, 30, 3]), np.array([90, 50, 3])
+    alone = np.array([False, False, True])
+    hidden, sizeless = explore._follows(came, alone, sizes, alone, 93, 5)
+    assert hidden.tolist() == [False, True, True]  # else 93 - 60 - 30 = 3
+    assert sizeless.tolist() == [False, False, True]
+    unknown = explore._follows(came, alone, sizes, alone, 193, 5)  # 100 came of earlier cohorts
+    assert unknown[0].tolist() == alone.tolist()
 
 
 def test_a_month_in_which_the_data_begin_late_is_not_whole_and_founds_no_cohort(run):

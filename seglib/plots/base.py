@@ -27,6 +27,8 @@ PALETTE = (
 
 
 INK, MUTED, ACCENT, GRID = "#1f2933", "#66727f", "#0b5fa5", "#d5dae0"
+NAMED = "named"
+"""Mark of the texts that name a line or a point."""
 
 
 def style() -> None:
@@ -76,6 +78,29 @@ def percent(ax: Axes, axes: str = "y") -> Axes:
 def wrap(text: str, width: int) -> str:
     """Return a text broken into lines."""
     return "\n".join(textwrap.wrap(str(text), width))
+
+
+def named(ax: Axes, places: dict[str, tuple], shades: dict | None = None) -> Axes:
+    """Write each name to the right of its place; what overlaps is moved apart when it is shown.
+
+    Parameters
+    ----------
+    places
+        Name → x and y in the data: the end of a line, or a point.
+    shades
+        Name → colour, if not that of other text.
+    """
+    for name, place in places.items():
+        colour = (shades or {}).get(name, MUTED)
+        about = {"xytext": (7, 0), "textcoords": "offset points", "va": "center", "color": colour}
+        ax.annotate(name, place, gid=NAMED, fontsize="small", **about)
+    return ax
+
+
+def ends(rows: pd.DataFrame, x: str, y: str, name: str) -> dict[str, tuple]:
+    """Return the last known point of each line, by its name."""
+    last = rows.dropna(subset=y).sort_values(x).groupby(name, observed=True).last()
+    return {str(n): (row[x], row[y]) for n, row in last.iterrows()}
 
 
 def intervals(rows: pd.DataFrame, ax: Axes, at: float = 0.0, colour=ACCENT) -> Axes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
 
+from seglib.plots.base import NAMED
 from seglib.report.alt import names
 
 WIDTH, LINE, SMALL = 4.3, 0.16, 8
@@ -38,7 +40,7 @@ def narrowed(figure: Figure) -> Figure:
     for ax in figure.axes:
         ax.tick_params(labelsize=SMALL)
         ax.yaxis.label.set_fontsize(SMALL)
-    return figure
+    return apart(figure)
 
 
 def _side_by_side(panels: list[Axes]) -> bool:
@@ -58,12 +60,29 @@ def _shrink(ax: Axes) -> None:
         ax.tick_params(axis="x", labelrotation=90)
     for text in ax.texts:
         text.set_fontsize(SMALL - 1 - (len(ax.texts) > 40))
+        if text.get_gid() == NAMED:
+            text.set_text(textwrap.fill(text.get_text(), NAME))
     if legend := ax.get_legend():
         for text in legend.get_texts():
             text.set_fontsize(SMALL)
         legend.set_ncols(1)
         _place(legend, (0, -0.12))
     _thin(ax, 4)
+
+
+def apart(figure: Figure) -> Figure:
+    """Return the figure, names of lines and points moved up where they would overlap."""
+    named = [[t for t in ax.texts if t.get_gid() == NAMED] for ax in figure.axes]
+    if any(named):
+        figure.draw_without_rendering()
+    for texts in named:
+        free = -math.inf  # lower end of what is free, in points
+        for text in sorted(texts, key=lambda t: t.axes.transData.transform(t.xy)[1]):
+            at = text.axes.transData.transform(text.xy)[1] * 72 / figure.dpi
+            half = 0.62 * text.get_fontsize() * (1 + text.get_text().count("\n"))
+            middle = max(at, free + half)
+            text.xyann, free = (7, middle - at), middle + half
+    return figure
 
 
 def uncovered(figure: Figure) -> Figure:
@@ -73,7 +92,7 @@ def uncovered(figure: Figure) -> Figure:
         if legend and len(legend.texts) > LINES and legend.get_bbox_to_anchor() is ax.bbox:
             _place(legend, (1.01, 1))
             _thin(ax, 6)
-    return figure
+    return apart(figure)
 
 
 def _thin(ax: Axes, most: int) -> None:
