@@ -56,6 +56,12 @@ def history(found: Sequence[Mapping], study: Study) -> dict:
     """
     known = {run["day"]: figures(run) for run in reversed(found)}
     names = {s: row["name"] for rows in known.values() for s, row in rows.items()}
+    former = {
+        s: (day, row["formerly"])  # the newest, as dates come in order
+        for day, rows in known.items()
+        for s, row in rows.items()
+        if row["formerly"]
+    }
     several = sum(bool(rows) for rows in known.values()) > 1
     newest, shown = known[found[0]["day"]], list(known)[-SHOWN:]
     return {
@@ -71,19 +77,7 @@ def history(found: Sequence[Mapping], study: Study) -> dict:
             for s, name in sorted(names.items())
             if newest and s not in newest
         ],
-        "renamed": [
-            (
-                s,
-                name,
-                *max(
-                    (day, rows[s]["formerly"])
-                    for day, rows in known.items()
-                    if s in rows and rows[s]["formerly"]
-                ),
-            )
-            for s, name in sorted(names.items())
-            if any(s in rows and rows[s]["formerly"] for rows in known.values())
-        ],
+        "renamed": [(s, names[s], *former[s]) for s in sorted(former)],
         "jumped": [
             (s, day, row["stayed"]["value"])
             for day in shown
