@@ -24,69 +24,32 @@ from seglib import privacy
 from seglib import study as study_module
 from seglib.study import Study, StudyError
 
-MAKERS = {
-    "01_data_collection": (
-        "quality.json",
-        "privacy.json",
-        "activity.parquet",
-        "attributes.parquet",
-        "customers.parquet",
-        "before.parquet",
-        "holdout.parquet",
-        "outcomes.parquet",
-        "arms.parquet",
-        "products.parquet",
-        "product_holdout.parquet",
-        "purchases.parquet",
-        "monthly.parquet",
-        "campaigns.parquet",
-        "dictionary.json",
-        "extent.json",
-    ),
-    "03_clustering": (
-        "verdict.json",
-        "segments.parquet",
-        "scores.parquet",
-        "model.json",
-        "segments.sql",
-        "bases.json",
-        "bases.parquet",
-    ),
-    "03_clustering with unit=products": (
-        "product_verdict.json",
-        "product_segments.parquet",
-        "product_scores.parquet",
-        "product_model.json",
-    ),
-    "04_persona_definition": ("claims.json", "personas.json", "playbook.json", "segments.csv"),
-    "05_measuring_results": ("results.json", "measures.json"),
-    "06_experiments": ("experiments.json",),
-    "07_monitoring": (
-        "monitoring.json",
-        "segments_kept.csv",
-        "slipped.csv",
-        "slipped_dictionary.json",
-    ),
+MAKERS = {  # which notebook writes which files
+    "01_data_collection": """
+        activity.parquet arms.parquet attributes.parquet before.parquet campaigns.parquet
+        customers.parquet dictionary.json extent.json holdout.parquet monthly.parquet
+        outcomes.parquet privacy.json product_holdout.parquet products.parquet purchases.parquet
+        quality.json
+    """,
+    "03_clustering": """
+        bases.json bases.parquet model.json scores.parquet segments.parquet segments.sql
+        verdict.json
+    """,
+    "03_clustering with unit=products": """
+        product_model.json product_scores.parquet product_segments.parquet product_verdict.json
+    """,
+    "04_persona_definition": "claims.json personas.json playbook.json segments.csv",
+    "05_measuring_results": "results.json measures.json",
+    "06_experiments": "experiments.json",
+    "07_monitoring": "monitoring.json segments_kept.csv slipped.csv slipped_dictionary.json",
 }
 
-KEYED = {
-    "activity.parquet",
-    "arms.parquet",
-    "attributes.parquet",
-    "bases.parquet",
-    "before.parquet",
-    "campaigns.parquet",
-    "customers.parquet",
-    "holdout.parquet",
-    "monthly.parquet",
-    "outcomes.parquet",
-    "purchases.parquet",
-    "scores.parquet",
-    "segments.csv",
-    "segments.parquet",
-    "segments_kept.csv",
-    "slipped.csv",
-}
+_KEYED = """
+    activity.parquet arms.parquet attributes.parquet bases.parquet before.parquet campaigns.parquet
+    customers.parquet holdout.parquet monthly.parquet outcomes.parquet purchases.parquet
+    scores.parquet segments.csv segments.parquet segments_kept.csv slipped.csv
+"""
+KEYED = set(_KEYED.split())
 """Files with a row a customer, for a CRM and for later steps; all others may be shared."""
 
 LINEAGE = "lineage.json"
@@ -386,7 +349,8 @@ def plain(what: Any) -> Any:
 
 def maker(name: str) -> str:
     """Return the notebook that writes a file of a run."""
-    return next((m for m, names in MAKERS.items() if name in names), "the notebook that writes it")
+    writes = (notebook for notebook, names in MAKERS.items() if name in names.split())
+    return next(writes, "the notebook that writes it")
 
 
 def lineage(folder: Path) -> dict[str, dict[str, str]]:

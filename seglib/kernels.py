@@ -20,6 +20,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema would load it for a
 LIBRARIES = [
     "seglib.kernels",
     "ipykernel.kernelapp",
+    "ibis.backends.duckdb",
     "seaborn",
     "sklearn.cluster",
     "statsmodels.stats.multitest",

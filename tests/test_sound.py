@@ -1,23 +1,18 @@
 """What `check` passes, `run` finishes: odd but valid studies, and those that check refuses."""
 
-import json
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, outlook, plan, run, study
+from seglib import cli, files, outlook, plan, run, study
 from seglib.clustering import Encoder
 from seglib.collection import activity, audit, features, tables
 from seglib.collection.dictionary import apart
 from seglib.collection.dictionary import row as entry
 from seglib.study import StudyError
 
-CASES = Path(__file__).parent / "cases"
 RARE = ["no"] * 199 + ["yes"]
 
 
@@ -213,33 +208,11 @@ def one_product(shop, about, raw):
     }  # fmt: skip
 
 
-def test_one_product_alone_has_no_page_and_the_run_says_so(tmp_path):
+def test_one_product_alone_has_no_page_and_the_plan_leaves_it_out(tmp_path):
     path = odd(tmp_path, one_product)
     assert "fewer than two products" in pages(path)["03 products"].without[0]
-    said = []
-    run.run(str(path), say=said.append)
-    assert any("03_clustering_products" in line and "left out" in line for line in said)
-    promised = {page.name for page in pages(path).values() if page.says != outlook.NO_PAGE}
-    manifest = json.loads((path.parent / "2023-01-25" / "manifest.json").read_text())
-    assert len(manifest["steps"]) == len(promised) == len(plan.steps(study.load(path))) - 1
-
-
-def test_the_case_of_two_tenures_is_checked_and_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    for name in ("b1_orders.csv", "b1_customers.csv"):
-        shutil.copy(CASES / name, tmp_path)
-    assert cli.main(["new", "b1_orders.csv", "b1_customers.csv", "--name", "b1"]) == 0
-    assert cli.main(["check", "b1"]) == 0
-    assert cli.main(["run", "b1"]) == 0
-    folder = tmp_path / "data" / "b1" / "2024-10-01"
-    frame = pd.read_parquet(folder / "customers.parquet")
-    given = pd.read_csv("b1_customers.csv", index_col="customer_id")["tenure"]
-    assert frame["customers_tenure"].tolist() == given.loc[frame.index].tolist()
-    assert frame["tenure"].between(1, 366).all()
-    lines = json.loads((folder / "dictionary.json").read_text())["customers"]
-    labels = {line["name"]: line["label"] for line in lines}
-    assert labels["tenure"] == "Days since first order"
-    assert labels["customers_tenure"] == "Tenure (customers table)"
+    one = next(step for step in plan.steps(study.load(path)) if step.needs)
+    assert plan.left_out(one, files.open_run(path)) == "there is no products.parquet"
 
 
 def test_without_a_whole_month_before_the_date_nothing_is_promised_of_months(tmp_path):
