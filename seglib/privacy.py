@@ -34,7 +34,14 @@ from seglib import wording
 from seglib.study import Study, StudyError
 
 WORDS = wording.table("personal")
-REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL")  # where a number without + may be of
+SHAPES = {
+    name: re.compile("".join(parts), re.IGNORECASE * (name in WORDS["loose"]))
+    for name, parts in WORDS["shapes"].items()
+}  # of what in a text points at a person
+REASONS = {  # what the name of a column says that holds such data
+    reason: re.compile(rf"(?:(?:{WORDS['whose']}) ?)?(?:{pattern})s?")
+    for reason, pattern in WORDS["reasons"].items()
+}
 TEN = ("US", "GB", "IT")  # ten digits without the leading 0; German ones look like Unix times
 SURE, PHONES = 0.8, 200  # share of values that must be telephones, and how many are looked at
 SHARE = 0.3  # of distinct values that must be a first and a family name to be names of persons
@@ -52,28 +59,36 @@ TRIED = 8  # figures looked at for one that helps to hide another
 def personal(values: Iterable, name: str = "") -> str | None:
     """Return why a column points at persons, None if nothing says so.
 
-    The name of the column alone is enough, unless the values are short codes or numbers that such
-    a column would not hold. Free text, in people's own words, may hold anything.
+    One value is enough where its form leaves no doubt. The name of the column is enough, unless
+    the values are short codes or numbers that such a column would not hold. Free text, in people's
+    own words, may hold anything.
     """
+    values = list(values)
     texts = sorted({_text(value) for value in values} - {""})
     if reason := next(filter(None, map(within, texts)), None):
         return reason
     if _bare_phones(texts):
         return "telephone numbers"
-    if reason := _called(name):
+    return of_most(values, name) or ("free text" if _free(values, texts) else None)
+
+
+def of_most(values: Iterable, name: str = "") -> str | None:
+    """Return what most values of a column point at, or its name unless they speak against it."""
+    texts = sorted({_text(value) for value in values} - {""})
+    if reason := ids(texts):
+        return reason
+    if reason := promised(name):
         return reason if not texts or _may_be(reason, texts) else None
-    if persons(texts):
-        return "names of persons"
-    return "free text" if _free(list(values), texts) else None
+    return None
 
 
-def mostly(values: Iterable, name: str = "") -> str | None:
+def ids(values: Iterable, name: str = "") -> str | None:
     """Return what at least half of the ids in a column point at, None if they are only ids.
 
     A name that nothing else has, such as IBAN, is enough.
     """
     texts = sorted({_text(value) for value in values} - {""})
-    if re.search(WORDS["says"], name.lower()) and (reason := _called(name)):
+    if re.search(WORDS["says"], name.lower()) and (reason := promised(name)):
         return reason
     reasons = [reason for text in texts if (reason := within(text))]
     if texts and 2 * len(reasons) >= len(texts):
@@ -98,19 +113,12 @@ def masked(name: str) -> str:
 def within(text: str) -> str | None:
     """Return what in one text points at a person, None if nothing does for certain."""
     text = _text(text)
-    if any(_shape(name).search(text) for name in ("mail", "mail in words")):
-        return "e-mail addresses"
-    if any(iban.is_valid(each[0]) for each in _shape("account").finditer(text)):
+    if any(iban.is_valid(each[0]) for each in SHAPES["account"].finditer(text)):
         return "bank accounts"
-    if any(_is_card(each[0]) for each in _shape("digits").finditer(text)):
+    if any(_is_card(each[0]) for each in SHAPES["digits"].finditer(text)):
         return "card numbers"
-    if _shape("handle").fullmatch(text):
-        return "user names"
-    if _shape("social").search(text):
-        return "identity numbers"
-    if _holds_phone(text):
-        return "telephone numbers"
-    return "addresses" if _shape("street").search(text) else None
+    reasons = (reason for reason in WORDS["sure"] if SHAPES[reason].search(text))
+    return next(reasons, None)
 
 
 def _text(value) -> str:
@@ -124,46 +132,22 @@ def _text(value) -> str:
 
 
 def _is_card(text: str) -> bool:
-    """Return whether digits are grouped as on a card or begin as one, and pass Luhn's check."""
+    """Return whether digits begin as those of a card and pass Luhn's check."""
     digits = re.sub(r"\D", "", text)
     issuer = re.match(r"4|5[1-5]|2[2-7]|3[47]|6(?:011|5)|3(?:0[0-5]|[68])", digits)
     return bool(issuer) and len(digits) in {13, 14, 15, 16, 19} and luhn.is_valid(digits)
 
 
-def _holds_phone(text: str) -> bool:
-    """Return whether a text holds a number that is written as telephone numbers are."""
-    grouped = re.search(r"\+\d|\(\d+\)|\d[ /.-]\d", text)
-    if not grouped or sum(c.isdigit() for c in text) < 8:
-        return False
-    return any(
-        _as_written(match.raw_string)
-        for region in REGIONS
-        for match in phonenumbers.PhoneNumberMatcher(text, region)
-    )
-
-
-def _as_written(raw: str) -> bool:
-    """Return whether a possible number has the marks of one: +, a leading 0 or (, or 3-3-4."""
-    if re.match(r"\+|\(0?\d{2,5}\)", raw):
-        return True
-    local = re.fullmatch(r"0\d{1,5}[ /-]\d[\d /-]{4,}", raw)
-    dated = re.search(r"\b(?:19|20)\d\d[-/. ]\d\d?|\d\d?[-/. ]\d\d?[-/. ](?:19|20)?\d\d$", raw)
-    american_or_french = r"(?:1[ .-])?\d{3}[ .-]\d{3}[ .-]\d{4}|0[1-9](?:[ .-]\d\d){4}"
-    return bool(re.fullmatch(american_or_french, raw) or (local and not dated))
-
-
 def _bare_phones(texts: list[str]) -> bool:
-    """Return whether texts are the digits of numbers: with a leading 0 or 00, or the ten without.
+    """Return whether most texts are the digits of telephones: with a leading 0, or the ten without.
 
     Ten are so where most can be dialled in one country; of random ids, a third can in the US.
     """
     leading = sum(bool(re.fullmatch(r"00[1-9]\d{8,13}|0[1-9]\d{8,10}", text)) for text in texts)
-    if texts and leading >= SURE * len(texts):
-        return True
     ten = [text for text in texts if re.fullmatch(r"[1-9]\d{9}", text)][:PHONES]
-    if len(ten) < 5 or len(ten) < SURE * min(len(texts), PHONES):
-        return False
-    return any(sum(_dialled(text, r) for text in ten) >= SURE * len(ten) for r in TEN)
+    if not ten or len(ten) < max(5, SURE * min(len(texts), PHONES)):
+        return bool(texts) and leading >= SURE * len(texts)
+    return any(sum(_dialled(text, region) for text in ten) >= SURE * len(ten) for region in TEN)
 
 
 def _dialled(text: str, region: str) -> bool:
@@ -173,27 +157,11 @@ def _dialled(text: str, region: str) -> bool:
     return phonenumbers.is_valid_number_for_region(number, region) and (region == "US" or mobile)
 
 
-@cache
-def _shape(name: str) -> re.Pattern:
-    """Return what in a text points at a person."""
-    loose = re.IGNORECASE * (name in WORDS["loose"])
-    return re.compile("".join(WORDS["shapes"][name]), loose)
-
-
-@cache
-def _patterns() -> dict[str, re.Pattern]:
-    """Return for each reason what the name of a column says that holds such data."""
-    return {
-        reason: re.compile(rf"(?:(?:{WORDS['whose']}) ?)?(?:{pattern})s?")
-        for reason, pattern in WORDS["reasons"].items()
-    }
-
-
-def _called(name: str) -> str | None:
+def promised(name: str) -> str | None:
     """Return what the name of a column says it holds."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     words = " ".join(re.sub(r"[\W_\d]+", " ", apart).lower().split())
-    return next((reason for reason, p in _patterns().items() if p.fullmatch(words)), None)
+    return next((reason for reason, p in REASONS.items() if p.fullmatch(words)), None)
 
 
 def _may_be(reason: str, texts: list[str]) -> bool:
@@ -223,37 +191,26 @@ def _names() -> tuple[frozenset[str], frozenset[str]]:
 
 def _is_person(text: str) -> bool:
     """Return whether a text is a first name, with a family name or alone, as in a list of names."""
-    words = [word for word in re.split(r"[\s,.]+", text) if word]
-    words = [word for word in words if word.lower() not in WORDS["titles"]]
+    words = [word for word in re.split(r"[\s,.]+", text.lower()) if word]
+    words = [word for word in words if word not in WORDS["titles"]]
     if not 1 <= len(words) <= 4 or not all(re.fullmatch(r"[^\W\d_][\w'’-]*", w) for w in words):
         return False
     first, last = _names()
-    small = {word.lower() for word in words}
-    return bool(small & first) and (len(words) == 1 or bool(small & last))
-
-
-def _begins_as_person(text: str) -> bool:
-    """Return whether a text is two words of which the first is a first name."""
-    words = text.split()
-    return 2 <= len(words) <= 3 and words[0].lower() in _names()[0] and words[-1].isalpha()
+    return bool({*words} & first) and (len(words) == 1 or bool({*words} & last))
 
 
 def is_pair(text: str) -> bool:
     """Return whether a text is a first and a family name and nothing else, no word of the year."""
     words = text.lower().split()
-    first, last = _names()
-    seasonal = set(words) & set(WORDS["season"])
-    return len(words) == 2 and not seasonal and words[0] in first and words[1] in last
+    return len(words) == 2 and {*words}.isdisjoint(WORDS["season"]) and _is_person(text)
 
 
 def persons(texts: list[str]) -> bool:
     """Return whether texts are names of persons though nobody says so."""
     people = [text for text in texts if _is_person(text)]
     whole = [text for text in people if re.search(r"\w[\s,.]+\w", text)]
-    if 2 <= len(texts) < 5 and all(map(_begins_as_person, texts)):
-        return True
     share, least = ALONE
-    mostly_whole = len(texts) >= 5 and len(whole) >= SHARE * len(texts)
+    mostly_whole = len(texts) > 1 and len(whole) >= (SHARE if len(texts) >= 5 else 1) * len(texts)
     return mostly_whole or (len(texts) >= least and len(people) >= share * len(texts))
 
 

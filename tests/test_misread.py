@@ -1,7 +1,5 @@
 """Files that are not what they seem: read rightly by `seglib new`, or named in a sentence."""
 
-import json
-
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -40,11 +38,8 @@ def whens(folder):
 
 GERMAN = {3: "März", 5: "Mai", 10: "Okt.", 12: "Dez."}
 WAYS = {
-    "month names": (lambda t: t.strftime("%d %b %Y"), None),
-    "American": (lambda t: t.strftime("%b %d, %Y"), None),
     "German": (lambda t: f"{t.day}. {GERMAN.get(t.month, t.strftime('%b'))} {t.year}", None),
     "seconds": (lambda t: int(t.timestamp()), "unix"),
-    "milliseconds": (lambda t: int(t.timestamp()) * 1000, "unix_ms"),
     "spreadsheet": (lambda t: (t - pd.Timestamp("1899-12-30")).days, "excel"),
 }
 
@@ -74,49 +69,6 @@ def test_titles_above_the_names_are_passed_over(tmp_path, monkeypatch, capsys):
     (tmp_path / "data/s/study.yaml").unlink()
     code, _, raw = begun(tmp_path, monkeypatch, capsys, "b.csv")
     assert (code, raw["tables"]["transactions"]["columns"]["customer"]) == (0, "client")
-
-
-def test_what_is_nested_has_columns_of_its_own_and_lists_are_doubted(tmp_path, monkeypatch, capsys):
-    with (tmp_path / "a.jsonl").open("w") as file:
-        for row in orders().itertuples():
-            who = {"id": row.client, "email": f"{row.client}@shop.org", "tags": {"plan": "a"}}
-            file.write(json.dumps({
-                "id": row.order, "customer": who, "created_at": row.when.isoformat(),
-                "total": row.total, "items": [{"sku": row.item}],
-            }) + "\n")  # fmt: skip
-    code, said, raw = begun(tmp_path, monkeypatch, capsys, "a.jsonl")
-    assert code == 0
-    chosen = raw["tables"]["transactions"]["columns"]
-    assert (chosen["customer"], chosen["time"]) == ("customer.id", "created_at")
-    assert "product" not in chosen
-    assert "'items' holds lists, which are not read" in said
-
-
-def test_one_currency_is_used_and_several_are_doubted_and_stop_the_run(
-    tmp_path, monkeypatch, capsys
-):
-    frame = orders()
-    frame.assign(total="€ " + frame["total"].astype(str)).to_csv(tmp_path / "a.csv", index=False)
-    assert begun(tmp_path, monkeypatch, capsys)[2]["currency"] == "€"
-    (tmp_path / "data/s/study.yaml").unlink()
-    signs = np.where(np.arange(len(frame)) % 3, "€", "$")
-    mixed = frame.assign(total=[f"{s}{x}" for s, x in zip(signs, frame["total"], strict=True)])
-    mixed.to_csv(tmp_path / "a.csv", index=False)
-    _, said, raw = begun(tmp_path, monkeypatch, capsys)
-    assert "several currencies, $, €" in said
-    assert "currency" not in raw
-    assert cli.main(["check", "s"]) == 2
-    assert "limits.other_currencies" in capsys.readouterr().err
-
-
-def test_times_with_and_without_zones_stop_the_check(tmp_path, monkeypatch, capsys):
-    frame = orders()
-    marks = np.where(np.arange(len(frame)) % 4, "", "+02:00")
-    frame["when"] = [f"{t:%Y-%m-%dT10:00:00}{z}" for t, z in zip(frame["when"], marks, strict=True)]
-    frame.to_csv(tmp_path / "a.csv", index=False)
-    begun(tmp_path, monkeypatch, capsys)
-    assert cli.main(["check", "s"]) == 2
-    assert "limits.mixed_zones" in capsys.readouterr().err
 
 
 def subscribers(n=300, seed=4):
@@ -151,16 +103,3 @@ def test_a_column_that_knows_an_outcome_may_not_form_segments(tmp_path, monkeypa
     assert "“churned” (Refund, AUC 1.00)" in found["check"]
     with pytest.raises(study.StudyError, match="'refund' forms the segments and tells who “churn"):
         leaks(["plan", "demographic"])
-
-
-def test_rows_without_a_day_are_counted_and_left_out_up_to_a_limit(tmp_path, monkeypatch, capsys):
-    frame = orders().astype({"when": str})
-    frame.loc[:3, "when"] = "0000-00-00"
-    frame.to_csv(tmp_path / "a.csv", index=False)
-    begun(tmp_path, monkeypatch, capsys)
-    assert cli.main(["check", "s"]) == 0
-    assert "4 no time" in capsys.readouterr().out
-    frame.loc[:40, "when"] = "0000-00-00"
-    frame.to_csv(tmp_path / "a.csv", index=False)
-    assert cli.main(["check", "s"]) == 2
-    assert "41 of its 400 values are not dates or times" in capsys.readouterr().err

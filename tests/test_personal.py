@@ -99,9 +99,9 @@ def test_nothing_in_the_shop_is_personal():
 
 def test_ids_are_of_persons_if_their_name_says_so():
     masked = ["DE00XXXX1234", "DE00XXXX9876"]
-    assert privacy.mostly(masked, "IBAN") == "bank accounts"
-    assert privacy.mostly(masked, "customer") is None
-    assert privacy.mostly(["17", "18"], "Account number") is None
+    assert privacy.ids(masked, "IBAN") == "bank accounts"
+    assert privacy.ids(masked, "customer") is None
+    assert privacy.ids(["17", "18"], "Account number") is None
 
 
 def test_ten_digits_are_telephones_where_most_can_be_dialled():
@@ -110,7 +110,7 @@ def test_ten_digits_are_telephones_where_most_can_be_dialled():
     assert privacy.personal([int(n) for n in numbers], "line") == "telephone numbers"
     orders = [str(1700000000 + 977 * i) for i in range(60)]
     assert privacy.personal(orders, "order") is None
-    assert privacy.mostly(numbers, "client") is None  # a series that begins with 212555
+    assert privacy.ids(numbers, "client") is None  # a series that begins with 212555
 
 
 def test_names_of_columns_files_and_campaigns_are_looked_at():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
 
-from seglib import privacy
-from seglib.collection import scales
+from seglib import privacy, wording
 from seglib.collection.columns import COMMON, WORDS, Column, Table, heading, suggested
 from seglib.collection.records import auc
 from seglib.collection.roles import LEAST_PEOPLE, Guess, experiment, told_apart, unique_key, unused
@@ -18,9 +20,26 @@ GROUPS = 25  # more different texts than this are no groups
 STATEMENT = 4  # words of a heading that is a statement or a question, not the name of a thing
 FEW = 0.05  # a column filled less than this tells nothing
 BATTERY = 3, 5  # columns of the same yes and no that look like questions: without ids, and with
-PERIODS = 4  # columns of periods from which a table is one of habits, laid out side by side
-OPINIONS = set(scales.WORDS["opinions"])
 SEVERAL = 0.2  # of the cells that hold more than one answer
+SCALES = wording.table("scales")
+OPINIONS = {*SCALES["opinions"]}
+NO_ANSWER = {word.strip() for word in SCALES["no_answer"].split("|")}
+RANKS = {
+    scale: {word.strip(): rank for rank, words in enumerate(steps) for word in words.split("|")}
+    for scale, steps in SCALES["scales"].items()
+}
+OF_TWO = {"agreement", "satisfaction", "frequency", "importance", "bands", "how often"}
+POINTS = ((1, 5), (1, 6), (1, 7), (1, 4), (1, 10), (0, 10), (-2, 2), (-3, 3), (-5, 5))
+PATTERNS = {name: re.compile(pattern) for name, pattern in SCALES["patterns"].items()}
+NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m)?")
+TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:-[^\W\d_]+)*|/")
+TIMES = {  # kind → word → times a year, or the number that it counts
+    kind: {word: times for times, words in rows.items() for word in words.split()}
+    for kind, rows in SCALES["frequency"].items()
+}
+VOCABULARY = set().union(*TIMES.values())
+SELDOM_A_YEAR = 0.01  # below all that is counted, above never
+ASIDE = 1.01  # more, or less, than a frequency: next to it
 
 
 def battery(table: Table) -> list[str]:
@@ -28,7 +47,7 @@ def battery(table: Table) -> list[str]:
     alike: dict[str, list[str]] = {}
     for column in table:
         words = " ".join(sorted(value.casefold() for value in column.values))
-        if column.distinct == 2 and words in scales.WORDS["yes_or_no"]:
+        if column.distinct == 2 and words in SCALES["yes_or_no"]:
             alike.setdefault(words, []).append(column.name)
     return max(alike.values(), key=len, default=[])
 
@@ -54,13 +73,12 @@ def is_survey(table: Table) -> bool:
 
 
 def scale(column: Column) -> tuple[str, list[str], list[str]] | None:
-    """Return the ordered answers of a column as `scales.ordered` does, None if it has none."""
-    few = column.distinct <= COMMON // 2
-    if few and (column.kind == "text" or any(value.startswith("+") for value in column.values)):
-        return scales.ordered(column.values)
+    """Return the ordered answers of a column as `ordered` does, None if it has none."""
+    if column.kind == "text" and column.distinct <= COMMON // 2:
+        return ordered(column.values)
     if column.kind == "integer" and column.filled and column.distinct <= 11:
         zero = column.most > 7 and re.search(WORDS["from_zero"], column.name.lower())
-        levels = scales.points(0 if zero else column.least, column.most, column.distinct)
+        levels = points(0 if zero else column.least, column.most, column.distinct)
         return ("points", levels, []) if levels else None
     return None
 
@@ -132,7 +150,7 @@ def _describe(guess: Guess, column: Column, box: bool, paradata: bool) -> None:
         _ordered(guess, column, *result)
     elif column.kind == "number" or (column.kind == "integer" and column.distinct > 2):
         _number(guess, column)
-    elif inside := _pointing([*column.values]) if column.kind == "text" else "":
+    elif inside := next(filter(None, map(privacy.within, column.values)), ""):
         guess.left[name] = f"personal data ({inside}); not needed"
     elif several := several_answers(column):
         guess.left[name] = "several answers in one cell"
@@ -143,12 +161,6 @@ def _describe(guess: Guess, column: Column, box: bool, paradata: bool) -> None:
         _add(guess, column, "nominal", f"{column.distinct} different: {shown[:60]}")
     else:
         guess.left[name] = f"{column.distinct:,} different texts: too many for groups"
-
-
-def _pointing(values: list[str]) -> str:
-    """Return what in a few texts points at a person, or ''."""
-    inside = next(filter(None, map(privacy.within, values)), "")
-    return inside or ("names of persons" if privacy.persons(values) else "")
 
 
 def _add(guess: Guess, column: Column, kind: str, why: str, base: str = "", **more) -> None:
@@ -184,12 +196,7 @@ def _ordered(guess: Guess, column: Column, name: str, levels: list[str], silent:
         base = "psychographic"
     elif name == "bands" and base == "plan":
         base = "demographic"
-    if name == "points" and base != "psychographic" and column.distinct == 2:
-        _add(guess, column, "nominal", "2 different numbers", base)
-        return
-    why = scales.WORDS["reasons"].get(name, f"the usual answers of {name}")
-    if name == "points":
-        why = f"whole numbers from {column.least:.0f} to {column.most:.0f}"
+    why = SCALES["reasons"].get(name, f"the usual answers of {name}")
     if silent:
         answered = sum(column.values.get(value, 0) for value in silent)
         why += f"; {answered} of {', '.join(silent)} count as missing"
@@ -204,20 +211,11 @@ def _ordered(guess: Guess, column: Column, name: str, levels: list[str], silent:
 
 def _same_scales(guess: Guess) -> None:
     """Give answers on the same scale the same levels, also those that nobody chose here."""
-    by_scale: dict[str, list[dict]] = {}
-    for about in guess.attributes.values():
-        by_scale.setdefault(about.pop("scale", ""), []).append(about)
-    for name, abouts in by_scale.items():
-        if name in scales.RANKS:
-            spelt = {(scales.rank(name, v), v) for about in abouts for v in about["levels"]}
-            if len({rank for rank, _ in spelt}) == len(spelt):
-                for about in abouts:
-                    about["levels"] = [v for _, v in sorted(spelt)]
-        elif name == "points":
-            usual, n = Counter(tuple(about["levels"]) for about in abouts).most_common(1)[0]
-            for about in abouts:
-                if n >= 3 and set(about["levels"]) < set(usual):
-                    about["levels"] = list(usual)
+    abouts = [about for about in guess.attributes.values() if "scale" in about]
+    for about in abouts:
+        alike = [other["levels"] for other in abouts if other["scale"] == about["scale"]]
+        wider = [levels for levels in alike if {*levels} > {*about["levels"]}]
+        about["levels"] = max(wider, key=len, default=about["levels"])
 
 
 # --- what happened --------------------------------------------------------------------------------
@@ -288,10 +286,6 @@ def _ask_of_battery(guess: Guess, key: str) -> None:
 
 def _ask_of_rows(guess: Guess, key: str) -> None:
     """Ask about a row a customer, where another column might be the customer."""
-    period = re.compile(WORDS["period"], re.IGNORECASE)
-    wide = [name for name in guess.attributes if period.fullmatch(name.strip())]
-    if len(wide) >= PERIODS:
-        guess.ask("periods", first=wide[0], last=wide[-1], n=len(wide))
     whens = guess.table.times
     if whens and key and "customer" not in suggested(key):
         guess.ask("rows_dated", name=key, time=whens[0].name)
@@ -299,3 +293,110 @@ def _ask_of_rows(guess: Guess, key: str) -> None:
         many = column.is_key and column.distinct >= max(LEAST_PEOPLE, column.rows / 50)
         if many and column.name != key and column.distinct < column.filled:
             guess.ask("rows_return", name=column.name)
+
+
+# --- ordered answers: usual wordings, bands such as 25-34, points, how often in words -------------
+
+
+def ordered(values: Iterable[str]) -> tuple[str, list[str], list[str]] | None:
+    """Return the scale of texts, the texts from lowest to highest, and those that answer nothing.
+
+    Such as ("agreement", ["Disagree", "Agree"], ["Don't know"]); the scale is one of
+    wording/scales.yaml, `bands` or `how often`. None if they are no usual scale.
+    """
+    silent = [v for v in values if _plain(v) in NO_ANSWER]
+    answers = [v for v in values if v not in silent]
+    ranked = {"bands": _bands(answers), "how often": _rates(answers)}
+    ranked |= {scale: {v: ranks.get(_plain(v)) for v in answers} for scale, ranks in RANKS.items()}
+    for name, ranks in ranked.items():
+        apart = None not in ranks.values() and len(set(ranks.values())) == len(answers)
+        if apart and len(answers) >= (2 if name in OF_TWO else 3):
+            return name, sorted(answers, key=ranks.__getitem__), silent
+    return None
+
+
+def points(least: float, most: float, distinct: int) -> list[str] | None:
+    """Return the points of a scale such as 1 to 5 or 0 to 10, None if the ends are of none."""
+    for low, high in POINTS:
+        inside = low <= least and most <= high and distinct >= min(3, high - low)
+        if inside and most > high - 2 and least < low + 2 + high // 10 * 2:
+            return [str(point) for point in range(low, high + 1)]
+    return None
+
+
+def _plain(text: str) -> str:
+    text = re.sub(r"\s+", " ", text.casefold().replace("’", "'").strip(" .!"))
+    return re.sub(r"^\(?\d{1,2}\s*[).:=-]+\s*|\s*\(\d{1,2}\)$", "", text)
+
+
+def _bands(values: list[str]) -> dict[str, tuple[float, float] | None]:
+    """Return the ends of bands that do not overlap, of which one at least is wide."""
+    bands = {value: _band(value) for value in values}
+    if None in bands.values():
+        return dict.fromkeys(values)
+    ends = sorted(bands.values())
+    apart = all(one[1] <= other[0] and one != other for one, other in pairwise(ends))
+    return bands if apart and any(low != high for low, high in ends) else dict.fromkeys(values)
+
+
+def _band(text: str) -> tuple[float, float] | None:
+    """Return the ends of '25-34', 'Under 18', '$50,000 - $74,999', '75K+' or '3'."""
+    plain = PATTERNS["units"].sub("", text.casefold().strip())
+    plain = re.sub(r"(?<=\d)[.,' \u00a0](?=\d{3}\b)", "", plain).strip()
+    if plain in SCALES["nothing"]:
+        return 0.0, 0.0
+    for name, open_end in (("below", -math.inf), ("above", math.inf)):
+        if PATTERNS[name].search(plain):
+            end = _figure(PATTERNS[name].sub("", plain))
+            return None if end is None else (min(end, open_end), max(end, open_end))
+    ends = [_figure(part) for part in PATTERNS["to"].split(plain)]
+    if len(ends) == 2 and None not in ends and plain.endswith("k") and ends[0] < ends[1] / 1e3:
+        ends[0] *= 1e3  # 15-24K
+    if not 1 <= len(ends) <= 2 or None in ends or ends[0] > ends[-1]:
+        return None
+    return ends[0], ends[-1]
+
+
+def _figure(text: str) -> float | None:
+    match = NUMBER.fullmatch(text.strip())
+    return float(match[1]) * {"k": 1e3, "m": 1e6}.get(match[2] or "", 1) if match else None
+
+
+def _rates(values: list[str]) -> dict[str, float | None]:
+    rates = {value: per_year(value) for value in values}
+    counted = any((rate or 0) > SELDOM_A_YEAR for rate in rates.values())
+    return rates if counted else dict.fromkeys(values)
+
+
+def per_year(text: str) -> float | None:
+    """Return how many times a year a phrase means, such as '2-3 times a month'; None if none.
+
+    Of a range its middle; 'more than' and 'less than' lie next to what they name.
+    """
+    plain = re.sub(r"\([^)]*\)", " ", text.casefold().replace("’", "'")).strip(" .!")
+    if plain in SCALES["never"] or plain in SCALES["seldom"]:
+        return 0.0 if plain in SCALES["never"] else SELDOM_A_YEAR
+    more, less = PATTERNS["more"], PATTERNS["less"]
+    beyond = ASIDE if more.search(plain) else 1 / ASIDE if less.search(plain) else 1.0
+    tokens = TOKEN.findall(less.sub(" ", more.sub(" ", plain)))
+    if any(not token[0].isdigit() and token not in VOCABULARY for token in tokens):
+        return None
+    units, adverbs = TIMES["units"], [t for t in tokens if t in TIMES["adverbs"]]
+    if adverbs:  # 'twice weekly'
+        return beyond * TIMES["adverbs"][adverbs[0]] * (_count(tokens) or 1)
+    last = max((i for i, token in enumerate(tokens) if token in units), default=0)
+    before, unit = tokens[:last], units.get(tokens[last], 0) * beyond if tokens else 0
+    for i, token in enumerate(before):  # 'every two weeks' or, behind a count, 'in two weeks'
+        times, steps = _count(before[:i]), [TIMES["steps"].get(t) for t in before[i:]]
+        step = next(filter(None, steps), _count(before[i + 1 :]))
+        if token in TIMES["every"] or (token == "in" and times and step):
+            return unit * (times or 1) / (step or 1)
+    count = _count(before)  # 'two times a week'
+    return unit * count if count and before[-1] in TIMES["per"] else None
+
+
+def _count(tokens: list[str]) -> float | None:
+    """Return the count that words or figures give, of '2 to 3' the middle; None without one."""
+    figures = [t.replace(",", ".") if t[0].isdigit() else TIMES["counts"].get(t) for t in tokens]
+    counts = [float(figure) for figure in figures if figure is not None]
+    return sum(counts) / len(counts) if counts else None

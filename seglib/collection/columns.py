@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
@@ -15,7 +15,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from seglib import wording
+from seglib import privacy, wording
 from seglib.collection import reading
 from seglib.collection.reading import SAMPLE, TIME
 from seglib.collection.sources import Source, Sources
@@ -23,7 +23,7 @@ from seglib.formats import COUNTED, Format
 from seglib.study import StudyError
 
 WORDS = wording.table("hints")
-LISTS = {role: words.split() for role, words in (WORDS["roles"] | WORDS["personal"]).items()}
+LISTS = {role: words.split() for role, words in WORDS["roles"].items()}
 LETTERS = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O"})
 MANY = re.compile(r"(?:num|number|no|anzahl|nb|count)(?:_|\W)*(?:of\b|(?=[A-Z]))", re.I)
 COMMON = 60  # values of a column that are looked at, the most frequent first
@@ -31,13 +31,7 @@ KEYS = 5_000  # values of a key that are looked for in another table
 CODE = 40  # letters of the longest ids
 DECIMAL = r"-?(?:\d{3,}|0|\d+(?=[.,]\d{1,3}$))[.,]\d+"  # 01.2023 is a month
 YEARS = 1990, 2040  # of times that are written as numbers
-BIRTH, EMAIL, PERSON = "date of birth", "e-mail address", "name of a person"
-FORMS = {  # what the form of a text says that it is
-    EMAIL: r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$",
-    "telephone number": r"^(?:\+|00)\d[\d\s()./-]{6,}\d$|^\(?0\d{1,5}[)\s/.-][\d\s/.-]{4,}\d$"
-    r"|^\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$",
-    "network address": r"^https?://\S+$|^\d{1,3}(?:\.\d{1,3}){3}$",
-}
+BIRTH, EMAIL, PERSON = "dates of birth", "e-mail addresses", "names of persons"
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -140,24 +134,20 @@ class Column:
         self.yes = yes(self.values)
         others = [value for value in self.values if value != self.yes]
         self.no = others[0] if self.yes else ""
-        self.promise = next((what for what in WORDS["personal"] if what in says), "")  # of its name
-        self.personal = self._personal(text)
+        self.promise = privacy.promised(self.name)
+        self.personal = self._personal()
         ids = self.kind == "integer" or (numeric and (self.whole == 1 or "id" in says))
         positive = ids and self.least is not None and self.least >= 0
         short = is_text and self.length <= CODE and self.words < 2
         self.is_key = self.distinct > 1 and self.personal in {"", EMAIL} and (positive or short)
 
-    def _personal(self, text: pd.Series) -> str:
-        """Return the personal data that it holds, by its values or else its name, or ''."""
-        what, is_text = self.promise, self.kind in {"text", "other"}
+    def _personal(self) -> str:
+        """Return the personal data that it holds, or ''; a name of what is sold is none."""
         if self.kind == "time" or (self.nearly and self.nearly[0] == TIME):
-            return BIRTH if what == BIRTH else ""
-        for form, pattern in FORMS.items():
-            if is_text and len(text) and text.str.match(pattern).mean() > 0.5:
-                return form
-        named = what == "name" and (self.coded or self.says & {"goods", "brand"})
-        many = self.varied or (what == PERSON and self.distinct > 2 and not self.coded)
-        return what if is_text and many and not named else ""
+            return BIRTH if self.promise == BIRTH else ""
+        thing = self.promise == PERSON and (self.coded or self.says & {"goods", "brand", "product"})
+        named = "" if thing or self.distinct < 3 else self.name
+        return privacy.of_most(self.values, named) or "" if self.kind == "text" else ""
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -228,42 +218,42 @@ class Table:
 def look(sources: Sources, source: str) -> Table:
     """Open a source and return what its columns look like.
 
-    Words for nothing, such as n/a, are missing where a column is numbers or times but for them.
+    Words for nothing, such as n/a, are missing where a column is numbers or times but for them;
+    letters that are not Unicode are read in the likeliest way, which is asked about.
     """
-    table = profile(source, sources.open(source))
+    encoding, question = sources.encoding(source)
+    given = Format(encoding=encoding or None)
+    table = profile(source, sources.open(source, given))
     unread = [c for c in table if c.kind == "text" and c.nearly]
     texts = {text for c in unread for text in (*c.values, c.nearly[3])}
     if words := sorted(text for text in texts if text.lower() in WORDS["blanks"]):
-        again = profile(source, sources.open(source, Format(missing=words)))
+        again = given.model_copy(update={"missing": words})
+        again = profile(source, sources.open(source, again))
         if any(again.columns[column.name].kind != "text" for column in unread):
             table = again
-    _refuse_layout(table)
-    return table
-
-
-def _refuse_layout(table: Table) -> None:
-    """Refuse a file in which something else than names or rows stands where these are expected.
-
-    Days and whole numbers may be names, of what is counted for each; decimals, times of a day and
-    addresses are none. Some tools write the wording of questions or their kinds below the names.
-    """
     if table.rows < 2:
-        lists = [column for column in table if column.kind == "other"]
-        where = f"; its {lists[0].name!r} may hold them: write that alone" if lists else ""
-        raise StudyError(f"{table.source} holds one row: expected a row a customer{where}")
-    if any("ImportId" in value for column in table for value in column.values):
-        raise StudyError(f"{table.source} has three lines of names: delete the last two of them")
+        raise StudyError(f"{source} holds one row: expected a row a customer or an order")
+    _refuse_names(table)
+    return replace(table, doubts=(question,) if question else ())
+
+
+def _refuse_names(table: Table) -> None:
+    """Refuse a file in which a value stands where a name is expected, or a name below the names.
+
+    Days and whole numbers may be names, of what is counted for each; decimals and times of a day
+    are none. Survey platforms write the wording of questions or their kinds below the names.
+    """
     for column in table:
         share, example = (column.nearly or ("", "", 0.0, ""))[2:]
         alone = column.filled > 2 and round(share * column.filled) == 1
-        if alone and column.text.iloc[0] == example and not any(c.isdigit() for c in example):
+        second = alone and column.text.iloc[0] == example and not any(c.isdigit() for c in example)
+        if second or any("ImportId" in value for value in column.values):
             raise StudyError(
-                f"{table.source}: the line below the names seems to belong to them, with "
-                f"{example!r} where others have numbers or dates: delete it"
+                f"{table.source}: the line below the names seems to belong to them, in "
+                f"{column.name!r}: delete all lines between the names and the rows"
             )
         decimal = column.kind == "number" and re.fullmatch(DECIMAL, column.name)
-        clock = column.kind == "time" and re.match(r"\d{1,4}[-./]\d", column.name)
-        if decimal or clock or (column.personal == EMAIL and re.match(FORMS[EMAIL], column.name)):
+        if decimal or (column.kind == "time" and re.match(r"\d{1,4}[-./]\d", column.name)):
             raise StudyError(
                 f"{table.source} seems to have no line of names, its first line holds "
                 f"{column.name!r}: write the names of the columns above it"

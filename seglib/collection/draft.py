@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from seglib import study
-from seglib.collection import columns, kinds, reading, tables, text
+from seglib.collection import columns, kinds, reading, tables
 from seglib.collection.roles import DOUBTS, REASONS, WRITTEN, Guess
 from seglib.collection.sources import Sources, files, split
 from seglib.formats import COUNTED, load_yaml
@@ -215,14 +215,8 @@ def _table(draft: Draft, guess: Guess) -> None:
 
 def _format(draft: Draft, guess: Guess) -> None:
     """Write how letters, dates and decimals are written, as a question where nothing tells."""
-    source, encodings = guess.table.source, guess.table.opened.encodings
     known: dict[str, Any] = {}
-    encoding, letters = next(iter(encodings.items()), ("", ""))
-    if len(encodings) > 1:
-        draft.check(text.question(source, encodings), 4)
-        draft.add(f"    # format: {{encoding: {encoding}}}")
-    elif encoding:
-        draft.ask("encoding", 4, source=source, encoding=encoding, letters=letters)
+    if encoding := guess.table.opened.given.encoding:
         known["encoding"] = encoding
     names = [*guess.taken, *guess.attributes]
     used = [guess.table.columns[name] for name in names if name in guess.table.columns]

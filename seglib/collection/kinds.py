@@ -7,13 +7,11 @@ from typing import NamedTuple
 
 import ibis
 
-from seglib import privacy
 from seglib.collection import answers, columns, orders, roles
 from seglib.collection.columns import EMAIL, PERSON, WORDS, Column, Table, suggested
 from seglib.collection.roles import DOUBTS, LEAST_PEOPLE, NAMED, Guess
 from seglib.layout import FILE, ROW
 from seglib.study import FEWEST, StudyError
-from seglib.wording import listing
 
 KEYS = {"customer", "product", "order", "campaign"}
 MOST_LEVELS = 300  # different groups of products
@@ -45,7 +43,7 @@ def study(tables: list[Table]) -> list[Guess]:
         guesses += _grouped(sold)
     for guess in guesses:
         if guess is sold or guess.table is not main:
-            guess.doubts += roles.misread(guess.table)
+            guess.doubts = [*guess.table.doubts, *guess.doubts, *roles.misread(guess.table)]
     kept: dict[str, Guess] = {}
     for guess in guesses:
         why = f"a study has one table of {guess.kind}, and there is another"
@@ -143,11 +141,9 @@ def _with_persons(heads: Table, persons: Table) -> Table | None:
     returns = column.distinct < 0.95 * column.filled or not key.unique
     if returns or not ids or persons.holds(key.name, heads.counts(key.name)) < 0.9:
         return None
-    more = [name for name in persons.columns if name not in {key.name, ids[0]}]
-    unused = f"; not used: {', '.join(map(repr, more[:4]))}" if more else ""
-    facts = {"name": key.name, "person": ids[0], "source": persons.source, "unused": unused}
-    doubt = DOUBTS["persons"].format(**facts)
-    return replace(_with_lookup(heads, persons, key.name), doubts=(doubt,))
+    facts = {"name": key.name, "person": ids[0], "source": persons.source}
+    joined = _with_lookup(heads, persons, key.name)
+    return replace(joined, doubts=(*joined.doubts, DOUBTS["persons"].format(**facts)))
 
 
 def _with_lookup(lines: Table, heads: Table, key: str) -> Table:
@@ -228,7 +224,7 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
         why = f"several rows an order, by {order!r}; a study has one table of lines of orders"
         return Guess("other", table, why={"other": why} if order in table.columns else {})
     if not of_buyers and not survey:
-        _refuse_rows(table, key, main)
+        _refuse_rows(table, key)
     guess = answers.describe(table, "survey" if survey else "customers", key if of_buyers else "")
     if of_buyers:
         guess.why["customer"] += f"; holds {link.share:.0%} of those in {main.table.source}"
@@ -282,7 +278,7 @@ def _groups(guess: Guess, beside: list[Column]) -> None:
 # --- what no study can be made of -----------------------------------------------------------------
 
 
-def _refuse_rows(table: Table, key: str, main: Guess | None) -> None:
+def _refuse_rows(table: Table, key: str) -> None:
     """Refuse a table of orders of nobody, and one of which no row is a customer."""
     thing = "customer" not in suggested(key)
     if thing and "order" in suggested(key) and table.times:
@@ -290,10 +286,8 @@ def _refuse_rows(table: Table, key: str, main: Guess | None) -> None:
             f"{table.source} has a row for each {key!r}, orders it seems, but no column that "
             "tells whose they are: add one such as customer_id"
         )
-    rows = _is_of_rows(table) or (roles.arms(table) is not None and not main)
-    copied = not key and _nearly_unique(table) is not None
-    alone = key or rows or roles.told_apart(table)
-    if (thing and "product" in suggested(key)) or copied or not alone:
+    alone = key or _is_of_rows(table) or roles.told_apart(table)
+    if (thing and "product" in suggested(key)) or not alone or (not key and _copied(table)):
         raise StudyError(nobody(table))
 
 
@@ -304,26 +298,14 @@ def _is_of_rows(table: Table) -> bool:
     numbered = any(c.distinct > answers.GROUPS and (c.is_key or c.kind == "text") for c in things)
     sold = table.named("quantity") and table.named("price")
     lines = numbered or sold or table.times or (who is not None and who[1] >= NAMED)
-    told = sum(c.distinct > 1 and not c.personal for c in table) > 1
-    return not lines and told and not _persons(table)
+    described = sum(c.distinct > 1 and not c.personal for c in table) > 1
+    return not lines and described and not any(c.personal == PERSON for c in table)
 
 
-def _persons(table: Table) -> str:
-    """Return the first column that holds names of persons, or ''."""
-    for column in table:
-        named = column.kind == "text" and privacy.persons(list(column.values))
-        if column.distinct > 1 and (column.promise == PERSON or named):
-            return column.name
-    return ""
-
-
-def _nearly_unique(table: Table) -> Column | None:
+def _copied(table: Table) -> Column | None:
     """Return the column that would tell customers apart but for a few copies, None without one."""
-    for column in table:
-        named = "customer" in column.says or column.personal == EMAIL
-        if named and column.is_key and column.rows / 2 <= column.distinct < column.filled:
-            return column
-    return None
+    keys = [c for c in table if c.is_key and ("customer" in c.says or c.personal == EMAIL)]
+    return next((c for c in keys if c.rows / 2 <= c.distinct < c.filled), None)
 
 
 def nobody(table: Table) -> str:
@@ -331,7 +313,7 @@ def nobody(table: Table) -> str:
     who, whens = roles.customer(table), table.times
     if not whens and (unread := roles.misread(table)):
         return f"{table.source}: {unread[0]}"
-    if copied := _nearly_unique(table):
+    if copied := _copied(table):
         return (
             f"{table.source} has {copied.rows:,} rows but {copied.distinct:,} different "
             f"{copied.name!r}: expected one row a customer, or when each row happened; remove the "
@@ -342,15 +324,9 @@ def nobody(table: Table) -> str:
             f"{table.source} has several rows for each {who[0]!r} but no column of dates or times: "
             "add when each happened, or bring it to one row a customer"
         )
-    if called := _persons(table):
-        return (
-            f"{table.source} tells customers apart by {called!r} alone, which seems to be "
-            "names of persons: put ids in their place, since two persons may share a name"
-        )
-    dated = f" without {listing([repr(c.name) for c in whens[:3]])}" if whens else ""
     return (
         f"{table.source} has no column that looks like a customer (columns: "
         f"{', '.join(list(table.columns)[:8])}): add an id that returns from order to order, such "
-        "as customer_id; or, if each row is one customer, write a file of what describes them"
-        f"{dated}, whose rows are then numbered"
+        "as customer_id and no name; or, if each row is one customer, write a file of "
+        "what describes them without dates, whose rows are then numbered"
     )

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import re
 
-import pandas as pd
-
 from seglib.collection import activity, reading
 from seglib.collection.columns import WORDS, Column, Table, has, parts
-from seglib.collection.roles import DOUBTS, LEAST_PEOPLE, NAMED, Guess, is_other, repeats
+from seglib.collection.roles import LEAST_PEOPLE, NAMED, Guess, is_other, repeats
 from seglib.wording import listing
 
 GUESTS = 0.15  # of the rows without a customer, from which they are pointed at
-ONCE, REPEATED = "given once each", "repeated in each of its lines"
 LINES = 1.2  # rows an order, above which rows are its lines
 SELDOM = 0.5  # of the rows with an amount, below which rows are events
 MOST_STATES = 10  # different values of a status
-BESIDE = 0.5  # of the rows that undo a sale, from which the sales are in rows of their own
 
 
 def transactions(table: Table, who: str, points: int) -> Guess:
     """Return the roles of a table with several rows a customer, which are orders or events."""
-    guess, column = Guess("transactions", table, doubts=list(table.doubts)), table.columns[who]
+    guess, column = Guess("transactions", table), table.columns[who]
     guess.take("customer", who, repeats(column))
     if points < NAMED:
         guess.ask("by_values", name=who)
@@ -36,16 +32,17 @@ def transactions(table: Table, who: str, points: int) -> Guess:
         more = "" if name is product else f"; names what {product.name} numbers"
         guess.take("product", name.name, repeats(name) + more)
     _amount(guess)
-    _status(guess)
-    _returns(guess)
-    _currency(guess)
-    if product and not guess.money:
-        money = [c for c in guess.free() if is_money(c) and c.name not in guess.left]
-        if "goods" in guess.column("product").says and not money:
+    if guess.money:
+        _currency(guess)
+        _reductions(guess)
+    elif product:
+        unpaid = any(is_money(c) and c.name not in guess.left for c in guess.free())
+        if "goods" in guess.column("product").says and not unpaid:
             guess.why["product"] += "; orders of products without their prices"
         else:  # nothing is paid: it is what was used
             guess.take("event", guess.roles.pop("product"), guess.why.pop("product"))
-    _reductions(guess)
+    _status(guess)
+    _returns(guess)
     if place := guess.first("place", lambda c: _is_place(guess, c)):
         guess.take("place", place.name, f"{place.distinct:,} different")
     guess.leave_others()
@@ -69,19 +66,15 @@ def _nobody(guess: Guess) -> None:
     counts, nobody = guess.table.counts(who), {*WORDS["placeholders"]}
     shortest = min((len(v) for v in counts if v.lower() not in nobody), default=0)
     figures = {v for v in counts if v.lstrip("-").isdigit() and shortest <= len(v) + 1}
-    words = [v for v in counts if v.lower() in nobody and v not in figures]  # 0 is one of 1, 2, 10
+    words = sorted(v for v in counts if v.lower() in nobody and v not in figures)  # 0 of 0, 1, 2
     if column.missing > GUESTS:
         guess.ask("without_customer", name=who, share=column.missing)
     if words:
-        guess.why["customer"] += f"; {len(words)} of them are nobody's"
-        guess.keys["placeholders"] = sorted(words)
+        guess.keys["placeholders"] = words
         n, rows = sum(counts[word] for word in words), guess.table.rows
-        guess.ask("placeholders", name=who, n=n, rows=rows, shown=listing(sorted(words)))
-    ids = pd.Series([*counts], dtype=str)
-    alike = ids.groupby(ids.str.casefold()).agg(list)
-    if len(twice := alike[alike.str.len() > 1]):
-        shown = "" if column.personal else f", such as {listing(map(repr, twice.iloc[0]))}"
-        guess.ask("capitals", name=who, n=len(twice), shown=shown)
+        guess.ask("placeholders", name=who, n=n, rows=rows, shown=listing(words))
+    if twice := len(counts) - len({value.casefold() for value in counts}):
+        guess.ask("capitals", name=who, n=twice)
 
 
 def _is_order(guess: Guess, column: Column) -> bool:
@@ -128,7 +121,8 @@ def _is_place(guess: Guess, column: Column) -> bool:
 def is_money(column: Column) -> bool:
     """Return whether numbers could be money: named so, or with decimals and no share or id."""
     named = column.says & {"amount", "price"}
-    other = column.says & {"discount", "coupon", "place"} or _undo(column.name, exact=False)
+    undo = {word for words in WORDS["undone"].values() for word in words}
+    other = column.says & {"discount", "coupon", "place"} or has(column.name, undo)
     if not column.numeric or other or ("line" in column.says and not named):
         return False
     if named:
@@ -145,194 +139,133 @@ def _amount(guess: Guess) -> None:
         ends = f"whole numbers from {quantity.least:,.0f} to {quantity.most:,.0f}"
         guess.take("quantity", quantity.name, ends)
     money = _of_lines(guess, [c for c in numbers if c is not quantity and is_money(c)])
-    plain = [c for c in money if not c.is_aside] or money
     if not money:
         return
+    plain = [c for c in money if not c.is_aside] or money
     if plain[0].is_aside:
-        guess.ask("only_aside", name=money[0].name)
+        guess.ask("only_aside", name=plain[0].name)
     prices = [c for c in plain if "price" in c.says]
     amounts = [c for c in plain if "amount" in c.says and c not in prices]
-    amounts.sort(key=lambda c: not _in_one_currency(guess, c))
-    for price, amount in [(p, a) for p in prices for a in amounts] if quantity else ():
-        several = quantity.read.abs() > 1
-        apart = (amount.read.abs() - (quantity.read * price.read).abs()).abs()[several]
-        if several.any() and (apart <= 0.011).mean() >= 0.95:
-            why = f"= {quantity.name} × {price.name} in 95% of the rows or more"
-            guess.take("amount", amount.name, why)
-            guess.left[price.name] = "the price of a unit; the amount of the line is known"
-            return
+    amounts.sort(key=lambda c: _currencies(guess, c.name).distinct > 1)
     chosen = (amounts or prices or plain)[0]
-    if quantity and _is_per_unit(guess, quantity, chosen, chosen in prices):
+    if quantity and chosen in prices:
         why = f"of one unit: the amount of a line is {quantity.name} × {chosen.name}"
         guess.take("price", chosen.name, why)
+        if not has(chosen.name, WORDS["unit"]):
+            guess.ask("per_unit", name=chosen.name, quantity=quantity.name)
         return
     guess.take("amount", chosen.name, f"from {chosen.least:,.2f} to {chosen.most:,.2f}")
-    if chosen in prices:
-        guess.why["amount"] += "; a price, and no column counts units"
-    elif not amounts:
+    if not amounts and not prices:
         guess.ask("money_by_values", name=chosen.name)
 
 
 def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:
-    """Return the money of rows, or else totals of orders that stand in one of their lines."""
-    order = guess.column("order") if "order" in guess.roles else None
-    totals: dict[str, str] = {}
-    for column in money if order and order.per_value > LINES else ():
-        if column.missing > 1 - SELDOM:
-            filled = order.text[column.text.notna()]
-            once = 0.9 * order.text.nunique() <= filled.nunique() >= len(filled) / 1.02
-            totals |= {column.name: ONCE} if once else {}
-        elif column.distinct > MOST_STATES and guess.table.decides(order.name, column.name):
-            totals[column.name] = REPEATED
-    guess.left |= {name: f"the total of an order, {how}" for name, how in totals.items()}
-    full = [c for c in money if c.name not in totals and c.missing <= 1 - SELDOM]
-    if any(not c.is_aside for c in full):
-        return full
-    once = [c for c in money if totals.get(c.name) == ONCE]
-    for column in once:
-        del guess.left[column.name]
-        guess.why["order"] += f"; {column.name} stands in one of its lines"
-    for column in money if not once else ():
-        what = f"is filled in {column.filled / column.rows:.0%} of the rows"
-        if column.name in totals:
-            what = f"is {guess.left[column.name]} (keep it in the first alone)"
-        if column not in full:
-            guess.ask("not_money", name=column.name, what=what)
-    return once or full
+    """Return the money of rows, or else totals of orders that stand in one of their lines.
 
-
-def _is_per_unit(guess: Guess, quantity: Column, money: Column, named: bool) -> bool:
-    """Return whether money is of one unit: it then varies less per product than divided by units.
-
-    Without a product, or where both vary alike, its name tells.
+    A total that each line of its order repeats would count several times.
     """
-    if "product" not in guess.roles:
-        return named
-    rows = pd.DataFrame({"product": guess.column("product").text, "whole": money.read.abs()})
-    rows["unit"] = (money.read / quantity.read).abs().round(2)
-    rows = rows[quantity.read.abs() > 1]
-    whole, unit = (len(rows[["product", name]].drop_duplicates()) for name in ("whole", "unit"))
-    return named if 0.8 < whole / max(unit, 1) < 1.25 else whole < unit
+    order = guess.column("order") if "order" in guess.roles else None
+    lines = order is not None and order.per_value > LINES
+    decides = guess.table.decides
+    once = [c for c in money if lines and c.missing > 1 - SELDOM and _is_once(c, order)]
+    varied = [c for c in money if lines and c not in once and c.distinct > MOST_STATES]
+    repeated = [c for c in varied if decides(order.name, c.name)]
+    full = [c for c in money if c.missing <= 1 - SELDOM and c not in repeated]
+    if once and all(c.is_aside for c in full):
+        return once
+    guess.left |= {c.name: "the total of an order, given once" for c in once}
+    guess.left |= {c.name: "the total of an order, repeated in its lines" for c in repeated}
+    if not any(not c.is_aside for c in full):
+        for column in (c for c in money if c not in full):
+            doubt = "total" if column in repeated else "seldom"
+            guess.ask(doubt, name=column.name, share=1 - column.missing)
+    return full
+
+
+def _is_once(column: Column, order: Column) -> bool:
+    """Return whether an amount stands in one line of each order."""
+    filled = order.text[column.text.notna()]
+    return 0.9 * order.text.nunique() <= filled.nunique() >= len(filled) / 1.02
 
 
 def _currency(guess: Guess) -> None:
     """Find how money is written: by signs in the amounts, or a column that says so."""
-    if not guess.money:
-        return
     money = guess.column(guess.money)
     result = [(re.search(reading.SIGN, value.upper()), value) for value in money.values]
     signs = {value[match.start(1) : match.end(1)] for match, value in result if match}
     signs = {sign.upper() if re.fullmatch(r"[^\W\d_]{3}", sign) else sign for sign in signs}
     where = f"signs in {money.name!r}"
-    if column := _currencies(guess, money.name):
+    if (column := _currencies(guess, money.name)) is not money:
         signs, where = {code.upper() for code in column.values}, f"{column.name!r}"
         guess.left[column.name] = f"the currency of {money.name!r}"
-        others = [c.name for c in guess.free() if is_money(c) and not _in_one_currency(guess, c)]
-        guess.left |= dict.fromkeys(others, "money in several currencies")
     if len(signs) == 1:
         guess.currency = next(iter(signs))
     elif signs:
         guess.ask("currencies", shown=", ".join(sorted(signs)[:5]), where=where)
 
 
-def _currencies(guess: Guess, money: str) -> Column | None:
-    """Return the column that says the currency of an amount, of several the most alike in name."""
-    code, named = f"[A-Za-z]{{3}}|{reading.MARKS}", guess.table.named("currency")
-    named = [c for c in named if c.kind == "text" and c.values]
+def _currencies(guess: Guess, money: str) -> Column:
+    """Return the column that says the currency of an amount, the most alike in name; else itself.
+
+    A column that is alike is 'Converted Currency' beside 'Converted Amount'.
+    """
+    code = f"[A-Za-z]{{3}}|{reading.MARKS}"
+    named = [c for c in guess.table.named("currency") if c.kind == "text" and c.values]
     codes = [c for c in named if all(re.fullmatch(code, value) for value in c.values)]
     alike = {c.name: len({*parts(money)} & {*parts(c.name)}) for c in codes}
-    return max(codes, key=lambda c: (alike[c.name], -len(c.name)), default=None)
-
-
-def _in_one_currency(guess: Guess, column: Column) -> bool:
-    """Return whether an amount is in one currency, by a column beside it."""
-    currencies = _currencies(guess, column.name)
-    return currencies is None or currencies.distinct == 1
+    own = guess.table.columns[money]
+    return max(codes, key=lambda c: (alike[c.name], -len(c.name)), default=own)
 
 
 def _reductions(guess: Guess) -> None:
     """Take what was taken off; what seems a share or is negative at times is asked about."""
-    large = bool(guess.money) and guess.column(guess.money).most > 50
+    large = guess.column(guess.money).most > 50
     for role in ("coupon", "discount"):
         chosen = []
         for column in (c for c in guess.free(role) if role in c.says and c.numeric):
-            share = column.name.endswith("%") or has(column.name, WORDS["shares"])
-            if share or (large and column.most <= 1):
-                guess.ask("discount_share", name=column.name)
-            elif column.negative >= 0.05:
-                guess.ask("discount_negative", name=column.name)
+            share = has(column.name, WORDS["shares"]) or (large and column.most <= 1)
+            if share or column.negative >= 0.05:
+                guess.ask("discount", name=column.name)
             else:
                 chosen.append(column.name)
-        if chosen and guess.money:
+        if chosen:
             guess.take(role, chosen, "money taken off; 0 or more")
 
 
 # --- returns and cancelled sales ------------------------------------------------------------------
 
 
-def _undo(value: str, exact: bool = True) -> str:
-    """Return what a status says of a sale: cancelled, returned or either, or ''.
-
-    A part of a sale that was taken back leaves it one. A name need not be `exact`.
-    """
+def _undo(value: str) -> str:
+    """Return whether a status says of a sale that it was `cancelled` or `returned`, or ''."""
     words = re.sub(r"[\W_]+", " ", value.lower()).split()
-    if exact and not {*WORDS["not_undone"]}.isdisjoint(words):
+    if not {*WORDS["not_undone"]}.isdisjoint(words):
         return ""
-    forms = {*words, "".join(words)} if exact else {*parts(value)}
+    forms = {*words, "".join(words)}
     return next((kind for kind, of in WORDS["undone"].items() if not forms.isdisjoint(of)), "")
 
 
 def _status(guess: Guess) -> None:
-    """Take the rows for returns or cancelled sales that a column calls so, and ask about them."""
-    who = guess.column("customer")
-    for column in guess.table:
-        counts, few = column.values, column.kind == "text" and column.distinct <= MOST_STATES
-        back = {value: _undo(value) for value in sorted(counts) if few and _undo(value)}
-        if _undo(column.name) and column.distinct == 2 and column.yes:
-            back = {column.yes: _undo(column.name)}
-        free = guess.money and column.name not in guess.taken and "status" not in guess.roles
-        of_customers = back and who.per_value >= 2 and guess.table.decides(who.name, column.name)
-        if back and (not free or of_customers):
-            guess.ask("status_unused", **_facts(column, [*back]))
-        elif back:
-            guess.take("status", column.name, f"{column.distinct} different")
-            ways: dict[str, list[str]] = {}
-            for value, kind in back.items():
-                key, how = _how(guess, column, value, kind)
-                guess.keys.setdefault(key, []).append(value)
-                ways.setdefault(DOUBTS["undone_how"][how], []).append(value)
-            for how, values in ways.items():
-                guess.ask("undone", how=how, **_facts(column, values))
-        elif column.numeric and column.most and _undo(column.name, exact=False):
-            share = (column.read.fillna(0) != 0).mean()
-            guess.ask("refunds_apart", name=column.name, share=share)
+    """Take the rows for returns or cancelled sales that a column calls so, and ask about them.
 
-
-def _facts(column: Column, values: list[str]) -> dict:
-    """Return which share of the rows has some values of a column."""
-    share = sum(column.values[value] for value in values) / max(len(column.text), 1)
-    return {"name": column.name, "share": share, "values": listing(values)}
-
-
-def _how(guess: Guess, column: Column, value: str, kind: str) -> tuple[str, str]:
-    """Return how rows of a status count, returned or cancelled, and what says so.
-
-    Where its word may mean either, money that is negative, or a row of the sale beside it, tells.
+    Negative money is taken off in any case.
     """
-    rows = pd.DataFrame({"who": guess.column("customer").text})
-    rows["money"] = guess.column(guess.money).read
-    if "quantity" in guess.roles:
-        rows["money"] *= guess.column("quantity").read
-    here = column.text.str.strip() == value
-    if not (rows["money"][here] > 0).any():
-        return "returned", "negative"
-    if kind != "either":
-        return kind, kind
-    rows["money"] = rows["money"].abs()
-    if "order" in guess.roles and guess.column("order").text.duplicated().any():
-        rows["money"] = guess.column("order").text
-    sold, back = (pd.MultiIndex.from_frame(rows[at]) for at in (~here, here))
-    return ("returned", "returned") if back.isin(sold).mean() >= BESIDE else ("cancelled", "either")
+    who, states = guess.column("customer"), [c for c in guess.free() if c.distinct <= MOST_STATES]
+    for column in states if guess.money else ():
+        back = {value: kind for value in sorted(column.values) if (kind := _undo(value))}
+        if column.yes and _undo(column.name):
+            back = {column.yes: _undo(column.name)}
+        if not back or (who.per_value >= 2 and guess.table.decides(who.name, column.name)):
+            continue
+        guess.take("status", column.name, f"{column.distinct} different")
+        money = guess.column(guess.money).read
+        for value, kind in back.items():
+            taken_off = not (money[column.text.str.strip() == value] > 0).any()
+            guess.keys.setdefault("returned" if taken_off else kind, []).append(value)
+        for kind in {"returned", "cancelled"} & {*guess.keys}:
+            values = guess.keys[kind]
+            share = sum(column.values[value] for value in values) / max(len(column.text), 1)
+            guess.ask(kind, name=column.name, share=share, values=listing(values))
+        return
 
 
 def _returns(guess: Guess) -> None:

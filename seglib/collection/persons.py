@@ -128,7 +128,7 @@ def _refuse_names(table: ir.Table, name: str, study: Study) -> None:
             continue
         values = _values(table[role], SAMPLE)
         named = next(filter(None, map(_named, values)), "")
-        if reason := privacy.mostly(values, column) if ids else named:
+        if reason := privacy.ids(values, column) if ids else named:
             key = "set privacy.pseudonymise to the name of an environment variable that holds a key"
             raise StudyError(
                 f"tables.{name}.columns.{role}: {column!r} holds {reason}, which would stand in "

