@@ -149,7 +149,6 @@ def _check(given) -> None:
     result = outlook.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
     parts = {"Rows": result.rows, "What the checks found": result.found, "Pages": result.pages}
-    parts |= {"Experiments": result.experiments} if result.experiments else {}
     for heading, lines in parts.items():
         print(f"\n{heading}", *(f"  {line}" for line in lines or ["nothing"]), sep="\n")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -21,7 +20,6 @@ from seglib.collection import (
     records,
     tables,
 )
-from seglib.measuring import campaigns
 from seglib.study import Study
 
 SHOWN = 12  # checks that are told
@@ -42,12 +40,11 @@ class Page(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """Lines on rows and customers, on what the checks found, on experiments, and the pages."""
+    """Lines on rows and customers, on what the checks found, and the pages."""
 
     rows: list[str]
     found: list[str]
     pages: list[Page]
-    experiments: list[str]
 
 
 def check(name: str, *, read: bool = True) -> Study:
@@ -102,18 +99,7 @@ def outlook(loaded: Study) -> Outlook:
     rows += _account(results) if "transactions" in clean else []
     rows.append(f"{'customers':<14} {len(people):>12,} known {loaded.known(loaded.as_of)}")
     told = pages(loaded, activity.extent(data), goods is not None)
-    return Outlook(rows, _found(results), told, list(_experiments(loaded, clean)))
-
-
-def _experiments(loaded: Study, clean: dict) -> Iterator[str]:
-    """Yield what the experiments of a study can answer, in lines."""
-    page = "06_experiments"
-    for line in campaigns.prospect(loaded, clean):
-        about = dict(line)
-        if line["kind"] == "problem":
-            problem = {"who": loaded.customer, **line["problem"]}
-            about["problem"] = wording.plain(page, "problem", **problem)
-        yield ("" if "campaign" in line else "  ") + wording.plain(page, "prospect", **about)
+    return Outlook(rows, _found(results), told)
 
 
 def _account(results: list[dict]) -> list[str]:

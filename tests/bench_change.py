@@ -3,7 +3,7 @@
 Two runs of a study of customers: the same process with new luck (nothing planted), one customer in
 twenty moved to another kind, or one column shifted for everyone by 0.3 of its standard deviation.
 Everything goes the real way: segments by `seglib.segment`, made again at the second date with
-the numbers kept; then flows, shifts, fit and advice. Skewed amounts and counts; 300 to 2,400
+the numbers kept; then flows, shifts and advice. Skewed amounts and counts; 300 to 2,400
 customers; 2 to 5 segments. Run as a script: `python tests/bench_change.py [--quick]`; writes the
 table beside this file.
 """
@@ -152,13 +152,12 @@ def judged(pair, planted, plant, seed):
     flows = monitoring.flows(moved, pair.numbers, minimum=1, seed=seed, draws=200)
     columns = drift.columns(pair.then, pair.now, pair.columns, seed=seed)
     shares = drift.shares(moved, pair.numbers, seed=seed)[0]
-    fit = drift.fitted(pair.model, pair.then, pair.now, seed=seed)
-    advice = drift.advise(pair, columns, shares, fit, monitoring.split(pair, moved))
+    advice = drift.advise(pair, columns, shares, monitoring.split(pair, moved))
     named = set(columns.loc[columns["drifted"], "column"])
     found = {
         "flow": flows["beyond"].any(), "pairs alone": flows["uneven"].any(),
-        "column": bool(named), "shares": shares["drifted"], "fit": fit["drifted"],
-        "drift": bool(named) or shares["drifted"] or fit["drifted"],
+        "column": bool(named), "shares": shares["drifted"],
+        "drift": bool(named) or shares["drifted"],
         "advice": advice["advice"], "named": SHIFTED in named, "others": bool(named - {SHIFTED}),
     }  # fmt: skip
     if plant == "flow":
@@ -196,7 +195,7 @@ def repeated(plant):
 STILL = (
     "## Nothing planted: how often something is said (at most 5% wanted)\n\n"
     "*flow*: a flow is called more than chance; *pairs alone*: what Bowker's pairs would say "
-    "without asking whether a segment grew or shrank; *drift*: any of column, shares and fit. "
+    "without asking whether a segment grew or shrank; *drift*: a column or the shares. "
     "Then the advice."
 )
 FLOW = (
@@ -204,7 +203,7 @@ FLOW = (
     "*crossed*: of the planted customers, the share that another segment then takes in; *main "
     "flow*: the flow that most of them take is called more than chance."
 )
-HEADS = ["flow", "pairs alone", "drift", "column", "shares", "fit", "keep", "refresh", "rebuild"]
+HEADS = ["flow", "pairs alone", "drift", "column", "shares", "keep", "refresh", "rebuild"]
 
 
 def main():

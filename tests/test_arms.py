@@ -117,20 +117,10 @@ def test_a_broken_experiment_says_only_that_and_publishes_no_effect(lost):
 
 
 def test_soundness_shows_the_arms_also_of_a_broken_experiment(lost):
-    run, trials, _ = lost
-    rows = campaigns.soundness(run, trials[0], outcomes.names(run))
+    trials = lost[1]
+    rows = campaigns.soundness(trials[0])
     assert rows.loc["none", ["customers", "planned"]].tolist() == [20, 0.5]
-    assert (rows["sizes"] < arms.BROKEN).all() and rows.loc["letter", "differed most"]
-
-
-def test_effects_stand_by_segment_and_for_everyone(autumn):
-    run, trials, _ = autumn
-    called = outcomes.names(run)
-    rows = campaigns.effects(trials, called, "$")
-    spend = rows[rows["label"] == "spend"]
-    assert [*spend["name"]] == [*[called[s] for s in sorted(called) if s], "Everyone"]
-    assert spend["n"].iloc[:-1].sum() == spend["n"].iloc[-1]
-    assert spend["effect_unit"].eq("$").all()
+    assert (rows["sizes"] < arms.BROKEN).all() and rows.loc["letter", "difference"] > 0
 
 
 def test_effects_on_shares_are_in_points(autumn):
@@ -139,13 +129,6 @@ def test_effects_on_shares_are_in_points(autumn):
     whole = trials[0]["result"].overall.set_index("outcome")
     for row in rows[(rows["kind"] == "yes/no") & (rows["segment"] == 0)].itertuples():
         assert row.effect == 100 * whole.loc[row.outcome, "effect"] and row.effect_unit == "points"
-
-
-def test_a_mailing_of_one_day_is_followed_for_the_holdout(shop_with_arms):
-    run, sent = shop_with_arms
-    without = read(run, sent.drop(columns="end", errors="ignore"))[0][0]
-    mailing = read(run, sent.assign(end=sent["start"]))[0][0]
-    assert mailing["days"] == without["days"] > 50
 
 
 def test_a_campaign_is_judged_to_its_last_day_or_says_how_many_are(shop_with_arms):

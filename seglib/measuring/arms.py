@@ -95,12 +95,7 @@ def misfit(ratio: dict, stated: bool) -> list[dict]:
 def balance(units: pd.DataFrame, control: str) -> pd.DataFrame:
     """Return the standardised difference of each arm to the control in what was known before.
 
-    Parameters
-    ----------
-    units
-        `segment`, `arm`, and columns known before, of which the numeric ones are looked at.
-    control
-        Name of the control arm.
+    Of the columns of `units` but `segment` and `arm`, the numeric ones are looked at.
     """
     units = units.reset_index(drop=True)
     before = units.drop(columns=["segment", "arm"]).select_dtypes("number")
@@ -247,11 +242,9 @@ def _in_transactions(study: Study, done: list[str], days: int) -> dict[str, Outc
     money, label = study.economics, f"{study.words['ordered']} at least once"
     pays = money and money.cost_per_customer
     worth = power.pays_from(money.margin, money.cost_per_customer, days) if pays else None
-    compared = {
-        "spend": Outcome("money", worth=worth, label="spend"),
-        "orders": Outcome("count", label=study.words["orders"]),
-        "active": Outcome("yes/no", label=label),
-    }
+    compared = {"spend": Outcome("money", worth=worth, label="spend")}
+    compared |= {"orders": Outcome("count", label=study.words["orders"])}
+    compared |= {"active": Outcome("yes/no", label=label)}
     return {name: outcome for name, outcome in compared.items() if name in {*done, "active"}}
 
 

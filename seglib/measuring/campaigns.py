@@ -12,20 +12,16 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from seglib import power, privacy
-from seglib.collection import activity, attributes, tables
+from seglib.collection import activity
 from seglib.files import Run
 from seglib.measuring import arms, experiments, findings
 from seglib.measuring.outcomes import (
     EVERYONE,
     covered,
-    kpis,
     rates,
     records,
-    small_shares,
     table,
 )
-from seglib.stats import wilson
 from seglib.study import Study, StudyError
 
 
@@ -34,7 +30,6 @@ def sent(run: Run, people: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    run
     people
         From `outcomes.members`.
 
@@ -95,34 +90,14 @@ def reach(addressed: pd.DataFrame, people: pd.DataFrame, *, minimum: int) -> pd.
 
 
 def each(addressed: pd.DataFrame, *, minimum: int) -> pd.DataFrame:
-    """Return every campaign by segment: addressed, redeemed, and the rate with its interval.
+    """Return every campaign with how many it addressed (missing if few), and what is known of it.
 
-    Returns
-    -------
-    pandas.DataFrame
-        campaign, type, start, end, period, whole, segment (0 = everyone), n (addressed), and where
-        responses are known value, low, high; suppressed.
+    Columns: campaign, type, start, end, period, whole (as far as there are such), n.
     """
     about = [c for c in ("campaign", "type", "start", "end", "period", "whole") if c in addressed]
-    everyone = addressed.assign(segment=EVERYONE)
-    both = pd.concat([everyone, addressed], ignore_index=True) if len(addressed) else everyone
-    groups = both.groupby([*about, "segment"], dropna=False, observed=True)
-    rows = groups.size().rename("n").reset_index()
-    rows["suppressed"] = rows["n"] < minimum
-    for _, cells in rows[rows["segment"] > 0].groupby("campaign"):
-        rows.loc[cells.index, "suppressed"] = privacy.hidden(cells["n"], minimum)[:-1]
-    few = rows["suppressed"].copy()
-    if "redeemed" in addressed:
-        count = groups["redeemed"].sum().to_numpy()
-        rows["low"], rows["high"] = wilson(count, rows["n"])
-        rows.insert(len(about) + 2, "value", count / rows["n"])
-        share = rows.assign(metric="converted")
-        for _, cells in share.groupby(about, dropna=False, observed=True):
-            family = {("converted", cells["period"].iloc[0]): ("y", "n")}
-            rows.loc[cells.index, "suppressed"] |= small_shares(cells, family, minimum)
-        rows.loc[rows["suppressed"], ["value", "low", "high"]] = float("nan")
-    rows["n"] = rows["n"].mask(few)
-    return rows.sort_values(["start", "campaign", "segment"]).reset_index(drop=True)
+    rows = addressed.groupby(about, dropna=False, observed=True).size().rename("n").reset_index()
+    rows["n"] = rows["n"].where(rows["n"] >= minimum)
+    return rows.sort_values(["start", "campaign"]).reset_index(drop=True)
 
 
 def described(run: Run, each: pd.DataFrame) -> dict:
@@ -138,39 +113,6 @@ def described(run: Run, each: pd.DataFrame) -> dict:
     return {"kind": "some", "open": still, **counts}
 
 
-def by_type(addressed: pd.DataFrame, *, minimum: int) -> pd.DataFrame:
-    """Return conversion after the cut-off date by type of campaign and segment.
-
-    Segments that were sent other campaigns convert differently for that reason alone; within a
-    type they are closer to comparable. A customer counts once a type. The type and the columns of
-    `outcomes.kpis`; empty without types or responses.
-    """
-    parts = [table([], minimum).assign(type="")]
-    if {"type", "redeemed"} <= set(addressed.columns):
-        after = addressed[addressed["whole"] & (addressed["period"] == "after")]
-        for kind, rows in after.groupby("type", observed=True):
-            once = rows.groupby("customer").agg({"segment": "first", "redeemed": "any"})
-            counted = rates(once["segment"], once["redeemed"], "converted", "after")
-            parts.append(table(counted, minimum).assign(type=kind))
-    return pd.concat(parts[1:] or parts, ignore_index=True)
-
-
-def spending(
-    addressed: pd.DataFrame, people: pd.DataFrame, *, minimum: int, seed: int
-) -> pd.DataFrame:
-    """Return what those addressed after the cut-off date spent and were given off, by segment.
-
-    It describes whom the campaigns chose; what they had spent before stands beside it. As in
-    `reach`, campaigns still open when the data end do not count. As `outcomes.kpis`.
-    """
-    whole = addressed["whole"].astype(bool) & (addressed["period"] == "after")
-    chosen = people[people.index.isin(addressed.loc[whole, "customer"])]
-    if chosen.empty:
-        return table([], minimum)
-    rows = kpis(chosen, minimum=minimum, seed=seed, draws=1000)
-    return rows[rows["metric"].isin(["spend", "discount"])].reset_index(drop=True)
-
-
 # --- the experiments of a study -------------------------------------------------------------------
 
 
@@ -179,9 +121,8 @@ def trials(run: Run, sent: pd.DataFrame) -> tuple[list[dict], list[dict]]:
 
     Parameters
     ----------
-    run
     sent
-        From `campaigns.sent`.
+        From the function of that name.
 
     Returns
     -------
@@ -199,23 +140,17 @@ def trials(run: Run, sent: pd.DataFrame) -> tuple[list[dict], list[dict]]:
         notes.append({"kind": "arms_not_random"})
     facts = activity.of_run(run) if listed else None
     for trial in listed:
+        control, about = trial.spec.control, {"minimum": study.minimum_cell}
         try:
             units, compared, period = arms.assigned(facts, trial)
-            arms.treatments(units["arm"], trial.spec.control, study.minimum_cell)
-            units = units.join(arms.known_before(run, units.index))
-            result = experiments.analyse(
-                units,
-                trial.spec.control,
-                compared,
-                planned=trial.spec.planned or None,
-                minimum=study.minimum_cell,
-            )
+            arms.treatments(units["arm"], control, study.minimum_cell)
+            units, planned = units.join(arms.known_before(run, units.index)), trial.spec.planned
+            result = experiments.analyse(units, control, compared, planned=planned or None, **about)
         except StudyError as refusal:
             notes.append({"kind": "refused", "campaign": trial.name, "error": str(refusal)})
             continue
-        about = {"campaign": trial.name, "control": trial.spec.control, **period}
-        about |= {"outcomes": compared, "minimum": study.minimum_cell, "result": result}
-        analysed.append(about)
+        about |= {"campaign": trial.name, "control": control, **period}
+        analysed.append(about | {"outcomes": compared, "result": result})
     return analysed, notes if analysed or notes else [{"kind": "no_arms"}]
 
 
@@ -255,51 +190,32 @@ def effects(analysed: list[dict], called: dict[int, str], currency: str = "") ->
     return rows.assign(name=rows["segment"].map(called))
 
 
-def soundness(run: Run, trial: dict, called: dict[int, str]) -> pd.DataFrame:
-    """Return the sizes of the arms, and what differed most before: a row an arm.
+def soundness(trial: dict) -> pd.DataFrame:
+    """Return the sizes of the arms, and how far they differed before: a row an arm.
 
     Returns
     -------
     pandas.DataFrame
         customers, share, planned, sizes (the p-value of the test of the sizes); for arms but the
-        control `differed most`, its difference (in standard deviations) and p, corrected.
+        control the largest difference before (in standard deviations) and the least p, corrected.
     """
-    ratio, uneven = trial["result"].ratio, trial["result"].balance
+    ratio, uneven = trial["result"].ratio, trial["result"].balance.groupby("arm")
     counts = pd.Series(ratio["counts"]).rename_axis("arm")
     table = pd.DataFrame({"customers": counts, "share": counts / counts.sum()})
     table = table.assign(planned=pd.Series(ratio["planned"]), sizes=ratio["p"])
-    worst = uneven.loc[uneven.groupby("arm")["difference"].apply(lambda d: d.abs().idxmax())]
-    worst = worst.set_index("arm")
-    labels = {f"segment_{number}": f"share in {name}" for number, name in called.items()}
-    lines = run.read("dictionary.json")["customers"] if run.has("dictionary.json") else []
-    labels |= {f"{arms.KNOWN}{line['name']}": line["label"] for line in lines}
-    plain = findings.plainly({"columns": [*worst["column"]]})["columns"]
-    table["differed most"] = pd.Series(
-        [labels.get(name, text) for name, text in zip(worst["column"], plain, strict=True)],
-        worst.index,
-        dtype=object,
-    )
-    least = uneven.groupby("arm")["p_adjusted"].min()
-    return table.assign(difference=worst["difference"], p=least)
+    largest = uneven["difference"].agg(lambda d: d.abs().max())
+    return table.assign(difference=largest, p=uneven["p_adjusted"].min())
 
 
 def record(trial: dict, **sentences) -> dict:
-    """Return an experiment for measures.json, without numbers of few customers.
-
-    Parameters
-    ----------
-    trial
-        From `trials`.
-    sentences
-        What is said of it: short, problems, headline.
-    """
-    result, names = trial["result"], ("n", "n_control", "pooled", "left_out")
+    """Return an experiment for measures.json with sentences, without numbers of few customers."""
+    result, names = trial["result"], ["n", "n_control", "pooled", "left_out"]
     few = result.segments["few"].astype(bool)
     segments = result.segments.drop(columns="few")
     segments[["n", "n_control"]] = segments[["n", "n_control"]].mask(few)
     overall = result.overall.copy()
     apart = ~overall["left_out"].between(1, trial["minimum"] - 1)
-    overall[[*names]] = overall[[*names]].where(apart)
+    overall[names] = overall[names].where(apart)
     frames = {"balance": result.balance, "overall": overall, "segments": segments}
     about = {key: trial[key] for key in ("campaign", "control", "start", "days")}
     outcomes = {
@@ -308,91 +224,3 @@ def record(trial: dict, **sentences) -> dict:
     }
     about |= {"outcomes": outcomes, "ratio": result.ratio, **sentences}
     return about | {name: records(frame) for name, frame in frames.items()}
-
-
-def prospect(study: Study, clean: dict) -> list[dict]:
-    """Return what the experiments of a study can answer, known before any effect is looked at.
-
-    Parameters
-    ----------
-    study
-    clean
-        Its tables, by role, after the checks.
-
-    Returns
-    -------
-    list of dict
-        A line each, as the block `prospect` of page 06 words it: the arms of an experiment with
-        their sizes; the smallest effect of each outcome that four of five such experiments find;
-        or why nothing can be said.
-    """
-    lines, facts = [], activity.facts(study, clean, study.as_of)
-    for trial in _before_a_run(study, clean, facts):
-        about = {"campaign": trial.name}
-        try:
-            if not (trial.spec.randomised and trial.spec.columns.arm):
-                raise StudyError("the study does not say that its arms were assigned at random")
-            units, compared, period = arms.assigned(facts, trial)
-            lines += _prospects(study, about, units, trial.spec, compared, period)
-        except StudyError as refusal:
-            lines.append(about | {"kind": "refused", "error": str(refusal)})
-    return lines
-
-
-def _before_a_run(study: Study, clean: dict, facts: activity.Facts) -> list[arms.Trial]:
-    result, spec = [], study.tables.campaigns
-    if study.arms is not None:
-        people = attributes.arms(study, clean).rename_axis("customer").reset_index()
-        people = people[people["arm"].notna()].assign(start=study.arms.start or study.as_of)
-        after = people.set_index("customer")[[*study.arms.outcomes]]
-        rows = people[["customer", "arm", "start"]].assign(segment=1)
-        result.append(arms.Trial(arms.ONE, study.arms, rows, after))
-    if spec is None or not spec.columns.arm or facts.all is None:
-        return result
-    sold = clean["transactions"]
-    members = sold.filter(sold.time < tables.midnight(study.as_of)).select("customer").distinct()
-    rows = activity.campaigns(clean).execute().assign(segment=1)
-    rows = rows[rows["arm"].notna() & rows["customer"].isin(members.execute()["customer"])]
-    several = [(n, of) for n, of in rows.groupby("campaign") if of["arm"].nunique() > 1]
-    return result + [arms.Trial(name, spec, of) for name, of in several]
-
-
-def _prospects(study: Study, about: dict, units, spec, compared: dict, period: dict) -> list[dict]:
-    minimum = max(study.minimum_cell, experiments.FEWEST)
-    counts = units["arm"].value_counts().sort_index()
-    treated = arms.treatments(units["arm"], spec.control, minimum)
-    sizes = [
-        f"{n:,} in {arm}{' (the control)' * (arm == spec.control)}" for arm, n in counts.items()
-    ]
-    lines = [about | {"kind": "arms", "start": str(period["start"]), "sizes": sizes}]
-    ratio = arms.sample_ratio(counts, spec.planned or None)
-    if not compared:
-        return [*lines, {"kind": "no_outcome"}]
-    if problems := arms.misfit(ratio, bool(spec.planned)):
-        return [*lines, {"kind": "problem", "problem": problems[0]}]
-    alpha = power.ALPHA / (len(treated) * len(compared))
-    for name, outcome in compared.items():
-        seen, yes = units[units[name].notna()], outcome.kind == "yes/no"
-        line = {"label": outcome.label, "days": period["days"], "minimum": minimum}
-        hidden = experiments.rare(seen.assign(value=seen[name]), minimum, yes)
-        if experiments.SMALL in hidden or seen["arm"].nunique() < len(counts):
-            lines.append(line | {"kind": "rare_yes" if yes else "rare_any"})
-            continue
-        pairs = [units[units["arm"].isin([arm, spec.control])] for arm in treated]
-        smallest = max(_smallest(pair[pair[name].notna()], name, outcome, alpha) for pair in pairs)
-        level = units.loc[units["arm"] == spec.control, name].mean()
-        unit = (study.currency or "money") if outcome.kind == "money" else ""
-        line |= {"smallest": smallest * (100 if yes else 1), "level": float(level)}
-        line |= {"unit": "points" if yes else unit, "level_unit": "share" if yes else unit}
-        lines.append(line | {"kind": "smallest"})
-    return lines
-
-
-def _smallest(pair: pd.DataFrame, name: str, outcome: arms.Outcome, alpha: float) -> float:
-    """Return the smallest effect found with 80% power, of amounts adjusted for what was before."""
-    if outcome.kind != "yes/no":
-        pair, _ = experiments.cuped(pair, name, f"before_{name}")
-    cells = pair.groupby("arm")[name]
-    n = cells.size()
-    deviation = float(np.sqrt(cells.var().mean()))
-    return deviation * power.smallest(int(n.iloc[0]), int(n.iloc[-1]), alpha)

@@ -12,40 +12,22 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
-from seglib.clustering import SegmentModel, algorithms
 from seglib.clustering.encoding import kind
 from seglib.files import Run
-from seglib.measuring.monitoring import Pair, even
-from seglib.stats import ALPHA, adjust, bootstrap, wilson
+from seglib.measuring.monitoring import Pair
+from seglib.stats import ALPHA, adjust, bootstrap
 
 BINS = 10
 SWAPS = 1999  # exchanges of the dates; more where many columns need smaller p-values
-LOOKS = 3  # columns, shares and fit are looked at: p-values are corrected for that too
+LOOKS = 2  # columns and shares are looked at: p-values are corrected for that too
 MOST = 10_000  # customers looked at; more change nothing but the time
-BEYOND = 0.99  # quantile of the distances of before
-FOLDS = 5
 PSI = 0.1  # stability index from which a shift is commonly called some change (Siddiqi 2006)
 LARGE = 0.25  # and from which a large one
 SHARE = 0.05  # customers who went to other segments on balance
-GROWTH = 0.1  # of the distance to the own segment
-FAR = 0.02  # customers farther from it than 99% were
 YEAR = 365  # days after which segments are looked at again in any case
-COLUMNS = [
-    "column",
-    "psi",
-    "usual",
-    "p",
-    "level",
-    "before",
-    "after",
-    "change",
-    "low",
-    "high",
-    "p_adjusted",
-    "drifted",
-]
+COLUMNS = ["column", "psi", "usual", "p", "level", "before", "after", "change", "low", "high"]
+COLUMNS += ["p_adjusted", "drifted"]
 GROUPS = "natural", "reproducible"  # kinds of a verdict that found groups
 
 
@@ -83,7 +65,7 @@ def columns(
     Returns
     -------
     pandas.DataFrame
-        column; psi (population stability index over tenths of both dates, or levels; missing is a
+        column; psi (population stability index over deciles of both dates, or levels; missing is a
         level of its own); usual (its 95th percentile under no drift); p, p_adjusted (Holm over
         columns, times `LOOKS`); drifted; level (empty for a number, else the level whose share
         moved most); before, after, change, low, high: of the mean, or of the level's share.
@@ -129,7 +111,7 @@ def shares(
 def _binned(then: pd.Series, now: pd.Series) -> tuple[pd.Series, pd.Series, int]:
     """Return bin numbers at both dates and how many there are; missing is the last bin, if any."""
     both = pd.concat([then.astype(object), now.astype(object)])
-    if _numeric(then):
+    if kind(then) == "numeric":
         known = both.dropna().astype(float)
         edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS)) if len(known) else []
         code = pd.Series(np.searchsorted(edges, both.astype(float)), both.index)
@@ -193,16 +175,12 @@ def _sizes(pairs: list[tuple], index: pd.Index, seed: int) -> pd.DataFrame:
 
 def _numbers(then: pd.Series, now: pd.Series) -> tuple[str, tuple[pd.Series, pd.Series]]:
     """Return numbers as they are; of categories the level that moved most, as ones and zeros."""
-    if _numeric(then):
+    if kind(then) == "numeric":
         return "", (then, now)
     then, now = then.astype(object), now.astype(object)
     gaps = then.value_counts(normalize=True).sub(now.value_counts(normalize=True), fill_value=0)
     level = gaps.index[int(gaps.abs().to_numpy().argmax())] if len(gaps) else ""
     return str(level), tuple((of == level).where(of.notna()) for of in (then, now))
-
-
-def _numeric(values: pd.Series) -> bool:
-    return kind(values) == "numeric"
 
 
 def _means(sums: np.ndarray) -> np.ndarray:
@@ -219,128 +197,18 @@ def _proportions(sums: np.ndarray) -> np.ndarray:
     return np.concatenate([before, after, after - before], axis=-1)
 
 
-# --- how well the earlier rule fits ---------------------------------------------------------------
-
-
-def fitted(model: dict, then: pd.DataFrame, now: pd.DataFrame, *, seed: int) -> dict:
-    """Return how far customers are from their own segment now, against then.
-
-    The rule was fitted on the earlier rows, and would for that reason alone lie closer to them.
-    So customers are measured at both dates from rules that were refitted without them, in five
-    parts; then exchanging the dates changes nothing unless something has changed.
-
-    Returns
-    -------
-    dict
-        what (distance, or surprise: minus the log of the likelihood); n; before, after; change
-        with low and high (95%) and p; far: the share beyond the 99th percentile of before, with
-        low, high and p; drifted: either p, corrected, is below 5%.
-    """
-    then, now = sampled([then, now], seed)
-    both = then.index.intersection(now.index)
-    early, late = _unseen(model, then, now.loc[both], both, seed)
-    ratio = model["parameters"]["method"] == "kmeans"
-    values = np.column_stack([np.ones(len(both)), early, late])
-
-    def change(sums: np.ndarray) -> np.ndarray:
-        n, early, late = np.moveaxis(sums[..., 0, :], -1, 0)
-        return late / early - 1 if ratio else (late - early) / n
-
-    resampled = bootstrap(values, np.zeros(len(both), dtype=int), change, seed=seed)
-    low, high = resampled.interval(len(both))
-    limit = np.quantile(early, BEYOND)
-    far, before = late > limit, early > limit
-    tests = float(resampled.p_value(len(both))), even((far & ~before).sum(), (before & ~far).sum())
-    ends = wilson(int(far.sum()), len(both))
-    closer, away = corrected(tests)
-    return {
-        "what": "distance" if ratio else "surprise",
-        "n": len(both),
-        "relative": ratio,
-        "before": float(early.mean()),
-        "after": float(late.mean()),
-        "p": float(closer),
-        "change": float(resampled.estimate),
-        "low": float(low),
-        "high": float(high),
-        "far": {
-            "value": float(far.mean()),
-            "low": float(ends[0]),
-            "high": float(ends[1]),
-            "p": float(away),
-        },
-        "drifted": bool(min(closer, away) < ALPHA),
-    }
-
-
-def _unseen(model: dict, then, now, both: pd.Index, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the misfit of customers at both dates under rules refitted without them."""
-    rule, params = SegmentModel.from_dict(model), model["parameters"]
-    metric = np.array(params["metric"]) if params.get("metric") else None
-    x, y = rule.data(then), rule.data(now)
-    place = then.index.get_indexer(both)
-    part = np.random.default_rng((seed, 2)).permutation(np.arange(len(both)) % FOLDS)
-    early, late = np.empty(len(both)), np.empty(len(both))
-    for fold in range(FOLDS):
-        here = part == fold
-        others = np.delete(x, place[here], axis=0)
-        refit = algorithms.fit(
-            params["method"],
-            others,
-            model["k"],
-            metric=metric,
-            levels=rule.encoder_.levels,
-            seed=seed,
-            restarts=5,
-        )
-        early[here], late[here] = _misfit(refit, x[place[here]]), _misfit(refit, y[here])
-    return early, late
-
-
-def _misfit(params: dict, x: np.ndarray) -> np.ndarray:
-    best = algorithms.scores(params, x).max(axis=1)
-    return np.sqrt(-2 * params["softness"] * best) if params["method"] == "kmeans" else -best
-
-
 # --- keep, refresh or rebuild ---------------------------------------------------------------------
 
 
-def usefulness(pair: Pair) -> pd.DataFrame:
-    """Return how well each run's segments predict what came after it, and whether that differs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        outcome, metric; then and now, each with low and high; change with low and high, from the
-        two intervals as if they were independent (customers are largely the same, so it is a
-        little wide), p. Empty if either was not tested, or on other outcomes.
-    """
-    tested = [each.read("verdict.json").get("usefulness") for each in (pair.last, pair.run)]
-    then, now = ({row["outcome"]: row for row in (of or {}).get("outcomes", [])} for of in tested)
-    return pd.DataFrame([_compared(then[name], now[name]) for name in then if name in now])
-
-
-def _compared(before: dict, after: dict) -> dict:
-    row, errors = {"outcome": before["outcome"], "metric": before["metric"]}, []
-    for name, of in (("then", before["segments"]), ("now", after["segments"])):
-        row |= {name: of["value"], f"{name}_low": of["low"], f"{name}_high": of["high"]}
-        errors.append((of["high"] - of["low"]) / 2)
-    change, half = row["now"] - row["then"], float(np.hypot(*errors))
-    p = 2 * norm.sf(abs(change) / half * norm.ppf(0.975)) if half > 0 else None
-    return row | {"change": change, "low": change - half, "high": change + half, "p": p}
-
-
-def advise(pair: Pair, columns: pd.DataFrame, shares: dict, fit: dict, parts: dict) -> dict:
+def advise(pair: Pair, columns: pd.DataFrame, shares: dict, parts: dict) -> dict:
     """Return the advice on the earlier run's segments, with its reasons and a date.
 
     Parameters
     ----------
-    pair
-        From `monitoring.pair`.
-    columns, shares, fit
-        From `columns`, the first of `shares`, and `fitted`.
-    parts
-        From `monitoring.split`.
+    pair, parts
+        From `monitoring.pair` and `monitoring.split`.
+    columns, shares
+        From `columns`, and the first of `shares`.
 
     Returns
     -------
@@ -350,17 +218,14 @@ def advise(pair: Pair, columns: pd.DataFrame, shares: dict, fit: dict, parts: di
     """
     run, last = pair.run, pair.last
     gap = (run.as_of - last.as_of).days
-    verdicts = last.read("verdict.json"), run.read("verdict.json")
-    again = _other_columns(pair) + _verdict(*verdicts) + _useful(*verdicts)
-    anew = _shifted(columns, shares, fit)
+    again = _other_columns(pair) + _verdict(last.read("verdict.json"), run.read("verdict.json"))
+    anew = _shifted(columns, shares)
     anew += [{"kind": "old", "days": gap, "then": str(last.as_of)}] if gap > YEAR else []
     advice = "rebuild" if again else "refresh" if anew else "keep"
-    calm = not (columns["drifted"].any() or shares["drifted"] or fit["drifted"])
+    calm = not (columns["drifted"].any() or shares["drifted"])
     days = 2 * gap if advice == "keep" and calm else run.study.holdout or YEAR
-    idle = [
-        {"kind": "calm" if calm else "small"},
-        {"kind": "idle", "share": parts["rule"]["value"]},
-    ]
+    idle = {"kind": "idle", "share": parts["rule"]["value"]}
+    idle = [{"kind": "calm" if calm else "small"}, idle]
     advised = {"advice": advice, "reasons": again + anew or idle, "compared": str(last.as_of)}
     return advised | {"next_review": str(run.as_of + timedelta(days=min(days, YEAR)))}
 
@@ -381,13 +246,16 @@ def _other_columns(pair: Pair) -> list[dict]:
 
 
 def _verdict(then: dict, now: dict) -> list[dict]:
-    """Return what of the earlier verdict is no longer supported: by today's evidence for its k."""
+    """Return what of the earlier verdict no longer holds: by today's evidence for its k."""
     about = {"was": then["kind"], "has": now["kind"], "k_then": then["k"], "k_now": now["k"]}
+    reasons = []
     if then["kind"] in GROUPS and not _supported(then["kind"], then["k"], now):
-        return [{"kind": "unsupported", **about}]
-    if then["kind"] not in GROUPS and now["kind"] in GROUPS:
-        return [{"kind": "found_now", **about}]
-    return []
+        reasons = [{"kind": "unsupported", **about}]
+    elif then["kind"] not in GROUPS and now["kind"] in GROUPS:
+        reasons = [{"kind": "found_now", **about}]
+    before, after = then.get("usefulness"), now.get("usefulness")
+    gone = before and after and before["useful"] and not after["useful"]
+    return reasons + ([{"kind": "useless"}] if gone else [])
 
 
 def _supported(kind: str, k: int, now: dict) -> bool:
@@ -401,13 +269,7 @@ def _supported(kind: str, k: int, now: dict) -> bool:
     return bool(row["separated"] or (kind == "reproducible" and again))
 
 
-def _useful(then: dict, now: dict) -> list[dict]:
-    before, after = then.get("usefulness"), now.get("usefulness")
-    gone = before and after and before["useful"] and not after["useful"]
-    return [{"kind": "useless"}] if gone else []
-
-
-def _shifted(columns: pd.DataFrame, shares: dict, fit: dict) -> list[dict]:
+def _shifted(columns: pd.DataFrame, shares: dict) -> list[dict]:
     reasons = []
     large = columns[columns["drifted"] & (columns["psi"] >= PSI)].sort_values("psi")[::-1]
     if len(large):
@@ -415,8 +277,4 @@ def _shifted(columns: pd.DataFrame, shares: dict, fit: dict) -> list[dict]:
         reasons.append({"kind": "shifted", "columns": shifted})
     if shares["drifted"] and shares["moved"] >= SHARE:
         reasons.append({"kind": "moved", "share": shares["moved"]})
-    if fit["p"] < ALPHA and fit["relative"] and fit["change"] >= GROWTH:
-        reasons.append({"kind": "farther", "share": fit["change"]})
-    if fit["far"]["p"] < ALPHA and fit["far"]["value"] >= FAR:
-        reasons.append({"kind": "far", "share": fit["far"]["value"]})
     return reasons

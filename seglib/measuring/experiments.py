@@ -26,20 +26,8 @@ SMALL = 0  # number of the stratum that holds the members of all segments with f
 LEVELS = ["level", "level_low", "level_high", "baseline", "baseline_low", "baseline_high"]
 NUMBERS = ["effect", "low", "high", "p", "se", "df", "spread", *LEVELS]
 SHRUNK = ["shrunk", "shrunk_low", "shrunk_high"]
-CLAIMS = [
-    "effect",
-    "low",
-    "high",
-    "p",
-    "p_adjusted",
-    "p_interaction",
-    "interaction_adjusted",
-    "se",
-    "df",
-    "saved",
-    *SHRUNK,
-    *LEVELS,
-]
+CLAIMS = ["effect", "low", "high", "p", "p_adjusted", "p_interaction", "interaction_adjusted"]
+CLAIMS += ["se", "df", "saved", *SHRUNK, *LEVELS]
 
 
 @dataclass(frozen=True)
@@ -218,13 +206,8 @@ def _rates(one: pd.Series, other: pd.Series) -> dict:
 def _welch(effect: float, variances, sizes) -> dict:
     parts, n = np.array(variances) / sizes, np.array(sizes)
     se, df = np.sqrt(parts.sum()), parts.sum() ** 2 / max((parts**2 / (n - 1)).sum(), 1e-300)
-    return {
-        "effect": effect,
-        "se": se,
-        "df": df,
-        "spread": sum(variances),
-        **_tested(effect, se, df),
-    }
+    about = {"effect": effect, "se": se, "df": df, "spread": sum(variances)}
+    return about | _tested(effect, se, df)
 
 
 def _tested(effect, se, df) -> dict:

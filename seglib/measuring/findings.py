@@ -33,48 +33,40 @@ def headline(changes: pd.DataFrame, called: dict[int, str], gaps: list[dict], ru
 
     Parameters
     ----------
-    changes
-        From `changes`.
-    called
-        Segment → name.
-    gaps
-        From `outcomes.members`: what is left out and why.
+    changes, called, gaps
+        From `growth.changes`, `outcomes.names` and `outcomes.members`.
     run
     """
     metric = main_metric(changes)
-    quiet = [gap for gap in gaps if gap["kind"] in ("nobody", "netted")]
+    quiet = [gap["kind"] for gap in gaps if gap["kind"] in ("nobody", "netted")]
     if not metric or quiet:
-        first = [gap["kind"] for gap in gaps[:1]]
-        kinds = [gap["kind"] for gap in quiet] or first
+        kinds = quiet or [gap["kind"] for gap in gaps[:1]]
         return {"state": "quiet" if quiet else "unknown", "kinds": kinds}
     rows = changes[changes["metric"] == metric].set_index("segment")
     whole, own = rows.loc[EVERYONE], rows.drop(index=EVERYONE)
     judged = own[own["p_adjusted"].notna()]
-    differ = judged[judged["differs"]]
-    by = pd.Series([row[row["tested"]] for _, row in differ.iterrows()], differ.index, float)
+    better = {called[s]: row[row["tested"]] > 0 for s, row in judged[judged["differs"]].iterrows()}
     new = whole["newcomers"]
-    left_out = "few" if pd.isna(new) else "some" if new else "none"
-    fair = "placebo" if (judged["tested"] == "excess").any() else "others"
     return {
         "state": "few" if pd.isna(whole["change"]) else "changed",
         "metric": metric,
-        **_moved(whole, "change"),
-        "newcomers": whole["newcomers"],
-        "left_out": left_out,
-        "better": [called[s] for s in differ.index[by > 0]],
-        "worse": [called[s] for s in differ.index[by <= 0]],
+        **_moved(whole),
+        "newcomers": new,
+        "left_out": "few" if pd.isna(new) else "some" if new else "none",
+        "better": [name for name, up in better.items() if up],
+        "worse": [name for name, up in better.items() if not up],
         "standing": "alone" if len(own) == 1 else "unjudged" if judged.empty else "judged",
         "kinds": [],
-        "against": fair,
+        "against": "placebo" if (judged["tested"] == "excess").any() else "others",
         "unjudged": len(own) - len(judged),
         "segments": len(own),
         **_late(run),
     }
 
 
-def _moved(row: pd.Series, part: str) -> dict:
+def _moved(row: pd.Series) -> dict:
     """Return a change with its interval, its direction, and whether chance explains it."""
-    value, low, high = (row[part + end] for end in ("", "_low", "_high"))
+    value, low, high = row["change"], row["change_low"], row["change_high"]
     same = abs(value) < 0.0005
     return {
         "change": {"value": abs(value), "low": low, "high": high},
@@ -105,14 +97,12 @@ def of_segments(changes: pd.DataFrame, kpis: pd.DataFrame, called: dict[int, str
         about = {"segment": segment, "name": name, "whose": "one" if segment else "everyone"}
         of = changes[(changes["segment"] == segment) & (changes["metric"] == metric)]
         for _, row in of[of["change"].notna()].iterrows():
-            result.append(about | {"metric": metric, "kind": "change", **_change_words(row)})
+            result.append(about | {"metric": metric, "kind": "change"} | _change_words(row))
+        about |= {"metric": "retained", "kind": "retained"}
         stayed = kpis[(kpis["segment"] == segment) & (kpis["metric"] == "retained")]
         for _, row in stayed[stayed["value"].notna()].iterrows():
-            again = "nobody" if row["value"] == 0 else "some"
-            cell = {key: row[key] for key in ("value", "low", "high", "n")}
-            result.append(
-                about | {"metric": "retained", "kind": "retained", "again": again, **cell}
-            )
+            again = {"again": "some" if row["value"] else "nobody"}
+            result.append(about | again | {key: row[key] for key in ("value", "low", "high", "n")})
     return result
 
 
@@ -124,18 +114,10 @@ def _change_words(row: pd.Series) -> dict:
     beside = "none" if row["segment"] == 0 or pd.isna(row["gap"]) else row["tested"]
     mean = pd.notna(row["level"]) and (row["gap"] < 0) == (row["level"] > 1)
     chance = "within" if row["excess_low"] <= 0 <= row["excess_high"] else "several"
+    words = {"tested": beside, "towards": "mean" if mean else "other"}
+    words |= {"chance": "beyond" if row["differs"] else chance}
     n = None if pd.isna(row["n"]) else int(row["n"])
-    return (
-        parts
-        | _moved(row, "change")
-        | parts["change"]
-        | {
-            "n": n,
-            "tested": beside,
-            "towards": "mean" if mean else "other",
-            "chance": "beyond" if row["differs"] else chance,
-        }
-    )
+    return parts | _moved(row) | parts["change"] | words | {"n": n}
 
 
 def standing(rows: pd.DataFrame) -> dict:
@@ -163,12 +145,9 @@ def title(campaign: str) -> str:
 
 
 def experiment(trial: dict, called: dict[int, str], currency: str) -> list[tuple[str, dict]]:
-    """Return what page 06 says of an experiment: everyone, whether it differs, by segment.
+    """Return what page 06 says of an experiment, block by block with what it needs.
 
-    Returns
-    -------
-    list of (str, dict)
-        A block of the page and what it needs, sentence by sentence.
+    First everyone, then whether effects differ between segments, then each segment.
     """
     if problems := trial["result"].problems:
         return [("problem", plainly(problem)) for problem in problems] + [("no_effect", {})]
@@ -197,24 +176,22 @@ def everyone(trial: dict, currency: str) -> list[dict]:
     """Return for each outcome of an experiment what block `effect` of page 06 says of everyone."""
     said = []
     for name, rows in trial["result"].overall.groupby("outcome", sort=False):
-        outcome = trial["outcomes"][name]
-        yes = outcome.kind == "yes/no"
         arms = rows[rows["effect"].notna()]
-        said.append(
-            {
-                "state": "known" if len(arms) else "rare",
-                "kind": outcome.kind,
-                "label": outcome.label,
-                "control": trial["control"],
-                **units(outcome.kind, currency),
-                "several": "arms" if len(arms) > 1 else "one",
-                "free": "adjusted" if trial["adjusted"] and not yes else "plain",
-                "arms": [
-                    _effect(row, yes) | {"chance": _chance(row)} for _, row in arms.iterrows()
-                ],
-            }
-        )
+        about = _outcome(trial, name, currency)
+        about |= {"state": "known" if len(arms) else "rare", "control": trial["control"]}
+        effects = [
+            _effect(row, about["kind"]) | {"chance": _chance(row)} for _, row in arms.iterrows()
+        ]
+        said.append(about | {"several": "arms" if len(arms) > 1 else "one", "arms": effects})
     return said
+
+
+def _outcome(trial: dict, name: str, currency: str) -> dict:
+    """Return an outcome's kind, label and units, and whether its effects are adjusted."""
+    outcome = trial["outcomes"][name]
+    free = "adjusted" if trial["adjusted"] and outcome.kind != "yes/no" else "plain"
+    about = {"kind": outcome.kind, "label": outcome.label, "free": free}
+    return about | units(outcome.kind, currency)
 
 
 def joined(sentences: list[str]) -> str:
@@ -225,7 +202,6 @@ def joined(sentences: list[str]) -> str:
 def interactions(trial: dict) -> list[dict]:
     """Return whether effects differ between segments, which is tested before each is looked at."""
     rows = trial["result"].overall
-    rows = rows[rows["p_interaction"].notna()]
     return [
         {
             "arm": row.arm,
@@ -234,7 +210,7 @@ def interactions(trial: dict) -> list[dict]:
             "p": row.interaction_adjusted,
             "differs": "yes" if row.interaction_adjusted < ALPHA else "no",
         }
-        for row in rows.itertuples()
+        for row in rows[rows["p_interaction"].notna()].itertuples()
     ]
 
 
@@ -243,8 +219,7 @@ def pooled(trial: dict) -> dict:
     rows, least = trial["result"].overall, trial["minimum"]
     together, left_out = int(rows["pooled"].max()), int(rows["left_out"].max())
     if left_out:
-        size = "shown" if left_out >= least else "few"
-        return {"kind": "left_out", "n": left_out, "size": size}
+        return {"kind": "left_out", "n": left_out, "size": "shown" if left_out >= least else "few"}
     return {"kind": "pooled" if together >= least else "nothing", "n": together}
 
 
@@ -254,28 +229,16 @@ def by_segment(trial: dict, called: dict[int, str], currency: str) -> list[dict]
     clear = rows["verdict"].isin(["works", "works too little", "harms"])
     said = []
     for _, row in rows[(rows["outcome"] == first) | clear].iterrows():
-        outcome = trial["outcomes"][row["outcome"]]
-        yes, known = outcome.kind == "yes/no", pd.notna(row["effect"])
+        about, known = _outcome(trial, row["outcome"], currency), pd.notna(row["effect"])
         needed = row["verdict"] == "not enough data" and pd.notna(row["needed"]) and not row["few"]
         more = "needed" if needed else "undecided" if row["verdict"] == "undecided" else "nothing"
         nothing = known and row["level_high"] == row["baseline_high"] == 0
-        said.append(
-            _effect(row, yes)
-            | {
-                "name": called[row["segment"]],
-                "kind": outcome.kind,
-                "label": outcome.label,
-                "free": "adjusted" if trial["adjusted"] and not yes else "plain",
-                "state": "known" if known else "unknown",
-                "more": "nothing" if nothing else more,
-                "verdict": "nothing" if nothing else row["verdict"],
-                "needed": row["needed"],
-                "worth": row["worth"] * (100 if yes else 1),
-                "n": row["n"],
-                "n_control": row["n_control"],
-                **units(outcome.kind, currency),
-            }
-        )
+        about |= _effect(row, about["kind"])
+        about |= {key: row[key] for key in ("needed", "n", "n_control")}
+        about |= {"name": called[row["segment"]], "state": "known" if known else "unknown"}
+        about |= {"worth": row["worth"] * (100 if about["kind"] == "yes/no" else 1)}
+        about |= {"more": "nothing" if nothing else more}
+        said.append(about | {"verdict": "nothing" if nothing else row["verdict"]})
     return said
 
 
@@ -285,12 +248,11 @@ def units(kind: str, currency: str) -> dict:
     return {"unit": unit, "effect_unit": "points" if kind == "yes/no" else unit}
 
 
-def _effect(row: pd.Series, yes: bool) -> dict:
+def _effect(row: pd.Series, kind: str) -> dict:
     """Return an effect with its interval, of shares in percentage points."""
-    by = 100 if yes else 1
+    by = 100 if kind == "yes/no" else 1
     effect = {"value": by * row["effect"], "low": by * row["low"], "high": by * row["high"]}
-    levels = {"level": row["level"], "baseline": row["baseline"]}
-    return {"arm": row["arm"], "effect": effect, **levels}
+    return {"effect": effect} | {key: row[key] for key in ("arm", "level", "baseline")}
 
 
 def _chance(row: pd.Series) -> str:
@@ -353,10 +315,8 @@ def _shift(row: pd.Series, line: dict) -> dict:
 
 def split(parts: dict, minimum: int) -> dict:
     """Return how many changed segment, as block `split` words it; few are not counted."""
-    once, both = parts["back"]["n"], parts["both"]["n"]
-    back = "all" if once == both > 0 else "most" if once * 2 > both else ""
-    words = {"both_known": "some" if parts["n"] else "nobody", "back_again": back}
-    return parts | words | {"n": about(parts["n"], minimum)}
+    known = "some" if parts["n"] else "nobody"
+    return parts | {"both_known": known, "n": about(parts["n"], minimum)}
 
 
 def downgraded(listed: pd.DataFrame, minimum: int) -> dict:
@@ -376,13 +336,6 @@ def shares(pair: Pair, whole: dict, each: pd.DataFrame) -> dict:
     names = clear["segment"].map(pair.names)
     listed = [f"{name} {text}" for name, text in zip(names, texts, strict=True)]
     return whole | {"clear": listed if whole["drifted"] else []}
-
-
-def fit(found: dict) -> dict:
-    """Return how far customers are from their own segment now, against then."""
-    shift = {"value": found["change"], "low": found["low"], "high": found["high"]}
-    text = wording.estimate(shift, "growth" if found["relative"] else "")
-    return found | {"shift": text, "chance": "beyond" if found["p"] < ALPHA else "within"}
 
 
 def reason(given: dict, labels: dict[str, str]) -> dict:

@@ -21,7 +21,7 @@ from seglib.measuring import outcomes
 from seglib.stats import LEVEL, Bootstrap, adjust, bootstrap
 from seglib.study import StudyError
 
-COMPARED = {"active": "difference", "orders": "ratio", "spend": "ratio"}
+COMPARED = "orders", "spend"
 PARTS = ("change", "gap", "again_gap", "placebo_gap", "excess")
 ALIKE = 1.25  # a placebo segment compares if its level is within this factor
 
@@ -37,12 +37,11 @@ def changes(
     seed: int,
     draws: int = 2000,
 ) -> pd.DataFrame:
-    """Return how each segment changed from before to after the cut-off date.
+    """Return how orders and spend of each segment grew from before to after the cut-off date.
 
-    Activity changes by a difference in shares; orders and spend by growth (after / before - 1),
-    on which a season that moves all segments alike is the same for all. Two changes in activity
-    are compared by their difference, two growths by (1 + one) / (1 + other) - 1. Customers whose
-    first order falls into the period before are left out: they did not have the whole of it.
+    Growth is after / before - 1, on which a season that moves all segments alike is the same for
+    all; two are compared by (1 + one) / (1 + other) - 1. Customers whose first order falls into the
+    period before are left out: they did not have the whole of it.
 
     Parameters
     ----------
@@ -51,7 +50,7 @@ def changes(
     pair
         The same for the segments formed again now and one period earlier, from `placebo`.
     minimum
-        With fewer customers (for growth: fewer active before) a segment's change is suppressed.
+        With fewer customers active before, a segment's change is suppressed.
     seed, draws
         Of the bootstrap over customers; a customer is drawn with all dates.
 
@@ -72,21 +71,23 @@ def changes(
     if not compared:
         ends = [part + end for part in PARTS for end in ("", "_low", "_high")]
         return pd.DataFrame(columns=["segment", "metric", *ends, "tested", "p_adjusted", "differs"])
-    new = people.groupby("segment")["newcomer"].mean()
     segments = sorted(people["segment"].unique())
     dates = [date[~date["newcomer"]] for date in (people, *(pair or ()))]
     values, codes, margins = _cells(dates, segments, compared)
 
-    resampled = bootstrap(
-        values, codes, lambda sums: _figures(sums, margins, compared), draws=draws, seed=seed
-    )
-    n = [_behind(date, segments, compared) for date in dates]
+    def figures(sums: np.ndarray) -> np.ndarray:
+        return _figures(sums, margins)
+
+    resampled = bootstrap(values, codes, figures, draws=draws, seed=seed)
+    n = [_active(date, segments) for date in dates]
     behind = [n[0], n[0], *n[1:], *([np.minimum(n[1], n[2])] if pair else [])]
-    frame = _frame(resampled, np.stack(behind, axis=-1), segments, compared)
+    behind = np.repeat(np.stack(behind, axis=-1)[:, None], len(compared), axis=1)
+    frame = _frame(resampled, behind, segments, compared)
     for name, date_ in zip(("level", "again_level", "placebo_level"), dates, strict=False):
         frame[name] = _relative_levels(date_, segments, compared)
+    new = people.groupby("segment")["newcomer"].mean()
     frame["newcomers"] = frame["segment"].map(new).fillna(people["newcomer"].mean())
-    frame = _judged(frame, minimum, _small(people, minimum))
+    frame = _judged(frame, minimum)
     few = frame["segment"].isin(_few_newcomers(people, minimum))
     return frame.assign(**frame[["newcomers", "n"]].mask(few))
 
@@ -100,17 +101,6 @@ def _few_newcomers(people: pd.DataFrame, minimum: int) -> set[int]:
     return {*few[few].index, *([0] if counts.sum() < minimum else [])}
 
 
-def _small(people: pd.DataFrame, minimum: int) -> set[int]:
-    """Return the segments whose change in activity would tell a share that is not shown."""
-    rows = outcomes.returning(people)
-    for period in ("before", "after"):
-        if f"active_{period}" in people:
-            active = people[f"active_{period}"] > 0
-            rows = rows + outcomes.rates(people["segment"], active, "active", period)
-    shares = outcomes.table(rows, minimum)
-    return set(shares[(shares["metric"] == "active") & shares["suppressed"]]["segment"])
-
-
 def _cells(dates: list[pd.DataFrame], segments: list, compared: list[str]):
     """Return values and cell of every customer, and for each date which cells make a segment.
 
@@ -120,56 +110,45 @@ def _cells(dates: list[pd.DataFrame], segments: list, compared: list[str]):
     for date_ in dates[1:]:
         index = index.union(date_.index)
     columns = [f"{m}_{period}" for m in compared for period in ("before", "after")]
-    blocks, places = [], []
-    for date_ in dates:
-        there = pd.Series(1.0, date_.index, name="n").to_frame().join(date_[columns])
-        blocks.append(there.reindex(index).fillna(0.0))
-        places.append(pd.Index(segments).get_indexer(date_["segment"].reindex(index)))
+    blocks = [date_[columns].reindex(index).fillna(0.0) for date_ in dates]
+    places = [pd.Index(segments).get_indexer(d["segment"].reindex(index)) for d in dates]
     cells, codes = np.unique(np.column_stack(places), axis=0, return_inverse=True)
     numbers = np.arange(len(segments))[:, None]
     margins = [(cells[:, i] == numbers) * 1.0 for i in range(len(dates))]
     return np.hstack(blocks), codes.ravel(), margins
 
 
-def _figures(sums: np.ndarray, margins: list[np.ndarray], compared: list[str]) -> np.ndarray:
+def _figures(sums: np.ndarray, margins: list[np.ndarray]) -> np.ndarray:
     """Return every part of PARTS, shape (…, 1 + segments, metrics, parts)."""
     wide = np.split(sums, len(margins), axis=-1)
-    own, *both = (
-        _change_and_gap(m @ part, compared) for m, part in zip(margins, wide, strict=True)
-    )
+    own, *both = (_change_and_gap(m @ part) for m, part in zip(margins, wide, strict=True))
     gaps = [part[..., 1] for part in both]
-    gaps += [_apart(*gaps, compared)] if both else []
+    gaps += [_apart(*gaps)] if both else []
     return np.concatenate([own, *(gap[..., None] for gap in gaps)], axis=-1)
 
 
-def _change_and_gap(sums: np.ndarray, compared: list[str]) -> np.ndarray:
+def _change_and_gap(sums: np.ndarray) -> np.ndarray:
     """Return change and gap, shape (…, 1 + segments, metrics, 2); everyone has no gap."""
     total = sums.sum(axis=-2, keepdims=True)
-    change = _change(np.concatenate([total, sums], axis=-2), compared)
+    change = _change(np.concatenate([total, sums], axis=-2))
     gap = np.full_like(change, np.nan)
-    gap[..., 1:, :] = _apart(change[..., 1:, :], _change(total - sums, compared), compared)
+    gap[..., 1:, :] = _apart(change[..., 1:, :], _change(total - sums))
     return np.stack([change, gap], axis=-1)
 
 
-def _change(sums: np.ndarray, compared: list[str]) -> np.ndarray:
-    before, after, size = sums[..., 1::2], sums[..., 2::2], sums[..., :1]
-    ratio = np.array([COMPARED[metric] == "ratio" for metric in compared])
-    base = np.where(ratio, np.where(before > 0, before, np.nan), np.where(size > 0, size, np.nan))
-    return (after - before) / base
+def _change(sums: np.ndarray) -> np.ndarray:
+    before, after = sums[..., ::2], sums[..., 1::2]
+    return after / np.where(before > 0, before, np.nan) - 1
 
 
-def _apart(one: np.ndarray, other: np.ndarray, compared: list[str]) -> np.ndarray:
-    """Return how far two changes are apart: shares by their difference, growth by its ratio."""
-    ratio = np.array([COMPARED[metric] == "ratio" for metric in compared])
-    return np.where(ratio, (1 + one) / (1 + other) - 1, one - other)
+def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return (1 + one) / (1 + other) - 1
 
 
-def _behind(date_: pd.DataFrame, segments: list, compared: list[str]) -> np.ndarray:
-    """Return the customers behind each change, shape (1 + segments, metrics)."""
-    by = date_.groupby("segment")["active_before"]
-    size, active = (x.reindex(segments).fillna(0).to_numpy() for x in (by.size(), by.sum()))
-    chosen = [size if COMPARED[metric] == "difference" else active for metric in compared]
-    return np.stack([np.concatenate([[c.sum()], c]) for c in chosen], axis=1)
+def _active(date_: pd.DataFrame, segments: list) -> np.ndarray:
+    """Return how many of all, and of each segment, were active before."""
+    active = date_.groupby("segment")["active_before"].sum().reindex(segments).fillna(0).to_numpy()
+    return np.concatenate([[active.sum()], active])
 
 
 def _frame(resampled: Bootstrap, n: np.ndarray, segments: list, compared: list) -> pd.DataFrame:
@@ -200,10 +179,9 @@ def _relative_levels(date_: pd.DataFrame, segments: list, compared: list[str]) -
     return np.concatenate([np.ones(len(columns)), (means / overall).to_numpy().ravel()])
 
 
-def _judged(frame: pd.DataFrame, minimum: int, small: set[int]) -> pd.DataFrame:
+def _judged(frame: pd.DataFrame, minimum: int) -> pd.DataFrame:
     """Hide what is too small or unlike, and adjust the p-values over a metric's segments."""
-    few_active = (frame["metric"] == "active") & frame["segment"].isin(small)
-    frame["suppressed"] = (frame["n"] < minimum) | few_active
+    frame["suppressed"] = frame["n"] < minimum
     few = frame.pop("pair_n") < minimum
     levels = frame["placebo_level"] / frame["again_level"]
     alike = levels.where(levels > 0).map(np.log).abs() <= np.log(ALIKE)
@@ -216,9 +194,7 @@ def _judged(frame: pd.DataFrame, minimum: int, small: set[int]) -> pd.DataFrame:
     frame.loc[frame["suppressed"] | (frame["tested"] == "nothing"), "p"] = np.nan
     frame["p_adjusted"] = frame.groupby("metric")["p"].transform(adjust)
     frame["differs"] = frame["p_adjusted"] < 1 - LEVEL
-    place = frame["metric"].map(list(COMPARED).index)
-    ordered = frame.assign(place=place).sort_values(["place", "segment"], kind="stable")
-    return ordered.drop(columns="place").reset_index(drop=True)
+    return frame.sort_values(["metric", "segment"], kind="stable").reset_index(drop=True)
 
 
 def _hide(frame: pd.DataFrame, rows: pd.Series, parts: list[str]) -> None:
@@ -228,11 +204,8 @@ def _hide(frame: pd.DataFrame, rows: pd.Series, parts: list[str]) -> None:
 def beside_placebo(changes: pd.DataFrame, metric: str, called: dict[int, str]) -> pd.DataFrame:
     """Return the gap of each segment formed again to all others, and that of its placebo.
 
-    Returns
-    -------
-    pandas.DataFrame
-        segment, name, formed (now or earlier), value, low, high, hollow (the placebo does not
-        compare).
+    Columns: segment, name, formed (now or earlier), value, low, high, hollow (the placebo does not
+    compare).
     """
     rows = changes[(changes["metric"] == metric) & (changes["segment"] > 0)]
     parts = []

@@ -38,17 +38,8 @@ DOWNGRADED = wording.table("downgraded")  # the columns of slipped.csv, and what
 class Pair:
     """The newest earlier run, this run, and their customers as the earlier rule may see them.
 
-    Attributes
-    ----------
-    run, last : Run
-        This run and the newest earlier one.
-    model : dict
-        The earlier run's rule.
-    then, now : pandas.DataFrame
-        One row per customer at the earlier and at this run's date, features from equally long
-        histories.
-    days : int
-        Length of these histories; 0 if the study has no transactions.
+    `then` and `now` hold a row a customer at either date, features from equally long histories of
+    so many `days`; 0 if the study has no transactions. `model` is the earlier run's rule.
     """
 
     run: Run
@@ -57,11 +48,6 @@ class Pair:
     then: pd.DataFrame
     now: pd.DataFrame
     days: int
-
-    @property
-    def runs(self) -> dict[str, Run]:
-        """The two runs, then and now."""
-        return {"then": self.last, "now": self.run}
 
     @property
     def columns(self) -> list[str]:
@@ -132,21 +118,18 @@ def incomparable(run: Run) -> str:
 
 def basis(pair: Pair) -> dict:
     """Return what is compared, and the words for what limits it: overlap, season."""
-    days, gap = pair.days, (pair.run.as_of - pair.last.as_of).days
-    away = min(gap % 365, 365 - gap % 365)
+    days, gap, seen = pair.days, (pair.run.as_of - pair.last.as_of).days, outcomes.history(pair.run)
+    near = min(gap % 365, 365 - gap % 365) <= 31
+    longer = "longer" if seen > days else "equal"
     return {
         "then": str(pair.last.as_of),
         "now": str(pair.run.as_of),
         "days": days,
-        "seen": outcomes.history(pair.run),
+        "seen": seen,
         "shared": max(days - gap, 0),
-        "histories": "none"
-        if not days
-        else "longer"
-        if outcomes.history(pair.run) > days
-        else "equal",
+        "histories": longer if days else "none",
         "overlap": "some" if days > gap else "none",
-        "season": "same" if days >= 365 or away <= 31 or not days else "another",
+        "season": "same" if days >= 365 or near or not days else "another",
     }
 
 
@@ -154,19 +137,13 @@ def basis(pair: Pair) -> dict:
 
 
 def states(model: dict, then: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """Return the segment of each customer at both dates by one rule; 0 where there was none.
+    """Return by customer the segment then and now by one rule, 0 where none, and its probability.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by customer: then, now, probability (of the segment now).
+    Columns: then, now, probability (of the segment now).
     """
     before, after = clustering.assign(model, then), clustering.assign(model, now)
-    both = (
-        before[["segment"]]
-        .rename(columns={"segment": "then"})
-        .join(after.rename(columns={"segment": "now"})[["now", "probability"]], how="outer")
-    )
+    both = before["segment"].rename("then").to_frame()
+    both = both.join(after["segment"].rename("now"), how="outer").join(after["probability"])
     labels = both[["then", "now"]].fillna(OUTSIDE).astype(int)
     return both.assign(**labels)[["then", "now", "probability"]]
 
@@ -259,25 +236,6 @@ def _changed(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return sure & (left > entered), sure & (entered > left)
 
 
-def once(flows: pd.DataFrame) -> pd.DataFrame:
-    """Return each pair of flows once, the larger direction, with whether it is more than chance."""
-    rows = flows.assign(net_=flows["net"].fillna(0)).sort_values(
-        ["beyond", "uneven", "net_", "n"], ascending=False, kind="stable"
-    )
-    rows = rows[rows["origin"] != rows["goal"]]
-    ends = np.sort(rows[["origin", "goal"]], axis=1)
-    rows = rows[~pd.DataFrame(ends, rows.index).duplicated()]
-    circle = rows["uneven"] & ~rows["beyond"]
-    chance = rows["beyond"].map({True: "yes", False: "no"}).mask(circle, "in a circle")
-    rows = rows.rename(columns={"low": "n_low", "high": "n_high"})
-    return rows.assign(**{"more than chance": chance}).drop(columns="net_")
-
-
-def verdict(run: Run) -> dict:
-    """Return what kind of segments a run has, and how many."""
-    return {key: run.read("verdict.json")[key] for key in ("kind", "k")}
-
-
 def split(pair: Pair, moved: pd.DataFrame) -> dict:
     """Return how many changed segment between the runs, by what they did or by the new rule.
 
@@ -286,32 +244,19 @@ def split(pair: Pair, moved: pd.DataFrame) -> dict:
     dict
         Of the `n` customers with a segment in both runs: `changed` (another number now than then),
         `behaviour` (by the earlier rule at both dates), `rule` (the earlier rule and this run's
-        differ today), `both`, `back` (both, and the number is the same again), each with value,
-        low, high and n; `expected`: the share whom a refit on customers drawn again puts elsewhere.
+        differ today), each with value, low, high and n; `expected`: the share whom a refit on
+        customers drawn again puts elsewhere.
     """
     today = pair.run.read("segments.parquet")["segment"]
     known = moved[(moved["then"] > 0) & (moved["now"] > 0) & moved.index.isin(today.index)]
-    new = today.reindex(known.index)
-    did, drawn, changed = known["then"] != known["now"], known["now"] != new, known["then"] != new
-    parts = {
-        "changed": changed,
-        "behaviour": did,
-        "rule": drawn,
-        "both": did & drawn,
-        "back": did & drawn & ~changed,
-    }
+    then, now, new = known["then"], known["now"], today.reindex(known.index)
+    parts: dict = {"n": len(known)}
+    for name, yes in {"changed": then != new, "behaviour": then != now, "rule": now != new}.items():
+        value, low, high, _ = stats.share(int(yes.sum()), len(yes))
+        parts[name] = {"value": value if len(yes) else None, "low": low, "high": high}
+        parts[name]["n"] = int(yes.sum())
     kept = pair.run.read("verdict.json")["agreement"].get("kept")
-    expected = None if kept is None else 1 - kept
-    return {name: _rate(yes) for name, yes in parts.items()} | {
-        "n": len(known),
-        "expected": expected,
-    }
-
-
-def _rate(yes: pd.Series) -> dict:
-    value, low, high, _ = stats.share(int(yes.sum()), len(yes))
-    value = value if len(yes) else None
-    return {"value": value, "low": low, "high": high, "n": int(yes.sum())}
+    return parts | {"expected": None if kept is None else 1 - kept}
 
 
 def kept(pair: Pair, moved: pd.DataFrame) -> pd.DataFrame:

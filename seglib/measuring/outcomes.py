@@ -162,8 +162,7 @@ def kpis(people: pd.DataFrame, *, minimum: int, seed: int, draws: int = 2000) ->
         segment (0 = everyone), period, metric, value, low, high (95%), n, suppressed.
     """
     seen = {tuple(column.rsplit("_", 1)): people[column] for column in people if "_" in column}
-    rows = _levels(people["segment"], seen, seed, draws)
-    return table(rows + returning(people), minimum)
+    return table(_levels(people["segment"], seen, seed, draws) + returning(people), minimum)
 
 
 def returning(people: pd.DataFrame) -> list[dict]:
@@ -237,14 +236,8 @@ def rates(
 ) -> list[dict]:
     """Return a row for everyone and each group: of how many it is true, with Wilson intervals.
 
-    Parameters
-    ----------
-    groups, yes
-        Segment of each customer who is counted, and whether it is true.
-    metric, period
-        What the rows are of.
-    segments
-        Those that get a row, also if none of their customers is counted.
+    `groups` and `yes` are the segment of each customer who is counted, and whether it is true;
+    `segments` get a row also if none of their customers is counted.
     """
     segments = sorted(groups.unique()) if segments is None else list(segments)
     n = np.array([len(groups), *groups.value_counts().reindex(segments, fill_value=0)])
@@ -262,20 +255,8 @@ def _row(segment, period, metric, *cell) -> dict:
 # --- outcomes that the study's tables name --------------------------------------------------------
 
 BESIDE = ["others", "times", "times_low", "times_high"]
-HELD = [
-    "outcome",
-    "label",
-    "segment",
-    "name",
-    "value",
-    "low",
-    "high",
-    "n",
-    *BESIDE,
-    "p_adjusted",
-    "differs",
-    "suppressed",
-]
+HELD = ["outcome", "label", "segment", "name", "value", "low", "high", "n", *BESIDE]
+HELD += ["p_adjusted", "differs", "suppressed"]
 
 
 def holdout(run: Run) -> pd.DataFrame:
@@ -294,22 +275,15 @@ def holdout(run: Run) -> pd.DataFrame:
     happened, minimum = run.read("outcomes.parquet"), run.study.minimum_cell
     labels, called = run.read("segments.parquet")["segment"], names(run)
     rows = pd.DataFrame(
-        [
-            {
-                "outcome": name,
-                "label": given.label,
-                "segment": segment,
-                "name": called[segment],
-                **_beside_others(happened[name].reindex(labels.index), labels, segment),
-            }
-            for name, given in run.study.outcomes.items()
-            for segment in called
-        ]
+        {"outcome": name, "label": given.label, "segment": segment, "name": called[segment]}
+        | _beside_others(happened[name].reindex(labels.index), labels, segment)
+        for name, given in run.study.outcomes.items()
+        for segment in called
     ).assign(metric="converted", period="after")
-    happened_once = {("converted", "after"): ("y", "n")}
     rows["suppressed"] = rows["n"] < minimum
     for _, of in rows.groupby("outcome"):
-        rows.loc[of.index, "suppressed"] |= small_shares(of, happened_once, minimum)
+        family = {("converted", "after"): ("y", "n")}
+        rows.loc[of.index, "suppressed"] |= small_shares(of, family, minimum)
     whole = rows[(rows["segment"] == EVERYONE) & rows["suppressed"]]["outcome"]
     rows.loc[rows["outcome"].isin(whole), [*BESIDE, "p"]] = np.nan
     rows.loc[rows["suppressed"], ["value", "low", "high", *BESIDE, "p"]] = np.nan
@@ -328,13 +302,10 @@ def _beside_others(happened: pd.Series, labels: pd.Series, segment: int) -> dict
     own = stats.share(*counts[:2])
     row = {"value": own.value, "low": own.low, "high": own.high, "n": counts[1]}
     row |= dict.fromkeys([*BESIDE, "p"], np.nan)
-    if not counts[3]:
-        return row
-    return (
-        row
-        | dict(zip([*BESIDE[1:], "p"], stats.lift(*counts), strict=True))
-        | {"others": counts[2] / counts[3]}
-    )
+    if counts[3]:
+        row |= dict(zip([*BESIDE[1:], "p"], stats.lift(*counts), strict=True))
+        row["others"] = counts[2] / counts[3]
+    return row
 
 
 # --- what is not shown ----------------------------------------------------------------------------
@@ -384,11 +355,6 @@ def small_shares(frame: pd.DataFrame, family: dict, minimum: int) -> pd.Series:
         true, and those of which it is not. Each cell alone is one of the two of some share.
     minimum
         The smallest number of customers that may be learnt, of whom it is true and of whom not.
-
-    Returns
-    -------
-    pandas.Series of bool
-        By the index of the frame.
     """
     shares = frame[[key in family for key in zip(frame["metric"], frame["period"], strict=True)]]
     segments = sorted(set(shares["segment"]) - {EVERYONE})
