@@ -66,8 +66,3 @@ def test_products_find_what_was_planted(shop):
 def test_products_with_few_buyers_are_left_out(shop):
     path, labels = shop
     assert affinity.products(path, labels, minimum=31).empty
-
-
-def test_one_segment_has_no_affinity(shop):
-    path, labels = shop
-    assert affinity.products(path, labels * 0 + 1).empty

@@ -69,11 +69,6 @@ def test_a_planted_effect_is_found_overall_and_said(autumn):
     assert any(": works, " in text for text in texts)
 
 
-def test_an_experiment_can_be_written_to_json(autumn):
-    text = files.as_json(campaigns.record(autumn[1][0], problems=[], short=""))
-    assert '"autumn"' in text and "NaN" not in text
-
-
 @pytest.mark.parametrize(
     ("change", "kind", "word"),
     [
@@ -141,12 +136,6 @@ def test_a_campaign_is_judged_to_its_last_day_or_says_how_many_are(shop_with_arm
         f"It was still open when the data end; only the first {trial['days']} of 200 days are "
         f"judged, because the data end on {wording.day(str(last))}."
     ) in said(run, trial)
-
-
-def test_arms_without_transactions_are_told_what_is_missing(shop_with_arms, monkeypatch):
-    run, sent = shop_with_arms
-    monkeypatch.setattr(type(run), "has", lambda self, name: name != "monthly.parquet")
-    assert read(run, sent) == ([], [{"kind": "no_transactions"}])
 
 
 def test_what_is_undecided_or_pooled_is_said(autumn):

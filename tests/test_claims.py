@@ -305,27 +305,6 @@ def test_a_level_is_called_by_itself_and_its_column(tmp_path, levels, said):
     assert len(own) == 1 and said in own[0]
 
 
-def test_adjusted_claims_say_how_many_were_compared(runs):
-    ev, found, *_ = runs[0]
-    adjusted = {c["rule"]: c["comparisons"] for c in found if c["confidence"] not in {0.95, 0.9}}
-    assert adjusted["product-high"] == len(ev.products)
-    assert adjusted["group-high"] == 9  # three segments by three groups of products
-
-
-def test_what_few_of_them_buy_is_not_said_of_all(tmp_path):
-    run = planted.add_purchases(planted.run(tmp_path, 1))
-    bought, labels = run.read("purchases.parquet"), run.read("segments.parquet")["segment"]
-    members = pd.Index(labels.index[labels == 1])
-    tea = bought["product"].eq("tea") & bought["customer"].isin(members)
-    few = bought["customer"].isin(members[: int(0.3 * len(members))])
-    bought.loc[tea & few, "amount"] *= 5
-    run.write("purchases.parquet", bought[~tea | few])
-    ev = Evidence(run)
-    rows = ev.products.set_index(["segment", "product"]).loc[(1, "tea")]
-    assert rows["selected"] and rows["index"] >= claims.SAY_LIFT  # the sums alone would say so
-    assert not [c for c in claims.claims(ev) if c["source"]["column"] == "tea"]
-
-
 def test_a_need_of_a_few_is_not_said_of_all(tmp_path):
     labels, rng = planted.customers(1)[1], np.random.default_rng(5)
     rare = np.where(rng.random(len(labels)) < labels.map({1: 0.45, 2: 0.02, 3: 0.02}), 0.5, 0.0)

@@ -107,11 +107,6 @@ def test_sample_ratio_is_the_chi_squared_test():
     assert found["p"] == pytest.approx(0.0455, abs=1e-4)
 
 
-def test_a_planned_share_is_needed_for_every_arm():
-    with pytest.raises(StudyError, match="planned shares"):
-        arms.sample_ratio(pd.Series({"off": 60, "on": 40}), {"on": 1})
-
-
 CLAIMS = ["effect", "low", "high", "p", "shrunk", "saved", "p_adjusted", "p_interaction"]
 
 
@@ -161,12 +156,6 @@ def test_small_segments_count_overall_as_one_stratum():
     whole, rows = result.overall.iloc[0], result.segments
     assert rows["effect"].notna().sum() == 2
     assert (whole["n"] + whole["n_control"], whole["pooled"], whole["left_out"]) == (712, 112, 0)
-
-
-def test_a_segment_too_small_to_be_told_alone_counts_overall_with_its_companion():
-    units = pd.concat([trial([10.0] * 2, 300), trial([10.0], 12, 2).assign(segment=3)])
-    whole = experiments.analyse(units, "off", minimum=20).overall.iloc[0]
-    assert (whole["n"] + whole["n_control"], whole["pooled"], whole["left_out"]) == (612, 312, 0)
 
 
 def test_tea_tasting_finds_the_same_differences_intervals_and_sample_ratio():

@@ -103,21 +103,6 @@ def test_levels_effect_and_interval_are_said(planted):
     assert "points (95% interval" in text and "within chance" in text and "how many visited" in text
 
 
-def test_a_table_without_ids_is_one_row_a_customer(tmp_path, monkeypatch):
-    path, text = begun(tmp_path, mailing({"E-Mail": 0.1}, id_column=False), monkeypatch)
-    assert "each row is taken as one customer" in text
-    assert study.load(path).tables.customers.columns.customer == "<row>"
-
-
-def test_arms_not_said_to_be_random_have_no_effect(planted):
-    _, run, _, _, _ = planted
-    spec = run.study.arms
-    object.__setattr__(spec, "randomised", False)
-    trials, notes = campaigns.trials(run, NONE)
-    object.__setattr__(spec, "randomised", True)
-    assert trials == [] and notes == [{"kind": "arms_not_random"}]
-
-
 def test_a_lost_control_is_not_believed(planted):
     run = planted[1]
     arms = run.read("arms.parquet")

@@ -1,6 +1,5 @@
 """Sentences say what the numbers say, and no more."""
 
-import pandas as pd
 import pytest
 from runs import shop_run, verdict
 from test_growth import crowd
@@ -133,24 +132,6 @@ def test_quiet_periods_are_said_and_not_that_customers_are_few(run):
         "Nobody among the customers in the segments ordered in the 60 days before"
     )
     assert "growth since then and shares of revenue cannot be said" in text
-
-
-def test_names_come_from_the_personas_if_there_are_any(run):
-    assert outcomes.names(run)[1] == "Segment 1"
-    run.write("personas.json", [{"segment": 1, "name": "Regulars"}])
-    path = run.folder / "personas.json"
-    assert outcomes.names(run) == {0: "Everyone", 1: "Regulars", 2: "Segment 2", 3: "Segment 3"}
-    path.unlink()
-
-
-def test_tables_show_intervals_and_hide_small_cells(run):
-    row = {"segment": 1, "period": "after", "metric": "active", "value": 0.5, "low": 0.4,
-           "high": 0.6, "n": 90, "suppressed": False}  # fmt: skip
-    few = {**row, "segment": 2, "n": 3, "suppressed": True}
-    none = {**row, "segment": 3, "metric": "spend", "value": 0.0, "low": 0.0, "high": 0.0}
-    rows = outcomes.labelled(run, pd.DataFrame([row, few, none]))
-    assert wording.cells(rows, rows["unit"]) == ["50% (40% to 60%)", "not shown", "none"]
-    assert rows["label"].astype(str).tolist()[::2] == ["Active customers", "Spend per customer"]
 
 
 def test_measures_are_put_together_from_what_each_notebook_found(run, measured):

@@ -61,14 +61,6 @@ def test_small_flows_are_suppressed_and_others_rounded_so_that_they_do_not_follo
     assert len(shown) > 10 and (shown % 10 == 0).all()
 
 
-def test_segments_with_gaps_in_their_numbers_are_counted_too():
-    rows = monitoring.flows(
-        moved({(1, 1): 60, (1, 4): 40, (4, 4): 15, (0, 4): 3}), [1, 4], minimum=1, seed=1
-    ).set_index(["origin", "goal"])
-    assert rows.loc[(1, 4), ["n", "share"]].tolist() == [40, 0.4]
-    assert rows.loc[(1, 4), "beyond"]
-
-
 # --- two runs -----------------------------------------------------------------------------------
 
 
@@ -134,13 +126,6 @@ def test_who_was_downgraded_is_listed_with_what_they_were_worth(tmp_path):
     assert listed["beyond_chance"].is_monotonic_decreasing and listed["beyond_chance"].any()
 
 
-def test_without_spend_or_orders_nobody_is_downgraded(tmp_path):
-    frames = [of.rename(columns={"orders": "a", "spend": "b"}) for of in two_dates(1)]
-    pair, states, flows = compared(tmp_path, frames)
-    listed = monitoring.downgraded(pair, states, flows)
-    assert listed.empty and findings.downgraded(listed, 10) == {"kind": "nobody"}
-
-
 def test_pages_name_segments_and_no_customer(tmp_path):
     pair, states, flows = compared(tmp_path, two_dates(1, fallen=60))
     words = findings.flows(pair, flows) | {"who": "customer"}
@@ -182,14 +167,6 @@ def test_what_limits_a_comparison_is_said(shops):
 def test_without_an_earlier_run_there_is_a_sentence(shops):
     assert "no run of this study before 2023-04-01" in monitoring.incomparable(shops[0])
     assert monitoring.incomparable(shops[1]) == ""
-
-
-def test_an_earlier_run_that_is_not_finished_is_passed_over(tmp_path):
-    run = two_runs(tmp_path, two_dates(1))
-    half = tmp_path / "2024-06-01"
-    half.mkdir()
-    (half / "model.json").write_text("{}")
-    assert monitoring.pair(run).last.as_of == date(2024, 4, 1)
 
 
 def test_runs_that_cannot_be_compared_say_why(tmp_path, shops):

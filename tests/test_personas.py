@@ -164,16 +164,6 @@ def test_the_page_has_the_analysts_names_and_notes(tmp_path):
     assert (people[1]["named_by"], people[0]["named_by"]) == ("analyst", "rule")
 
 
-def test_labels_that_are_words_name_their_segments(tmp_path):
-    """Segment 1 was labelled gold, segment 3 by a number; study.yaml has the last word on 2."""
-    run = planted.run(tmp_path, 1, personas={"names": {2: "Sunday bakers"}})
-    model = {"names": {"1": "gold", "2": "silver", "3": "7"}, "parameters": {"method": "kmeans"}}
-    run.write("model.json", model)
-    people = planted.finished(run)[2]
-    assert [person["name"] for person in people[:2]] == ["gold", "Sunday bakers"]
-    assert [person["named_by"] for person in people] == ["analyst", "analyst", "rule"]
-
-
 def named(columns, base, noun="respondents", **kinds):
     """Return the names of two segments, of 60 people each, by columns of 60 and 60 values."""
     frame = pd.DataFrame(
@@ -230,12 +220,6 @@ def test_ordered_answers_are_named_as_answers_and_other_figures_by_themselves():
     told = named(values, "psychographic", **order)
     assert told[1] == "Respondents with low answers to “like”"
     assert named(values, "plan", "customers", **order)[2] == "Customers with high like"
-
-
-def test_a_level_of_an_answer_is_called_by_the_answer():
-    cheap = pd.Series(pd.Categorical(["Yes", "No", "Yes", "No"]))
-    for base, called in (("psychographic", "Yes to “cheap”"), ("plan", "Cheap")):
-        assert names.level_label({"label": "Cheap", "base": base}, "Yes", cheap) == called
 
 
 # --- files for others -----------------------------------------------------------------------------

@@ -48,13 +48,6 @@ def test_markers_put_the_largest_effect_first(eight):
     assert row(table, segment=2, name="orders")["effect"] == -1
 
 
-def test_markers_carry_labels_units_and_both_middles(eight):
-    orders = row(profile.markers(*eight, DICTIONARY), segment=1, name="orders")
-    assert (orders["label"], orders["unit"], orders["n"]) == ("Orders", "orders", 4)
-    assert (orders["mean"], orders["overall"]) == (11.5, 7)
-    assert (orders["inside"], orders["outside"]) == (11.5, 2.5)
-
-
 def test_markers_count_only_known_values(eight):
     basket = row(profile.markers(*eight, DICTIONARY), segment=1, name="basket")
     assert basket["n"] == 3
@@ -74,13 +67,6 @@ def test_markers_of_a_nominal_level_are_differences_of_shares(eight):
     assert rent["label"] == "Home: rent"
     assert rent["effect"] == pytest.approx(3 / 4 - 1 / 3)
     assert rent["low"] < rent["effect"] < rent["high"]
-
-
-def test_markers_read_the_products_part_of_a_whole_dictionary(eight):
-    frame, labels = eight
-    frame.index = labels.index = pd.Index([f"tea {i}" for i in range(8)], name="product")
-    whole = {"customers": [], "products": [{"name": "orders", "label": "Sales", "unit": ""}]}
-    assert "Sales" in set(profile.markers(frame, labels, whole)["label"])
 
 
 # --- descriptors ----------------------------------------------------------------------------------
@@ -114,11 +100,6 @@ def test_descriptors_leave_out_small_cells_on_either_side():
     frame["rare"] = pd.Categorical(["yes"] * 9 + ["no"] * 391)
     table = profile.descriptors(frame, labels, DICTIONARY, minimum=10)
     assert "yes" not in set(table.loc[table["name"] == "rare", "level"])
-
-
-def test_descriptors_without_columns_are_an_empty_table():
-    frame, labels = described()
-    assert profile.descriptors(frame[[]], labels).empty
 
 
 # --- soft membership ------------------------------------------------------------------------------

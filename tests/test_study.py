@@ -7,7 +7,7 @@ from worlds import shop_study
 
 from seglib import study
 from seglib.formats import load_yaml
-from seglib.personas import playbook
+from seglib.personas import targeting
 from seglib.study import StudyError
 
 
@@ -149,7 +149,7 @@ def test_a_value_that_yaml_cannot_build_is_refused_in_a_sentence(tmp_path, text)
 
 
 def test_names_known_before_any_table_are_those_of_their_owners():
-    assert list(get_args(study.Criterion)) == list(playbook.CRITERIA)
+    assert list(get_args(study.Criterion)) == list(targeting.CRITERIA)
 
 
 def test_no_plain_name_of_a_mistake_is_missing():

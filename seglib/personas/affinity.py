@@ -36,8 +36,7 @@ def spending(purchases: str | Path, groups: pd.Series) -> pd.DataFrame:
     purchases : path
         purchases.parquet: customer, product, amount.
     groups : Series
-        Group (such as the product segment) of each product, the product its index. Products
-        without a group are left out.
+        Group of each product, the product its index; products without one are left out.
 
     Returns
     -------

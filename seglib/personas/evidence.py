@@ -142,13 +142,8 @@ class Evidence:
         the probability of superiority), and the corrected interval: from, to.
         """
         rows = self.descriptors[self.descriptors["selected"].astype(bool)]
-        names = {
-            "label": "attribute",
-            "value": "plain",
-            "corrected": "corrected",
-            "corrected_low": "from",
-            "corrected_high": "to",
-        }
+        names = {"label": "attribute", "value": "plain", "corrected": "corrected"}
+        names |= {"corrected_low": "from", "corrected_high": "to"}
         if self.chances is None or rows.empty:
             return pd.DataFrame(columns=["segment", *names.values()])
         result = profile.corrected(rows, self.customers, self.chances).rename(columns=names)

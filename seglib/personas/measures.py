@@ -71,13 +71,8 @@ def _ends(estimate) -> dict:
 def _adjusted(row, among) -> dict:
     """Return a row's estimate, its confidence, and the comparisons that it is adjusted for."""
     value = row["index"] if "index" in row else row["value"]
-    return {
-        "value": value,
-        "low": row["low"],
-        "high": row["high"],
-        "confidence": row["confidence"],
-        "comparisons": len(among),
-    }
+    ends = {key: row[key] for key in ("low", "high", "confidence")}
+    return {"value": value, **ends, "comparisons": len(among)}
 
 
 def _size(ev: Evidence, segment: int, *_) -> dict:
@@ -111,14 +106,8 @@ def _ratio(ev: Evidence, segment: int, values: pd.Series, unit: str) -> dict:
     if not len(b):
         return {}
     ratio = stats.ratio_of_means(a, np.ones(len(a)), others=(b, np.ones(len(b))))
-    return {
-        **_ends(ratio),
-        "n": len(a),
-        "cell": min(len(a), len(b)),
-        "inside": a.mean(),
-        "outside": b.mean(),
-        "unit": unit,
-    }
+    means = {"inside": a.mean(), "outside": b.mean(), "unit": unit}
+    return _ends(ratio) | {"n": len(a), "cell": min(len(a), len(b))} | means
 
 
 def _growth(ev: Evidence, segment: int, *_) -> dict:
@@ -131,14 +120,8 @@ def _growth(ev: Evidence, segment: int, *_) -> dict:
     )
     sums = [side.sum() for side in sides]
     here, there = (s["recent"] / s["earlier"] if s["earlier"] > 0 else math.nan for s in sums)
-    return {
-        **_ends(ratio),
-        "n": len(sides[0]),
-        "cell": min(map(len, sides)),
-        "inside": here,
-        "outside": there,
-        "unit": "share",
-    }
+    shares = {"inside": here, "outside": there, "unit": "share"}
+    return _ends(ratio) | {"n": len(sides[0]), "cell": min(map(len, sides))} | shares
 
 
 # --- columns: numbers and ordered levels ----------------------------------------------------------
@@ -167,15 +150,8 @@ def _compared(ev: Evidence, column: str, here: np.ndarray, there: np.ndarray) ->
         middle, unit = [of_level(v, order) for v in middle], "level"
     elif amount(middle[0], unit) == amount(middle[1], unit) or max(map(abs, middle)) < TINY:
         middle, average = (a.mean(), b.mean()), True
-    return {
-        **_ends(stats.superiority(a, b)),
-        "n": len(a),
-        "cell": min(len(a), len(b)),
-        "inside": middle[0],
-        "outside": middle[1],
-        "unit": unit,
-        "average": average,
-    }
+    middles = {"inside": middle[0], "outside": middle[1], "unit": unit, "average": average}
+    return _ends(stats.superiority(a, b)) | {"n": len(a), "cell": min(len(a), len(b))} | middles
 
 
 def _described(ev: Evidence, segment: int, name: str, level: str):
@@ -193,13 +169,9 @@ def _median(ev: Evidence, segment: int, column: str, _="") -> dict:
     if len(x) < FEW:
         return {}
     low = int(binom.ppf(stats.ALPHA / 2, len(x), 0.5))
-    return {
-        "value": float(np.median(x)),
-        "n": len(x),
-        "unit": ev.entries[column]["unit"],
-        "low": x[max(low - 1, 0)],
-        "high": x[min(len(x) - low, len(x) - 1)],
-    }
+    ends = {"low": x[max(low - 1, 0)], "high": x[min(len(x) - low, len(x) - 1)]}
+    unit = ev.entries[column]["unit"]
+    return ends | {"value": float(np.median(x)), "n": len(x), "unit": unit}
 
 
 # --- shares of two by two -------------------------------------------------------------------------
@@ -298,16 +270,10 @@ def _row_of(rows: pd.DataFrame, segment: int, key: str, name: str):
 
 
 def _spread(ev: Evidence, row, among, name: str) -> dict:
-    return {
-        **_adjusted(row, among),
-        "n": int(row["n"]),
-        "inside": row["inside"],
-        "cell": int(min(row["buyers"], row["others"])),
-        "outside": row["outside"],
-        "unit": "share",
-        "label": name,
-        "words": {"name": ev.names[int(row["segment"])]},
-    }
+    cell = int(min(row["buyers"], row["others"]))
+    shares = {"inside": row["inside"], "outside": row["outside"], "unit": "share"}
+    words = {"label": name, "words": {"name": ev.names[int(row["segment"])]}}
+    return _adjusted(row, among) | {"n": int(row["n"]), "cell": cell} | shares | words
 
 
 def _spent(ev: Evidence, segment: int) -> pd.Series | None:
