@@ -1,7 +1,7 @@
 # Every target makes the environment it needs; there is nothing to install first.
 PYTHON ?= python3
 BIN := .venv/bin
-LOCK := $(if $(wildcard requirements.lock),--constraint requirements.lock)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: report test lab lint bench
@@ -27,5 +27,6 @@ bench: .venv/made           ## simulations where the truth is planted; slow
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[dev]'
+	$(if $(wildcard requirements.lock),$(PIP) --require-hashes --requirement requirements.lock)
+	$(PIP) --editable '.[dev]'
 	touch $@

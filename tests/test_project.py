@@ -34,13 +34,21 @@ def test_environment_has_the_bounds_of_pyproject():
 def test_lock_holds_every_dependency_within_its_bound_and_no_address():
     text = (ROOT / "requirements.lock").read_text()
     assert "://" not in text
-    locked = dict(line.lower().replace("_", "-").split("==") for line in text.split())
+    locked = dict(re.findall(r"^([a-z0-9.-]+)(?:\[.*\])?==([^ ]+)", text, re.M))
+    assert text.count("==") >= len(locked) and "--hash=sha256:" in text
     extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
     for requirement in PROJECT["dependencies"] + extras:
         name, bound = name_and_bound(requirement)
         least = [int(part) for part in bound.removeprefix(">=").split(".")]
         found = [int(part) for part in re.findall(r"\d+", locked[name])]
         assert found[: len(least)] >= least, requirement
+
+
+def test_the_licence_of_every_dependency_is_named():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
+    names = {name_and_bound(line)[0] for line in PROJECT["dependencies"] + extras}
+    assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
 
 
 def test_there_are_seven_notebooks():
