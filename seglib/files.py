@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -23,6 +25,11 @@ from pandas.api.types import is_numeric_dtype
 from seglib import privacy
 from seglib import study as study_module
 from seglib.study import Study, StudyError
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
 
 MAKERS = {  # which notebook writes which files
     "01_data_collection": """
@@ -360,7 +367,25 @@ def lineage(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def _record(folder: Path, entries: dict[str, dict[str, str]]) -> None:
-    (folder / LINEAGE).write_text(as_json(lineage(folder) | entries), encoding="utf-8")
+    """Add to what is recorded; several notebooks may do so at once."""
+    with _locked(folder):
+        whole = folder / f".{LINEAGE}"
+        whole.write_text(as_json(lineage(folder) | entries), encoding="utf-8")
+        whole.replace(folder / LINEAGE)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Wait until no other process has a folder locked; on Windows notebooks run one by one."""
+    if fcntl is None:
+        yield
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def verify(folder: Path, *names: str) -> None:

@@ -30,6 +30,7 @@ LIBRARIES = [
     "seglib.report.cards",
 ]
 FORKING = sys.platform == "linux"
+ONE = threading.Lock()  # two kernels may start at once, and the environment is everyone's
 
 
 class ForkedKernel:
@@ -97,16 +98,17 @@ def _context() -> multiprocessing.context.ForkServerContext:
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(LIBRARIES)
-    backend = os.environ.get("MPLBACKEND")
-    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # read when loaded
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the runner
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        os.environ.pop("MPLBACKEND")
-        if backend is not None:
-            os.environ["MPLBACKEND"] = backend
+    with ONE:
+        backend = os.environ.get("MPLBACKEND")
+        os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # read when loaded
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the runner
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            os.environ.pop("MPLBACKEND")
+            if backend is not None:
+                os.environ["MPLBACKEND"] = backend
     return context
 
 

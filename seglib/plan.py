@@ -24,13 +24,24 @@ class Step:
     """One notebook with its parameters; `name` is also the name of its page.
 
     Without the file that it `needs`, which an earlier step writes where there is enough for it, it
-    is left out.
+    is left out. Steps of one `stage` read nothing of each other.
     """
 
     name: str
-    notebook: str
+    stage: int
     parameters: dict = field(default_factory=dict)
     needs: str = ""
+
+    @property
+    def notebook(self) -> str:
+        """The name of the notebook; that of a step may say more of its unit."""
+        return self.name.removesuffix("_products")
+
+    @property
+    def maker(self) -> str:
+        """Who makes its files, as `files.maker` says."""
+        unit = " with unit=products" if self.notebook != self.name else ""
+        return f"{self.notebook}{unit}"
 
     @property
     def path(self) -> Path:
@@ -46,14 +57,14 @@ def steps(loaded: Study) -> list[Step]:
     """
     sold = loaded.tables.transactions and loaded.tables.transactions.columns.product
     result = [
-        Step("01_data_collection", "01_data_collection"),
-        Step("02_exploratory_analysis", "02_exploratory_analysis"),
-        Step("03_clustering", "03_clustering", {"unit": "customers"}),
-        Step("03_clustering_products", "03_clustering", {"unit": "products"}, PRODUCTS),
-        Step("04_persona_definition", "04_persona_definition"),
-        Step("05_measuring_results", "05_measuring_results"),
-        Step("06_experiments", "06_experiments"),
-        Step("07_monitoring", "07_monitoring"),
+        Step("01_data_collection", 1),
+        Step("02_exploratory_analysis", 2),
+        Step("03_clustering", 2, {"unit": "customers"}),
+        Step("03_clustering_products", 2, {"unit": "products"}, PRODUCTS),
+        Step("04_persona_definition", 3),
+        Step("05_measuring_results", 4),
+        Step("06_experiments", 5),
+        Step("07_monitoring", 6),
     ]
     gone = set() if sold else {"03_clustering_products"}
     tables = loaded.tables

@@ -125,7 +125,7 @@ def test_products_have_numbers_of_their_own(tmp_path):
 
 
 def test_a_step_runs_again_when_the_run_it_follows_has_changed_and_not_for_a_later_one(tmp_path):
-    step = plan.Step("03_clustering", "03_clustering", {"unit": "customers"})
+    step = plan.Step("03_clustering", 2, {"unit": "customers"})
     current = made(tmp_path, "2024-02-01")
     assert plan.reads_earlier(step, current) == ""
     label(tmp_path, "2024-06-01", [1, 2])
@@ -134,11 +134,11 @@ def test_a_step_runs_again_when_the_run_it_follows_has_changed_and_not_for_a_lat
     one = plan.reads_earlier(step, current)
     label(tmp_path, "2024-01-01", [2, 1])
     assert len({"", one, plan.reads_earlier(step, current)}) == 3
-    assert plan.reads_earlier(plan.Step("02", "02_exploratory_analysis"), current) == ""
+    assert plan.reads_earlier(plan.Step("02_exploratory_analysis", 2), current) == ""
 
 
 def test_results_are_made_again_when_the_run_they_are_compared_with_appears(tmp_path):
-    step = plan.Step("07_monitoring", "07_monitoring")
+    step = plan.Step("07_monitoring", 6)
     current = made(tmp_path, "2024-02-01")
     assert plan.reads_earlier(step, current) == ""
     for name in ("model.json", "verdict.json", "customers.parquet", "segments.parquet"):
