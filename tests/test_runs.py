@@ -7,7 +7,7 @@ import pytest
 from planted import study as planted_study
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import files, plan, run
+from seglib import files, plan, publish, run
 from seglib.files import Run
 from seglib.study import StudyError
 
@@ -151,6 +151,27 @@ def test_results_are_made_again_when_the_run_they_are_compared_with_appears(tmp_
 
 
 # --- what a run is given --------------------------------------------------------------------------
+
+
+def test_what_is_read_from_a_database_is_never_unchanged(shop, monkeypatch):
+    def execute(current, step, staging):
+        (staging[1] / f"{step.name}.ipynb").write_text("{}")
+
+    monkeypatch.setattr(run, "_execute_one", execute)
+    current = files.open_run(shop)
+    todo = plan.steps(current.study)[:3]
+
+    def again(on_a_server):
+        monkeypatch.setattr(run.tables, "on_a_server", lambda study: on_a_server)
+        lines, names = [], {step.name for step in todo}
+        pages = current.study.reports / current.as_of.isoformat()
+        with publish.staged(current.folder, pages) as staging:
+            manifest = run._execute(current, todo, names, staging, False, lines.append)
+            (staging[0] / "manifest.json").write_text(files.as_json(manifest))
+        return ["unchanged" in line for line in lines]
+
+    assert again(False) == [False] * 3 and again(False) == [True] * 3
+    assert again(True) == [False] * 3 and again(True) == [False] * 3
 
 
 def test_two_files_of_one_name_are_two_inputs(tmp_path):
