@@ -111,6 +111,7 @@ class Study(Part):
     history: Days | None = None
     timezone: Timezone | None = None
     seed: int = Field(default=1, ge=0, lt=2**32)
+    engine: Literal["duckdb", "spark"] = "duckdb"
     minimum_cell: int = Field(default=10, ge=1)
     max_dropped: float = Field(default=0.5, gt=0, le=1)
     limits: dict[Limit, Share] = {}

@@ -162,6 +162,15 @@ def test_gaps_between_tables_are_counted():
     assert found["buyer without a row in the customers table"] == 2
 
 
+def test_a_row_without_an_id_hides_no_gap():
+    people = pd.DataFrame({"customer": [*map(float, range(1, 39)), None]})
+    goods = pd.DataFrame({"product": [1.0, None], "level": ["x", "y"]})
+    rows = shop().assign(product=lambda t: np.where(t.index < 7, 3, 1))
+    _, found, _ = inspected(rows, people, more={"products": goods})
+    assert found["buyer without a row in the customers table"] == 2
+    assert found["product not in the products table"] == 7
+
+
 def test_customers_with_returns_only_are_counted():
     rows = shop().assign(quantity=lambda t: np.where(t["customer"] == 5, -1, 1))
     assert inspected(rows)[1]["customer with returns only before 2024-03-01"] == 1

@@ -15,7 +15,7 @@ from ibis import _
 from seglib import privacy
 from seglib.collection import activity, persons, records
 from seglib.collection.checks import Test, count, counted, result, stop
-from seglib.collection.reading import SIGN, row, trimmed
+from seglib.collection.reading import SIGN, absent, row, trimmed
 from seglib.collection.tables import EXACT, midnight
 from seglib.study import FEWEST, Study, StudyError
 
@@ -175,7 +175,7 @@ def _odd(table: ir.Table, goods: ir.Table | None) -> list[Test]:
         if needs <= roles and (needs or TAKEN_BACK & roles)
     ]
     if goods is not None and "product" in roles:
-        unknown = table.product.notnull() & table.product.notin(goods.product)
+        unknown = table.product.notnull() & absent(table.product, goods.product)
         tests.append(Test("unknown_product", unknown))
         if "level" in goods.columns:
             blank = goods.filter(goods.level.isnull()).product
@@ -297,7 +297,7 @@ def _campaigns(tables: dict[str, ir.Table]) -> list[dict]:
     sent, checks = tables["campaigns"], []
     if "transactions" in tables:
         buyers = activity.without_returns(tables["transactions"]).customer
-        checks += counted(sent, "campaigns", [Test("never_bought", sent.customer.notin(buyers))])
+        checks += counted(sent, "campaigns", [Test("never_bought", absent(sent.customer, buyers))])
     if "arm" in sent.columns:
         arms = sent.group_by("customer", "campaign").agg(arms=sent.arm.nunique())
         checks += counted(arms, "campaigns", [Test("several_arms", arms.arms > 1)])

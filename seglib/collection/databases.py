@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from seglib.study import StudyError, nearest
+
+SPARK = "SEGLIB_SPARK"  # the environment variable with the address of Spark for `engine: spark`
+CLUSTERS = r"(spark|k8s)://|local$|local\[|yarn$"  # how addresses of Spark begin
 
 PATIENCE = 10  # seconds until a server must have answered
 REFUSALS = {  # what it means for the user: what a server says when it does not let us in
@@ -29,6 +34,8 @@ def connect(variable: str) -> ibis.BaseBackend:
             "database, such as postgresql://user:password@server/database"
         )
     try:
+        if re.match(CLUSTERS, url):
+            return spark(url)
         if "://" in url and not re.match(r"postgres(ql)?://", url):
             return ibis.connect(url)
         import psycopg  # noqa: PLC0415 - only who reads from PostgreSQL needs it
@@ -41,12 +48,63 @@ def connect(variable: str) -> ibis.BaseBackend:
             f"the address in {variable} is of PostgreSQL, which needs psycopg: "
             "pip install 'seglib[postgres]'"
         ) from None
+    except StudyError:
+        raise
     except Exception as error:  # every engine has errors of its own, which may tell the address
         whys = (why for why, words in REFUSALS.items() if re.search(words, str(error).lower()))
         why = next(whys, "it is no address of a server that lets us in")
         raise StudyError(f"the address in {variable} does not serve: {why}; mend it") from None
     connection.execute("SET work_mem = '64MB'")  # to hash what the default would sort on disk
     return ibis.postgres.from_connection(connection)
+
+
+def spark(address: str = "") -> ibis.BaseBackend:
+    """Return the session of Spark at an address; without one, at that of SEGLIB_SPARK or here."""
+    address = address or os.environ.get(SPARK, "").strip()
+    try:
+        from seglib.collection import spark as engine  # noqa: PLC0415 - only who uses Spark needs it
+    except ImportError:
+        raise StudyError("Spark needs PySpark: pip install 'seglib[spark]'") from None
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        raise StudyError(
+            "Spark needs Java 17 or later, and there is none here: install it (on Debian the "
+            "package default-jre-headless), or set JAVA_HOME to its folder"
+        )
+    return engine.connect(address)
+
+
+@ibis.udf.scalar.builtin(name="timezone")
+def _stored_in(zone: str, when: dt.Timestamp()) -> dt.Timestamp("UTC"):
+    """Read a time without zone as one of the given zone."""
+
+
+@ibis.udf.scalar.builtin(name="timezone")
+def _clock_in(zone: str, when: dt.Timestamp("UTC")) -> dt.Timestamp():
+    """Write a time with zone as the clock of the given zone."""
+
+
+@ibis.udf.scalar.builtin(name="convert_timezone")
+def _convert(stored: str, local: str, when: dt.Timestamp()) -> dt.Timestamp():
+    """Write a time of one zone as the clock of another, on Spark, Databricks and Snowflake."""
+
+
+@ibis.udf.scalar.builtin(name="timestamp")
+def _moment(when: dt.Timestamp(), zone: str) -> dt.Timestamp("UTC"):
+    """Read a time without zone as one of the given zone, on BigQuery."""
+
+
+@ibis.udf.scalar.builtin(name="datetime")
+def _datetime(when: dt.Timestamp("UTC"), zone: str) -> dt.Timestamp():
+    """Write a time with zone as the clock of the given zone, on BigQuery."""
+
+
+def local_time(when: ir.Value, stored: str, local: str, engine: str) -> ir.TimestampValue:
+    """Return times stored as the clock of one zone as the clock of another, on an engine."""
+    if engine in {"pyspark", "databricks", "snowflake"}:
+        return _convert(stored, local, when)
+    if engine == "bigquery":
+        return _datetime(_moment(when, stored), local)
+    return _clock_in(local, _stored_in(stored, when))
 
 
 def table(engine: ibis.BaseBackend, name: str, label: str, catalog: str | None = None) -> ir.Table:

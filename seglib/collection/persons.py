@@ -81,7 +81,7 @@ def without(table: ir.Table, tests: ir.Table | None) -> ir.Table:
     """Return a table without the rows of test accounts."""
     if tests is None or "customer" not in table.columns:
         return table
-    return table.filter(table.customer.isnull() | table.customer.notin(tests.customer))
+    return table.filter(reading.absent(table.customer, tests.customer))
 
 
 # --- personal data --------------------------------------------------------------------------------

@@ -129,6 +129,11 @@ def fits(column: ir.StringColumn, pattern: str) -> ir.BooleanColumn:
     return column.re_extract(pattern, 0).fill_null("") != ""
 
 
+def absent(column: ir.Column, others: ir.Column) -> ir.BooleanValue:
+    """Return whether a value is not in a column; unlike NOT IN, which Spark tries pair by pair."""
+    return ~column.isin(others).fill_null(False)
+
+
 def row(table: ir.Table, values: Mapping[str, ir.Scalar], missing=0) -> dict:
     """Return named aggregates of a table, in place of what is missing 0 or another value."""
     only = table.aggregate(**values).to_pyarrow().to_pylist()[0] if values else {}

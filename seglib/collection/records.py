@@ -11,11 +11,12 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+from ibis import _
 
 from seglib.collection import activity
 from seglib.collection.checks import Test, count, counted, limit, result
 from seglib.collection.dictionary import forming
-from seglib.collection.reading import each, row
+from seglib.collection.reading import absent, each
 from seglib.layout import Attribute
 from seglib.study import FEWEST, Study, StudyError
 
@@ -86,17 +87,18 @@ def _constant(table: ir.Table, name: str, attributes: dict[str, Attribute]) -> l
     """Return the check for columns in which nearly all known values are one."""
     if not attributes:
         return []
-    modes = row(table, {c: table[c].mode() for c in attributes}, missing=None)
-    sums = {
-        c: {"known": table[c].count(), "most": (table[c] == modes[c]).sum()}
-        for c in attributes
-        if modes[c] is not None
-    }
-    same = [
-        attributes[c].label or c
-        for c, n in each(table, sums).items()
-        if n["known"] >= FEWEST and n["most"] >= NEARLY * n["known"]
+    sizes = [table.filter(table[c].notnull()).group_by(c).agg(n=_.count()) for c in attributes]
+    counts = [
+        each.agg(known=each.n.sum(), most=each.n.max()).mutate(column=ibis.literal(c))
+        for c, each in zip(attributes, sizes, strict=True)
     ]
+    rows = (ibis.union(*counts) if counts[1:] else counts[0]).to_pyarrow().to_pylist()
+    constant = {
+        n["column"]
+        for n in rows
+        if n["known"] and n["known"] >= FEWEST and n["most"] >= NEARLY * n["known"]
+    }
+    same = [about.label or c for c, about in attributes.items() if c in constant]
     names = f": {', '.join(same)}" if same else ""
     return [result("constant", name, len(attributes), len(same), share=NEARLY, names=names)]
 
@@ -114,7 +116,7 @@ def undescribed(tables: dict[str, ir.Table]) -> list[dict]:
     for name, table, whose, where, case in gaps:
         if whose is not None and where is not None:
             ids = whose.filter(whose.customer.notnull()).select("customer").distinct()
-            rows, missing = count(ids, [ids.customer.notin(where.customer)])
+            rows, missing = count(ids, [absent(ids.customer, where.customer)])
             checks.append(result(name, table, rows, missing, case=case))
     return checks
 

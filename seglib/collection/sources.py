@@ -49,8 +49,8 @@ class Source:
 class Sources:
     """Opens sources, relative paths from the folder; what it opens may outlive it."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, cluster: ibis.BaseBackend | None = None):
+        self.folder, self.cluster = folder, cluster  # Parquet files are read on the cluster
         self.local = engine()
         self._copies = Path(tempfile.mkdtemp(prefix="seglib-"))  # of text that is not UTF-8
         weakref.finalize(self.local, shutil.rmtree, self._copies, ignore_errors=True)
@@ -120,8 +120,9 @@ class Sources:
     def _read(self, reader: str, copy: Path, path: Path, **options) -> ir.Table:
         """Let the engine read a file, text once for all, and say in a sentence what is wrong."""
         try:
-            table = getattr(self.local, reader)(str(copy), **options)
-            return table if reader == "read_parquet" else databases.keep(table)
+            if reader == "read_parquet":
+                return (self.cluster or self.local).read_parquet(str(copy))
+            return databases.keep(getattr(self.local, reader)(str(copy), **options))
         except Exception as error:  # the engine has a class of errors for every format
             raise StudyError(f"{path.name} cannot be read: {_why(error, reader)}") from None
 

@@ -9,7 +9,6 @@ from functools import reduce
 from pathlib import Path
 
 import ibis
-import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 from pydantic import BaseModel, ValidationError
 
@@ -58,16 +57,6 @@ class Opened:
         return self.readings[self.at(column)].get(column)
 
 
-@ibis.udf.scalar.builtin(name="timezone")
-def _stored_in(zone: str, when: dt.Timestamp()) -> dt.Timestamp("UTC"):
-    """Read a time without zone as one of the given zone."""
-
-
-@ibis.udf.scalar.builtin(name="timezone")
-def _local_in(zone: str, when: dt.Timestamp("UTC")) -> dt.Timestamp():
-    """Write a time with zone as the clock of the given zone."""
-
-
 def open_tables(loaded: Study) -> Tables:
     """Open every table of a study with its columns renamed to their roles.
 
@@ -75,8 +64,9 @@ def open_tables(loaded: Study) -> Tables:
     -------
     Tables
         By table name; columns are the roles, then the attributes under their own names, all on
-        the engine of the first table. Lists of columns (`discount`, `coupon`) are summed; times
-        of transactions are local; attributes that are not numeric are text.
+        the engine of the study, or else of the first table. Lists of columns (`discount`,
+        `coupon`) are summed; times of transactions are local; attributes that are not numeric are
+        text.
 
     Raises
     ------
@@ -85,18 +75,19 @@ def open_tables(loaded: Study) -> Tables:
     """
     opened: dict[str, Opened] = {}
     raw = loaded.tables.model_dump(exclude_none=True)
-    study.complain(loaded.path, list(_problems(Sources(loaded.folder), raw, opened)))
+    sources = Sources(loaded.folder, databases.spark() if loaded.engine == "spark" else None)
+    study.complain(loaded.path, list(_problems(sources, raw, opened)))
     specs = {name: getattr(loaded.tables, name) for name in opened}
     zones = {"transactions": loaded.timezone}
     tables = {n: _by_role(opened[n], spec, zones.get(n)) for n, spec in specs.items()}
-    home = ibis.get_backend(next(iter(tables.values())))
+    home = sources.cluster or ibis.get_backend(next(iter(tables.values())))
     for key in KEYS:  # text in all tables if it is text in any
         kinds = {table[key].type().is_string() for table in tables.values() if key in table.columns}
         for name, table in tables.items():
             if len(kinds) > 1 and key in table.columns:
                 tables[name] = table.mutate(**{key: reading.text(table[key])})
     tables = {name: databases.bring(table, home) for name, table in tables.items()}
-    if home.name == "duckdb":  # text and zones of time are read once, not with every question
+    if home.name != "postgres":  # text and zones of time are read once, not with every question
         tables = {name: databases.keep(table) for name, table in tables.items()}
     result = Tables(tables)
     result.texts = [each for name in tables for each in _texts(name, specs[name], opened[name])]
@@ -211,7 +202,8 @@ def _role(table: ir.Table, opened: Opened, role: str, columns, zone) -> ir.Colum
     if role not in TIMES:
         return _key(table, columns, read)
     when = table[read.name] if read else table[columns].cast("timestamp")
-    return _local_in(zone.local, _stored_in(zone.stored, when)) if zone else when
+    engine = ibis.get_backend(table).name
+    return databases.local_time(when, zone.stored, zone.local, engine) if zone else when
 
 
 def _number(table: ir.Table, opened: Opened, column: str, kind: str) -> ir.NumericColumn:
@@ -260,7 +252,7 @@ def _faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened)
     for key, column, what in _named(raw, model):
         by_file = column == layout.FILE and key == "columns.campaign" and model is layout.Campaigns
         by_row = column == layout.ROW and key == "columns.customer" and model is layout.Customers
-        if by_row and str(raw.get("source")).startswith("${"):
+        if by_row and opened.parts[0].on_a_server:
             yield f"{key}: rows of a database have no order: expected a column, not {column}"
         elif column in names and not (by_file or by_row):
             there.append((key, column, what))
