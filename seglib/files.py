@@ -8,6 +8,7 @@ import json
 import math
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -58,6 +59,8 @@ _KEYED = """
 """
 KEYED = set(_KEYED.split())
 """Files with a row a customer, for a CRM and for later steps; all others may be shared."""
+
+MEMORY = "SEGLIB_MEMORY"  # the environment variable with the most memory of the engine
 
 LINEAGE = "lineage.json"
 """For each file that a notebook wrote: its own digest, and those of the files it was made from."""
@@ -243,8 +246,17 @@ class Run:
 
 
 def engine(**configuration: Any) -> ibis.BaseBackend:
-    """Return an engine in this process, with DuckDB's settings; it draws no bars into notebooks."""
-    backend = ibis.duckdb.connect(**configuration)
+    """Return an engine in this process, with DuckDB's settings; it draws no bars into notebooks.
+
+    What goes beyond the memory that SEGLIB_MEMORY allows is put into a temporary folder.
+    """
+    configuration["temp_directory"] = f"{tempfile.gettempdir()}/{ibis.util.gen_name('seglib')}"
+    if memory := os.environ.get(MEMORY, "").strip():
+        configuration["memory_limit"] = memory
+    try:
+        backend = ibis.duckdb.connect(**configuration)
+    except duckdb.ParserException:
+        raise StudyError(f"{MEMORY} is {memory!r}: expected an amount such as 4GB") from None
     with contextlib.suppress(duckdb.Error):  # a kernel without ipywidgets draws none in any case
         backend.raw_sql("SET enable_progress_bar = false")
     return backend

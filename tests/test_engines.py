@@ -59,7 +59,7 @@ def test_every_expression_of_checks_and_features_has_sql_that_parses(expressions
     assert without == NO_SQL[engine]
 
 
-@pytest.mark.parametrize("engine", [*NO_SQL, "duckdb", "postgres", "pyspark"])
+@pytest.mark.parametrize("engine", ["databricks", "duckdb", "postgres", "pyspark", "snowflake"])
 def test_local_time_has_sql_that_parses(engine):
     times = ibis.table({"at": "timestamp"}, name="orders")
     local = databases.local_time(times.at, "UTC", "Europe/Paris", engine)

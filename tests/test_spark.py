@@ -138,8 +138,8 @@ def test_a_table_of_spark_is_named_as_one_of_a_server(session, tmp_path, monkeyp
     monkeypatch.setenv("LAKE", "local[1]")
     shop, raw = shop_tables(), shop_study()
     path = write_shop(tmp_path, tables=shop, study=raw)
-    people = session.read_parquet(path.parent / "raw" / "customers.parquet")
-    session.create_table("people", people)
+    shop["customers"].to_parquet(tmp_path / "people.parquet")
+    session.raw_sql(f"CREATE TABLE people USING parquet LOCATION '{tmp_path}/people.parquet'")
     raw["tables"]["customers"]["source"] = "${LAKE}#people"
     path.write_text(yaml.safe_dump(raw))
     assert cli.main(["check", str(path)]) == 0

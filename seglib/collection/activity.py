@@ -29,7 +29,8 @@ LONGER = CREDIT.replace("[Cc]|", "", 1)  # of credit notes beside numbers such a
 OTHER_FORMS = 0.01  # share of rows whose order number may be of neither form
 MANY_UNITS = 100  # a line of more units than this is a weight or a volume, not a count
 PAUSE = 30 * 60  # seconds without an event after which the next one begins a session
-SUMMED = ("amount", "discount", "coupon", "own_label", "units", "priced")
+SUMMED = {"amount": "amount", "discount": "discount", "coupon": "coupon"}
+SUMMED |= {"own_label": "brand", "units": "quantity", "priced": "quantity"}  # what each needs
 
 
 # --- returns --------------------------------------------------------------------------------------
@@ -202,11 +203,12 @@ def cube(tables: dict[str, ir.Table], study: Study) -> ir.Table:
         units=ibis.ifelse(countable, units, zero),
         priced=ibis.ifelse(countable, amount, zero),
     )
-    sums = {name: lines[name].sum() for name in SUMMED}
+    sums = {name: lines[name].sum() for name, role in SUMMED.items() if role in roles}
+    zeros = {name: zero.cast("decimal(38, 6)") for name in SUMMED if name not in sums}
     day = ibis.ifelse(lines.is_return, lines.time.truncate("D"), None)
     rows = lines.group_by("customer", "order", "level", "group", "is_return", returned=day)
     rows = rows.agg(time=lines.time.min(), place=lines.place.min(), lines=lines.count(), **sums)
-    return keep(rows.drop("returned"))
+    return keep(rows.drop("returned").mutate(**zeros).relocate(*SUMMED, after="lines"))
 
 
 def _sessions(lines: ir.Table) -> ir.Table:

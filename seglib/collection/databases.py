@@ -88,22 +88,10 @@ def _convert(stored: str, local: str, when: dt.Timestamp()) -> dt.Timestamp():
     """Write a time of one zone as the clock of another, on Spark, Databricks and Snowflake."""
 
 
-@ibis.udf.scalar.builtin(name="timestamp")
-def _moment(when: dt.Timestamp(), zone: str) -> dt.Timestamp("UTC"):
-    """Read a time without zone as one of the given zone, on BigQuery."""
-
-
-@ibis.udf.scalar.builtin(name="datetime")
-def _datetime(when: dt.Timestamp("UTC"), zone: str) -> dt.Timestamp():
-    """Write a time with zone as the clock of the given zone, on BigQuery."""
-
-
 def local_time(when: ir.Value, stored: str, local: str, engine: str) -> ir.TimestampValue:
     """Return times stored as the clock of one zone as the clock of another, on an engine."""
     if engine in {"pyspark", "databricks", "snowflake"}:
         return _convert(stored, local, when)
-    if engine == "bigquery":
-        return _datetime(_moment(when, stored), local)
     return _clock_in(local, _stored_in(stored, when))
 
 

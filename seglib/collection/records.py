@@ -93,11 +93,8 @@ def _constant(table: ir.Table, name: str, attributes: dict[str, Attribute]) -> l
         for c, each in zip(attributes, sizes, strict=True)
     ]
     rows = (ibis.union(*counts) if counts[1:] else counts[0]).to_pyarrow().to_pylist()
-    constant = {
-        n["column"]
-        for n in rows
-        if n["known"] and n["known"] >= FEWEST and n["most"] >= NEARLY * n["known"]
-    }
+    known = [n for n in rows if n["known"] and n["known"] >= FEWEST]
+    constant = {n["column"] for n in known if n["most"] >= NEARLY * n["known"]}
     same = [about.label or c for c, about in attributes.items() if c in constant]
     names = f": {', '.join(same)}" if same else ""
     return [result("constant", name, len(attributes), len(same), share=NEARLY, names=names)]
