@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from seglib import plots, wording
 from seglib.plots import PALETTE
-from seglib.report import alt, drawing, exhibits, glossary, report
+from seglib.report import alt, drawing, exhibits, glossary, narrow, report
 from seglib.report.report import ReportError
 from seglib.study import StudyError
 
@@ -367,16 +367,18 @@ def test_the_cut_off_date_lies_between_the_months_before_and_after_it():
     cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]}
     periods = ["2017-08", "2017-09", "2017-10", "2017-11"]
     rows = pd.DataFrame({"period": periods, "value": 1.0, "low": 0.5, "high": 1.5})
-    rows = rows.assign(label="Active", metric="active", name="Everyone")
-    figures, by_month = [], SimpleNamespace(by_month=lambda *_: rows, labelled=lambda _, kpis: kpis)
+    rows = rows.assign(label="Active", metric="active", name="Everyone", segment=0, unit="count")
+    by_month = SimpleNamespace(by_month=lambda *_, **__: rows, labelled=lambda _, kpis: kpis)
     found = {"run": SimpleNamespace(as_of="2017-10-01"), "outcomes": by_month, "people": None}
     found |= {"pd": pd, "sns": sns, "plots": plots, "draw": {}, "called": {0: "Everyone"}}
-    found["show"] = lambda figure, *_: figures.append(figure)
-    exec(cells["months-compute"] + "\n" + cells["months-figure"], found)
-    months, line = figures[0].axes[0].lines[0], figures[0].axes[0].lines[-1]
+    figure, found["ax"] = plt.subplots()
+    found["wording"], ax = wording, found["ax"]
+    exec(f"{cells['months-compute']}\n{cells['months-figure']}\n\nby_month(drawn, ax)", found)
+    months, line = ax.lines[0], ax.lines[-1]
     gaps = np.asarray(months.get_xdata(orig=False)) - line.get_xdata(orig=False)[0]
     assert (gaps[:2] < -10).all() and (gaps[2:] > 10).all()
-    plt.close(figures[0])
+    assert [text.get_text() for text in ax.texts] == ["Everyone"]  # beside its line, no legend
+    plt.close(figure)
 
 
 def test_a_figure_is_drawn_again_for_phones_panels_below_one_another(displayed):
@@ -549,3 +551,26 @@ def test_every_term_is_a_sentence_and_is_seen_by_its_own_name(term):
 def test_emblems_of_ten_segments_are_ten_shapes():
     assert len({drawing.emblem(segment) for segment in range(1, 11)}) == 10
     assert drawing.emblem(4).startswith("24.0,0.0 48.0,24.0")  # a diamond
+
+
+def test_names_beside_lines_that_end_together_are_moved_apart():
+    figure, ax = plt.subplots()
+    plots.named(ax, {"one": (1, 1.0), "two": (1, 1.001), "far": (1, 3.0)})
+    ax.set(xlim=(0, 1), ylim=(0, 4))
+    narrow.apart(figure)
+    one, two, far = (text.xyann[1] for text in ax.texts)
+    assert one == pytest.approx(0) and far == pytest.approx(0)
+    assert two > 1.1 * ax.texts[0].get_fontsize()
+    plt.close(figure)
+
+
+def test_kinds_that_are_compared_are_named_beside_their_first_mark_and_hidden_ones_left_out():
+    rows = pd.DataFrame({"segment": [1, 1, 2], "name": ["a", "a", "b"], "value": [1.0, 2.0, 3.0]})
+    rows = rows.assign(
+        low=rows["value"] - 1, high=rows["value"] + 1, when=["before", "after", "after"]
+    )
+    figure, ax = plt.subplots()
+    plots.compared(rows, ax, by="when", pale="before")
+    assert [(t.get_text(), t.xy[0]) for t in ax.texts] == [("before", 2.0), ("after", 3.0)]
+    assert ax.get_legend() is None and len(ax.collections) == 4
+    plt.close(figure)

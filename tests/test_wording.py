@@ -1,5 +1,6 @@
 import re
 from itertools import product
+from pathlib import Path
 
 import jinja2
 import pytest
@@ -73,7 +74,7 @@ def states(source, given):
         yield given | dict(zip(choices, combination, strict=True))
 
 
-EXAMPLES = yaml.safe_load((wording.FOLDER / "examples.yaml").read_text()) if PAGES else {}
+EXAMPLES = yaml.safe_load(Path(__file__).with_name("wording.yaml").read_text()) if PAGES else {}
 
 
 @pytest.mark.parametrize("name", PAGES)

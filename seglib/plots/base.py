@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -58,11 +57,6 @@ def style() -> None:
 def colours(segments) -> dict[int, str]:
     """Return the colour of each segment number; the same number has the same colour everywhere."""
     return {int(s): PALETTE[(int(s) - 1) % len(PALETTE)] for s in sorted(set(segments))}
-
-
-def figure(width: float = 8, height: float = 4, **subplots):
-    """Return a figure and its axes in the notebooks' usual size (inches)."""
-    return plt.subplots(figsize=(width, height), **subplots)
 
 
 def percent(ax: Axes, axes: str = "y") -> Axes:

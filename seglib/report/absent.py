@@ -18,15 +18,8 @@ TITLE = "What this page leaves out"
 def trimmed(cells: list[NotebookNode], is_noise: Callable) -> list[NotebookNode]:
     """Return the cells without the sections that have nothing to show, and a list of these.
 
-    A section reaches from its heading to the next one of its level or above. It is left out if it
-    has code and all that its code shows is why there is nothing (see `exhibits.missing`).
-
-    Parameters
-    ----------
-    cells
-        Of an executed notebook.
-    is_noise
-        Tells outputs that are no content.
+    A section is left out if it has code and all that its code shows is why there is nothing (see
+    `exhibits.missing`). `is_noise` tells outputs that are no content.
     """
     parts = [part for cell in cells for part in _split(cell)]
     gone, reasons = set(), []

@@ -48,16 +48,20 @@ def _heat(ax: Axes) -> str:
     """Return the rows of a heat map; of a large one with both signs the cells furthest from 0."""
     for mesh in (drawn for drawn in ax.collections if isinstance(drawn, QuadMesh)):
         cells = np.ma.filled(np.ma.asarray(mesh.get_array(), float), np.nan)
+        known, written = ~np.isnan(cells), [text.get_text() for text in ax.texts]
+        texts = np.full(cells.shape, "–", dtype=object)
+        texts[known] = written if len(written) == known.sum() else [*map(_number, cells[known])]
         rows, columns = names(ax.yaxis), names(ax.xaxis)
         if cells.size <= CELLS or np.nanmin(cells) >= 0:
-            ends = (np.flatnonzero(~np.isnan(row)).max(initial=-1) + 1 for row in cells)
-            texts = (_values(row[:end]) for row, end in zip(cells, ends, strict=True))
-            return "; ".join(f"{rows.get(i, i + 1)} {text}" for i, text in enumerate(texts))
-        order = [place for place in np.ndindex(cells.shape) if not np.isnan(cells[place])]
-        order = sorted(order, key=lambda place: -abs(cells[place]))[:SHOWN]
+            ends = (np.flatnonzero(row).max(initial=-1) + 1 for row in known)
+            lines = (
+                ", ".join([*row[:end][:SHOWN], *["…"] * int(end > SHOWN)])
+                for row, end in zip(texts, ends, strict=True)
+            )
+            return "; ".join(f"{rows.get(i, i + 1)} {line}" for i, line in enumerate(lines))
+        order = sorted(zip(*np.nonzero(known), strict=True), key=lambda place: -abs(cells[place]))
         return "; ".join(
-            f"{rows.get(i, i + 1)}, {columns.get(j, j + 1)} {_number(cells[i, j])}"
-            for i, j in order
+            f"{rows.get(i, i + 1)}, {columns.get(j, j + 1)} {texts[i, j]}" for i, j in order[:SHOWN]
         )
     return ""
 

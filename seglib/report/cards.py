@@ -168,17 +168,7 @@ def assortment(rows: list[dict], found: list[dict], absent: str = "") -> None:
 
 
 def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
-    """Write personas.html, the personas alone for printing; None before 04 has run.
-
-    Parameters
-    ----------
-    run : Run
-        Its personas.json, claims.json and playbook.json are read.
-    manifest : dict
-        Of the run, for the footer.
-    folder : Path
-        Where the page goes.
-    """
+    """Write personas.html, the personas alone for printing; None before 04 has run."""
     if not (run.has("personas.json") and run.has("claims.json")):
         return None
     people, found, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))

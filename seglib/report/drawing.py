@@ -13,19 +13,7 @@ WIDTH, HEIGHT, EDGE = 220, 58, 5
 def line_chart(points: Sequence[tuple[str, Mapping]], cut_off: str = "") -> dict:
     """Return the marks of a chart of one figure over the dates, from 0 to its largest value.
 
-    Parameters
-    ----------
-    points
-        Date (YYYY-MM-DD or YYYY-MM) and figure: `value`, perhaps `low` and `high`; an empty
-        mapping breaks the line.
-    cut_off
-        A date to be marked, if it lies between the first and the last.
-
-    Returns
-    -------
-    dict
-        `paths` of two or more points and single `dots`, as x and y; `bars`, as x, low and high;
-        `mark`, the x of the cut-off or None; `days`, the dates as text.
+    `points` are dates and figures (`value`, perhaps `low` and `high`); empty breaks the line.
     """
     days = [_day(text) for text, _ in points]
     span = max((days[-1] - days[0]).days, 1)

@@ -158,19 +158,8 @@ def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
 def svg(figure, alt: str, mark: str = "f") -> str:
     """Return a figure as SVG that takes the colours of the page it stands on, light or dark.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Of more than `MANY` points, they are pixels and the rest is drawn; text stays text.
-    alt : str
-        Its name for who cannot see it.
-    mark : str
-        A letter that tells two drawings of the same name apart.
-
-    Returns
-    -------
-    str
-        The same for the same figure.
+    A cloud of more than `MANY` points is pixels; text stays text. `mark` tells two drawings of one
+    name apart. The same figure gives the same text.
     """
     clouds = [drawn for ax in figure.axes for drawn in ax.collections]
     many = sum(len(points.get_offsets()) for points in clouds) > MANY

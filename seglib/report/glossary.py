@@ -17,15 +17,7 @@ APART = re.compile("^(a|code|pre|svg|h[1-6]|summary|caption|thead|button|dfn)$")
 
 
 def glossed(html: str, address: str = PAGE) -> str:
-    """Return a page with a link at the first use of each term, with its meaning as the title.
-
-    Parameters
-    ----------
-    html
-        The whole page, or a part of it.
-    address
-        Of the glossary, as seen from the page.
-    """
+    """Return a page with a link at the first use of each term to `address`, the glossary."""
     soup = BeautifulSoup(html, "html.parser")
     gloss(soup, address)
     return str(soup)

@@ -38,22 +38,7 @@ def read(run: Mapping, load) -> dict:
 
 
 def history(found: Sequence[Mapping], study: Study) -> dict:
-    """Return what the summary shows of all runs.
-
-    Parameters
-    ----------
-    found
-        One mapping a run, newest first, as `read` returns it.
-    study
-
-    Returns
-    -------
-    dict
-        `runs`, a row a run; `counts`, the number of segments of each; `panels`, for each measure
-        the figures of each segment over the dates, empty if fewer than two runs have segments;
-        `names`, the newest of each segment; `gone`, `renamed`, `jumped` and `waiting`, what a
-        reader must know before comparing the runs.
-    """
+    """Return what the summary shows of all runs, given newest first as `read` returns them."""
     known = {run["day"]: figures(run) for run in reversed(found)}
     names = {s: row["name"] for rows in known.values() for s, row in rows.items()}
     former = {
@@ -91,8 +76,8 @@ def history(found: Sequence[Mapping], study: Study) -> dict:
 def figures(run: Mapping) -> dict[int, dict]:
     """Return name, share, revenue share, spend and stayed of each segment of a run by number.
 
-    Empty if everybody is in one segment. Shares of customers are counts of all of them and have no
-    interval; money is that of the holdout's number of days before the date, with its interval.
+    Empty if everybody is in one segment. Shares count all customers and have no interval; money is
+    that of the holdout's number of days before the date.
     """
     people = run["personas"] or (run["verdict"] or {}).get("segments", [])
     if len(people) < 2:

@@ -77,12 +77,18 @@ def apart(figure: Figure) -> Figure:
         figure.draw_without_rendering()
     for texts in named:
         free = -math.inf  # lower end of what is free, in points
-        for text in sorted(texts, key=lambda t: t.axes.transData.transform(t.xy)[1]):
-            at = text.axes.transData.transform(text.xy)[1] * 72 / figure.dpi
+        for text in sorted(texts, key=_height):
+            at = _height(text) * 72 / figure.dpi
             half = 0.62 * text.get_fontsize() * (1 + text.get_text().count("\n"))
             middle = max(at, free + half)
             text.xyann, free = (7, middle - at), middle + half
     return figure
+
+
+def _height(text) -> float:
+    """Return how high the place lies that a text names, in pixels."""
+    ax, (x, y) = text.axes, text.xy
+    return ax.transData.transform((ax.convert_xunits(x), ax.convert_yunits(y)))[1]
 
 
 def uncovered(figure: Figure) -> Figure:

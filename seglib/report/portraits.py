@@ -15,24 +15,11 @@ PARTS = "value", "low", "high"
 
 
 def portraits(folder: Path, dictionary: dict, minimum: int) -> dict[int, dict]:
-    """Return how each segment differs from everyone else in the measures that differ most.
+    """Return of each segment its `fingerprint` and its `tiles`, from the files of a run.
 
-    Parameters
-    ----------
-    folder
-        Of the run; its customers and segments are read.
-    dictionary
-        Of the run.
-    minimum
-        Customers below which a segment is not drawn.
-
-    Returns
-    -------
-    dict
-        Segment → `fingerprint`, rows of `label`, `value`, `low`, `high`: the chance that a member
-        has more than one of the others, minus the chance that a member has less, from -1 to 1,
-        with its 95% interval; and `tiles`, rows of `label`, `what`, `value`, `others`: medians or
-        shares (`what`) as text. The segments were made of these columns, so this tests nothing.
+    A row of a fingerprint: the chance that a member has more than one of the others, minus the
+    chance of less, from -1 to 1, with its 95% interval. A tile: a median or share (`what`) inside
+    and among others, as text. The segments were made of these columns, so this tests nothing.
     """
     paths = folder / "customers.parquet", folder / "segments.parquet"
     if not all(path.is_file() for path in paths):
@@ -142,14 +129,7 @@ def _countable(values: pd.Series, segment: pd.Series, drawn: pd.Index, minimum: 
 
 
 def by_month(kpis: list[dict]) -> dict[int, dict]:
-    """Return the months of each segment, and the whole periods before and after the cut-off.
-
-    Returns
-    -------
-    dict
-        Segment → `metric` (spend, or the share active), `points` (month and figure, {} where it
-        is suppressed), `before` and `after`.
-    """
+    """Return each segment's months of spend, or share active, and the periods before and after."""
     spent = [row for row in kpis if row["metric"] == "spend" and row["value"] is not None]
     metric = "spend" if spent else "active"
     result: dict[int, dict] = {}

@@ -65,24 +65,9 @@ def page(
 ) -> Path:
     """Write an executed notebook as one self-contained page; return its path.
 
-    Parameters
-    ----------
-    notebook
-        An executed notebook, or its path.
-    html_path
-        Where the page goes.
-    study, home
-        Title of the study, and the address of its summary as seen from this page.
-    nav
-        Title and file name of every page of the report, in order, this one among them.
-    footer
-        What made the page: label → text or mapping; what is empty is left out.
-
-    Raises
-    ------
-    ReportError
-        If a figure has no alt text, a cell failed, the answer at the top was never filled in, or
-        something would need a script or the network.
+    `nav` holds title and file name of every page of the report, `footer` what made this one.
+    Raises ReportError if a figure has no alt text, a cell failed, the answer was never filled in,
+    or something would need a script or the network.
     """
     html_path = Path(html_path)
     source = _read(notebook, html_path)
@@ -114,22 +99,7 @@ def _composed(source: _Source, name: str, nav: Sequence[tuple[str, str]], **valu
 
 
 def build(title: str, manifest: Mapping, folder: str | Path) -> list[Path]:
-    """Write the pages of a run beside its executed notebooks.
-
-    Parameters
-    ----------
-    title
-        Title of the study.
-    manifest
-        The run's manifest; its `steps` name the notebooks, in order.
-    folder
-        Holds `<step>.ipynb`, executed; gets `<step>.html`.
-
-    Raises
-    ------
-    ReportError
-        As `page` does.
-    """
+    """Write the pages of a run beside its executed notebooks; the manifest has the steps."""
     paths = [Path(folder) / f"{step['name']}.ipynb" for step in manifest["steps"]]
     return [
         page(
@@ -179,16 +149,7 @@ def defaults(notebook: str | Path) -> dict[str, str]:
 
 
 def provenance(manifest: Mapping, name: str = "", unless: Mapping | None = None) -> dict:
-    """Return what a page's footer says, from a run's manifest: of one step, or of the whole.
-
-    Parameters
-    ----------
-    manifest
-    name
-        Of the step; empty for the whole.
-    unless
-        Parameters of the step that hold unless it was given others.
-    """
+    """Return what the footer of a page says: of the step `name` of a run, or of the whole."""
     steps = {step["name"]: step for step in manifest.get("steps", ())}
     times = manifest.get("times", {})
     timed = [times[name]] if name in times else sorted(times.values(), key=lambda t: t["started"])

@@ -27,13 +27,6 @@ FILES = (
     "dictionary",
 )
 EVERYONE = 0
-MAIN = {
-    "active": ("Active {who}", "share"),
-    "orders": ("{orders} per {one}", "orders"),
-    "spend": ("Spend per {one}", "money"),
-    "revenue_share": ("Share of revenue", "share"),
-}
-"""The measures that the table of the summary shows: heading and unit."""
 ACTIONS = 3
 """Tests proposed at once: whoever starts more at a time cannot tell what worked."""
 DOUBTFUL = {"doubtful", "distrust"}
@@ -45,17 +38,7 @@ DOCUMENTS = wording.table("documents")
 def runs(study: Study, staged: tuple | None = None) -> list[dict]:
     """Return the runs of a study that have pages, newest first.
 
-    Parameters
-    ----------
-    study
-    staged
-        Date, data folder and pages folder of a run that is not in its place yet; it stands for
-        the run of that date.
-
-    Returns
-    -------
-    list of dict
-        `day`, `folder`, `manifest` and `pages` (file names relative to reports/<study>/).
+    `staged` are date, data folder and pages folder of a run that is not in its place yet.
     """
     manifests = [
         path
@@ -78,22 +61,10 @@ def runs(study: Study, staged: tuple | None = None) -> list[dict]:
 
 
 def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
-    """Write the summary of the newest run, with links to its pages and the history of runs.
+    """Write the summary of the newest run; a file that is missing leaves its section out.
 
-    Parameters
-    ----------
-    study
-    runs
-        As `runs` returns them. A file that is missing leaves its section out or says why.
-    out_path
-        Where the page goes.
-
-    Raises
-    ------
-    ReportError
-        If there is no run, or a file of the run is not readable JSON.
-    StudyError
-        If the files of a run are not of one make.
+    Raises ReportError if there is no run or a file is not readable, StudyError if the files of a
+    run are not of one make.
     """
     if not runs:
         raise ReportError(f"no run of {study.title!r} has pages yet: run the study first")
@@ -124,10 +95,7 @@ def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
 
 
 def documents(run: Mapping, study: Study) -> dict[str, str]:
-    """Return the address of each file of a run, from where the summary will be; by name.
-
-    The files may still be staged, so addresses are those of the places to which they will go.
-    """
+    """Return the address of each file of a run from where the summary will be."""
     place = Path(os.path.relpath(study.folder / run["day"], study.reports)).as_posix()
     there = (name for name in DOCUMENTS if (Path(run["folder"]) / name).is_file())
     return {name: f"{place}/{name}" for name in there}
@@ -158,7 +126,8 @@ def values(folder: Path, study: Study) -> dict:
     playbook = read["playbook"] or {}
     segments = _segments(folder, read, study)
     ranking = (playbook.get("targeting") or {}).get("ranking", [])
-    ready, waiting = actions(playbook.get("levers", []), [row["segment"] for row in ranking])
+    levers = playbook.get("levers", [])
+    ready, waiting = actions(levers, [row["segment"] for row in ranking])
     checks = read["quality"] and [row for row in read["quality"] if not row.get("period")]
     names = {row["segment"]: row["name"] for row in segments}
     return {
@@ -171,18 +140,13 @@ def values(folder: Path, study: Study) -> dict:
         "names": names,
         "colours": colours([row["segment"] for row in verdict.get("segments", [])] + list(names)),
         "ready": ready,
-        "instead_of": passed_over(ready, waiting, ranking),
+        "instead_of": passed_over(next(iter(ready), None), levers, ranking),
         "waiting": waiting,
-        "targeting": targeting(playbook.get("targeting") or {}),
+        "underserved": (playbook.get("targeting") or {}).get("underserved") or [],
         "measures": measures,
-        "kpis": kpis(measures.get("kpis", []), study, measures.get("words", {})),
         "product_verdict": read["product_verdict"] or {},
         "product_groups": product_groups(folder / "product_segments.parquet"),
         "quality": checks,
-        "findings": sorted(
-            [row for row in checks or [] if row.get("failing")],
-            key=lambda row: -row["failing"] / max(row["rows"], 1),
-        ),
     }
 
 
@@ -249,18 +213,8 @@ def _matter(segments: list[dict], measures: dict) -> dict:
 def actions(levers: list[dict], order: list[int]) -> tuple[list[dict], list[dict]]:
     """Return the tests to start on Monday, and what cannot be answered yet.
 
-    Parameters
-    ----------
-    levers
-        Of playbook.json; a segment's first one comes first.
-    order
-        Segments in order of priority.
-
-    Returns
-    -------
-    ready, waiting : list of dict
-        At most three levers, each the first of its segment that the segment is large enough to
-        test; and the first lever of every segment that has none.
+    A segment's first lever that it is large enough to test is ready, by the order of priority and
+    at most three; the first lever of a segment without any waits.
     """
     places = {segment: place for place, segment in enumerate(order)}
     by_segment: dict[int, list[dict]] = {}
@@ -274,76 +228,24 @@ def actions(levers: list[dict], order: list[int]) -> tuple[list[dict], list[dict
     return ready[:ACTIONS], waiting
 
 
-def passed_over(ready: list[dict], waiting: list[dict], ranking: list[dict]) -> dict:
-    """Return which segments the objective alone would put before the first action, and why not.
+def passed_over(first: dict | None, levers: list[dict], ranking: list[dict]) -> dict:
+    """Return which segments fit the objective best if the first lever is for others, and why.
 
-    Returns
-    -------
-    dict
-        `segments`, those that fit the objective best, and `why`: their tests would not tell enough
-        (waiting), nothing is suggested for them (idle), or other criteria outweigh it (weights).
-        Empty if the first action is for one of them, or no figure of the objective is known.
+    Their tests would not tell enough (waiting), nothing is suggested for them (idle), or other
+    criteria outweigh the objective (weights).
     """
     fit = {row["segment"]: row.get("scores", {}).get("objective") for row in ranking}
     fit = {segment: value for segment, value in fit.items() if value is not None}
     best = [segment for segment, value in fit.items() if value > max(fit.values()) - 0.005]
-    if not ready or not best or ready[0]["segment"] in best:
+    if not first or not best or first["segment"] in best:
         return {}
-    testable, blocked = ({lever["segment"] for lever in rows} for rows in (ready, waiting))
-    why = "weights" if testable & {*best} else "waiting" if blocked & {*best} else "idle"
+    own = [row for row in levers if row["segment"] in best]
+    testable = any((row.get("experiment") or {}).get("enough") for row in own)
+    why = "weights" if testable else "waiting" if own else "idle"
     return {"segments": best, "why": why}
 
 
-def targeting(found: dict) -> dict:
-    """Return the ranking of segments: score, place under other weights, each weighted criterion."""
-    weights = {key: weight for key, weight in (found.get("weights") or {}).items() if weight}
-    ranking, glosses = found.get("ranking", []), found.get("meaning", {})
-    columns = [[_two(row.get("score")) for row in ranking]]
-    columns += [[_range(row.get("best"), row.get("worst")) for row in ranking]]
-    columns += [[_two(row.get("scores", {}).get(key)) for row in ranking] for key in weights]
-    return {
-        "criteria": {key: (glosses.get(key, ""), weight) for key, weight in weights.items()},
-        "equal": len(set(weights.values())) == 1,
-        "rows": [(row["segment"], cells) for row, *cells in zip(ranking, *columns, strict=True)],
-        "underserved": found.get("underserved") or [],
-    }
-
-
-def _two(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _range(low, high) -> str:
-    if low is None or high is None:
-        return "–"
-    return str(low) if low == high else f"{low} to {high}"
-
-
-# --- what happened, what is sold ------------------------------------------------------------------
-
-
-def kpis(rows: list[dict], study: Study, words: Mapping[str, str]) -> dict:
-    """Return a small table of the measures: segment × figure, each before and after."""
-    cells = {(row["segment"], row["metric"], row["period"]): row.get("value") for row in rows}
-    periods = [p for p in ("before", "after") if any(key[2] == p for key in cells)]
-    metrics = [m for m in MAIN if any(key[1] == m and key[2] in periods for key in cells)]
-    segments = sorted({key[0] for key in cells}, key=lambda s: (s == EVERYONE, s))
-    orders, one = words.get("orders", "orders").capitalize(), study.customer
-    columns = []
-    for metric in metrics:
-        unit = study.currency if metric == "spend" else MAIN[metric][1]
-        values = [cells.get((s, metric, p)) for s in segments for p in periods]
-        texts = wording.column(values, unit)
-        columns.append([_change(t) for t in zip(*[iter(texts)] * len(periods), strict=True)])
-    return {
-        "periods": periods,
-        "metrics": [MAIN[m][0].format(who=f"{one}s", one=one, orders=orders) for m in metrics],
-        "rows": list(zip(segments, zip(*columns, strict=True), strict=True)) if columns else [],
-    }
-
-
-def _change(texts: tuple[str, ...]) -> str:
-    return " → ".join(texts) if set(texts) != {"–"} else "–"
+# --- what is sold ---------------------------------------------------------------------------------
 
 
 def product_groups(path: Path, typical: int = 4) -> list[tuple[int, int, list[str]]]:
