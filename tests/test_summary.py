@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from seglib import files
 from seglib.plots import colours
 from seglib.report import drawing, history, portraits, report, summary
 from seglib.report.report import ReportError
@@ -409,19 +408,6 @@ def test_money_has_its_interval_and_too_few_are_not_shown(tmp_path):
     past = over(*[row(tmp_path, d, {1: 0.6, 2: 0.4}, measures={"kpis": kpis}) for d in DAYS[:2]])
     lines = next(p for p in past["panels"] if p["key"] == "revenue_share")["lines"]
     assert (lines[1][0]["low"], lines[2]) == (0.6, [{}, {}])
-
-
-def test_a_run_says_whether_the_numbers_it_follows_still_stand(tmp_path):
-    first = row(tmp_path, DAYS[0], {1: 0.6, 2: 0.4}, model={"k": 2, "first": "valuable"})
-    path = first["folder"] / "segments.parquet"
-    pd.DataFrame({"segment": [1, 2]}).to_parquet(path)
-    later = follows(tmp_path, DAYS[1], DAYS[0], digest=files.digest(path))
-    assert [r["origin"] for r in over(first, later)["runs"]] == ["", ""]
-    pd.DataFrame({"segment": [2, 1]}).to_parquet(path)
-    assert [r["origin"] for r in over(first, later)["runs"]] == ["remade", ""]
-    assert over(later)["runs"][0]["origin"] == "gone"
-    added = follows(tmp_path, DAYS[0], DAYS[2])
-    assert history.figures(added)[1]["stayed"] == {}
 
 
 def test_a_chart_runs_from_nothing_to_the_largest_and_breaks_where_nothing_is_known():

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from seglib import files
 from seglib.clustering.segmenter import numbered
 from seglib.study import Study
 
@@ -29,10 +28,10 @@ def kind(verdict: Mapping) -> str:
 
 
 def read(run: Mapping, load) -> dict:
-    """Return a run as `history` wants it: its date, folder and pages, and its files as read."""
+    """Return a run as `history` wants it: its date and pages, and its files as read."""
     folder = Path(run["folder"])
     names = ("verdict", "personas", "measures", "model")
-    return {"day": run["day"], "folder": folder, "pages": run["pages"]} | {
+    return {"day": run["day"], "pages": run["pages"]} | {
         name: load(folder / f"{name}.json") for name in names
     }
 
@@ -50,7 +49,7 @@ def history(found: Sequence[Mapping], study: Study) -> dict:
     several = sum(bool(rows) for rows in known.values()) > 1
     newest, shown = known[found[0]["day"]], list(known)[-SHOWN:]
     return {
-        "runs": [_row(run, found) for run in found],
+        "runs": [*map(_row, found)],
         "counts": [(day, len(rows) or 1) for day, rows in known.items()][-SHOWN:],
         "panels": [panel(known, shown, key) for key in MEASURES if several],
         "days": shown,
@@ -125,10 +124,9 @@ def days(measures: Mapping | None) -> int:
     return (until - start).days
 
 
-def _row(run: Mapping, found: Sequence[Mapping]) -> dict:
-    """Return a run as a row of the table: its kind, and where its segments' numbers come from."""
-    verdict, folders = run["verdict"] or {}, {other["day"]: other["folder"] for other in found}
-    text = numbered(run["model"], run["day"]) if run["model"] else ""
+def _row(run: Mapping) -> dict:
+    """Return a run as a row of the table."""
+    verdict = run["verdict"] or {}
     return {
         "day": run["day"],
         "k": verdict.get("k"),
@@ -136,18 +134,5 @@ def _row(run: Mapping, found: Sequence[Mapping]) -> dict:
         "pages": run["pages"],
         "analyst": verdict.get("k_chosen_by") == "analyst",
         "carried": verdict.get("carried"),
-        "numbered": text,
-        "origin": _origin(run, folders),
+        "numbered": numbered(run["model"], run["day"]) if run["model"] else "",
     }
-
-
-def _origin(run: Mapping, folders: Mapping[str, Path]) -> str:
-    """Return whether the run that the numbers come from is `gone`, `remade`, or as it was."""
-    about = (run["model"] or {}).get("numbered")
-    if not about or about["as_of"] == run["day"]:
-        return ""
-    path = Path(folders.get(about["as_of"], "")) / "segments.parquet"
-    if about["as_of"] not in folders or not path.is_file():
-        return "gone"
-    earlier = about["as_of"] < run["day"]
-    return "remade" if earlier and files.digest(path) != about.get("digest") else ""
