@@ -16,6 +16,8 @@ WIDTH, LINE, SMALL = 4.3, 0.16, 8
 """Inches of a figure on a phone and of a line of its legend, and the size of letters in points."""
 TITLE, NAME, LABEL = 38, 17, 44
 """Letters in a line of a title, of a name beside an axis, and of the label of an axis."""
+WIDE = 8
+"""Letters of a title for an inch of a panel."""
 LINES = 3
 """Lines of a legend from which more would cover the figure."""
 
@@ -92,7 +94,12 @@ def _height(text) -> float:
 
 
 def uncovered(figure: Figure) -> Figure:
-    """Return the figure, long legends put beside what they would cover."""
+    """Return the figure, its titles wrapped, long legends put beside what they would cover."""
+    panels = [ax for ax in figure.axes if ax.get_subplotspec()]
+    columns = len(panels) if _side_by_side(panels) else 1
+    for ax in panels:
+        width = int(WIDE * figure.get_figwidth() / columns)
+        ax.set_title(textwrap.fill(ax.get_title(loc="left"), width), loc="left")
     for ax in figure.axes:
         legend = ax.get_legend()
         if legend and len(legend.texts) > LINES and legend.get_bbox_to_anchor() is ax.bbox:
