@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 report: .venv/made          ## the default study, from its data to reports/complete_journey/index.html
 	$(BIN)/seglib run complete_journey
 
-test: .venv/made
+test: .venv/spark
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lab: .venv/made
@@ -20,8 +20,12 @@ lint: .venv/made
 	$(BIN)/ruff format --check .
 	$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
 
-bench: .venv/made           ## simulations where the truth is planted; slow
+bench: .venv/spark          ## simulations where the truth is planted; slow
 	for file in tests/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+.venv/spark: .venv/made tests/spark.lock ## half a gigabyte that only a test needs
+	$(PIP) --require-hashes --no-deps --requirement tests/spark.lock
+	touch $@
 
 .venv/made: pyproject.toml $(wildcard requirements.lock)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

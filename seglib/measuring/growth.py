@@ -45,10 +45,9 @@ def changes(
 
     Parameters
     ----------
-    people
-        From `outcomes.members`.
-    pair
-        The same for the segments formed again now and one period earlier, from `placebo`.
+    people, pair
+        From `outcomes.members`; the same for the segments formed again now and one period earlier,
+        from `placebo`.
     minimum
         With fewer customers active before, a segment's change is suppressed.
     seed, draws
