@@ -222,8 +222,10 @@ def judged(seed: int) -> dict:
     try:
         found = seglib.segment(one.frame, k_max=K_MAX, seed=seed).verdict
     except seglib.StudyError as error:
-        return row | {"kind": "refused", "k": 0, "said": str(error)}
-    return row | {"kind": found.kind, "k": found.k, "seconds": time.process_time() - start}
+        return row | {"kind": "refused", "k": 0, "apart": 1, "number": "", "said": str(error)}
+    support = found.evidence["support"].get(found.k)
+    return row | {"kind": found.kind, "k": found.k, "seconds": time.process_time() - start,
+                  "apart": found.apart, "number": found.number, "support": support}  # fmt: skip
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -231,7 +233,8 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     groups = rows[rows["sort"] == "grouped"]
     natural = rows["kind"] == "natural"
     right = rows["k"] == rows["true_k"]
-    wrong = natural & ~right
+    wrong, exact, least = natural & ~right, rows["number"] == "exact", rows["number"] == "at least"
+    fewer = rows["apart"] > rows["true_k"]
     plain, odd = rows["sort"] == "plain", rows["sort"].isin(["bent", "tied"])
     easy = (groups["oracle"] >= 0.95) & (groups["smallest"] >= 30)
     middling = groups["oracle"].between(0.8, 0.9) & (groups["smallest"] >= 30)
@@ -242,8 +245,14 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
          "at most 5%"),
         ("no groups, bent or tied: called natural", natural[odd], "at most 2%"),
         ("no groups, bent or tied: called reproducible", rows["kind"][odd].eq("reproducible"), ""),
-        ("all: called natural with a wrong number", wrong, "at most 1%"),
+        ("all: natural, the number called exact and wrong", wrong & exact, "at most 1%"),
+        ("all: natural, with another number, exact or not", wrong, ""),
         ("all: natural with too many groups", wrong & (rows["k"] > rows["true_k"]), ""),
+        ("all: 'at least k groups' where there are fewer", least & fewer, "at most 1%"),
+        ("number called exact: it is", right[exact], "calibrated"),
+        ("'at least k groups' said: there are as many", ~fewer[least], "calibrated"),
+        ("'at least k groups' said: there are more", rows["apart"][least] < rows["true_k"][least],
+         ""),
         ("oracle 95% or more, smallest 30 or more: number right", named[easy], "at least 95%"),
         ("oracle 80 to 90%, smallest 30 or more: number right", named[middling], "at least 60%"),
         ("called natural: groups are there", rows["sort"][natural].eq("grouped"), "calibrated"),
@@ -254,6 +263,19 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
         {"what": what, "worlds": len(which), "count": int(which.sum()), "share": which.mean(),
          "target": target} for what, which, target in lines
     ])  # fmt: skip
+
+
+def calibration(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of what has a kind, the share that is so, per bin of its support."""
+    named = rows[rows["kind"].isin(["natural", "reproducible"])]
+    edges = [0, 2, 4, 8, 16, np.inf]
+    facts = pd.DataFrame({
+        "kind": named["kind"], "support": pd.cut(named["support"], edges, right=False),
+        "groups are there": named["sort"] == "grouped",
+        "the number is right": named["k"] == named["true_k"],
+    })  # fmt: skip
+    by = facts.groupby(["kind", "support"], observed=True)
+    return by.mean().assign(worlds=by.size()).reset_index()
 
 
 def main() -> None:
@@ -272,10 +294,11 @@ def main() -> None:
     if given.rows:
         given.rows.write_text(json.dumps(rows.to_dict("records"), default=str, indent=0))
     shown = table(rows).to_string(index=False, float_format="{:.3f}".format)
-    print(shown, f"\n{rows['seconds'].median():.1f} s of CPU a world (median)")
+    bins = calibration(rows).to_string(index=False, float_format="{:.2f}".format)
+    print(shown, f"\n\n{bins}\n\n{rows['seconds'].median():.1f} s of CPU a world (median)")
     if given.examination:
         about = f"{given.worlds:,} random worlds, seeds from {EXAMINATION:,}; run once.\n\n"
-        Path(__file__).with_suffix(".md").write_text(about + shown + "\n")
+        Path(__file__).with_suffix(".md").write_text(f"{about}{shown}\n\n{bins}\n")
 
 
 if __name__ == "__main__":

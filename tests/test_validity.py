@@ -66,7 +66,8 @@ def null(n=20):
     ("dispersion", "stability", "valley", "k", "kind"),
     [
         ([-0.1, -0.3], [0.6, 0.95], [0.1, 1.0], 3, "natural"),
-        ([-0.3, -0.2], [0.98, 0.76], [1.0, 0.4], 2, "natural"),  # both separated: more compact
+        ([-0.3, -0.2], [0.98, 0.76], [1.0, 0.8], 2, "natural"),  # both separated: more support
+        ([-0.2, -0.3], [0.76, 0.98], [1.0, 0.1], 3, "reproducible"),  # 2 are, 3 have more support
         ([-0.1, -0.3], [0.6, 0.95], [0.1, 0.1], 3, "reproducible"),  # no valley
         ([-0.1, -0.3], [0.6, 0.45], [0.1, 1.0], 2, "reproducible"),  # 3 do not come back
         ([-0.1, -0.3], [0.5, 0.45], [0.1, 1.0], 1, "none"),  # neither do 2
@@ -107,9 +108,18 @@ def groups(k, n=240, apart=5.0, seed=0):
 
 def test_three_groups_are_natural_and_found():
     found = search(groups(3))
-    assert (found.k, found.kind) == (3, "natural")
+    assert (found.k, found.kind, found.apart) == (3, "natural", 3)
     assert found.evidence.loc[3, "stability"] > found.evidence.loc[3, "stability_null"]
     assert found.p_value == 1 / (1 + found.evidence["tables"].iloc[0])
+
+
+def test_of_four_segments_that_shade_into_each_other_in_pairs_two_groups_stand_apart():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 600)
+    centres = np.array([[0, 0, 0], [3, 0, 0], [0, 7, 0], [0, 7, 3]])
+    found = search(centres[truth] + rng.normal(size=(600, 3)), 5)
+    assert (found.k, found.apart) == (4, 2)
+    assert (found.kind, found.number) == ("reproducible", "at least")
 
 
 def test_a_correlated_cloud_has_no_groups_however_stable_its_halves():

@@ -16,7 +16,7 @@ KEYS = {
     "n", "columns", "method", "method_reason", "k", "k_suggested", "k_chosen_by", "kind",
     "headline", "reasons", "rule", "evidence", "segments", "restarts", "ambiguous", "confusion",
     "usefulness", "worth", "sensitivity", "sampled", "agreement", "membership", "null_model",
-    "p_value", "carried",
+    "p_value", "carried", "apart", "number",
 }  # fmt: skip
 
 
@@ -47,7 +47,8 @@ def three():
 def test_three_groups_are_natural_and_found(three):
     found, truth = three
     assert (found.verdict.k, found.verdict.kind) == (3, "natural")
-    assert found.verdict.headline.startswith("At least 3 groups")
+    assert (found.verdict.apart, found.verdict.number) == (3, "exact")
+    assert found.verdict.headline.startswith("3 groups stand apart")
     assert adjusted_rand_score(truth, found.labels) > 0.9
     assert set(found.verdict.segments["stable"]) == {"highly stable"}
     assert (found.verdict.segments["jaccard"] > found.verdict.segments["jaccard_null"]).all()
@@ -105,7 +106,8 @@ def test_where_there_are_no_segments_the_tiers_that_predict_are_offered():
     null, model = NullModel().fit(table, encoder), SegmentModel(encoder)
     evidence = pd.DataFrame({"stability": [1, 0.5, 0.5], "dispersion_z": 0.0, "separation": 0.0,
                              "stability_null": 0.5, "separation_null": 0.0, "tables": 10,
-                             "reproducible": False, "p_value": 1.0}, index=[1, 2, 3])  # fmt: skip
+                             "reproducible": False, "p_value": 1.0, "separated": False,
+                             "support": 0.0}, index=[1, 2, 3])  # fmt: skip
     found = Decision(1, "none", evidence)
     choice = verdict.choose(found, model, table, outcomes, rfm=rfm)
     assert (choice.k, choice.prediction[0]["instead"]) == (1, "rfm_tiers")
@@ -202,6 +204,7 @@ def evidence(z):
     return pd.DataFrame({
         "dispersion_z": [0.0, *z], "stability": 0.9, "stability_null": 0.8, "separation": 0.1,
         "separation_null": 0.2, "tables": 24, "p_value": 0.3,
+        "separated": False, "support": [0.0, *z],
     }, index=range(1, len(z) + 2))  # fmt: skip
 
 
@@ -224,6 +227,19 @@ def test_segments_that_come_back_like_any_cut_are_not_said_to_come_back(beyond, 
     choice, agreement = verdict.Choice(3), {"beyond": beyond}
     said = verdict._headline(found, model, "reproducible", None, choice, agreement)
     assert words in said
+
+
+@pytest.mark.parametrize(("kind", "k", "z", "words"), [
+    ("natural", 2, [9, 4, 3], "2 groups stand apart"),
+    ("natural", 2, [9, 4, 12], "At least 2 groups stand apart"),
+    ("reproducible", 3, [4, 9, 3], "At least 2 groups stand apart in these data; 3 segments"),
+])  # fmt: skip
+def test_the_number_is_exact_where_no_larger_one_is_more_compact(kind, k, z, words):
+    table = evidence(z).assign(separated=[False, True, False, *[False] * (len(z) - 2)])
+    found, model = Decision(k, kind, table), SegmentModel(n_segments=k)
+    model.method_ = "kmeans"
+    said = verdict._headline(found, model, kind, None, verdict.Choice(k), {"beyond": True})
+    assert said.startswith(words)
 
 
 @pytest.mark.parametrize(("apart", "calibrated"), [(3.0, True), (0.0, False)])

@@ -119,17 +119,13 @@ def indices(null: NullModel, k_max: int, rng) -> pd.DataFrame:
         validity.jaccard(a, b, k)[_largest(a, k)].tolist()
         for k, (a, b) in enumerate(pairwise(labels), 1)
     ]
-    several = [(silhouette(Z, k, rng), prediction_strength(Z, k, rng)) for k in frame.index[1:]]
+    rows = rng.permutation(len(Z))[:800]
+    some = [label[rows] for label in labels[1:]]
+    widths = [silhouette_score(Z[rows], of) if len(set(of)) > 1 else 0.0 for of in some]
     frame["persists"] = [*persists, []]
-    frame["silhouette"] = pd.Series([None, *(s for s, _ in several)], frame.index, dtype=float)
-    return frame.assign(prediction_strength=[1.0, *(strength for _, strength in several)])
-
-
-def silhouette(Z: np.ndarray, k: int, rng, most: int = 800) -> float:
-    """Mean silhouette width on at most ``most`` rows."""
-    label = validity.cluster(Z, k, rng)[1]
-    rows = rng.permutation(len(Z))[:most]
-    return float(silhouette_score(Z[rows], label[rows])) if len(set(label[rows])) > 1 else 0.0
+    frame["silhouette"] = pd.Series([None, *widths], frame.index, dtype=float)
+    strengths = [prediction_strength(Z, k, rng) for k in frame.index[1:]]
+    return frame.assign(prediction_strength=[1.0, *strengths])
 
 
 def prediction_strength(x: np.ndarray, k: int, rng, splits: int = 3) -> float:
@@ -181,12 +177,7 @@ def sensitivity(X: pd.DataFrame, codes: np.ndarray, k: int, seed: int) -> pd.Dat
         for what, matrix in matrices.items()
     }
     Z = next(iter(matrices.values()))
-    half = rng.permutation(len(Z))[: len(Z) // 2]
-    if len(half) > k:
-        centres = validity.cluster(Z[half], k, rng, algorithms.STARTS)[0]
-        other["a random half of the rows"] = validity.nearest(Z, centres)
-    tree = AgglomerativeClustering(k, linkage="ward")
-    other["hierarchical clustering (Ward)"] = tree.fit_predict(Z)
+    other["hierarchical clustering (Ward)"] = AgglomerativeClustering(k).fit_predict(Z)
     agreement = {what: validity.rand_index(codes, label) for what, label in other.items()}
     return pd.DataFrame(agreement.items(), columns=["what", "ari"])
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -44,8 +45,9 @@ class Decision:
     k, kind
         The rule's answer; natural, reproducible or none.
     evidence : DataFrame
-        By `k`: each measure beside its value in tables without groups and its p-value, and whether
-        the rule calls the number `separated` or `reproducible`; `p_value` and `tables` of all.
+        By `k`: each measure beside its value in tables without groups and its p-value, its
+        `support`, and whether the rule calls the number `separated` or `reproducible`; `p_value`
+        and `tables` of all.
     metric : array or None
         The linear map under which groups were found; None where distances are plain.
     """
@@ -66,6 +68,19 @@ class Decision:
             return self.kind if k == self.k else "none"
         row = self.evidence.loc[k]
         return "natural" if row["separated"] else "reproducible" if row["reproducible"] else "none"
+
+    @property
+    def apart(self) -> int:
+        """How many groups at least stand apart; 1 where none do."""
+        rows = self.evidence["support"][self.evidence["separated"]]
+        return self.k if self.kind == "natural" else int(rows.idxmax()) if len(rows) else 1
+
+    @property
+    def number(self) -> str:
+        """Whether as many groups as stand apart are all: `exact`, `at least`, or empty."""
+        more = self.evidence["dispersion_z"].loc[self.k :]
+        firm = self.kind == "natural" and len(more) > 1 and more.idxmax() == self.k
+        return ("exact" if firm else "at least") if self.apart > 1 else ""
 
     @property
     def best_cut(self) -> int:
@@ -121,11 +136,7 @@ def against_null(
 
     Simulation stops after ten tables where no number stands out from them by 2 of their sd; where
     only natural groups are looked for, after three as soon as none can be natural any more.
-
-    Returns
-    -------
-    DataFrame
-        As :attr:`Decision.evidence`.
+    Returned is :attr:`Decision.evidence`.
     """
     turn = np.eye(null.Z_.shape[1]) if metric is None else metric
     blur = blurring(null.Z_)
@@ -153,19 +164,12 @@ def _apart(data: np.ndarray, deepest: np.ndarray) -> np.ndarray:
 
 
 def decide(evidence: pd.DataFrame, metric: np.ndarray | None = None) -> Decision:
-    """Apply the rule to the evidence.
-
-    There is structure at a number of segments that are at least 3 null standard deviations more
-    compact than in tables without groups, if no such table is as compact at any number. It is
-    natural where the density also falls between every two segments and bootstrap samples agree,
-    reproducible where only the latter holds, and none otherwise.
-    """
-    for kind, possible in (("natural", "separated"), ("reproducible", "reproducible")):
-        if (rows := evidence[evidence[possible]]).size:
-            agreed = rows["dispersion_gap"] * np.sqrt(np.maximum(rows["stability"], 0))
-            best = agreed if kind == "natural" else rows["dispersion_z"]
-            return Decision(int(best.idxmax()), kind, evidence, metric)
-    return Decision(1, "none", evidence, metric)
+    """Take the number with the largest support (extra compactness times squared stability)."""
+    rows = evidence[evidence["separated"] | evidence["reproducible"]]
+    if not len(rows):
+        return Decision(1, "none", evidence, metric)
+    k = int(rows["support"].idxmax())
+    return Decision(k, "natural" if rows["separated"][k] else "reproducible", evidence, metric)
 
 
 # --- evidence -------------------------------------------------------------------------------------
@@ -202,6 +206,7 @@ def compare(data: np.ndarray, tables: list[np.ndarray]) -> pd.DataFrame:
         "dispersion_z": z,
         "stability": data[1],
         "stability_null": usual,
+        "support": z * np.maximum(data[1], 0) ** 2,
         "separation": data[2],
         "separation_null": deepest,
         "separated": structure & _apart(data, deepest) & (data[1] >= np.maximum(AGREE, usual)),
@@ -275,9 +280,8 @@ _KERNEL /= _KERNEL.sum()
 def valley(x: np.ndarray, label: np.ndarray, centres: np.ndarray) -> float:
     """Measure the least depth of the valley between two segments; 0 is no valley."""
     depths = [
-        _depth(x[(label == i) | (label == j)], centres[i], centres[j])
-        for i in range(len(centres))
-        for j in range(i + 1, len(centres))
+        _depth(x[(label == i) | (label == j)], *centres[[i, j]])
+        for i, j in combinations(range(len(centres)), 2)
     ]
     return float(min(depths))
 

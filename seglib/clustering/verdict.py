@@ -38,6 +38,8 @@ class Verdict:
         each other), `constructive` (a cut that is of use) or `none`.
     k : int
         Number of segments.
+    apart, number
+        How many groups stand apart, or 1; whether that is `exact` or `at least`, or empty.
     headline : str
         The verdict in a sentence or two.
     reasons : list of str
@@ -63,6 +65,8 @@ class Verdict:
 
     kind: str
     k: int
+    apart: int
+    number: str
     headline: str
     reasons: list[str]
     evidence: pd.DataFrame
@@ -241,6 +245,8 @@ def _about(model: SegmentModel, X: pd.DataFrame, decision: Decision, null: NullM
     said += [_words("turned")] if model.parameters_.get("metric") else []
     return {
         "k": model.n_segments,
+        "apart": decision.apart,
+        "number": decision.number,
         "n": len(X),
         "columns": model.encoder_.columns,
         "method": model.method_,
@@ -303,6 +309,8 @@ def _headline(decision: Decision, model, kind: str, useful, choice: Choice, agre
         kind=word,
         k=shown,
         asked=k,
+        apart=decision.apart,
+        sure=decision.number,
         carried=choice.carried,
         what="groups" if decision.kind == "natural" else "segments that come back",
         whose="given" if labels else "ours",
