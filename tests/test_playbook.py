@@ -46,7 +46,7 @@ def test_weights_are_equal_unless_given(full):
 
 
 @pytest.mark.parametrize(("given", "message"), [
-    ({"valeu": 1}, "did you mean 'value'"), ({"value": -1}, "0 or more"), ({"value": 0}, "above 0"),
+    ({"value": 0}, "above 0"),
 ])  # fmt: skip
 def test_wrong_weights_are_refused(full, given, message):
     with pytest.raises(StudyError, match=message):
@@ -213,7 +213,6 @@ def test_product_segments_are_told_by_what_was_planted(full):
     second = of(found, "p", 2)
     assert not {"often-high", "often-low"} & set(second)  # alike everywhere
     assert second["range-buyers"]["value"] == pytest.approx(2 / 3, abs=0.05)
-    assert second["range-own"]["value"] == pytest.approx(0.4, abs=0.05)
     revenue = [of(found, "p", s)["range-revenue"]["value"] for s in (1, 2, 3)]
     assert sum(revenue) == pytest.approx(1)
 

@@ -25,18 +25,10 @@ BROKEN = 0.001  # p-value below which a randomisation is not believed (Fabijan e
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is compared between the arms.
+    """What is compared between the arms: yes/no (1 or 0), count or money; and if more is better.
 
-    Attributes
-    ----------
-    kind : str
-        yes/no (1 or 0), count or money.
-    wanted : bool
-        Whether more of it is better.
-    worth : float, optional
-        Smallest effect worth having, in its unit; without it a tenth of the control's level.
-    label : str
-        What a reader calls it: in the past tense, such as visited, or a noun, such as spend.
+    `worth` is the smallest effect worth having, in its unit; without it a tenth of the control's
+    level. `label` is what a reader calls it: in the past tense, such as visited, or a noun.
     """
 
     kind: str = "count"
@@ -49,13 +41,7 @@ class Outcome:
 
 
 def treatments(arms: pd.Series, control: str, minimum: int = 0) -> list[str]:
-    """Return the arms but the control.
-
-    Raises
-    ------
-    StudyError
-        If there is no control arm or no other, or an arm has fewer customers than `minimum`.
-    """
+    """Return the arms but the control; a StudyError if there are none, or one is too small."""
     counts = arms.value_counts().sort_index()
     if control not in counts.index or len(counts) < 2:
         raise StudyError(
@@ -194,11 +180,6 @@ def assigned(facts: Facts, trial: Trial) -> tuple[pd.DataFrame, dict[str, Outcom
         start; days, the length of both periods: to the campaign's last day, for a mailing of one
         day or without an end the holdout, less if the data end or begin, 0 without transactions;
         short, why so if so; adjusted, whether amounts are adjusted for what was done before.
-
-    Raises
-    ------
-    StudyError
-        If customers were assigned before the segments were formed, on several days, or too late.
     """
     study, starts = facts.study, pd.to_datetime(trial.rows["start"]).dt.date
     start = starts.min()

@@ -28,17 +28,9 @@ from seglib.study import Study, StudyError
 def sent(run: Run, people: pd.DataFrame) -> pd.DataFrame:
     """Return the campaigns of the segments' members, each with its period.
 
-    Parameters
-    ----------
-    people
-        From `outcomes.members`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of campaigns.parquet; `segment`; `period`: before, after or other, by the day
-        it began; `whole`: its responses are all in the data (it neither began before them nor ended
-        after them). No rows without campaigns or transactions.
+    The columns of campaigns.parquet; `segment`; `period`: before, after or other, by the day it
+    began; `whole`: its responses are all in the data (it neither began before them nor ended after
+    them). No rows without campaigns or transactions.
     """
     if not (run.has("campaigns.parquet") and run.has("monthly.parquet")):
         columns = ["customer", "campaign", "start", "segment", "period", "whole"]
@@ -119,11 +111,6 @@ def described(run: Run, each: pd.DataFrame) -> dict:
 def trials(run: Run, sent: pd.DataFrame) -> tuple[list[dict], list[dict]]:
     """Analyse every experiment of a study whose arms were assigned at random.
 
-    Parameters
-    ----------
-    sent
-        From the function of that name.
-
     Returns
     -------
     analysed : list of dict
@@ -157,13 +144,9 @@ def trials(run: Run, sent: pd.DataFrame) -> tuple[list[dict], list[dict]]:
 def effects(analysed: list[dict], called: dict[int, str], currency: str = "") -> pd.DataFrame:
     """Return one row an experiment, outcome, arm and segment (0 = everyone) that has an effect.
 
-    Returns
-    -------
-    pandas.DataFrame
-        campaign, outcome, label, kind, arm, control, segment, name; level and baseline, in `unit`;
-        effect, shrunk, detectable, worth, in `effect_unit` (of shares: percentage points), each
-        with its interval; n, n_control (missing if few), p_adjusted, verdict. Nothing of
-        experiments that are not believed.
+    level and baseline are in `unit`; effect, shrunk, detectable and worth in `effect_unit` (of
+    shares: percentage points), with intervals; n, n_control are missing if few. Nothing of
+    experiments that are not believed.
     """
     columns = ["campaign", "label", "kind", "arm", "segment", "name", "verdict", "unit"]
     columns += ["effect_unit", "n", "n_control"]
@@ -193,11 +176,8 @@ def effects(analysed: list[dict], called: dict[int, str], currency: str = "") ->
 def soundness(trial: dict) -> pd.DataFrame:
     """Return the sizes of the arms, and how far they differed before: a row an arm.
 
-    Returns
-    -------
-    pandas.DataFrame
-        customers, share, planned, sizes (the p-value of the test of the sizes); for arms but the
-        control the largest difference before (in standard deviations) and the least p, corrected.
+    customers, share, planned, sizes (the p-value of the test of the sizes); for arms but the
+    control the largest difference before (in standard deviations) and the least p, corrected.
     """
     ratio, uneven = trial["result"].ratio, trial["result"].balance.groupby("arm")
     counts = pd.Series(ratio["counts"]).rename_axis("arm")

@@ -85,13 +85,8 @@ def shares(
 ) -> tuple[dict, pd.DataFrame]:
     """Return how the segments' shares of customers have shifted under one rule.
 
-    Returns
-    -------
-    whole : dict
-        psi, usual, p (times `LOOKS`), drifted; moved: the share of customers that went elsewhere
-        on balance.
-    each : pandas.DataFrame
-        segment, before, after, change, low, high (95%).
+    First of all of them: psi, usual, p (times `LOOKS`), drifted, and moved (the share of customers
+    that went elsewhere on balance); then of each: before, after, change, low, high (95%).
     """
     kept, k = sampled([moved, moved], seed)[0], len(numbers)
     levels = pd.CategoricalDtype(numbers)
@@ -201,20 +196,11 @@ def _proportions(sums: np.ndarray) -> np.ndarray:
 
 
 def advise(pair: Pair, columns: pd.DataFrame, shares: dict, parts: dict) -> dict:
-    """Return the advice on the earlier run's segments, with its reasons and a date.
+    """Return the advice on the earlier run's segments (keep, refresh, rebuild) with its reasons.
 
-    Parameters
-    ----------
-    pair, parts
-        From `monitoring.pair` and `monitoring.split`.
-    columns, shares
-        From `columns`, and the first of `shares`.
-
-    Returns
-    -------
-    dict
-        advice (keep, refresh, rebuild), reasons (each a `kind` with what its sentence needs),
-        next_review (date), and the date of the earlier run (`compared`).
+    `columns` and `shares` are those of this module, `parts` is `monitoring.split`. Each reason has
+    a `kind` with what its sentence needs; `next_review` is a date, `compared` that of the earlier
+    run.
     """
     run, last = pair.run, pair.last
     gap = (run.as_of - last.as_of).days

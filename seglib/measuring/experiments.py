@@ -41,19 +41,17 @@ class Result:
     balance : pandas.DataFrame
         By column known before: arm, difference (standardised), p, p_adjusted.
     overall : pandas.DataFrame
-        By outcome and arm: level of the arm and baseline, that of the control, each with its 95%
-        interval; effect, low, high, p, p_adjusted (Holm's method over outcomes and arms), saved
-        (share of variance that the pre-period explains), p_interaction and interaction_adjusted
-        (over outcomes and arms too), n, n_control, detectable (at the 5% level), pooled (customers
-        of segments too small to be analysed alone, who count as one stratum), left_out (of them,
-        those not in it, because together they were too few).
+        By outcome and arm: level of the arm and baseline, that of the control; effect, low, high,
+        p, p_adjusted (Holm's method over outcomes and arms), saved (share of variance that the
+        pre-period explains), p_interaction and interaction_adjusted, n, n_control, detectable (at
+        the 5% level), pooled (customers of segments too small to be analysed alone, who count as
+        one stratum), left_out (of them, those not in it, because together they were too few).
     segments : pandas.DataFrame
-        By outcome, segment and arm: levels and effect as above, p_adjusted (over outcomes, segments
-        and arms), shrunk, shrunk_low, shrunk_high, n, n_control, few (sizes not to be shown),
-        worth, detectable (with 80% power at the level of the verdict, which is corrected for all
-        effects looked at), needed (customers per arm that find what is worth having, at that
-        level), verdict: works, works too little, does not, harms, undecided (what is worth having
-        would have been found with 80% power), not enough data, or not valid.
+        By outcome, segment and arm: as above, p_adjusted (over segments too), shrunk, few (sizes
+        not to be shown), worth, detectable (with 80% power at the level of the verdict, which is
+        corrected for all effects looked at), needed (customers per arm that find what is worth
+        having, at that level), verdict: works, works too little, does not, harms, undecided (what
+        is worth having would have been found), not enough data, or not valid.
     problems : list of dict
         Reasons not to believe any effect; while there is one, no effect and no verdict is given.
     """

@@ -56,15 +56,12 @@ def changes(
     Returns
     -------
     pandas.DataFrame
-        One row a segment (0 = everyone) and metric. `change` of the segment; `everyone`: that of
-        all; `gap`: the segment's change against that of all other customers; `again_gap`,
-        `placebo_gap`: the same of the segment formed again now and one period earlier; `excess`:
-        the first against the second of these; each with `_low`, `_high` (95%). `level`: mean
-        before, relative to everyone's; `again_level`, `placebo_level` likewise. `tested`: what the
-        p-values are of: gap (no pair was given), excess, or nothing (the placebo segment stood at
-        another level, so it says little about this one); `p`; `p_adjusted` (Holm 1979, over the
-        segments of one metric); `differs`; `newcomers`: share left out, and `n`, both
-        missing where these are too few; `suppressed`. Empty without both periods.
+        One row a segment (0 = everyone) and metric, with the parts of `PARTS`, each with `_low` and
+        `_high` (95%): its own change; against all others now, formed again now, and formed one
+        period earlier; and the second of these against the third. `tested` says what the p-values
+        are of: gap (no pair was given), excess, or nothing (the placebo segment stood at another
+        level); p_adjusted by Holm's method over the segments of one metric. Empty without both
+        periods.
     """
     compared = [m for m in COMPARED if {f"{m}_before", f"{m}_after"} <= set(people.columns)]
     if not compared:
@@ -203,8 +200,7 @@ def _hide(frame: pd.DataFrame, rows: pd.Series, parts: list[str]) -> None:
 def beside_placebo(changes: pd.DataFrame, metric: str, called: dict[int, str]) -> pd.DataFrame:
     """Return the gap of each segment formed again to all others, and that of its placebo.
 
-    Columns: segment, name, formed (now or earlier), value, low, high, hollow (the placebo does not
-    compare).
+    `hollow`: the placebo does not compare.
     """
     rows = changes[(changes["metric"] == metric) & (changes["segment"] > 0)]
     parts = []
@@ -220,7 +216,7 @@ def beside_placebo(changes: pd.DataFrame, metric: str, called: dict[int, str]) -
 
 
 def placebo(run: Run) -> tuple[tuple[pd.DataFrame, pd.DataFrame] | None, dict]:
-    """Return the members of the segments formed again, now and one period earlier.
+    """Return the members of the segments formed again, now and one period earlier, and why not.
 
     Both are formed from histories of the same length, because segments formed from a shorter one
     hold more luck and fall back further. The rule sees each customer's rank among the customers of
@@ -258,20 +254,7 @@ def placebo(run: Run) -> tuple[tuple[pd.DataFrame, pd.DataFrame] | None, dict]:
 def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> list[activity.Facts]:
     """Return what the engine holds about customers at some days, from histories of one length.
 
-    Parameters
-    ----------
-    run
-    days
-        Cut-off dates.
-    length
-        Days of history before each; 0 means the study's own.
-    columns
-        Features that must be there, such as shares of product groups.
-
-    Raises
-    ------
-    StudyError
-        If notebook 01 has not written what customers did.
+    A length of 0 means the study's own; `columns` are features that must be there.
     """
     asked = run.study.segmentation
     if columns:
@@ -285,8 +268,7 @@ def assigned(model: dict, frame: pd.DataFrame, reference: pd.DataFrame) -> pd.Se
     """Return the segment of each row by a model's rule, seen as ranks.
 
     Each number is replaced by the number of the same rank among the reference's customers, on whom
-    the model was fitted; for the reference itself nothing changes. A column that the model needs
-    and the frame lacks counts as missing.
+    the model was fitted; a column that the frame lacks counts as missing.
     """
     by_rank = pd.DataFrame(index=frame.index)
     for name in (rule["name"] for rule in model["columns"]):

@@ -160,19 +160,17 @@ def flows(
     numbers
         Of the segments of the rule.
     minimum
-        Smaller counts are suppressed. The others are rounded to multiples of it, and intervals
+        Smaller counts are suppressed, the others rounded to multiples of it, and intervals
         outwards, so that small ones do not follow from the sizes of the segments.
     seed, draws
-        Of the bootstrap over customers; with the rule fixed, drawing customers again draws the
-        cells of the table from a multinomial distribution.
+        Of the bootstrap over customers, the rule held fixed.
 
     Returns
     -------
     pandas.DataFrame
-        origin, goal (0 = outside); n; reverse (n of the other direction); net (n - reverse), each
-        of n and net with low and high (95%); share of the origin, with the ends; p, p_adjusted
-        (exact, Holm over pairs; missing for those who stayed, and where a direction is
-        suppressed); uneven (this direction exceeds the other beyond chance); beyond (and its origin
+        origin, goal (0 = outside); n; reverse (n of the other direction); net (n - reverse); share
+        of the origin; n, net and share with low and high (95%); p, p_adjusted (exact, Holm over
+        pairs); uneven (this direction exceeds the other beyond chance); beyond (and its origin
         shrank or its goal grew beyond chance); suppressed.
     """
     labels = [OUTSIDE, *numbers]
@@ -239,13 +237,10 @@ def _changed(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def split(pair: Pair, moved: pd.DataFrame) -> dict:
     """Return how many changed segment between the runs, by what they did or by the new rule.
 
-    Returns
-    -------
-    dict
-        Of the `n` customers with a segment in both runs: `changed` (another number now than then),
-        `behaviour` (by the earlier rule at both dates), `rule` (the earlier rule and this run's
-        differ today), each with value, low, high and n; `expected`: the share whom a refit on
-        customers drawn again puts elsewhere.
+    Of the `n` customers with a segment in both runs: `changed` (another number now than then),
+    `behaviour` (by the earlier rule at both dates), `rule` (the earlier rule and this run's differ
+    today), each with value, low, high and n; `expected`: the share whom a refit on customers drawn
+    again puts elsewhere.
     """
     today = pair.run.read("segments.parquet")["segment"]
     known = moved[(moved["then"] > 0) & (moved["now"] > 0) & moved.index.isin(today.index)]
@@ -260,10 +255,7 @@ def split(pair: Pair, moved: pd.DataFrame) -> dict:
 
 
 def kept(pair: Pair, moved: pd.DataFrame) -> pd.DataFrame:
-    """Return today's customers by the earlier rule: the list to load where segments are kept.
-
-    It holds customers' keys; the columns are those of segments.csv.
-    """
+    """Return today's customers by the earlier rule, with keys, as segments.csv has them."""
     here = moved[moved["now"] > 0].rename_axis("customer").reset_index()
     here = here.rename(columns={"now": "segment"}).assign(
         name=lambda f: f["segment"].map(pair.names)
@@ -274,11 +266,8 @@ def kept(pair: Pair, moved: pd.DataFrame) -> pd.DataFrame:
 def downgraded(pair: Pair, moved: pd.DataFrame, flows: pd.DataFrame) -> pd.DataFrame:
     """Return who went to a segment worth less, or ordered nothing more: a list for a CRM.
 
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of `DOWNGRADED`; flows beyond chance first, in each the most valuable first. It
-        holds customers' keys: never for a page. Empty without spend and orders.
+    The columns are those of `DOWNGRADED`; flows beyond chance first, in each the most valuable
+    first. It holds customers' keys: never for a page. Empty without spend and orders.
     """
     columns = [line["column"] for line in DOWNGRADED]
     metric = next((name for name in VALUES if name in pair.then), None)

@@ -70,9 +70,9 @@ def members(run: Run) -> tuple[pd.DataFrame, list[dict]]:
     Returns
     -------
     people : pandas.DataFrame
-        Indexed by customer: `segment`, and for each period that the data cover (`before`,
-        `after`) `active_…`, `orders_…`, and where the study has money `spend_…`, `discount_…`;
-        `newcomer`: the first order seen falls into the period before.
+        Indexed by customer: `segment`; `active_…`, `orders_…`, and where the study has money
+        `spend_…`, `discount_…` of the periods that the data cover (`before`, `after`); `newcomer`:
+        the first order seen falls into the period before.
     gaps : list of dict
         What is left out and why (`kind`), with what the sentence about it needs.
     """
@@ -346,15 +346,9 @@ def _families(frame: pd.DataFrame) -> list[dict]:
 def small_shares(frame: pd.DataFrame, family: dict, minimum: int) -> pd.Series:
     """Return which shares to hide, so that no small count follows from what is shown.
 
-    Parameters
-    ----------
-    frame
-        segment (0 = everyone), metric, period, value, n, suppressed (hidden anyway).
-    family
-        Shares of the same customers: (metric, period) → the cells, a letter each, of which it is
-        true, and those of which it is not. Each cell alone is one of the two of some share.
-    minimum
-        The smallest number of customers that may be learnt, of whom it is true and of whom not.
+    `frame` has segment (0 = everyone), metric, period, value, n, suppressed (hidden anyway).
+    `family` are shares of the same customers: (metric, period) → the cells, a letter each, of which
+    it is true, and those of which it is not; each cell alone is one of the two of some share.
     """
     shares = frame[[key in family for key in zip(frame["metric"], frame["period"], strict=True)]]
     segments = sorted(set(shares["segment"]) - {EVERYONE})

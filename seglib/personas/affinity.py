@@ -29,19 +29,9 @@ COLUMNS += ["q", "selected", "confidence"]
 
 
 def spending(purchases: str | Path, groups: pd.Series) -> pd.DataFrame:
-    """Return what each customer spent on each product group, aggregated on the engine.
+    """Return what each customer spent on each product group, a row a customer, a column a group.
 
-    Parameters
-    ----------
-    purchases : path
-        purchases.parquet: customer, product, amount.
-    groups : Series
-        Group of each product, the product its index; products without one are left out.
-
-    Returns
-    -------
-    DataFrame
-        One row per customer, one column per group; 0 where nothing was bought.
+    `groups` is the group of each product, the product its index; products without one are left out.
     """
     engine = files.engine(threads=1)  # one thread: sums in one order, so the same each time
     named = pd.DataFrame({"product": groups.index.astype(str), "group": groups.astype(str)})
@@ -57,25 +47,9 @@ def spending(purchases: str | Path, groups: pd.Series) -> pd.DataFrame:
 def index(spent: pd.DataFrame, labels: pd.Series, seed: int, draws: int = DRAWS) -> pd.DataFrame:
     """Return the affinity of each customer segment to each product group, against everyone else.
 
-    Parameters
-    ----------
-    spent : DataFrame
-        One row per customer, one column per product group.
-    labels : Series
-        Segment of each customer; those who bought nothing count as zeros.
-    seed : int
-        Of the bootstrap over customers.
-
-    Returns
-    -------
-    DataFrame
-        segment, group, inside and outside (shares of spend), index (inside / outside), low, high
-        (bootstrap over customers, at the level of the selection), q, selected, confidence, n
-        (customers), buyers (of them), others.
-
-    Notes
-    -----
-    Benjamini & Hochberg over the whole table; intervals as `products` has them.
+    Columns: segment, group, inside and outside (shares of spend), index (inside / outside), low,
+    high (bootstrap over customers, at the level of the selection), n (customers), buyers (of them),
+    others, q (Benjamini & Hochberg over the whole table), selected, confidence.
     """
     table = spent.reindex(labels.index).fillna(0).clip(lower=0)
     segments, codes = np.unique(labels.to_numpy(), return_inverse=True)
@@ -117,24 +91,10 @@ def _shares(totals: np.ndarray) -> np.ndarray:
 def products(purchases: str | Path, labels: pd.Series, minimum: int = 10) -> pd.DataFrame:
     """Return the affinity of each customer segment to every single product, against everyone else.
 
-    All sums are made on the engine; no customer's purchases come into pandas.
-
-    Parameters
-    ----------
-    labels : Series
-        Segment of each customer, its index named `customer`.
-    minimum : int
-        Products with fewer buyers in the segment, or elsewhere, are left out.
-
-    Returns
-    -------
-    DataFrame
-        As from `index`, with product in place of group.
-
-    Notes
-    -----
-    Delta method on the log of a ratio of sums, customers the sampled units; Benjamini & Hochberg
-    over the whole table, intervals at the level of the selection (Benjamini & Yekutieli 2005).
+    As `index`, with product in place of group and without products of fewer buyers than `minimum`
+    inside or elsewhere. All sums are made on the engine. Delta method on the log of a ratio of
+    sums, customers the sampled units; intervals at the level of the selection (Benjamini &
+    Yekutieli 2005).
     """
     if labels.nunique() < 2:
         return pd.DataFrame(columns=COLUMNS)

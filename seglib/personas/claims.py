@@ -96,7 +96,7 @@ def state(
         "sections": fact["in"].format(base=WORDS["bases"].get(base, "behaviour")).split(),
         "strength": float(strength),
     }
-    if fault(claim, ev.minimum):
+    if not sound(claim, ev.minimum):
         return []
     n, at_least = ev.count(segment, claim["n"])
     whole = not at_least and len(ev.sized) == len(ev.segments)  # else the other side may be hidden
@@ -113,29 +113,19 @@ def _unit(figures: dict) -> str:
     return UNITS.get(figures["kind"], figures["unit"] if figures["kind"] in OWN_UNIT else "")
 
 
-def fault(claim: dict, minimum: int) -> str:
-    """Return what forbids a claim to be shown, or nothing; groups under `minimum` may not be."""
+def sound(claim: dict, minimum: int) -> bool:
+    """Return whether a claim may be shown: of no group under `minimum`, and beyond chance."""
     value, low, high, here, there = (claim.get(key) for key in FIGURES)
-    few = min(claim["n"], claim["cell"])
-    if not _finite(value):
-        return "it has no value"
-    if few < minimum:
-        return f"it rests on {few} customers, fewer than {minimum}"
+    if not _finite(value) or min(claim["n"], claim["cell"]) < minimum:
+        return False
     if claim["direction"] is None:
-        return ""
-    null, higher = NO_DIFFERENCE[claim["kind"]], claim["direction"] == "higher"
-    if pd.isna([here, there]).any():
-        return "it compares two figures of which one is missing"
+        return True
+    if pd.isna([here, there]).any() or not (_finite(low) and _finite(high)):
+        return False
+    null, sign = NO_DIFFERENCE[claim["kind"]], 1 if claim["direction"] == "higher" else -1
     numbers = isinstance(here, Real) and isinstance(there, Real)
-    if numbers and here != there and (here > there) != higher:
-        return f"it says {claim['direction']}, but it is {here:.3g} against {there:.3g}"
-    if not (_finite(low) and _finite(high)):
-        return "it asserts a difference without an interval"
-    if low <= null <= high:
-        return f"its interval, {low:.3g} to {high:.3g}, includes no difference ({null:g})"
-    if (low > null) != higher:
-        return f"it says {claim['direction']}, but the interval is {low:.3g} to {high:.3g}"
-    return ""
+    against = numbers and (here - there) * sign < 0
+    return not against and min((low - null) * sign, (high - null) * sign) > 0
 
 
 def _finite(value) -> bool:
@@ -173,7 +163,6 @@ ALWAYS = {
     "means": "spend",
     "growth": "spend",
     "contacts": "contacts",
-    "untouched": "contacts",
     "responses": "responded",
 }  # how it is measured → the column that its facts are of
 

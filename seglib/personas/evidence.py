@@ -165,11 +165,6 @@ class Evidence:
         return {c for c, e in self.entries.items() if e["base"] == "needs" and e["label"] in shares}
 
     @cached_property
-    def leftover_products(self) -> set[str]:
-        """Products that are leftovers of the data, or in a group that is."""
-        return self.leftover | set(self.groups.index[self.groups.isin(self.leftover)])
-
-    @cached_property
     def groups(self) -> pd.Series:
         """Group of each product; empty where products are in none."""
         frame = self.run.read("products.parquet") if self.run.has("products.parquet") else {}
@@ -182,7 +177,8 @@ class Evidence:
         if not self.run.has("purchases.parquet"):
             return pd.DataFrame(columns=[*affinity.COLUMNS])
         rows = affinity.products(self.run.path("purchases.parquet"), self.labels, self.minimum)
-        return rows[~rows["product"].astype(str).isin(self.leftover_products)]
+        gone = self.leftover | set(self.groups.index[self.groups.isin(self.leftover)])
+        return rows[~rows["product"].astype(str).isin(gone)]
 
     @cached_property
     def product_groups(self) -> pd.Series | None:

@@ -33,19 +33,9 @@ def measure(
 ) -> dict:
     """Return what is measured of a segment; empty where the run cannot tell.
 
-    Parameters
-    ----------
-    source : str
-        One of `MEASURES`, or of `more`: measures of other modules.
-    column, level : str
-        What is measured.
-
-    Returns
-    -------
-    dict
-        As a measure's, with kind, statistic (in words), table, label, confidence, and comparisons
-        (that the confidence is adjusted for; None if for none). Few whom a cell leaves out stay
-        hidden.
+    `source` is one of `MEASURES`, or of `more`: measures of other modules. As a measure's, with
+    kind, statistic (in words), table, label, confidence, and comparisons (that the confidence is
+    adjusted for; None if for none). Few whom a cell leaves out stay hidden.
     """
     result = (MEASURES | more)[source](ev, segment, column, level)
     if not result:
@@ -224,14 +214,6 @@ def _outcome(ev: Evidence, segment: int, column: str, level: str) -> dict:
     return result and result | {"words": {"outcome": outcome.label}}
 
 
-def _untouched(ev: Evidence, segment: int, *_) -> dict:
-    """Return the share that no campaign reached, as a difference from everyone else's."""
-    if ev.campaigns is None:
-        return {}
-    none = ev.campaigns["contacts"].eq(0).astype(float)
-    return _two_by_two(ev, none, segment, stats.difference)
-
-
 def _responses(ev: Evidence, segment: int, *_) -> dict:
     if ev.campaigns is None or "responded" not in ev.campaigns:
         return {}
@@ -299,16 +281,6 @@ def _buyers(ev: Assortment, segment: int, *_) -> dict:
     return _ends(stats.share(count, n)) | {"n": n, "cell": smallest(count, count, n)}
 
 
-def _own(ev: Assortment, segment: int, column: str, _="") -> dict:
-    """Return the own-label share of what a product segment brings, products the sampled units."""
-    frame = ev.customers[ev.inside(segment)]
-    if not {column, "spend_per_buyer", "penetration"} <= set(frame):
-        return {}
-    brings = (frame["spend_per_buyer"] * frame["penetration"]).fillna(0.0)
-    own = brings * frame[column].fillna(0.0)
-    return _ends(stats.ratio_of_means(own, brings)) | {"n": len(own)} if own.sum() > 0 else {}
-
-
 MEASURES = {
     "sizes": _size,
     "revenue": _revenue,
@@ -326,6 +298,4 @@ MEASURES = {
     "groups": _group,
     "takings": _takings,
     "buyers": _buyers,
-    "own": _own,
-    "untouched": _untouched,
 }

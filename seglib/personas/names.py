@@ -28,10 +28,7 @@ LONG = 80  # letters of a name that is only taken if no shorter one is free
 def entries(dictionary, frame: pd.DataFrame) -> dict[str, dict]:
     """Return the dictionary row of each column of a frame, made up where there is none.
 
-    Parameters
-    ----------
-    dictionary : list of dict, or dict
-        The rows, or dictionary.json as a whole (its part is chosen by the frame's index name).
+    Of dictionary.json as a whole, the part is chosen by the frame's index name.
     """
     if isinstance(dictionary, dict):
         part = "products" if frame.index.name == "product" else "customers"
@@ -183,17 +180,9 @@ def names(
 ) -> dict[int, str]:
     """Return a name for each segment, no two the same, such as "Frequent shoppers".
 
-    A name of an earlier run is kept for as long as every word of it is still true: what it says the
-    segment has more, or less, of differs that way beyond chance, be it by less than it did.
-
-    Parameters
-    ----------
-    markers : DataFrame
-        As from `profile.markers`, of the columns that formed the segments.
-    noun : str
-        What the members are called.
-    analyst, earlier : dict, optional
-        Segment → name: chosen by the analyst, which wins; made by rule of the same people before.
+    The analyst's win. One of an earlier run is kept for as long as every word of it is still true:
+    what it says the segment has more, or less, of differs that way beyond chance, be it by less
+    than it did. `markers` are those of `profile.markers`, `noun` is what the members are called.
     """
     result = {int(s): str(name) for s, name in (analyst or {}).items()}
     segments = sorted({int(s) for s in markers["segment"].unique()} | set(result))

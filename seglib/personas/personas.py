@@ -206,16 +206,10 @@ def trust(ev: Evidence) -> dict:
     """Return the words of the verdict: use, headline, doubt, poor (the doubtful segments) and n."""
     rows = ev.verdict.get("segments", [])
     poor = [str(row["segment"]) for row in rows if row.get("stable") in {"doubtful", "distrust"}]
-    judged = any(row.get("stable") for row in rows)
     usable = len(ev.segments) > 1 and ev.verdict.get("kind") != "none"
-    doubt = "some" if poor else "none" if judged else "unknown"
-    return {
-        "use": "some" if usable else "none",
-        "headline": ev.verdict["headline"],
-        "doubt": doubt,
-        "poor": poor,
-        "n": len(rows),
-    }
+    judged = "none" if any(row.get("stable") for row in rows) else "unknown"
+    about = {"use": "some" if usable else "none", "headline": ev.verdict["headline"]}
+    return about | {"doubt": "some" if poor else judged, "poor": poor, "n": len(rows)}
 
 
 def answer(ev: Evidence, people: list[dict], book: dict) -> dict:
@@ -287,35 +281,22 @@ def assignments(ev: Evidence) -> pd.DataFrame:
 
 def assigned(ev: Evidence) -> list[dict]:
     """Return what each column of segments.csv means, a row a column."""
-    study = ev.run.study
-    useful = ev.verdict.get("usefulness") or {}
+    study, useful = ev.run.study, ev.verdict.get("usefulness") or {}
     when = f" in the {study.holdout} days from {ev.run.as_of}" * (not study.snapshot)
-    words = {
-        "key": study.key_meaning,
-        "who": study.customer,
-        "when": when,
-        "numbers": "of rows" if study.numbered else "kept",
-    }
-    columns = {name: {} for name in ("customer", "segment", "name", "probability")}
+    words = {"key": study.key_meaning, "who": study.customer, "when": when}
+    words |= {"numbers": "of rows" if study.numbered else "kept"}
+    columns = {name: {"column": name} for name in ("customer", "segment", "name", "probability")}
     for row in useful.get("outcomes", []):
         if row.get("recommended"):
             score, decile = prediction.score_columns(row)
             kind = "chance" if row["metric"] == "AUC" else "amount"
-            columns |= {
-                score: {"column": "score", "kind": kind, "outcome": row["outcome"]},
-                decile: {"column": "decile", "score": score},
-            }
+            columns[score] = {"column": "score", "kind": kind, "outcome": row["outcome"]}
+            columns[decile] = {"column": "decile", "score": score}
     if ev.verdict.get("kind") == "none" and useful.get("instead") == "rfm_tiers":
-        columns |= {
-            f"{of}_tier": {"column": "tier", "of": of}
-            for of in ("recency", "frequency", "monetary")
-        }
+        tiers = ("recency", "frequency", "monetary")
+        columns |= {f"{of}_tier": {"column": "tier", "of": of} for of in tiers}
+    page = "04_persona_definition"
     return [
-        {
-            "column": name,
-            "meaning": wording.plain(
-                "04_persona_definition", "column_meaning", **{"column": name} | words | about
-            ),
-        }
+        {"column": name, "meaning": wording.plain(page, "column_meaning", **words, **about)}
         for name, about in columns.items()
     ]

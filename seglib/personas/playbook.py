@@ -40,20 +40,10 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     """Return the experiment that would show whether an action works in a segment.
 
     Half of the segment, drawn at random, is treated; the other half is left as it is. Spend is
-    compared after adjusting for spend in the window before.
-
-    Parameters
-    ----------
-    metric : {"spend", "active", "outcome"}
-
-    Returns
-    -------
-    dict
-        arms, metric, baseline, unit, target (the smallest effect that is worth finding),
-        detectable (the smallest effect this segment can show with 80% power at the 5% level),
-        n_per_arm (needed for the target), available (per arm), at_least (whether there may be
-        more), weeks, months, enough, break_even. Where the baseline would tell of few customers, or
-        the target rounds to nothing, there is no plan.
+    compared after adjusting for spend in the window before; `metric` is spend, active or outcome.
+    `target` is the smallest effect that is worth finding, `detectable` the smallest that this
+    segment can show with 80% power at the 5% level, `available` how many there are an arm. Where
+    the baseline would tell of few customers, or the target rounds to nothing, there is no plan.
     """
     plan, inside = _planned(ev, segment, metric), ev.inside(segment)
     if plan["baseline"] is None:

@@ -55,14 +55,9 @@ def markers(frame: pd.DataFrame, labels: pd.Series, dictionary=()) -> pd.DataFra
     Returns
     -------
     DataFrame
-        segment, name, label, level, unit, kind, column (its label), base, reply (yes or no, where
-        the level means it), n (rows known inside), mean, overall (means; of a nominal level its
-        shares; of ordered levels their positions), inside, outside (medians or shares), effect,
-        low, high.
-
-        `effect` is Cliff's delta, from -1 to 1: twice the probability of superiority, less one; of
-        a nominal level the difference of shares, which is the same for a yes or no. No p-values:
-        the segments were made to differ.
+        What `_row` and `_effect` have, with column (its label), base and reply (yes or no, where
+        the level means it). `effect` is Cliff's delta, from -1 to 1; of a nominal level the
+        difference of shares. No p-values: the segments were made to differ.
     """
     about, labels = entries(dictionary, frame), labels.reindex(frame.index)
     rows = []
@@ -115,25 +110,12 @@ def descriptors(
 ) -> pd.DataFrame:
     """Return how far each segment differs in columns that did not form it, corrected for the many.
 
-    Parameters
-    ----------
-    minimum : int
-        Levels held by fewer rows of the segment, or by fewer elsewhere, are left out.
-    alpha : float
-        False discoveries allowed among those selected.
-
-    Returns
-    -------
-    DataFrame
-        segment, name, label, level, unit, kind, statistic (`lift` of a level's share against
-        everyone else, or `superiority` of a number or ordered level), value, low, high, n (known
-        inside), count (with the level), others (with the level, elsewhere), inside, outside, p, q,
-        selected, confidence (of the interval).
-
-    Notes
-    -----
-    Benjamini & Hochberg (1995) over the whole table; intervals at the level 1 - R alpha / m for R
-    selected of m (Benjamini & Yekutieli 2005), so that those selected leave out no difference.
+    Levels of fewer than `minimum` rows, inside or elsewhere, are left out. The columns are
+    `DESCRIPTORS`: `statistic` is the lift of a level's share against everyone else, or the
+    superiority of a number or ordered level; `count` and `others` have the level. False discoveries
+    (`alpha`) by Benjamini & Hochberg (1995) over the whole table; intervals at the level
+    1 - R alpha / m for R selected of m (Benjamini & Yekutieli 2005), so that those selected leave
+    out no difference.
     """
     about, labels = entries(dictionary, frame), labels.reindex(frame.index)
     rows = [
@@ -187,15 +169,8 @@ def corrected(result: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) -
     Comparing the most likely members mixes in members of other segments, so differences look
     smaller than they are. The weights of Bolck, Croon & Hagenaars (2004) undo the mixing: a row
     counts in every segment, by weights that sum to one and may be negative. Intervals are
-    linearised (sandwich) ones (Vermunt 2010, Political Analysis 18), and take the table of
-    assignment errors as known.
-
-    Parameters
-    ----------
-    result, frame : DataFrame
-        Of `descriptors`, and the rows that were described.
-    chance : DataFrame, shape (rows, k)
-        Membership probabilities of the same rows; columns are the numbers of the segments.
+    linearised (sandwich) ones (Vermunt 2010, Political Analysis 18). The columns of `chance` are
+    the numbers of the segments.
     """
     weights = dict(zip(chance.columns, stability.bch_weights(chance.to_numpy()).T, strict=True))
     rows = []

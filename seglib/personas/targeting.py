@@ -20,13 +20,10 @@ OTHERS = {"growth": "growth", "reach": "responses", "objective": "means"}  # com
 def criteria(ev: Evidence) -> pd.DataFrame:
     """Return the segments on every criterion the run can compute.
 
-    Returns
-    -------
-    DataFrame
-        Indexed by segment: n, the criteria, and `contacts` (campaigns per customer) if known.
-        What rests on too few is missing, and so is a size that would give away a smaller one.
-        Growth, reach and the objective's figure that chance could explain (their interval includes
-        no difference from everyone else) are everyone's.
+    Indexed by segment: n, the criteria, and `contacts` (campaigns per customer) if known. What
+    rests on too few is missing, and so is a size that would give away a smaller one. Growth, reach
+    and the objective's figure that chance could explain (their interval includes no difference
+    from everyone else) are everyone's.
     """
     values = {s: {k: v["value"] for k, v in own.items()} for s, own in ev.once(_figures).items()}
     scores = pd.DataFrame.from_dict(values, orient="index", dtype=float).rename_axis("segment")
@@ -119,11 +116,6 @@ def meaning(ev: Evidence, name: str) -> str:
 
 def weights(own: dict[str, float], scores: pd.DataFrame) -> dict[str, float]:
     """Return the weight of each criterion in the table, summing to 1; equal unless given."""
-    for name, weight in own.items():
-        if name not in CRITERIA:
-            raise StudyError(f"targeting: found {name!r}{nearest(name, list(CRITERIA))}")
-        if not weight >= 0:
-            raise StudyError(f"targeting.{name} is {weight}: expected a number of 0 or more")
     usable = [c for c in CRITERIA if c in scores and scores[c].notna().any()]
     weighting = {c: float(own.get(c, 0.0)) if own else 1.0 for c in usable}
     total = sum(weighting.values())
@@ -145,17 +137,12 @@ def ranking(ev: Evidence) -> pd.DataFrame:
 
 
 def rank(scores: pd.DataFrame, weighting: dict[str, float], seed: int = 0) -> pd.DataFrame:
-    """Return the segments by `criteria` ranked by `weights`, and how firmly.
+    """Return the segments by `criteria` ranked by weights, and how firmly.
 
     Each criterion runs from 0 (the lowest segment) to 1 (the highest). The score is the weighted
-    mean of those known of a segment; one of which none is known comes last.
-
-    Returns
-    -------
-    DataFrame
-        segment, score, rank, first (share of 10,000 random sets of weights, all sets equally
-        likely, under which the segment comes first), best and worst (ranks that at least 5 of 100
-        of those sets give it or better, or worse), and the criteria from 0 to 1.
+    mean of those known of a segment; one of which none is known comes last. `first` is the share of
+    10,000 random sets of weights, all equally likely, under which the segment comes first; `best`
+    and `worst` are ranks that at least 5 of 100 of those sets give it or better, or worse.
     """
     values = scores.loc[scores["n"].notna(), [*weighting]]
     spread = values.max() - values.min()
