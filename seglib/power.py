@@ -37,10 +37,7 @@ def needed(size: float, alpha: float = ALPHA) -> int | None:
 
 
 def smallest(n: int, other: int | None = None, alpha: float = ALPHA) -> float:
-    """Return the standardised difference that two arms find; NaN if one has under four customers.
-
-    As `needed`, solved for the difference; without `other` both arms have n customers.
-    """
+    """Return the standardised difference that two arms find; NaN with under four in one."""
     other = n if other is None else other
     if min(n, other) < 4:
         return float("nan")
@@ -61,7 +58,7 @@ def _power(size: float, n: float, other: float, alpha: float) -> float:
 def pays_from(margin: float, cost_per_customer: float, days: float) -> float:
     """Return the extra spend a customer from which a treatment of so many days pays.
 
-    The study states its cost for a quarter (91 days); a shorter treatment costs its part of it.
+    The study states its cost for a quarter; a shorter treatment costs its part of it.
     """
     return cost_per_customer / margin * days / QUARTER
 
@@ -69,8 +66,8 @@ def pays_from(margin: float, cost_per_customer: float, days: float) -> float:
 def noise(after, before=None) -> float:
     """Return the standard deviation of an outcome that earlier values of it leave unexplained.
 
-    sd · √(1 − r²), r the correlation of the two windows: the analysis of covariance with one
-    covariate (Borm, Fransen & Lemmens 2007, J. Clin. Epidemiol. 60; CUPED, Deng et al. 2013).
+    sd · √(1 − r²), the analysis of covariance with one covariate (Borm, Fransen & Lemmens 2007, J.
+    Clin. Epidemiol. 60; CUPED, Deng et al. 2013).
     """
     deviation = float(np.std(after, ddof=1)) if len(after) > 1 else float("nan")
     if before is None or not np.std(before) > 0 or not deviation > 0:
@@ -81,23 +78,11 @@ def noise(after, before=None) -> float:
 def spend_test(after, before=None, *, money=None, days: float = QUARTER, half=None) -> dict:
     """Return what a test on half of these customers, drawn at random, can show of their spend.
 
-    Parameters
-    ----------
-    after, before : array of float
-        Spend of each customer in the last window of so many days, and in the one before it, which
-        the test adjusts for.
-    money : Economics, optional
-        The study's `margin` and `cost_per_customer` (for a quarter).
-    half : int, optional
-        Customers in each half, where fewer than there are may be told.
-
-    Returns
-    -------
-    dict
-        baseline (mean spend), deviation, available (customers per arm), detectable (smallest
-        difference found with 80% power at the 5% level), break_even (difference that pays; None
-        without economics), target (a tenth of the baseline, or what pays if that is more),
-        n_per_arm (needed for the target), adjusted (whether for the window before).
+    `after` and `before` are each customer's spend in the last window of so many days, and in the
+    one before it, which the test adjusts for; `half` are the customers in each half, where fewer
+    than there are may be told. detectable: the smallest difference found with 80% power at the 5%
+    level; break_even: the difference that pays; target: a tenth of the baseline, or what pays if
+    that is more; n_per_arm: needed for the target.
     """
     after = np.asarray(after, dtype=float)
     half = len(after) // 2 if half is None else half
@@ -105,11 +90,8 @@ def spend_test(after, before=None, *, money=None, days: float = QUARTER, half=No
     even = money and pays_from(money.margin, money.cost_per_customer, days)
     target = max(even or 0.0, LOOKED_FOR * baseline)
     plan = {"baseline": baseline, "deviation": left, "available": half, "target": target}
-    plan |= {
-        "detectable": left * smallest(half),
-        "break_even": even,
-        "adjusted": before is not None,
-    }
+    plan |= {"detectable": left * smallest(half), "break_even": even}
+    plan["adjusted"] = before is not None
     return plan | {"n_per_arm": needed(target / left) if left > 0 else None}
 
 
@@ -133,8 +115,8 @@ def windows(
 ) -> dict[int, tuple[pd.Series, pd.Series]] | None:
     """Return each customer's spend, or orders, in the last 1, 2 and 3 full months and before.
 
-    Months → (last window, the one before), both before the cut-off date, of monthly.parquet, which
-    is summed on the engine; who is not in it spent nothing. None without as many months.
+    Months → (last window, the one before), both before the cut-off date; who is not in
+    monthly.parquet spent nothing. None without as many months.
     """
     if not run.has("monthly.parquet"):
         return None
@@ -153,9 +135,10 @@ def windows(
 
 
 def economics(run: Run, unit: str, customers: pd.Index) -> dict | None:
-    """Return margin, cost and the weeks of the holdout; None if the study states none.
+    """Return margin, cost and the weeks of the holdout, or of the last quarter before the date.
 
-    Where the last quarter before the date is known: its 13 weeks, `spend` and the spend `before`.
+    With that quarter's `spend` and the spend `before` where they are known; None if the study
+    states no economics.
     """
     if unit != "customers" or not run.study.economics:
         return None

@@ -55,7 +55,7 @@ TRUE_RULES = {
     2: {"value-low", "growth-up", "addressed", "responds"},
     3: {"value-low", "growth-down", "addressed", "ignores"},
 }  # of what add_purchases plants; in segment 1 tea crowds out the rest, so elsewhere the rest leads
-PLANTED_RULES = {(1, "value-high"), (1, "overlooked"), (1), (3, "growth-down"),
+PLANTED_RULES = {(1, "value-high"), (1, "overlooked"), (3, "growth-down"),
                  (3, "ignores")}  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def test_a_part_has_its_size(names, most):
     assert sum(sizes.values()) <= most and max(sizes.values()) <= 410, sizes
 
 
-ROOMS = {"clustering": 3350, "personas": 2520, "measuring": 2570, "report": 1900, "plots": 346}
+ROOMS = {"clustering": 3350, "personas": 2360, "measuring": 2470, "report": 1900, "plots": 346}
 
 
 @pytest.mark.parametrize(("name", "most"), ROOMS.items())
