@@ -11,7 +11,6 @@ import pandas as pd
 from seglib import privacy, stats
 from seglib.files import Run
 from seglib.personas.names import kind, level_label, levels_of, numbers, reply
-from seglib.study import Study
 
 FEWEST = 10  # members of a group that is compared
 
@@ -160,31 +159,6 @@ def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> p
     result = pd.DataFrame.from_dict(rows, orient="index", columns=heads).dropna(subset="value")
     result["p_adjusted"] = stats.adjust(result["p_value"], "fdr_bh")
     return result.assign(differs=result["p_adjusted"] <= alpha)
-
-
-def reliability(frame: pd.DataFrame, study: Study, *, seed: int, draws: int = 400) -> pd.DataFrame:
-    """Return how far the items of each scale say the same thing.
-
-    Returns
-    -------
-    pandas.DataFrame
-        By scale: items, n (who answered all of them), Cronbach's alpha (1951) of the answers as
-        turned, with its 95% interval (percentile bootstrap over customers); empty without scales.
-    """
-    rows = {}
-    for name, scale in study.scales.items():
-        answers = frame[scale.items].dropna().to_numpy()
-        if len(answers) >= FEWEST:
-            alpha = stats.bootstrap_estimate(_alpha, answers, draws=draws, seed=seed)
-            about = {"items": len(scale.items), "n": len(answers), "alpha": alpha.value}
-            rows[scale.label or name] = about | {"low": alpha.low, "high": alpha.high}
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _alpha(answers: np.ndarray) -> float:
-    total, own = answers.sum(axis=1).var(ddof=1), answers.var(axis=0, ddof=1).sum()
-    count = answers.shape[1]
-    return float(count / (count - 1) * (1 - own / total)) if total > 0 else np.nan
 
 
 def related(

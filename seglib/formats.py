@@ -21,25 +21,13 @@ COUNTED = {  # how times are counted: since when, seconds a unit, and the most t
     "excel": ("1899-12-30", 86_400, 80_000),
 }
 SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
-SPACES = "spaces"  # columns set apart by one or more blanks, as in printed tables
-EXPECTED = {
-    "string_too_short": "some text",
-    "string_type": "text",
-    "model_type": "a block of keys",
-    "dict_type": "a block of keys",
-    "list_type": "a list",
-    "greater_than_equal": "{ge} or more",
-    "greater_than": "more than {gt}",
-    "less_than_equal": "{le} or less",
-    "less_than": "less than {lt}",
-    "too_short": "at least {min_length}",
-    "finite_number": "a finite number",
-    "invalid_key": "text as a key",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
+PLAIN = {  # words of pydantic, and those that users know
+    "a valid dictionary.*|an object to .*": "a block of keys",
+    "a valid string": "text",
+    "valid integer": "whole number",
+    "valid ": "",
 }
-"""What to write instead, by pydantic's kind of mistake; its own words are for programmers."""
+SPACES = "spaces"  # columns set apart by one or more blanks, as in printed tables
 
 
 # --- YAML -----------------------------------------------------------------------------------------
@@ -150,9 +138,9 @@ def _days(value: Any) -> int:
 
 def _zone(value: str) -> str:
     """Refuse a time zone that this machine's list of zones does not hold."""
-    known = zoneinfo.available_timezones()
-    if known and value not in known:  # a machine without the list cannot judge
-        close = difflib.get_close_matches(value, sorted(known), n=1)
+    zones = sorted(zoneinfo.available_timezones())
+    if zones and value not in zones:  # a machine without the list cannot judge
+        close = difflib.get_close_matches(value, zones, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"expected a time zone such as 'America/New_York'{hint}")
     return value
@@ -212,21 +200,20 @@ def sentence(error: dict, model: type[BaseModel]) -> str:
     is_key = loc[-1:] == ("[key]",)
     loc = loc[:-1] if is_key else loc
     where = ".".join(str(part) for part in loc) or "study"
-    context = error.get("ctx", {})
     if kind == "missing":
         return f"{where}: is missing"
     if kind == "extra_forbidden":
         return f"{where}: unknown key{nearest(str(loc[-1]), _keys(model, loc[:-1]))}"
     if kind == "literal_error":
         what = "unknown key" if is_key else f"found {_short(value)}"
-        known = re.findall(r"'([^']*)'", context["expected"])
-        return f"{where}: {what}{nearest(str(value), known)}"
+        names = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        return f"{where}: {what}{nearest(str(value), names)}"
     if kind == "value_error":
         what = "" if isinstance(value, dict) else f", found {_short(value)}"
-        return f"{where}: {context['error']}{what}"
-    bounds = {name: f"{v:g}" if isinstance(v, float) else v for name, v in context.items()}
-    words = EXPECTED.get(kind) or EXPECTED.get(kind.split("_")[0])
-    wanted = words.format(**bounds) if words else f"something else ({error['msg'].lower()})"
+        return f"{where + ': ' if loc else ''}{error['ctx']['error']}{what}"
+    wanted = re.sub(r"^\w+ should (?:be|have|match) |, unable to parse.*", "", error["msg"])
+    for words, plain in PLAIN.items():
+        wanted = re.sub(words, plain, wanted)
     what = f"the key {value!r}" if is_key else _short(value)
     return f"{where}: found {what}, expected {wanted}"
 

@@ -18,10 +18,6 @@ EXCLUSIVE = (  # roles of which no two can be one column
 ROW = "<row>"  # in place of a column: a customer is a row, and its number is the customer's
 FILE = "<file>"  # in place of a column: a file is one campaign, and its name is the campaign's
 Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
-STATUS = (
-    "expected `columns.status` and `{}` together: the column that says {}, and the values that say "
-    "that it {}"
-)
 
 
 # --- columns --------------------------------------------------------------------------------------
@@ -213,14 +209,14 @@ class Transactions(_Table):
     def _mistakes(self) -> Iterator[str]:
         if bool(self.columns.status) != bool(self.returned or self.cancelled):
             yield (
-                STATUS.format("returned", "what became of a line", "was taken back, as [refund]")
-                + "; sales that never happened stand under `cancelled`"
+                "expected `columns.status`, the column that says what became of a line, together "
+                "with `returned` or `cancelled`, its values for lines taken back or never sold"
             )
         both = {v.strip().lower() for v in self.returned} & {
             v.strip().lower() for v in self.cancelled
         }
-        for value in sorted(both):
-            yield f"{value!r} stands under `returned` and `cancelled`: expected one of them"
+        if both:
+            yield f"{min(both)!r} stands under `returned` and `cancelled`: expected one of them"
 
     @property
     def sold(self) -> bool:
@@ -244,13 +240,17 @@ class Customers(_Arms):
     def _mistakes(self) -> Iterator[str]:
         yield from super()._mistakes()
         if bool(self.columns.status) != bool(self.excluded):
-            yield STATUS.format("excluded", "what an answer is", "is left out, as [Survey Preview]")
-        arm, leak = self.columns.arm, "leakage; segments are formed of what was known before"
-        if arm in self.attributes:
-            yield f"{arm!r} is the arm of an experiment and also an attribute: {leak}"
+            yield (
+                "expected `columns.status`, the column that says what an answer is, together with "
+                "`excluded`, its values that are left out, such as [Survey Preview]"
+            )
+        arm, after = self.columns.arm, {*self.outcomes, self.columns.arm}
+        for name in sorted(after & {*self.attributes, self.columns.customer} - {None}):
+            yield (
+                f"{name!r} is an attribute and also an arm or an outcome: leakage; segments are "
+                "formed of what was known before"
+            )
         for name, about in self.outcomes.items():
-            if name in {*self.attributes, self.columns.customer, arm}:
-                yield f"{name!r} is an outcome and also a column that is known before it: {leak}"
             if about.kind != "yes/no" and not arm:
                 yield (
                     f"the outcome {name!r} is of kind {about.kind}, which is compared between the "
@@ -277,31 +277,23 @@ class Customers(_Arms):
     def apart(self, table: str, taken: Collection[str]) -> Customers:
         """Return the table with its name before each name that is taken, in labels after it.
 
-        Parameters
-        ----------
-        table
-            What the table is called in the study.
-        taken
-            Names in small letters: no engine tells `Tenure` from `tenure`.
+        Taken names are in small letters: no engine tells `Tenure` from `tenure`.
         """
-        parts = {**self.attributes, **self.scales, **self.events}  # what the frame of customers has
-        names = {name: f"{table}_{name}" for name in parts if name.lower() in taken}
+        names = {name: f"{table}_{name}" for name in self.names if name.lower() in taken}
 
         def renamed(block: dict[str, Part]) -> dict[str, Part]:
-            aside = {n: _aside(part, n, table) if n in names else part for n, part in block.items()}
-            return {names.get(n, n): part for n, part in aside.items()}
+            return {names.get(n, n): _aside(part, n, table, names) for n, part in block.items()}
 
-        scales = {
-            name: scale.model_copy(update={"items": [names.get(i, i) for i in scale.items]})
-            for name, scale in renamed(self.scales).items()
-        }
-        blocks = {"attributes": renamed(self.attributes), "outcomes": renamed(self.outcomes)}
-        return self.model_copy(update={**blocks, "scales": scales})
+        blocks = ("attributes", "outcomes", "scales")
+        return self.model_copy(update={name: renamed(getattr(self, name)) for name in blocks})
 
 
-def _aside(part: Part, name: str, table: str) -> Part:
-    """Return a part of another name: its column, and its label, tell the old one."""
-    update = {} if isinstance(part, Scale) else {"column": part.column or name}
+def _aside(part: Part, name: str, table: str, names: dict[str, str]) -> Part:
+    """Return a part under another name: its column, and its label, tell the old one."""
+    items = {"items": [names.get(i, i) for i in part.items]} if isinstance(part, Scale) else {}
+    if name not in names:
+        return part.model_copy(update=items)
+    update = items or {"column": part.column or name}
     if not isinstance(part, Outcome):  # an outcome's label ends a sentence
         update["label"] = f"{part.label or plain(name)} ({table} table)"
     return part.model_copy(update=update)

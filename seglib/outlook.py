@@ -129,14 +129,8 @@ def _found(results: list[dict]) -> list[str]:
 def pages(loaded: Study, days: dict | None, several: bool = True) -> list[Page]:
     """Return what each page will say and leave out, by wording/outlook.yaml.
 
-    Parameters
-    ----------
-    loaded
-        The study.
-    days
-        From `activity.extent`; None without transactions.
-    several
-        Whether enough products are bought by enough customers to be told apart.
+    `days` is from `activity.extent`, None without transactions; `several` is whether enough
+    products are bought by enough customers to be told apart.
     """
     has, words = _has(loaded, days, several), _words(loaded, days)
     result = []

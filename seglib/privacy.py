@@ -236,15 +236,11 @@ def pseudonym_key(study: Study) -> bytes | None:
     if name is None:
         return None
     key = os.environ.get(name, "").strip()
-    if not key:
-        raise StudyError(
-            f"privacy.pseudonymise: the environment variable {name} is not set: it must hold the "
-            f"key of the pseudonyms, {SHORTEST} characters or more that nobody else knows"
-        )
     if len(key) < SHORTEST:
+        what = f"holds {len(key)} characters and could be guessed" if key else "is not set"
         raise StudyError(
-            f"privacy.pseudonymise: the key in {name} has {len(key)} characters and could be "
-            f"guessed: expected {SHORTEST} or more, such as `openssl rand -hex 32` makes"
+            f"privacy.pseudonymise: the environment variable {name} {what}: expected a key of "
+            f"{SHORTEST} characters or more, such as `openssl rand -hex 32` makes"
         )
     return key.encode()
 

@@ -65,15 +65,7 @@ def adjust(p_values, method: str = "holm") -> np.ndarray:
 
 
 def wilson(count, n, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Wilson score interval of a share (Wilson 1927); NaN where nobody was counted.
-
-    Parameters
-    ----------
-    count, n : array_like
-        Customers of whom it is true, and customers asked.
-    level
-        Confidence.
-    """
+    """Return the Wilson score interval of shares (Wilson 1927); NaN where nobody was counted."""
     count, n = np.broadcast_arrays(np.asarray(count, float), np.asarray(n, float))
     low, high = proportion_confint(count, np.where(n > 0, n, 1), 1 - level, method="wilson")
     low, high = np.where(count == 0, 0.0, low), np.where(count == n, 1.0, high)  # not 1e-17
@@ -140,17 +132,8 @@ def lift(count: int, n: int, others: int, n_others: int, alpha: float = ALPHA) -
 def superiority(inside, outside, alpha: float = ALPHA) -> Estimate:
     """Return the probability of superiority: that a value inside exceeds one outside (the AUC).
 
-    Parameters
-    ----------
-    inside, outside : array of float
-        Values of the two groups; missing ones are passed over. Ties count half.
-    alpha : float
-        One minus the level of the interval.
-
-    Returns
-    -------
-    Estimate
-        0.5 means no difference. The interval is on the logit scale, so it stays within 0 and 1.
+    0.5 means no difference; ties count half, missing values are passed over. The interval is on the
+    logit scale, so it stays within 0 and 1.
 
     Notes
     -----
@@ -194,18 +177,9 @@ def mean(values, alpha: float = ALPHA) -> Estimate:
 
 
 def ratio_of_means(top, bottom, alpha: float = ALPHA, others: tuple | None = None) -> Estimate:
-    """Return sum(top) / sum(bottom) over customers, or that against the same of others.
+    """Return sum(top) / sum(bottom) over customers, by the delta method on the log scale.
 
-    Parameters
-    ----------
-    top, bottom : array of float
-        One value per customer.
-    others : tuple of arrays, optional
-        (top, bottom) of the comparison group; the result is then a ratio of two ratios.
-
-    Notes
-    -----
-    Delta method on the log scale; customers are the sampled units.
+    With `others`, the same two arrays of a comparison group, the ratio of the two ratios.
     """
     value, variance = _log_ratio(top, bottom)
     if others is not None:
@@ -260,15 +234,7 @@ class Bootstrap:
     replicates: np.ndarray
 
     def interval(self, n, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-        """Return lower and upper limits; NaN where the statistic does not exist.
-
-        Parameters
-        ----------
-        n : array_like
-            Customers behind each value; Student's t has n - 1 degrees of freedom.
-        level
-            Confidence.
-        """
+        """Return lower and upper limits, of `n` customers; NaN where there is no statistic."""
         stretch, df = _stretch(n)
         z = t.ppf((1 + level) / 2, df) * stretch
         return self._quantile(norm.cdf(-z)), self._quantile(norm.cdf(z))
@@ -341,34 +307,21 @@ def bootstrap(
     return _resampled(estimate, np.concatenate(resampled))
 
 
-def bootstrap_rows(statistic: Callable, *arrays, draws: int = 1000, seed: int = 0) -> Bootstrap:
-    """Resample rows and recompute any statistic of them; slower than `bootstrap` of sums.
+def bootstrap_estimate(statistic: Callable, *arrays, draws: int = 1000, seed: int = 0) -> Estimate:
+    """Return any statistic of rows with its interval; slower than `bootstrap` of sums.
 
-    Parameters
-    ----------
-    statistic
-        From the arrays to a number or an array.
-    arrays : array_like, shape (rows, …)
-        The same rows are drawn of all.
-    draws, seed
-        As in `bootstrap`.
+    The same rows are drawn of all arrays, shape (rows, …); unknown of fewer than two rows.
     """
     arrays = [np.asarray(a) for a in arrays]
     rng, n = np.random.default_rng(seed), len(arrays[0])
+    if n < 2:
+        return UNKNOWN
     picks = (rng.integers(n, size=n) for _ in range(draws))
     with np.errstate(invalid="ignore", divide="ignore"):
         replicates = [statistic(*(a[rows] for a in arrays)) for rows in picks]
         estimate = np.asarray(statistic(*arrays), float)
-    return _resampled(estimate, np.asarray(replicates, float))
-
-
-def bootstrap_estimate(statistic: Callable, *arrays, draws: int = 1000, seed: int = 0) -> Estimate:
-    """Return one number with its interval by `bootstrap_rows`; unknown of fewer than two rows."""
-    if len(arrays[0]) < 2:
-        return UNKNOWN
-    resampled = bootstrap_rows(statistic, *arrays, draws=draws, seed=seed)
-    low, high = resampled.interval(len(arrays[0]))
-    return Estimate(float(resampled.estimate), float(low), float(high))
+    low, high = _resampled(estimate, np.asarray(replicates, float)).interval(n)
+    return Estimate(float(estimate), float(low), float(high))
 
 
 def _resampled(estimate: np.ndarray, replicates: np.ndarray) -> Bootstrap:

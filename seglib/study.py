@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
-from seglib import layout, wording
-from seglib.formats import Day, Days, Names, Part, Zone, load_yaml, nearest, sentence, strings
+from seglib import wording
+from seglib.formats import Day, Days, Names, Part, Zone, load_yaml, nearest, sentence
 from seglib.layout import ROW, Base, Customers, Outcome, Scale, Tables
 
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
@@ -19,6 +20,12 @@ _FEATURES = wording.table("features")  # what is computed, known before any tabl
 LIMITS = wording.table("checks")["limits"]
 FEWEST = 30  # customers, or known values, below which nothing is said of them
 BEHAVIOUR, USAGE, PRODUCT = (tuple(_FEATURES[kind]) for kind in ("customers", "usage", "products"))
+
+
+NEEDED = {  # what a base needs to have a column, but for an attribute
+    "behavioural": "a table transactions",
+    "needs": "tables.products.columns.group, and transactions with product and amount",
+}
 
 
 class StudyError(Exception):
@@ -303,73 +310,35 @@ def complain(path: Path, mistakes: list[str]) -> None:
 
 
 def problems(raw: dict) -> list[str]:
-    """Return one sentence for every mistake in a raw study.yaml; empty if it is sound.
-
-    What the keys promise each other (bases, features) is checked even where others are mistaken;
-    the names of `share_` features come from the data and are not checked here.
-    """
+    """Return one sentence for every mistake in a raw study.yaml; empty if it is sound."""
     mistakes = ["path: unknown key"] if "path" in raw else []
     try:
-        Study.model_validate({**raw, "path": Path("study.yaml")})
+        mistakes += _unmet(Study.model_validate({**raw, "path": Path("study.yaml")}))
     except ValidationError as error:
         mistakes += [sentence(e, Study) for e in error.errors()]
-    return mistakes + (_unmet(raw) if _block(raw, "tables") else [])
+    return mistakes
 
 
-def _unmet(raw: dict) -> list[str]:
-    """Return a sentence for each base without a column, and each feature that nothing gives."""
-    asked, of = _block(raw, "segmentation"), _attributes(raw)
-    bases = strings(asked.get("bases")) or Segmentation.model_fields["bases"].default
-    bases = [base for base in bases if base in get_args(Base)]  # others are told as misspelt
-    sold = any(_block(raw, "tables", "transactions", "columns").get(role) for role in layout.SOLD)
-    known = [name for name, base in of.items() if base in bases]
-    known += (BEHAVIOUR if sold else USAGE) if "behavioural" in bases else ()
-    known += ["share_…"] * ("needs" in bases)
-    known = known or [*of, *BEHAVIOUR]  # the bases give nothing, which is told
-    apart = {f"{table}_{name}" for table in ("customers", "survey") for name in known}
-    lacking = [
-        f"segmentation.bases: {base!r} gives no column: expected {what}"
-        for base in bases
-        if (what := _lacking(raw, base, of))
-    ]
-    return lacking + [
-        f"segmentation.{key}: found {name!r}{nearest(name, names)}"
-        for key, names in {"features": known, "product_features": list(PRODUCT)}.items()
-        for name in strings(asked.get(key)) or ()
-        if name not in {*names, *apart} and not name.startswith("share_")
-    ]
+def _unmet(study: Study) -> Iterator[str]:
+    """Yield a sentence for each base without a column, and each feature that nothing gives.
 
-
-def _lacking(raw: dict, base: str, attributes: dict[str, str]) -> str:
-    """Return what a base would need to have a column, empty if it has one."""
-    if base in attributes.values():
-        return ""
-    if base == "behavioural":
-        return "" if _block(raw, "tables").get("transactions") else "a table transactions"
-    if base != "needs":
-        return f"an attribute of customers or survey with base: {base}"
-    needed = [("products", "group"), ("transactions", "product"), ("transactions", "amount")]
-    priced = bool(_block(raw, "tables", "transactions", "columns").get("price"))
-    return " and ".join(
-        f"tables.{table}.columns.{role}"
-        for table, role in needed[: 3 - priced]
-        if not _block(raw, "tables", table, "columns").get(role)
-    )
-
-
-def _attributes(raw: dict) -> dict[str, str]:
-    """Return attribute → base for all that a raw study declares."""
-    models = {"attributes": layout.Attribute, "scales": Scale}
-    return {
-        str(name): about.get("base", default) if isinstance(about, dict) else default
-        for table in ("customers", "survey")
-        for key, default in ((key, m.model_fields["base"].default) for key, m in models.items())
-        for name, about in _block(raw, "tables", table, key).items()
-    }
-
-
-def _block(raw: Any, *keys: str) -> dict:
-    """Return the mapping that stands at a place of a raw study, empty if none does."""
-    for key in keys:
-        raw = raw.get(key) if isinstance(raw, dict) else None
-    return raw if isinstance(raw, dict) else {}
+    The names of `share_` features come from the data.
+    """
+    asked, goods, gives = study.segmentation, study.tables.products, {}
+    for table in study.tables.people.values():
+        for name, about in {**table.attributes, **table.scales}.items():
+            gives.setdefault(about.base, []).append(name)
+    if not study.snapshot:
+        gives.setdefault("behavioural", []).extend(USAGE if study.usage else BEHAVIOUR)
+        grouped = goods and goods.columns.group and study.tables.transactions.columns.product
+        gives |= {"needs": ["share_…"]} if grouped and study.money else {}
+    for base in asked.bases:
+        if base not in gives:
+            wanted = NEEDED.get(base, f"an attribute of customers or survey with base: {base}")
+            yield f"segmentation.bases: {base!r} gives no column: expected {wanted}"
+    names = [name for base in asked.bases for name in gives.get(base, ())]
+    wanted = [(name, names, "features") for name in asked.features]
+    wanted += [(name, PRODUCT, "product_features") for name in asked.product_features]
+    for name, among, key in wanted:
+        if name not in among and not name.startswith("share_"):
+            yield f"segmentation.{key}: found {name!r}{nearest(name, [*among])}"

@@ -163,7 +163,7 @@ CASES = {
     "times as numbers": (put(*COLUMNS, "amount", to="at"), ["'at'", "expected numbers"]),
     "missing file": (source("raw/transaction.parquet"), ["did you mean 'transactions.parquet'"]),
     "path outside": (source("../../secret.csv"), ["leads out", "whole path"]),
-    "missing package": (source("package:no_such/x.csv"), ["pip install no-such"]),
+    "missing package": (source("package:no_such/x.csv"), ["pip install no_such"]),
     "unknown ending": (source("t.docx", "x"), ["'.docx'", ".parquet, .csv"]),
     "glob without match": (source("raw/2023-*.csv"), ["no file matches", "mend the pattern"]),
     "files that disagree": (

@@ -9,7 +9,7 @@ import pytest
 
 from seglib.collection import activity, audit, records
 from seglib.collection.checks import WORDS, account, as_table, published, result
-from seglib.collection.persons import test_accounts as accounts_of_tests
+from seglib.collection.records import test_accounts as accounts_of_tests
 from seglib.study import Study, StudyError
 
 ROLES = {"customer": "c", "time": "t", "order": "o", "product": "p", "amount": "a", "quantity": "q"}

@@ -1,6 +1,5 @@
 """Pseudonyms: the same under the same key at any date, none without a key, nobody's without it."""
 
-import hmac
 import re
 from datetime import date
 
@@ -9,7 +8,7 @@ import pytest
 from runs import shop_run
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, files, privacy, run, study
+from seglib import files, privacy, run, study
 from seglib.clustering import scoring
 from seglib.collection import activity, audit, features, tables
 from seglib.study import StudyError
@@ -30,14 +29,6 @@ def people(path, day="2023-08-01"):
     return features.customers(known)[0], known
 
 
-def test_a_pseudonym_is_the_hmac_of_the_id(key, tmp_path):
-    frame, _ = people(write_shop(tmp_path, study=shop_study() | ASKED))
-    wanted = {hmac.new(KEY.encode(), str(i).encode(), "sha256").hexdigest()[:32]
-              for i in range(1, 201)}  # fmt: skip
-    assert set(frame.index) <= wanted
-    assert len(frame) > 190
-
-
 def test_features_and_every_table_are_those_of_the_same_customers(key, tmp_path):
     plain, known = people(write_shop(tmp_path / "plain"))
     frame, hidden = people(write_shop(tmp_path / "hidden", study=shop_study() | ASKED))
@@ -51,11 +42,6 @@ def test_features_and_every_table_are_those_of_the_same_customers(key, tmp_path)
         pd.testing.assert_frame_equal(
             one.sort_values(keys, ignore_index=True), other.sort_values(keys, ignore_index=True)
         )
-
-
-def test_pseudonyms_stand_in_the_order_of_their_own_not_of_the_ids(key, tmp_path):
-    frame, _ = people(write_shop(tmp_path, study=shop_study() | ASKED))
-    assert frame.index.is_monotonic_increasing
 
 
 def test_runs_at_two_dates_match_and_a_rule_scores_both(key, tmp_path):
@@ -80,16 +66,10 @@ def test_a_run_under_another_key_is_no_earlier_run(key, tmp_path, monkeypatch):
     assert late.numbering() is None
 
 
-@pytest.mark.parametrize(("held", "said"), [("", "SHOP_KEY is not set"), ("short", "5 characters")])
-def test_without_a_good_key_nothing_is_run(held, said, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("SHOP_KEY", held)
-    path = write_shop(tmp_path, study=shop_study() | ASKED)
-    before = sorted(tmp_path.rglob("*"))
-    assert cli.main(["run", str(path)]) == 2
-    told = capsys.readouterr().err
-    assert said in told and "Traceback" not in told
-    assert len(told.strip().splitlines()) == 1
-    assert sorted(tmp_path.rglob("*")) == before
+def test_a_key_that_could_be_guessed_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP_KEY", "short")
+    with pytest.raises(StudyError, match="5 characters"):
+        people(write_shop(tmp_path, study=shop_study() | ASKED))
 
 
 def test_a_change_of_the_key_is_a_change_of_the_input(key, tmp_path, monkeypatch):

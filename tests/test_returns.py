@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import cli, explore, files, outlook, study
+from seglib import explore, files, study
 from seglib.collection import activity, audit, features, tables
-from seglib.collection.checks import as_table
 
 CASES = Path(__file__).parent / "cases"
 DAY = pd.Timestamp("2024-04-01")
@@ -191,12 +190,9 @@ def test_a_value_of_a_status_is_a_return_or_a_cancelled_sale(tmp_path):
         facts(tmp_path, filler(), columns, both)
 
 
-@pytest.mark.parametrize("lacking", ["status", "returned"])
-def test_a_status_and_its_values_are_named_together(tmp_path, lacking):
-    columns = COLUMNS | ({} if lacking == "status" else {"status": "item"})
-    more = {} if lacking == "returned" else {"returned": ["x"]}
-    with pytest.raises(study.StudyError, match=r"`columns\.status` and `returned` together"):
-        facts(tmp_path, filler(), columns, more)
+def test_a_status_and_its_values_are_named_together(tmp_path):
+    with pytest.raises(study.StudyError, match=r"`columns\.status`.* together with `returned`"):
+        facts(tmp_path, filler(), COLUMNS | {"status": "item"})
 
 
 def test_checks_count_all_rows_and_say_what_was_done_of_those_that_are_kept(tmp_path):
@@ -213,44 +209,6 @@ def test_many_units_are_not_called_a_weight(tmp_path):
     frame = filler().assign(units=[500] * 20 + [1] * 20)
     _, checks = facts(tmp_path, frame, COLUMNS | {"quantity": "units"})
     assert checks["more than 100 units in a line"]["action"] == "kept, not used for prices"
-
-
-def begun(folder, monkeypatch, name, **changes):
-    """Return the path of the study that `seglib new` drafts of a case, with some lines changed."""
-    monkeypatch.chdir(folder)
-    assert cli.main(["new", str(CASES / f"{name}.csv")]) == 0
-    path = folder / f"data/{name}/study.yaml"
-    text = path.read_text()
-    raw = yaml.safe_load(text) | changes
-    path.write_text(yaml.safe_dump(raw))
-    return path, text
-
-
-def test_a_shop_of_credit_notes_has_the_orders_of_its_buyers(tmp_path, monkeypatch):
-    path, text = begun(tmp_path, monkeypatch, "a6_returns")
-    assert "110 rows are returns or reductions, which are taken off" in text
-    loaded = study.load(path)
-    clean, checks = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
-    frame, _ = features.customers(activity.facts(loaded, clean, loaded.as_of))
-    assert (len(frame), frame["orders"].sum()) == (50, 326)
-    rows = pd.read_csv(CASES / "a6_returns.csv", parse_dates=["date"])
-    rows = rows[rows["date"] < pd.Timestamp(loaded.as_of)]
-    net = rows.groupby("customer_id")["amount"].sum().reindex(frame.index)
-    pd.testing.assert_series_equal(frame["spend"], net, check_names=False)
-    shown = as_table(loaded, checks).set_index("check")["found"]
-    assert shown[f"customer with returns only before {loaded.as_of}"] == "10 customers"
-    said = "\n".join(outlook.outlook(loaded).found)
-    assert f"customer with returns only before {loaded.as_of} (transactions): 10 of 60" in said
-
-
-def test_who_came_again_is_who_bought_again(tmp_path, monkeypatch):
-    path, _ = begun(tmp_path, monkeypatch, "b5_returns", as_of="2024-05-01", holdout="31 days")
-    run = files.open_run(path)
-    clean, _ = audit.audit(run.study, tables.open_tables(run.study), run.as_of)
-    known = activity.facts(run.study, clean, run.as_of)
-    people = features.customers(known)[0]
-    after = activity.holdout(known, people.index)
-    assert (len(people), after["active"].mean()) == (100, 0.4)
 
 
 def test_documents_that_a_status_calls_credit_memos_are_taken_off_once(tmp_path):

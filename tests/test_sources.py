@@ -159,19 +159,9 @@ def messy(place, name, table):
     return f"raw/{name}.csv"
 
 
-def plain(place, name, table):
-    table.to_csv(place / f"{name}.csv", index=False)
-    return f"raw/{name}.csv"
-
-
 def lines(place, name, table):
     table.to_json(place / f"{name}.jsonl", orient="records", lines=True, date_format="iso")
     return f"raw/{name}.jsonl"
-
-
-def array(place, name, table):
-    table.to_json(place / f"{name}.json", orient="records", date_format="iso")
-    return f"raw/{name}.json"
 
 
 def in_duckdb(place, name, table):
@@ -195,8 +185,7 @@ def excel(place, name, table):
     return f"raw/shop.xlsx#{name}"
 
 
-KINDS = {"plain CSV": plain, "messy CSV": messy, "JSON lines": lines, "JSON": array,
-         "DuckDB": in_duckdb, "Excel": excel}  # fmt: skip
+KINDS = {"messy CSV": messy, "JSON lines": lines, "DuckDB": in_duckdb, "Excel": excel}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -115,13 +115,12 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
     boxes = [c.name for c in boxes if 0.02 <= 1 - c.missing <= 0.98]
     boxes = boxes if len(boxes) > 1 and is_survey(table) else []
     platform = [c.name for c in table if c.is_paradata]  # about the answering
-    platform = platform if len(platform) > 1 else []
     for column in table:
         if column.name not in {*guess.taken, *after}:
-            _describe(guess, column, column.name in boxes, column.name in platform)
+            _describe(guess, column, column.name in boxes, platform)
     _same_scales(guess)
     _leaks(guess)
-    if platform:
+    if len(platform) > 1:
         _previews(guess)
     if boxes := [repr(name) for name in boxes if name in guess.attributes]:
         guess.ask("boxes", names=listing(boxes[:4]))
@@ -131,19 +130,18 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
     return guess
 
 
-def _describe(guess: Guess, column: Column, box: bool, paradata: bool) -> None:
+def _describe(guess: Guess, column: Column, box: bool, platform: list[str]) -> None:
     """Take a column as what it says of customers, or leave it out and say why."""
     name, survey = column.name, guess.kind == "survey"
+    paradata = len(platform) > 1 and name in platform
     if box:
         value = next(iter(column.values))
         why = f"{value!r} in {1 - column.missing:.0%} of the rows, empty in the others: a box"
         _add(guess, column, "nominal", why, blank="No", labels={value: "Yes"})
-        guess.attributes[name]["why"] = why
     elif column.personal or column.distinct < 2 or column.free_text or column.kind == "time":
         guess.left[name] = unused(column)
     elif paradata or column.filled < FEW * column.rows:
-        few = f"filled in {column.filled / column.rows:.1%} of the rows"
-        guess.left[name] = "about the answering, no answer" if paradata else few
+        guess.left[name] = "about the answering, no answer" if paradata else "hardly ever filled in"
     elif "outcome" in column.says or _ended(column):
         _take_outcome(guess, column)
     elif (result := scale(column)) and (column.kind == "text" or survey):

@@ -13,9 +13,10 @@ import pandas as pd
 from ibis import _
 
 from seglib import privacy
-from seglib.collection import activity, persons, records
+from seglib.collection import activity, records
 from seglib.collection.checks import Test, count, counted, result, stop
-from seglib.collection.reading import SIGN, absent, row, trimmed
+from seglib.collection.databases import keep, put
+from seglib.collection.reading import SIGN, absent, row, text, trimmed
 from seglib.collection.tables import EXACT, midnight
 from seglib.study import FEWEST, Study, StudyError
 
@@ -74,13 +75,14 @@ def audit(
         more, or ids name persons and the study does not say what to do.
     """
     privacy.pseudonym_key(study)  # a missing key is said first
-    clean, personal = persons.kept_out(tables, study)
-    tests, checks = persons.test_accounts(tables, study, personal)
+    clean, personal = records.kept_out(tables, study)
+    tests, checks = records.test_accounts(tables, study, personal)
     if "transactions" in clean:
         clean["transactions"], odd = _transactions(study, clean, as_of, tests)
         checks = odd + checks
-    for name in set(clean) - {"transactions"}:
-        clean[name] = persons.without(clean[name], tests)
+    for name, table in clean.items():
+        if tests is not None and name != "transactions" and "customer" in table.columns:
+            clean[name] = table.filter(absent(table.customer, tests.customer))
     for name in ("customers", "survey", "products"):
         if name in clean:
             clean[name], odd = records.keyed(clean[name], name, study, as_of)
@@ -92,7 +94,7 @@ def audit(
         checks += _campaigns(clean)
     checks = personal + checks + as_written(getattr(tables, "texts", ()))
     stop(study, checks)
-    return persons.pseudonymised(clean, study), checks
+    return _pseudonymised(clean, study), checks
 
 
 # --- transactions ---------------------------------------------------------------------------------
@@ -338,3 +340,21 @@ def _currencies(name: str, role: str, text: ir.StringColumn) -> list[dict]:
         result("currency", name, filled, signs.sum(), role=role, signs=shown),
         result("other_currency", name, filled, others, role=role, signs=shown if others else ""),
     ]
+
+
+# --- pseudonyms -----------------------------------------------------------------------------------
+
+
+def _pseudonymised(tables: dict[str, ir.Table], study: Study) -> dict[str, ir.Table]:
+    """Return the tables, kept on their engine, with pseudonyms if the study wants them."""
+    secret, clean = privacy.pseudonym_key(study), dict(tables)
+    holders = {name: table for name, table in tables.items() if "customer" in table.columns}
+    if secret is None or not holders:
+        return clean
+    frame = records.people(holders.values()).order_by("customer").execute()
+    frame["pseudonym"] = privacy.pseudonyms(frame["customer"], secret)
+    pairs = put(frame, ibis.get_backend(next(iter(holders.values()))))
+    for name, table in holders.items():
+        joined = table.mutate(customer=text(table.customer)).left_join(pairs, "customer")
+        clean[name] = keep(joined.mutate(customer=joined.pseudonym).select(*table.columns))
+    return clean

@@ -147,7 +147,8 @@ class Column:
             return BIRTH if self.promise == BIRTH else ""
         thing = self.promise == PERSON and (self.coded or self.says & {"goods", "brand", "product"})
         named = "" if thing or self.distinct < 3 else self.name
-        return privacy.of_most(self.values, named) or "" if self.kind == "text" else ""
+        plain = self.kind in {"text", "integer"}
+        return (privacy.of_most(self.values, named) or "") if plain else ""
 
 
 # --- tables ---------------------------------------------------------------------------------------

@@ -31,10 +31,10 @@ def study(tables: list[Table]) -> list[Guess]:
     """Return what each table of a study is, the transactions first; refuse those of nobody."""
     surveys = [t for t in tables if answers.is_survey(t)]
     others = _joined([t for t in tables if t not in surveys])
-    events = [t for t in others if _is_events(t, others)]
+    events = [t for t in others if _is_events(t)]
     rows = [t for t in others if t not in events]
     main = max(events, key=lambda t: (_has_money(t), t.rows), default=None)
-    sold = orders.transactions(main, *roles.customer(main, _linked(main, rows))) if main else None
+    sold = orders.transactions(main, *roles.customer(main)) if main else None
     listed = [t for t in rows if main and t.times and roles.lists_arms(t)]
     guesses = [sold] if main else []
     guesses += [_addressed(t) for t in [*events, *listed] if t is not main]
@@ -68,10 +68,10 @@ def study(tables: list[Table]) -> list[Guess]:
 # --- keys between tables --------------------------------------------------------------------------
 
 
-def _link(many: Table, one: Table, keys: list[str] | None = None) -> Link | None:
+def _link(many: Table, one: Table) -> Link | None:
     """Return the best key between two tables, None if there is none."""
     links = []
-    for key in keys or [c.name for c in one if c.unique and _identifies(c)]:
+    for key in (c.name for c in one if c.unique and _identifies(c)):
         for column in filter(_identifies, many):
             texts = {column.kind == "text", one.columns[key].kind == "text"}
             share = one.holds(key, many.counts(column.name)) if len(texts) == 1 else 0.0
@@ -88,17 +88,6 @@ def _identifies(column: Column) -> bool:
     """Return whether a column could be a key between tables; products may be known by name."""
     named = column.kind == "text" and "goods" in column.says
     return column.is_key or (named and not column.personal)
-
-
-def _linked(table: Table, others: list[Table]) -> dict[str, float]:
-    """Return the columns whose values are rows of a table of customers, and the share that is."""
-    shares: dict[str, float] = {}
-    for other in others:
-        key = roles.unique_key(other)
-        thing = suggested(key) & {"product", "order", "campaign"}
-        if key and not thing and other is not table and (link := _link(table, other, [key])):
-            shares[link.many] = max(link.share, shares.get(link.many, 0))
-    return shares
 
 
 def _joined(tables: list[Table]) -> list[Table]:
@@ -166,9 +155,9 @@ def _has_money(table: Table) -> bool:
     return any(column.numeric for column in table.named("amount", "price"))
 
 
-def _is_events(table: Table, tables: list[Table]) -> bool:
+def _is_events(table: Table) -> bool:
     """Return whether a table has several rows a customer, each with a time."""
-    who = roles.customer(table, _linked(table, tables))
+    who = roles.customer(table)
     if who is None or not table.times:
         return False
     column = table.columns[who[0]]

