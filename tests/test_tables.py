@@ -92,7 +92,7 @@ def test_missing_package_is_named(tmp_path):
     def change(raw):
         raw["customers"]["source"] = "package:no_such_package/x.parquet"
 
-    assert "pip install no-such-package" in refusal(changed(tmp_path, change))
+    assert "pip install no_such_package" in refusal(changed(tmp_path, change))
 
 
 def test_unknown_ending_is_refused(tmp_path):
