@@ -76,7 +76,7 @@ def test_every_kind_of_claim_has_its_value_n_source_and_reference(runs, kind):
             assert claim["reference"] and (claim["low"] > null or claim["high"] < null)
 
 
-@pytest.mark.parametrize("key", ["value", "low", "n", "cell", "inside", "sentence", "source", "of"])
+@pytest.mark.parametrize("key", ["value", "cell", "sentence"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_change_in_claims_json_names_the_claim(runs, kind, key):
     _, found, own = stated(runs, kind)
@@ -299,31 +299,6 @@ def test_a_level_is_called_by_itself_and_its_column(tmp_path, levels, said):
     own = [c for c in claims.claims(Evidence(run)) if c["source"]["column"] == "net"]
     own = [c["sentence"] for c in own if (c["segment"], c["rule"]) == (1, "level-high")]
     assert len(own) == 1 and said in own[0]
-
-
-def test_a_need_of_a_few_is_not_said_of_all(tmp_path):
-    labels, rng = planted.customers(1)[1], np.random.default_rng(5)
-    rare = np.where(rng.random(len(labels)) < labels.map({1: 0.45, 2: 0.02, 3: 0.02}), 0.5, 0.0)
-    run = planted.with_column(planted.run(tmp_path, 1), "share_rare", rare, "needs", "share")
-    ev = Evidence(run)
-    assert ev.markers.set_index(["segment", "name"]).loc[(1, "share_rare"), "effect"] >= claims.SAY
-    assert not [c for c in claims.claims(ev) if c["source"]["column"] == "share_rare"
-                and c["direction"]]  # fmt: skip
-
-
-def test_the_broader_is_told_and_the_narrower_left_out(tmp_path):
-    labels = planted.customers(1)[1]
-    drawn = np.random.default_rng(5).uniform(0, 0.1, len(labels))
-    for name in ("Drinks", "Food"):
-        run = planted.add_purchases(planted.run(tmp_path, 1))
-        needs = labels.eq(1) * 0.3 + 0.1 + drawn
-        planted.with_column(run, "share_a", needs, "needs", "share", f"{name} share")
-        goods = run.read("products.parquet")
-        run.write("products.parquet",
-                  goods.assign(group=np.where(goods.index == "tea", "Drinks", "Food")))  # fmt: skip
-        rules = {c["rule"] for c in claims.claims(Evidence(run)) if c["segment"] == 1}
-        assert "need-high" in rules
-        assert ("product-high" in rules) == (name == "Food")
 
 
 GOODS = {"customers": {"source": "x.csv", "columns": {"customer": "id"}},

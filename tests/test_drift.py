@@ -6,7 +6,6 @@ import pytest
 from runs import two_runs, verdict
 
 from seglib.collection.dictionary import row as entry
-from seglib.files import Run
 from seglib.measuring import drift, findings, monitoring
 
 LINES = [entry("spend", "Spend", "behavioural", unit="$"), entry("visits", "Visits", "behavioural"),
@@ -173,13 +172,6 @@ def test_other_columns_rebuild(tmp_path):
     assert advice["reasons"] == [{"kind": "old_columns", "columns": ["spend"]}]
     words = findings.reason(advice["reasons"][0], {"spend": "Spend"})
     assert (words["columns"], words["number"]) == (["Spend"], "one")
-
-
-def test_the_next_review_is_a_year_ahead_at_most(tmp_path):
-    found = pair(tmp_path)
-    study = found.run.study.model_copy(update={"holdout": 500})
-    late = Run(study, found.run.as_of, found.run.folder, 7)
-    assert drift.alone(late)["next_review"] == "2025-07-01"
 
 
 def test_a_first_run_is_advised_by_its_verdict(tmp_path):

@@ -158,15 +158,6 @@ def test_an_outcome_that_is_not_wanted_harms_when_it_rises():
         assert experiments.analyse(units, "off", given).segments["verdict"].tolist() == [verdict]
 
 
-def test_an_outcome_lost_in_one_arm_is_a_problem():
-    rng = np.random.default_rng(6)
-    arm = rng.permutation(np.resize(["on", "off"], 2000))
-    known = np.where((arm == "on") & (rng.random(2000) < 0.2), np.nan, 1.0)
-    units = pd.DataFrame({"segment": 1, "arm": arm, "spend": known * rng.gamma(2, 5, 2000)})
-    result = experiments.analyse(units, "off", {"spend": arms.Outcome("money")})
-    assert result.problems == [{"kind": "lost", "label": "spend"}]
-
-
 def letters(**columns):
     """Return 400 customers of two equally large arms, what was known before in front of them."""
     rng = np.random.default_rng(4)

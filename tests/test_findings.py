@@ -83,19 +83,6 @@ def test_few_newcomers_are_not_counted(run):
     assert changes["newcomers"].eq(0).all() and changes["n"].notna().all()
 
 
-def test_first_orders_within_the_period_before_are_said(run):
-    people = run.read("customers.parquet")
-    late = people.assign(tenure=[10.0] * (len(people) - 3) + [500.0] * 3)
-    run.write("customers.parquet", late)
-    try:
-        text = told(run, crowd(growth=(0.5, 0.5)))[0]
-    finally:
-        run.write("customers.parquet", people)
-    share = f"{1 - 3 / len(people):.0%}"
-    assert f"{share} of the customers first came in the days before" in text
-    assert "first came" not in told(run, crowd(growth=(0.5, 0.5)))[0]
-
-
 @pytest.fixture(scope="module")
 def measured(run):
     people = outcomes.members(run)[0]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from runs import shop_run
 
-from seglib.measuring import findings, outcomes
+from seglib.measuring import outcomes
 from seglib.measuring.outcomes import EVERYONE
 
 
@@ -135,14 +135,6 @@ def counted(cells):
         outcomes={"x": SimpleNamespace(label="converted")}, minimum_cell=10, customer="customer"
     )
     return SimpleNamespace(study=study, has=files.__contains__, read=files.__getitem__)
-
-
-def test_a_small_share_of_many_is_not_said_to_be_none():
-    run = counted({1: (3, 1000), 2: (11, 2000)})
-    rows = outcomes.holdout(run)
-    whole = findings.standing(rows)["whole"]
-    assert (round(whole["value"], 4), whole["n"]) == (0.0047, 3000)
-    assert rows.set_index("segment")["suppressed"].to_dict() == {0: False, 1: True, 2: True}
 
 
 def test_what_hides_one_segment_hides_everyone_where_no_other_can():

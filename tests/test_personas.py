@@ -8,9 +8,7 @@ import numpy as np
 import pandas as pd
 import planted
 import pytest
-import yaml
 
-from seglib import study
 from seglib.files import Run
 from seglib.personas import names, personas, profile
 from seglib.report import cards
@@ -233,26 +231,6 @@ def test_segments_csv_has_a_row_a_customer_and_its_columns_are_explained(full):
     lines = {row["column"]: row["meaning"] for row in personas.assigned(ev)}
     assert list(lines) == list(table)
     assert lines["segment"] == "number of the segment, 1 the first; kept across refreshes"
-
-
-def test_segments_of_rows_are_explained_as_numbers_of_rows(tmp_path, monkeypatch):
-    raw = {"title": "s", "objective": "o", "as_of": "2024-01-01",
-           "tables": {"survey": {"source": "a.csv", "columns": {"customer": "<row>"},
-                                 "attributes": {"cheap": {"base": "psychographic"}}}},
-           "segmentation": {"bases": ["psychographic"]}}  # fmt: skip
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump(raw))
-    (tmp_path / "a.csv").write_text("cheap\nYes\n")
-    loaded = study.load(tmp_path / "study.yaml")
-    row = {"outcome": "churned", "metric": "AUC", "recommended": True}
-    ev = SimpleNamespace(run=SimpleNamespace(study=loaded, as_of=loaded.as_of),
-                         verdict={"usefulness": {"outcomes": [row]}})  # fmt: skip
-    lines = {line["column"]: line["meaning"] for line in personas.assigned(ev)}
-    assert lines["customer"].startswith("number of the row in")
-    assert "refreshes" not in lines["segment"]
-    assert lines["probability_churned_decile"].startswith("decile of probability_churned: 1 the")
-    ev.verdict = {"kind": "none", "usefulness": {"outcomes": [], "instead": "rfm_tiers"}}
-    lines = {line["column"]: line["meaning"] for line in personas.assigned(ev)}
-    assert lines["recency_tier"].endswith("3 is the third of customers seen most lately")
 
 
 def test_a_persona_keeps_the_name_it_had_before(full, tmp_path):

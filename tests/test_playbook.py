@@ -181,18 +181,6 @@ def test_a_lever_cites_every_claim_that_calls_for_it():
     assert playbook.called_for(row, own[1:]) == []
 
 
-def test_what_is_to_be_done_alike_says_for_whom_else(full):
-    for row in full[3]["levers"]:
-        same = [
-            r["name"] for r in full[3]["levers"] if r["action"] == row["action"] and r is not row
-        ]
-        assert row["also"] == same
-        assert all(name in playbook.advice(row) for name in same)
-    assert playbook.advice({"action": "Test x.", "also": ["A", "B"]}).endswith(
-        "The same for A and B: one test can serve all."
-    )
-
-
 def test_the_tables_of_words_name_rules_that_exist():
     for row in LEVERS:
         assert row["action"].split()[0] in {"Test", "Ask"}  # a test or a question, never a fact
