@@ -30,6 +30,8 @@ CURRENCY = f"{MARKS}|^(?:{WORDS}|[A-Z]{{3}})[ \u00a0]?|[ \u00a0]?(?:{WORDS}|[A-Z
 SIGN = f"({MARKS.upper()}|^(?:{WORDS.upper()}|[A-Z]{{3}})|(?:{WORDS.upper()}|[A-Z]{{3}})$)"
 """A currency in an amount in large letters."""
 MOST = 1e12  # what a decimal of 18 digits, 6 of them behind the mark, can hold
+USUAL_NUMBER = r"^-?\d{1,11}(?:\.\d{1,6})?$"
+USUAL_TIME = r"^\d{4}-\d\d-\d\d (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d$"
 INTEGER = r"^(?:0|-?[1-9]\d{0,17})$"
 COUNT = r"^\d{1,16}(?:\.\d+)?$"
 ALMOST = 0.01  # seconds by which a fraction of a day may miss a whole second
@@ -266,7 +268,9 @@ def number(column: ir.Column, mark: str, kind: str = "decimal(18, 6)") -> ir.Num
     digits = fits(clean, _pattern(mark)).ifelse(digits, None)
     if kind.startswith("decimal"):
         digits = (digits.cast("float64").abs() < MOST).ifelse(digits, None)
-    return digits.cast(kind)
+    filled = trimmed(column)
+    usual = fits(filled, USUAL_NUMBER) if mark == "." else ibis.literal(False)
+    return usual.ifelse(filled, digits).cast(kind)  # nothing to clean, and many times quicker
 
 
 def moment(column: ir.Column, order: str) -> ir.TimestampColumn:
@@ -292,6 +296,8 @@ def moment(column: ir.Column, order: str) -> ir.TimestampColumn:
     # years 00 to 69 are of this century, as in most spreadsheets
     year = part["year"].re_replace(r"^([0-6]\d)$", r"20\1").re_replace(r"^([7-9]\d)$", r"19\1")
     stamp = year + "-" + month + "-" + part["day"] + " " + _clock(part) + _zone(part["zone"])
+    if order != NAMED:  # many times quicker
+        stamp = fits(filled, USUAL_TIME).ifelse(filled + "+00:00", stamp)
     return stamp.try_cast("timestamp('UTC')").cast("timestamp")
 
 
