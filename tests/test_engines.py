@@ -12,6 +12,7 @@ from worlds import write_shop
 
 from seglib import cli, files
 from seglib.collection import databases, features
+from seglib.study import StudyError
 
 NO_SQL = {"bigquery": {"Median"}, "databricks": set(), "snowflake": set()}  # what has none
 
@@ -90,3 +91,12 @@ def test_an_unknown_engine_is_refused(shop, capsys):
     shop.write_text(yaml.safe_dump(yaml.safe_load(shop.read_text()) | {"engine": "sparc"}))
     assert cli.main(["check", str(shop)]) == 2
     assert "engine: found 'sparc'" in capsys.readouterr().err
+
+
+def test_the_memory_of_the_engine_is_limited_and_a_wrong_amount_is_told(monkeypatch):
+    monkeypatch.setenv("SEGLIB_MEMORY", "1GB")
+    query = "SELECT current_setting('memory_limit')"
+    assert files.engine().raw_sql(query).fetchone()[0] == "953.6 MiB"
+    monkeypatch.setenv("SEGLIB_MEMORY", "much")
+    with pytest.raises(StudyError, match="SEGLIB_MEMORY is 'much': expected an amount such as 4GB"):
+        files.engine()

@@ -1,5 +1,6 @@
 """Files that are not what they seem: read rightly by `seglib new`, or named in a sentence."""
 
+import ibis
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 import yaml
 
 from seglib import cli, study
-from seglib.collection import activity, attributes, audit, features, records, tables
+from seglib.collection import activity, attributes, audit, features, reading, records, tables
 
 
 def orders(people=60, rows=400, seed=1):
@@ -103,3 +104,14 @@ def test_a_column_that_knows_an_outcome_may_not_form_segments(tmp_path, monkeypa
     assert "“churned” (Refund, AUC 1.00)" in found["check"]
     with pytest.raises(study.StudyError, match="'refund' forms the segments and tells who “churn"):
         leaks(["plan", "demographic"])
+
+
+def test_times_and_numbers_in_the_usual_form_are_read_no_differently():
+    times = ["2024-01-01 23:59:59", "2024-01-01 24:00:00", "2024-02-30 00:00:00", "2024-01-01"]
+    rows = ibis.memtable({"at": times, "paid": ["-1.5", "1,234", "007", "999999999999.5"]})
+    read = rows.select(
+        at=reading.moment(rows.at, "DMY").cast("string"), paid=reading.number(rows.paid, ".")
+    ).execute()
+    assert read["at"].isna().tolist() == [False, True, True, False]
+    assert read["at"][0] == "2024-01-01 23:59:59"
+    assert read["paid"].astype(float).tolist() == [-1.5, 1234.0, 7.0, 999999999999.5]
