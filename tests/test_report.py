@@ -373,7 +373,8 @@ def test_the_cut_off_date_lies_between_the_months_before_and_after_it():
     found |= {"pd": pd, "sns": sns, "plots": plots, "draw": {}, "called": {0: "Everyone"}}
     figure, found["ax"] = plt.subplots()
     found["wording"], ax = wording, found["ax"]
-    exec(f"{cells['months-compute']}\n{cells['months-figure']}\n\nby_month(drawn, ax)", found)
+    parts = [cells[f"months-{part}"] for part in ("compute", "shades", "figure")]
+    exec("\n".join([*parts, "\nby_month(drawn, ax)"]), found)
     months, line = ax.lines[0], ax.lines[-1]
     gaps = np.asarray(months.get_xdata(orig=False)) - line.get_xdata(orig=False)[0]
     assert (gaps[:2] < -10).all() and (gaps[2:] > 10).all()
