@@ -27,7 +27,7 @@ def compared(rows: pd.DataFrame, ax: Axes, by: str, pale: str = "") -> Axes:
     shade = {0: MUTED} | colours(set(rows["segment"]) - {0})
     for i, kind in enumerate(kinds):
         of = rows[rows[by] == kind].dropna(subset="value")
-        y = of["name"].map(place) + 0.34 * (0.5 - i / max(len(kinds) - 1, 1))
+        y = of["name"].map(place).astype(float) + 0.34 * (0.5 - i / max(len(kinds) - 1, 1))
         colour = [shade[s] for s in of["segment"]]
         hollow = of["hollow"] if "hollow" in of else np.zeros(len(of), bool)
         fill = ["white" if h else c for h, c in zip(hollow, colour, strict=True)]
