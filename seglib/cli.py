@@ -10,9 +10,9 @@ from seglib import __version__
 
 def main(words: list[str] | None = None) -> int:
     """Run a command; return 0 if done, 1 if a notebook failed, 2 if the user must act."""
-    given = _parser().parse_args(words)
+    options = _parser().parse_args(words)
     try:
-        given.command(given)
+        options.command(options)
     except KeyboardInterrupt:
         return _stopped("interrupted; the files and pages of the last run are as they were", 130)
     except OSError as error:
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="CSV, Parquet, JSON lines, BOOK.xlsx#SHEET, FILE.duckdb#TABLE, ${VARIABLE}#TABLE",
     )
-    begin.add_argument("--name", default="", help="of the study; else that of the first file")
+    begin.add_argument("--name", default="", help="the study's name")
     begin.set_defaults(command=_new)
 
     _add_score(commands)
@@ -98,10 +98,10 @@ def _add_score(commands) -> None:
     one.set_defaults(command=_score)
 
 
-def _new(given) -> None:
+def _new(options) -> None:
     from seglib.collection import draft as drafts
 
-    draft = drafts.new(given.files, given.name)
+    draft = drafts.new(options.files, options.name)
     print(f"{draft.path} is written.")
     for sentence in draft.unsure:
         print(f"  unsure: {sentence}")
@@ -109,43 +109,43 @@ def _new(given) -> None:
     print(f"Look at it, then: seglib check {name}; seglib run {name}")
 
 
-def _run(given) -> None:
+def _run(options) -> None:
     from seglib import kernels, run  # noqa: F401 - in this order
 
     index = run.run(
-        given.study,
-        given.as_of,
-        only=given.only,
-        force=given.force,
-        parameters=dict(given.parameters),
+        options.study,
+        options.as_of,
+        only=options.only,
+        force=options.force,
+        parameters=dict(options.parameters),
         say=lambda line: print(line, flush=True),
     )
     print(index)
 
 
-def _score(given) -> None:
+def _score(options) -> None:
     from seglib import files
     from seglib.clustering import scoring
 
-    if given.out:
-        scoring.check(given.out, given.model, given.table)
-    result = scoring.score(given.model, given.table, given.id)
+    if options.out:
+        scoring.check(options.out, options.model, options.table)
+    result = scoring.score(options.model, options.table, options.id)
     counts = result.members.groupby(["segment", "name"], dropna=False).size()
     for (segment, name), count in counts.items():
         called = f"{segment} {name}" if isinstance(name, str) else f"Segment {segment}"
         print(f"{called}: {count:,} ({count / len(result.members):.0%})", file=sys.stderr)
     for note in result.notes:
         print(note, file=sys.stderr)
-    if given.out:
-        print(scoring.write(result.members, given.out))
+    if options.out:
+        print(scoring.write(result.members, options.out))
     else:
         files.write_csv(result.members.reset_index(), sys.stdout)
 
 
-def _check(given) -> None:
+def _check(options) -> None:
     from seglib import outlook
 
-    study = outlook.check(given.study, read=False)
+    study = outlook.check(options.study, read=False)
     result = outlook.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
     parts = {"Rows": result.rows, "What the checks found": result.found, "Pages": result.pages}

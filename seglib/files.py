@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -19,12 +18,11 @@ from typing import Any
 import duckdb
 import ibis
 import ibis.expr.types as ir
-import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
-from seglib import privacy
+from seglib import privacy, wording
 from seglib import study as study_module
+from seglib.formats import as_json, plain, write_csv  # noqa: F401 - for all who write files
 from seglib.study import Study, StudyError
 
 try:
@@ -32,41 +30,15 @@ try:
 except ImportError:  # on Windows
     fcntl = None
 
-MAKERS = {  # which notebook writes which files
-    "01_data_collection": """
-        activity.parquet arms.parquet attributes.parquet before.parquet campaigns.parquet
-        customers.parquet dictionary.json extent.json holdout.parquet monthly.parquet
-        outcomes.parquet privacy.json product_holdout.parquet products.parquet purchases.parquet
-        quality.json
-    """,
-    "03_clustering": """
-        bases.json bases.parquet model.json scores.parquet segments.parquet segments.sql
-        verdict.json
-    """,
-    "03_clustering with unit=products": """
-        product_model.json product_scores.parquet product_segments.parquet product_verdict.json
-    """,
-    "04_persona_definition": "claims.json personas.json playbook.json segments.csv",
-    "05_measuring_results": "results.json measures.json",
-    "06_experiments": "experiments.json",
-    "07_monitoring": "monitoring.json segments_kept.csv slipped.csv slipped_dictionary.json",
-}
-
-_KEYED = """
-    activity.parquet arms.parquet attributes.parquet bases.parquet before.parquet campaigns.parquet
-    customers.parquet holdout.parquet monthly.parquet outcomes.parquet purchases.parquet
-    scores.parquet segments.csv segments.parquet segments_kept.csv slipped.csv
-"""
-KEYED = set(_KEYED.split())
-"""Files with a row a customer, for a CRM and for later steps; all others may be shared."""
-
+TABLE = wording.table("files")
+MAKERS = {notebook: names.split() for notebook, names in TABLE["makers"].items()}
+KEYED = set(TABLE["keyed"].split())
 MEMORY = "SEGLIB_MEMORY"  # the environment variable with the most memory of the engine
-
+# For each file that a notebook wrote: its own digest, and those of the files it was made from.
 LINEAGE = "lineage.json"
-"""For each file that a notebook wrote: its own digest, and those of the files it was made from."""
 
+# Files that several notebooks write together.
 SHARED = {LINEAGE, "measures.json"}
-"""Files that several notebooks write together."""
 
 
 @dataclass(frozen=True)
@@ -262,25 +234,6 @@ def engine(**configuration: Any) -> ibis.BaseBackend:
     return backend
 
 
-def write_csv(frame: pd.DataFrame, target: Any) -> None:
-    """Write a frame, without its index, as CSV that a spreadsheet shows and does not run.
-
-    Parameters
-    ----------
-    frame
-        Text that begins as a formula does (=, +, -, @, a tab or a line end) and is no number gets
-        an apostrophe in front, ids too; numbers have six significant digits.
-    target
-        A path or an open file.
-    """
-    frame = frame.copy()
-    for name in frame.columns[[not is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
-        text = frame[name].astype(object).where(frame[name].notna(), "").astype(str)
-        runs = text.str.match(r"[=+\-@\t\r]") & ~text.str.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?")
-        frame[name] = frame[name].astype(object).mask(runs, "'" + text)
-    frame.to_csv(target, index=False, float_format="%.6g")
-
-
 def _cut(path: Path, earlier: bool) -> dict | None:
     """Return the number of segments of a useful cut and when it was tested, None if not useful."""
     result = json.loads(path.read_text(encoding="utf-8")) if earlier and path.is_file() else {}
@@ -344,32 +297,9 @@ def prefix(unit: str) -> str:
     return "" if unit == "customers" else "product_"
 
 
-def as_json(what: Any) -> str:
-    """Return deterministic JSON: sorted keys, ten significant digits, NaN as null."""
-    return json.dumps(plain(what), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def plain(what: Any) -> Any:
-    """Return the same content as plain Python objects, floats to ten significant digits."""
-    if isinstance(what, dict):
-        return {str(key): plain(value) for key, value in what.items()}
-    if isinstance(what, (list, tuple, np.ndarray)):
-        return [plain(value) for value in what]
-    if isinstance(what, (bool, np.bool_)) or what is None:
-        return None if what is None else bool(what)
-    if isinstance(what, (int, np.integer)):
-        return int(what)
-    if isinstance(what, (float, np.floating)):
-        return float(f"{what:.10g}") if math.isfinite(what) else None
-    if what is pd.NaT:
-        return None
-    return what.isoformat() if isinstance(what, date) else str(what)
-
-
 def maker(name: str) -> str:
     """Return the notebook that writes a file of a run."""
-    writes = (notebook for notebook, names in MAKERS.items() if name in names.split())
-    return next(writes, "the notebook that writes it")
+    return next((m for m, names in MAKERS.items() if name in names), "the notebook that writes it")
 
 
 def lineage(folder: Path) -> dict[str, dict[str, str]]:

@@ -1,16 +1,21 @@
-"""How study.yaml is written: YAML that is data alone, its kinds of values, mistakes in words."""
+"""How study.yaml is written: safe YAML, kinds of values, mistakes in words; and how results are."""
 
 from __future__ import annotations
 
 import codecs
 import difflib
+import json
+import math
 import re
 import zoneinfo
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
+import numpy as np
+import pandas as pd
 import yaml
+from pandas.api.types import is_numeric_dtype
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 LARGEST = 20_000  # values in a study.yaml, those that aliases repeat counted each time
@@ -237,3 +242,47 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
         return annotation
     inner = (_model_in(part) for part in getattr(annotation, "__args__", ()))
     return next((model for model in inner if model), None)
+
+
+# --- how results are written ----------------------------------------------------------------------
+
+
+def write_csv(frame: pd.DataFrame, target: Any) -> None:
+    """Write a frame, without its index, as CSV that a spreadsheet shows and does not run.
+
+    Parameters
+    ----------
+    frame
+        Text that begins as a formula does (=, +, -, @, a tab or a line end) and is no number gets
+        an apostrophe in front, ids too; numbers have six significant digits.
+    target
+        A path or an open file.
+    """
+    frame = frame.copy()
+    for name in frame.columns[[not is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
+        text = frame[name].astype(object).where(frame[name].notna(), "").astype(str)
+        runs = text.str.match(r"[=+\-@\t\r]") & ~text.str.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?")
+        frame[name] = frame[name].astype(object).mask(runs, "'" + text)
+    frame.to_csv(target, index=False, float_format="%.6g")
+
+
+def as_json(what: Any) -> str:
+    """Return deterministic JSON: sorted keys, ten significant digits, NaN as null."""
+    return json.dumps(plain(what), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def plain(what: Any) -> Any:
+    """Return the same content as plain Python objects, floats to ten significant digits."""
+    if isinstance(what, dict):
+        return {str(key): plain(value) for key, value in what.items()}
+    if isinstance(what, (list, tuple, np.ndarray)):
+        return [plain(value) for value in what]
+    if isinstance(what, (bool, np.bool_)) or what is None:
+        return None if what is None else bool(what)
+    if isinstance(what, (int, np.integer)):
+        return int(what)
+    if isinstance(what, (float, np.floating)):
+        return float(f"{what:.10g}") if math.isfinite(what) else None
+    if what is pd.NaT:
+        return None
+    return what.isoformat() if isinstance(what, date) else str(what)

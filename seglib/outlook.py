@@ -35,8 +35,8 @@ class Page(NamedTuple):
 
     def __str__(self) -> str:
         """Return the page on one line."""
-        left = f"; left out: {'; '.join(self.without)}" if self.without else ""
-        return f"{self.name:<26} {self.says}{left}"
+        without = f"; left out: {'; '.join(self.without)}" if self.without else ""
+        return f"{self.name:<26} {self.says}{without}"
 
 
 class Outlook(NamedTuple):
@@ -137,10 +137,10 @@ def pages(loaded: Study, days: dict | None, several: bool = True) -> list[Page]:
     for page in wording.table("outlook"):
         there = has.get(page.get("needs", ""), True)
         lacking = [part for part, need in page.get("parts", {}).items() if not has[need]]
-        left = lacking if there else [page["without"]]
+        without = lacking if there else [page["without"]]
         says = page["says"] if there else NO_PAGE
-        left = tuple(part.format(**words) for part in left)
-        result.append(Page(page["page"], says.format(**words), left))
+        without = tuple(part.format(**words) for part in without)
+        result.append(Page(page["page"], says.format(**words), without))
     return result
 
 

@@ -188,9 +188,9 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             say(f"{step.name:<26} {'unchanged' if same else 'kept'}")
         seen = _stamps(staging[0])
         times |= _execute_all(current, due, staging, say)
-        written = [n for n, stamp in _stamps(staging[0]).items() if seen.get(n) != stamp]
+        changed = [n for n, stamp in _stamps(staging[0]).items() if seen.get(n) != stamp]
         for step in due:
-            entries[step.name] = _entry(step, prints[step.name], written, staging[0])
+            entries[step.name] = _entry(step, prints[step.name], changed, staging[0])
         ran = ran or bool(due)  # whatever comes later and is not the same must follow
         fingerprint = _hash(fingerprint, *prints.values()) if fingerprint else ""
     measuring.assemble(replace(current, folder=staging[0]), reason)
@@ -237,10 +237,10 @@ def _timed(current: Run, step: plan.Step, staging, say) -> dict:
     return {"started": started.isoformat("T", "seconds"), "seconds": seconds, "page": page}
 
 
-def _entry(step: plan.Step, fingerprint: str, written: list[str], folder: Path) -> dict:
+def _entry(step: plan.Step, fingerprint: str, changed: list[str], folder: Path) -> dict:
     """Return what the manifest says of a step: its files are those that nobody else makes."""
     others = files.MAKERS.keys() - {step.maker}
-    mine = sorted(name for name in written if files.maker(name) not in others)
+    mine = sorted(name for name in changed if files.maker(name) not in others)
     return {
         "name": step.name,
         "notebook": step.notebook,
@@ -259,7 +259,7 @@ def _unchanged(current: Run, known: dict | None, fingerprint: str) -> bool:
 
 def _altered(current: Run, entry: dict) -> list[str]:
     """Return the files of a step that are not as it wrote them when its page was made."""
-    paths = {current.folder / name: written for name, written in entry["files"].items()}
+    paths = {current.folder / name: changed for name, changed in entry["files"].items()}
     paths[_executed(current, entry["name"])] = entry.get("page")
     return _differ(paths)
 

@@ -61,15 +61,15 @@ def test_no_module_of_collection_imports_itself_by_way_of_others():
 @pytest.mark.parametrize(("names", "most"), SIZES.values(), ids=SIZES)
 def test_a_part_has_its_size(names, most):
     sizes = {n: len((ROOT / "collection" / f"{n}.py").read_text().splitlines()) for n in names}
-    assert sum(sizes.values()) <= most and max(sizes.values()) <= 410, sizes
+    assert sum(sizes.values()) <= most and max(sizes.values()) <= 400, sizes
 
 
-ROOMS = {"clustering": 3350, "personas": 2360, "measuring": 2470, "report": 1900, "plots": 346}
+ROOMS = {"clustering": 3337, "personas": 2358, "measuring": 2469, "report": 1894, "plots": 346}
 
 
 def test_the_ground_has_its_size():
-    sizes = {n: len((ROOT / f"{n}.py").read_text().splitlines()) for n in GROUND - {"wording"}}
-    assert sum(sizes.values()) <= 1655 and max(sizes.values()) <= 400, sizes
+    sizes = {n: len((ROOT / f"{n}.py").read_text().splitlines()) for n in BELOW - {"wording"}}
+    assert sum(sizes.values()) <= 2083 and max(sizes.values()) <= 400, sizes
 
 
 @pytest.mark.parametrize(("name", "most"), ROOMS.items())

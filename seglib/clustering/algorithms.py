@@ -265,18 +265,18 @@ def _parts(x: np.ndarray, levels: list[int]) -> tuple[np.ndarray, ...]:
     """Put indicators of all answers side by side; numbers, 0 for missing; which are known."""
     hot = [x[:, [j]] == np.arange(c) for j, c in enumerate(levels) if c]
     numbers = x[:, [j for j, c in enumerate(levels) if not c]]
-    known = ~np.isnan(numbers)
+    present = ~np.isnan(numbers)
     indicators = np.hstack(hot).astype(float) if hot else np.zeros((len(x), 0))
-    return indicators, np.where(known, numbers, 0.0), known.astype(float)
+    return indicators, np.where(present, numbers, 0.0), present.astype(float)
 
 
 def _maximise(x: np.ndarray, levels: list[int], share: np.ndarray) -> dict:
     """Return the parameters of greatest likelihood given who belongs where."""
-    indicators, numbers, known = _parts(x, levels)
+    indicators, numbers, present = _parts(x, levels)
     edges = np.cumsum([c for c in levels if c])[:-1]
     tables = np.split(share.T @ indicators + 1e-10, edges, axis=1)
     tables = [block / block.sum(axis=1, keepdims=True) for block in tables]
-    mass = share.T @ known + 1e-10
+    mass = share.T @ present + 1e-10
     means = share.T @ numbers / mass
     variances = np.maximum(share.T @ numbers**2 / mass - means**2, LEAST_VARIANCE)
     return {
@@ -294,9 +294,9 @@ def _latent_scores(params: dict, x: np.ndarray) -> np.ndarray:
     k = len(params["weights"])
     tables = np.array([np.concatenate([[], *row]) for row in params["tables"]])
     means, variances = (np.array(params[name]).reshape(k, -1) for name in ("means", "variances"))
-    indicators, values, known = _parts(x, params["levels"])
+    indicators, values, present = _parts(x, params["levels"])
     away = values**2 @ (1 / variances).T - 2 * values @ (means / variances).T
-    away += known @ (means**2 / variances + np.log(2 * np.pi * variances)).T
+    away += present @ (means**2 / variances + np.log(2 * np.pi * variances)).T
     return np.log(params["weights"]) + indicators @ np.log(tables).T - away / 2
 
 

@@ -113,28 +113,28 @@ def compare(
         and what is ``recommended``: a base, all together where the gain is 0.01 for certain, or ''.
     """
     everyone = pd.DataFrame() if outcomes is None else outcomes.dropna()
-    both, kept = everyone.index, []
+    both, usable = everyone.index, []
     left_out = [{"base": b.name, "reason": b.reason} for b in bases if b.labels is None]
     for base in sorted((b for b in bases if b.labels is not None), key=lambda b: -b.n):
         common = both.intersection(base.labels.index)  # the widest known come first
         if len(common) >= FEWEST or everyone.empty:
-            both, kept = common, [*kept, base]
+            both, usable = common, [*usable, base]
         else:
             reason = f"only {len(common)} customers can be compared; {FEWEST} are needed"
             left_out.append({"base": base.name, "reason": reason})
-    kept = [base for base in bases if base in kept]
+    usable = [base for base in bases if base in usable]
     part = both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
-    several = len(kept) > 1 and len(both)
+    several = len(usable) > 1 and len(both)
     return {
         "bases": [
             {"base": b.name, "n": b.n, "k": b.labels.nunique(), "kind": b.kind}
             | {"columns": b.columns}
-            for b in kept
+            for b in usable
         ],
         "left_out": left_out,
         "n": len(both),
         "of": len(everyone),
-        "outcomes": _outcomes(kept, everyone.loc[part], used, seed) if several else [],
+        "outcomes": _outcomes(usable, everyone.loc[part], used, seed) if several else [],
     }
 
 

@@ -124,8 +124,8 @@ def learn(values: np.ndarray, *, seed: int = 0) -> Copula:
     state = _states(values)
     regular = state == 0
     gone = np.isnan(values)
-    known = following(values, gone).any(axis=0) & (gone.mean(axis=0) >= SPIKE)
-    stratum = _strata(state, known)
+    present = following(values, gone).any(axis=0) & (gone.mean(axis=0) >= SPIKE)
+    stratum = _strata(state, present)
     normal = _normal_scores(values, regular, stratum)
     order = _orders(values, regular, stratum)
     smooth = [
@@ -196,32 +196,32 @@ def quantify(Z: np.ndarray, positions: np.ndarray, nominal: list[bool]) -> np.nd
         return values
     axis = np.linalg.svd(Z - Z.mean(axis=0), full_matrices=False)[0][:, 0]
     for j in np.flatnonzero(nominal):
-        known = ~np.isnan(values[:, j])
-        level = values[known, j].astype(int)
-        means = np.bincount(level, axis[known]) / np.maximum(np.bincount(level), 1)
-        values[known, j] = means[level]
+        present = ~np.isnan(values[:, j])
+        level = values[present, j].astype(int)
+        means = np.bincount(level, axis[present]) / np.maximum(np.bincount(level), 1)
+        values[present, j] = means[level]
     return values
 
 
 def _states(values: np.ndarray) -> np.ndarray:
     state = np.where(np.isnan(values), 3, 0)
     places = [(j, end) for j in range(values.shape[1]) for end in (np.nanmin, np.nanmax)]
-    held = np.array([values[:, j] == end(values[:, j]) for j, end in places], dtype=float)
-    both, size = held @ held.T, held.sum(axis=1)
+    holds = np.array([values[:, j] == end(values[:, j]) for j, end in places], dtype=float)
+    both, size = holds @ holds.T, holds.sum(axis=1)
     alike = both / np.maximum(size[:, None] + size[None, :] - both, 1) >= SAME
     column = np.array([j for j, _ in places])
     alike &= column[:, None] != column[None, :]
-    known = (~np.isnan(values)).sum(axis=0)[column]
-    structural = (size >= SPIKE * known) & (size < (1 - SPIKE) * known) & alike.any(axis=1)
+    present = (~np.isnan(values)).sum(axis=0)[column]
+    structural = (size >= SPIKE * present) & (size < (1 - SPIKE) * present) & alike.any(axis=1)
     for i in np.flatnonzero(structural):
-        state[held[i] == 1, column[i]] = 1 + i % 2
+        state[holds[i] == 1, column[i]] = 1 + i % 2
     return state
 
 
 def _strata(state: np.ndarray, gone: np.ndarray) -> np.ndarray:
     """Give combinations of structural values, and missing ones where `gone`, a number each."""
-    held = np.where(gone, state, state % 3)
-    stratum, size = np.unique(held, axis=0, return_inverse=True, return_counts=True)[1:]
+    holds = np.where(gone, state, state % 3)
+    stratum, size = np.unique(holds, axis=0, return_inverse=True, return_counts=True)[1:]
     rare = size[stratum.ravel()] < STRATUM
     return np.unique(np.where(rare, -1, stratum.ravel()), return_inverse=True)[1].ravel()
 

@@ -346,18 +346,18 @@ def worth(
     for number, part in spend.groupby(segments.reindex(spend.index)):
         earlier = None if before is None else before.reindex(part.index)
         test = power.spend_test(part, earlier, money=money, days=7 * weeks)
-        mean, seen = test["baseline"], test["detectable"]
+        mean, detectable = test["baseline"], test["detectable"]
         pays = test["break_even"] / mean if mean > 0 else None
-        seen = seen / mean if mean > 0 and np.isfinite(seen) else None
+        detectable = detectable / mean if mean > 0 and np.isfinite(detectable) else None
         row = {"segment": int(number), "n": len(part), "mean_spend": mean}
         row |= {"sd_spend": float(part.std(ddof=1)), "lift_that_pays": pays}
-        row |= {"lift_detectable": seen, "adjusted": test["adjusted"], "weeks": weeks}
-        rows.append(row | {"word": worth_word(pays, seen)})
+        row |= {"lift_detectable": detectable, "adjusted": test["adjusted"], "weeks": weeks}
+        rows.append(row | {"word": worth_word(pays, detectable)})
     return pd.DataFrame(rows)
 
 
-def worth_word(pays: float | None, seen: float | None) -> str:
+def worth_word(pays: float | None, detectable: float | None) -> str:
     """Say what is to be expected of a lift that pays, and of a test that is to show it."""
-    if pays is None or seen is None:
+    if pays is None or detectable is None:
         return "nothing" if pays is None else "too_small"
-    return "unlikely" if pays > 0.5 else "slow" if seen > 2 * max(pays, 0.05) else "fine"
+    return "unlikely" if pays > 0.5 else "slow" if detectable > 2 * max(pays, 0.05) else "fine"

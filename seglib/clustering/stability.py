@@ -18,8 +18,8 @@ from seglib.clustering.segmenter import SegmentModel
 ROWS = 3000  # on which the segments are refitted, and other choices are tried
 CLOSE = 0.1  # Kolmogorov–Smirnov distance up to which probabilities are called calibrated
 HARDLY = 0.05  # a Jaccard similarity above the null's by less says nothing for a segment
+# Hennig's (2007) words for a segment's mean Jaccard similarity.
 WORDS = {0.85: "highly stable", 0.75: "valid", 0.6: "doubtful", 0.0: "distrust"}
-"""Hennig's (2007) words for a segment's mean Jaccard similarity."""
 
 
 def stability(model: SegmentModel, X: pd.DataFrame, rng) -> tuple[pd.DataFrame, dict]:

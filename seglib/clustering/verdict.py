@@ -33,31 +33,24 @@ class Verdict:
 
     Attributes
     ----------
-    kind : str
+    kind, k
         `natural` (groups that are in the data), `reproducible` (they come back, but shade into
-        each other), `constructive` (a cut that is of use) or `none`.
-    k : int
-        Number of segments.
+        each other), `constructive` (a cut that is of use) or `none`; the number of segments.
     apart, number
         How many groups stand apart, or 1; whether that is `exact` or `at least`, or empty.
-    headline : str
-        The verdict in a sentence or two.
-    reasons : list of str
-        The figure behind each word of it.
+    headline, reasons
+        The verdict in a sentence or two, and the figure behind each word of it.
     evidence : pandas.DataFrame
         A row per number of segments: `stability` (adjusted Rand index of bootstrap samples),
         `dispersion_z` (compactness, in standard deviations of the null model) and `separation`,
         beside their null values, with p-values of each number alone, and more.
-    p_value : float
-        Of the largest compactness over all numbers of segments.
-    null_model : str
-        What the evidence is compared with.
+    p_value, null_model
+        Of the largest compactness over all numbers of segments; what it is compared with.
     segments : pandas.DataFrame
         A row per segment: n, share, `jaccard` (overlap with refits), `jaccard_null`, `stable`.
-    agreement : dict
-        Of refits with the segments: value, low, high, kept, null, beyond.
-    usefulness : dict or None
-        As of `prediction.usefulness`, with its summary.
+    agreement, usefulness
+        Of refits with the segments: value, low, high, kept, null, beyond; as of
+        `prediction.usefulness`, with its summary.
     scores : pandas.DataFrame
         Of each row, what is recommended beside or instead of segments: scores and their deciles, or
         RFM tiers.
@@ -114,7 +107,7 @@ class Verdict:
 
     @property
     def predictions(self) -> list[str]:
-        """The reasons that say what the segments, and what else, predict."""
+        """The reasons that speak of predictions."""
         return _predictions(self.kind, self.usefulness) if self.usefulness else []
 
 
@@ -146,10 +139,8 @@ def choose(
     ----------
     model : SegmentModel
         Its encoder, method, metric and random state are used.
-    k : int
-        What the analyst asked for; 0 leaves it to the data.
-    labels : Series, optional
-        Segments that the analyst made: as many as they are.
+    k, labels
+        What the analyst asked for, 0 leaves it to the data; or made: as many as they are.
     """
     k = labels.nunique() if labels is not None else k
     if k or decision.kind != "none":
@@ -241,8 +232,8 @@ def _about(model: SegmentModel, X: pd.DataFrame, decision: Decision, null: NullM
     tables, rows = int(decision.evidence["tables"].iloc[0]), len(null.rows_)
     asked = model.method not in {"auto", "labels"} and model.method_ == model.method
     chosen = "analyst" if asked else "verdict"
-    said = [_words("method", method=model.method_, chosen=chosen, agrees=model.agrees_)]
-    said += [_words("turned")] if model.parameters_.get("metric") else []
+    sentences = [_words("method", method=model.method_, chosen=chosen, agrees=model.agrees_)]
+    sentences += [_words("turned")] if model.parameters_.get("metric") else []
     return {
         "k": model.n_segments,
         "apart": decision.apart,
@@ -250,7 +241,7 @@ def _about(model: SegmentModel, X: pd.DataFrame, decision: Decision, null: NullM
         "n": len(X),
         "columns": model.encoder_.columns,
         "method": model.method_,
-        "method_reason": " ".join(said),
+        "method_reason": " ".join(sentences),
         "p_value": decision.p_value,
         "rule": _words("rule"),
         "tables": tables,
@@ -341,34 +332,35 @@ def _reasons(decision: Decision, k: int, agreement: dict, kind: str, useful) -> 
     refits = {"again": agreement if k > 1 else None} | {
         name: row[name] for name in ("stability", "stability_null")
     }
-    said = [
+    sentences = [
         _words("compact", here=apart[0], **tables, **chance),
         _words("agreement", **refits),
         _words("density", depth=depth, deepest=deepest),
     ]
     if decision.kind != "none" and k != decision.k:
-        said.append(_words("best_for", k=decision.k))
-    untested = [_words("not_tested")] if kind == "none" else []
-    return said + (untested if useful is None else _predictions(kind, useful))
+        sentences.append(_words("best_for", k=decision.k))
+    if useful is None:
+        return sentences + [_words("not_tested")] * (kind == "none")
+    return sentences + _predictions(kind, useful)
 
 
 def _predictions(kind: str, useful: dict) -> list[str]:
     """Return what the segments predict, beside what, and what to use meanwhile."""
-    said = [useful["summary"], useful["rfm"]]
-    said += [_words("instead", instead=useful["instead"])] if kind == "none" else []
-    return [sentence for sentence in said if sentence]
+    sentences = [useful["summary"], useful["rfm"]]
+    sentences += [_words("instead", instead=useful["instead"])] if kind == "none" else []
+    return [sentence for sentence in sentences if sentence]
 
 
 def _sentences(useful: dict) -> dict:
     """Say what segments and their rivals predict: ``summary`` and ``rfm``."""
-    rows = useful["outcomes"]
+    rows, of = useful["outcomes"], "{outcome} ({metric}".format_map
     tested = [r for r in rows if r["useful"] or r["recommended"]]
     gains = [r for r in rows if r["gain"]["low"] > 0]
     beats = [r["tenths_lead"]["high"] < 0 for r in tested]
     beaten = "Yes" if all(beats) else "In part" if any(beats) else "No"
     summary = _words(
         "predicts",
-        predicted=[f"{_of(r)} {_span(r['segments'])})" for r in rows if r["useful"]],
+        predicted=[f"{of(r)} {_span(r['segments'])})" for r in rows if r["useful"]],
         gains=[f"{r['outcome']} ({_span(r['gain'], '+z.3f')})" for r in gains],
         only="some" if gains and len(gains) < len(rows) else "all",
         beats=beaten if tested else None,
@@ -382,16 +374,12 @@ def _sentences(useful: dict) -> dict:
     rfm = []
     for word in ("better", "ahead", "behind", "worse"):
         reached = [
-            f"{_of(r)} {' against '.join(_apart(r['rfm_terciles'], r['segments']))})"
+            f"{of(r)} {' against '.join(_apart(r['rfm_terciles'], r['segments']))})"
             for r in rows
             if r["rfm"] == word
         ]
         rfm += [_words("rfm", rfm=word, reached=reached)] if reached else []
     return {"summary": summary, "rfm": " ".join(rfm)}
-
-
-def _of(row: dict) -> str:
-    return f"{row['outcome']} ({row['metric']}"
 
 
 def _figure(estimate: dict, key: str = "value", form: str = "z.2f") -> str:

@@ -59,13 +59,13 @@ def is_survey(table: Table) -> bool:
     """
     key = unique_key(table)
     useful = [c for c in table if c.distinct > 1 and not c.unique]
-    asked = [c for c in useful if not c.is_paradata]
-    on = [result[0] for c in asked if (result := scale(c))]
+    questions = [c for c in useful if not c.is_paradata]
+    on = [result[0] for c in questions if (result := scale(c))]
     words, numbers = sum(name in OPINIONS - {"points"} for name in on), on.count("points")
-    worded = sum(len(c.name.split()) >= 3 for c in asked) >= 0.5 * max(len(asked), 1)
+    worded = sum(len(c.name.split()) >= 3 for c in questions) >= 0.5 * max(len(questions), 1)
     named = "respondent" in suggested(key)
     enough = words >= 3 or numbers >= 5 or (words + numbers >= 1 and (worded or named))
-    if enough and words + numbers >= 0.3 * len(asked):
+    if enough and words + numbers >= 0.3 * len(questions):
         return True
     yes = len(battery(table)) >= max(BATTERY[bool(key)], 0.5 * len(useful))
     over = any("outcome" in c.says for c in useful)
@@ -155,8 +155,8 @@ def _describe(guess: Guess, column: Column, box: bool, platform: list[str]) -> N
         one, other, *_ = several
         guess.ask("several_answers", name=name, n=len(several), one=one, other=other)
     elif column.distinct <= GROUPS and column.per_value >= 3:
-        shown = ", ".join(list(column.values)[:3])
-        _add(guess, column, "nominal", f"{column.distinct} different: {shown[:60]}")
+        examples = ", ".join(list(column.values)[:3])
+        _add(guess, column, "nominal", f"{column.distinct} different: {examples[:60]}")
     else:
         guess.left[name] = f"{column.distinct:,} different texts: too many for groups"
 
@@ -164,8 +164,8 @@ def _describe(guess: Guess, column: Column, box: bool, platform: list[str]) -> N
 def _add(guess: Guess, column: Column, kind: str, why: str, base: str = "", **more) -> None:
     """Take a column as an attribute; without a base, a plan may be an answer of a survey."""
     alike = battery(guess.table) if guess.roles["customer"] == ROW and kind == "nominal" else []
-    asked = guess.kind == "survey" or (len(alike) >= BATTERY[0] and column.name in alike)
-    answer = {"base": "psychographic"} if not base and asked and column.base == "plan" else {}
+    questions = guess.kind == "survey" or (len(alike) >= BATTERY[0] and column.name in alike)
+    answer = {"base": "psychographic"} if not base and questions and column.base == "plan" else {}
     why += f"; {column.missing:.0%} missing" if column.missing >= 0.005 else ""
     about = {"label": heading(column.name), "base": base or column.base, "kind": kind, "why": why}
     guess.attributes[column.name] = about | answer | more
@@ -260,10 +260,10 @@ def _previews(guess: Guess) -> None:
         counts = guess.table.counts(column.name) if column.distinct <= GROUPS else {}
         tries = [v for v in counts if any(word in v.lower() for word in WORDS["previews"])]
         if tries and len(tries) < len(counts):
-            n, shown = sum(counts[value] for value in tries), listing(tries)
-            guess.take("status", column.name, f"{n:,} rows are {shown}: left out")
+            n, examples = sum(counts[value] for value in tries), listing(tries)
+            guess.take("status", column.name, f"{n:,} rows are {examples}: left out")
             guess.keys["excluded"] = tries
-            guess.ask("previews", name=column.name, n=n, shown=shown)
+            guess.ask("previews", name=column.name, n=n, shown=examples)
             guess.left.pop(column.name, None)
             return
 
@@ -272,13 +272,13 @@ def _previews(guess: Guess) -> None:
 
 
 def _ask_of_battery(guess: Guess, key: str) -> None:
-    asked = [name for name in battery(guess.table) if name in guess.attributes]
-    if len(asked) < BATTERY[bool(key)]:
+    questions = [name for name in battery(guess.table) if name in guess.attributes]
+    if len(questions) < BATTERY[bool(key)]:
         return
-    answers = guess.attributes[asked[0]]["base"] == "psychographic"
-    more = f" and {len(asked) - 3} more" if len(asked) > 3 else ""
-    names = ", ".join(map(repr, asked[:3])) + more
-    words = " or ".join(sorted(guess.table.columns[asked[0]].values, reverse=True))
+    answers = guess.attributes[questions[0]]["base"] == "psychographic"
+    more = f" and {len(questions) - 3} more" if len(questions) > 3 else ""
+    names = ", ".join(map(repr, questions[:3])) + more
+    words = " or ".join(sorted(guess.table.columns[questions[0]].values, reverse=True))
     guess.ask("battery_asked" if answers else "battery_had", names=names, words=words)
 
 

@@ -34,8 +34,8 @@ ODD_LINES = {  # checks of single lines of transactions: the roles that they nee
 }
 APART = 365  # days without a row on both sides of which dates do not belong together
 STRAY = 0.01  # share of all rows below which what lies apart is a mistake
+# Days that programs write for none: nobody's only day of business.
 DEFAULTS = {"1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01", "1904-01-01"}
-"""Days that programs write for none: nobody's only day of business."""
 LAST, WEEKS = 7, 8  # last days to look at, and weeks before them that say what is usual
 THIN = 0.5  # of what is usual on that day of the week
 CHANCE = 4  # standard deviations below which a lack is chance

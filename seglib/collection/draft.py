@@ -22,8 +22,8 @@ from seglib.study import StudyError
 MONTH = 30  # days that must lie before and after an assignment to arms
 QUARTER = 91  # days; the holdout of data that span a year or more
 SHORT = 90  # days, too few to tell habits from chance
+# What is written of an attribute or an outcome.
 BLOCK = "label", "base", "kind", "levels", "blank", "labels", "happened", "wanted"
-"""What is written of an attribute or an outcome."""
 FORMING = ("psychographic", "plan", "demographic", "geographic")
 
 

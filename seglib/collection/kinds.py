@@ -86,8 +86,8 @@ def _link(many: Table, one: Table) -> Link | None:
 
 def _identifies(column: Column) -> bool:
     """Return whether a column could be a key between tables; products may be known by name."""
-    named = column.kind == "text" and "goods" in column.says
-    return column.is_key or (named and not column.personal)
+    by_name = column.kind == "text" and "goods" in column.says
+    return column.is_key or (by_name and not column.personal)
 
 
 def _joined(tables: list[Table]) -> list[Table]:
@@ -183,8 +183,8 @@ def _addressed(table: Table) -> Guess:
     guess.kind = "responses" if answered else "campaigns"
     guess.take("customer", who[0], roles.repeats(table.columns[who[0]]))
     no_name = FILE, "no column names it: the name of the file does"
-    named = (campaign.name, f"{campaign.distinct:,} different") if campaign else no_name
-    guess.take("campaign", *named)
+    by_name = (campaign.name, f"{campaign.distinct:,} different") if campaign else no_name
+    guess.take("campaign", *by_name)
     starts = [c for c in table.times if "start" in c.says and not answered]
     start = (starts or table.times)[0]
     span = f"{start.least:%Y-%m-%d} to {start.most:%Y-%m-%d}"
@@ -252,8 +252,8 @@ def _grouped(main: Guess) -> list[Guess]:
 def _groups(guess: Guess, beside: list[Column]) -> None:
     """Take the columns that group products, and their brand."""
     most = min(MOST_LEVELS, guess.column("product").distinct / 2)
-    named = [c for c in beside if c.says & {"level", "group"} and c.kind in {"text", "integer"}]
-    groups = sorted((c for c in named if 2 <= c.distinct <= most), key=lambda c: -c.distinct)
+    by_name = [c for c in beside if c.says & {"level", "group"} and c.kind in {"text", "integer"}]
+    groups = sorted((c for c in by_name if 2 <= c.distinct <= most), key=lambda c: -c.distinct)
     if groups:
         level, decides = groups[0], guess.table.decides
         coarse = [c for c in groups if "group" in c.says or decides(level.name, c.name)]

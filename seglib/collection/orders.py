@@ -79,26 +79,26 @@ def _nobody(guess: Guess) -> None:
 
 def _is_order(guess: Guess, column: Column) -> bool:
     """Return whether a column numbers orders: each has one customer, and one time unless named."""
-    named, decides = "order" in column.says, guess.table.decides
-    key = column.is_key and (named or not column.unique)
+    by_name, decides = "order" in column.says, guess.table.decides
+    key = column.is_key and (by_name or not column.unique)
     coded = "id" in column.says or column.kind == "integer" or column.coded
     numbers = coded and not is_other(column) and "customer" not in column.says
-    named = named or (key and numbers and decides(column.name, guess.roles["time"]))
+    by_name = by_name or (key and numbers and decides(column.name, guess.roles["time"]))
     who = guess.column("customer")
-    return key and column.distinct >= who.distinct and named and decides(column.name, who.name)
+    return key and column.distinct >= who.distinct and by_name and decides(column.name, who.name)
 
 
 def _is_product(guess: Guess, column: Column) -> bool:
     """Return whether a column is of what was bought or used, and not of whole orders."""
-    text, named = column.kind == "text", "product" in column.says
-    key = column.is_key or (named and text and not column.free_text)
+    text, by_name = column.kind == "text", "product" in column.says
+    key = column.is_key or (by_name and text and not column.free_text)
     several = column.per_value >= 2 and (text or column.distinct >= LEAST_PEOPLE)
     other = is_other(column) or "customer" in column.says
     sold = not other or (text and "goods" in column.says)
-    if not (key and several and sold and (named or (text and "id" in column.says))):
+    if not (key and several and sold and (by_name or (text and "id" in column.says))):
         return False
     order = guess.roles.get("order")
-    return named or not order or not guess.table.decides(order, column.name)
+    return by_name or not order or not guess.table.decides(order, column.name)
 
 
 def _are_names(table: Table, key: Column, column: Column) -> bool:
@@ -110,9 +110,9 @@ def _are_names(table: Table, key: Column, column: Column) -> bool:
 
 
 def _is_place(guess: Guess, column: Column) -> bool:
-    named = "place" in column.says and 2 <= column.distinct < column.rows / 5
+    by_name = "place" in column.says and 2 <= column.distinct < column.rows / 5
     order = guess.roles.get("order")
-    return named and (not order or guess.table.decides(order, column.name))
+    return by_name and (not order or guess.table.decides(order, column.name))
 
 
 # --- money ----------------------------------------------------------------------------------------
@@ -120,12 +120,12 @@ def _is_place(guess: Guess, column: Column) -> bool:
 
 def is_money(column: Column) -> bool:
     """Return whether numbers could be money: named so, or with decimals and no share or id."""
-    named = column.says & {"amount", "price"}
+    by_name = column.says & {"amount", "price"}
     undo = {word for words in WORDS["undone"].values() for word in words}
     other = column.says & {"discount", "coupon", "place"} or has(column.name, undo)
-    if not column.numeric or other or ("line" in column.says and not named):
+    if not column.numeric or other or ("line" in column.says and not by_name):
         return False
-    if named:
+    if by_name:
         return "id" not in column.says and column.distinct > 1
     decimals = column.kind == "number" and column.whole < 0.999 and column.most > 1
     return decimals and column.base != "geographic"
@@ -210,8 +210,8 @@ def _currencies(guess: Guess, money: str) -> Column:
     A column that is alike is 'Converted Currency' beside 'Converted Amount'.
     """
     code = f"[A-Za-z]{{3}}|{reading.MARKS}"
-    named = [c for c in guess.table.named("currency") if c.kind == "text" and c.values]
-    codes = [c for c in named if all(re.fullmatch(code, value) for value in c.values)]
+    by_name = [c for c in guess.table.named("currency") if c.kind == "text" and c.values]
+    codes = [c for c in by_name if all(re.fullmatch(code, value) for value in c.values)]
     alike = {c.name: len({*parts(money)} & {*parts(c.name)}) for c in codes}
     own = guess.table.columns[money]
     return max(codes, key=lambda c: (alike[c.name], -len(c.name)), default=own)

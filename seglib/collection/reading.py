@@ -27,8 +27,8 @@ BLANKS = "[\\s\u00a0\u202f\u2009'’]"
 MARKS = r"[A-Za-z]{0,2}\$|[€£¥₹₽₺₩₫₴₪₦฿円元]"  # of currencies, wherever they stand
 WORDS = r"zł|[Kk][Rr]\.?|Rs\.?|Kč|Ft|лв\.?|руб\.?|TL"  # of currencies, before or behind numbers
 CURRENCY = f"{MARKS}|^(?:{WORDS}|[A-Z]{{3}})[ \u00a0]?|[ \u00a0]?(?:{WORDS}|[A-Z]{{3}})$"
+# A currency in an amount in large letters.
 SIGN = f"({MARKS.upper()}|^(?:{WORDS.upper()}|[A-Z]{{3}})|(?:{WORDS.upper()}|[A-Z]{{3}})$)"
-"""A currency in an amount in large letters."""
 MOST = 1e12  # what a decimal of 18 digits, 6 of them behind the mark, can hold
 USUAL_NUMBER = r"^-?\d{1,11}(?:\.\d{1,6})?$"
 USUAL_TIME = r"^\d{4}-\d\d-\d\d (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d$"

@@ -148,15 +148,17 @@ def _never_who(column: Column) -> bool:
 
 
 def _points(table: Table, column: Column, keys: list[Column]) -> int:
-    named = "customer" in column.says
+    by_name = "customer" in column.says
     things = column.says & {"order", "product", "campaign", "level", "price"}
     other = bool(is_other(column) or things)
     points = (
-        NAMED * named - NAMED * (other and not named) + (not named and column.personal == EMAIL)
+        NAMED * by_name
+        - NAMED * (other and not by_name)
+        + (not by_name and column.personal == EMAIL)
     )
     points += column.distinct <= 0.9 * column.filled
     points -= 2 * NAMED * (column.distinct < LEAST_PEOPLE)
-    points -= NAMED * (column.unique and not named)
+    points -= NAMED * (column.unique and not by_name)
     finer = [k for k in keys if k.distinct > 1.2 * column.distinct and not k.unique]
     return points + DECIDED * any(table.decides(k.name, column.name) for k in finer[:4])
 
@@ -198,10 +200,10 @@ def arms(table: Table, beside: str = "") -> tuple[Column, str] | None:
         plain = {re.sub(BEFORE, "", value.strip().lower()): value for value in column.values}
         control = next((v for v in column.values if CONTROL.fullmatch(v.strip().lower())), "")
         treated = column.no and has(column.name, WORDS["treated"]) and not column.is_earlier
-        named = "arm" in column.says or treated
+        by_name = "arm" in column.says or treated
         if control:
-            result.setdefault(0 if named else 1, (column, control))
-        elif named:
+            result.setdefault(0 if by_name else 1, (column, control))
+        elif by_name:
             control = next((plain[w] for w in WORDS["controls"] if w in plain), column.no)
             if control or beside or any(_event(other) for other in table if other is not column):
                 result.setdefault(2, (column, control))
@@ -234,8 +236,8 @@ def take_arms(guess: Guess, column: Column, control: str) -> None:
     texts += [campaign.name, *campaign.values] if campaign else []
     drawn = bool(control) and any(RANDOM.search(text.replace("_", " ")) for text in texts)
     guess.keys |= {"randomised": drawn} | ({"control": control} if control else {})
-    named = "" if control else ", and control: the name of the control arm"
-    facts = {"name": column.name, "shown": shown[:60], "control": control, "named": named}
+    by_name = "" if control else ", and control: the name of the control arm"
+    facts = {"name": column.name, "shown": shown[:60], "control": control, "named": by_name}
     guess.ask("arms_random" if drawn else "arms_unsure", **facts)
 
 
@@ -300,17 +302,17 @@ def _outcome(guess: Guess, column: Column) -> dict:
 def _is_amount(column: Column) -> bool:
     """Return whether a column is an amount or a count by its name and its values."""
     numbers = column.numeric and column.distinct > 2 and not column.unique
-    named = column.says & AMOUNTS or has(column.name, WORDS["measured"])
-    return numbers and named and "id" not in column.says and column.negative <= 0.5
+    by_name = column.says & AMOUNTS or has(column.name, WORDS["measured"])
+    return numbers and by_name and "id" not in column.says and column.negative <= 0.5
 
 
 def campaign(table: Table) -> Column | None:
     """Return the column that names campaigns; a list of arms may call them tests."""
     fits = [c for c in table if c.kind in {"integer", "text"}]
     groups = {*WORDS["arms"]} - {*WORDS["tests"]}
-    named = [c for c in fits if "campaign" in c.says]
+    by_name = [c for c in fits if "campaign" in c.says]
     tests = [c for c in fits if has(c.name, WORDS["tests"]) and not has(c.name, groups)]
-    return next(iter(named + tests), None)
+    return next(iter(by_name + tests), None)
 
 
 def lists_arms(table: Table) -> bool:
@@ -318,7 +320,7 @@ def lists_arms(table: Table) -> bool:
 
     Without a name of the campaign it holds customer, arm and the one day of the assignment alone.
     """
-    if named := campaign(table):
-        return arms(table, named.name) is not None
+    if by_name := campaign(table):
+        return arms(table, by_name.name) is not None
     days = [c for c in table if c.kind == "time" and c.distinct == 1]
     return len(days) == 1 and len(table.columns) == 3 and arms(table) is not None

@@ -36,8 +36,8 @@ def sampled(frames: list[pd.DataFrame], seed: int) -> list[pd.DataFrame]:
     everyone = frames[0].index.union(frames[1].index)
     if len(everyone) <= MOST:
         return frames
-    kept = everyone[np.sort(np.random.default_rng(seed).permutation(len(everyone))[:MOST])]
-    return [frame[frame.index.isin(kept)] for frame in frames]
+    sample = everyone[np.sort(np.random.default_rng(seed).permutation(len(everyone))[:MOST])]
+    return [frame[frame.index.isin(sample)] for frame in frames]
 
 
 def corrected(p) -> np.ndarray:
@@ -88,13 +88,13 @@ def shares(
     First of all of them: psi, usual, p (times `LOOKS`), drifted, and moved (the share of customers
     that went elsewhere on balance); then of each: before, after, change, low, high (95%).
     """
-    kept, k = sampled([moved, moved], seed)[0], len(numbers)
+    sample, k = sampled([moved, moved], seed)[0], len(numbers)
     levels = pd.CategoricalDtype(numbers)
-    both = [kept.loc[kept[name] > 0, name].astype(levels) for name in ("then", "now")]
-    whole = _swapped([_binned(*both)], kept.index, seed, draws).iloc[0].to_dict()
-    values = np.hstack([_hot(of.cat.codes, kept.index, k) for of in both])
-    resampled = bootstrap(values, np.zeros(len(kept), dtype=int), _proportions, seed=seed)
-    low, high = resampled.interval(len(kept))
+    both = [sample.loc[sample[name] > 0, name].astype(levels) for name in ("then", "now")]
+    whole = _swapped([_binned(*both)], sample.index, seed, draws).iloc[0].to_dict()
+    values = np.hstack([_hot(of.cat.codes, sample.index, k) for of in both])
+    resampled = bootstrap(values, np.zeros(len(sample), dtype=int), _proportions, seed=seed)
+    low, high = resampled.interval(len(sample))
     before, after, change = np.split(resampled.estimate, 3)
     each = {"segment": numbers, "before": before, "after": after, "change": change}
     each |= {"low": low[2 * k :], "high": high[2 * k :]}

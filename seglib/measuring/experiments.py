@@ -271,8 +271,8 @@ def cuped(
 
 def _overall(strata: pd.DataFrame) -> dict:
     """Return the effect on all customers of strata that have one; strata weigh by customers."""
-    known = strata["effect"].notna()
-    left_out, of = strata.loc[~known, ["n", "n_control"]].to_numpy().sum(), strata[known]
+    estimable = strata["effect"].notna()
+    left_out, of = strata.loc[~estimable, ["n", "n_control"]].to_numpy().sum(), strata[estimable]
     n, m = (int(of[name].sum()) for name in ("n", "n_control"))
     about = {"n": n, "n_control": m, "left_out": int(left_out)}
     if of.empty:
@@ -311,17 +311,17 @@ def _shrunk(of: pd.DataFrame) -> pd.DataFrame:
 
     Empirical Bayes with the variance between segments by Paule & Mandel (1982).
     """
-    known = of[of["effect"].notna() & (of["se"] > 0)]
+    estimable = of[of["effect"].notna() & (of["se"] > 0)]
     frame = pd.DataFrame(np.nan, of.index, SHRUNK)
-    if len(known) < 3:  # with two segments the spread between them cannot be estimated
+    if len(estimable) < 3:  # with two segments the spread between them cannot be estimated
         return frame
-    e, v = known["effect"].to_numpy(), known["se"].to_numpy() ** 2
+    e, v = estimable["effect"].to_numpy(), estimable["se"].to_numpy() ** 2
     between = _between(e, v)
     w = 1 / (v + between)
     middle, keep = (w * e).sum() / w.sum(), between / (between + v)
     shrunk = middle + keep * (e - middle)
     half = 1.96 * np.sqrt(keep * v + (1 - keep) ** 2 / w.sum())
-    frame.loc[known.index] = np.column_stack([shrunk, shrunk - half, shrunk + half])
+    frame.loc[estimable.index] = np.column_stack([shrunk, shrunk - half, shrunk + half])
     return frame
 
 
@@ -339,13 +339,13 @@ def _judged(rows: pd.DataFrame, outcomes: dict[str, Outcome]) -> pd.DataFrame:
     What can be detected and how many are needed go by the strictest level that the verdict asks
     for: 5% divided by all effects looked at, which for one not analysed yet are one more.
     """
-    known = rows["p"].notna()
+    estimable = rows["p"].notna()
     rows["p_adjusted"] = adjust(rows["p"])
     of = rows.groupby("outcome")
     level = rows["baseline"].fillna(of["baseline"].transform("mean")).abs()
     rows["worth"] = rows["outcome"].map({n: o.worth for n, o in outcomes.items()}).astype(float)
     rows["worth"] = rows["worth"].fillna(level / 10)
-    rows["alpha"] = ALPHA / (known.sum() + ~known)
+    rows["alpha"] = ALPHA / (estimable.sum() + ~estimable)
     spread = rows["spread"].fillna(of["spread"].transform("mean"))
     size = rows["worth"].where(rows["worth"] > 0) / np.sqrt(spread.where(spread > 0) / 2)
     rows["needed"] = [power.needed(*pair) for pair in zip(size, rows["alpha"], strict=True)]

@@ -151,12 +151,12 @@ def experiment(trial: dict, called: dict[int, str], currency: str) -> list[tuple
     """
     if problems := trial["result"].problems:
         return [("problem", plainly(problem)) for problem in problems] + [("no_effect", {})]
-    said = [("effect", row) for row in everyone(trial, currency)]
-    said += [("short", {"why": "", **trial["short"]}), ("pooled", pooled(trial))]
-    said += [("interaction", row) for row in interactions(trial)]
+    blocks = [("effect", row) for row in everyone(trial, currency)]
+    blocks += [("short", {"why": "", **trial["short"]}), ("pooled", pooled(trial))]
+    blocks += [("interaction", row) for row in interactions(trial)]
     if len(called) == 2:
-        return [*said, ("one_segment", {})]
-    return said + [("segment", row) for row in by_segment(trial, called, currency)]
+        return [*blocks, ("one_segment", {})]
+    return blocks + [("segment", row) for row in by_segment(trial, called, currency)]
 
 
 def plainly(problem: dict) -> dict:
@@ -174,7 +174,7 @@ def plainly(problem: dict) -> dict:
 
 def everyone(trial: dict, currency: str) -> list[dict]:
     """Return for each outcome of an experiment what block `effect` of page 06 says of everyone."""
-    said = []
+    blocks = []
     for name, rows in trial["result"].overall.groupby("outcome", sort=False):
         arms = rows[rows["effect"].notna()]
         about = _outcome(trial, name, currency)
@@ -182,8 +182,8 @@ def everyone(trial: dict, currency: str) -> list[dict]:
         effects = [
             _effect(row, about["kind"]) | {"chance": _chance(row)} for _, row in arms.iterrows()
         ]
-        said.append(about | {"several": "arms" if len(arms) > 1 else "one", "arms": effects})
-    return said
+        blocks.append(about | {"several": "arms" if len(arms) > 1 else "one", "arms": effects})
+    return blocks
 
 
 def _outcome(trial: dict, name: str, currency: str) -> dict:
@@ -227,7 +227,7 @@ def by_segment(trial: dict, called: dict[int, str], currency: str) -> list[dict]
     """Return what block `segment` of page 06 says: of the first outcome, and what is clear."""
     rows, first = trial["result"].segments, next(iter(trial["outcomes"]), None)
     clear = rows["verdict"].isin(["works", "works too little", "harms"])
-    said = []
+    blocks = []
     for _, row in rows[(rows["outcome"] == first) | clear].iterrows():
         about, known = _outcome(trial, row["outcome"], currency), pd.notna(row["effect"])
         needed = row["verdict"] == "not enough data" and pd.notna(row["needed"]) and not row["few"]
@@ -238,8 +238,8 @@ def by_segment(trial: dict, called: dict[int, str], currency: str) -> list[dict]
         about |= {"name": called[row["segment"]], "state": "known" if known else "unknown"}
         about |= {"worth": row["worth"] * (100 if about["kind"] == "yes/no" else 1)}
         about |= {"more": "nothing" if nothing else more}
-        said.append(about | {"verdict": "nothing" if nothing else row["verdict"]})
-    return said
+        blocks.append(about | {"verdict": "nothing" if nothing else row["verdict"]})
+    return blocks
 
 
 def units(kind: str, currency: str) -> dict:

@@ -256,10 +256,10 @@ def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> li
 
     A length of 0 means the study's own; `columns` are features that must be there.
     """
-    asked = run.study.segmentation
+    wanted = run.study.segmentation
     if columns:
-        asked = asked.model_copy(update={"features": list(columns)})
-    study = run.study.model_copy(update={"history": length or None, "segmentation": asked})
+        wanted = wanted.model_copy(update={"features": list(columns)})
+    study = run.study.model_copy(update={"history": length or None, "segmentation": wanted})
     facts = replace(activity.of_run(run), study=study)
     return [facts.at(day) for day in days]
 

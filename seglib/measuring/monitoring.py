@@ -202,10 +202,10 @@ def even(one: int, other: int) -> float:
 
 def _intervals(table: np.ndarray, n: int, seed: int, draws: int) -> dict[str, np.ndarray]:
     """Return each cell's count and net flow with their bootstrap intervals, cell by cell."""
-    drawn = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=draws)
-    drawn, cells = drawn.reshape(draws, *table.shape), {}
+    samples = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=draws)
+    samples, cells = samples.reshape(draws, *table.shape), {}
     for name, of in (("", lambda t: t), ("net_", lambda t: t - np.swapaxes(t, -1, -2))):
-        made = stats.Bootstrap(of(table).astype(float), np.sort(of(drawn).astype(float), axis=0))
+        made = stats.Bootstrap(of(table).astype(float), np.sort(of(samples).astype(float), axis=0))
         low, high = made.interval(n)
         cells |= {name.strip("_") or "n": made.estimate, f"{name}low": low, f"{name}high": high}
     return {name: values.ravel() for name, values in cells.items()}

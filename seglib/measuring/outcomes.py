@@ -31,10 +31,10 @@ SHARES = {"active", "retained", "reactivated", "reached", "converted"}  # of cus
 def names(run: Run) -> dict[int, str]:
     """Return segment number → name; 0 is everyone. Without personas they are Segment 1, 2, 3."""
     numbers = run.read("segments.parquet")["segment"].unique()
-    named = {int(s): f"Segment {s}" for s in numbers}
+    labels = {int(s): f"Segment {s}" for s in numbers}
     if run.has("personas.json"):
-        named |= {int(p["segment"]): p["name"] for p in run.read("personas.json")}
-    return {EVERYONE: "Everyone"} | dict(sorted(named.items()))
+        labels |= {int(p["segment"]): p["name"] for p in run.read("personas.json")}
+    return {EVERYONE: "Everyone"} | dict(sorted(labels.items()))
 
 
 # --- who is followed, and over which days ---------------------------------------------------------
@@ -161,8 +161,8 @@ def kpis(people: pd.DataFrame, *, minimum: int, seed: int, draws: int = 2000) ->
     pandas.DataFrame
         segment (0 = everyone), period, metric, value, low, high (95%), n, suppressed.
     """
-    seen = {tuple(column.rsplit("_", 1)): people[column] for column in people if "_" in column}
-    return table(_levels(people["segment"], seen, seed, draws) + returning(people), minimum)
+    series = {tuple(column.rsplit("_", 1)): people[column] for column in people if "_" in column}
+    return table(_levels(people["segment"], series, seed, draws) + returning(people), minimum)
 
 
 def returning(people: pd.DataFrame) -> list[dict]:
@@ -191,28 +191,28 @@ def by_month(
     begins = pd.date_range(monthly["month"].min(), monthly["month"].max(), freq="MS")
     first, end = map(pd.Timestamp, covered(run))
     whole = begins[(begins >= first) & (begins + pd.offsets.MonthBegin(1) <= end)]
-    seen = {}
+    series = {}
     for metric in amounts(run.study):
         wide = monthly.pivot(index="customer", columns="month", values=metric)
         wide = wide.reindex(index=people.index, columns=whole).fillna(0.0)
         for month in whole:
-            seen[metric, f"{month:%Y-%m}"] = wide[month]
+            series[metric, f"{month:%Y-%m}"] = wide[month]
             if metric == "orders":
-                seen["active", f"{month:%Y-%m}"] = (wide[month] > 0).astype(float)
-    return table(_levels(people["segment"], seen, seed, draws), minimum)
+                series["active", f"{month:%Y-%m}"] = (wide[month] > 0).astype(float)
+    return table(_levels(people["segment"], series, seed, draws), minimum)
 
 
-def _levels(groups: pd.Series, seen: Mapping, seed: int, draws: int) -> list[dict]:
+def _levels(groups: pd.Series, series: Mapping, seed: int, draws: int) -> list[dict]:
     """Return a row for each group and figure: Wilson for rates, the bootstrap for amounts."""
     rows = []
-    for (metric, period), values in seen.items():
+    for (metric, period), values in series.items():
         if metric == "active":
             rows += rates(groups, values > 0, metric, period)
-    keys = [key for key in seen if key[0] != "active"]
+    keys = [key for key in series if key[0] != "active"]
     if not keys:
         return rows
     numbers, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    values = np.column_stack([np.ones(len(groups)), *(seen[key] for key in keys)])
+    values = np.column_stack([np.ones(len(groups)), *(series[key] for key in keys)])
     spend = [i for i, key in enumerate(keys) if key[0] == "spend"]
     keys = keys + [("revenue_share", keys[i][1]) for i in spend]
 

@@ -324,25 +324,25 @@ def check(run: Run) -> int:
     ev = Evidence(run)
     verify(stored, plain(claims(ev)))
     again = personas.personas(ev, stored), playbook.build(ev, stored)
-    for name, read, made in zip(("personas", "playbook"), (people, book), again, strict=True):
-        if place := differs(read, plain(made)):
+    for name, read, fresh in zip(("personas", "playbook"), (people, book), again, strict=True):
+        if place := differs(read, plain(fresh)):
             raise StudyError(f"{name}.json does not hold: {place}; {AGAIN}")
     return len(stored)
 
 
 def verify(stored: list[dict], again: list[dict]) -> None:
     """Raise a StudyError for the first claim that is there twice, missing, or made otherwise."""
-    made, ids = {claim["id"]: claim for claim in again}, [claim["id"] for claim in stored]
+    fresh, ids = {claim["id"]: claim for claim in again}, [claim["id"] for claim in stored]
     if twice := [name for name in ids if ids.count(name) > 1]:
         raise StudyError(f"claim {twice[0]} stands twice in claims.json: {AGAIN}")
     for claim in stored:
         wrong = "the tables of the run no longer support it"
-        if claim["id"] in made:
-            wrong = differs(claim, made[claim["id"]])
+        if claim["id"] in fresh:
+            wrong = differs(claim, fresh[claim["id"]])
         if wrong:
             name = f"claim {claim['id']} ({claim.get('sentence')!r})"
             raise StudyError(f"{name} does not hold: {wrong}; {AGAIN}")
-    if missing := [name for name in made if name not in ids]:
+    if missing := [name for name in fresh if name not in ids]:
         raise StudyError(f"claim {missing[0]} is not in claims.json: {AGAIN}")
 
 

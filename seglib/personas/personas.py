@@ -112,22 +112,22 @@ def marks(ev: Evidence, rows: list[dict]) -> list[dict]:
     """Return the claims that define a segment: strong, and each about something else."""
     able = [c for c in rows if c["strength"] >= MARK and c["kind"] != "ratio"]
     able = [c for c in able if "afterwards" not in c["sections"]]
-    kept: list[dict] = []
+    chosen: list[dict] = []
     for claim in sorted(able, key=lambda c: -c["strength"]):
-        if len(kept) < MARKS and not any(akin(ev, claim, other) for other in kept):
-            kept.append(claim)
-    return kept
+        if len(chosen) < MARKS and not any(akin(ev, claim, other) for other in chosen):
+            chosen.append(claim)
+    return chosen
 
 
 def strongest(claims: list[dict]) -> list[dict]:
     """Return the strongest claims of each section, in the order of the sections."""
-    kept: list[dict] = []
+    chosen: list[dict] = []
     for section in ["size", *SECTIONS]:
         rows = [c for c in claims if c["sections"][0] == section]
         size = moved if section == "goals" else lambda c: c["strength"]
         rows.sort(key=lambda c, size=size: (-size(c), c["source"]["column"], c["source"]["level"]))
-        kept += rows[: CLAIMS["most"].get(section, 2)]
-    return kept
+        chosen += rows[: CLAIMS["most"].get(section, 2)]
+    return chosen
 
 
 def moved(claim: dict) -> float:
@@ -182,13 +182,13 @@ def opening(person: dict, claims: list[dict]) -> list[tuple[str, list[dict]]]:
 
 def sections(person: dict, claims: list[dict]) -> list[tuple[str, list[dict]]]:
     """Return heading and claims of each part of a persona; none of the summary, none twice."""
-    by_id, used = {c["id"]: c for c in claims}, {*person["summary"]}
+    by_id, already = {c["id"]: c for c in claims}, {*person["summary"]}
     headings = {key: heading_of(part, person) for part in WORDS["parts"] for key in part["in"]}
     headings = {key: headings.get(key, heading) for key, heading in SECTIONS.items()}
     parts: dict[str, list[dict]] = {heading: [] for heading in headings.values()}
     for key in ["pain_points", *SECTIONS]:  # a warning is told as such, and not again
-        ids = [i for i in person["facts"].get(key, []) if i not in used]
-        used |= set(ids)
+        ids = [i for i in person["facts"].get(key, []) if i not in already]
+        already |= set(ids)
         parts[headings[key]] += [by_id[i] for i in ids]
     return [(heading, rows) for heading, rows in parts.items() if rows]
 

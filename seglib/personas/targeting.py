@@ -149,8 +149,8 @@ def rank(scores: pd.DataFrame, weighting: dict[str, float], seed: int = 0) -> pd
     scaled = (values - values.min()) / spread.where(spread > 0)
     scaled = scaled.where((spread > 0) | values.isna(), 0.5)
     score = pd.Series(_means(scaled, np.array([[*weighting.values()]]))[:, 0], index=values.index)
-    drawn = np.random.default_rng(seed).dirichlet(np.ones(len(weighting)), DRAWS)
-    means = np.nan_to_num(_means(scaled, drawn), nan=-1.0)
+    samples = np.random.default_rng(seed).dirichlet(np.ones(len(weighting)), DRAWS)
+    means = np.nan_to_num(_means(scaled, samples), nan=-1.0)
     ranks = 1 + (means[:, None] < means[None] - 1e-9).sum(axis=1)  # equals share a place
     place = score.round(9).rank(ascending=False, method="min", na_option="bottom").astype(int)
     best, worst = (np.quantile(ranks, q, axis=1).astype(int) for q in (0.05, 0.95))
@@ -160,11 +160,13 @@ def rank(scores: pd.DataFrame, weighting: dict[str, float], seed: int = 0) -> pd
     return result.sort_values("rank", kind="stable").rename_axis("segment").reset_index()
 
 
-def _means(scaled: pd.DataFrame, drawn: np.ndarray) -> np.ndarray:
+def _means(scaled: pd.DataFrame, samples: np.ndarray) -> np.ndarray:
     """Return each segment's mean of what is known, under each set of weights (one a row)."""
     values, known = scaled.fillna(0.0).to_numpy(), scaled.notna().to_numpy(dtype=float)
-    weight = known @ drawn.T
-    return np.divide(values @ drawn.T, weight, out=np.full(weight.shape, np.nan), where=weight > 0)
+    weight = known @ samples.T
+    return np.divide(
+        values @ samples.T, weight, out=np.full(weight.shape, np.nan), where=weight > 0
+    )
 
 
 def _criterion(ev: Evidence, segment: int, column: str, _="") -> dict:

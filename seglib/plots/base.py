@@ -26,8 +26,8 @@ PALETTE = (
 
 
 INK, MUTED, ACCENT, GRID = "#1f2933", "#66727f", "#0b5fa5", "#d5dae0"
+# Mark of the texts that name a line or a point.
 NAMED = "named"
-"""Mark of the texts that name a line or a point."""
 
 
 def style() -> None:

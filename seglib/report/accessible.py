@@ -34,20 +34,20 @@ def headings(body: BeautifulSoup) -> str:
     """
     first = body.find("h1")
     title = first.extract().get_text(" ", strip=True) if first else ""
-    taken, level = {"main"}, 1
+    ids, level = {"main"}, 1
     for heading in body.find_all(re.compile("^h[1-6]$")):
         level = min(max(int(heading.name[1]), 2), level + 1)
         heading.name = f"h{level}"
-        heading["id"] = _free(re.sub(r"\s+", "-", heading.get_text(" ", strip=True)), taken)
+        heading["id"] = _free(re.sub(r"\s+", "-", heading.get_text(" ", strip=True)), ids)
     return title
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, ids: set[str]) -> str:
     """Return the name, numbered if it is taken, and take it."""
     result, number = name or "section", 2
-    while result in taken:
+    while result in ids:
         result, number = f"{name}-{number}", number + 1
-    taken.add(result)
+    ids.add(result)
     return result
 
 

@@ -11,8 +11,8 @@ from matplotlib.ticker import FixedFormatter, FuncFormatter, PercentFormatter
 
 from seglib import wording
 
+# Values that are all said of a line and of a heat map, and points above which none is.
 SHOWN, CELLS, CLOUD = 12, 40, 400
-"""Values that are all said of a line and of a heat map, and points above which none is."""
 
 
 def described(figure) -> str:
@@ -48,18 +48,18 @@ def _heat(ax: Axes) -> str:
     """Return the rows of a heat map; of a large one with both signs the cells furthest from 0."""
     for mesh in (drawn for drawn in ax.collections if isinstance(drawn, QuadMesh)):
         cells = np.ma.filled(np.ma.asarray(mesh.get_array(), float), np.nan)
-        known, written = ~np.isnan(cells), [text.get_text() for text in ax.texts]
+        finite, written = ~np.isnan(cells), [text.get_text() for text in ax.texts]
         texts = np.full(cells.shape, "–", dtype=object)
-        texts[known] = written if len(written) == known.sum() else [*map(_number, cells[known])]
+        texts[finite] = written if len(written) == finite.sum() else [*map(_number, cells[finite])]
         rows, columns = names(ax.yaxis), names(ax.xaxis)
         if cells.size <= CELLS or np.nanmin(cells) >= 0:
-            ends = (np.flatnonzero(row).max(initial=-1) + 1 for row in known)
+            ends = (np.flatnonzero(row).max(initial=-1) + 1 for row in finite)
             lines = (
                 ", ".join([*row[:end][:SHOWN], *["…"] * int(end > SHOWN)])
                 for row, end in zip(texts, ends, strict=True)
             )
             return "; ".join(f"{rows.get(i, i + 1)} {line}" for i, line in enumerate(lines))
-        order = sorted(zip(*np.nonzero(known), strict=True), key=lambda place: -abs(cells[place]))
+        order = sorted(zip(*np.nonzero(finite), strict=True), key=lambda place: -abs(cells[place]))
         return "; ".join(
             f"{rows.get(i, i + 1)}, {columns.get(j, j + 1)} {texts[i, j]}" for i, j in order[:SHOWN]
         )
@@ -117,8 +117,8 @@ def _lines(ax: Axes) -> list[str]:
 
 
 def _values(values: np.ndarray, axis: Axis | None = None) -> str:
-    known = values[~np.isnan(values)]
-    if len(values) <= SHOWN or not len(known):
+    finite = values[~np.isnan(values)]
+    if len(values) <= SHOWN or not len(finite):
         return ", ".join(_number(v, axis) for v in values)
-    ends = (known[0], known[-1], known.min(), known.max())
+    ends = (finite[0], finite[-1], finite.min(), finite.max())
     return "from {} to {}, lowest {}, highest {}".format(*(_number(v, axis) for v in ends))

@@ -16,63 +16,69 @@ from seglib.report import glossary, history, portraits, report
 from seglib.report.exhibits import environment, missing
 
 LEVERS = wording.table("levers")
+# How many figures a card begins with, and how many cautions it gives beside the last.
 TILES, AVOID = 5, 2
-"""How many figures a card begins with, and how many cautions it gives beside the last."""
 
 
 def html(
-    person: dict, found: list[dict], colour: str, levers=(), asked=(), drawn=None, who="customers"
+    person: dict,
+    claims: list[dict],
+    colour: str,
+    levers=(),
+    elsewhere=(),
+    pictures=None,
+    who="customers",
 ) -> str:
     """Return a persona's card as HTML.
 
-    `asked` are topics of questions that stand elsewhere, because they concern everyone; `drawn` is
-    what `portraits` returns of the segment.
+    `elsewhere` are topics of questions that stand there, because they concern everyone; `pictures`
+    is what `portraits` returns of the segment.
     """
-    drawn = drawn or {}
-    size, first = _split(opening(person, found))
+    pictures = pictures or {}
+    size, first = _split(opening(person, claims))
     portrait = first[0][1][:1] if first else []
     first = [(heading, [c for c in rows if c not in portrait]) for heading, rows in first]
-    parts = _parts(person, found, asked)
+    parts = _parts(person, claims, elsewhere)
     own = [row for row in levers if row["segment"] == person["segment"]]
     testable = [row for row in own if (row.get("experiment") or {}).get("enough")]
     best = (testable or own)[:1]
-    tests = tested(found, best)
+    tests = tested(claims, best)
     told = [size, portrait, *(rows for _, rows in first), *(part["rows"] for part in parts)]
     cited = list({c["id"]: c for rows in [*told, tests] for c in rows}.values())
     return _filled(
         "persona",
         person=person,
         colour=colour,
-        drawn=drawn,
+        drawn=pictures,
         size={c["rule"]: c for c in size},
         portrait=portrait,
         parts=parts,
         opening=[(heading, rows) for heading, rows in first if rows],
-        tiles=drawn.get("tiles", [])[: TILES - len(size)],
+        tiles=pictures.get("tiles", [])[: TILES - len(size)],
         levers=own,
         first=best[0] if best else None,
         tests=tests,
-        avoid=_avoid(person, found),
+        avoid=_avoid(person, claims),
         cited=cited,
         notes={c["id"]: number for number, c in enumerate(cited, 1)},
         who=who,
     )
 
 
-def every(run: Run, people: list[dict], found: list[dict], levers, drawn: dict) -> list[str]:
+def every(run: Run, people: list[dict], claims: list[dict], levers, pictures: dict) -> list[str]:
     """Return the card of every persona; parameters as of `html`, `drawn` by segment."""
-    shades, asked = colours(p["segment"] for p in people), common(people)
+    shades, elsewhere = colours(p["segment"] for p in people), common(people)
     who = f"{run.study.customer}s"
     return [
-        html(p, found, shades[p["segment"]], levers, asked, drawn.get(p["segment"]), who)
+        html(p, claims, shades[p["segment"]], levers, elsewhere, pictures.get(p["segment"]), who)
         for p in people
     ]
 
 
-def tested(found: list[dict], levers) -> list[dict]:
+def tested(claims: list[dict], levers) -> list[dict]:
     """Return the claims on the tests that some levers call for."""
     wanted = {(row["segment"], (row.get("experiment") or {}).get("metric")) for row in levers}
-    return [c for c in found if (c["segment"], c["statistic"].rpartition(": ")[0]) in wanted]
+    return [c for c in claims if (c["segment"], c["statistic"].rpartition(": ")[0]) in wanted]
 
 
 def _split(rows: list[tuple]) -> tuple[list[dict], list[tuple]]:
@@ -82,9 +88,9 @@ def _split(rows: list[tuple]) -> tuple[list[dict], list[tuple]]:
     return size, [(heading, own) for heading, own in rest if own]
 
 
-def _parts(person: dict, found: list[dict], asked) -> list[dict]:
+def _parts(person: dict, claims: list[dict], elsewhere) -> list[dict]:
     """Return the parts of a card: heading, claims, and what to ask where the data are silent."""
-    told, gaps = dict(sections(person, found)), {gap["topic"]: gap for gap in person["unknown"]}
+    told, gaps = dict(sections(person, claims)), {gap["topic"]: gap for gap in person["unknown"]}
     parts = []
     for part in WORDS["parts"]:
         heading = heading_of(part, person)
@@ -96,21 +102,21 @@ def _parts(person: dict, found: list[dict], asked) -> list[dict]:
     parts += [
         {"heading": topic.capitalize(), "rows": [], "ask": gap["questions"], "why": gap["why"]}
         for topic, gap in gaps.items()
-        if topic not in asked
+        if topic not in elsewhere
     ]
     return parts
 
 
-def _avoid(person: dict, found: list[dict]) -> list[str]:
+def _avoid(person: dict, claims: list[dict]) -> list[str]:
     """Return what not to do, by the claims of a segment; the last line is for all."""
-    rules = {c["rule"] for c in found if c["segment"] == person["segment"]}
+    rules = {c["rule"] for c in claims if c["segment"] == person["segment"]}
     rows = [row["say"] for row in LEVERS["avoid"] if rules & set(row["when"]) or not row["when"]]
     return [*rows[:-1][:AVOID], rows[-1]]
 
 
-def show(people: list[dict], found: list[dict], levers, run: Run) -> None:
+def show(people: list[dict], claims: list[dict], levers, run: Run) -> None:
     """Display the card of every persona; parameters as of `every`."""
-    for person, card in zip(people, every(run, people, found, levers, _drawn(run)), strict=True):
+    for person, card in zip(people, every(run, people, claims, levers, _drawn(run)), strict=True):
         _display(card, person["name"])
 
 
@@ -120,7 +126,7 @@ def _drawn(run: Run) -> dict[int, dict]:
 
 
 def facts(
-    found: list[dict], section: str, names: dict[int, str] | None = None, title="", absent=""
+    claims: list[dict], section: str, names: dict[int, str] | None = None, title="", absent=""
 ) -> None:
     """Display the claims of a section as a list.
 
@@ -137,7 +143,7 @@ def facts(
     absent : str
         Why there are none, displayed in their stead.
     """
-    own = [c for c in found if section in c["sections"]]
+    own = [c for c in claims if section in c["sections"]]
     rows = [((names or {}).get(c["segment"], ""), c) for c in own]
     if rows:
         _display(_filled("claims", rows=rows, title=title), title or own[0]["sentence"])
@@ -145,7 +151,7 @@ def facts(
         missing(absent)
 
 
-def assortment(rows: list[dict], found: list[dict], absent: str = "") -> None:
+def assortment(rows: list[dict], claims: list[dict], absent: str = "") -> None:
     """Display the card of every product segment.
 
     Parameters
@@ -157,12 +163,12 @@ def assortment(rows: list[dict], found: list[dict], absent: str = "") -> None:
     absent : str
         Why there are none, displayed in their stead.
     """
-    claims = {c["id"]: c for c in found}
+    by_id = {c["id"]: c for c in claims}
     if absent and not rows:
         missing(absent)
     for row in rows:
-        told = [m | {"because": [claims[i] for i in m["evidence"]]} for m in row["meanings"]]
-        own, lean = ([claims[i] for i in row[key]] for key in ("claims", "lean"))
+        told = [m | {"because": [by_id[i] for i in m["evidence"]]} for m in row["meanings"]]
+        own, lean = ([by_id[i] for i in row[key]] for key in ("claims", "lean"))
         page = _filled("range", row=row | {"meanings": told}, own=own, lean=lean)
         _display(page, row["name"])
 
@@ -171,12 +177,14 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
     """Write personas.html, the personas alone for printing; None before 04 has run."""
     if not (run.has("personas.json") and run.has("claims.json")):
         return None
-    people, found, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))
-    study, asked = run.study, common(people)
+    people, claims, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))
+    study, elsewhere = run.study, common(people)
     first = {row["segment"]: row["action"] for row in reversed(book["levers"])}
     placed = {topic for part in WORDS["parts"] for topic in part["topics"]}
-    told = [g for g in people[0]["unknown"] if g["topic"] in set(asked) - placed] if people else []
-    made = every(run, people, found, book["levers"], _with_months(run, _drawn(run)))
+    told = (
+        [g for g in people[0]["unknown"] if g["topic"] in set(elsewhere) - placed] if people else []
+    )
+    made = every(run, people, claims, book["levers"], _with_months(run, _drawn(run)))
     path = folder / "personas.html"
     page = report.render(
         "handout.html.j2",
@@ -197,12 +205,12 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
     return path
 
 
-def _with_months(run: Run, drawn: dict[int, dict]) -> dict[int, dict]:
+def _with_months(run: Run, pictures: dict[int, dict]) -> dict[int, dict]:
     """Return what draws each segment, with its months where results were measured."""
     measures = run.read("measures.json") if run.has("measures.json") else {}
     about = {"study": run.study, "as_of": str(run.as_of), "days": history.days(measures)}
     months = portraits.by_month(measures.get("kpis", []))
-    return {s: own | about | {"months": months.get(s)} for s, own in drawn.items()}
+    return {s: own | about | {"months": months.get(s)} for s, own in pictures.items()}
 
 
 def _filled(template: str, **values) -> str:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+# Of the chart in its own units, and the space kept free around the line.
 WIDTH, HEIGHT, EDGE = 220, 58, 5
-"""Of the chart in its own units, and the space kept free around the line."""
 
 
 def line_chart(points: Sequence[tuple[str, Mapping]], cut_off: str = "") -> dict:
@@ -47,8 +47,8 @@ def line_chart(points: Sequence[tuple[str, Mapping]], cut_off: str = "") -> dict
     }
 
 
+# Sides and turn, in degrees, of the emblem of each segment; one of 40 sides looks round.
 SHAPES = (40, 0), (4, 45), (3, 0), (4, 0), (5, 0), (6, 0), (3, 180), (8, 22.5), (5, 180), (6, 30)
-"""Sides and turn, in degrees, of the emblem of each segment; one of 40 sides looks round."""
 
 
 def emblem(segment: int) -> str:

@@ -32,15 +32,15 @@ TEMPLATES = Path(__file__).parent / "template"
 FILTERS = wording.number, wording.share, wording.count, wording.day, wording.dated, wording.ink
 LEFT = "text-align:left"
 DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in print
+# Points of a cloud above which it is drawn as pixels: lighter than so many marks.
 MANY = 400
-"""Points of a cloud above which it is drawn as pixels: lighter than so many marks."""
 PIXELS = r"(?<=data:image/png;base64,)\s*([^\"]+)"
 SHAPE = r"<(?:path|use)\b[^>]*>"
 SIZE = r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"'
+# Colours of figures, and the names under which a page has them for light and dark.
 THEME = {INK: "--ink", MUTED: "--muted", GRID: "--rule"} | {
     colour: f"--segment-{number}" for number, colour in enumerate(PALETTE, 1)
 }
-"""Colours of figures, and the names under which a page has them for light and dark."""
 
 
 @cache

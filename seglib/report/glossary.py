@@ -12,8 +12,8 @@ from seglib import wording
 TERMS = wording.table("glossary")
 PAGE = "glossary.html"
 PLACES = re.compile("^(p|li|td|figcaption|dd)$")
+# Elements whose words are not explained: names, headings, and what can be pressed itself.
 APART = re.compile("^(a|code|pre|svg|h[1-6]|summary|caption|thead|button|dfn)$")
-"""Elements whose words are not explained: names, headings, and what can be pressed itself."""
 
 
 def glossed(html: str, address: str = PAGE) -> str:

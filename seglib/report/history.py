@@ -9,12 +9,12 @@ from pathlib import Path
 from seglib.clustering.segmenter import numbered
 from seglib.study import Study
 
+# Share of members that stayed below which a jump may be a new boundary rather than a change.
 FEW = 2 / 3
-"""Share of members that stayed below which a jump may be a new boundary rather than a change."""
+# Dates in the tables, the newest.
 SHOWN = 8
-"""Dates in the tables, the newest."""
+# What is followed over the runs; `stayed` is in the table only.
 MEASURES = "share", "revenue_share", "spend", "stayed"
-"""What is followed over the runs; `stayed` is in the table only."""
 
 
 def kind(verdict: Mapping) -> str:
@@ -38,34 +38,34 @@ def read(run: Mapping, load) -> dict:
 
 def history(found: Sequence[Mapping], study: Study) -> dict:
     """Return what the summary shows of all runs, given newest first as `read` returns them."""
-    known = {run["day"]: figures(run) for run in reversed(found)}
-    names = {s: row["name"] for rows in known.values() for s, row in rows.items()}
+    by_day = {run["day"]: figures(run) for run in reversed(found)}
+    names = {s: row["name"] for rows in by_day.values() for s, row in rows.items()}
     former = {
         s: (day, row["formerly"])  # the newest, as dates come in order
-        for day, rows in known.items()
+        for day, rows in by_day.items()
         for s, row in rows.items()
         if row["formerly"]
     }
-    several = sum(bool(rows) for rows in known.values()) > 1
-    newest, shown = known[found[0]["day"]], list(known)[-SHOWN:]
+    several = sum(bool(rows) for rows in by_day.values()) > 1
+    newest, recent = by_day[found[0]["day"]], list(by_day)[-SHOWN:]
     return {
         "runs": [*map(_row, found)],
-        "counts": [(day, len(rows) or 1) for day, rows in known.items()][-SHOWN:],
-        "panels": [panel(known, shown, key) for key in MEASURES if several],
-        "days": shown,
+        "counts": [(day, len(rows) or 1) for day, rows in by_day.items()][-SHOWN:],
+        "panels": [panel(by_day, recent, key) for key in MEASURES if several],
+        "days": recent,
         "length": next(filter(None, (days(run["measures"]) for run in found)), 0),
-        "left_out": len(known) - len(shown),
+        "left_out": len(by_day) - len(recent),
         "names": dict(sorted(names.items())),
         "gone": [
-            (s, name, max(day for day, rows in known.items() if s in rows))
+            (s, name, max(day for day, rows in by_day.items() if s in rows))
             for s, name in sorted(names.items())
             if newest and s not in newest
         ],
         "renamed": [(s, names[s], *former[s]) for s in sorted(former)],
         "jumped": [
             (s, day, row["stayed"]["value"])
-            for day in shown
-            for s, row in known[day].items()
+            for day in recent
+            for s, row in by_day[day].items()
             if row["stayed"] and row["stayed"]["value"] < FEW
         ],
         "waiting": sorted(set(study.personas.names) - set(newest)) if newest else [],
@@ -104,10 +104,10 @@ def figures(run: Mapping) -> dict[int, dict]:
     return rows
 
 
-def panel(known: Mapping[str, Mapping], shown: list[str], key: str) -> dict:
+def panel(by_day: Mapping[str, Mapping], recent: list[str], key: str) -> dict:
     """Return one measure over the dates: segment → a figure a date, {} where there is none."""
-    every = sorted({s for rows in known.values() for s in rows})
-    lines = {s: [_figure(known[day].get(s, {}).get(key)) for day in shown] for s in every}
+    every = sorted({s for rows in by_day.values() for s in rows})
+    lines = {s: [_figure(by_day[day].get(s, {}).get(key)) for day in recent] for s in every}
     return {"key": key, "lines": lines if any(map(any, lines.values())) else {}}
 
 

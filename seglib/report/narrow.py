@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from seglib.plots.base import NAMED
 from seglib.report.alt import names
 
+# Inches of a figure on a phone and of a line of its legend, and the size of letters in points.
 WIDTH, LINE, SMALL = 4.3, 0.16, 8
-"""Inches of a figure on a phone and of a line of its legend, and the size of letters in points."""
+# Letters in a line of a title, of a name beside an axis, and of the label of an axis.
 TITLE, NAME, LABEL = 38, 17, 44
-"""Letters in a line of a title, of a name beside an axis, and of the label of an axis."""
+# Letters of a title for an inch of a panel.
 WIDE = 8
-"""Letters of a title for an inch of a panel."""
+# Lines of a legend from which more would cover the figure.
 LINES = 3
-"""Lines of a legend from which more would cover the figure."""
 
 
 def narrowed(figure: Figure) -> Figure:

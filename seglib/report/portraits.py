@@ -9,8 +9,8 @@ import pandas as pd
 from seglib import stats, wording
 from seglib.personas.names import level_label
 
+# How many measures a fingerprint shows, and the rank correlation above which one says it all.
 MEASURES, COLLINEAR = 6, 0.8
-"""How many measures a fingerprint shows, and the rank correlation above which one says it all."""
 PARTS = "value", "low", "high"
 
 
@@ -27,22 +27,22 @@ def portraits(folder: Path, dictionary: dict, minimum: int) -> dict[int, dict]:
     segment = pd.read_parquet(paths[1])["segment"].astype(int)
     customers = pd.read_parquet(paths[0]).loc[segment.index]
     entries = [row for row in dictionary.get("customers", []) if row["name"] in customers]
-    frame, written = _measures(customers, entries)
+    frame, writers = _measures(customers, entries)
     sizes = segment.value_counts().sort_index()
-    drawn = sizes.index[(sizes >= minimum) & (len(sizes) > 1)]
-    frame = frame[[name for name in frame if _countable(frame[name], segment, drawn, minimum)]]
+    groups = sizes.index[(sizes >= minimum) & (len(sizes) > 1)]
+    frame = frame[[name for name in frame if _countable(frame[name], segment, groups, minimum)]]
     effects = {
         (name, s): stats.superiority(frame.loc[segment == s, name], frame.loc[segment != s, name])
         for name in frame
-        for s in drawn
+        for s in groups
     }
-    chosen = _strongest(frame, effects, drawn)
+    chosen = _strongest(frame, effects, groups)
     return {
         int(s): {
             "fingerprint": [_row(name, effects[name, s]) for name in chosen],
-            "tiles": _tiles(frame, written, segment == s, _by_size(chosen, effects, s)),
+            "tiles": _tiles(frame, writers, segment == s, _by_size(chosen, effects, s)),
         }
-        for s in drawn
+        for s in groups
     }
 
 
@@ -58,25 +58,25 @@ def _by_size(chosen: list[str], effects: dict, segment: int) -> list[str]:
     return sorted(clear, key=lambda name: -abs(own[name].value - 0.5))
 
 
-def _tiles(frame: pd.DataFrame, written: dict, inside: pd.Series, names: list[str]) -> list[dict]:
+def _tiles(frame: pd.DataFrame, writers: dict, inside: pd.Series, names: list[str]) -> list[dict]:
     """Return the middle of each measure inside and outside, where they read differently."""
     pairs = {
-        name: [written[name][1](frame.loc[rows, name]) for rows in (inside, ~inside)]
+        name: [writers[name][1](frame.loc[rows, name]) for rows in (inside, ~inside)]
         for name in names
     }
     return [
-        {"label": name, "what": written[name][0], "value": own, "others": others}
+        {"label": name, "what": writers[name][0], "value": own, "others": others}
         for name, (own, others) in pairs.items()
         if own != others
     ]
 
 
-def _strongest(frame: pd.DataFrame, effects: dict, drawn: pd.Index) -> list[str]:
+def _strongest(frame: pd.DataFrame, effects: dict, groups: pd.Index) -> list[str]:
     """Return the measures that differ most, no two of which say the same."""
     largest = (
         pd.Series(
             {
-                name: max((abs(effects[name, s].value - 0.5) for s in drawn), default=0)
+                name: max((abs(effects[name, s].value - 0.5) for s in groups), default=0)
                 for name in frame
             },
             dtype=float,
@@ -97,30 +97,30 @@ def _measures(customers: pd.DataFrame, entries: list[dict]) -> tuple[pd.DataFram
 
     Numbers are as they are, ordered levels their places, other levels 0 and 1.
     """
-    columns, written = {}, {}
+    columns, writers = {}, {}
     for row in entries:
         values, label = customers[row["name"]], row["label"]
         if isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.ordered:
             columns[label] = values.cat.codes.where(values.notna()).astype(float)
             levels = list(values.cat.categories)
-            written[label] = "median", lambda v, at=levels: wording.of_level(v.median(), at)
+            writers[label] = "median", lambda v, at=levels: wording.of_level(v.median(), at)
         elif pd.api.types.is_numeric_dtype(values):
             unit = row.get("unit", "")
             columns[label] = values.astype(float)
-            written[label] = "median", lambda v, unit=unit: wording.amount(v.median(), unit)
+            writers[label] = "median", lambda v, unit=unit: wording.amount(v.median(), unit)
         else:
             levels = sorted(values.dropna().unique(), key=str)
             for level in levels[-1:] if len(levels) == 2 else levels:
                 name = level_label({"base": ""} | row, level, values)
                 columns[name] = values.eq(level).where(values.notna()).astype(float)
-                written[name] = "share of them", lambda v: wording.amount(v.mean(), "share")
-    return pd.DataFrame(columns, customers.index), written
+                writers[name] = "share of them", lambda v: wording.amount(v.mean(), "share")
+    return pd.DataFrame(columns, customers.index), writers
 
 
-def _countable(values: pd.Series, segment: pd.Series, drawn: pd.Index, minimum: int) -> bool:
+def _countable(values: pd.Series, segment: pd.Series, groups: pd.Index, minimum: int) -> bool:
     """Return whether a measure is known of enough, and tells of no small group as a share."""
-    known = values.groupby(segment).count()
-    if known[known.index.isin(drawn)].min() < minimum:
+    counts = values.groupby(segment).count()
+    if counts[counts.index.isin(groups)].min() < minimum:
         return False
     if not values.dropna().isin([0, 1]).all():
         return True
@@ -139,7 +139,7 @@ def by_month(kpis: list[dict]) -> dict[int, dict]:
             if row["period"] in {"before", "after"}:
                 own[row["period"]] = row["value"]
             else:
-                known = row["value"] is not None
-                own["points"].append((row["period"], {"value": row["value"]} if known else {}))
+                counts = row["value"] is not None
+                own["points"].append((row["period"], {"value": row["value"]} if counts else {}))
     drawable = (s for s, own in result.items() if sum(bool(v) for _, v in own["points"]) > 2)
     return {s: result[s] for s in drawable}

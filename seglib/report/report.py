@@ -20,6 +20,7 @@ from seglib.study import StudyError
 
 __all__ = ["PAGES", "ReportError", "build", "page", "provenance", "render", "say", "show", "table"]
 
+# The pages of a report in order: file stem → (title, the question it answers).
 PAGES = {
     "01_data_collection": ("Data", "Which data were used, and how good are they?"),
     "02_exploratory_analysis": ("Exploration", "Who are they, and is there anything to segment?"),
@@ -30,7 +31,6 @@ PAGES = {
     "06_experiments": ("Experiments", "Whom did campaigns reach, and what did experiments show?"),
     "07_monitoring": ("Monitoring", "Do the segments of the last run still hold?"),
 }
-"""The pages of a report in order: file stem → (title, the question it answers)."""
 
 HIDDEN = {"parameters", "injected-parameters", "hide"}
 QUOTES = "'\""

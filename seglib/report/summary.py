@@ -27,11 +27,11 @@ FILES = (
     "dictionary",
 )
 EVERYONE = 0
+# Tests proposed at once: whoever starts more at a time cannot tell what worked.
 ACTIONS = 3
-"""Tests proposed at once: whoever starts more at a time cannot tell what worked."""
 DOUBTFUL = {"doubtful", "distrust"}
+# How far to trust segments of a kind, as one word; those of all other kinds: low.
 TRUST = {"natural": "high", "reproducible": "fair"}
-"""How far to trust segments of a kind, as one word; those of all other kinds: low."""
 DOCUMENTS = wording.table("documents")
 
 
@@ -184,8 +184,8 @@ def _segments(folder: Path, read: dict, study: Study) -> list[dict]:
     return rows
 
 
+# Sections of claims that only say what the line of sizes says.
 SAID_ABOVE = {"size", "value"}
-"""Sections of claims that only say what the line of sizes says."""
 
 
 def _matter(segments: list[dict], measures: dict) -> dict:
