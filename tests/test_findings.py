@@ -63,15 +63,15 @@ def test_a_change_that_chance_explains_is_called_none(run):
     text = said(run, changes)
     assert (
         "before (it fell" in text
-        and "The 5.3% who first came in the days before are left out." in text
+        and "The 5.3% who first came in the 60 days before are left out." in text
     )
 
 
 def test_few_newcomers_are_not_counted(run):
     people = crowd(n=100)
     for several, sentence in (
-        (8, "A few who first came in the days before are left out."),
-        (20, "The 10% who first came in the days before are left out"),
+        (8, "A few who first came in the 60 days before are left out."),
+        (20, "The 10% who first came in the 60 days before are left out"),
     ):
         people["newcomer"] = people.index.isin(range(several))
         changes = growth.changes(people, minimum=10, seed=1, draws=100)

@@ -127,7 +127,7 @@ def values(folder: Path, study: Study) -> dict:
     segments = _segments(folder, read, study)
     ranking = (playbook.get("targeting") or {}).get("ranking", [])
     levers = playbook.get("levers", [])
-    ready, waiting = actions(levers, [row["segment"] for row in ranking])
+    ready, waiting, later = actions(levers, [row["segment"] for row in ranking])
     checks = read["quality"] and [row for row in read["quality"] if not row.get("period")]
     names = {row["segment"]: row["name"] for row in segments}
     return {
@@ -140,6 +140,7 @@ def values(folder: Path, study: Study) -> dict:
         "names": names,
         "colours": colours([row["segment"] for row in verdict.get("segments", [])] + list(names)),
         "ready": ready,
+        "later": later,
         "instead_of": passed_over(next(iter(ready), None), levers, ranking),
         "waiting": waiting,
         "underserved": (playbook.get("targeting") or {}).get("underserved") or [],
@@ -210,8 +211,8 @@ def _matter(segments: list[dict], measures: dict) -> dict:
 # --- what to do -----------------------------------------------------------------------------------
 
 
-def actions(levers: list[dict], order: list[int]) -> tuple[list[dict], list[dict]]:
-    """Return the tests to start on Monday, and what cannot be answered yet.
+def actions(levers: list[dict], order: list[int]) -> tuple[list[dict], list[dict], list[int]]:
+    """Return the tests for Monday, what cannot be answered yet, and the segments to test later.
 
     A segment's first lever that it is large enough to test is ready, by the order of priority and
     at most three; the first lever of a segment without any waits.
@@ -225,7 +226,7 @@ def actions(levers: list[dict], order: list[int]) -> tuple[list[dict], list[dict
         own = by_segment[segment]
         testable = [row for row in own if (row.get("experiment") or {}).get("enough")]
         (ready if testable else waiting).append((testable or own)[0])
-    return ready[:ACTIONS], waiting
+    return ready[:ACTIONS], waiting, [row["segment"] for row in ready[ACTIONS:]]
 
 
 def passed_over(first: dict | None, levers: list[dict], ranking: list[dict]) -> dict:
