@@ -64,7 +64,7 @@ def test_a_survey_alone_has_no_page_of_results_and_says_what_its_scales_are_wort
 def test_a_survey_that_holds_no_groups_says_so_and_names_nobody(personality):
     text = pages(personality)
     assert personality.json("verdict.json")["k"] == 1
-    assert "Treat everybody alike until it is" in text["index"]
+    assert "Until it is, treat all alike, as one segment" in text["index"]
     assert "On Monday" not in text["index"]
     for part in ("What makes each one different?", "Who could as well be elsewhere?"):
         assert part not in text["03_clustering"].rsplit(LEFT_OUT, 1)[0]
