@@ -219,14 +219,14 @@ def test_on_monday_names_tests_that_the_segment_is_large_enough_for(soup):
     told = words(monday)
     assert "205 households treated and as many left as now" in told
     assert "for 3 months : that shows a difference of 0.40 or more on 4.1" in told
-    assert "Widen it. A test needs 310 in each half to show 0.30 on 4.1; there are 205." in told
+    assert "Widen it. A test needs 310 in each half to show 0.30 on 4.1 over 3 months; there are 205." in told
     assert "Ask them" not in told
 
 
 def test_at_most_three_tests_are_proposed_in_the_order_of_priority():
-    ready, waiting = summary.actions([lever(s, s != 5) for s in range(1, 7)], [4, 2])
+    ready, waiting, later = summary.actions([lever(s, s != 5) for s in range(1, 7)], [4, 2])
     assert [row["segment"] for row in ready] == [4, 2, 1]
-    assert [row["segment"] for row in waiting] == [5]
+    assert [row["segment"] for row in waiting] == [5] and later == [3, 6]
 
 
 @pytest.mark.parametrize(
