@@ -219,7 +219,10 @@ def test_on_monday_names_tests_that_the_segment_is_large_enough_for(soup):
     told = words(monday)
     assert "205 households treated and as many left as now" in told
     assert "for 3 months : that shows a difference of 0.40 or more on 4.1" in told
-    assert "Widen it. A test needs 310 in each half to show 0.30 on 4.1 over 3 months; there are 205." in told
+    assert (
+        "Widen it. A test needs 310 in each half to show 0.30 on 4.1 over 3 months; there are 205."
+        in told
+    )
     assert "Ask them" not in told
 
 
