@@ -222,10 +222,10 @@ def judged(seed: int) -> dict:
     try:
         found = seglib.segment(one.frame, k_max=K_MAX, seed=seed).verdict
     except seglib.StudyError as error:
-        return row | {"kind": "refused", "k": 0, "apart": 1, "number": "", "said": str(error)}
+        return row | {"kind": "refused", "k": 0, "apart": 1, "said": str(error)}
     support = found.evidence["support"].get(found.k)
     return row | {"kind": found.kind, "k": found.k, "seconds": time.process_time() - start,
-                  "apart": found.apart, "number": found.number, "support": support}  # fmt: skip
+                  "apart": found.apart, "support": support}  # fmt: skip
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -233,7 +233,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     groups = rows[rows["sort"] == "grouped"]
     natural = rows["kind"] == "natural"
     right = rows["k"] == rows["true_k"]
-    wrong, exact, least = natural & ~right, rows["number"] == "exact", rows["number"] == "at least"
+    wrong, least = natural & ~right, rows["apart"] > 1
     fewer = rows["apart"] > rows["true_k"]
     plain, odd = rows["sort"] == "plain", rows["sort"].isin(["bent", "tied"])
     easy = (groups["oracle"] >= 0.95) & (groups["smallest"] >= 30)
@@ -245,11 +245,9 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
          "at most 5%"),
         ("no groups, bent or tied: called natural", natural[odd], "at most 2%"),
         ("no groups, bent or tied: called reproducible", rows["kind"][odd].eq("reproducible"), ""),
-        ("all: natural, the number called exact and wrong", wrong & exact, "at most 1%"),
-        ("all: natural, with another number, exact or not", wrong, ""),
+        ("all: natural, with another number", wrong, "at most 1%"),
         ("all: natural with too many groups", wrong & (rows["k"] > rows["true_k"]), ""),
         ("all: 'at least k groups' where there are fewer", least & fewer, "at most 1%"),
-        ("number called exact: it is", right[exact], "calibrated"),
         ("'at least k groups' said: there are as many", ~fewer[least], "calibrated"),
         ("'at least k groups' said: there are more", rows["apart"][least] < rows["true_k"][least],
          ""),

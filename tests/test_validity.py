@@ -119,7 +119,7 @@ def test_of_four_segments_that_shade_into_each_other_in_pairs_two_groups_stand_a
     centres = np.array([[0, 0, 0], [3, 0, 0], [0, 7, 0], [0, 7, 3]])
     found = search(centres[truth] + rng.normal(size=(600, 3)), 5)
     assert (found.k, found.apart) == (4, 2)
-    assert (found.kind, found.number) == ("reproducible", "at least")
+    assert found.kind == "reproducible"
 
 
 def test_a_correlated_cloud_has_no_groups_however_stable_its_halves():

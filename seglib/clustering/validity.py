@@ -76,13 +76,6 @@ class Decision:
         return self.k if self.kind == "natural" else int(rows.idxmax()) if len(rows) else 1
 
     @property
-    def number(self) -> str:
-        """Whether as many groups as stand apart are all: `exact`, `at least`, or empty."""
-        more = self.evidence["dispersion_z"].loc[self.k :]
-        firm = self.kind == "natural" and len(more) > 1 and more.idxmax() == self.k
-        return ("exact" if firm else "at least") if self.apart > 1 else ""
-
-    @property
     def best_cut(self) -> int:
         """Without groups, the number of segments from 3 to 6 that samples agree on most."""
         most = len(self.evidence)

@@ -36,8 +36,8 @@ class Verdict:
     kind, k
         `natural` (groups that are in the data), `reproducible` (they come back, but shade into
         each other), `constructive` (a cut that is of use) or `none`; the number of segments.
-    apart, number
-        How many groups stand apart, or 1; whether that is `exact` or `at least`, or empty.
+    apart
+        How many groups stand apart at least; 1 where none do.
     headline, reasons
         The verdict in a sentence or two, and the figure behind each word of it.
     evidence : pandas.DataFrame
@@ -59,7 +59,6 @@ class Verdict:
     kind: str
     k: int
     apart: int
-    number: str
     headline: str
     reasons: list[str]
     evidence: pd.DataFrame
@@ -237,7 +236,6 @@ def _about(model: SegmentModel, X: pd.DataFrame, decision: Decision, null: NullM
     return {
         "k": model.n_segments,
         "apart": decision.apart,
-        "number": decision.number,
         "n": len(X),
         "columns": model.encoder_.columns,
         "method": model.method_,
@@ -301,7 +299,6 @@ def _headline(decision: Decision, model, kind: str, useful, choice: Choice, agre
         k=shown,
         asked=k,
         apart=decision.apart,
-        sure=decision.number,
         carried=choice.carried,
         what="groups" if decision.kind == "natural" else "segments that come back",
         whose="given" if labels else "ours",
