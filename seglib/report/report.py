@@ -154,7 +154,7 @@ def provenance(manifest: Mapping, name: str = "", unless: Mapping | None = None)
     times = manifest.get("times", {})
     timed = [times[name]] if name in times else sorted(times.values(), key=lambda t: t["started"])
     began = datetime.fromisoformat(timed[0]["started"]).astimezone(UTC) if timed else None
-    seconds = sum(t["seconds"] for t in timed)
+    seconds = f"{sum(t['seconds'] for t in timed):,.0f} s" + ", added up" * (len(timed) > 1)
     run = {key: manifest[key] for key in ("study", "as_of") if key in manifest}
     return {
         "made by": f"{name}.ipynb" if name else ", ".join(steps),
@@ -162,7 +162,7 @@ def provenance(manifest: Mapping, name: str = "", unless: Mapping | None = None)
         "data hash": manifest.get("data_hash"),
         "seed": manifest.get("seed"),
         "versions": manifest.get("versions"),
-        "time of run": f"{began:%Y-%m-%d %H:%M} UTC, {seconds:,.0f} s" if began else "",
+        "time of run": f"{began:%Y-%m-%d %H:%M} UTC, {seconds}" if began else "",
     }
 
 
