@@ -1,6 +1,6 @@
 """Every input on which seglib was wrong, and what is right (tests/cases/).
 
-The mark `case` names it; an expected failure names the issue that mends it by its letter.
+The mark `case` names it.
 """
 
 import re
@@ -19,14 +19,6 @@ CASES = Path(__file__).parents[1] / "cases"
 COLLECTION = "01_data_collection"
 TWO = {"k": 2, "k_max": 3}
 """Segments enough where they are not what is looked at."""
-
-
-def later(reason):
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
-H1 = later("H1: files are looked at before they are read")
-V = later("V: the null model lacks this structure")
 
 
 @pytest.fixture
