@@ -140,10 +140,22 @@ def markers(**effects):
     return pd.DataFrame(rows)
 
 
-def test_segments_alike_still_get_different_names():
+def test_no_two_names_say_the_same_in_other_words():
     assert names.names(markers(orders=[0.5, 0.6, 0.0]), "shoppers") == {
-        1: "Frequent shoppers", 2: "Shoppers with frequent orders", 3: "Near-average shoppers",
+        1: "Frequent shoppers", 2: "Segment 2 shoppers", 3: "Near-average shoppers",
     }  # fmt: skip
+    rows = markers(orders=[0.9, 0.6, 0.5], basket_value=[0.3, 0.7, 0.0])
+    assert names.names(rows, "shoppers") == {
+        1: "Frequent shoppers with large baskets", 2: "Shoppers with large baskets",
+        3: "Frequent shoppers",
+    }  # fmt: skip
+
+
+def test_the_columns_that_a_name_is_made_of_are_known():
+    rows = markers(orders=[0.9], basket_value=[0.3], recency=[-0.9])
+    said = names.worded("Frequent shoppers with large baskets", rows)
+    assert [row["column"] for row in said] == ["orders", "basket_value"]
+    assert names.worded("Weekend families", rows) == []
 
 
 def test_the_analyst_may_rename_a_segment_and_a_true_name_is_kept():

@@ -5,6 +5,7 @@ import pandas as pd
 import planted
 import pytest
 
+from seglib import power
 from seglib.files import Run
 from seglib.personas import claims, personas, playbook, targeting
 from seglib.personas.evidence import Evidence
@@ -112,6 +113,46 @@ def test_levers_cite_claims_of_their_own_segment_and_can_be_tested(full):
         test = row["experiment"]
         if test["baseline"]:
             assert test["enough"] == (test["n_per_arm"] <= test["available"])
+
+
+def plan(n, needed, **more):
+    """A test of spend that a segment is too small for."""
+    return {"metric": "spend", "unit": "$", "months": 3, "baseline": 100.0, "available": n,
+            "n_per_arm": needed, "detectable": 175 * power.smallest(n), "break_even": 4.0,
+            "enough": False, "at_least": False} | more  # fmt: skip
+
+
+def test_what_would_make_a_test_tell_enough_is_computed_from_its_figures():
+    rows = [{"segment": s, "experiment": plan(n, 4810)} for s, n in ((1, 2500), (2, 2400))]
+    effect, again, together = playbook.ways(rows[0], rows)
+    assert effect == {"way": "effect", "value": rows[0]["experiment"]["detectable"]}
+    assert again == {"way": "again", "value": 2}  # two tests of 2,500 are one of 5,000
+    assert together == {"way": "together", "there": 4900, "needed": power.needed(10 / 175),
+                        "segments": [2]}  # fmt: skip
+    assert together["needed"] == pytest.approx(4810, abs=5)
+    alone = playbook.ways(rows[0], [rows[0], {"segment": 2, "experiment": plan(9, 9, months=1)}])
+    assert [way["way"] for way in alone] == ["effect", "again"]
+    assert not playbook.ways({"segment": 1, "experiment": plan(5000, 4810, enough=True)}, rows)
+
+
+def test_a_pooled_share_needs_what_the_mean_share_needs():
+    shares = [plan(100, 999, unit="share", baseline=b, detectable=0.1) for b in (0.2, 0.4)]
+    rows = [{"segment": s, "experiment": test} for s, test in enumerate(shares, 1)]
+    together = playbook.ways(rows[0], rows)[-1]
+    assert together["there"] == 200
+    assert together["needed"] == power.share_test([0.3], 200)["n_per_arm"]
+
+
+def test_a_measure_that_tells_enough_is_offered_where_spend_does_not(full, monkeypatch):
+    ev = full[0]
+    enough = {"spend": False, "active": True}
+    monkeypatch.setattr(playbook, "experiment", lambda e, s, m: {"metric": m, "enough": enough[m]})
+    monkeypatch.setattr(playbook, "testable", lambda e, s, m: True)
+    other = playbook._other(ev, 1, "spend", {"enough": False})
+    assert other == {"metric": "active", "enough": True}
+    assert playbook.answerable({"experiment": {"enough": False}, "other": other}) == other
+    assert playbook._other(ev, 1, "spend", {"enough": True}) is None
+    assert playbook._other(ev, 1, "active", {"enough": False}) is None
 
 
 def test_break_even_is_cost_over_margin(tmp_path):

@@ -190,22 +190,38 @@ def names(
         return {segments[0]: f"All {noun}"}
     rows = {segment: markers[markers["segment"] == segment] for segment in segments}
 
-    def take(segment: int, possible: list[str]) -> None:
+    meant: set[frozenset] = set()  # what the names say, in whatever words
+
+    def take(segment: int, possible: dict[str, frozenset]) -> None:
         taken = {name.lower() for name in result.values()}
-        free = [name for name in possible if name.lower() not in taken]
+        free = [n for n, says in possible.items() if n.lower() not in taken and says not in meant]
         if segment not in result and free:
             result[segment] = free[0]
+            meant.add(possible[free[0]])
 
     for segment in segments:
         name, true = (earlier or {}).get(segment), _traits(rows[segment], 0.0)
-        if name and _traits(rows[segment], CLEAR):
-            take(segment, [name] if name in _choices(true, noun, len(true)) else [])
+        choices = _choices(true, noun, len(true))
+        if name in choices and _traits(rows[segment], CLEAR):
+            take(segment, {name: choices[name]})
     for segment in segments:
         topics: dict[str, Trait] = {}
         for trait in _traits(rows[segment], CLEAR):
             topics.setdefault(trait.topic, trait)
-        take(segment, [*_choices([*topics.values()], noun), f"Segment {segment} {noun}"])
+        number = {f"Segment {segment} {noun}": frozenset({segment})}
+        take(segment, _choices([*topics.values()], noun) | number)
     return {segment: result[segment] for segment in segments}
+
+
+def worded(name: str, rows: pd.DataFrame) -> list[dict]:
+    """Return column and level of the markers of a segment that its name is made of."""
+    result = {}
+    for row in rows.itertuples():
+        trait = _trait(row)
+        words = {trait.adjective, trait.phrase} - {""} if trait else ()
+        if any(word.lower() in name.lower() for word in words):
+            result[row.name, row.level] = {"column": row.name, "level": row.level}
+    return [*result.values()]
 
 
 def _traits(rows: pd.DataFrame, least: float) -> list[Trait]:
@@ -238,20 +254,23 @@ def _trait(row) -> Trait | None:
     return Trait(name, "", of, 0.9, "with" if row.inside > MOST else "more often with")
 
 
-def _choices(traits: list[Trait], noun: str, most: int = 5) -> list[str]:
-    """Return possible names from the first few traits, the most telling first."""
+def _choices(traits: list[Trait], noun: str, most: int = 5) -> dict[str, frozenset]:
+    """Return possible names and what each says, from the first few traits, the best first."""
     adjectives = [t for t in traits if t.adjective][: max(most - 1, 1)]
     others, many = traits[:most], noun.capitalize()
     if not traits:
-        return [f"Near-average {noun}"]
+        return {f"Near-average {noun}": frozenset()}
     both = [(a, b) for a, b in product(adjectives, others) if a.topic != b.topic]
     both.sort(key=lambda pair: traits.index(pair[0]) + traits.index(pair[1]))
     pairs = [(a, b) for a, b in combinations(others, 2) if a.link == b.link]
-    result = [f"{a.adjective} {noun} {b.link} {b.phrase}" for a, b in both]
-    result += [f"{a.adjective} {noun}" for a in adjectives]
-    result += [f"{many} {a.link} {a.phrase} and {b.phrase}" for a, b in pairs]
-    result += [f"{many} {t.link} {t.phrase}" for t in others]
-    return sorted(result, key=lambda name: len(name) > LONG)
+    result = {f"{a.adjective} {noun} {b.link} {b.phrase}": {a, b} for a, b in both}
+    alone = (
+        (f"{t.adjective} {noun}" if t.adjective else f"{many} {t.link} {t.phrase}", t)
+        for t in traits[:most]
+    )
+    result |= {f"{many} {a.link} {a.phrase} and {b.phrase}": {a, b} for a, b in pairs}
+    result |= {name: {t} for name, t in alone}
+    return {name: frozenset(result[name]) for name in sorted(result, key=lambda n: len(n) > LONG)}
 
 
 def before(run: Run) -> dict[int, dict]:

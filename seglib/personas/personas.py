@@ -36,6 +36,9 @@ def personas(ev: Evidence, claims: list[dict]) -> list[dict]:
             {
                 "segment": segment,
                 "name": ev.names[segment],
+                "named_for": names.worded(
+                    ev.names[segment], ev.markers[ev.markers["segment"] == segment]
+                ),
                 "about": about(ev),
                 **_naming(ev, segment, before),
                 "n": int(n[segment]) if shown else None,
@@ -215,12 +218,14 @@ def trust(ev: Evidence) -> dict:
 def answer(ev: Evidence, people: list[dict], book: dict) -> dict:
     """Return the words of the answer: whom there is, whom to look at first, and what to try."""
     first = book["targeting"]["ranking"][0]
-    actions = [r["action"] for r in book["levers"] if r["segment"] == first["segment"]]
+    own = [row for row in book["levers"] if row["segment"] == first["segment"]]
+    actions = [row["action"] for row in own if playbook.answerable(row)]
     return trust(ev) | {
         "people": [p for p in people if p["share"] is not None],
         "first": first["name"],
         "weights": "equal" if book["targeting"]["equal"] else "own",
         "action": actions[0] if actions else "",
+        "waits": "yes" if own and not actions else "no",
     }
 
 
@@ -248,10 +253,11 @@ def ranked(book: dict) -> dict:
 def tests(ev: Evidence, book: dict) -> pd.DataFrame:
     """Return the experiment that each segment can carry, one row a segment and measure."""
     rows = {}
-    for row in book["levers"]:
-        test, segment = row["experiment"], row["segment"]
-        if test["baseline"] is None:
+    pairs = [(row, test) for row in book["levers"] for test in (row["experiment"], row["other"])]
+    for row, test in pairs:
+        if test is None or test["baseline"] is None:
             continue
+        segment = row["segment"]
         unit, less = test["unit"], test.get("less", False)
         rows[segment, test["metric"]] = {
             "segment": row["name"],

@@ -21,6 +21,7 @@ STILL_HERE = 0.9  # segments of which more than this share still buys need no wi
 WORTH = {"value-high", "growth-up"}  # who is worth this and overlooked is underserved
 ITEMS = {"need-high", "product-high", "need-low"}
 ENOUGH = 0.02  # of the spend, theirs or that of others, from which an item is worth a test
+AGAIN = 4  # tests of three months, one after another, that are worth proposing: a year
 MEANT = 2  # possibilities that are named for a product segment
 FIGURES = [
     "baseline",
@@ -189,10 +190,72 @@ def levers(ev: Evidence, claims: list[dict]) -> list[dict]:
             about = {"segment": segment, "name": ev.names[segment], "lever": row["lever"]}
             about |= {"action": row["action"].format(items=_items(ev, evidence))}
             about |= {"evidence": [c["id"] for c in evidence], "effect": _effect(ev, test)}
-            rows.append(about | {"experiment": test})
+            rows.append(about | {"experiment": test, "other": _other(ev, segment, metric, test)})
     for row in rows:
         row["also"] = [r["name"] for r in rows if r["action"] == row["action"] and r is not row]
+        row["ways"] = ways(row, rows)
     return rows
+
+
+def _other(ev: Evidence, segment: int, metric: str, test: dict) -> dict | None:
+    """Return the test of who buys at all, if it tells enough where one of spend does not."""
+    if metric != "spend" or test["enough"] or not testable(ev, segment, "active"):
+        return None
+    other = experiment(ev, segment, "active")
+    return other if other["enough"] else None
+
+
+def answerable(row: dict) -> dict | None:
+    """Return the test of a lever that its segment is large enough for, None if there is none."""
+    return row["experiment"] if row["experiment"]["enough"] else row["other"]
+
+
+def ways(row: dict, rows: list[dict]) -> list[dict]:
+    """Return what would make a test of a lever tell enough, from its figures and those of others.
+
+    `effect`: the smallest change that it shows as it is; `again`: so many such tests, one after
+    another with halves drawn anew; `together`: other segments that lack the same test, with how
+    many there are then in each half, and how many it takes.
+    """
+    test = row["experiment"]
+    if test["enough"] or test["baseline"] is None or not math.isfinite(test["detectable"]):
+        return []
+    result = []
+    if test["unit"] != "share" or test["baseline"] + test["detectable"] < 0.999:
+        result.append({"way": "effect", "value": test["detectable"]})
+    if test["at_least"]:  # how many there are is not told
+        return result
+    times = (test["n_per_arm"] or math.inf) / test["available"]
+    if test["months"] and times <= AGAIN:
+        result.append({"way": "again", "value": math.ceil(times)})
+    same = {r["segment"]: r for r in rows if _alike(r["experiment"], test)} | {row["segment"]: row}
+    if len(same) > 1:
+        result.append({"way": "together"} | _pooled([r["experiment"] for r in same.values()]))
+        result[-1]["segments"] = sorted(same.keys() - {row["segment"]})
+    return result
+
+
+def _alike(one: dict, other: dict) -> bool:
+    """Return whether two tests that do not tell enough measure the same over the same time."""
+    same = all(one[key] == other[key] for key in ("metric", "unit", "months"))
+    small = one["baseline"] is not None and math.isfinite(one["detectable"]) and not one["enough"]
+    return same and small and not one["at_least"]
+
+
+def _pooled(tests: list[dict]) -> dict:
+    """Return how many there are in each half of several segments, and how many a test takes.
+
+    Halves are drawn within each segment, so only what differs within them is noise.
+    """
+    n = np.array([test["available"] for test in tests])
+    baseline = float(np.average([test["baseline"] for test in tests], weights=n))
+    if tests[0]["unit"] == "share":
+        needed = power.share_test([baseline], int(n.sum()))["n_per_arm"]
+    else:
+        noise = [test["detectable"] / power.smallest(test["available"]) for test in tests]
+        target = max(tests[0]["break_even"] or 0.0, power.LOOKED_FOR * baseline)
+        needed = power.needed(target / float(np.sqrt(np.average(np.square(noise), weights=n))))
+    return {"there": int(n.sum()), "needed": needed}
 
 
 def called_for(row: dict, own: list[dict]) -> list[dict]:
