@@ -24,9 +24,10 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from seglib import files, kernels, measuring, plan, privacy, publish
+from seglib import files, kernels, plan, privacy, publish
 from seglib.collection import tables
 from seglib.files import Run
+from seglib.measuring import monitoring
 from seglib.outlook import check
 from seglib.personas import claims
 from seglib.report import cards, report, summary
@@ -193,7 +194,7 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             entries[step.name] = _entry(step, prints[step.name], changed, staging[0])
         ran = ran or bool(due)  # whatever comes later and is not the same must follow
         fingerprint = _hash(fingerprint, *prints.values()) if fingerprint else ""
-    measuring.assemble(replace(current, folder=staging[0]), reason)
+    monitoring.assemble(replace(current, folder=staging[0]), reason)
     return files.plain(
         {
             "study": current.study.name,

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import power
-from seglib.measuring import arms, experiments
+from seglib.measuring import experiments
 
 REPETITIONS = 100 if "--quick" in sys.argv else 500
 SIZES = (120, 200, 300, 500, 900)
@@ -104,7 +104,7 @@ def shares(base, effects):
         rng, segment = np.random.default_rng([6, seed]), units["segment"].to_numpy() - 1
         chance = base + effects[segment] * units["arm"].eq("on")
         units["did"] = (rng.random(len(units)) < chance).astype(float)
-        result = experiments.analyse(units, "off", {"did": arms.Outcome("yes/no")})
+        result = experiments.analyse(units, "off", {"did": experiments.Outcome("yes/no")})
         rows, overall = result.segments, result.overall.iloc[0]
         known = rows["effect"].notna().to_numpy()
         wrong += (rows["p_adjusted"].lt(0.05).to_numpy() & (effects == 0)).any()

@@ -11,7 +11,7 @@ from runs import shop_run
 from worlds import shop_study, shop_tables, write_shop
 
 from seglib import files, wording
-from seglib.measuring import arms, campaigns, experiments, findings, outcomes
+from seglib.measuring import campaigns, experiments, outcomes
 
 START = datetime(2023, 8, 5)
 
@@ -45,7 +45,7 @@ def read(run, sent, randomised=True, control="none"):
 def said(run, trial):
     """Return what page 06 says of an experiment, sentence by sentence."""
     words = {"who": "customer", "minimum": 10}
-    blocks = findings.experiment(trial, outcomes.names(run), "")
+    blocks = campaigns.statements(trial, outcomes.names(run), "")
     return [wording.plain("06_experiments", name, **words | row) for name, row in blocks]
 
 
@@ -115,7 +115,7 @@ def test_soundness_shows_the_arms_also_of_a_broken_experiment(lost):
     trials = lost[1]
     rows = campaigns.soundness(trials[0])
     assert rows.loc["none", ["customers", "planned"]].tolist() == [20, 0.5]
-    assert (rows["sizes"] < arms.BROKEN).all() and rows.loc["letter", "difference"] > 0
+    assert (rows["sizes"] < experiments.BROKEN).all() and rows.loc["letter", "difference"] > 0
 
 
 def test_effects_on_shares_are_in_points(autumn):
@@ -168,6 +168,6 @@ def test_one_customer_in_an_arm_gives_no_effect_and_a_sentence(autumn, sizes):
     result = experiments.analyse(units, "none", planned=planned)
     assert result.overall["effect"].isna().all()
     assert set(result.segments["verdict"]) == {"not enough data"}
-    about = {"outcomes": {"outcome": arms.Outcome("money", label="spend")}, "result": result}
+    about = {"outcomes": {"outcome": experiments.Outcome("money", label="spend")}, "result": result}
     texts = said(autumn[0], autumn[1][0] | about)
     assert "not enough data" in texts[-1] and "nan" not in " ".join(texts)

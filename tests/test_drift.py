@@ -6,7 +6,7 @@ import pytest
 from runs import two_runs, verdict
 
 from seglib.collection.dictionary import row as entry
-from seglib.measuring import drift, findings, monitoring
+from seglib.measuring import drift, monitoring
 
 LINES = [entry("spend", "Spend", "behavioural", unit="$"), entry("visits", "Visits", "behavioural"),
          entry("plan", "Plan", "plan", kind="nominal")]  # fmt: skip
@@ -44,7 +44,7 @@ def test_a_planted_shift_is_named_with_its_size():
     assert rows["drifted"].to_dict() == {"spend": True, "visits": False, "plan": False}
     spend = rows.loc["spend"]
     assert spend["psi"] > spend["usual"] and 0 < spend["low"] < spend["change"] < spend["high"]
-    words = findings.shifted(rows.reset_index(), LINES)
+    words = drift.shift_words(rows.reset_index(), LINES)
     assert words["looked"] == 3 and len(words["shifted"]) == 1
     assert words["shifted"][0]["direction"] == "up" and words["shifted"][0]["unit"] == "$"
 
@@ -170,12 +170,12 @@ def test_other_columns_rebuild(tmp_path):
     advice = advise(found)
     assert advice["advice"] == "rebuild"
     assert advice["reasons"] == [{"kind": "old_columns", "columns": ["spend"]}]
-    words = findings.reason(advice["reasons"][0], {"spend": "Spend"})
+    words = drift.reason_words(advice["reasons"][0], {"spend": "Spend"})
     assert (words["columns"], words["number"]) == (["Spend"], "one")
 
 
 def test_a_first_run_is_advised_by_its_verdict(tmp_path):
     found = pair(tmp_path)
-    assert drift.alone(found.run)["advice"] == "keep"
+    assert monitoring.alone(found.run)["advice"] == "keep"
     found.run.write("verdict.json", verdict(1, "none"))
-    assert drift.alone(found.run)["advice"] == "rebuild"
+    assert monitoring.alone(found.run)["advice"] == "rebuild"

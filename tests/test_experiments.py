@@ -6,7 +6,7 @@ import pytest
 import tea_tasting
 
 from seglib import power
-from seglib.measuring import arms, experiments
+from seglib.measuring import experiments
 from seglib.study import StudyError
 
 
@@ -103,7 +103,7 @@ def test_without_a_control_arm_the_message_says_which_arms_there_are(control):
 
 
 def test_sample_ratio_is_the_chi_squared_test():
-    found = arms.sample_ratio(pd.Series({"off": 60, "on": 40}))
+    found = experiments.sample_ratio(pd.Series({"off": 60, "on": 40}))
     assert found["p"] == pytest.approx(0.0455, abs=1e-4)
 
 
@@ -149,7 +149,7 @@ def test_tea_tasting_finds_the_same_differences_intervals_and_sample_ratio():
     """An independent package as an oracle: Welch's interval, Newcombe's, the chi-squared test."""
     units = trial([12.0], 500).drop(columns="before_outcome").assign(variant=lambda f: f["arm"])
     units["did"] = (units["outcome"] > 100).astype(float)
-    outcomes = {"outcome": arms.Outcome("money"), "did": arms.Outcome("yes/no")}
+    outcomes = {"outcome": experiments.Outcome("money"), "did": experiments.Outcome("yes/no")}
     ours = experiments.analyse(units.drop(columns="variant"), "off", outcomes)
     oracle = tea_tasting.Experiment(
         outcome=tea_tasting.Mean("outcome", use_t=True, equal_var=False),

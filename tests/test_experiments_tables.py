@@ -8,7 +8,7 @@ import yaml
 from seglib import cli, study, wording
 from seglib.collection import attributes, audit, tables
 from seglib.files import Run
-from seglib.measuring import arms, campaigns, experiments, findings, outcomes
+from seglib.measuring import campaigns, experiments, outcomes
 
 NONE = pd.DataFrame(columns=["customer", "campaign", "segment"])
 N = 4000
@@ -91,7 +91,7 @@ def test_a_planted_effect_is_found_and_its_levels_are_those_of_the_table(planted
 def said(run, trial):
     """Return what page 06 says of an experiment, sentence by sentence."""
     words = {"who": "customer", "minimum": 10}
-    blocks = findings.experiment(trial, outcomes.names(run), "$")
+    blocks = campaigns.statements(trial, outcomes.names(run), "$")
     return [wording.plain("06_experiments", name, **words | row) for name, row in blocks]
 
 
@@ -142,7 +142,7 @@ def test_rare_answers_are_hidden_by_segment_and_everyone_is_shown():
     units = pd.DataFrame({"segment": np.repeat([1, 2, 3], [40, 900, 900]), "arm": ""})
     units["arm"] = rng.permutation(np.resize(["on", "off"], len(units)))
     units["did"] = (rng.random(len(units)) < 0.1).astype(float)
-    result = experiments.analyse(units, "off", {"did": arms.Outcome("yes/no")})
+    result = experiments.analyse(units, "off", {"did": experiments.Outcome("yes/no")})
     rows = result.segments.set_index("segment")
     assert rows["effect"].isna().tolist().count(True) == 2 and np.isnan(rows.loc[1, "effect"])
     assert result.overall["effect"].notna().all()
@@ -154,7 +154,7 @@ def test_an_outcome_that_is_not_wanted_harms_when_it_rises():
     left = (rng.random(2000) < np.where(arm == "on", 0.4, 0.2)).astype(float)
     units = pd.DataFrame({"segment": 1, "arm": arm, "left": left})
     for wanted, verdict in ((True, "works"), (False, "harms")):
-        given = {"left": arms.Outcome("yes/no", wanted)}
+        given = {"left": experiments.Outcome("yes/no", wanted)}
         assert experiments.analyse(units, "off", given).segments["verdict"].tolist() == [verdict]
 
 

@@ -5,8 +5,8 @@ from runs import shop_run, verdict
 from test_growth import crowd
 from worlds import write_shop
 
-from seglib import files, measuring, wording
-from seglib.measuring import findings, growth, outcomes
+from seglib import files, wording
+from seglib.measuring import growth, monitoring, outcomes
 
 CALLED = {0: "Everyone", 1: "Regulars", 2: "Others"}
 
@@ -26,7 +26,7 @@ WORDS = {
 
 
 def said(run, changes, gaps=(), why=""):
-    words = findings.headline(changes, CALLED, list(gaps), run)
+    words = growth.headline(changes, CALLED, list(gaps), run)
     return wording.plain("05_measuring_results", "headline", why=why, **WORDS, **words)
 
 
@@ -92,7 +92,7 @@ def measured(run):
 
 def test_every_finding_carries_its_number_interval_and_n(run, measured):
     kpis, changes = measured
-    for row in findings.of_segments(changes, kpis, outcomes.names(run)):
+    for row in growth.of_segments(changes, kpis, outcomes.names(run)):
         assert row["low"] <= row["value"] <= row["high"] and row["n"] >= 10
         text = wording.plain("05_measuring_results", "finding", **WORDS, **row)
         assert text.endswith(".") and "nan" not in text
@@ -102,7 +102,7 @@ def test_a_segment_of_whom_nobody_came_again_says_so(measured):
     kpis, changes = measured
     stayed = (kpis["metric"] == "retained") & (kpis["segment"] == 1)
     kpis = kpis.assign(value=kpis["value"].mask(stayed, 0.0), low=kpis["low"].mask(stayed, 0.0))
-    rows = findings.of_segments(changes, kpis, CALLED)
+    rows = growth.of_segments(changes, kpis, CALLED)
     row = next(r for r in rows if r["metric"] == "retained" and r["segment"] == 1)
     text = wording.plain("05_measuring_results", "finding", **WORDS, **row)
     assert "nobody ordered again" in text and "0%" not in text
@@ -110,9 +110,7 @@ def test_a_segment_of_whom_nobody_came_again_says_so(measured):
 
 def test_quiet_periods_are_said_and_not_that_customers_are_few(run):
     gaps = [{"kind": "nobody", "period": "before", "amounts": "some"}]
-    words = findings.headline(
-        growth.changes(crowd(), minimum=1, seed=1, draws=50), CALLED, gaps, run
-    )
+    words = growth.headline(growth.changes(crowd(), minimum=1, seed=1, draws=50), CALLED, gaps, run)
     assert words == {"state": "quiet", "kinds": ["nobody"]}
     text = wording.plain("05_measuring_results", "gap", **WORDS, **gaps[0])
     assert text.startswith(
@@ -127,7 +125,7 @@ def test_measures_are_put_together_from_what_each_notebook_found(run, measured):
     result = {"headline": ["Spend rose."], "kpis": outcomes.records(kpis)}
     run.write("results.json", result | {"changes": outcomes.records(changes)})
     run.write("experiments.json", {"headline": ["The letter works."], "experiments": [{}]})
-    measuring.assemble(run)
+    monitoring.assemble(run)
     text = (run.folder / "measures.json").read_text()
     found = run.read("measures.json")
     assert "NaN" not in text and found["headline"] == "The letter works. Spend rose."

@@ -9,7 +9,7 @@ from runs import shop_run, two_runs, verdict
 from worlds import write_shop
 
 from seglib import wording
-from seglib.measuring import findings, monitoring
+from seglib.measuring import monitoring
 
 
 def moved(counts):
@@ -108,7 +108,7 @@ def test_change_is_split_into_behaviour_and_rule(tmp_path):
     pair.run.write("segments.parquet", swapped)
     parts = monitoring.split(pair, states)
     assert parts["rule"]["value"] == 1 and parts["changed"]["value"] > 0.5
-    assert findings.split(parts, 10)["both_known"] == "some"
+    assert monitoring.split_words(parts, 10)["both_known"] == "some"
 
 
 def test_who_was_downgraded_is_listed_with_what_they_were_worth(tmp_path):
@@ -128,9 +128,9 @@ def test_who_was_downgraded_is_listed_with_what_they_were_worth(tmp_path):
 
 def test_pages_name_segments_and_no_customer(tmp_path):
     pair, states, flows = compared(tmp_path, two_dates(1, fallen=60))
-    words = findings.flows(pair, flows) | {"who": "customer"}
+    words = monitoring.flow_words(pair, flows) | {"who": "customer"}
     said = wording.plain("07_monitoring", "flows", **words)
-    listed = findings.downgraded(monitoring.downgraded(pair, states, flows), 10)
+    listed = monitoring.downgraded_words(monitoring.downgraded(pair, states, flows), 10)
     said += wording.plain("07_monitoring", "downgraded", who="customer", **listed)
     assert "Segment 1" in said and "More than chance" in said
     assert not any(str(customer) in said for customer in pair.then.index)

@@ -13,9 +13,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from seglib import wording
 from seglib.clustering.encoding import kind
-from seglib.files import Run
-from seglib.measuring.monitoring import Pair
 from seglib.stats import ALPHA, adjust, bootstrap
 
 BINS = 10
@@ -192,10 +191,45 @@ def _proportions(sums: np.ndarray) -> np.ndarray:
     return np.concatenate([before, after, after - before], axis=-1)
 
 
+def shift_words(columns: pd.DataFrame, lines: list[dict]) -> dict:
+    """Return which columns shifted beyond chance, the largest first, and how large that is."""
+    line = {of["name"]: of for of in lines}
+    rows = columns[columns["drifted"]].sort_values("psi", ascending=False)
+    largest = rows["psi"].max() if len(rows) else 0.0
+    size = "large" if largest >= LARGE else "some" if largest >= PSI else "none"
+    return {
+        "shifted": [_shift(row, line[row["column"]]) for _, row in rows.iterrows()],
+        "looked": len(columns),
+        "largest": round(largest, 2),
+        "size": size,
+    }
+
+
+def _shift(row: pd.Series, line: dict) -> dict:
+    shape = row["low"] <= 0 <= row["high"]
+    return {
+        "label": line["label"] + (f" = {row['level']}" if row["level"] else ""),
+        "unit": "share" if row["level"] else line["unit"],
+        "direction": "shape" if shape else "up" if row["change"] > 0 else "down",
+        "before": row["before"],
+        "after": row["after"],
+    }
+
+
+def share_words(names: dict, whole: dict, each: pd.DataFrame) -> dict:
+    """Return whether the segments' shares of customers shifted, and whose beyond chance."""
+    clear = each[(each["low"] > 0) | (each["high"] < 0)]
+    points = (100 * clear[["change", "low", "high"]]).set_axis(["value", "low", "high"], axis=1)
+    texts = wording.cells(points, "points")
+    names = clear["segment"].map(names)
+    listed = [f"{name} {text}" for name, text in zip(names, texts, strict=True)]
+    return whole | {"clear": listed if whole["drifted"] else []}
+
+
 # --- keep, refresh or rebuild ---------------------------------------------------------------------
 
 
-def advise(pair: Pair, columns: pd.DataFrame, shares: dict, parts: dict) -> dict:
+def advise(pair, columns: pd.DataFrame, shares: dict, parts: dict) -> dict:
     """Return the advice on the earlier run's segments (keep, refresh, rebuild) with its reasons.
 
     `columns` and `shares` are those of this module, `parts` is `monitoring.split`. Each reason has
@@ -216,15 +250,7 @@ def advise(pair: Pair, columns: pd.DataFrame, shares: dict, parts: dict) -> dict
     return advised | {"next_review": str(run.as_of + timedelta(days=min(days, YEAR)))}
 
 
-def alone(run: Run) -> dict:
-    """Return the advice without an earlier run: by the verdict only."""
-    verdict = run.read("verdict.json") if run.has("verdict.json") else {}
-    nothing = verdict.get("kind", "none") == "none"
-    review = run.as_of + timedelta(days=min(run.study.holdout or YEAR, YEAR))
-    return {"advice": "rebuild" if nothing else "keep", "next_review": str(review)}
-
-
-def _other_columns(pair: Pair) -> list[dict]:
+def _other_columns(pair) -> list[dict]:
     then = set(pair.columns)
     now = {rule["name"] for rule in pair.run.read("model.json")["columns"]}
     ways = {"new_columns": sorted(now - then), "old_columns": sorted(then - now)}
@@ -264,3 +290,15 @@ def _shifted(columns: pd.DataFrame, shares: dict) -> list[dict]:
     if shares["drifted"] and shares["moved"] >= SHARE:
         reasons.append({"kind": "moved", "share": shares["moved"]})
     return reasons
+
+
+def reason_words(given: dict, labels: dict[str, str]) -> dict:
+    """Return a reason of the advice with its columns as a reader calls them."""
+    columns = given.get("columns", [])
+    named = [
+        f"{labels.get(c['column'], c['column'])} ({c['psi']:.2f})"
+        if isinstance(c, dict)
+        else labels.get(c, c)
+        for c in columns
+    ]
+    return given | {"columns": named, "number": "one" if len(named) == 1 else "some"}

@@ -16,18 +16,31 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from seglib import power, privacy
-from seglib.measuring import arms
-from seglib.measuring.arms import Outcome
-from seglib.stats import adjust, difference, difference_test, wilson
+from seglib.stats import ALPHA, adjust, difference, difference_test, wilson
+from seglib.study import StudyError
 
-ALPHA = power.ALPHA
 FEWEST = 10  # customers an arm of a segment must have
+BROKEN = 0.001  # p-value below which a randomisation is not believed (Fabijan et al. 2019)
 SMALL = 0  # number of the stratum that holds the members of all segments with fewer
 LEVELS = ["level", "level_low", "level_high", "baseline", "baseline_low", "baseline_high"]
 NUMBERS = ["effect", "low", "high", "p", "se", "df", "spread", *LEVELS]
 SHRUNK = ["shrunk", "shrunk_low", "shrunk_high"]
 CLAIMS = ["effect", "low", "high", "p", "p_adjusted", "p_interaction", "interaction_adjusted"]
 CLAIMS += ["se", "df", "saved", *SHRUNK, *LEVELS]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is compared between the arms: yes/no (1 or 0), count or money; and if more is better.
+
+    `worth` is the smallest effect worth having, in its unit; without it a tenth of the control's
+    level. `label` is what a reader calls it: in the past tense, such as visited, or a noun.
+    """
+
+    kind: str = "count"
+    wanted: bool = True
+    worth: float | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,16 +55,15 @@ class Result:
         By column known before: arm, difference (standardised), p, p_adjusted.
     overall : pandas.DataFrame
         By outcome and arm: level of the arm and baseline, that of the control; effect, low, high,
-        p, p_adjusted (Holm's method over outcomes and arms), saved (share of variance that the
-        pre-period explains), p_interaction and interaction_adjusted, n, n_control, detectable (at
-        the 5% level), pooled (customers of segments too small to be analysed alone, who count as
-        one stratum), left_out (of them, those not in it, because together they were too few).
+        p, p_adjusted (Holm over outcomes and arms), saved (share of variance that the pre-period
+        explains), p_interaction, interaction_adjusted, n, n_control, detectable (at the 5% level);
+        of customers of segments too small to be analysed alone: pooled, and left_out of the effect.
     segments : pandas.DataFrame
         By outcome, segment and arm: as above, p_adjusted (over segments too), shrunk, few (sizes
-        not to be shown), worth, detectable (with 80% power at the level of the verdict, which is
-        corrected for all effects looked at), needed (customers per arm that find what is worth
-        having, at that level), verdict: works, works too little, does not, harms, undecided (what
-        is worth having would have been found), not enough data, or not valid.
+        not to be shown), worth, alpha (corrected for all effects looked at), detectable (with 80%
+        power at that level), needed (customers per arm that find what is worth having), verdict:
+        works, works too little, does not, harms, undecided (what is worth having would have been
+        found), not enough data, or not valid.
     problems : list of dict
         Reasons not to believe any effect; while there is one, no effect and no verdict is given.
     """
@@ -100,11 +112,10 @@ def analyse(
     """
     outcomes = outcomes or {"outcome": Outcome(worth=worth)}
     units = units.assign(arm=units["arm"].astype(str)).reset_index(drop=True)
-    treated, minimum = arms.treatments(units["arm"], control), max(minimum, FEWEST)
-    ratio = arms.sample_ratio(units["arm"].value_counts(), planned)
-    uneven = arms.balance(units.drop(columns=[*outcomes]), control)
-    problems = arms.misfit(ratio, bool(planned)) + arms.unbalanced(uneven)
-    problems += arms.lost(units, outcomes)
+    treated, minimum = treatments(units["arm"], control), max(minimum, FEWEST)
+    ratio = sample_ratio(units["arm"].value_counts(), planned)
+    uneven = balance(units.drop(columns=[*outcomes]), control)
+    problems = _problems(units, ratio, bool(planned), uneven, outcomes)
     parts = [
         _one(units[units[name].notna()], name, arm, control, outcomes[name], minimum)
         for name in outcomes
@@ -114,12 +125,73 @@ def analyse(
     overall["p_adjusted"] = adjust(overall["p"])
     overall["interaction_adjusted"] = adjust(overall["p_interaction"])
     rows = _judged(pd.concat([of for _, of in parts], ignore_index=True), outcomes)
-    rows["few"] = rows["segment"].isin(_hidden([_counted(units)], minimum))
+    rows["few"] = rows["segment"].isin(_rare(units, minimum))
     if problems:  # nothing that claims an effect
         for frame in (overall, rows):
             frame[frame.columns.intersection(CLAIMS)] = np.nan
         rows["verdict"] = "not valid"
     return Result(ratio, uneven, overall, rows, problems)
+
+
+def treatments(arms: pd.Series, control: str) -> list[str]:
+    """Return the arms but the control; a StudyError if there are none."""
+    counts = arms.value_counts().sort_index()
+    if control not in counts.index or len(counts) < 2:
+        raise StudyError(
+            f"the arms are {', '.join(counts.index)}: expected the control {control!r} and at "
+            "least one other; name the control arm in `control` of the table that holds the arms"
+        )
+    return [arm for arm in counts.index if arm != control]
+
+
+def sample_ratio(counts: pd.Series, planned: dict[str, float] | None = None) -> dict:
+    """Return the test that arms have the sizes that were planned (chi-squared)."""
+    share = pd.Series(planned or dict.fromkeys(counts.index, 1.0)).reindex(counts.index)
+    if share.isna().any() or (share <= 0).any():
+        raise StudyError(
+            f"planned shares are given for {', '.join(map(str, planned))}, but the arms are "
+            f"{', '.join(map(str, counts.index))}: give a share above 0 for each arm"
+        )
+    share = share / share.sum()
+    p = stats.chisquare(counts, share * counts.sum()).pvalue
+    sizes = {arm: int(n) for arm, n in counts.items()}
+    return {"counts": sizes, "planned": share.to_dict(), "p": float(p)}
+
+
+def balance(units: pd.DataFrame, control: str) -> pd.DataFrame:
+    """Return the standardised difference of each arm to the control in what was known before.
+
+    Of the columns of `units` but `segment` and `arm`, the numeric ones are looked at.
+    """
+    before = units.drop(columns=["segment", "arm"]).select_dtypes("number")
+    before = before.join(pd.get_dummies(units["segment"], prefix="segment", dtype=float))
+    rows = []
+    for arm in sorted(set(units["arm"]) - {control}):
+        for name, values in before.items():
+            one, other = (values[units["arm"] == side].dropna() for side in (arm, control))
+            spread = np.sqrt((one.var() + other.var()) / 2)
+            if min(len(one), len(other)) >= 2 and spread > 0:
+                p = stats.ttest_ind(one, other, equal_var=False).pvalue
+                rows.append((name, arm, (one.mean() - other.mean()) / spread, p))
+    frame = pd.DataFrame(rows, columns=["column", "arm", "difference", "p"])
+    return frame.assign(p_adjusted=adjust(frame["p"]))
+
+
+def _problems(units, ratio: dict, stated: bool, uneven: pd.DataFrame, outcomes: dict) -> list[dict]:
+    """Return why no effect is believed: sizes not as planned, arms unlike before, outcomes lost."""
+    problems = []
+    if ratio["p"] < BROKEN:
+        sizes = [f"{n:,} in {arm}" for arm, n in sorted(ratio["counts"].items())]
+        plan = [f"{share:.0%} {arm}" for arm, share in sorted(ratio["planned"].items())]
+        about = {"kind": "planned_sizes" if stated else "unequal_sizes", "p": ratio["p"]}
+        problems.append(about | {"sizes": sizes, "plan": plan})
+    if worst := sorted(set(uneven.loc[uneven["p_adjusted"] < BROKEN, "column"])):
+        problems.append({"kind": "unbalanced", "columns": worst})
+    for name, outcome in outcomes.items():
+        counts = pd.crosstab(units["arm"], units[name].notna())
+        if counts.shape[1] == 2 and stats.chi2_contingency(counts).pvalue < BROKEN:
+            problems.append({"kind": "lost", "label": outcome.label or name})
+    return problems
 
 
 # --- one arm, one outcome -------------------------------------------------------------------------
@@ -130,14 +202,17 @@ def _one(
 ) -> tuple[dict, pd.DataFrame]:
     """Return the effect of one arm on one outcome, overall and by segment."""
     units, yes = units.assign(value=units[name]), outcome.kind == "yes/no"
-    hidden = rare(units, minimum, yes)
+    hidden = _rare(units, minimum, "value", yes)
     earlier = "" if yes else f"before_{name}"
     adjusted, saved = cuped(units, "value", earlier)
     sides = [frame[frame["arm"] == side] for frame in (adjusted, units) for side in (arm, control)]
 
     def cell(segments: list, hide: bool) -> dict:
         values = [side.loc[side["segment"].isin(segments), "value"] for side in sides]
-        return _cell(_rates if yes else _means, values, hide, minimum)
+        n, m = len(values[0]), len(values[1])
+        row = {"n": n, "n_control": m, **dict.fromkeys(NUMBERS, np.nan)}
+        few = hide or min(n, m) < minimum
+        return row if few else row | _compared(*values[:2], yes) | _levels(*values[2:], yes)
 
     segments = sorted(units["segment"].unique())
     of = pd.DataFrame([{"segment": int(s), **cell([s], s in hidden)} for s in segments])
@@ -149,63 +224,42 @@ def _one(
         whole["pooled"] = int(of.loc[~alone, ["n", "n_control"]].to_numpy().sum())
     else:
         whole = cell(segments, SMALL in hidden) | {"pooled": 0, "left_out": 0}
-        n, m, se = whole["n"], whole["n_control"], whole["se"]
-        whole["detectable"] = _detectable(n, m, se, ALPHA)
+        whole["detectable"] = _detectable(whole["n"], whole["n_control"], whole["se"], ALPHA)
     whole = {"outcome": name, "arm": arm, **whole, "p_interaction": _interaction(of[alone])}
     return whole | {"saved": saved}, of.join(_shrunk(of)).assign(outcome=name, arm=arm)
-
-
-def _cell(compare, values: list[pd.Series], hide: bool, minimum: int) -> dict:
-    """Return the difference of two arms in one group; without numbers if it is too small.
-
-    `values` are the adjusted ones of the arm and of the control, then those as they are.
-    """
-    n, m = len(values[0]), len(values[1])
-    row = {"n": n, "n_control": m, **dict.fromkeys(NUMBERS, np.nan)}
-    if hide or min(n, m) < minimum:
-        return row
-    return row | compare(*values[:2]) | _levels(*values[2:], compare is _rates)
 
 
 def _levels(one: pd.Series, other: pd.Series, yes: bool) -> dict:
     """Return the level of an arm and of the control with their 95% intervals."""
     levels = {}
     for name, values in (("level", one), ("baseline", other)):
-        n, mean = len(values), float(values.mean()) if len(values) else np.nan
-        if yes:
-            low, high = (float(end) for end in wilson(values.sum(), n))
-        else:
-            half = stats.t.ppf(1 - ALPHA / 2, max(n - 1, 1)) * values.std() / np.sqrt(max(n, 1))
-            low, high = mean - half, mean + half
-            low = max(low, 0.0) if (values >= 0).all() else low
+        n, mean = len(values), float(values.mean())
+        half = stats.t.ppf(1 - ALPHA / 2, max(n - 1, 1)) * values.std() / np.sqrt(max(n, 1))
+        low = max(mean - half, 0.0) if (values >= 0).all() else mean - half
+        low, high = map(float, wilson(values.sum(), n)) if yes else (low, mean + half)
         levels |= {name: mean, f"{name}_low": low, f"{name}_high": high}
     return levels
 
 
-def _means(one: pd.Series, other: pd.Series) -> dict:
-    """Return the difference of two means with Welch's interval."""
-    return _welch(one.mean() - other.mean(), (one.var(), other.var()), (len(one), len(other)))
+def _compared(one: pd.Series, other: pd.Series, yes: bool) -> dict:
+    """Return the difference of two means with Welch's interval, of two rates with Newcombe's.
 
-
-def _rates(one: pd.Series, other: pd.Series) -> dict:
-    """Return the difference of two rates with Newcombe's interval.
-
-    The standard error, by which rates of several segments are compared and shrunk, counts one yes
+    The standard error of rates, by which several segments are compared and shrunk, counts one yes
     and one no more in each arm (Agresti & Caffo 2000), so that it is never 0.
     """
-    counts, sizes = (one.sum(), other.sum()), (len(one), len(other))
-    safe = [(c + 1) / (n + 2) for c, n in zip(counts, sizes, strict=True)]
-    welch = _welch(one.mean() - other.mean(), [p * (1 - p) for p in safe], sizes)
-    counted = (counts[0], sizes[0], counts[1], sizes[1])
-    _, low, high, _ = difference(*counted)
-    return welch | {"low": low, "high": high, "p": difference_test(*counted)}
-
-
-def _welch(effect: float, variances, sizes) -> dict:
-    parts, n = np.array(variances) / sizes, np.array(sizes)
+    n, effect = np.array([len(one), len(other)]), one.mean() - other.mean()
+    variances = np.array([one.var(), other.var()])
+    if yes:
+        safe = (np.array([one.sum(), other.sum()]) + 1) / (n + 2)
+        variances = safe * (1 - safe)
+    parts = variances / n
     se, df = np.sqrt(parts.sum()), parts.sum() ** 2 / max((parts**2 / (n - 1)).sum(), 1e-300)
-    about = {"effect": effect, "se": se, "df": df, "spread": sum(variances)}
-    return about | _tested(effect, se, df)
+    row = {"effect": effect, "se": se, "df": df, "spread": variances.sum()}
+    if not yes:
+        return row | _tested(effect, se, df)
+    counts = one.sum(), len(one), other.sum(), len(other)
+    _, low, high, _ = difference(*counts)
+    return row | {"low": low, "high": high, "p": difference_test(*counts)}
 
 
 def _tested(effect, se, df) -> dict:
@@ -214,39 +268,25 @@ def _tested(effect, se, df) -> dict:
     return {"low": float(effect - half), "high": float(effect + half), "p": p}
 
 
-def rare(units: pd.DataFrame, minimum: int, yes: bool) -> set[int]:
-    """Return the segments in which so few did it that nothing is shown, SMALL for everyone.
-
-    Of a yes or no, so few may not have done it either; of an amount, so few had any.
-    """
-    did = _counted(units[units["value"] != 0], units)
-    return _hidden([did, _counted(units) - did] if yes else [did], minimum)
-
-
-def _counted(rows: pd.DataFrame, like: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return customers by segment and arm, a row and a column for all that another frame has."""
-    like = rows if like is None else like
-    segments, arms = (np.unique(like[name]) for name in ("segment", "arm"))
-    counts = rows.groupby(["segment", "arm"]).size().unstack(fill_value=0)
-    return counts.reindex(index=segments, columns=arms, fill_value=0)
-
-
-def _hidden(tables: list[pd.DataFrame], minimum: int) -> set[int]:
+def _rare(units: pd.DataFrame, minimum: int, value: str = "", yes: bool = False) -> set[int]:
     """Return the segments of which some count is not to be shown, SMALL if a total is not.
 
+    Counted are the members of each arm, or who had any `value`; of a yes or no also who had none.
     What is hidden for one arm is hidden for all, so that no sum over the arms tells it; so is the
     segment of the next smallest counts, so that no sum over the segments does.
     """
+    cells = [units["segment"], units["arm"]]
+    tables = [units.groupby(cells).size().unstack(fill_value=0)]
+    if value:
+        did = (units[value] != 0).groupby(cells).sum().unstack(fill_value=0)
+        tables = [did, tables[0] - did] if yes else [did]
     least = pd.concat([table.min(axis=1) for table in tables], axis=1).min(axis=1)
     mask = privacy.hidden(least.to_numpy(), minimum)
-    hidden = {s for s, few in zip([*least.index, SMALL], mask, strict=True) if few}
-    few = any((table.sum() < minimum).any() for table in tables)
-    return hidden | ({SMALL} if few else set())
+    mask[-1] |= any((table.sum() < minimum).any() for table in tables)
+    return {*np.array([*least.index, SMALL])[mask].tolist()}
 
 
-def cuped(
-    units: pd.DataFrame, name: str = "outcome", earlier: str = "before"
-) -> tuple[pd.DataFrame, float]:
+def cuped(units: pd.DataFrame, name="outcome", earlier="before") -> tuple[pd.DataFrame, float]:
     """Return the units with the outcome freed of what the pre-period predicts, and how much it was.
 
     outcome - theta (before - its mean in the segment), theta pooled within segments and arms
@@ -266,23 +306,19 @@ def cuped(
     return units.assign(**{name: units[name] - theta * centred}), 1 - left
 
 
-# --- all segments ---------------------------------------------------------------------------------
-
-
 def _overall(strata: pd.DataFrame) -> dict:
     """Return the effect on all customers of strata that have one; strata weigh by customers."""
-    estimable = strata["effect"].notna()
-    left_out, of = strata.loc[~estimable, ["n", "n_control"]].to_numpy().sum(), strata[estimable]
-    n, m = (int(of[name].sum()) for name in ("n", "n_control"))
-    about = {"n": n, "n_control": m, "left_out": int(left_out)}
+    of, sizes = strata[strata["effect"].notna()], strata[["n", "n_control"]]
+    n, m = map(int, sizes.loc[of.index].sum())
+    about = {"n": n, "n_control": m, "left_out": int(sizes.to_numpy().sum()) - n - m}
     if of.empty:
         return dict.fromkeys([*NUMBERS, "detectable"], np.nan) | about
     weight = (of["n"] + of["n_control"]) / (n + m)
     effect, variance = (weight * of["effect"]).sum(), (weight**2 * of["se"] ** 2).sum()
     df = variance**2 / max((weight**4 * of["se"] ** 4 / of["df"]).sum(), 1e-300)
     se = np.sqrt(variance)
-    about |= {"effect": effect, **_tested(effect, se, df)}
-    return about | {"detectable": _detectable(n, m, se, ALPHA)}
+    about |= {"effect": effect, "detectable": _detectable(n, m, se, ALPHA)}
+    return about | _tested(effect, se, df)
 
 
 def _detectable(n: float, other: float, se: float, alpha: float) -> float:
@@ -316,7 +352,13 @@ def _shrunk(of: pd.DataFrame) -> pd.DataFrame:
     if len(estimable) < 3:  # with two segments the spread between them cannot be estimated
         return frame
     e, v = estimable["effect"].to_numpy(), estimable["se"].to_numpy() ** 2
-    between = _between(e, v)
+
+    def excess(between: float) -> float:
+        w = 1 / (v + between)
+        return (w * (e - (w * e).sum() / w.sum()) ** 2).sum() - (len(e) - 1)
+
+    most = np.var(e) * len(e) + v.max()
+    between = brentq(excess, 0, most) if excess(0) > 0 else 0.0
     w = 1 / (v + between)
     middle, keep = (w * e).sum() / w.sum(), between / (between + v)
     shrunk = middle + keep * (e - middle)
@@ -325,46 +367,33 @@ def _shrunk(of: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _between(e: np.ndarray, v: np.ndarray) -> float:
-    def excess(tau: float) -> float:
-        w = 1 / (v + tau)
-        return (w * (e - (w * e).sum() / w.sum()) ** 2).sum() - (len(e) - 1)
-
-    return brentq(excess, 0, np.var(e) * len(e) + v.max()) if excess(0) > 0 else 0.0
-
-
 def _judged(rows: pd.DataFrame, outcomes: dict[str, Outcome]) -> pd.DataFrame:
     """Correct for looking at several segments, and give each its verdict.
 
     What can be detected and how many are needed go by the strictest level that the verdict asks
     for: 5% divided by all effects looked at, which for one not analysed yet are one more.
     """
-    estimable = rows["p"].notna()
+    estimable, of = rows["p"].notna(), rows.groupby("outcome")
     rows["p_adjusted"] = adjust(rows["p"])
-    of = rows.groupby("outcome")
     level = rows["baseline"].fillna(of["baseline"].transform("mean")).abs()
     rows["worth"] = rows["outcome"].map({n: o.worth for n, o in outcomes.items()}).astype(float)
     rows["worth"] = rows["worth"].fillna(level / 10)
     rows["alpha"] = ALPHA / (estimable.sum() + ~estimable)
     spread = rows["spread"].fillna(of["spread"].transform("mean"))
     size = rows["worth"].where(rows["worth"] > 0) / np.sqrt(spread.where(spread > 0) / 2)
-    rows["needed"] = [power.needed(*pair) for pair in zip(size, rows["alpha"], strict=True)]
-    rows["needed"] = rows["needed"].astype(float)
-    rows["detectable"] = [
-        _detectable(r.n, r.n_control, r.se, r.alpha) if pd.notna(r.se) else np.nan
-        for r in rows.itertuples()
-    ]
+    needed = [power.needed(*pair) for pair in zip(size, rows["alpha"], strict=True)]
+    rows["needed"] = np.array(needed, float)
+    arms = zip(*(rows[name] for name in ("n", "n_control", "se", "alpha")), strict=True)
+    rows["detectable"] = [_detectable(*arm) for arm in arms]
     sign = rows["outcome"].map({n: 1 if o.wanted else -1 for n, o in outcomes.items()})
-    return rows.assign(verdict=_verdicts(rows, rows["effect"] * sign)).drop(columns=["spread"])
-
-
-def _verdicts(rows: pd.DataFrame, gain: pd.Series) -> pd.Series:
-    verdict = pd.Series("not enough data", rows.index)
-    verdict[rows["detectable"] <= rows["worth"]] = "undecided"
-    clear = rows["p_adjusted"] < ALPHA
+    gain, clear = rows["effect"] * sign, rows["p_adjusted"] < ALPHA
     small = gain + stats.t.ppf(1 - rows["alpha"] / 2, rows["df"]) * rows["se"] < rows["worth"]
-    verdict[small] = "does not"
-    verdict[clear & (gain > 0)] = "works"
-    verdict[clear & (gain > 0) & small] = "works too little"
-    verdict[clear & (gain < 0)] = "harms"
-    return verdict
+    verdicts = {
+        "harms": clear & (gain < 0),
+        "works too little": clear & (gain > 0) & small,
+        "works": clear & (gain > 0),
+        "does not": small,
+        "undecided": rows["detectable"] <= rows["worth"],
+    }
+    verdict = np.select([*verdicts.values()], [*verdicts], "not enough data")
+    return rows.assign(verdict=verdict).drop(columns="spread")

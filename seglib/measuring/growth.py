@@ -18,11 +18,13 @@ from seglib import clustering, privacy
 from seglib.collection import activity, features
 from seglib.files import Run
 from seglib.measuring import outcomes
+from seglib.measuring.outcomes import EVERYONE
 from seglib.stats import LEVEL, Bootstrap, adjust, bootstrap
 from seglib.study import StudyError
 
 COMPARED = "orders", "spend"
 PARTS = ("change", "gap", "again_gap", "placebo_gap", "excess")
+MOSTLY = 0.5  # of the customers began lately: a fall is what follows first orders
 ALIKE = 1.25  # a placebo segment compares if its level is within this factor
 
 
@@ -183,18 +185,15 @@ def _judged(frame: pd.DataFrame, minimum: int) -> pd.DataFrame:
     alike = levels.where(levels > 0).map(np.log).abs() <= np.log(ALIKE)
     unlike = ~alike & (frame["tested"] == "excess")
     frame["tested"] = frame["tested"].mask(few | unlike, "nothing")
-    _hide(frame, frame["suppressed"], ["change", "gap", "excess"])
-    _hide(frame, few, ["again_gap", "placebo_gap"])
-    _hide(frame, few | unlike, ["excess"])
+    hidden = dict.fromkeys(("change", "gap"), frame["suppressed"])
+    hidden |= dict.fromkeys(("again_gap", "placebo_gap"), few)
+    for part, rows in (hidden | {"excess": frame["suppressed"] | few | unlike}).items():
+        frame.loc[rows, [part, f"{part}_low", f"{part}_high"]] = np.nan
     frame["n"] = frame["n"].where(~frame["suppressed"])
     frame.loc[frame["suppressed"] | (frame["tested"] == "nothing"), "p"] = np.nan
     frame["p_adjusted"] = frame.groupby("metric")["p"].transform(adjust)
     frame["differs"] = frame["p_adjusted"] < 1 - LEVEL
     return frame.sort_values(["metric", "segment"], kind="stable").reset_index(drop=True)
-
-
-def _hide(frame: pd.DataFrame, rows: pd.Series, parts: list[str]) -> None:
-    frame.loc[rows, [part + end for part in parts for end in ("", "_low", "_high")]] = np.nan
 
 
 def beside_placebo(changes: pd.DataFrame, metric: str, called: dict[int, str]) -> pd.DataFrame:
@@ -297,3 +296,103 @@ def _followed(facts: activity.Facts, segments: pd.Series, burnt_in: bool) -> pd.
         members[f"{metric}_after"] = after[metric].astype(float)
     earlier = activity.between(facts, date(1, 1, 1), start, members.index)
     return members.assign(newcomer=burnt_in & ~earlier["active"])
+
+
+# --- what page 05 says, as words ------------------------------------------------------------------
+
+
+def main_metric(changes: pd.DataFrame) -> str:
+    """Return the metric that sentences speak of: spend, else orders; empty if neither."""
+    return next((m for m in COMPARED[::-1] if m in set(changes["metric"])), "")
+
+
+def headline(changes: pd.DataFrame, called: dict[int, str], gaps: list[dict], run: Run) -> dict:
+    """Return how everyone changed and whose change stands out, as block `headline` words it.
+
+    Parameters
+    ----------
+    changes, called, gaps
+        From `changes`, `outcomes.names` and `outcomes.members`.
+    run
+    """
+    metric = main_metric(changes)
+    quiet = [gap["kind"] for gap in gaps if gap["kind"] in ("nobody", "netted")]
+    if not metric or quiet:
+        kinds = quiet or [gap["kind"] for gap in gaps[:1]]
+        return {"state": "quiet" if quiet else "unknown", "kinds": kinds}
+    rows = changes[changes["metric"] == metric].set_index("segment")
+    whole, own = rows.loc[EVERYONE], rows.drop(index=EVERYONE)
+    judged = own[own["p_adjusted"].notna()]
+    better = {called[s]: row[row["tested"]] > 0 for s, row in judged[judged["differs"]].iterrows()}
+    new = whole["newcomers"]
+    return {
+        "state": "few" if pd.isna(whole["change"]) else "changed",
+        "metric": metric,
+        **_moved(whole),
+        "newcomers": new,
+        "left_out": "few" if pd.isna(new) else "some" if new else "none",
+        "better": [name for name, up in better.items() if up],
+        "worse": [name for name, up in better.items() if not up],
+        "standing": "alone" if len(own) == 1 else "unjudged" if judged.empty else "judged",
+        "kinds": [],
+        "against": "placebo" if (judged["tested"] == "excess").any() else "others",
+        "unjudged": len(own) - len(judged),
+        "segments": len(own),
+        **_late(run),
+    }
+
+
+def _moved(row: pd.Series) -> dict:
+    """Return a change with its interval, its direction, and whether chance explains it."""
+    value, low, high = row["change"], row["change_low"], row["change_high"]
+    same = abs(value) < 0.0005
+    return {
+        "change": {"value": abs(value), "low": low, "high": high},
+        "width": low != high,
+        "direction": "same" if same else "up" if value > 0 else "down",
+        "chance": "within" if low <= 0 <= high else "beyond",
+    }
+
+
+def _late(run: Run) -> dict:
+    """Return whether most began within the period before, whose figures then hold first orders."""
+    tenure = run.read("customers.parquet").get("tenure") if run.has("customers.parquet") else None
+    new = 0.0 if tenure is None else float((tenure <= run.study.holdout).mean())
+    return {"began": new, "late": "all" if new == 1 else "most" if new >= MOSTLY else "few"}
+
+
+def of_segments(changes: pd.DataFrame, kpis: pd.DataFrame, called: dict[int, str]) -> list[dict]:
+    """Return what is found of each segment: its growth and its retention, as `finding` words it.
+
+    Returns
+    -------
+    list of dict
+        segment, name, metric, value, low, high, n, and words: `direction`, `tested`, `chance`,
+        `towards` (regression to the mean pulls the same way), `again` (of retention).
+    """
+    metric, result = main_metric(changes), []
+    for segment, name in called.items():
+        about = {"segment": segment, "name": name, "whose": "one" if segment else "everyone"}
+        of = changes[(changes["segment"] == segment) & (changes["metric"] == metric)]
+        for _, row in of[of["change"].notna()].iterrows():
+            result.append(about | {"metric": metric, "kind": "change"} | _change_words(row))
+        about |= {"metric": "retained", "kind": "retained"}
+        stayed = kpis[(kpis["segment"] == segment) & (kpis["metric"] == "retained")]
+        for _, row in stayed[stayed["value"].notna()].iterrows():
+            again = {"again": "some" if row["value"] else "nobody"}
+            result.append(about | again | {key: row[key] for key in ("value", "low", "high", "n")})
+    return result
+
+
+def _change_words(row: pd.Series) -> dict:
+    parts = {
+        part: {"value": row[part], "low": row[f"{part}_low"], "high": row[f"{part}_high"]}
+        for part in PARTS
+    }
+    beside = "none" if row["segment"] == 0 or pd.isna(row["gap"]) else row["tested"]
+    mean = pd.notna(row["level"]) and (row["gap"] < 0) == (row["level"] > 1)
+    chance = "within" if row["excess_low"] <= 0 <= row["excess_high"] else "several"
+    words = {"tested": beside, "towards": "mean" if mean else "other"}
+    words |= {"chance": "beyond" if row["differs"] else chance}
+    n = None if pd.isna(row["n"]) else int(row["n"])
+    return parts | _moved(row) | parts["change"] | words | {"n": n}

@@ -13,17 +13,18 @@ chance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from seglib import clustering, stats, wording
+from seglib import clustering, privacy, stats, wording
 from seglib.clustering import SegmentModel
 from seglib.collection import features
 from seglib.files import Run
-from seglib.measuring import outcomes
+from seglib.measuring import drift, outcomes
 from seglib.measuring.growth import seen
 from seglib.stats import ALPHA
 from seglib.study import StudyError
@@ -289,3 +290,92 @@ def downgraded(pair: Pair, moved: pd.DataFrame, flows: pd.DataFrame) -> pd.DataF
     listed = listed.rename_axis("customer").reset_index()[columns]
     order = ["beyond_chance", "value_then"]
     return listed.sort_values(order, ascending=False, kind="stable").reset_index(drop=True)
+
+
+# --- what page 07 says of them, as words ----------------------------------------------------------
+
+
+def about(count: float, minimum: int) -> str:
+    """Return a count rounded to multiples of the minimum, or that it is less."""
+    if pd.isna(count) or count < minimum:
+        return f"fewer than {minimum}"
+    return f"{np.floor(count / minimum + 0.5) * minimum:,.0f}"
+
+
+def flow_words(pair: Pair, rows: pd.DataFrame) -> dict:
+    """Return the flows that are more than chance, the largest first, and which segments pass."""
+    minimum = pair.run.study.minimum_cell
+    called = rows.assign(origin=rows["origin"].map(pair.names), goal=rows["goal"].map(pair.names))
+    called["kind"] = np.where(rows["share"].isna() & (rows["origin"] == 0), "new", "moved")
+    called["state"] = np.where(rows["suppressed"], "hidden", "shown")
+    for name in ("n", "reverse"):
+        called[name] = [about(n, minimum) for n in rows[name]]
+    news = called[rows["beyond"]].loc[rows[rows["beyond"]].sort_values("n")[::-1].index]
+    stayed = called[(rows["origin"] == rows["goal"]) & (rows["share"] < 0.5)]
+    return {
+        "news": news.rename(columns={"n": "size"}).to_dict("records"),
+        "circles": "some" if (rows["uneven"] & ~rows["beyond"]).any() else "none",
+        "passing": [f"{row.origin} {row.share:.0%}" for row in stayed.itertuples()],
+    }
+
+
+def split_words(parts: dict, minimum: int) -> dict:
+    """Return how many changed segment, as block `split` words it; few are not counted."""
+    known = "some" if parts["n"] else "nobody"
+    return parts | {"both_known": known, "n": about(parts["n"], minimum)}
+
+
+def downgraded_words(listed: pd.DataFrame, minimum: int) -> dict:
+    """Return how many were downgraded, in numbers that name nobody."""
+    if listed.empty:
+        return {"kind": "nobody"}
+    sure, gone = listed["beyond_chance"].sum(), (listed["to"] == 0).sum()
+    counts = {"n": len(listed), "gone": gone, "sure": sure}
+    return {"kind": "sure" if sure else "luck"} | {k: about(n, minimum) for k, n in counts.items()}
+
+
+# --- measures.json --------------------------------------------------------------------------------
+
+PARTS = "experiments.json", "results.json", "monitoring.json"  # the headline is in this order
+LISTS = "headline", "sentences", "outcomes", "kpis", "changes", "campaigns", "experiments", "notes"
+
+
+def assemble(run: Run, reason: str = "") -> None:
+    """Write measures.json from what the notebooks on results have found so far, if any has.
+
+    Parameters
+    ----------
+    run
+    reason
+        Why the run is not compared with an earlier one, where that is known.
+    """
+    run = replace(run)  # it is made of the files that are read here alone
+    parts = [run.read(name) for name in PARTS if run.has(name)]
+    if not parts:
+        return
+    called, counts = outcomes.names(run), run.read("segments.parquet")["segment"].value_counts()
+    sizes = {outcomes.EVERYONE: counts.sum(), **privacy.shown(counts, run.study.minimum_cell)}
+    segments = [
+        {"segment": s, "name": name, "n": None if pd.isna(sizes[s]) else int(sizes[s])}
+        for s, name in called.items()
+    ]
+    measures = {"as_of": run.as_of, "until": run.until, "words": run.study.words}
+    measures |= {"segments": segments, "migration": None, "drift": None}
+    measures |= {key: [row for part in parts for row in part.get(key, [])] for key in LISTS}
+    measures["headline"] = " ".join(measures["headline"])
+    monitored = next((part for part in parts if "refresh" in part), {})
+    run.write("measures.json", measures | {"refresh": alone(run, reason)} | monitored)
+
+
+def alone(run: Run, reason: str = "") -> dict:
+    """Return the advice without an earlier run, by the verdict only, in words."""
+    verdict = run.read("verdict.json") if run.has("verdict.json") else {}
+    days = min(run.study.holdout or drift.YEAR, drift.YEAR)
+    advice = {"advice": "rebuild" if verdict.get("kind", "none") == "none" else "keep"}
+    advice["next_review"] = str(run.as_of + timedelta(days=days))
+    why = reason or missing(run) or "the run has not been compared with an earlier one"
+    page = "07_monitoring"
+    known = verdict.get("headline", "No verdict on these segments is known.")
+    meaning = wording.plain(page, "meaning", then="", against="none", **advice)
+    reasons = [f"{why[:1].upper()}{why[1:]}.", known]
+    return advice | {"meaning": meaning, "reasons": reasons, "rule": wording.plain(page, "rule")}

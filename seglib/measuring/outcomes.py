@@ -308,6 +308,22 @@ def _beside_others(happened: pd.Series, labels: pd.Series, segment: int) -> dict
     return row
 
 
+def standing(rows: pd.DataFrame) -> dict:
+    """Return of one outcome how many of all it came true, and which segments stand out."""
+    whole, own = rows[rows["segment"] == EVERYONE].iloc[0], rows[rows["segment"] != EVERYONE]
+    differ = own[own["differs"].astype(bool)].sort_values("times")
+    more, fewer = differ[differ["times"] > 1][::-1], differ[differ["times"] < 1]
+    return {
+        "state": "few" if whole["suppressed"] else "shown",
+        "label": whole["label"],
+        "whole": whole,
+        "more": [*more["name"]],
+        "fewer": [*fewer["name"]],
+        "others": "alike" if differ.empty and len(own) > 1 else "some",
+        "few": [*own.loc[own["suppressed"], "name"]],
+    }
+
+
 # --- what is not shown ----------------------------------------------------------------------------
 
 
