@@ -133,6 +133,9 @@ def test_what_would_make_a_test_tell_enough_is_computed_from_its_figures():
     alone = playbook.ways(rows[0], [rows[0], {"segment": 2, "experiment": plan(9, 9, months=1)}])
     assert [way["way"] for way in alone] == ["effect", "again"]
     assert not playbook.ways({"segment": 1, "experiment": plan(5000, 4810, enough=True)}, rows)
+    less = {"segment": 1, "experiment": plan(2500, 3000, metric="share that buys")}
+    way = playbook.ways(rows[0], [rows[0], less])[1]
+    assert way == {"way": "measure", "metric": "share that buys", "there": 2500, "needed": 3000}
 
 
 def test_a_pooled_share_needs_what_the_mean_share_needs():

@@ -210,7 +210,7 @@ def test_what_is_known_of_few_is_not_drawn(tmp_path):
 def test_months_are_drawn_with_the_figures_before_and_after(soup):
     figure = soup.select_one(".month")
     assert "2024" in figure.svg.get_text()
-    assert "91 days before → after: $542 → $518" in words(figure.figcaption)
+    assert "91 days before → after, all members: $542 → $518" in words(figure.figcaption)
 
 
 def test_on_monday_names_tests_that_the_segment_is_large_enough_for(soup):
@@ -224,6 +224,60 @@ def test_on_monday_names_tests_that_the_segment_is_large_enough_for(soup):
         in told
     )
     assert "Ask them" not in told
+
+
+def test_a_test_that_misses_what_pays_says_so(tmp_path):
+    plan = lever(1, True)
+    plan["experiment"] |= {"break_even": 0.02, "unit": "$"}
+    told = words(
+        section(built(tmp_path, write_run(tmp_path, playbook={"levers": [plan]})), "monday")
+    )
+    assert "only effects far above that: one between $0.02 and $0.40 would pay" in told
+    plan["experiment"] |= {"break_even": 0.5}
+    again = built(tmp_path, write_run(tmp_path / "b", playbook={"levers": [plan]}))
+    assert "would pay" not in words(section(again, "monday"))
+
+
+def test_another_measure_is_offered_and_what_else_would_help_is_said(tmp_path):
+    first, second = lever(1, False), lever(2, False, "Widen it.")
+    other = {"enough": True, "unit": "share", "detectable": 0.05, "baseline": 0.8}
+    first["other"] = first["experiment"] | other | {"metric": "share that buys"}
+    fewer = {"metric": "share that buys", "there": 205, "needed": 220}
+    together = {"segments": [3], "there": 400, "needed": 300}
+    second["ways"] = [{"way": "effect", "value": 0.4}, {"way": "again", "value": 2},
+                      {"way": "measure"} | fewer, {"way": "together"} | together]  # fmt: skip
+    page = built(tmp_path, write_run(tmp_path, playbook={"levers": [first, second]}))
+    assert words(section(page, "answer")).startswith("The answer") and "Start with" in words(page)
+    monday = section(page, "monday")
+    assert "difference of 5.0 points or more on 80%. Measure: share that buys." in words(monday)
+    assert "cannot be the measure: a test needs 310 in each half" in words(monday)
+    assert [words(li) for li in monday.select(".ways li")] == [
+        "A larger effect: this segment shows one of 0.40 or more, 9.8% of 4.1.",
+        "Longer: 2 such tests one after another, the halves drawn anew for each, taken together.",
+        "Another measure: the share that buys takes 220 in each half; there are 205.",
+        "More of them: the same for Occasional shoppers too makes 400 in each half; it takes 300.",
+    ]
+
+
+def test_the_measures_that_name_a_segment_are_in_its_fingerprint(tmp_path):
+    run = write_run(tmp_path)
+    rows, frame = [], pd.read_parquet(run["folder"] / "customers.parquet")
+    for number in range(8):
+        frame[f"m{number}"] = np.random.default_rng(number).normal(size=300) + number * (
+            frame["orders"] > 200
+        )
+        rows.append({"name": f"m{number}", "label": f"Measure {number}"})
+    frame["spend"] = 2.0 * frame["orders"]
+    rows += [{"name": "spend", "label": "Spend"}, *CONTENT["dictionary"]["customers"]]
+    frame.to_parquet(run["folder"] / "customers.parquet")
+    made_of = {1: ["spend", "orders"], 2: ["m0"], 3: ["plan"]}
+    people = [{"segment": s, "named_for": [{"column": c, "level": "gold" * (c == "plan")}
+                                           for c in own]} for s, own in made_of.items()]  # fmt: skip
+    drawn = portraits.portraits(run["folder"], {"customers": rows}, 10, people)
+    labels = {s: {row["label"] for row in own["fingerprint"]} for s, own in drawn.items()}
+    assert {"Spend", "Orders"} <= labels[1]  # though they say the same
+    assert "Measure 0" in labels[2] and "Plan: tin" in labels[3]
+    assert {len(own) for own in labels.values()} == {6}
 
 
 def test_at_most_three_tests_are_proposed_in_the_order_of_priority():

@@ -207,15 +207,15 @@ def _other(ev: Evidence, segment: int, metric: str, test: dict) -> dict | None:
 
 def answerable(row: dict) -> dict | None:
     """Return the test of a lever that its segment is large enough for, None if there is none."""
-    return row["experiment"] if row["experiment"]["enough"] else row["other"]
+    return row["experiment"] if row["experiment"]["enough"] else row.get("other")
 
 
 def ways(row: dict, rows: list[dict]) -> list[dict]:
     """Return what would make a test of a lever tell enough, from its figures and those of others.
 
-    `effect`: the smallest change that it shows as it is; `again`: so many such tests, one after
-    another with halves drawn anew; `together`: other segments that lack the same test, with how
-    many there are then in each half, and how many it takes.
+    `effect`: the smallest change that it shows as it is; `measure`: one that takes fewer; `again`:
+    so many such tests, one after another with halves drawn anew; `together`: other segments that
+    lack the same test, with how many there are then in each half, and how many it takes.
     """
     test = row["experiment"]
     if test["enough"] or test["baseline"] is None or not math.isfinite(test["detectable"]):
@@ -226,6 +226,11 @@ def ways(row: dict, rows: list[dict]) -> list[dict]:
     if test["at_least"]:  # how many there are is not told
         return result
     times = (test["n_per_arm"] or math.inf) / test["available"]
+    own = [r["experiment"] for r in rows if r["segment"] == row["segment"]]
+    fewer = [t for t in own if t["n_per_arm"] and t["n_per_arm"] < (test["n_per_arm"] or math.inf)]
+    for other in sorted(fewer, key=lambda t: t["n_per_arm"])[:1]:
+        about = {"there": other["available"], "needed": other["n_per_arm"]}
+        result.append({"way": "measure", "metric": other["metric"]} | about)
     if test["months"] and times <= AGAIN:
         result.append({"way": "again", "value": math.ceil(times)})
     same = {r["segment"]: r for r in rows if _alike(r["experiment"], test)} | {row["segment"]: row}

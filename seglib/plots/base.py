@@ -32,7 +32,7 @@ NAMED = "named"
 
 def style() -> None:
     """Set the look of every figure of a notebook."""
-    sns.set_theme(style="whitegrid", context="notebook")
+    sns.set_theme(style="whitegrid", context="notebook", palette=PALETTE)
     mpl.rcParams.update(
         {
             "figure.dpi": 110,

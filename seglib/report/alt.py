@@ -10,6 +10,7 @@ from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.ticker import FixedFormatter, FuncFormatter, PercentFormatter
 
 from seglib import wording
+from seglib.plots.base import NAMED
 
 # Values that are all said of a line and of a heat map, and points above which none is.
 SHOWN, CELLS, CLOUD = 12, 40, 400
@@ -25,6 +26,8 @@ def _axes(ax: Axes) -> str:
     title = (ax.get_title(loc="left") or ax.get_title()).replace("\n", " ")
     values = _heat(ax) or "; ".join(_bars(ax) or [*_marks(ax), *_lines(ax)])
     label = "" if names(ax.yaxis) else ax.get_ylabel()
+    if label and _marks(ax) and ax.get_xlabel():
+        label = f"{ax.get_xlabel()} and {label}"
     return ": ".join(filter(None, (title, label, values)))
 
 
@@ -86,19 +89,28 @@ def _bars(ax: Axes) -> list[str]:
 
 
 def _marks(ax: Axes) -> list[str]:
-    """Return name and values of each row of marks, or their places where neither axis has names."""
+    """Return name and values of each row of marks, or their places where neither axis has names.
+
+    Of a cloud of many the middle and the ends.
+    """
     clouds = [c.get_offsets() for c in ax.collections if isinstance(c, PathCollection)]
     points = np.ma.filled(np.ma.vstack(clouds), np.nan) if clouds else np.empty((0, 2))
     points = points[~np.isnan(points).any(axis=1)]
     if len(points) > CLOUD:
-        return []
+        spans = (
+            f"{way} from {_number(v.min())} to {_number(v.max())}, half of them below "
+            f"{_number(np.median(v))}"
+            for way, v in zip(("across", "up"), points.T, strict=True)
+        )
+        return [f"{len(points):,} points", *spans]
     if rows := names(ax.yaxis):
         own = {i: [_number(x, ax.xaxis) for x, y in points if round(y) == i] for i in rows}
         return [f"{rows[i]} {', '.join(values)}" for i, values in own.items() if values]
     labels = _legend(ax) if len(_legend(ax)) == len(points) else [""] * len(points)
+    written = {tuple(map(float, t.xy)): t.get_text() for t in ax.texts if t.get_gid() == NAMED}
     return [
-        f"{name} {_number(x, ax.xaxis)} and {_number(y, ax.yaxis)}".strip()
-        for name, (x, y) in zip(labels, points, strict=True)
+        f"{written.get((x, y), name)} {_number(x, ax.xaxis)} and {_number(y, ax.yaxis)}".strip()
+        for name, (x, y) in zip(labels, points.tolist(), strict=True)
     ][:CELLS]
 
 

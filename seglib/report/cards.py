@@ -9,8 +9,10 @@ from markupsafe import Markup
 
 from seglib import wording
 from seglib.files import Run
+from seglib.measuring import outcomes
 from seglib.personas.names import WORDS
 from seglib.personas.personas import ALWAYS, common, heading_of, opening, sections
+from seglib.personas.playbook import answerable
 from seglib.plots import colours
 from seglib.report import glossary, history, portraits, report
 from seglib.report.exhibits import environment, missing
@@ -28,6 +30,7 @@ def html(
     elsewhere=(),
     pictures=None,
     who="customers",
+    names=None,
 ) -> str:
     """Return a persona's card as HTML.
 
@@ -40,8 +43,7 @@ def html(
     first = [(heading, [c for c in rows if c not in portrait]) for heading, rows in first]
     parts = _parts(person, claims, elsewhere)
     own = [row for row in levers if row["segment"] == person["segment"]]
-    testable = [row for row in own if (row.get("experiment") or {}).get("enough")]
-    best = (testable or own)[:1]
+    best = ([row for row in own if answerable(row)] or own)[:1]
     tests = tested(claims, best)
     told = [size, portrait, *(rows for _, rows in first), *(part["rows"] for part in parts)]
     cited = list({c["id"]: c for rows in [*told, tests] for c in rows}.values())
@@ -56,28 +58,31 @@ def html(
         opening=[(heading, rows) for heading, rows in first if rows],
         tiles=pictures.get("tiles", [])[: TILES - len(size)],
         levers=own,
-        first=best[0] if best else None,
+        first=best[0] | {"test": answerable(best[0])} if best else None,
         tests=tests,
         avoid=_avoid(person, claims),
         cited=cited,
         notes={c["id"]: number for number, c in enumerate(cited, 1)},
         who=who,
+        names=names or {},
     )
 
 
 def every(run: Run, people: list[dict], claims: list[dict], levers, pictures: dict) -> list[str]:
     """Return the card of every persona; parameters as of `html`, `drawn` by segment."""
     shades, elsewhere = colours(p["segment"] for p in people), common(people)
-    who = f"{run.study.customer}s"
+    about = {"who": f"{run.study.customer}s", "names": {p["segment"]: p["name"] for p in people}}
     return [
-        html(p, claims, shades[p["segment"]], levers, elsewhere, pictures.get(p["segment"]), who)
+        html(p, claims, shades[s], levers, elsewhere, pictures.get(s), **about)
         for p in people
+        for s in [p["segment"]]
     ]
 
 
 def tested(claims: list[dict], levers) -> list[dict]:
     """Return the claims on the tests that some levers call for."""
-    wanted = {(row["segment"], (row.get("experiment") or {}).get("metric")) for row in levers}
+    tests = [(row["segment"], row.get(key)) for row in levers for key in ("experiment", "other")]
+    wanted = {(segment, test["metric"]) for segment, test in tests if test}
     return [c for c in claims if (c["segment"], c["statistic"].rpartition(": ")[0]) in wanted]
 
 
@@ -116,13 +121,20 @@ def _avoid(person: dict, claims: list[dict]) -> list[str]:
 
 def show(people: list[dict], claims: list[dict], levers, run: Run) -> None:
     """Display the card of every persona; parameters as of `every`."""
-    for person, card in zip(people, every(run, people, claims, levers, _drawn(run)), strict=True):
+    members, minimum = run.read("segments.parquet")[["segment"]], run.study.minimum_cell
+    kpis = outcomes.by_month(members, run, minimum=minimum, seed=run.seed, draws=2)
+    pictures = _drawn(run, people, {"kpis": outcomes.records(kpis)})
+    for person, card in zip(people, every(run, people, claims, levers, pictures), strict=True):
         _display(card, person["name"])
 
 
-def _drawn(run: Run) -> dict[int, dict]:
-    dictionary = run.read("dictionary.json")
-    return portraits.portraits(run.folder, dictionary, run.study.minimum_cell)
+def _drawn(run: Run, people: list[dict], measures: dict) -> dict[int, dict]:
+    """Return what draws each segment, with its months where orders or spend are known by month."""
+    dictionary, minimum = run.read("dictionary.json"), run.study.minimum_cell
+    drawn = portraits.portraits(run.folder, dictionary, minimum, people)
+    about = {"study": run.study, "as_of": str(run.as_of), "days": history.days(measures)}
+    months = portraits.by_month(measures.get("kpis", []))
+    return {s: own | about | {"months": months.get(s)} for s, own in drawn.items()}
 
 
 def facts(
@@ -179,12 +191,14 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
         return None
     people, claims, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))
     study, elsewhere = run.study, common(people)
-    first = {row["segment"]: row["action"] for row in reversed(book["levers"])}
+    first = {r["segment"]: r["action"] for r in reversed(book["levers"]) if answerable(r)}
+    waiting = {row["segment"] for row in book["levers"]} - set(first)
     placed = {topic for part in WORDS["parts"] for topic in part["topics"]}
     told = (
         [g for g in people[0]["unknown"] if g["topic"] in set(elsewhere) - placed] if people else []
     )
-    made = every(run, people, claims, book["levers"], _with_months(run, _drawn(run)))
+    measures = run.read("measures.json") if run.has("measures.json") else {}
+    made = every(run, people, claims, book["levers"], _drawn(run, people, measures))
     path = folder / "personas.html"
     page = report.render(
         "handout.html.j2",
@@ -194,7 +208,9 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
         headline=run.read("verdict.json").get("headline"),
         colours=colours(p["segment"] for p in people),
         asked=told,
-        overview=[(p, first.get(p["segment"])) for p in people],
+        first=first,
+        waiting=waiting,
+        people=people,
         cards=[Markup(m) for m in made],
         read=wording.plain("04_persona_definition", "read"),
         footer=report.provenance(manifest, "04_persona_definition"),
@@ -203,14 +219,6 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
     )
     path.write_text(glossary.glossed(page), encoding="utf-8")
     return path
-
-
-def _with_months(run: Run, pictures: dict[int, dict]) -> dict[int, dict]:
-    """Return what draws each segment, with its months where results were measured."""
-    measures = run.read("measures.json") if run.has("measures.json") else {}
-    about = {"study": run.study, "as_of": str(run.as_of), "days": history.days(measures)}
-    months = portraits.by_month(measures.get("kpis", []))
-    return {s: own | about | {"months": months.get(s)} for s, own in pictures.items()}
 
 
 def _filled(template: str, **values) -> str:

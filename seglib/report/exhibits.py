@@ -17,7 +17,9 @@ import jinja2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from IPython.display import Markdown, display
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from seglib import wording
@@ -37,10 +39,11 @@ MANY = 400
 PIXELS = r"(?<=data:image/png;base64,)\s*([^\"]+)"
 SHAPE = r"<(?:path|use)\b[^>]*>"
 SIZE = r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"'
-# Colours of figures, and the names under which a page has them for light and dark.
-THEME = {INK: "--ink", MUTED: "--muted", GRID: "--rule"} | {
-    colour: f"--segment-{number}" for number, colour in enumerate(PALETTE, 1)
-}
+# Colours of figures, and the names under which a page has them for light and dark. Bars of seaborn
+# are paler by a quarter, the lines of their intervals and labels have greys of their own.
+THEME = {INK: "--ink", MUTED: "--muted", GRID: "--rule", "#424242": "--ink", "#808080": "--muted"}
+for number, colour in enumerate(PALETTE, 1):
+    THEME |= dict.fromkeys((colour, to_hex(sns.desaturate(colour, 0.75))), f"--segment-{number}")
 
 
 @cache

@@ -14,12 +14,13 @@ MEASURES, COLLINEAR = 6, 0.8
 PARTS = "value", "low", "high"
 
 
-def portraits(folder: Path, dictionary: dict, minimum: int) -> dict[int, dict]:
+def portraits(folder: Path, dictionary: dict, minimum: int, people=()) -> dict[int, dict]:
     """Return of each segment its `fingerprint` and its `tiles`, from the files of a run.
 
     A row of a fingerprint: the chance that a member has more than one of the others, minus the
     chance of less, from -1 to 1, with its 95% interval. A tile: a median or share (`what`) inside
     and among others, as text. The segments were made of these columns, so this tests nothing.
+    What the names of `people`, the personas, are made of comes first.
     """
     paths = folder / "customers.parquet", folder / "segments.parquet"
     if not all(path.is_file() for path in paths):
@@ -27,7 +28,7 @@ def portraits(folder: Path, dictionary: dict, minimum: int) -> dict[int, dict]:
     segment = pd.read_parquet(paths[1])["segment"].astype(int)
     customers = pd.read_parquet(paths[0]).loc[segment.index]
     entries = [row for row in dictionary.get("customers", []) if row["name"] in customers]
-    frame, writers = _measures(customers, entries)
+    frame, writers, labels = _measures(customers, entries)
     sizes = segment.value_counts().sort_index()
     groups = sizes.index[(sizes >= minimum) & (len(sizes) > 1)]
     frame = frame[[name for name in frame if _countable(frame[name], segment, groups, minimum)]]
@@ -36,14 +37,27 @@ def portraits(folder: Path, dictionary: dict, minimum: int) -> dict[int, dict]:
         for name in frame
         for s in groups
     }
-    chosen = _strongest(frame, effects, groups)
-    return {
-        int(s): {
+    named = {p["segment"]: _named(p, labels, frame) for p in people}
+    shared, result = (
+        _strongest(frame, effects, groups, {n for own in named.values() for n in own}),
+        {},
+    )
+    for s in groups:
+        own = [name for name in shared if name in named.get(s, [])]
+        wanted = (own + [name for name in shared if name not in own])[: max(MEASURES, len(own))]
+        chosen = [name for name in shared if name in wanted]
+        result[int(s)] = {
             "fingerprint": [_row(name, effects[name, s]) for name in chosen],
             "tiles": _tiles(frame, writers, segment == s, _by_size(chosen, effects, s)),
         }
-        for s in groups
-    }
+    return result
+
+
+def _named(person: dict, labels: dict, frame: pd.DataFrame) -> list[str]:
+    """Return the measures that the name of a segment is made of."""
+    sources = [(row["column"], row["level"]) for row in person.get("named_for", ())]
+    found = (labels.get(key, labels.get((key[0], ""))) for key in sources)
+    return [label for label in found if label in frame]
 
 
 def _row(name: str, effect) -> dict:
@@ -71,35 +85,31 @@ def _tiles(frame: pd.DataFrame, writers: dict, inside: pd.Series, names: list[st
     ]
 
 
-def _strongest(frame: pd.DataFrame, effects: dict, groups: pd.Index) -> list[str]:
-    """Return the measures that differ most, no two of which say the same."""
-    largest = (
-        pd.Series(
-            {
-                name: max((abs(effects[name, s].value - 0.5) for s in groups), default=0)
-                for name in frame
-            },
-            dtype=float,
-        )
-        .dropna()
-        .sort_values(ascending=False, kind="stable")
-    )
+def _strongest(frame: pd.DataFrame, effects: dict, groups: pd.Index, named: set[str]) -> list[str]:
+    """Return the measures of names, and up to `MEASURES` that differ most and say something else.
+
+    Those that differ most come first.
+    """
+    largest = {n: max((abs(effects[n, s].value - 0.5) for s in groups), default=0) for n in frame}
+    largest = pd.Series(largest, dtype=float).dropna().sort_values(ascending=False, kind="stable")
     alike = frame[largest.index].corr("spearman").abs()
-    chosen: list[str] = []
-    for name in largest.index:
+    chosen = [name for name in largest.index if name in named]
+    for name in largest.index.difference(chosen, sort=False):
         if len(chosen) < MEASURES and not (alike.loc[name, chosen] > COLLINEAR).any():
             chosen.append(name)
-    return chosen
+    return [name for name in largest.index if name in chosen]
 
 
-def _measures(customers: pd.DataFrame, entries: list[dict]) -> tuple[pd.DataFrame, dict]:
-    """Return what can be more or less, by label, and what sums it up and writes it.
+def _measures(customers: pd.DataFrame, entries: list[dict]) -> tuple[pd.DataFrame, dict, dict]:
+    """Return what can be more or less, by label; what sums it up and writes it; labels by column.
 
-    Numbers are as they are, ordered levels their places, other levels 0 and 1.
+    Numbers are as they are, ordered levels their places, other levels 0 and 1. The labels are by
+    column and level; that of a whole column, or of the one level that stands for it, is under "".
     """
-    columns, writers = {}, {}
+    columns, writers, labels = {}, {}, {}
     for row in entries:
         values, label = customers[row["name"]], row["label"]
+        labels[row["name"], ""] = label
         if isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.ordered:
             columns[label] = values.cat.codes.where(values.notna()).astype(float)
             levels = list(values.cat.categories)
@@ -114,7 +124,8 @@ def _measures(customers: pd.DataFrame, entries: list[dict]) -> tuple[pd.DataFram
                 name = level_label({"base": ""} | row, level, values)
                 columns[name] = values.eq(level).where(values.notna()).astype(float)
                 writers[name] = "share of them", lambda v: wording.amount(v.mean(), "share")
-    return pd.DataFrame(columns, customers.index), writers
+                labels[row["name"], str(level)] = labels[row["name"], ""] = name
+    return pd.DataFrame(columns, customers.index), writers, labels
 
 
 def _countable(values: pd.Series, segment: pd.Series, groups: pd.Index, minimum: int) -> bool:

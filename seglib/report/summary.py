@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from seglib import files, wording
+from seglib.personas.playbook import answerable
 from seglib.plots import colours
 from seglib.report import glossary, history, portraits, report
 from seglib.report.report import ReportError
@@ -146,7 +147,10 @@ def values(folder: Path, study: Study) -> dict:
         "underserved": (playbook.get("targeting") or {}).get("underserved") or [],
         "measures": measures,
         "product_verdict": read["product_verdict"] or {},
-        "product_groups": product_groups(folder / "product_segments.parquet"),
+        "product_groups": product_groups(
+            folder / "product_segments.parquet",
+            {r["segment"]: r["name"].partition(" ")[2] for r in playbook.get("range", [])},
+        ),
         "quality": checks,
     }
 
@@ -164,10 +168,11 @@ def _segments(folder: Path, read: dict, study: Study) -> list[dict]:
     """Return a row a persona: its claims, how sound it is, its fingerprint, its months."""
     claims = {claim["id"]: claim for claim in read["claims"] or []}
     sound = {row["segment"]: row for row in (read["verdict"] or {}).get("segments", [])}
-    drawn = portraits.portraits(folder, read["dictionary"] or {}, study.minimum_cell)
+    people = read["personas"] or []
+    drawn = portraits.portraits(folder, read["dictionary"] or {}, study.minimum_cell, people)
     months = portraits.by_month((read["measures"] or {}).get("kpis", []))
     rows = []
-    for persona in read["personas"] or []:
+    for persona in people:
         number = persona["segment"]
         groups = persona.get("facts") or {}
         wanted = dict.fromkeys([*persona.get("summary", []), *chain(*groups.values())])
@@ -224,7 +229,7 @@ def actions(levers: list[dict], order: list[int]) -> tuple[list[dict], list[dict
     ready, waiting = [], []
     for segment in sorted(by_segment, key=lambda s: (places.get(s, len(places)), s)):
         own = by_segment[segment]
-        testable = [row for row in own if (row.get("experiment") or {}).get("enough")]
+        testable = [row | {"test": test} for row in own if (test := answerable(row))]
         (ready if testable else waiting).append((testable or own)[0])
     return ready[:ACTIONS], waiting, [row["segment"] for row in ready[ACTIONS:]]
 
@@ -241,23 +246,25 @@ def passed_over(first: dict | None, levers: list[dict], ranking: list[dict]) -> 
     if not first or not best or first["segment"] in best:
         return {}
     own = [row for row in levers if row["segment"] in best]
-    testable = any((row.get("experiment") or {}).get("enough") for row in own)
-    why = "weights" if testable else "waiting" if own else "idle"
+    why = "weights" if any(map(answerable, own)) else "waiting" if own else "idle"
     return {"segments": best, "why": why}
 
 
 # --- what is sold ---------------------------------------------------------------------------------
 
 
-def product_groups(path: Path, typical: int = 4) -> list[tuple[int, int, list[str]]]:
-    """Return number, size and most typical members of each product segment."""
+def product_groups(path: Path, names: Mapping, typical: int = 4) -> list[tuple]:
+    """Return number, name, size and most typical members of each product segment."""
     if not path.is_file():
         return []
     members = pd.read_parquet(path)
     if "probability" in members:
         members = members.sort_values("probability", ascending=False, kind="stable")
     groups = members.groupby("segment", sort=True)
-    return [(int(s), len(g), [_readable(str(n)) for n in g.index[:typical]]) for s, g in groups]
+    return [
+        (int(s), names.get(s, ""), len(g), [_readable(str(n)) for n in g.index[:typical]])
+        for s, g in groups
+    ]
 
 
 def _readable(name: str) -> str:
