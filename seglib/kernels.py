@@ -16,7 +16,8 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema would load it for a second, unused
+for unused in ("rfc3987_syntax", "debugpy"):  # jsonschema and each kernel would load them
+    sys.modules.setdefault(unused, None)
 LIBRARIES = [
     "seglib.kernels",
     "ipykernel.kernelapp",

@@ -9,7 +9,7 @@ import pytest
 from worlds import shop_study, shop_tables, write_shop
 
 from seglib import files, run, study
-from seglib.collection import reading, sources, tables
+from seglib.collection import columns, reading, sources, tables
 from seglib.formats import Format
 from seglib.study import StudyError
 
@@ -234,7 +234,7 @@ def test_sheets_and_tables_of_files_count_as_files(tmp_path):
 def test_columns_are_described_for_who_has_to_guess(tmp_path):
     frame = ROWS.assign(day="03/04/2023", blank=None)
     found = {
-        c["name"]: c for c in reading.describe(opened(text_file(tmp_path / "a.csv", frame=frame)))
+        c["name"]: c for c in columns.describe(opened(text_file(tmp_path / "a.csv", frame=frame)))
     }
     kinds = {name: column["kind"] for name, column in found.items()}
     assert kinds == {"Kunde": "integer", "Größe": "text", "Datum": "time", "Betrag": "number",
@@ -301,7 +301,7 @@ def test_times_are_read_by_their_order_or_not_at_all(order):
 
 def test_a_column_with_a_few_dates_is_text(tmp_path):
     (tmp_path / "a.csv").write_text("a,b\n1/2/2023,5\nsoon,1 234\nlater,x\n5 May 2023,\n")
-    kinds = {line["name"]: line["kind"] for line in reading.describe(opened(tmp_path / "a.csv"))}
+    kinds = {line["name"]: line["kind"] for line in columns.describe(opened(tmp_path / "a.csv"))}
     assert kinds == {"a": "text", "b": "text"}
 
 

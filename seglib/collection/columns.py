@@ -12,12 +12,13 @@ from itertools import pairwise
 from typing import Any
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pandas as pd
 
 from seglib import privacy, wording
 from seglib.collection import reading
-from seglib.collection.reading import SAMPLE, TIME
+from seglib.collection.reading import NUMBER, SAMPLE, TIME, WHOLE, Reading, trimmed
 from seglib.collection.sources import Source, Sources
 from seglib.formats import COUNTED, Format
 from seglib.study import StudyError
@@ -203,7 +204,7 @@ class Table:
     def counts(self, name: str) -> dict[str, int]:
         """Return the values of a column as text, in order, and how many rows have each."""
         if name not in self.memory:
-            rows = self.opened.table.select(v=reading.trimmed(self.opened.table[name]))
+            rows = self.opened.table.select(v=trimmed(self.opened.table[name]))
             rows = rows.filter(rows.v.notnull()).group_by("v").agg(n=ibis._.count()).order_by("v")
             result = rows.limit(SAMPLE).to_pyarrow().to_pydict()
             self.memory[name] = dict(zip(result["v"], result["n"], strict=True))
@@ -212,7 +213,7 @@ class Table:
     def holds(self, name: str, keys: Iterable[str]) -> float:
         """Return the share of some keys, the first of many, that a column holds."""
         keys = list(keys)[:KEYS]
-        rows = self.opened.table.select(v=reading.trimmed(self.opened.table[name]))
+        rows = self.opened.table.select(v=trimmed(self.opened.table[name]))
         return rows.filter(rows.v.isin(keys)).v.nunique().to_pyarrow().as_py() / max(len(keys), 1)
 
 
@@ -264,10 +265,10 @@ def _refuse_names(table: Table) -> None:
 def profile(source: str, opened: Source) -> Table:
     """Return what the columns of an opened source look like, their kinds as `describe` says."""
     table, measures, values = opened.table, {}, {}
-    kinds = [_kind(opened, about) for about in reading.describe(opened)]
+    kinds = [_kind(opened, about) for about in describe(opened)]
     for about in kinds:
         name, kind = about["name"], about["kind"]
-        text = reading.trimmed(table[name])
+        text = trimmed(table[name])
         cast = {"time": "timestamp", "integer": "float64", "number": "float64"}.get(kind)
         read = _value(table[name], *(about[key] for key in ("kind", "marks", "counted")))
         read = read.cast(cast) if cast else text
@@ -281,6 +282,56 @@ def profile(source: str, opened: Source) -> Table:
         some = {"text": first[f"text {name}"], "read": first[f"read {name}"]}
         columns[name] = Column(**about, **measured[name], **some, rows=rows)
     return Table(source, opened, columns, rows)
+
+
+def describe(source: Source) -> list[dict]:
+    """Return what each column of an opened source holds, from its first rows.
+
+    A dict a column: `name`; `kind` (integer, number, time, truth, text, other); its ends `least`
+    and `most` as text; for text that reads as numbers or dates, its `decimal` marks or `date`
+    orders (several: nothing tells which is meant). Text has such a kind only if every value can be
+    read so, of times all but as few as a run bears; where only some can, `nearly` holds as what, by
+    which mark, the share that cannot, and one of those.
+    """
+    table, served = source.table.limit(SAMPLE), source.on_a_server
+    table = ibis.memtable(table.to_pyarrow()) if served else table
+    kinds = table.schema()
+    texts = [name for name, kind in kinds.items() if kind.is_string() or kind.is_json()]
+    readings, ends = reading.readings(table.select(texts), source.given) if texts else ({}, {})
+    ends = {name: {"least": None, "most": None} for name in texts} | ends
+    shown = {name: trimmed(table[name]) for name in kinds if name not in texts}
+    ends |= reading.each(
+        table, {n: {"least": v.min(), "most": v.max()} for n, v in shown.items()}, None
+    )
+    result = []
+    for name, kind in kinds.items():
+        about = _type_or_text(kind, readings.get(name, {}), source.typed)
+        if served and name in texts and about["kind"] == "time":
+            raise StudyError(f"column {name!r} {reading.cast(name, TIME)}")
+        if served and name in texts and about["kind"] == "number":
+            nearly = NUMBER, about["decimal"][0], 0.0, ends[name]["least"]
+            about = {"kind": "text", "nearly": nearly}
+        result.append({"name": name} | ends[name] | about)
+    return result
+
+
+def _type_or_text(kind: dt.DataType, by: dict[str, Reading], typed: bool) -> dict:
+    """Return the kind of a column: that of its type, else that by which all its text is read."""
+    full = [what for what, r in by.items() if r.filled and not r.failed]
+    if WHOLE in full and not typed:
+        return {"kind": "integer"}
+    if NUMBER in full and WHOLE not in full:
+        return {"kind": "number", "decimal": by[NUMBER].marks}
+    parts = [by[what] for what in (TIME, NUMBER) if what in by]
+    part = next((r for r in parts if r.marks and 0 < r.failed < r.filled), None)
+    nearly = part and (part.what, part.marks[0], part.failed / part.filled, part.example)
+    if TIME in full or (part and part.bearable):
+        return {"kind": "time", "date": by[TIME].marks, "nearly": nearly}
+    if kind.is_timestamp() or kind.is_date():
+        return {"kind": "time"}
+    kinds = {"truth": kind.is_boolean(), "integer": kind.is_integer(), "number": kind.is_numeric()}
+    names = [name for name, fit in kinds.items() if fit] + ["text" if kind.is_string() else "other"]
+    return {"kind": names[0], "nearly": nearly}
 
 
 def _value(column: ir.Column, kind: str, marks: tuple[str, ...], counted: bool) -> ir.Column:
@@ -302,13 +353,13 @@ def _kind(opened: Source, about: dict) -> dict:
     known = {"name": name, "kind": kind, "marks": marks, "counted": False, "nearly": nearly}
     column, numeric = opened.table[name], kind in {"integer", "number"}
     if kind == "number" and not opened.typed and not says & {"amount", "price"}:
-        codes = reading.trimmed(column).upper().re_extract(r"^([A-Z]{3})[^A-Z]", 1).name("code")
+        codes = trimmed(column).upper().re_extract(r"^([A-Z]{3})[^A-Z]", 1).name("code")
         codes = codes.as_table().distinct().to_pyarrow()["code"].to_pylist()
         if {code for code in codes if code} - {*WORDS["currencies"].split()}:
             return known | {"kind": "text", "marks": ()}
     days = all(re.fullmatch(r"\d{8}", str(about[end])) for end in ("least", "most"))
     for order in ["YMD"] * days + [*COUNTED] * ("time" in says) if numeric else ():
-        when, filled = reading.moment(column, order), reading.trimmed(column).count()
+        when, filled = reading.moment(column, order), trimmed(column).count()
         ends = {"n": when.count(), "all": filled, "a": when.year().min(), "b": when.year().max()}
         row = reading.row(opened.table, ends)
         if 0 < row["n"] == row["all"] and YEARS[0] <= row["a"] <= row["b"] <= YEARS[1]:

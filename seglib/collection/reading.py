@@ -17,7 +17,7 @@ import ibis.expr.types as ir
 from seglib import wording
 from seglib.collection import databases
 from seglib.formats import COUNTED, Format
-from seglib.study import LIMITS, StudyError
+from seglib.study import LIMITS
 
 NUMBER, TIME, WHOLE = "numbers", "dates or times", "ids"
 NAMED = "NAMED"  # the order of dates whose month is a name: no order is open
@@ -168,10 +168,7 @@ def look(
     texts = [c for c, what in wanted.items() if what != WHOLE and c not in whole]
     if unsure := [c for c in texts if not _shown(counts[c], marks[c], given)]:
         return look(table, wanted, given, (*whole, *unsure))
-    numbers = [c for c, what in wanted.items() if what == NUMBER]
-    certain = {marks[c] for c in numbers if counts[c]["point"] or counts[c]["comma"]}
-    if len(certain) == 1 and len(*certain) == 1:
-        marks |= {c: next(iter(certain)) for c in numbers if len(marks[c]) > 1}
+    marks |= _settled({c: marks[c] for c, what in wanted.items() if what == NUMBER}, counts)
     readings = {c: Reading(c, what, marks[c]) for c, what in wanted.items()}
     read = table.mutate(**{r.name: r.of(table) for r in readings.values()})
     read = databases.keep(read) if ibis.get_backend(read).name == "duckdb" else read
@@ -194,13 +191,24 @@ def _shown(count: dict, marks: tuple[str, ...], given: Format) -> bool:
     return len(marks) == 1 and bool(fixed or count.get(EVIDENCE[marks[0]]))
 
 
-def _shapes(column: ir.Column, what: str) -> dict[str, ir.Scalar]:
-    """Return the counts by which a column shows its decimal mark or the order of its dates."""
+def _settled(marks: dict[str, tuple[str, ...]], counts: Mapping[str, dict]) -> dict:
+    """Return decimal marks of columns: what one leaves open is as in the others."""
+    certain = {marks[c] for c in marks if counts[c]["point"] or counts[c]["comma"]}
+    if len(certain) != 1 or len(*certain) != 1:
+        return marks
+    return {c: next(iter(certain)) if len(own) > 1 else own for c, own in marks.items()}
+
+
+def _shapes(column: ir.Column, what: str, n: ir.Column | int = 1) -> dict[str, ir.Scalar]:
+    """Return the counts by which a column shows its decimal mark or the order of its dates.
+
+    Each value stands `n` times.
+    """
     filled = trimmed(column)
     if what == WHOLE:
         return {}
     shapes = (_of_numbers if what == NUMBER else _of_times)(filled)
-    counts = {name: shape.sum() for name, shape in shapes.items()}
+    counts = {name: shape.ifelse(n, 0).sum() for name, shape in shapes.items()}
     return counts | {"either_way": filled.min(where=shapes.get("differ", shapes["either"]))}
 
 
@@ -316,52 +324,49 @@ def _zone(shift: ir.StringColumn) -> ir.StringColumn:
     return digits.re_replace(r"^(...)(..)?$", r"\1:\2").re_replace(":$", ":00").fill_null("+00:00")
 
 
-def describe(source) -> list[dict]:
-    """Return what each column of an opened `sources.Source` holds, from its first rows.
+def readings(texts: ir.Table, given: Format) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Return how each column of text would be read as what, and the ends of its text.
 
-    A dict a column: `name`; `kind` (integer, number, time, truth, text, other); its ends `least`
-    and `most` as text; for text that reads as numbers or dates, its `decimal` marks or `date`
-    orders (several: nothing tells which is meant). Text has such a kind only if every value can be
-    read so, of times all but as few as a run bears; where only some can, `nearly` holds as what, by
-    which mark, the share that cannot, and one of those.
+    Columns without a value are left out. All columns are put into one, each value once, since
+    queries about many columns take longer to write than to answer.
     """
-    table, served = source.table.limit(SAMPLE), source.on_a_server
-    table = ibis.memtable(table.to_pyarrow()) if served else table
-    kinds = table.schema()
-    texts = [name for name, kind in kinds.items() if kind.is_string() or kind.is_json()]
-    few = table.select(texts) if texts else table
-    read = {w: look(few, dict.fromkeys(texts, w), source.given)[0] for w in (WHOLE, NUMBER, TIME)}
-    shown = {name: trimmed(table[name]) for name in kinds}
-    ends = each(table, {n: {"least": v.min(), "most": v.max()} for n, v in shown.items()}, None)
-    result = []
-    for name, kind in kinds.items():
-        about = _kind(kind, {w: by[name] for w, by in read.items() if name in by}, source.typed)
-        if served and name in texts and about["kind"] == "time":
-            raise StudyError(f"column {name!r} {cast(name, TIME)}")
-        if served and name in texts and about["kind"] == "number":
-            nearly = NUMBER, about["decimal"][0], 0.0, ends[name]["least"]
-            about = {"kind": "text", "nearly": nearly}
-        result.append({"name": name} | ends[name] | about)
-    return result
+    cells = (texts.select(column=ibis.literal(c), value=trimmed(texts[c])) for c in texts.columns)
+    cells = ibis.union(*cells).group_by("column", "value").aggregate(n=lambda t: t.count())
+    cells = databases.keep(cells.filter(lambda t: t.value.notnull()))
+    shapes = {w: _by_column(cells, _shapes(cells.value, w, cells.n)) for w in (NUMBER, TIME)}
+    marks = {w: {c: _marks(n, w, given) for c, n in counts.items()} for w, counts in shapes.items()}
+    marks[NUMBER] = _settled(marks[NUMBER], shapes[NUMBER])
+    marks[WHOLE] = dict.fromkeys(marks[TIME], ())
+    failed = {what: _read(cells, what, of).isnull() for what, of in marks.items()}
+    sums = {"filled": cells.n.sum(), "least": cells.value.min(), "most": cells.value.max()}
+    for what, bad in failed.items():
+        sums[what] = bad.ifelse(cells.n, 0).sum()
+        sums[f"{what} example"] = cells.value.min(where=bad)
+    result, ends = {}, {}
+    for c, row in _by_column(cells, sums).items():
+        ends[c] = {end: row[end] for end in ("least", "most")}
+        for what, of in marks.items():
+            example = shapes[what][c]["either_way"] if of[c][1:] else row[f"{what} example"]
+            one = Reading(c, what, of[c], row["filled"], row[what], example or "")
+            result.setdefault(c, {})[what] = one
+    return result, ends
 
 
-def _kind(kind: dt.DataType, readings: dict[str, Reading], typed: bool) -> dict:
-    """Return the kind of a column: that of its type, else that by which all its text is read."""
-    full = [what for what, reading in readings.items() if reading.filled and not reading.failed]
-    if WHOLE in full and not typed:
-        return {"kind": "integer"}
-    if NUMBER in full and WHOLE not in full:
-        return {"kind": "number", "decimal": readings[NUMBER].marks}
-    parts = [readings[what] for what in (TIME, NUMBER) if what in readings]
-    part = next((r for r in parts if r.marks and 0 < r.failed < r.filled), None)
-    nearly = part and (part.what, part.marks[0], part.failed / part.filled, part.example)
-    if TIME in full or (part and part.bearable):
-        return {"kind": "time", "date": readings[TIME].marks, "nearly": nearly}
-    if kind.is_timestamp() or kind.is_date():
-        return {"kind": "time"}
-    kinds = {"truth": kind.is_boolean(), "integer": kind.is_integer(), "number": kind.is_numeric()}
-    names = [name for name, fit in kinds.items() if fit] + ["text" if kind.is_string() else "other"]
-    return {"kind": names[0], "nearly": nearly}
+def _by_column(cells: ir.Table, aggregates: Mapping[str, ir.Scalar]) -> dict[str, dict]:
+    """Return named aggregates of the values of each column."""
+    rows = cells.group_by("column").aggregate(**aggregates).to_pyarrow().to_pylist()
+    return {row.pop("column"): row for row in rows}
+
+
+def _read(cells: ir.Table, what: str, marks: Mapping[str, tuple[str, ...]]) -> ir.Column:
+    """Return what the values of columns read as, each by the first of its column's marks."""
+    alike: dict[tuple, list[str]] = {}
+    for name, own in marks.items():
+        alike.setdefault(own[:1], []).append(name)
+    value = {own: Reading("value", what, own).of(cells) for own in alike}
+    return ibis.coalesce(
+        *(cells["column"].isin(c).ifelse(value[m], None) for m, c in alike.items())
+    )
 
 
 def cast(column: str, what: str) -> str:
