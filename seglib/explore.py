@@ -10,7 +10,7 @@ import pandas as pd
 
 from seglib import privacy, stats
 from seglib.files import Run
-from seglib.personas.names import kind, level_label, levels_of, numbers, reply
+from seglib.personas.profile import kind, level_label, levels_of, numbers, reply
 
 FEWEST = 10  # members of a group that is compared
 

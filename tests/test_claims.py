@@ -12,7 +12,7 @@ from seglib import run, wording
 from seglib.collection import attributes
 from seglib.collection.dictionary import row as entry
 from seglib.files import Run, plain
-from seglib.personas import claims, measures, names, playbook
+from seglib.personas import claims, measures, playbook
 from seglib.personas.evidence import Evidence
 from seglib.study import StudyError
 
@@ -262,7 +262,7 @@ def measured(
     (measured("share", 0.5, 0.4, 0.6, 0.5, None), ""),
 ])  # fmt: skip
 def test_the_adverb_follows_from_effect_and_level(found, word):
-    assert names.adverb(found) == word
+    assert claims.adverb(found) == word
 
 
 def test_every_sentence_of_a_persona_that_compares_takes_the_word():

@@ -10,7 +10,7 @@ import planted
 import pytest
 
 from seglib.files import Run
-from seglib.personas import names, personas, profile
+from seglib.personas import personas, playbook, profile
 from seglib.report import cards
 
 
@@ -47,7 +47,7 @@ def test_one_segment_gets_a_portrait_of_everyone(tmp_path):
     ev, found, people, book = planted.finished(planted.run(tmp_path, 1, labels * 0 + 1))
     assert [p["name"] for p in people] == ["All shoppers"]
     assert not any(c["direction"] for c in found) and "typical" in {c["rule"] for c in found}
-    assert personas.answer(ev, people, book)["use"] == "none"
+    assert playbook.answer(ev, people, book)["use"] == "none"
 
 
 def test_a_card_begins_with_size_then_marks_and_says_nothing_twice(full):
@@ -141,11 +141,11 @@ def markers(**effects):
 
 
 def test_no_two_names_say_the_same_in_other_words():
-    assert names.names(markers(orders=[0.5, 0.6, 0.0]), "shoppers") == {
+    assert personas.names(markers(orders=[0.5, 0.6, 0.0]), "shoppers") == {
         1: "Frequent shoppers", 2: "Segment 2 shoppers", 3: "Near-average shoppers",
     }  # fmt: skip
     rows = markers(orders=[0.9, 0.6, 0.5], basket_value=[0.3, 0.7, 0.0])
-    assert names.names(rows, "shoppers") == {
+    assert personas.names(rows, "shoppers") == {
         1: "Frequent shoppers with large baskets", 2: "Shoppers with large baskets",
         3: "Frequent shoppers",
     }  # fmt: skip
@@ -153,18 +153,18 @@ def test_no_two_names_say_the_same_in_other_words():
 
 def test_the_columns_that_a_name_is_made_of_are_known():
     rows = markers(orders=[0.9], basket_value=[0.3], recency=[-0.9])
-    said = names.worded("Frequent shoppers with large baskets", rows)
+    said = personas.worded("Frequent shoppers with large baskets", rows)
     assert [row["column"] for row in said] == ["orders", "basket_value"]
-    assert names.worded("Weekend families", rows) == []
+    assert personas.worded("Weekend families", rows) == []
 
 
 def test_the_analyst_may_rename_a_segment_and_a_true_name_is_kept():
     rows = markers(orders=[0.9, -0.4], basket_value=[0.15, -0.5])
-    own = names.names(rows, analyst={2: "Sunday bakers"})
+    own = personas.names(rows, analyst={2: "Sunday bakers"})
     assert own == {1: "Frequent customers", 2: "Sunday bakers"}
     kept = "Frequent customers with large baskets"  # its baskets are less clear, but still larger
-    assert names.names(rows, earlier={1: kept})[1] == kept
-    assert names.names(rows, earlier={1: "Frequent customers with small baskets"})[1] != kept
+    assert personas.names(rows, earlier={1: kept})[1] == kept
+    assert personas.names(rows, earlier={1: "Frequent customers with small baskets"})[1] != kept
 
 
 def test_the_page_has_the_analysts_names_and_notes(tmp_path):
@@ -181,7 +181,7 @@ def named(columns, base, noun="respondents", **kinds):
     )
     labels = pd.Series(np.repeat([1, 2], len(frame) // 2))
     lines = [{"name": n, "label": n.capitalize(), "base": base, "unit": ""} for n in columns]
-    return names.names(profile.markers(frame, labels, lines), noun)
+    return personas.names(profile.markers(frame, labels, lines), noun)
 
 
 def mixed(first, second, share, other):
@@ -254,7 +254,7 @@ def test_a_persona_keeps_the_name_it_had_before(full, tmp_path):
     given = old.study.model_copy(update={"path": tmp_path / "study.yaml"})
     run = Run(given, old.as_of, tmp_path / "new", 7)
     run.write("model.json", {"numbered": {"as_of": "2024-04-01", "kept": [{"segment": 1}]}})
-    assert names.before(run) == {1: people[0] | {"earlier": True}}
+    assert personas.before(run) == {1: people[0] | {"earlier": True}}
 
 
 def test_a_card_has_the_evidence_of_its_own_test_and_of_no_other(full):

@@ -7,7 +7,7 @@ import pytest
 
 from seglib import power
 from seglib.files import Run
-from seglib.personas import claims, personas, playbook, targeting
+from seglib.personas import claims, measures, playbook
 from seglib.personas.evidence import Evidence
 from seglib.report import cards
 from seglib.study import StudyError
@@ -35,15 +35,15 @@ def of(found, letter, segment):
 
 def test_the_segment_worth_more_and_addressed_less_is_underserved(full):
     assert 1 in full[3]["targeting"]["underserved"]
-    words = personas.ranked(full[3])
+    words = playbook.ranked(full[3])
     assert words["underserved"] == "some" and words["weights"] == "equal"
-    assert personas.ranked({"targeting": {"ranking": [{}]}}) == {"weights": "none"}
+    assert playbook.ranked({"targeting": {"ranking": [{}]}}) == {"weights": "none"}
 
 
 def test_weights_are_equal_unless_given(full):
-    table = targeting.criteria(full[0])
-    assert set(targeting.weights({}, table).values()) == {0.2}
-    assert targeting.weights({"value": 3, "size": 1}, table)["value"] == 0.75
+    table = measures.criteria(full[0])
+    assert set(playbook.weights({}, table).values()) == {0.2}
+    assert playbook.weights({"value": 3, "size": 1}, table)["value"] == 0.75
 
 
 @pytest.mark.parametrize(("given", "message"), [
@@ -51,7 +51,7 @@ def test_weights_are_equal_unless_given(full):
 ])  # fmt: skip
 def test_wrong_weights_are_refused(full, given, message):
     with pytest.raises(StudyError, match=message):
-        targeting.weights(given, targeting.criteria(full[0]))
+        playbook.weights(given, measures.criteria(full[0]))
 
 
 def scored(**columns):
@@ -60,10 +60,10 @@ def scored(**columns):
 
 def test_what_is_missing_is_not_scored():
     table = scored(size=[0.5, 0.3, 0.2], reach=[0.3, 0.1, None])
-    found = targeting.rank(table, {"size": 0.4, "reach": 0.6}).set_index("segment")
+    found = playbook.rank(table, {"size": 0.4, "reach": 0.6}).set_index("segment")
     assert found["score"].tolist() == pytest.approx([1, 0.4 / 3, 0])  # smallest, not lifted by None
     assert np.isnan(found.loc[3, "reach"])
-    alone = targeting.rank(table, {"size": 0.0, "reach": 1.0}).set_index("segment")
+    alone = playbook.rank(table, {"size": 0.0, "reach": 1.0}).set_index("segment")
     assert np.isnan(alone.loc[3, "score"]) and alone.loc[3, "rank"] == 3
 
 
@@ -74,7 +74,7 @@ def test_reach_that_rests_on_few_answers_is_missing_not_everyones(full, tmp_path
     answered = third & third.cumsum().le(3) | ~third & sent["redeemed"]
     first = pd.Series(np.where(answered, "2024-05-09", "NaT"), sent.index)
     run.write("campaigns.parquet", sent.assign(first_response=pd.to_datetime(first)))
-    reach = targeting.criteria(Evidence(run))["reach"]
+    reach = measures.criteria(Evidence(run))["reach"]
     assert np.isnan(reach[3]) and reach.isna().sum() == 2  # else it would follow from the total
 
 
@@ -86,19 +86,19 @@ def aimed(folder, prefer, column="orders"):
 @pytest.mark.parametrize(("prefer", "best"), [("higher", 1), ("lower", 3)])
 def test_segments_fit_the_objective_by_the_figure_that_the_study_names(tmp_path, prefer, best):
     ev = aimed(tmp_path, prefer)
-    rows = targeting.ranking(ev).set_index("segment")
+    rows = playbook.ranking(ev).set_index("segment")
     assert (rows["objective"].idxmax(), rows["objective"].max()) == (best, 1)
-    shown = targeting.criteria(ev)["objective"]
+    shown = measures.criteria(ev)["objective"]
     assert shown[1] > shown[3] > 0  # what is shown is the figure itself
-    assert targeting.meaning(ev, "objective") == (
+    assert measures.meaning(ev, "objective") == (
         f"orders, mean; {prefer} fits the objective better, as study.yaml says"
     )
 
 
 def test_an_objective_that_chance_could_explain_does_not_rank(full, tmp_path):
-    assert "objective" not in targeting.criteria(full[0])
+    assert "objective" not in measures.criteria(full[0])
     ev = aimed(tmp_path, "higher", "weekend_share")
-    assert targeting.criteria(ev)["objective"].nunique() == 1
+    assert measures.criteria(ev)["objective"].nunique() == 1
 
 
 # --- levers and tests -----------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_the_claims_of_a_test_are_the_playbooks_numbers(full):
     ):
         assert own[f"test-{rule}"]["value"] == test[key]
     assert playbook.experiment(ev, row["segment"], "spend") == test
-    shown = personas.tests(ev, book)
+    shown = playbook.tests(ev, book)
     assert f"{shown['needed a half'].iloc[0]:,}" in own["test-needed"]["sentence"]
 
 

@@ -6,7 +6,7 @@ from worlds import shop_study
 
 from seglib import study
 from seglib.formats import load_yaml
-from seglib.personas import targeting
+from seglib.personas import measures
 from seglib.study import StudyError
 
 
@@ -82,7 +82,7 @@ def test_a_value_that_yaml_cannot_build_is_refused_in_a_sentence(tmp_path, text)
 
 
 def test_names_known_before_any_table_are_those_of_their_owners():
-    assert list(get_args(study.Criterion)) == list(targeting.CRITERIA)
+    assert list(get_args(study.Criterion)) == list(measures.CRITERIA)
 
 
 def forming(**segmentation):

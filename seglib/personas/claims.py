@@ -13,9 +13,9 @@ import pandas as pd
 from seglib import privacy
 from seglib.files import Run, plain
 from seglib.personas import personas, playbook
-from seglib.personas.evidence import Evidence, assortment
+from seglib.personas.evidence import Evidence
 from seglib.personas.measures import NO_DIFFERENCE, WORDS, measure
-from seglib.personas.names import adverb, label
+from seglib.personas.profile import label
 from seglib.power import MONTHS
 from seglib.study import StudyError
 from seglib.wording import amount
@@ -43,7 +43,7 @@ def claims(ev: Evidence) -> list[dict]:
 
     Ids begin with c (personas), t (targeting), x (tests), a (affinity), p (products).
     """
-    goods = ev.once(assortment)
+    goods = ev.assortment
     several = ev.shown if len(ev.segments) > 1 else []
     tests = [(s, m) for s in ev.shown for m in ("spend", "active") if playbook.testable(ev, s, m)]
     rows = {
@@ -153,6 +153,49 @@ def _sentence(ev: Evidence, fact: dict, figures: dict) -> str:
     text = fact["say"].format(**words | figures["words"])
     text = re.sub(r"(?<![\d.,])(1 order)s\b", r"\1", text)
     return text[0].upper() + text[1:]
+
+
+# --- far and slightly, one rule for every sentence that compares ----------------------------------
+
+DELTA, RATIO = (0.33, 0.33, 0.474), (1.25, 1.5, 2.0)  # small, medium and large (Romano et al. 2006)
+SIZES = {"superiority": DELTA, "difference": DELTA, "ratio": RATIO, "lift": RATIO}
+LEVELS = 1.25, 1.5  # the levels shown, as multiples: below the first slightly, from the second far
+POINTS = 0.01, 0.05  # the same for shares, in parts of the whole
+
+
+def adverb(figures: dict) -> str:
+    """Return "far", "slightly" or nothing: how strong a word a measured difference bears.
+
+    *Far*: the difference is large, its interval reaches no lower than medium, and the levels shown
+    are half as much again apart (shares by 5 points too). *Slightly*: it is small, and the levels
+    are not half as much again apart; or they are less than a quarter apart (shares: less than a
+    point). Of words, an index or numbers below zero the effect alone must tell.
+    """
+    if figures["kind"] not in SIZES or figures.get("low") is None:
+        return ""
+    small, medium, large = SIZES[figures["kind"]]
+    effect, *ends = (_effect(figures["kind"], figures[key]) for key in ("value", "low", "high"))
+    multiple, points = _apart(figures["inside"], figures["outside"], figures["unit"])
+    close = multiple < LEVELS[0] or points < POINTS[0]
+    if close or (effect < small and (multiple < LEVELS[1] or math.isnan(multiple))):
+        return "slightly"
+    wide = math.isnan(multiple) or (multiple >= LEVELS[1] and points >= POINTS[1])
+    return "far" if effect >= large and min(ends) >= medium and wide else ""
+
+
+def _effect(kind: str, value: float) -> float:
+    if kind in {"superiority", "difference"}:
+        return abs(2 * value - 1 if kind == "superiority" else value)
+    return max(value, 1 / value) if value > 0 else math.inf
+
+
+def _apart(here, there, unit: str) -> tuple[float, float]:
+    """Return how far apart two levels are: as a multiple (NaN where there is none), in points."""
+    if not all(isinstance(v, Real) for v in (here, there)) or unit == "index":
+        return math.nan, math.inf
+    low, high = sorted((float(here), float(there)))
+    points = high - low if unit == "share" and low >= 0 else math.inf
+    return (math.nan if low < 0 else high / low if low > 0 else math.inf), points
 
 
 # --- which claims are made ------------------------------------------------------------------------

@@ -14,8 +14,8 @@ from seglib import power, privacy
 from seglib.clustering import SegmentModel
 from seglib.collection import attributes, dictionary
 from seglib.files import Run
-from seglib.personas import affinity, names, profile
-from seglib.personas.names import entries, label
+from seglib.personas import affinity, personas, profile
+from seglib.personas.profile import entries, label
 from seglib.power import MONTHS
 
 SOFT = {"gmm", "latent_class"}  # methods whose probabilities of membership are those of a model
@@ -95,9 +95,9 @@ class Evidence:
         noun = "shoppers" if "basket_value" in self.customers else f"{self.run.study.customer}s"
         few = {s: f"Segment {s} (too few to describe)" for s in self.segments}
         few = {s: name for s, name in few.items() if s not in self.shown}
-        before = names.before(self.run)
+        before = personas.before(self.run)
         earlier = {s: p["name"] for s, p in before.items() if p["named_by"] == "rule"}
-        return names.names(self.markers, noun, few | self.analyst_names, earlier)
+        return personas.names(self.markers, noun, few | self.analyst_names, earlier)
 
     @cached_property
     def analyst_names(self) -> dict[int, str]:
@@ -153,6 +153,13 @@ class Evidence:
     # --- what is sold ---
 
     @cached_property
+    def assortment(self) -> Assortment | None:
+        """The product segments; None where products fall into fewer than two."""
+        needed = "product_segments.parquet", "products.parquet", "purchases.parquet"
+        goods = Assortment(self) if all(map(self.run.has, needed)) else None
+        return goods if goods and len(goods.segments) > 1 else None
+
+    @cached_property
     def leftover(self) -> set[str]:
         """Levels and groups of products that hold what was not sorted, as reports write them."""
         goods = self.run.study.tables.products
@@ -189,7 +196,7 @@ class Evidence:
         """
         if not (self.run.has("products.parquet") and self.run.has("purchases.parquet")):
             return None
-        if goods := self.once(assortment):
+        if goods := self.assortment:
             return goods.labels.map(goods.names)
         group = self.groups
         if group.nunique() < 2:
@@ -280,11 +287,4 @@ class Assortment(Evidence):
     def names(self) -> dict[int, str]:
         """Product segment → name, with its number."""
         rows = profile.markers(self.customers[self.formed], self.labels, [*self.entries.values()])
-        return {s: f"{s} {name}" for s, name in names.names(rows, "products").items()}
-
-
-def assortment(ev: Evidence) -> Assortment | None:
-    """Return the product segments of a run; None where products fall into fewer than two."""
-    needed = "product_segments.parquet", "products.parquet", "purchases.parquet"
-    goods = Assortment(ev) if all(map(ev.run.has, needed)) else None
-    return goods if goods and len(goods.segments) > 1 else None
+        return {s: f"{s} {name}" for s, name in personas.names(rows, "products").items()}

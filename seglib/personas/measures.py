@@ -17,19 +17,20 @@ import pandas as pd
 from scipy.stats import binom
 
 from seglib import privacy, stats
-from seglib.personas.evidence import Assortment, Evidence
-from seglib.personas.names import has_level, kind, label, level_label, numbers
-from seglib.personas.profile import cells
+from seglib.personas.profile import cells, has_level, kind, label, level_label, numbers
+from seglib.study import StudyError, nearest
 from seglib.wording import amount, of_level, table
 
 WORDS = table("claims")
 FEW = 10  # values from which a median has an interval
 TINY = 0.005  # medians below this tell nothing, and means are shown instead
+CRITERIA, TABLES = table("levers")["criteria"], WORDS["tables"]
+OTHERS = {"growth": "growth", "reach": "responses", "objective": "means"}  # compared with everyone
 NO_DIFFERENCE = {"superiority": 0.5, "difference": 0.0, "lift": 1.0, "ratio": 1.0}
 
 
 def measure(
-    ev: Evidence, segment: int, source: str, column: str = "", level: str = "", more: Mapping = {}
+    ev, segment: int, source: str, column: str = "", level: str = "", more: Mapping = {}
 ) -> dict:
     """Return what is measured of a segment; empty where the run cannot tell.
 
@@ -65,31 +66,31 @@ def _adjusted(row, among) -> dict:
     return {"value": value, **ends, "comparisons": len(among)}
 
 
-def _size(ev: Evidence, segment: int, *_) -> dict:
+def _size(ev, segment: int, *_) -> dict:
     n = int(ev.inside(segment).sum())
     if ev.sizeless(segment):
         return {}
     return {"value": n / len(ev.labels), "n": n, "inside": float(n), "unit": "count"}
 
 
-def _revenue(ev: Evidence, segment: int, *_) -> dict:
+def _revenue(ev, segment: int, *_) -> dict:
     if ev.spend is None or ev.sizeless(segment):  # divided by mean spend, it would tell the size
         return {}
     inside = ev.inside(segment)
     return _ends(stats.ratio_of_means(ev.spend * inside, ev.spend)) | {"n": int(inside.sum())}
 
 
-def _mean(ev: Evidence, segment: int, column: str, _="") -> dict:
+def _mean(ev, segment: int, column: str, _="") -> dict:
     if column not in ev.customers:
         return {}
     return _ratio(ev, segment, ev.customers[column].fillna(0.0), ev.entries[column]["unit"])
 
 
-def _contacts(ev: Evidence, segment: int, *_) -> dict:
+def _contacts(ev, segment: int, *_) -> dict:
     return {} if ev.campaigns is None else _ratio(ev, segment, ev.campaigns["contacts"], "count")
 
 
-def _ratio(ev: Evidence, segment: int, values: pd.Series, unit: str) -> dict:
+def _ratio(ev, segment: int, values: pd.Series, unit: str) -> dict:
     """Return the mean of a segment against that of everyone else, as their ratio."""
     inside = ev.inside(segment)
     a, b = values[inside], values[~inside]
@@ -100,7 +101,7 @@ def _ratio(ev: Evidence, segment: int, values: pd.Series, unit: str) -> dict:
     return _ends(ratio) | {"n": len(a), "cell": min(len(a), len(b))} | means
 
 
-def _growth(ev: Evidence, segment: int, *_) -> dict:
+def _growth(ev, segment: int, *_) -> dict:
     inside, months = ev.inside(segment), ev.months
     if months is None or inside.all() or ev.chosen_for_growth:
         return {}
@@ -117,7 +118,7 @@ def _growth(ev: Evidence, segment: int, *_) -> dict:
 # --- columns: numbers and ordered levels ----------------------------------------------------------
 
 
-def _customers(ev: Evidence, segment: int, column: str, _="") -> dict:
+def _customers(ev, segment: int, column: str, _="") -> dict:
     """Return how a numeric or ordered column differs, whether it formed the segments or not."""
     row = None if column in ev.formed else _described(ev, segment, column, "")
     if column not in ev.formed and row is None:
@@ -126,7 +127,7 @@ def _customers(ev: Evidence, segment: int, column: str, _="") -> dict:
     return result if row is None or not result else result | _adjusted(row, ev.descriptors)
 
 
-def _compared(ev: Evidence, column: str, here: np.ndarray, there: np.ndarray) -> dict:
+def _compared(ev, column: str, here: np.ndarray, there: np.ndarray) -> dict:
     """Return the probability of superiority, beside the medians, or the means where these agree."""
     if column not in ev.customers or kind(ev.customers[column]) == "nominal":
         return {}
@@ -144,14 +145,14 @@ def _compared(ev: Evidence, column: str, here: np.ndarray, there: np.ndarray) ->
     return _ends(stats.superiority(a, b)) | {"n": len(a), "cell": min(len(a), len(b))} | middles
 
 
-def _described(ev: Evidence, segment: int, name: str, level: str):
+def _described(ev, segment: int, name: str, level: str):
     """Return the row of a descriptor; None if there is none."""
     key = ["segment", "name", "level"]
     rows = ev.descriptors[(ev.descriptors[key] == [segment, name, level]).all(axis=1)]
     return rows.iloc[0] if len(rows) else None
 
 
-def _median(ev: Evidence, segment: int, column: str, _="") -> dict:
+def _median(ev, segment: int, column: str, _="") -> dict:
     """Return the median of a number with its order-statistic interval."""
     if column not in ev.customers or kind(ev.customers[column]) != "numeric":
         return {}
@@ -167,7 +168,7 @@ def _median(ev: Evidence, segment: int, column: str, _="") -> dict:
 # --- shares of two by two -------------------------------------------------------------------------
 
 
-def _two_by_two(ev: Evidence, yes: pd.Series, segment: int, estimate) -> dict:
+def _two_by_two(ev, yes: pd.Series, segment: int, estimate) -> dict:
     """Return a comparison of shares by a function of the four counts; empty if it has no value.
 
     Nor is there one where, with those of the other segments, it would tell a count of few.
@@ -182,7 +183,7 @@ def _two_by_two(ev: Evidence, yes: pd.Series, segment: int, estimate) -> dict:
     return {**_ends(result), "n": n, "cell": cell, **shares}
 
 
-def subtracted(ev: Evidence, yes: pd.Series, segment: int) -> bool:
+def subtracted(ev, yes: pd.Series, segment: int) -> bool:
     """Return whether a segment's count must be hidden, so that no other's follows from it."""
     known = yes.notna().to_numpy()
     by = yes[known].eq(1).groupby(ev.labels.to_numpy()[known])
@@ -192,7 +193,7 @@ def subtracted(ev: Evidence, yes: pd.Series, segment: int) -> bool:
     return segment in hidden.index and bool(hidden.loc[segment].any())
 
 
-def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
+def _levels(ev, segment: int, column: str, level: str) -> dict:
     """Return how common a level is: a difference if it formed the segments, else a lift."""
     if column not in ev.customers:
         return {}
@@ -207,20 +208,20 @@ def _levels(ev: Evidence, segment: int, column: str, level: str) -> dict:
     return result | name | (kind if formed else _adjusted(row, ev.descriptors))
 
 
-def _outcome(ev: Evidence, segment: int, column: str, level: str) -> dict:
+def _outcome(ev, segment: int, column: str, level: str) -> dict:
     """Return how much more often an outcome came true, called by its label in the study."""
     outcome = ev.run.study.outcomes.get(column)
     result = _levels(ev, segment, column, level) if outcome else {}
     return result and result | {"words": {"outcome": outcome.label}}
 
 
-def _responses(ev: Evidence, segment: int, *_) -> dict:
+def _responses(ev, segment: int, *_) -> dict:
     if ev.campaigns is None or "responded" not in ev.campaigns:
         return {}
     return _two_by_two(ev, answered(ev), segment, stats.lift)
 
 
-def answered(ev: Evidence) -> pd.Series:
+def answered(ev) -> pd.Series:
     """Return 1 for whoever answered a campaign, 0 for whom none moved, NaN for the others."""
     yes = ev.campaigns["responded"].eq(True).astype(float)
     return yes.where(ev.campaigns["contacts"] > 0)
@@ -229,7 +230,7 @@ def answered(ev: Evidence) -> pd.Series:
 # --- what they buy, and what is sold --------------------------------------------------------------
 
 
-def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
+def _product(ev, segment: int, column: str, _="") -> dict:
     """Return the affinity to a product, but where it would tell how few do not buy it."""
     row = _row_of(ev.products, segment, "product", column)
     if row is None or privacy.tells(row["buyers"], int(row["n"]), ev.minimum):
@@ -239,7 +240,7 @@ def _product(ev: Evidence, segment: int, column: str, _="") -> dict:
     return result | {"words": result["words"] | {"buyers": buyers}}
 
 
-def _group(ev: Evidence, segment: int, column: str, _="") -> dict:
+def _group(ev, segment: int, column: str, _="") -> dict:
     """Return the affinity of a customer segment to a group of products."""
     row = _row_of(ev.crossed, segment, "group", column)
     plain = re.sub(r"^\d+[.:]? (?=\D)", "", column)  # without the number of a product segment
@@ -251,20 +252,20 @@ def _row_of(rows: pd.DataFrame, segment: int, key: str, name: str):
     return own.iloc[0] if len(own) else None
 
 
-def _spread(ev: Evidence, row, among, name: str) -> dict:
+def _spread(ev, row, among, name: str) -> dict:
     cell = int(min(row["buyers"], row["others"]))
     shares = {"inside": row["inside"], "outside": row["outside"], "unit": "share"}
     words = {"label": name, "words": {"name": ev.names[int(row["segment"])]}}
     return _adjusted(row, among) | {"n": int(row["n"]), "cell": cell} | shares | words
 
 
-def _spent(ev: Evidence, segment: int) -> pd.Series | None:
+def _spent(ev, segment: int) -> pd.Series | None:
     """Return what each customer spent on a product segment."""
-    spent = ev.people.spending if isinstance(ev, Assortment) else None
+    spent = ev.people.spending if ev.of == "products" else None
     return None if spent is None else spent[ev.names[segment]]
 
 
-def _takings(ev: Assortment, segment: int, *_) -> dict:
+def _takings(ev, segment: int, *_) -> dict:
     spent = _spent(ev, segment)
     if spent is None or ev.people.spend is None:
         return {}
@@ -272,13 +273,131 @@ def _takings(ev: Assortment, segment: int, *_) -> dict:
     return _ends(part) | {"n": len(spent), "cell": int((spent > 0).sum())}
 
 
-def _buyers(ev: Assortment, segment: int, *_) -> dict:
+def _buyers(ev, segment: int, *_) -> dict:
     """Return the share of customers who buy any of them; few who do not would be a small cell."""
     spent = _spent(ev, segment)
     if spent is None:
         return {}
     n, count = len(spent), int((spent > 0).sum())
     return _ends(stats.share(count, n)) | {"n": n, "cell": smallest(count, count, n)}
+
+
+# --- criteria of targeting ------------------------------------------------------------------------
+
+
+def criteria(ev) -> pd.DataFrame:
+    """Return the segments on every criterion the run can compute.
+
+    Indexed by segment: n, the criteria, and `contacts` (campaigns per customer) if known. What
+    rests on too few is missing, and so is a size that would give away a smaller one. Growth, reach
+    and the objective's figure that chance could explain (their interval includes no difference
+    from everyone else) are everyone's.
+    """
+    values = {s: {k: v["value"] for k, v in own.items()} for s, own in ev.once(_figures).items()}
+    scores = pd.DataFrame.from_dict(values, orient="index", dtype=float).rename_axis("segment")
+    scores["n"] = ev.labels.value_counts()
+    stable = {row["segment"]: row.get("jaccard") for row in ev.verdict.get("segments", [])}
+    if any(value is not None for value in stable.values()):
+        scores["stability"] = pd.Series(stable, dtype=float).reindex(scores.index)
+    scores.loc[~scores.index.isin(ev.sized), "size"] = np.nan
+    scores.loc[scores["n"] < ev.minimum] = np.nan
+    return scores[[c for c in ("n", *CRITERIA, "contacts") if c in scores]].astype(float)
+
+
+def _figures(ev) -> dict[int, dict[str, dict]]:
+    """Return value, low and high of each criterion of each segment; everyone's has no ends."""
+    objective, everyone = ev.run.study.objective_figure, np.ones(len(ev.labels), dtype=bool)
+    numeric = [c for c in ev.customers if kind(ev.customers[c]) == "numeric"]
+    if objective and objective.column not in numeric:
+        hint = nearest(objective.column, numeric)
+        raise StudyError(f"objective_figure.column: found {objective.column!r}{hint}")
+    result = {}
+    for segment in ev.segments:
+        inside = ev.inside(segment)
+        own = {name: _figure(ev, name, inside) for name in [*CRITERIA, "contacts"]}
+        own = {name: figure for name, figure in own.items() if figure}
+        for name in OTHERS.keys() & own.keys():
+            column = objective.column if name == "objective" else ""
+            against = measure(ev, segment, OTHERS[name], column)
+            if not against or against["low"] <= 1 <= against["high"]:
+                own[name] = {"value": _figure(ev, name, everyone)["value"]}
+        if "reach" in own:
+            few = _answers(ev, inside)[0] < ev.minimum
+            if few or subtracted(ev, answered(ev), segment):
+                own["reach"] = {"value": np.nan}
+        result[segment] = own
+    return result
+
+
+def _figure(ev, name: str, inside: np.ndarray) -> dict:
+    """Return value, low and high of a criterion among some customers; empty where unknown."""
+    estimate, campaigns = None, ev.campaigns
+    if name == "size":
+        estimate = stats.share(int(inside.sum()), len(inside))
+    elif name == "value" and ev.spend is not None:
+        estimate = stats.mean(ev.spend[inside])
+    elif name == "objective" and ev.run.study.objective_figure:
+        estimate = stats.mean(ev.customers.loc[inside, ev.run.study.objective_figure.column])
+    elif name == "contacts" and campaigns is not None:
+        estimate = stats.mean(campaigns.loc[inside, "contacts"])
+    elif name == "reach" and campaigns is not None and "responded" in campaigns:
+        estimate = stats.share(*_answers(ev, inside))
+    elif name == "growth" and ev.months is not None and not ev.chosen_for_growth:
+        recent, earlier = (ev.months.loc[inside, c] for c in ("recent", "earlier"))
+        if ev.months["earlier"].sum() > 0:  # else there is nothing to grow from
+            value = recent.sum() / earlier.sum() if earlier.sum() > 0 else np.nan
+            estimate = stats.ratio_of_means(recent, earlier)._replace(value=value)
+    return {} if estimate is None else dict(zip(("value", "low", "high"), estimate, strict=False))
+
+
+def _answers(ev, inside: np.ndarray) -> tuple[int, int]:
+    """Return how many answered a campaign, and how many were addressed."""
+    sent = answered(ev)[inside].dropna()
+    return int(sent.sum()), len(sent)
+
+
+def units(ev) -> dict[str, str]:
+    """Return the unit of each criterion, and of the attention received."""
+    objective = ev.run.study.objective_figure
+    entry = ev.entries.get(objective.column, {}) if objective else {}
+    return {
+        "size": "share",
+        "value": ev.run.study.currency or "money",
+        "growth": "share",
+        "stability": "index",
+        "reach": "share",
+        "contacts": "count",
+        "objective": entry.get("unit", ""),
+    }
+
+
+def meaning(ev, name: str) -> str:
+    """Return what a criterion measures, in words."""
+    if name == "contacts":
+        return "campaigns a customer, mean"
+    if name != "objective":
+        return CRITERIA[name]
+    objective = ev.run.study.objective_figure
+    figure = ev.entries[objective.column]["label"].lower()
+    return f"{figure}, mean; {objective.prefer} fits the objective better, as study.yaml says"
+
+
+def _criterion(ev, segment: int, column: str, _="") -> dict:
+    """Return a segment's figure on a criterion of the targeting, as the ranking uses it."""
+    scores, inside = ev.once(criteria), ev.inside(segment)
+    if column not in scores or pd.isna(scores.loc[segment, column]):
+        return {}
+    value, n, cell = float(scores.loc[segment, column]), int(inside.sum()), {}
+    if column == "reach":
+        yes, n = _answers(ev, inside)
+        cell = {"cell": smallest(yes, yes, n)}
+    own = ev.once(_figures)[segment].get(column, {})
+    own = own if np.isfinite(own.get("low", np.nan)) else {}  # of everyone's there are no ends
+    words = {"meaning": meaning(ev, column)}
+    if column == "objective":
+        words["figure"] = ev.entries[ev.run.study.objective_figure.column]["label"].lower()
+    about = {"table": TABLES.get(column, "campaigns.parquet"), "unit": units(ev)[column]}
+    return own | {"value": value, "n": n, "words": words} | cell | about
 
 
 MEASURES = {
@@ -297,5 +416,6 @@ MEASURES = {
     "medians": _median,
     "groups": _group,
     "takings": _takings,
+    "criteria": _criterion,
     "buyers": _buyers,
 }

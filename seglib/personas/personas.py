@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+from itertools import combinations, product
 from numbers import Real
+from typing import NamedTuple
 
 import pandas as pd
 
 from seglib import wording
 from seglib.clustering import prediction
-from seglib.personas import names, playbook
-from seglib.personas.evidence import Evidence
-from seglib.personas.names import has_level, numbers
+from seglib.files import Run
+from seglib.personas.profile import WORDS, has_level, label, numbers, quoted
 
-WORDS, CLAIMS = names.WORDS, wording.table("claims")
+CLAIMS = wording.table("claims")
 SECTIONS = CLAIMS["sections"]
 SAME = 0.5  # |rank correlation| of two columns from which they say the same of a customer
 MARK = 0.25  # strength from which a claim may lead: a medium difference (d of about 0.5)
@@ -23,9 +26,9 @@ RECORDED = {"demographic", "geographic"}  # bases of columns that say who somebo
 DEFINES, BESIDES = (CLAIMS["headings"][key] for key in ("defines", "besides"))
 
 
-def personas(ev: Evidence, claims: list[dict]) -> list[dict]:
+def personas(ev, claims: list[dict]) -> list[dict]:
     """Return one persona per segment from its claims, as in personas.json."""
-    before, n = names.before(ev.run), ev.labels.value_counts()
+    earlier, n = before(ev.run), ev.labels.value_counts()
     stable = {s["segment"]: s for s in ev.verdict.get("segments", [])}
     result = []
     for segment in ev.segments:
@@ -36,11 +39,11 @@ def personas(ev: Evidence, claims: list[dict]) -> list[dict]:
             {
                 "segment": segment,
                 "name": ev.names[segment],
-                "named_for": names.worded(
+                "named_for": worded(
                     ev.names[segment], ev.markers[ev.markers["segment"] == segment]
                 ),
                 "about": about(ev),
-                **_naming(ev, segment, before),
+                **_naming(ev, segment, earlier),
                 "n": int(n[segment]) if shown else None,
                 "share": n[segment] / n.sum() if shown else None,
                 "revenue_share": _revenue_share(ev, segment) if shown else None,
@@ -57,14 +60,14 @@ def personas(ev: Evidence, claims: list[dict]) -> list[dict]:
     return result
 
 
-def _revenue_share(ev: Evidence, segment: int) -> float | None:
+def _revenue_share(ev, segment: int) -> float | None:
     if ev.spend is None:
         return None
     whole = ev.spend.sum()
     return ev.spend[ev.inside(segment)].sum() / whole if whole > 0 else float("nan")
 
 
-def _naming(ev: Evidence, segment: int, before: dict[int, dict]) -> dict:
+def _naming(ev, segment: int, before: dict[int, dict]) -> dict:
     """Return who named a segment, and the name that it had at an earlier date if another."""
     by_analyst = len(ev.segments) > 1 and segment in ev.analyst_names
     old = before.get(segment)
@@ -75,7 +78,7 @@ def _naming(ev: Evidence, segment: int, before: dict[int, dict]) -> dict:
     }
 
 
-def unknown(ev: Evidence, rows: list[dict], parts: dict[str, list]) -> list[dict]:
+def unknown(ev, rows: list[dict], parts: dict[str, list]) -> list[dict]:
     """Return what the data cannot say about a segment, and the questions that would tell."""
     bases = {ev.entries[c]["base"] for c in ev.customers}
     survey = ev.run.study.tables.survey or "psychographic" in bases
@@ -95,7 +98,7 @@ def unknown(ev: Evidence, rows: list[dict], parts: dict[str, list]) -> list[dict
     return gaps
 
 
-def about(ev: Evidence) -> str:
+def about(ev) -> str:
     """Return whether the study is about buyers, users, or people of whom neither is known."""
     if ev.run.study.usage:
         return "users"
@@ -111,7 +114,7 @@ def common(people: list[dict]) -> list[str]:
 # --- what a persona begins with -------------------------------------------------------------------
 
 
-def marks(ev: Evidence, rows: list[dict]) -> list[dict]:
+def marks(ev, rows: list[dict]) -> list[dict]:
     """Return the claims that define a segment: strong, and each about something else."""
     able = [c for c in rows if c["strength"] >= MARK and c["kind"] != "ratio"]
     able = [c for c in able if "afterwards" not in c["sections"]]
@@ -145,7 +148,7 @@ def moved(claim: dict) -> float:
     return abs(levels[0] - levels[1]) - (claim["word"] == "slightly")
 
 
-def akin(ev: Evidence, one: dict, other: dict) -> bool:
+def akin(ev, one: dict, other: dict) -> bool:
     """Return whether two claims rest on columns that say the same of a customer."""
     sources = one["source"], other["source"]
     if sources[0]["column"] == sources[1]["column"]:
@@ -205,7 +208,7 @@ def heading_of(part: dict, person: dict) -> str:
 # --- how far to trust them, and the answer --------------------------------------------------------
 
 
-def trust(ev: Evidence) -> dict:
+def trust(ev) -> dict:
     """Return the words of the verdict: use, headline, doubt, poor (the doubtful segments) and n."""
     rows = ev.verdict.get("segments", [])
     poor = [str(row["segment"]) for row in rows if row.get("stable") in {"doubtful", "distrust"}]
@@ -215,68 +218,146 @@ def trust(ev: Evidence) -> dict:
     return about | {"doubt": "some" if poor else judged, "poor": poor, "n": len(rows)}
 
 
-def answer(ev: Evidence, people: list[dict], book: dict) -> dict:
-    """Return the words of the answer: whom there is, whom to look at first, and what to try."""
-    first = book["targeting"]["ranking"][0]
-    own = [row for row in book["levers"] if row["segment"] == first["segment"]]
-    actions = [row["action"] for row in own if playbook.answerable(row)]
-    return trust(ev) | {
-        "people": [p for p in people if p["share"] is not None],
-        "first": first["name"],
-        "weights": "equal" if book["targeting"]["equal"] else "own",
-        "action": actions[0] if actions else "",
-        "waits": "yes" if own and not actions else "no",
-    }
+# --- names of segments ----------------------------------------------------------------------------
+
+CLEAR = 0.25  # |effect| from which a marker may stand in a name: "medium" (Cohen's d of 0.5)
+MOST = 0.5  # share of a segment above which it is said to be with something
+LONG = 80  # letters of a name that is only taken if no shorter one is free
 
 
-def ranked(book: dict) -> dict:
-    """Return the words of the ranking: weights, who comes first, how firmly, who is missed."""
-    rows, targeting = book["targeting"]["ranking"], book["targeting"]
-    if len(rows) < 2:
-        return {"weights": "none"}
-    names = {row["segment"]: row["name"] for row in rows}
-    firmest, top = max(rows, key=lambda row: row["first"]), [r for r in rows if r["rank"] == 1]
-    reached = any("reach" in row["scores"] for row in rows)
-    return {
-        "weights": "equal" if targeting["equal"] else "own",
-        "given": ", ".join(f"{c} {w:.0%}" for c, w in targeting["weights"].items()),
-        "first": [row["name"] for row in top],
-        "chance": top[0]["first"],
-        "tied": "yes" if len(top) > 1 else "no",
-        "most": firmest["first"],
-        "firmest": firmest["name"] if firmest["rank"] > 1 else "",
-        "names": [names[s] for s in targeting["underserved"]],
-        "underserved": "some" if targeting["underserved"] else "none" if reached else "unknown",
-    }
+class Trait(NamedTuple):
+    """How a marker sounds in a name; of one `topic` a name says one thing, `link` joins a phrase.
+
+    A name says what a segment has more, or less, of than others, never what it is by itself.
+    """
+
+    topic: str
+    adjective: str
+    phrase: str
+    weight: float = 1.0
+    link: str = "with"
 
 
-def tests(ev: Evidence, book: dict) -> pd.DataFrame:
-    """Return the experiment that each segment can carry, one row a segment and measure."""
-    rows = {}
-    pairs = [(row, test) for row in book["levers"] for test in (row["experiment"], row["other"])]
-    for row, test in pairs:
-        if test is None or test["baseline"] is None:
-            continue
-        segment = row["segment"]
-        unit, less = test["unit"], test.get("less", False)
-        rows[segment, test["metric"]] = {
-            "segment": row["name"],
-            "measure": test["metric"].partition(",")[0],
-            "baseline": wording.amount(test["baseline"], unit),
-            "looked for": playbook.gain(test["target"], unit, less),
-            "needed a half": test["n_per_arm"],
-            "there are": test["available"] if segment in ev.sized else None,
-            "months": test["months"],
-            "smallest": playbook.gain(test["detectable"], unit, less),
-            "break-even": wording.amount(test["break_even"], unit) if test["break_even"] else None,
-        }
-    return pd.DataFrame(list(rows.values())).dropna(axis=1, how="all")
+def names(
+    markers: pd.DataFrame,
+    noun: str = "customers",
+    analyst: dict[int, str] | None = None,
+    earlier: dict[int, str] | None = None,
+) -> dict[int, str]:
+    """Return a name for each segment, no two the same, such as "Frequent shoppers".
+
+    The analyst's win. One of an earlier run is kept for as long as every word of it is still true:
+    what it says the segment has more, or less, of differs that way beyond chance, be it by less
+    than it did. `markers` are those of `profile.markers`, `noun` is what the members are called.
+    """
+    result = {int(s): str(name) for s, name in (analyst or {}).items()}
+    segments = sorted({int(s) for s in markers["segment"].unique()} | set(result))
+    if len(segments) == 1:
+        return {segments[0]: f"All {noun}"}
+    rows = {segment: markers[markers["segment"] == segment] for segment in segments}
+
+    meant: set[frozenset] = set()  # what the names say, in whatever words
+
+    def take(segment: int, possible: dict[str, frozenset]) -> None:
+        taken = {name.lower() for name in result.values()}
+        free = [n for n, says in possible.items() if n.lower() not in taken and says not in meant]
+        if segment not in result and free:
+            result[segment] = free[0]
+            meant.add(possible[free[0]])
+
+    for segment in segments:
+        name, true = (earlier or {}).get(segment), _traits(rows[segment], 0.0)
+        choices = _choices(true, noun, len(true))
+        if name in choices and _traits(rows[segment], CLEAR):
+            take(segment, {name: choices[name]})
+    for segment in segments:
+        topics: dict[str, Trait] = {}
+        for trait in _traits(rows[segment], CLEAR):
+            topics.setdefault(trait.topic, trait)
+        number = {f"Segment {segment} {noun}": frozenset({segment})}
+        take(segment, _choices([*topics.values()], noun) | number)
+    return {segment: result[segment] for segment in segments}
+
+
+def worded(name: str, rows: pd.DataFrame) -> list[dict]:
+    """Return column and level of the markers of a segment that its name is made of."""
+    result = {}
+    for row in rows.itertuples():
+        trait = _trait(row)
+        words = {trait.adjective, trait.phrase} - {""} if trait else ()
+        if any(word.lower() in name.lower() for word in words):
+            result[row.name, row.level] = {"column": row.name, "level": row.level}
+    return [*result.values()]
+
+
+def _traits(rows: pd.DataFrame, least: float) -> list[Trait]:
+    """Return the traits of markers beyond chance and not too weak, the strongest first."""
+    rows = rows[(rows["low"] > 0) | (rows["high"] < 0)]
+    rows = rows[rows["effect"].abs() >= least]
+    traits = [(abs(row.effect), trait) for row in rows.itertuples() if (trait := _trait(row))]
+    return [trait for _, trait in sorted(traits, key=lambda pair: -pair[0] * pair[1].weight)]
+
+
+def _trait(row) -> Trait | None:
+    """Return how a marker sounds in a name, None if its level says nothing of those without it."""
+    more, name, of = row.effect > 0, row.name, label(row.label)
+    if name in WORDS["traits"]:
+        return Trait(*WORDS["traits"][name]["higher" if more else "lower"])
+    if name.startswith("share_"):
+        return Trait(name, "", f"{'more' if more else 'less'} {of}", 0.9)
+    if not row.level:
+        if of.startswith("“") or (row.kind == "ordered" and row.base == "psychographic"):
+            of = f"answers to {quoted(row.label)}"
+        return Trait(name, "", f"{'high' if more else 'low'} {of}", 0.8)
+    if not more:
+        return None
+    if row.base == "psychographic":
+        answer = f"{row.reply or f'“{row.level}”'} to {quoted(row.column)}"
+        return Trait(name, "", answer, 0.9, "who more often answer")
+    if not row.reply:
+        worded, column = re.search(r"[^\W\d_]{3}", row.level), label(row.column)
+        of = f"{label(row.level)} {column}" if worded else f"{column} {row.level}"
+    return Trait(name, "", of, 0.9, "with" if row.inside > MOST else "more often with")
+
+
+def _choices(traits: list[Trait], noun: str, most: int = 5) -> dict[str, frozenset]:
+    """Return possible names and what each says, from the first few traits, the best first."""
+    adjectives = [t for t in traits if t.adjective][: max(most - 1, 1)]
+    others, many = traits[:most], noun.capitalize()
+    if not traits:
+        return {f"Near-average {noun}": frozenset()}
+    both = [(a, b) for a, b in product(adjectives, others) if a.topic != b.topic]
+    both.sort(key=lambda pair: traits.index(pair[0]) + traits.index(pair[1]))
+    pairs = [(a, b) for a, b in combinations(others, 2) if a.link == b.link]
+    result = {f"{a.adjective} {noun} {b.link} {b.phrase}": {a, b} for a, b in both}
+    alone = (
+        (f"{t.adjective} {noun}" if t.adjective else f"{many} {t.link} {t.phrase}", t)
+        for t in traits[:most]
+    )
+    result |= {f"{many} {a.link} {a.phrase} and {b.phrase}": {a, b} for a, b in pairs}
+    result |= {name: {t} for name, t in alone}
+    return {name: frozenset(result[name]) for name in sorted(result, key=lambda n: len(n) > LONG)}
+
+
+def before(run: Run) -> dict[int, dict]:
+    """Return the personas of the run that the numbers are from, of segments that kept theirs.
+
+    Each also says whether that run is of an `earlier` date.
+    """
+    numbered = run.read("model.json").get("numbered") if run.has("model.json") else None
+    path = run.study.folder / numbered["as_of"] / "personas.json" if numbered else None
+    if not (path and path.is_file()):
+        return {}
+    kept = {row["segment"] for row in numbered["kept"]}
+    people = json.loads(path.read_text(encoding="utf-8"))
+    earlier = numbered["as_of"] < run.as_of.isoformat()
+    return {p["segment"]: {**p, "earlier": earlier} for p in people if p["segment"] in kept}
 
 
 # --- files for others -----------------------------------------------------------------------------
 
 
-def assignments(ev: Evidence) -> pd.DataFrame:
+def assignments(ev) -> pd.DataFrame:
     """Return customer, segment, name, probability and scores, if any: what a CRM needs."""
     members = ev.run.read("segments.parquet")[["segment", "probability"]]
     members.insert(1, "name", members["segment"].map(ev.names))
@@ -285,7 +366,7 @@ def assignments(ev: Evidence) -> pd.DataFrame:
     return members.rename_axis("customer").reset_index()
 
 
-def assigned(ev: Evidence) -> list[dict]:
+def assigned(ev) -> list[dict]:
     """Return what each column of segments.csv means, a row a column."""
     study, useful = ev.run.study, ev.verdict.get("usefulness") or {}
     when = f" in the {study.holdout} days from {ev.run.as_of}" * (not study.snapshot)

@@ -6,13 +6,14 @@ import math
 import re
 
 import numpy as np
+import pandas as pd
 
 from seglib import power, privacy
-from seglib.personas import targeting
-from seglib.personas.evidence import Evidence, assortment
+from seglib.personas.measures import CRITERIA, criteria, meaning, smallest
 from seglib.personas.measures import WORDS as CLAIMS
-from seglib.personas.measures import smallest
-from seglib.personas.names import label
+from seglib.personas.personas import trust
+from seglib.personas.profile import label
+from seglib.study import StudyError
 from seglib.wording import amount, listing, table
 
 WORDS = table("levers")
@@ -22,6 +23,7 @@ WORTH = {"value-high", "growth-up"}  # who is worth this and overlooked is under
 ITEMS = {"need-high", "product-high", "need-low"}
 ENOUGH = 0.02  # of the spend, theirs or that of others, from which an item is worth a test
 AGAIN = 4  # tests of three months, one after another, that are worth proposing: a year
+DRAWS = 10_000  # sets of weights
 MEANT = 2  # possibilities that are named for a product segment
 FIGURES = [
     "baseline",
@@ -37,7 +39,7 @@ FIGURES = [
 # --- tests ----------------------------------------------------------------------------------------
 
 
-def experiment(ev: Evidence, segment: int, metric: str) -> dict:
+def experiment(ev, segment: int, metric: str) -> dict:
     """Return the experiment that would show whether an action works in a segment.
 
     Half of the segment, drawn at random, is treated; the other half is left as it is. Spend is
@@ -62,7 +64,7 @@ def experiment(ev: Evidence, segment: int, metric: str) -> dict:
     return plan
 
 
-def _planned(ev: Evidence, segment: int, metric: str) -> dict:
+def _planned(ev, segment: int, metric: str) -> dict:
     """Return an experiment with all its figures, also those that may not be told."""
     inside, study, result = ev.inside(segment), ev.run.study, {}
     n, at_least = ev.count(segment, int(inside.sum()))
@@ -90,7 +92,7 @@ def _planned(ev: Evidence, segment: int, metric: str) -> dict:
     return plan | {"metric": TEXTS[metric].format(**who), "unit": unit}
 
 
-def _outcome(ev: Evidence, inside: np.ndarray, half: int) -> dict:
+def _outcome(ev, inside: np.ndarray, half: int) -> dict:
     """Return the test on the study's first outcome; how long it takes, the study does not say."""
     name, outcome = next(iter(ev.run.study.outcomes.items()))
     happened = ev.customers.loc[inside, name].dropna()
@@ -100,7 +102,7 @@ def _outcome(ev: Evidence, inside: np.ndarray, half: int) -> dict:
     return words | test | {"available": half, "enough": enough}
 
 
-def testable(ev: Evidence, segment: int, metric: str) -> bool:
+def testable(ev, segment: int, metric: str) -> bool:
     """Return whether a measure leaves room: where nearly all still buy, none need winning back."""
     return metric != "active" or (_planned(ev, segment, metric)["baseline"] or 0) <= STILL_HERE
 
@@ -117,7 +119,7 @@ def gain(value: float, unit: str, less: bool = False) -> str:
     return f"{sign}{100 * value:.0f} points" if unit == "share" else f"{sign}{amount(value, unit)}"
 
 
-def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
+def _test(ev, segment: int, column: str, level: str) -> dict:
     """Return one figure of the test that a segment can carry; `level` is what it measures."""
     plan, study = experiment(ev, segment, level), ev.run.study
     if plan.get(column) is None or not math.isfinite(plan[column]):
@@ -146,33 +148,109 @@ def _test(ev: Evidence, segment: int, column: str, level: str) -> dict:
     }
 
 
-MEASURES = targeting.MEASURES | {"tests": _test}
+# --- whom to target -------------------------------------------------------------------------------
+
+
+def weights(own: dict[str, float], scores: pd.DataFrame) -> dict[str, float]:
+    """Return the weight of each criterion in the table, summing to 1; equal unless given."""
+    usable = [c for c in CRITERIA if c in scores and scores[c].notna().any()]
+    weighting = {c: float(own.get(c, 0.0)) if own else 1.0 for c in usable}
+    total = sum(weighting.values())
+    if total <= 0:
+        raise StudyError(
+            f"targeting gives no weight to any criterion of this study: expected one of "
+            f"{', '.join(usable)} above 0"
+        )
+    return {name: weight / total for name, weight in weighting.items()}
+
+
+def ranking(ev) -> pd.DataFrame:
+    """Return the segments ranked by the study's weights, as `rank` does."""
+    scores, objective = ev.once(criteria), ev.run.study.objective_figure
+    weighting = weights(ev.run.study.targeting, scores)
+    if objective and objective.prefer == "lower":
+        scores = scores.assign(objective=-scores["objective"])
+    return rank(scores, weighting, ev.run.seed)
+
+
+def rank(scores: pd.DataFrame, weighting: dict[str, float], seed: int = 0) -> pd.DataFrame:
+    """Return the segments by `criteria` ranked by weights, and how firmly.
+
+    Each criterion runs from 0 (the lowest segment) to 1 (the highest). The score is the weighted
+    mean of those known of a segment; one of which none is known comes last. `first` is the share of
+    10,000 random sets of weights, all equally likely, under which the segment comes first; `best`
+    and `worst` are ranks that at least 5 of 100 of those sets give it or better, or worse.
+    """
+    values = scores.loc[scores["n"].notna(), [*weighting]]
+    spread = values.max() - values.min()
+    scaled = (values - values.min()) / spread.where(spread > 0)
+    scaled = scaled.where((spread > 0) | values.isna(), 0.5)
+    score = pd.Series(_means(scaled, np.array([[*weighting.values()]]))[:, 0], index=values.index)
+    samples = np.random.default_rng(seed).dirichlet(np.ones(len(weighting)), DRAWS)
+    means = np.nan_to_num(_means(scaled, samples), nan=-1.0)
+    ranks = 1 + (means[:, None] < means[None] - 1e-9).sum(axis=1)  # equals share a place
+    place = score.round(9).rank(ascending=False, method="min", na_option="bottom").astype(int)
+    best, worst = (np.quantile(ranks, q, axis=1).astype(int) for q in (0.05, 0.95))
+    first = (ranks == 1).mean(axis=1)
+    result = scaled.assign(score=score, rank=place, first=first, best=best, worst=worst)
+    result = result[["score", "rank", "first", "best", "worst", *weighting]]
+    return result.sort_values("rank", kind="stable").rename_axis("segment").reset_index()
+
+
+def _means(scaled: pd.DataFrame, samples: np.ndarray) -> np.ndarray:
+    """Return each segment's mean of what is known, under each set of weights (one a row)."""
+    values, known = scaled.fillna(0.0).to_numpy(), scaled.notna().to_numpy(dtype=float)
+    weight = known @ samples.T
+    return np.divide(
+        values @ samples.T, weight, out=np.full(weight.shape, np.nan), where=weight > 0
+    )
+
+
+def _rank(ev, segment: int, *_) -> dict:
+    """Return a segment's place by the study's weights, and by random ones."""
+    rows = ev.once(ranking).set_index("segment")
+    if segment not in rows.index or len(rows) < 2:
+        return {}
+    row = rows.loc[segment]
+    return {
+        "value": float(row["rank"]),
+        "low": float(row["best"]),
+        "high": float(row["worst"]),
+        "confidence": 0.9,
+        "n": int(ev.inside(segment).sum()),
+        "inside": amount(row["score"]),
+        "outside": amount(row["first"], "share"),
+        "words": {"rank": int(row["rank"]), "of": len(rows)},
+    }
+
+
+MEASURES = {"ranks": _rank, "tests": _test}
 
 # --- levers ---------------------------------------------------------------------------------------
 
 
-def build(ev: Evidence, claims: list[dict]) -> dict:
+def build(ev, claims: list[dict]) -> dict:
     """Return playbook.json from the claims: levers, targeting, what product segments may mean."""
-    scores, named = ev.once(targeting.criteria), ev.names
-    weighting = targeting.weights(ev.run.study.targeting, scores)
+    scores, named = ev.once(criteria), ev.names
+    weighting = weights(ev.run.study.targeting, scores)
     keys = "segment", "score", "rank", "first", "best", "worst"
     rules = {s: {c["rule"] for c in claims if c["segment"] == s} for s in ev.segments}
     rows = [
         {key: row[key] for key in keys}
         | {"name": named[row["segment"]], "scores": {c: row[c] for c in weighting}}
-        for row in ev.once(targeting.ranking).to_dict("records")
+        for row in ev.once(ranking).to_dict("records")
     ]
     whom = {
         "weights": weighting,
         "equal": not ev.run.study.targeting,
         "ranking": rows,
         "underserved": [s for s, own in rules.items() if "overlooked" in own and own & WORTH],
-        "meaning": {name: targeting.meaning(ev, name) for name in weighting},
+        "meaning": {name: meaning(ev, name) for name in weighting},
     }
     return {"levers": levers(ev, claims), "targeting": whom, "range": assorted(ev, claims)}
 
 
-def levers(ev: Evidence, claims: list[dict]) -> list[dict]:
+def levers(ev, claims: list[dict]) -> list[dict]:
     """Return one row a segment and lever that its claims call for, as in playbook.json.
 
     `evidence` are ids of claims, `also` the names of other segments with the same action.
@@ -197,7 +275,7 @@ def levers(ev: Evidence, claims: list[dict]) -> list[dict]:
     return rows
 
 
-def _other(ev: Evidence, segment: int, metric: str, test: dict) -> dict | None:
+def _other(ev, segment: int, metric: str, test: dict) -> dict | None:
     """Return the test of who buys at all, if it tells enough where one of spend does not."""
     if metric != "spend" or test["enough"] or not testable(ev, segment, "active"):
         return None
@@ -279,12 +357,12 @@ def called_for(row: dict, own: list[dict]) -> list[dict]:
     return [c for rules in called for c in rules] if all(called) else []
 
 
-def _items(ev: Evidence, evidence: list[dict]) -> str:
+def _items(ev, evidence: list[dict]) -> str:
     columns = [c["source"]["column"] for c in evidence if c["rule"] in ITEMS]
     return listing([label(ev.entries.get(c, {}).get("label", c)) for c in columns][:3])
 
 
-def _effect(ev: Evidence, test: dict) -> str:
+def _effect(ev, test: dict) -> str:
     if test.get("break_even") is None:
         return TEXTS["effect"]
     least = amount(test["break_even"], ev.run.study.currency or "money")
@@ -299,9 +377,9 @@ def advice(row: dict) -> str:
     return f"{row['action']} {TEXTS['also'].format(names=listing(row['also']))}"
 
 
-def assorted(ev: Evidence, claims: list[dict]) -> list[dict]:
+def assorted(ev, claims: list[dict]) -> list[dict]:
     """Return for each product segment its claims, who leans to it, and what it may mean."""
-    goods, rows = ev.once(assortment), []
+    goods, rows = ev.assortment, []
     for segment, name in goods.names.items() if goods else ():
         members = [c for c in claims if (c["of"], c["segment"]) == ("products", segment)]
         lean = [
@@ -316,3 +394,64 @@ def assorted(ev: Evidence, claims: list[dict]) -> list[dict]:
         ids = {"claims": [c["id"] for c in members], "lean": [c["id"] for c in lean]}
         rows.append({"segment": segment, "name": name, **ids, "meanings": means[:MEANT]})
     return rows
+
+
+# --- what page 04 says of it ----------------------------------------------------------------------
+
+
+def answer(ev, people: list[dict], book: dict) -> dict:
+    """Return the words of the answer: whom there is, whom to look at first, and what to try."""
+    first = book["targeting"]["ranking"][0]
+    own = [row for row in book["levers"] if row["segment"] == first["segment"]]
+    actions = [row["action"] for row in own if answerable(row)]
+    return trust(ev) | {
+        "people": [p for p in people if p["share"] is not None],
+        "first": first["name"],
+        "weights": "equal" if book["targeting"]["equal"] else "own",
+        "action": actions[0] if actions else "",
+        "waits": "yes" if own and not actions else "no",
+    }
+
+
+def ranked(book: dict) -> dict:
+    """Return the words of the ranking: weights, who comes first, how firmly, who is missed."""
+    rows, targeting = book["targeting"]["ranking"], book["targeting"]
+    if len(rows) < 2:
+        return {"weights": "none"}
+    names = {row["segment"]: row["name"] for row in rows}
+    firmest, top = max(rows, key=lambda row: row["first"]), [r for r in rows if r["rank"] == 1]
+    reached = any("reach" in row["scores"] for row in rows)
+    return {
+        "weights": "equal" if targeting["equal"] else "own",
+        "given": ", ".join(f"{c} {w:.0%}" for c, w in targeting["weights"].items()),
+        "first": [row["name"] for row in top],
+        "chance": top[0]["first"],
+        "tied": "yes" if len(top) > 1 else "no",
+        "most": firmest["first"],
+        "firmest": firmest["name"] if firmest["rank"] > 1 else "",
+        "names": [names[s] for s in targeting["underserved"]],
+        "underserved": "some" if targeting["underserved"] else "none" if reached else "unknown",
+    }
+
+
+def tests(ev, book: dict) -> pd.DataFrame:
+    """Return the experiment that each segment can carry, one row a segment and measure."""
+    rows = {}
+    pairs = [(row, test) for row in book["levers"] for test in (row["experiment"], row["other"])]
+    for row, test in pairs:
+        if test is None or test["baseline"] is None:
+            continue
+        segment = row["segment"]
+        unit, less = test["unit"], test.get("less", False)
+        rows[segment, test["metric"]] = {
+            "segment": row["name"],
+            "measure": test["metric"].partition(",")[0],
+            "baseline": amount(test["baseline"], unit),
+            "looked for": gain(test["target"], unit, less),
+            "needed a half": test["n_per_arm"],
+            "there are": test["available"] if segment in ev.sized else None,
+            "months": test["months"],
+            "smallest": gain(test["detectable"], unit, less),
+            "break-even": amount(test["break_even"], unit) if test["break_even"] else None,
+        }
+    return pd.DataFrame(list(rows.values())).dropna(axis=1, how="all")

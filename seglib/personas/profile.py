@@ -1,6 +1,9 @@
-"""What a segment is: its markers, and what else differs."""
+"""What a segment is: its markers, and what else differs; and what columns and levels are called."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -8,17 +11,96 @@ from scipy.stats import norm
 
 from seglib import stats
 from seglib.clustering import stability
-from seglib.personas.names import (
-    entries,
-    has_level,
-    kind,
-    level_label,
-    levels,
-    numbers,
-    reply,
-    segments,
-)
+from seglib.clustering.encoding import kind
 from seglib.stats import UNKNOWN, Estimate
+from seglib.wording import table
+
+WORDS = table("vocabulary")
+CODED = {"0": "no", "1": "yes"}  # where people answered, and no other code was given
+
+# --- columns and their levels ---------------------------------------------------------------------
+
+
+def entries(dictionary, frame: pd.DataFrame) -> dict[str, dict]:
+    """Return the dictionary row of each column of a frame, made up where there is none.
+
+    Of dictionary.json as a whole, the part is chosen by the frame's index name.
+    """
+    if isinstance(dictionary, dict):
+        part = "products" if frame.index.name == "product" else "customers"
+        dictionary = dictionary.get(part, [])
+    by_name = {row["name"]: row for row in dictionary or []}
+    default = {"base": "", "unit": "", "meaning": ""}
+    return {
+        str(c): default | {"name": str(c), "label": str(c)} | by_name.get(str(c), {}) for c in frame
+    }
+
+
+def numbers(values: pd.Series) -> pd.Series | None:
+    """Return a column as floats, levels of an ordered one as 0, 1, …; None if it is nominal."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        codes = values.cat.codes.astype(float)
+        return codes.mask(codes < 0) if values.cat.ordered else None
+    if pd.api.types.is_bool_dtype(values.dtype) or not pd.api.types.is_numeric_dtype(values.dtype):
+        return None
+    return values.astype(float)
+
+
+def levels_of(values: pd.Series) -> pd.Series:
+    """Return a column's values as text, missing kept."""
+    return values.astype("object").map(str, na_action="ignore")
+
+
+def levels(values: pd.Series) -> list[str]:
+    """Return the levels of a column as text, sorted."""
+    return sorted(levels_of(values).dropna().unique())
+
+
+def has_level(values: pd.Series, level: str) -> pd.Series:
+    """Return 1 where a column has a level, 0 where not, and NaN where it is missing."""
+    text = levels_of(values)
+    return text.eq(level).astype(float).where(text.notna())
+
+
+def reply(level: str, among: Iterable[str], base: str = "") -> str:
+    """Return yes or no where a level of a column means it, else nothing.
+
+    0 and 1 mean no and yes only of answers (`base` psychographic); elsewhere they may be any codes.
+    """
+    if base == "psychographic" and set(among) == set(CODED):
+        return CODED[level]
+    word = level.lower()
+    return "yes" if word in WORDS["affirmative"] else "no" if word in WORDS["negative"] else ""
+
+
+def level_label(entry: dict, level: str, values: pd.Series) -> str:
+    """Return what a level is called: 'Television', 'No television', 'Yes to “cheap”', 'X: DSL'."""
+    name, base = entry["label"], entry["base"]
+    answer = reply(level, levels(values), base)
+    if answer and base == "psychographic":
+        return f"{answer.capitalize()} to {quoted(name)}"
+    if answer:
+        return name if answer == "yes" else f"No {label(name)}"
+    return f"{name}: {level}"
+
+
+def quoted(name: str) -> str:
+    """Return a label in quotation marks, as it was put to people if it is a statement."""
+    return name if name.startswith("“") else f"“{label(name)}”"
+
+
+def label(text: str) -> str:
+    """Return a label as it reads inside a sentence: no capitals, no note on its unit."""
+    text = re.sub(r" (\(share of spend\)|share)$", "", text)
+    if text.isupper() and len(text) > 3:
+        return text.lower()
+    return text[0].lower() + text[1:] if text[1:2].islower() else text
+
+
+def segments(labels: pd.Series) -> list[tuple[int, np.ndarray]]:
+    """Return each segment and which rows belong to it."""
+    return [(int(s), (labels == s).to_numpy()) for s in sorted(labels.dropna().unique())]
+
 
 # --- comparisons ----------------------------------------------------------------------------------
 

@@ -10,9 +10,9 @@ from markupsafe import Markup
 from seglib import wording
 from seglib.files import Run
 from seglib.measuring import outcomes
-from seglib.personas.names import WORDS
 from seglib.personas.personas import ALWAYS, common, heading_of, opening, sections
 from seglib.personas.playbook import answerable
+from seglib.personas.profile import WORDS
 from seglib.plots import colours
 from seglib.report import glossary, history, portraits, report
 from seglib.report.exhibits import environment, missing

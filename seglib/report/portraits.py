@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from seglib import stats, wording
-from seglib.personas.names import level_label
+from seglib.personas.profile import level_label
 
 # How many measures a fingerprint shows, and the rank correlation above which one says it all.
 MEASURES, COLLINEAR = 6, 0.8
