@@ -10,16 +10,7 @@ import pandas as pd
 from seglib import plan, privacy, study, wording
 from seglib.clustering import segmenter
 from seglib.clustering.encoding import Encoder
-from seglib.collection import (
-    activity,
-    attributes,
-    audit,
-    checks,
-    dictionary,
-    features,
-    records,
-    tables,
-)
+from seglib.collection import activity, attributes, audit, checks, dictionary, features, tables
 from seglib.study import Study
 
 SHOWN = 12  # checks that are told
@@ -88,7 +79,7 @@ def outlook(loaded: Study) -> Outlook:
     data = activity.facts(loaded, clean, loaded.as_of)
     people, lines = features.customers(data)
     after = attributes.outcomes(loaded, clean, people.index)
-    results += records.leakage(loaded, people, lines, activity.holdout(data, people.index), after)
+    results += features.leakage(loaded, people, lines, activity.holdout(data, people.index), after)
     goods = features.products(data)
     for unit, made in {"customers": (people, lines), "products": goods}.items():
         if made:  # refused now if it cannot form segments, or not so many

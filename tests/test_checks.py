@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seglib.collection import activity, audit, records
+from seglib.collection import activity, attributes, audit, checks, features
+from seglib.collection.audit import test_accounts as accounts_of_tests
 from seglib.collection.checks import WORDS, account, as_table, published, result
-from seglib.collection.records import test_accounts as accounts_of_tests
 from seglib.study import Study, StudyError
 
 ROLES = {"customer": "c", "time": "t", "order": "o", "product": "p", "amount": "a", "quantity": "q"}
@@ -79,7 +79,7 @@ def test_every_row_is_dropped_once_and_accounted_for():
 
 def test_two_seasons_years_apart_are_both_data():
     index = pd.date_range("2015-01-01", periods=90).append(pd.date_range("2020-01-01", periods=90))
-    assert audit.impossible(pd.Series(10, index)) == []
+    assert checks.impossible(pd.Series(10, index)) == []
 
 
 def test_returns_are_netted_and_odd_lines_counted_and_kept():
@@ -214,7 +214,9 @@ def test_answers_given_without_reading_are_counted():
         [f"n{i}" for i in range(5)], axis=1
     )
     numbers.iloc[0], numbers.iloc[1] = [1, 2, 3, 4, 1], 4
-    given = {f"q{i}": SCALE for i in range(6)} | {f"n{i}": {"kind": "numeric"} for i in range(5)}
+    given = {f"q{i}": SCALE for i in range(6)} | {
+        f"n{i}": {"kind": "numeric", "bounds": [1, 4]} for i in range(5)
+    }
     given["seconds"] = {"kind": "numeric", "base": "plan"}
     more = {"survey": answers.join(numbers)}
     _, found, _ = inspected(attributes=given, more=more)
@@ -240,7 +242,7 @@ def test_test_accounts_are_told_by_id_and_address_and_a_plan_called_demo_is_none
 
 
 def thin(days):
-    (check,) = audit.thin(days)
+    (check,) = checks.thin(days)
     return check["failing"]
 
 
@@ -261,15 +263,15 @@ def test_weekly_closing_days_are_not_thin_and_short_data_say_nothing():
     days = pd.Series(100, pd.date_range("2023-01-02", periods=98))  # ends on a Sunday
     days[days.index.dayofweek == 6] = 1
     assert thin(days) == 0
-    assert audit.thin(days.iloc[:40]) == []
+    assert checks.thin(days.iloc[:40]) == []
 
 
 def test_currencies_and_zones_of_text_are_counted():
     text = ["€ 1", "€ 2", "$ 3", "4"]
     times = ["2024-01-01 10:00", "2024-01-01 10:00+02:00", "2024-01-01 10:00", "2024-01-01"]
     table = engine_table(pd.DataFrame({"paid": text, "at": times}))
-    checks = audit.as_written([("transactions", table, [("amount", "paid"), ("time", "at")])])
-    assert [(c["check"], c["failing"]) for c in checks] == [
+    counts = checks.as_written([("transactions", table, [("amount", "paid"), ("time", "at")])])
+    assert [(c["check"], c["failing"]) for c in counts] == [
         ("amount written with a currency ($, €)", 3),
         ("amount in another currency than most ($, €)", 1),
         ("time with a time zone among those without, or the other way round", 1),
@@ -284,7 +286,7 @@ def leaking(right, **keys):
     rows = [{"name": "status", "label": "Status", "base": "plan"},
             {"name": "orders", "label": "Orders", "base": "behavioural"}]  # fmt: skip
     about = study("transactions", **keys)
-    (check,) = records.leakage(about, people, rows, pd.DataFrame({"active": came}))
+    (check,) = features.leakage(about, people, rows, pd.DataFrame({"active": came}))
     return check
 
 
@@ -299,8 +301,8 @@ def test_a_column_that_is_the_outcome_is_named_and_may_not_form_segments():
 
 def test_the_auc_is_that_of_the_ranks():
     came = pd.Series([True] * 10 + [False] * 10)
-    assert records.auc(pd.Series([*range(20)], dtype=float), came) == 1
-    assert records.auc(pd.Series([1.0] * 20), came) == 0.5
+    assert attributes.auc(pd.Series([*range(20)], dtype=float), came) == 1
+    assert attributes.auc(pd.Series([1.0] * 20), came) == 0.5
 
 
 def test_small_counts_of_customers_are_not_published():

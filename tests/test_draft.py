@@ -428,7 +428,7 @@ def test_a_group_of_two_codes_without_outcomes_is_a_trait():
 NAMES = [f"{a} {b}" for a in ("Anna", "Peter", "Maria") for b in ("Smith", "Garcia", "Jones")]
 REFUSED = {
     # (frame, words of the sentence)
-    "no dates": (orders().drop(columns=["when", "order"]), "several rows for each 'client'"),
+    "no dates": (orders().drop(columns=["when", "order"]), "different 'client', and no dates"),
     "orders of nobody": (
         orders().drop(columns="client").rename(columns={"order": "order-id"}),
         "a row for each 'order-id', orders it seems",

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from seglib import privacy, wording
+from seglib.collection import attributes
 from seglib.collection.columns import COMMON, WORDS, Column, Table, heading, suggested
-from seglib.collection.records import auc
 from seglib.collection.roles import LEAST_PEOPLE, Guess, experiment, told_apart, unique_key, unused
 from seglib.layout import ROW
 from seglib.study import LIMITS
@@ -118,13 +118,22 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
     for column in table:
         if column.name not in {*guess.taken, *after}:
             _describe(guess, column, column.name in boxes, platform)
-    _same_scales(guess)
     _leaks(guess)
+    abouts = [about for about in guess.attributes.values() if "scale" in about]
+    for about in abouts:  # the same levels on the same scale, also those that nobody chose here
+        alike = [other["levels"] for other in abouts if other["scale"] == about["scale"]]
+        wider = [levels for levels in alike if {*levels} > {*about["levels"]}]
+        about["levels"] = max(wider, key=len, default=about["levels"])
     if len(platform) > 1:
         _previews(guess)
     if boxes := [repr(name) for name in boxes if name in guess.attributes]:
         guess.ask("boxes", names=listing(boxes[:4]))
-    _ask_of_battery(guess, key)
+    questions = [name for name in battery(table) if name in guess.attributes]
+    if len(questions) >= BATTERY[bool(key)]:
+        asked = guess.attributes[questions[0]]["base"] == "psychographic"
+        names = listing([*map(repr, questions[:3]), *["others"] * (len(questions) > 3)])
+        words = " or ".join(sorted(table.columns[questions[0]].values, reverse=True))
+        guess.ask("battery_asked" if asked else "battery_had", names=names, words=words)
     if kind == "customers":
         _ask_of_rows(guess, key)
     return guess
@@ -207,15 +216,6 @@ def _ordered(guess: Guess, column: Column, name: str, levels: list[str], silent:
         guess.attributes[column.name]["label"] = f"“{label}”"
 
 
-def _same_scales(guess: Guess) -> None:
-    """Give answers on the same scale the same levels, also those that nobody chose here."""
-    abouts = [about for about in guess.attributes.values() if "scale" in about]
-    for about in abouts:
-        alike = [other["levels"] for other in abouts if other["scale"] == about["scale"]]
-        wider = [levels for levels in alike if {*levels} > {*about["levels"]}]
-        about["levels"] = max(wider, key=len, default=about["levels"])
-
-
 # --- what happened --------------------------------------------------------------------------------
 
 
@@ -247,7 +247,7 @@ def _leaks(guess: Guess) -> None:
         did = guess.table.columns[what].text.str.lower() == about.get("happened", "").lower()
         for name in list(guess.attributes) if "happened" in about else ():
             column = guess.table.columns[name]
-            area = auc(column.read if column.numeric else column.text, did)
+            area = attributes.auc(column.read if column.numeric else column.text, did)
             if area >= LIMITS["leakage"]["most"]:
                 del guess.attributes[name]
                 guess.left[name] = f"tells {what!r} nearly without fault (AUC {area:.2f})"
@@ -269,17 +269,6 @@ def _previews(guess: Guess) -> None:
 
 
 # --- questions ------------------------------------------------------------------------------------
-
-
-def _ask_of_battery(guess: Guess, key: str) -> None:
-    questions = [name for name in battery(guess.table) if name in guess.attributes]
-    if len(questions) < BATTERY[bool(key)]:
-        return
-    answers = guess.attributes[questions[0]]["base"] == "psychographic"
-    more = f" and {len(questions) - 3} more" if len(questions) > 3 else ""
-    names = ", ".join(map(repr, questions[:3])) + more
-    words = " or ".join(sorted(guess.table.columns[questions[0]].values, reverse=True))
-    guess.ask("battery_asked" if answers else "battery_had", names=names, words=words)
 
 
 def _ask_of_rows(guess: Guess, key: str) -> None:
@@ -304,7 +293,14 @@ def ordered(values: Iterable[str]) -> tuple[str, list[str], list[str]] | None:
     """
     silent = [v for v in values if _plain(v) in NO_ANSWER]
     answers = [v for v in values if v not in silent]
-    ranked = {"bands": _bands(answers), "how often": _rates(answers)}
+    bands, rates = {v: _band(v) for v in answers}, {v: per_year(v) for v in answers}
+    ranked = {}
+    if None not in bands.values():
+        ends = sorted(bands.values())
+        apart = all(a[1] <= b[0] and a != b for a, b in pairwise(ends))
+        ranked |= {"bands": bands} if apart and any(low != high for low, high in ends) else {}
+    if any((rate or 0) > SELDOM_A_YEAR for rate in rates.values()):
+        ranked["how often"] = rates
     ranked |= {scale: {v: ranks.get(_plain(v)) for v in answers} for scale, ranks in RANKS.items()}
     for name, ranks in ranked.items():
         apart = None not in ranks.values() and len(set(ranks.values())) == len(answers)
@@ -327,43 +323,23 @@ def _plain(text: str) -> str:
     return re.sub(r"^\(?\d{1,2}\s*[).:=-]+\s*|\s*\(\d{1,2}\)$", "", text)
 
 
-def _bands(values: list[str]) -> dict[str, tuple[float, float] | None]:
-    """Return the ends of bands that do not overlap, of which one at least is wide."""
-    bands = {value: _band(value) for value in values}
-    if None in bands.values():
-        return dict.fromkeys(values)
-    ends = sorted(bands.values())
-    apart = all(one[1] <= other[0] and one != other for one, other in pairwise(ends))
-    return bands if apart and any(low != high for low, high in ends) else dict.fromkeys(values)
-
-
 def _band(text: str) -> tuple[float, float] | None:
     """Return the ends of '25-34', 'Under 18', '$50,000 - $74,999', '75K+' or '3'."""
     plain = PATTERNS["units"].sub("", text.casefold().strip())
     plain = re.sub(r"(?<=\d)[.,' \u00a0](?=\d{3}\b)", "", plain).strip()
     if plain in SCALES["nothing"]:
         return 0.0, 0.0
-    for name, open_end in (("below", -math.inf), ("above", math.inf)):
-        if PATTERNS[name].search(plain):
-            end = _figure(PATTERNS[name].sub("", plain))
-            return None if end is None else (min(end, open_end), max(end, open_end))
-    ends = [_figure(part) for part in PATTERNS["to"].split(plain)]
-    if len(ends) == 2 and None not in ends and plain.endswith("k") and ends[0] < ends[1] / 1e3:
-        ends[0] *= 1e3  # 15-24K
-    if not 1 <= len(ends) <= 2 or None in ends or ends[0] > ends[-1]:
+    side = next((name for name in ("below", "above") if PATTERNS[name].search(plain)), "")
+    plain = PATTERNS[side].sub("", plain) if side else plain
+    figures = [NUMBER.fullmatch(part.strip()) for part in PATTERNS["to"].split(plain)]
+    if not 1 <= len(figures) <= 2 - bool(side) or None in figures:
         return None
-    return ends[0], ends[-1]
-
-
-def _figure(text: str) -> float | None:
-    match = NUMBER.fullmatch(text.strip())
-    return float(match[1]) * {"k": 1e3, "m": 1e6}.get(match[2] or "", 1) if match else None
-
-
-def _rates(values: list[str]) -> dict[str, float | None]:
-    rates = {value: per_year(value) for value in values}
-    counted = any((rate or 0) > SELDOM_A_YEAR for rate in rates.values())
-    return rates if counted else dict.fromkeys(values)
+    ends = [float(m[1]) * {"k": 1e3, "m": 1e6}.get(m[2] or "", 1) for m in figures]
+    if side:
+        return (-math.inf, ends[0]) if side == "below" else (ends[0], math.inf)
+    if plain.endswith("k") and ends[0] < ends[-1] / 1e3:
+        ends[0] *= 1e3  # 15-24K
+    return (ends[0], ends[-1]) if ends[0] <= ends[-1] else None
 
 
 def per_year(text: str) -> float | None:

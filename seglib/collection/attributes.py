@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from functools import reduce
 
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 
+from seglib import stats
 from seglib.collection.dictionary import row
 from seglib.layout import Attribute, Customers, plain
 from seglib.study import Study, StudyError
 
+CAME = 10  # customers who did and who did not, below which nothing is said of what foretells it
 ENOUGH = 0.5  # share of its items that must be answered for a scale to be known
 
 
@@ -102,6 +105,30 @@ def arms(
 def as_levels(values: pd.DataFrame) -> pd.DataFrame:
     """Return outcomes as yes, no or unknown, to be compared like any attribute."""
     return values.apply(lambda each: each.map({1: "yes", 0: "no"}).astype("category"))
+
+
+def auc(values: pd.Series, came: pd.Series) -> float:
+    """Return how well a column tells who came, from 0.5 (by chance) to 1 (without fault)."""
+    there = values.notna()
+    scores = values[there]
+    if not pd.api.types.is_numeric_dtype(values):
+        scores = _other_half(scores.astype(str), came[there])
+    area = 0.5
+    for each, did in ((there.astype(float), came), (scores, came[there])):
+        if min(did.sum(), (~did).sum()) >= CAME:
+            one = stats.superiority(each[did], each[~did]).value
+            area = max(area, one, 1 - one)
+    return area
+
+
+def _other_half(values: pd.Series, came: pd.Series) -> pd.Series:
+    """Return the share of those with the same value, in the other half of the rows, who came."""
+    half = pd.Series(np.arange(len(values)) % 2, values.index)
+    scores = pd.Series(float(came.mean()), values.index)
+    for one in (0, 1):
+        rates = came[half != one].groupby(values[half != one]).mean()
+        scores[half == one] = values[half == one].map(rates).fillna(came.mean())
+    return scores
 
 
 # --- their rows of the data dictionary ------------------------------------------------------------

@@ -8,16 +8,16 @@ from operator import or_
 
 import ibis
 import ibis.expr.types as ir
-import numpy as np
-import pandas as pd
 from ibis import _
 
 from seglib import privacy
-from seglib.collection import activity, records
-from seglib.collection.checks import Test, count, counted, result, stop
+from seglib.collection import activity, checks, reading
+from seglib.collection.checks import Test, by_day, count, counted, result
 from seglib.collection.databases import keep, put
-from seglib.collection.reading import SIGN, absent, row, text, trimmed
-from seglib.collection.tables import EXACT, midnight
+from seglib.collection.reading import absent, row
+from seglib.collection.tables import midnight
+from seglib.formats import strings
+from seglib.layout import Attribute
 from seglib.study import FEWEST, Study, StudyError
 
 HOUSE_ACCOUNT = 0.1  # one customer with more than this share of all rows is not one customer
@@ -32,17 +32,20 @@ ODD_LINES = {  # checks of single lines of transactions: the roles that they nee
     "undone": ({"status"}, _.is_undone),
     "cancelled": ({"status"}, _.is_cancelled),
 }
-APART = 365  # days without a row on both sides of which dates do not belong together
-STRAY = 0.01  # share of all rows below which what lies apart is a mistake
-# Days that programs write for none: nobody's only day of business.
-DEFAULTS = {"1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01", "1904-01-01"}
-LAST, WEEKS = 7, 8  # last days to look at, and weeks before them that say what is usual
-THIN = 0.5  # of what is usual on that day of the week
-CHANCE = 4  # standard deviations below which a lack is chance
-BUSY = 10  # rows on a usual day below which nothing can be said
-ZONE = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}:?\d{0,2})$"
-CLOCK = r"\d{1,2}:\d{2}"
-PLAIN = r"^[-+]?[\d.,\s]*$"  # a number without a currency, which is quicker to see
+SAMPLE = 1000  # ids that are looked at: enough to see what kind they are
+TEXTS = {  # roles of which single values can be left out
+    "products": ("level", "group", "brand"),
+    "transactions": ("product",),
+    "campaigns": ("type",),
+}
+NAMED = {"campaigns": ("campaign", "arm"), "customers": ("arm",), "survey": ("arm",)}  # cannot be
+WHO = {"names of persons", "e-mail addresses"}
+TEST = (
+    r"^(?:(?:test|tester|testing|demo|dummy|sample|fake|qa|internal|asdf|qwerty|xxx+)"
+    r"(?:[ _.-]*(?:user|account|customer|client|kunde|person|order|shop))?|"
+    r"(?:user|account|customer|client|kunde)[ _.-]*(?:test|demo|dummy))[ _.-]*[0-9]*(?:@.*)?$"
+)
+ADDRESS = r"@(?:[a-z0-9-]+[.])*(?:test|example|invalid|localhost|mailinator)(?:[.][a-z]+)*$"
 
 
 def audit(
@@ -75,29 +78,26 @@ def audit(
         more, or ids name persons and the study does not say what to do.
     """
     privacy.pseudonym_key(study)  # a missing key is said first
-    clean, personal = records.kept_out(tables, study)
-    tests, checks = records.test_accounts(tables, study, personal)
+    clean, personal = kept_out(tables, study)
+    tests, results = test_accounts(tables, study, personal)
     if "transactions" in clean:
         clean["transactions"], odd = _transactions(study, clean, as_of, tests)
-        checks = odd + checks
+        results = odd + results
     for name, table in clean.items():
         if tests is not None and name != "transactions" and "customer" in table.columns:
             clean[name] = table.filter(absent(table.customer, tests.customer))
     for name in ("customers", "survey", "products"):
         if name in clean:
-            clean[name], odd = records.keyed(clean[name], name, study, as_of)
-            checks += odd
-    checks += records.undescribed(clean)
+            clean[name], odd = checks.keyed(clean[name], name, study, as_of)
+            results += odd
+    results += checks.undescribed(clean)
     if "survey" in clean:
-        checks += records.careless(clean["survey"], study)
+        results += checks.careless(clean["survey"], study)
     if "campaigns" in clean:
-        checks += _campaigns(clean)
-    checks = personal + checks + as_written(getattr(tables, "texts", ()))
-    stop(study, checks)
-    return _pseudonymised(clean, study), checks
-
-
-# --- transactions ---------------------------------------------------------------------------------
+        results += checks.campaigns(clean)
+    results = personal + results + checks.as_written(getattr(tables, "texts", ()))
+    checks.stop(study, results)
+    return _pseudonymised(clean, study), results
 
 
 def _transactions(
@@ -112,22 +112,26 @@ def _transactions(
     periods = [test._replace(condition=test.condition & usable) for test in periods]
     odd = _odd(table, tables.get("products"))
     lost = [Test(test.name, test.condition & ~usable, test.words) for test in odd]
-    checks = counted(table, "transactions", [*unusable, *periods, *odd, *lost])
-    checks, lost = checks[: len(checks) - len(odd)], checks[len(checks) - len(odd) :]
-    for check, twice in zip(checks[len(checks) - len(odd) :], lost, strict=True):
+    results = counted(table, "transactions", [*unusable, *periods, *odd, *lost])
+    results, lost = results[: len(results) - len(odd)], results[len(results) - len(odd) :]
+    for check, twice in zip(results[len(results) - len(odd) :], lost, strict=True):
         _say_dropped(check, twice["failing"])
-    rows = checks[0]["rows"]
-    _refuse(study, rows, checks[: len(unusable)])
+    rows = results[0]["rows"]
+    _refuse(study, rows, results[: len(unusable)])
     clean = activity.net_returns(table.filter(usable))
     seen = by_day(clean)
     _fit(study, as_of, seen.index[0].date(), seen.index[-1].date())
-    checks += [_copies(raw, table, usable), _house_account(clean, rows), *thin(seen)]
-    checks += _returned_only(study, clean, as_of) if TAKEN_BACK & set(raw.columns) else []
-    return clean, checks
+    sizes = clean.group_by("customer").agg(n=clean.count())
+    most = row(sizes, {"n": sizes.n.max(), "customers": sizes.count()})
+    large = most["n"] > HOUSE_ACCOUNT * rows and most["customers"] >= FEWEST
+    n = most["n"] if large else 0
+    results.append(result("house_account", "transactions", rows, n, share=HOUSE_ACCOUNT))
+    results += [_copies(raw, table, usable), *checks.thin(seen)]
+    results += _returned_only(study, clean, as_of) if TAKEN_BACK & set(raw.columns) else []
+    return clean, results
 
 
 def _say_dropped(check: dict, n: int) -> None:
-    """Say of the rows of a check that some are dropped for another reason."""
     if n:
         check["action"] = f"{n:,} dropped for another reason; the others: {check['action']}"
 
@@ -136,7 +140,7 @@ def _unusable(table: ir.Table, tests: ir.Table | None) -> list[Test]:
     """Return the conditions under which a row is dropped; a row meets one of them at most."""
     roles = [role for role in ("customer", "time", "amount") if role in table.columns]
     tried = [Test("no_role", table[role].isnull(), {"role": role}) for role in roles]
-    stretches = impossible(by_day(table))
+    stretches = checks.impossible(by_day(table))
     days = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in stretches[:3])
     stray = [
         (table.time >= midnight(first)) & (table.time < midnight(last + timedelta(days=1)))
@@ -227,14 +231,6 @@ def _copies(raw: ir.Table, table: ir.Table, usable: ir.BooleanValue) -> dict:
     return check
 
 
-def _house_account(clean: ir.Table, rows: int) -> dict:
-    sizes = clean.group_by("customer").agg(n=clean.count())
-    matches = row(sizes, {"most": sizes.n.max(), "customers": sizes.count()})
-    large = matches["most"] > HOUSE_ACCOUNT * rows and matches["customers"] >= FEWEST
-    n = matches["most"] if large else 0
-    return result("house_account", "transactions", rows, n, share=HOUSE_ACCOUNT)
-
-
 def _returned_only(study: Study, clean: ir.Table, as_of: date) -> list[dict]:
     """Return the check for customers of whom nothing but returns is known before the date."""
     seen = activity.within(clean, study.history and as_of - timedelta(days=study.history), as_of)
@@ -244,105 +240,149 @@ def _returned_only(study: Study, clean: ir.Table, as_of: date) -> list[dict]:
     return counted(each, "transactions", [Test("returned_only", each.bought == 0, words)])
 
 
-# --- days on which rows lie -----------------------------------------------------------------------
+# --- personal data and test accounts --------------------------------------------------------------
 
 
-def by_day(table: ir.Table) -> pd.Series:
-    """Return how many rows each day has, days without any left out."""
-    days = table.filter(table.time.notnull()).mutate(day=table.time.truncate("D"))
-    rows = days.group_by("day").agg(n=days.count()).order_by("day").execute()
-    return pd.Series(rows["n"].to_numpy(), pd.DatetimeIndex(rows["day"]), name="rows")
+def kept_out(tables: dict[str, ir.Table], study: Study) -> tuple[dict[str, ir.Table], list[dict]]:
+    """Return the tables without what points at persons, and a check for each such column.
 
-
-def impossible(days: pd.Series) -> list[tuple[date, date]]:
-    """Return the stretches of days, first and last, that lie far from the data.
-
-    Days are taken together until more than a year passes without a row. The stretch with most
-    rows is the data; others with under one row in a hundred, and those that are one day which
-    programs write for none, are mistakes.
+    Attributes are left out whole; a column of products loses the values in question. Ids, names of
+    campaigns and columns that form segments are refused unless `privacy` says what to do.
     """
-    block = np.cumsum(np.diff(days.index, prepend=days.index[:1]) > pd.Timedelta(days=APART))
-    sizes, stretches = days.groupby(block).sum(), []
-    for one, size in sizes.items():
-        own = days.index[block == one]
-        default = len(own) == 1 and f"{own[0]:%Y-%m-%d}" in DEFAULTS
-        if (one != sizes.idxmax() and size < STRAY * sizes.sum()) or (default and len(sizes) > 1):
-            stretches.append((own[0].date(), own[-1].date()))
-    return stretches
+    clean, results = dict(tables), []
+    for name, table in tables.items():
+        if reason := privacy.called(getattr(study.tables, name).source):
+            words = {"column": "(its file)", "reason": reason}
+            results.append(result("personal_file", name, 1, 1, **words))
+        _refuse_names(table, name, study)
+    for name in sorted({"customers", "survey"} & {*tables}):
+        clean[name], more = _impersonal(tables[name], name, study)
+        results += more
+    for name, roles in TEXTS.items():
+        if name in tables and not (name == "transactions" and "products" in tables):
+            for role in roles:
+                clean[name], more = _texts(clean[name], name, role, study)
+                results += more
+    return clean, results
 
 
-def thin(days: pd.Series) -> list[dict]:
-    """Return the check for an incomplete end; none where what is usual is not known.
+def _refuse_names(table: ir.Table, name: str, study: Study) -> None:
+    """Refuse names of columns, ids, and names of campaigns or arms that are of persons."""
+    columns = getattr(study.tables, name).columns
+    for role, several in columns.model_dump(exclude_none=True).items():
+        for column in strings(several):
+            if (reason := privacy.called(column)) and column not in study.privacy.keep:
+                raise StudyError(
+                    f"tables.{name}.columns.{role}: the name of the column holds {reason}, "
+                    "which would stand in the pages: rename it, or list it under privacy.keep"
+                )
+    for role in {"customer", *NAMED.get(name, ())} & set(table.columns):
+        column, ids = getattr(columns, role), role == "customer"
+        hidden = column in study.privacy.keep or (ids and study.privacy.pseudonymise)
+        if hidden or not table[role].type().is_string():
+            continue
+        values = _values(table[role], SAMPLE)
+        named = next(filter(None, map(_named, values)), "")
+        if reason := privacy.ids(values, column) if ids else named:
+            key = "set privacy.pseudonymise to the name of an environment variable that holds a key"
+            raise StudyError(
+                f"tables.{name}.columns.{role}: {column!r} holds {reason}, which would stand in "
+                f"the files of the run: {key if ids else 'name them otherwise'}, or list the "
+                "column under privacy.keep"
+            )
 
-    Counted are the last days, up to the very last, that have less than half the rows that are
-    usual on their day of the week (the median of eight weeks), if together they lack more than
-    chance takes away: four standard deviations, by the median absolute deviation of those weeks.
+
+def _named(value: str) -> str | None:
+    return privacy.within(value) or ("names of persons" if privacy.is_pair(value) else None)
+
+
+def _values(column: ir.Column, most: int | None = None) -> list:
+    table = column.name("value").as_table()
+    distinct = table.filter(table.value.notnull()).distinct().order_by("value")
+    return (distinct.limit(most) if most else distinct).execute()["value"].tolist()
+
+
+def _impersonal(table: ir.Table, name: str, study: Study) -> tuple[ir.Table, list[dict]]:
+    """Return a table without the attributes that point at persons, and their checks."""
+    results, gone = [], []
+    for column, about in getattr(study.tables, name).attributes.items():
+        kept = (about.column or column) in study.privacy.keep
+        if kept or not (reason := _reason(table[column], column, about)):
+            continue
+        if column in study.segmentation.features:
+            raise StudyError(
+                f"segmentation.features: {column!r} holds {reason}, which must not form segments: "
+                "take it out, or list the column under privacy.keep"
+            )
+        rows, filled = count(table, [table[column].notnull()])
+        words = {"title": privacy.masked(about.label or column), "reason": reason}
+        words["column"] = privacy.masked(column)
+        results.append(result("personal", name, rows, filled, **words))
+        gone.append(column)
+    return table.drop(*gone), results
+
+
+def _reason(values: ir.Column, column: str, about: Attribute) -> str | None:
+    """Return why an attribute points at persons: by its name, its label, its levels or values."""
+    names = [name for name in (column, about.column, about.label) if name]
+    reasons = [*map(privacy.called, [*names, *(about.levels or ())])]
+    if not any(reasons) and not about.levels:
+        texts = values.execute() if values.type().is_string() else _values(values, SAMPLE)
+        reasons = [privacy.personal(texts, name) for name in names]
+    return next(filter(None, reasons), None)
+
+
+def _texts(table: ir.Table, name: str, role: str, study: Study) -> tuple[ir.Table, list[dict]]:
+    """Return a table without values of a role that point at persons, and the check."""
+    column = getattr(getattr(study.tables, name).columns, role)
+    there = role in table.columns and column not in study.privacy.keep
+    if not there or not table[role].type().is_string():
+        return table, []
+    values, look = _values(table[role]), _named if name == "campaigns" else privacy.within
+    bad = {value: reason for value in values if (reason := look(value))}
+    if not bad and privacy.personal(values) == "names of persons":
+        bad = dict.fromkeys(values, "names of persons")
+    if not bad:
+        return table, []
+    hit = table[role].isin(list(bad))
+    words = {"title": f"{role} ({column})" if name == "campaigns" else column, "column": column}
+    words["reason"] = ", ".join(sorted(set(bad.values())))
+    check = result("personal_values", name, *count(table, [hit]), **words)
+    return table.mutate(**{role: hit.ifelse(None, table[role])}), [check]
+
+
+def test_accounts(
+    tables: dict[str, ir.Table], study: Study, personal: list[dict]
+) -> tuple[ir.Table | None, list[dict]]:
+    """Return the customers that are test accounts, None if there are none, and the check.
+
+    Their id, name or e-mail address is nothing but `test`, `demo` and the like, or the address is
+    of a domain for tests. `personal`, from `kept_out`, says which columns hold names and addresses.
     """
-    if days.empty or (days.index[-1] - days.index[0]).days + 1 < LAST + 7 * WEEKS:
-        return []
-    whole = days.reindex(pd.date_range(days.index[0], days.index[-1]), fill_value=0)
-    seen = whole.to_numpy(float)[-(LAST + 7 * WEEKS) :].reshape(WEEKS + 1, 7)
-    usual, last = np.median(seen[:-1], axis=0), seen[-1]
-    low = (last < THIN * usual) & (usual >= BUSY)
-    run = int(np.cumprod(low[::-1]).sum())
-    spread = max(1.4826 * np.median(np.abs(seen[:-1] - usual)), np.sqrt(usual.mean()))
-    lacking = (usual - last)[LAST - run :].sum()
-    run = run if lacking > CHANCE * spread * np.sqrt(max(run, 1)) else 0
-    return [result("thin_end", "transactions", LAST, run, share=THIN)]
+    holders = {name: table for name, table in tables.items() if "customer" in table.columns}
+    tests = []
+    for name in holders.keys() - {"campaigns", "responses"}:
+        table = holders[name]
+        names = {c["column"] for c in personal if c["table"] == name and c["reason"] in WHO}
+        names = {"customer", *(names & set(table.columns))}
+        for low in (table[n].lower().strip() for n in names if table[n].type().is_string()):
+            hit = reading.fits(low, TEST) | reading.fits(low, ADDRESS)
+            tests.append(table.filter(hit).select("customer"))
+    rows = people(holders.values()).count().execute()
+    hits = _distinct(tests) if tests else None
+    n = int(hits.count().execute()) if tests else 0
+    place = "customers" if "customers" in tables else next(iter(tables))
+    return (hits if n else None), [result("test_account", place, rows, n)]
 
 
-# --- campaigns, and how text is written -----------------------------------------------------------
+def people(holders) -> ir.Table:
+    """Return the customers of all tables once, as text."""
+    return _distinct([each.select(customer=reading.text(each.customer)) for each in holders])
 
 
-def _campaigns(tables: dict[str, ir.Table]) -> list[dict]:
-    """Return the checks of campaigns and responses."""
-    sent, checks = tables["campaigns"], []
-    if "transactions" in tables:
-        buyers = activity.without_returns(tables["transactions"]).customer
-        checks += counted(sent, "campaigns", [Test("never_bought", absent(sent.customer, buyers))])
-    if "arm" in sent.columns:
-        arms = sent.group_by("customer", "campaign").agg(arms=sent.arm.nunique())
-        checks += counted(arms, "campaigns", [Test("several_arms", arms.arms > 1)])
-    if "responses" in tables:
-        starts = sent.group_by("customer", "campaign").agg(start=sent.start.min())
-        joined = tables["responses"].left_join(starts, ["customer", "campaign"])
-        unsent, early = joined.start.isnull(), joined.time < joined.start
-        checks += counted(joined, "responses", [Test("not_sent", unsent), Test("too_early", early)])
-    return checks
-
-
-def as_written(texts) -> list[dict]:
-    """Return the checks of currencies in numbers, and of times with and without zones."""
-    checks = []
-    for name, table, columns in texts:
-        for role, column in columns:
-            text = trimmed(table[column])
-            if role in EXACT:
-                checks += _currencies(name, role, text)
-                continue
-            clock, zone = text.re_search(CLOCK), text.re_search(ZONE)
-            _rows, filled, clocks, zones = count(table, [text.notnull(), clock, zone])
-            mixed = min(zones, clocks - zones)
-            checks.append(result("mixed_zones", name, filled, mixed, role=role))
-    return checks
-
-
-def _currencies(name: str, role: str, text: ir.StringColumn) -> list[dict]:
-    """Return the checks of the currencies that stand in an amount, each with what it is of."""
-    odd = text.re_search(PLAIN).ifelse("", text.upper().re_extract(SIGN, 1))
-    counts = odd.name("sign").as_table().group_by("sign").agg(n=_.count()).order_by("sign")
-    counts = counts.execute().set_index("sign")["n"]
-    filled, signs = counts[counts.index.notna()].sum(), counts.drop("", errors="ignore")
-    signs = signs[signs.index.notna()]
-    others = signs.sum() - signs.max() if len(signs) else 0
-    shown = f" ({', '.join(signs.index[:5])})" if len(signs) else ""
-    return [
-        result("currency", name, filled, signs.sum(), role=role, signs=shown),
-        result("other_currency", name, filled, others, role=role, signs=shown if others else ""),
-    ]
-
-
-# --- pseudonyms -----------------------------------------------------------------------------------
+def _distinct(parts: list[ir.Table]) -> ir.Table:
+    table = ibis.union(*parts, distinct=True) if len(parts) > 1 else parts[0].distinct()
+    return table.filter(table.customer.notnull())
 
 
 def _pseudonymised(tables: dict[str, ir.Table], study: Study) -> dict[str, ir.Table]:
@@ -351,10 +391,10 @@ def _pseudonymised(tables: dict[str, ir.Table], study: Study) -> dict[str, ir.Ta
     holders = {name: table for name, table in tables.items() if "customer" in table.columns}
     if secret is None or not holders:
         return clean
-    frame = records.people(holders.values()).order_by("customer").execute()
+    frame = people(holders.values()).order_by("customer").execute()
     frame["pseudonym"] = privacy.pseudonyms(frame["customer"], secret)
     pairs = put(frame, ibis.get_backend(next(iter(holders.values()))))
     for name, table in holders.items():
-        joined = table.mutate(customer=text(table.customer)).left_join(pairs, "customer")
+        joined = table.mutate(customer=reading.text(table.customer)).left_join(pairs, "customer")
         clean[name] = keep(joined.mutate(customer=joined.pseudonym).select(*table.columns))
     return clean

@@ -1,25 +1,50 @@
-"""Checks of the data: how one is counted, said, limited and published.
+"""Checks of the data: how one is counted, said, limited and published, and those of each table.
 
 What each check is called, what was done about it and at which limit a run stops stands in
-wording/checks.yaml. Libraries for checks of data (pointblank, pandera) stop by rules that a user
-writes for a column; these follow from the roles, and net and drop themselves.
+wording/checks.yaml.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from datetime import date
+from functools import reduce
+from operator import and_
 from typing import NamedTuple
 
+import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
+from ibis import _
 
 from seglib import wording
-from seglib.collection import reading
-from seglib.study import LIMITS, Study, StudyError
+from seglib.collection import activity, reading
+from seglib.collection.reading import SIGN, absent, trimmed
+from seglib.collection.tables import EXACT
+from seglib.layout import Attribute
+from seglib.study import FEWEST, LIMITS, Study, StudyError
 
 WORDS = wording.table("checks")["checks"]
 HEADS = ["check", "table", "found", "share", "stops above", "what was done"]
 PEOPLE = {"customers", "survey"}  # tables whose rows are persons: small counts of them are hidden
+NEARLY = 0.99  # of the known values: a column in which so many are one value tells few apart
+ISO, LAST = r"^(\d{4}-\d{2}-\d{2})(?:[ T]|$)", r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?: |$)"
+ITEMS = 5  # questions of one scale from which all the same answers are remarkable
+FAST = 1 / 3  # of the usual time
+DURATION = r"\b(duration|seconds|minutes|elapsed|completion|response|time (taken|spent)|dauer)\b"
+APART = 365  # days without a row on both sides of which dates do not belong together
+STRAY = 0.01  # share of all rows below which what lies apart is a mistake
+# Days that programs write for none: nobody's only day of business.
+DEFAULTS = {"1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01", "1904-01-01"}
+LAST_DAYS, WEEKS = 7, 8  # last days to look at, and weeks before them that say what is usual
+THIN = 0.5  # of what is usual on that day of the week
+CHANCE = 4  # standard deviations below which a lack is chance
+BUSY = 10  # rows on a usual day below which nothing can be said
+ZONE = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}:?\d{0,2})$"
+CLOCK = r"\d{1,2}:\d{2}"
+PLAIN = r"^[-+]?[\d.,\s]*$"  # a number without a currency, which is quicker to see
 
 
 class Test(NamedTuple):
@@ -133,3 +158,217 @@ def account(checks: list[dict]) -> pd.DataFrame:
     counts = {"before the cut-off date: make the features": rows - used.sum(), **used}
     frame = pd.DataFrame({"rows": counts | {"all rows": rows}})
     return frame.assign(share=frame["rows"] / max(rows, 1))
+
+
+# --- days -----------------------------------------------------------------------------------------
+
+
+def by_day(table: ir.Table) -> pd.Series:
+    """Return how many rows each day has, days without any left out."""
+    days = table.filter(table.time.notnull()).mutate(day=table.time.truncate("D"))
+    rows = days.group_by("day").agg(n=days.count()).order_by("day").execute()
+    return pd.Series(rows["n"].to_numpy(), pd.DatetimeIndex(rows["day"]), name="rows")
+
+
+def impossible(days: pd.Series) -> list[tuple[date, date]]:
+    """Return the stretches of days, first and last, that lie far from the data.
+
+    Days are taken together until more than a year passes without a row. The stretch with most
+    rows is the data; others with under one row in a hundred, and those that are one day which
+    programs write for none, are mistakes.
+    """
+    block = np.cumsum(np.diff(days.index, prepend=days.index[:1]) > pd.Timedelta(days=APART))
+    sizes, stretches = days.groupby(block).sum(), []
+    for one, size in sizes.items():
+        own = days.index[block == one]
+        default = len(own) == 1 and f"{own[0]:%Y-%m-%d}" in DEFAULTS
+        if (one != sizes.idxmax() and size < STRAY * sizes.sum()) or (default and len(sizes) > 1):
+            stretches.append((own[0].date(), own[-1].date()))
+    return stretches
+
+
+def thin(days: pd.Series) -> list[dict]:
+    """Return the check for an incomplete end; none where what is usual is not known.
+
+    Counted are the last days, up to the very last, that have less than half the rows that are
+    usual on their day of the week (the median of eight weeks), if together they lack more than
+    chance takes away: four standard deviations, by the median absolute deviation of those weeks.
+    """
+    if days.empty or (days.index[-1] - days.index[0]).days + 1 < LAST_DAYS + 7 * WEEKS:
+        return []
+    whole = days.reindex(pd.date_range(days.index[0], days.index[-1]), fill_value=0)
+    seen = whole.to_numpy(float)[-(LAST_DAYS + 7 * WEEKS) :].reshape(WEEKS + 1, 7)
+    usual, last = np.median(seen[:-1], axis=0), seen[-1]
+    low = (last < THIN * usual) & (usual >= BUSY)
+    run = int(np.cumprod(low[::-1]).sum())
+    spread = max(1.4826 * np.median(np.abs(seen[:-1] - usual)), np.sqrt(usual.mean()))
+    lacking = (usual - last)[LAST_DAYS - run :].sum()
+    run = run if lacking > CHANCE * spread * np.sqrt(max(run, 1)) else 0
+    return [result("thin_end", "transactions", LAST_DAYS, run, share=THIN)]
+
+
+# --- tables with one row a key --------------------------------------------------------------------
+
+
+def keyed(table: ir.Table, name: str, study: Study, as_of: date) -> tuple[ir.Table, list[dict]]:
+    """Return a table with one row a key, without values from after the date, and its checks."""
+    key = "product" if name == "products" else "customer"
+    attributes = _attributes(table, name, study)
+    tests = [Test("no_role", table[key].isnull(), {"role": key})]
+    for column, about in attributes.items():
+        tests += _of_attribute(table[column], about, about.label or column, as_of)
+    checks = counted(table, name, tests)
+    repeated = checks[0]["rows"] - checks[0]["failing"] - table[key].nunique().execute()
+    if repeated:
+        raise StudyError(
+            f"the {name} table has {repeated:,} rows more than it has values of {key!r}: "
+            "expected one row each; remove the copies"
+        )
+    later = [
+        (test.words["values"], test.condition.fill_null(False))
+        for test, check in zip(tests, checks, strict=True)
+        if test.name == "known_later" and check["failing"]
+    ]
+    clean = table.mutate(**{v.get_name(): future.ifelse(None, v) for v, future in later})
+    return clean, checks + _constant(clean, name, attributes)
+
+
+def _attributes(table: ir.Table, name: str, study: Study) -> dict[str, Attribute]:
+    """Return the attributes of a table that are left in it."""
+    every = getattr(study.tables, name).attributes
+    return {column: about for column, about in every.items() if column in table.columns}
+
+
+def _of_attribute(values: ir.Column, about: Attribute, label: str, as_of: date) -> list[Test]:
+    tests, words = [Test("missing", values.isnull(), {"label": label})], {"label": label}
+    if about.levels:
+        odd = values.notnull() & values.cast("string").notin(about.levels)
+        tests.insert(0, Test("odd_level", odd, words))
+    if about.bounds:
+        low, high = about.bounds
+        outside = ~values.between(low, high)
+        tests.insert(0, Test("out_of_bounds", outside, words | {"low": low, "high": high}))
+    if values.type().is_string():
+        future = _day(values) >= as_of.isoformat()
+        tests.append(Test("known_later", future, words | {"as_of": as_of, "values": values}))
+    return tests
+
+
+def _day(values: ir.StringColumn) -> ir.StringColumn:
+    """Return the day that a text begins with; where day and month are unclear, the earlier one."""
+    one, two = (values.re_extract(LAST, i).nullif("").lpad(2, "0") for i in (1, 2))
+    last = values.re_extract(LAST, 3) + "-" + ibis.least(one, two) + "-" + ibis.greatest(one, two)
+    return values.re_extract(ISO, 1).nullif("").fill_null(last)
+
+
+def _constant(table: ir.Table, name: str, attributes: dict[str, Attribute]) -> list[dict]:
+    """Return the check for columns in which nearly all known values are one."""
+    if not attributes:
+        return []
+    sizes = [table.filter(table[c].notnull()).group_by(c).agg(n=_.count()) for c in attributes]
+    counts = [
+        each.agg(known=each.n.sum(), most=each.n.max()).mutate(column=ibis.literal(c))
+        for c, each in zip(attributes, sizes, strict=True)
+    ]
+    rows = (ibis.union(*counts) if counts[1:] else counts[0]).to_pyarrow().to_pylist()
+    known = [n for n in rows if n["known"] and n["known"] >= FEWEST]
+    constant = {n["column"] for n in known if n["most"] >= NEARLY * n["known"]}
+    same = [about.label or c for c, about in attributes.items() if c in constant]
+    names = f": {', '.join(same)}" if same else ""
+    return [result("constant", name, len(attributes), len(same), share=NEARLY, names=names)]
+
+
+def undescribed(tables: dict[str, ir.Table]) -> list[dict]:
+    """Return the checks for customers whom another table lacks: buyers, or who answered."""
+    lines, people, answers = (tables.get(n) for n in ("transactions", "customers", "survey"))
+    buyers = None if lines is None else activity.without_returns(lines)
+    whole, case = (people, "customers") if buyers is None else (buyers, "buyers")
+    gaps = {
+        ("undescribed_buyer", "customers", ""): (buyers, people),
+        ("answers_of_nobody", "survey", case): (answers, whole),
+    }
+    checks = []
+    for (name, table, case), (whose, where) in gaps.items():
+        if whose is not None and where is not None:
+            ids = whose.filter(whose.customer.notnull()).select("customer").distinct()
+            rows, missing = count(ids, [absent(ids.customer, where.customer)])
+            checks.append(result(name, table, rows, missing, case=case))
+    return checks
+
+
+# --- answers, campaigns, and how text is written --------------------------------------------------
+
+
+def careless(table: ir.Table, study: Study) -> list[dict]:
+    """Return the checks for straight-lining and for speeding of a table of answers.
+
+    Straight-lining: the same answer to five or more questions of a scale, by their levels or bounds
+    (Curran 2016, J. Exp. Soc. Psychol. 66). Speeding: under a third of the median time, if a
+    numeric column holds it (Greszki, Meyer & Schoen 2015, Public Opin. Q. 79).
+    """
+    scales, checks = {}, []
+    for column, about in _attributes(table, "survey", study).items():
+        name = re.sub(r"[\W_]+", " ", f"{column} {about.label}".lower())
+        if points := about.levels or about.bounds:
+            scales.setdefault(tuple(points), []).append(table[column].cast("string"))
+        elif about.kind == "numeric" and re.search(DURATION, name):
+            usual, words = table[column].median().execute(), {"label": about.label or column}
+            test = Test("fast_answers", table[column] < FAST * float(usual or 0), words)
+            checks += counted(table.filter(table[column].notnull()), "survey", [test])
+    for points, (first, *others) in scales.items():
+        if len(others) >= ITEMS - 1:
+            answered = reduce(and_, (each.notnull() for each in (first, *others)))
+            same = answered & reduce(and_, (first == other for other in others))
+            _rows, n, failing = count(table, [answered, same])
+            low, high = (p if isinstance(p, str) else f"{p:g}" for p in (points[0], points[-1]))
+            words = {"n": len(others) + 1, "low": low, "high": high}
+            checks.append(result("same_answers", "survey", n, failing, **words))
+    return checks
+
+
+def campaigns(tables: dict[str, ir.Table]) -> list[dict]:
+    """Return the checks of campaigns and responses."""
+    sent, checks = tables["campaigns"], []
+    if "transactions" in tables:
+        buyers = activity.without_returns(tables["transactions"]).customer
+        checks += counted(sent, "campaigns", [Test("never_bought", absent(sent.customer, buyers))])
+    if "arm" in sent.columns:
+        arms = sent.group_by("customer", "campaign").agg(arms=sent.arm.nunique())
+        checks += counted(arms, "campaigns", [Test("several_arms", arms.arms > 1)])
+    if "responses" in tables:
+        starts = sent.group_by("customer", "campaign").agg(start=sent.start.min())
+        joined = tables["responses"].left_join(starts, ["customer", "campaign"])
+        unsent, early = joined.start.isnull(), joined.time < joined.start
+        checks += counted(joined, "responses", [Test("not_sent", unsent), Test("too_early", early)])
+    return checks
+
+
+def as_written(texts) -> list[dict]:
+    """Return the checks of currencies in numbers, and of times with and without zones."""
+    checks = []
+    for name, table, columns in texts:
+        for role, column in columns:
+            text = trimmed(table[column])
+            if role in EXACT:
+                checks += _currencies(name, role, text)
+                continue
+            clock, zone = text.re_search(CLOCK), text.re_search(ZONE)
+            _rows, filled, clocks, zones = count(table, [text.notnull(), clock, zone])
+            mixed = min(zones, clocks - zones)
+            checks.append(result("mixed_zones", name, filled, mixed, role=role))
+    return checks
+
+
+def _currencies(name: str, role: str, text: ir.StringColumn) -> list[dict]:
+    """Return the checks of the currencies that stand in an amount, each with what it is of."""
+    odd = text.re_search(PLAIN).ifelse("", text.upper().re_extract(SIGN, 1))
+    counts = odd.name("sign").as_table().group_by("sign").agg(n=_.count()).order_by("sign")
+    counts = counts.execute().set_index("sign")["n"]
+    filled, signs = counts[counts.index.notna()].sum(), counts.drop("", errors="ignore")
+    signs = signs[signs.index.notna()]
+    others = signs.sum() - signs.max() if len(signs) else 0
+    shown = f" ({', '.join(signs.index[:5])})" if len(signs) else ""
+    return [
+        result("currency", name, filled, signs.sum(), role=role, signs=shown),
+        result("other_currency", name, filled, others, role=role, signs=shown if others else ""),
+    ]

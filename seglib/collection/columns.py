@@ -41,12 +41,11 @@ BIRTH, EMAIL, PERSON = "dates of birth", "e-mail addresses", "names of persons"
 def parts(name: str) -> list[str]:
     """Return the words of a name such as CustomerID in small letters, and each two as one."""
     spaced = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    words = re.findall(r"[a-z]+|\d+", _folded(spaced))
+    words = re.findall(r"[a-z]+|\d+", _plain(spaced))
     return [*words, *("".join(pair) for pair in pairwise(words))]
 
 
-def _folded(text: str) -> str:
-    """Return text in small letters without accents."""
+def _plain(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.translate(LETTERS)).lower()
     return "".join(c for c in plain if not unicodedata.combining(c))
 
@@ -114,7 +113,7 @@ class Column:
         self.base = next((kind for kind in ("demographic", "geographic") if kind in says), "plan")
         self.is_aside = "aside" in says and not has(self.name, WORDS["sums"])  # a fee, no sum
         self.is_earlier = has(self.name, WORDS["earlier"])  # known before an experiment
-        words, bare = parts(self.name), _folded(re.sub(r"\([^)]*\)", "", self.name))
+        words, bare = parts(self.name), _plain(re.sub(r"\([^)]*\)", "", self.name))
         many = MANY.match(self.name) and len(words) > 2 and words[-1] != "id"
         self.is_count = "count" in says or bool(many)  # how many, such as NumStorePurchases
         self.is_paradata = "".join(re.findall("[a-z]+", bare)) in LISTS["paradata"]

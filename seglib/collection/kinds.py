@@ -8,7 +8,7 @@ from typing import NamedTuple
 import ibis
 
 from seglib.collection import answers, columns, orders, roles
-from seglib.collection.columns import EMAIL, PERSON, WORDS, Column, Table, suggested
+from seglib.collection.columns import PERSON, WORDS, Column, Table, suggested
 from seglib.collection.roles import DOUBTS, LEAST_PEOPLE, NAMED, Guess
 from seglib.layout import FILE, ROW
 from seglib.study import FEWEST, StudyError
@@ -276,7 +276,7 @@ def _refuse_rows(table: Table, key: str) -> None:
             "tells whose they are: add one such as customer_id"
         )
     alone = key or _is_of_rows(table) or roles.told_apart(table)
-    if (thing and "product" in suggested(key)) or not alone or (not key and _copied(table)):
+    if (thing and "product" in suggested(key)) or not alone:
         raise StudyError(nobody(table))
 
 
@@ -291,27 +291,16 @@ def _is_of_rows(table: Table) -> bool:
     return not lines and described and not any(c.personal == PERSON for c in table)
 
 
-def _copied(table: Table) -> Column | None:
-    """Return the column that would tell customers apart but for a few copies, None without one."""
-    keys = [c for c in table if c.is_key and ("customer" in c.says or c.personal == EMAIL)]
-    return next((c for c in keys if c.rows / 2 <= c.distinct < c.filled), None)
-
-
 def nobody(table: Table) -> str:
     """Return why a table is of no use."""
     who, whens = roles.customer(table), table.times
     if not whens and (unread := roles.misread(table)):
         return f"{table.source}: {unread[0]}"
-    if copied := _copied(table):
-        return (
-            f"{table.source} has {copied.rows:,} rows but {copied.distinct:,} different "
-            f"{copied.name!r}: expected one row a customer, or when each row happened; remove the "
-            "copies, or add the times"
-        )
     if who and who[1] >= NAMED and not whens:
         return (
-            f"{table.source} has several rows for each {who[0]!r} but no column of dates or times: "
-            "add when each happened, or bring it to one row a customer"
+            f"{table.source} has {table.rows:,} rows but {table.columns[who[0]].distinct:,} "
+            f"different {who[0]!r}, and no dates or times: add when each row happened, or "
+            "bring it to one row a customer"
         )
     return (
         f"{table.source} has no column that looks like a customer (columns: "

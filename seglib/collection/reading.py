@@ -172,12 +172,15 @@ def look(
     readings = {c: Reading(c, what, marks[c]) for c, what in wanted.items()}
     read = table.mutate(**{r.name: r.of(table) for r in readings.values()})
     read = databases.keep(read) if ibis.get_backend(read).name == "duckdb" else read
-    failed = {c: read[r.name].isnull() & trimmed(read[c]).notnull() for c, r in readings.items()}
-    sums = {c: {"filled": trimmed(read[c]).count(), "failed": failed[c].sum()} for c in wanted}
+    gone = {c: read[r.name].isnull() & read[c].notnull() for c, r in readings.items()}
+    sums = {c: {"failed": gone[c].sum(), "filled": read[c].count()} for c in wanted}
     seen = each(read, sums)
+    failed = {c: gone[c] & trimmed(read[c]).notnull() for c in wanted if seen[c]["failed"]}
+    sums = {c: {"filled": trimmed(read[c]).count(), "failed": n.sum()} for c, n in failed.items()}
+    seen |= each(read, sums)  # without blanks, which are nothing
     if unlike := [c for c in texts if seen[c]["failed"]]:
         return look(table, wanted, given, (*whole, *unlike))
-    bad = {c: trimmed(read[c]).min(where=failed[c]) for c in wanted if seen[c]["failed"]}
+    bad = {c: trimmed(read[c]).min(where=n) for c, n in failed.items() if seen[c]["failed"]}
     examples = row(read, bad)  # only now: what is asked of single rows costs twice as much
     for c in wanted:
         example = counts[c]["either_way"] if len(marks[c]) > 1 else examples.get(c)
