@@ -9,16 +9,13 @@ import shutil
 import tempfile
 import weakref
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
-import pyarrow as pa
-import python_calamine as calamine
+from python_calamine import CalamineError
 
 from seglib.collection import databases, reading, text
 from seglib.files import engine
@@ -247,59 +244,40 @@ def _rdata(source: str) -> pd.DataFrame:
 # --- Excel ----------------------------------------------------------------------------------------
 
 
-def _sheet(path: Path, sheet: str) -> pa.Table:
+def _sheet(path: Path, sheet: str) -> pd.DataFrame:
     """Return a sheet of an Excel file, old or new; titles above the row of names are passed over.
 
     A column is whole numbers, numbers, times or truth values if every filled cell is; else text.
     """
     try:
-        book = calamine.CalamineWorkbook.from_path(path)
-    except calamine.CalamineError:
+        book = pd.ExcelFile(path, engine="calamine")
+    except (CalamineError, ValueError):
         raise StudyError(
             f"{path.name} is not an Excel file, is damaged or has a password: save it again as "
             ".xlsx without one"
         ) from None
     if sheet and sheet not in book.sheet_names:
         raise StudyError(f"{path.name} has no sheet {sheet!r}{nearest(sheet, book.sheet_names)}")
-    rows = {name: _filled(book, name) for name in ([sheet] if sheet else book.sheet_names)}
-    rows = {name: cells for name, cells in rows.items() if cells}
-    if len(rows) > 1:
+    names = [sheet] if sheet else book.sheet_names
+    frames = {name: _cells(book, name) for name in names}
+    frames = {name: cells for name, cells in frames.items() if len(cells)}
+    if len(frames) > 1:
         raise StudyError(
-            f"{path.name} has {len(rows)} sheets ({', '.join(rows)}): write "
+            f"{path.name} has {len(frames)} sheets ({', '.join(frames)}): write "
             f"{path.name}#SHEET with one of them"
         )
-    cells = next(iter(rows.values()), [])
+    cells = next(iter(frames.values()), pd.DataFrame())
     if len(cells) < 2:
         raise StudyError(f"{path.name} is empty: expected a row of names and rows below it")
-    names, *cells = cells[text.names_at(cells) :]
-    columns = zip(text.check_names(path.name, names), zip(*cells, strict=True), strict=True)
-    return pa.table({name: _typed(list(column)) for name, column in columns if name})
+    first = text.names_at(cells.to_numpy().tolist())
+    rows = cells.iloc[first + 1 :].convert_dtypes()
+    rows = rows.astype(dict.fromkeys(rows.select_dtypes("object"), "string"))
+    rows.columns = text.check_names(path.name, list(cells.iloc[first]))
+    return rows.loc[:, rows.columns != ""]
 
 
-def _filled(book: calamine.CalamineWorkbook, sheet: str) -> list[list]:
+def _cells(book: pd.ExcelFile, sheet: str) -> pd.DataFrame:
     """Return the rows of a sheet that hold anything; cells of blanks hold nothing."""
-    rows = [
-        [None if isinstance(cell, str) and not cell.strip() else cell for cell in row]
-        for row in book.get_sheet_by_name(sheet).to_python()
-    ]
-    return [row for row in rows if any(cell is not None for cell in row)]
-
-
-def _typed(cells: list) -> pa.Array:
-    """Return a column as the narrowest type that holds every cell."""
-    kinds = {type(cell) for cell in cells if cell is not None}
-    if kinds and kinds <= {int, float}:
-        whole = all(cell is None or (abs(cell) < 2**53 and cell == int(cell)) for cell in cells)
-        numbers = pa.array([None if cell is None else float(cell) for cell in cells])
-        return numbers.cast(pa.int64()) if whole else numbers
-    if kinds and kinds <= {datetime, date}:  # pandas, for Arrow takes days for no times
-        return pa.array(pd.to_datetime(pd.Series(cells)), pa.timestamp("us"), from_pandas=True)
-    if kinds == {bool}:
-        return pa.array(cells)
-    return pa.array([None if cell is None else _cell(cell) for cell in cells], pa.string())
-
-
-def _cell(cell: Any) -> str:
-    if isinstance(cell, (date, time)):
-        return cell.isoformat()
-    return str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
+    cells = book.parse(sheet, header=None, dtype=object, keep_default_na=False)
+    blank = cells.map(lambda cell: not str(cell).strip()) | cells.isna()
+    return cells.astype(object).where(~blank, None)[~blank.all(axis=1)]
