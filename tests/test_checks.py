@@ -214,9 +214,7 @@ def test_answers_given_without_reading_are_counted():
         [f"n{i}" for i in range(5)], axis=1
     )
     numbers.iloc[0], numbers.iloc[1] = [1, 2, 3, 4, 1], 4
-    given = {f"q{i}": SCALE for i in range(6)} | {
-        f"n{i}": {"kind": "numeric", "bounds": [1, 4]} for i in range(5)
-    }
+    given = {f"q{i}": SCALE for i in range(6)} | {f"n{i}": {"kind": "numeric"} for i in range(5)}
     given["seconds"] = {"kind": "numeric", "base": "plan"}
     more = {"survey": answers.join(numbers)}
     _, found, _ = inspected(attributes=given, more=more)

@@ -140,7 +140,6 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
 
 
 def _describe(guess: Guess, column: Column, box: bool, platform: list[str]) -> None:
-    """Take a column as what it says of customers, or leave it out and say why."""
     name, survey = column.name, guess.kind == "survey"
     paradata = len(platform) > 1 and name in platform
     if box:
@@ -255,7 +254,6 @@ def _leaks(guess: Guess) -> None:
 
 
 def _previews(guess: Guess) -> None:
-    """Leave out the rows that were trials of a questionnaire."""
     for column in guess.table.named("status"):
         counts = guess.table.counts(column.name) if column.distinct <= GROUPS else {}
         tries = [v for v in counts if any(word in v.lower() for word in WORDS["previews"])]
@@ -272,7 +270,6 @@ def _previews(guess: Guess) -> None:
 
 
 def _ask_of_rows(guess: Guess, key: str) -> None:
-    """Ask about a row a customer, where another column might be the customer."""
     whens = guess.table.times
     if whens and key and "customer" not in suggested(key):
         guess.ask("rows_dated", name=key, time=whens[0].name)

@@ -103,7 +103,6 @@ def audit(
 def _transactions(
     study: Study, tables: dict, as_of: date, tests: ir.Table | None
 ) -> tuple[ir.Table, list[dict]]:
-    """Return the usable rows, the returns among them marked and netted, and the checks."""
     raw, given = tables["transactions"], study.tables.transactions
     table = activity.mark_returns(raw, given.returned, given.cancelled)
     unusable = _unusable(table, tests)
@@ -190,7 +189,6 @@ def _odd(table: ir.Table, goods: ir.Table | None) -> list[Test]:
 
 
 def _refuse(study: Study, rows: int, unusable: list[dict]) -> None:
-    """Refuse a table of which too much is unusable."""
     if rows == 0:
         raise StudyError("the transactions table has no rows: expected one row per line sold")
     dropped = sum(check["failing"] for check in unusable)
@@ -204,7 +202,6 @@ def _refuse(study: Study, rows: int, unusable: list[dict]) -> None:
 
 
 def _fit(study: Study, as_of: date, first: date, last: date) -> None:
-    """Refuse dates of the study that the days of the data do not allow."""
     end = last + timedelta(days=1)
     span = (end - first).days
     if as_of > end:
@@ -232,7 +229,6 @@ def _copies(raw: ir.Table, table: ir.Table, usable: ir.BooleanValue) -> dict:
 
 
 def _returned_only(study: Study, clean: ir.Table, as_of: date) -> list[dict]:
-    """Return the check for customers of whom nothing but returns is known before the date."""
     seen = activity.within(clean, study.history and as_of - timedelta(days=study.history), as_of)
     each = seen.group_by("customer").agg(bought=(~seen.is_return).sum())
     rows = "returns or cancelled sales" if study.tables.transactions.cancelled else "returns"

@@ -234,7 +234,6 @@ def keyed(table: ir.Table, name: str, study: Study, as_of: date) -> tuple[ir.Tab
 
 
 def _attributes(table: ir.Table, name: str, study: Study) -> dict[str, Attribute]:
-    """Return the attributes of a table that are left in it."""
     every = getattr(study.tables, name).attributes
     return {column: about for column, about in every.items() if column in table.columns}
 
@@ -262,7 +261,6 @@ def _day(values: ir.StringColumn) -> ir.StringColumn:
 
 
 def _constant(table: ir.Table, name: str, attributes: dict[str, Attribute]) -> list[dict]:
-    """Return the check for columns in which nearly all known values are one."""
     if not attributes:
         return []
     sizes = [table.filter(table[c].notnull()).group_by(c).agg(n=_.count()) for c in attributes]
@@ -302,26 +300,32 @@ def undescribed(tables: dict[str, ir.Table]) -> list[dict]:
 def careless(table: ir.Table, study: Study) -> list[dict]:
     """Return the checks for straight-lining and for speeding of a table of answers.
 
-    Straight-lining: the same answer to five or more questions of a scale, by their levels or bounds
-    (Curran 2016, J. Exp. Soc. Psychol. 66). Speeding: under a third of the median time, if a
-    numeric column holds it (Greszki, Meyer & Schoen 2015, Public Opin. Q. 79).
+    Straight-lining: the same answer to five or more questions of a scale, by their levels or by the
+    range of whole numbers (Curran 2016, J. Exp. Soc. Psychol. 66). Speeding: under a third of the
+    median time, if a numeric column holds it (Greszki, Meyer & Schoen 2015, Public Opin. Q. 79).
     """
-    scales, checks = {}, []
-    for column, about in _attributes(table, "survey", study).items():
+    attributes, scales, checks = _attributes(table, "survey", study), {}, []
+    numbers = [table[c] for c, about in attributes.items() if about.kind == "numeric"]
+    ends = {v: {"low": v.min(), "high": v.max(), "whole": (v == v.floor()).all()} for v in numbers}
+    ends = reading.each(table, {v.get_name(): of for v, of in ends.items()}, None)
+    for column, about in attributes.items():
         name = re.sub(r"[\W_]+", " ", f"{column} {about.label}".lower())
-        if points := about.levels or about.bounds:
-            scales.setdefault(tuple(points), []).append(table[column].cast("string"))
+        if about.kind == "ordered":
+            scales.setdefault(tuple(about.levels), []).append(table[column].cast("string"))
         elif about.kind == "numeric" and re.search(DURATION, name):
             usual, words = table[column].median().execute(), {"label": about.label or column}
             test = Test("fast_answers", table[column] < FAST * float(usual or 0), words)
             checks += counted(table.filter(table[column].notnull()), "survey", [test])
+        elif about.kind == "numeric" and ends[column]["whole"]:
+            points = int(ends[column]["low"]), int(ends[column]["high"])
+            if 1 <= points[1] - points[0] <= 10:
+                scales.setdefault(points, []).append(table[column].cast("string"))
     for points, (first, *others) in scales.items():
         if len(others) >= ITEMS - 1:
             answered = reduce(and_, (each.notnull() for each in (first, *others)))
             same = answered & reduce(and_, (first == other for other in others))
             _rows, n, failing = count(table, [answered, same])
-            low, high = (p if isinstance(p, str) else f"{p:g}" for p in (points[0], points[-1]))
-            words = {"n": len(others) + 1, "low": low, "high": high}
+            words = {"n": len(others) + 1, "low": points[0], "high": points[-1]}
             checks.append(result("same_answers", "survey", n, failing, **words))
     return checks
 

@@ -334,7 +334,6 @@ def _type_or_text(kind: dt.DataType, by: dict[str, Reading], typed: bool) -> dic
 
 
 def _value(column: ir.Column, kind: str, marks: tuple[str, ...], counted: bool) -> ir.Column:
-    """Return a column of text as the numbers or times that it holds."""
     if kind == "time" and (counted or column.type().is_string()):
         return reading.moment(column, marks[0] if marks else "YMD")
     if kind in {"integer", "number"} and not column.type().is_numeric():

@@ -242,7 +242,6 @@ def _format(draft: Draft, guess: Guess) -> None:
 
 
 def _ways(column: columns.Column) -> str:
-    """Return the ways in which a column could be read."""
     return " or ".join(WRITTEN.get(mark, repr(mark)) for mark in column.marks)
 
 

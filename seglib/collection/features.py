@@ -258,7 +258,6 @@ def customers(data: Facts) -> tuple[pd.DataFrame, list[dict]]:
 
 
 def _computed(data: Facts) -> tuple[pd.DataFrame, list[dict]]:
-    """Return the features of customers that are computed from transactions."""
     use, asked = data.study.usage, data.study.segmentation
     expression = (usage if use else behaviour)(data.past, data.as_of)
     rows = _rows(data, "usage" if use else "customers", "behavioural")

@@ -91,7 +91,6 @@ def _identifies(column: Column) -> bool:
 
 
 def _joined(tables: list[Table]) -> list[Table]:
-    """Return the tables, lines of orders joined with the orders and these with the customers."""
     for heads in tables:
         for persons in tables:
             if heads is not persons and (joined := _with_persons(heads, persons)):
@@ -156,7 +155,6 @@ def _has_money(table: Table) -> bool:
 
 
 def _is_events(table: Table) -> bool:
-    """Return whether a table has several rows a customer, each with a time."""
     who = roles.customer(table)
     if who is None or not table.times:
         return False
@@ -174,7 +172,6 @@ def _is_events(table: Table) -> bool:
 
 
 def _addressed(table: Table) -> Guess:
-    """Return campaigns or responses; anything else with customers and times is left aside."""
     who, guess, campaign = roles.customer(table), Guess("other", table), roles.campaign(table)
     if not who or not (campaign or roles.lists_arms(table)):
         return guess
@@ -250,7 +247,6 @@ def _grouped(main: Guess) -> list[Guess]:
 
 
 def _groups(guess: Guess, beside: list[Column]) -> None:
-    """Take the columns that group products, and their brand."""
     most = min(MOST_LEVELS, guess.column("product").distinct / 2)
     by_name = [c for c in beside if c.says & {"level", "group"} and c.kind in {"text", "integer"}]
     groups = sorted((c for c in by_name if 2 <= c.distinct <= most), key=lambda c: -c.distinct)

@@ -43,14 +43,15 @@ def transactions(table: Table, who: str, points: int) -> Guess:
             guess.take("event", guess.roles.pop("product"), guess.why.pop("product"))
     _status(guess)
     _returns(guess)
-    if place := guess.first("place", lambda c: _is_place(guess, c)):
+    order, decides = guess.roles.get("order"), table.decides
+    places = [c for c in guess.free("place") if "place" in c.says and 1 < c.distinct < c.rows / 5]
+    if place := next((c for c in places if not order or decides(order, c.name)), None):
         guess.take("place", place.name, f"{place.distinct:,} different")
     guess.leave_others()
     return guess
 
 
 def _time(guess: Guess) -> None:
-    """Take the time at which something was ordered or done, of several times."""
     whens = guess.table.times
     plain = [c for c in whens if "deadline" not in c.says] or whens
     if "deadline" in plain[0].says:
@@ -109,12 +110,6 @@ def _are_names(table: Table, key: Column, column: Column) -> bool:
     return same and longer and all(table.decides(*pair) for pair in pairs)
 
 
-def _is_place(guess: Guess, column: Column) -> bool:
-    by_name = "place" in column.says and 2 <= column.distinct < column.rows / 5
-    order = guess.roles.get("order")
-    return by_name and (not order or guess.table.decides(order, column.name))
-
-
 # --- money ----------------------------------------------------------------------------------------
 
 
@@ -166,15 +161,21 @@ def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:
     """
     order = guess.column("order") if "order" in guess.roles else None
     lines = order is not None and order.per_value > LINES
-    decides = guess.table.decides
-    once = [c for c in money if lines and c.missing > 1 - SELDOM and _is_once(c, order)]
-    varied = [c for c in money if lines and c not in once and c.distinct > MOST_STATES]
-    repeated = [c for c in varied if decides(order.name, c.name)]
-    full = [c for c in money if c.missing <= 1 - SELDOM and c not in repeated]
+    full, once, repeated = [], [], []
+    for column in money:
+        filled = order.text[column.text.notna()] if lines else ()
+        single = lines and 0.9 * order.text.nunique() <= filled.nunique() >= len(filled) / 1.02
+        if column.missing > 1 - SELDOM:
+            once += [column] * single
+        elif (
+            lines and column.distinct > MOST_STATES and guess.table.decides(order.name, column.name)
+        ):
+            repeated.append(column)
+        else:
+            full.append(column)
     if once and all(c.is_aside for c in full):
         return once
-    guess.left |= {c.name: "the total of an order, given once" for c in once}
-    guess.left |= {c.name: "the total of an order, repeated in its lines" for c in repeated}
+    guess.left |= {c.name: "the total of an order" for c in once + repeated}
     if not any(not c.is_aside for c in full):
         for column in (c for c in money if c not in full):
             doubt = "total" if column in repeated else "seldom"
@@ -182,14 +183,7 @@ def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:
     return full
 
 
-def _is_once(column: Column, order: Column) -> bool:
-    """Return whether an amount stands in one line of each order."""
-    filled = order.text[column.text.notna()]
-    return 0.9 * order.text.nunique() <= filled.nunique() >= len(filled) / 1.02
-
-
 def _currency(guess: Guess) -> None:
-    """Find how money is written: by signs in the amounts, or a column that says so."""
     money = guess.column(guess.money)
     result = [(re.search(reading.SIGN, value.upper()), value) for value in money.values]
     signs = {value[match.start(1) : match.end(1)] for match, value in result if match}

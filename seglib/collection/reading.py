@@ -255,7 +255,6 @@ def _marks(count: dict, what: str, given: Format) -> tuple[str, ...]:
 
 
 def _pattern(mark: str) -> str:
-    """Return the pattern of cleaned numbers with a decimal mark."""
     group = "[,']" if mark == "." else "[.']"
     mark = rf"\{mark}"
     whole = rf"(?:\d+|[1-9]\d{{0,2}}(?:{group}\d{{3}})+)"

@@ -300,7 +300,6 @@ def _outcome(guess: Guess, column: Column) -> dict:
 
 
 def _is_amount(column: Column) -> bool:
-    """Return whether a column is an amount or a count by its name and its values."""
     numbers = column.numeric and column.distinct > 2 and not column.unique
     by_name = column.says & AMOUNTS or has(column.name, WORDS["measured"])
     return numbers and by_name and "id" not in column.says and column.negative <= 0.5

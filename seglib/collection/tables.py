@@ -137,7 +137,6 @@ def _texts(name: str, spec, opened: Opened) -> Iterator[tuple]:
 
 
 def _by_role(opened: Opened, spec, zone) -> ir.Table:
-    """Return a table whose columns are roles, attributes and outcomes."""
     table = _joined(opened, spec)
     roles = {r: c for r, c in spec.columns.model_dump(exclude_none=True).items() if c}
     by_file = roles.get("campaign") == layout.FILE and roles.pop("campaign")
@@ -171,7 +170,6 @@ def _one_of(column: ir.Column, values: Sequence[str]) -> ir.BooleanColumn:
 
 
 def _joined(opened: Opened, spec) -> ir.Table:
-    """Return a table with the columns of its lookups."""
     table = opened.parts[0].table
     for i, lookup in enumerate(layout.chain(spec.lookup), 1):
         key, more = lookup.key, databases.bring(opened.parts[i].table, ibis.get_backend(table))

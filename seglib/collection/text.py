@@ -70,7 +70,6 @@ def _unicode(path: Path) -> str:
 
 
 def _decodes(path: Path) -> bool:
-    """Return whether every byte of a file is UTF-8."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             while file.read(BLOCK):
@@ -95,17 +94,13 @@ def encoding_question(path: Path) -> tuple[str, str]:
     if western and (not names or names[0] == "cp1250"):
         names = ["cp1252", *names]
     names = list(dict.fromkeys(names))[:3] or ["cp1252"]
-    letters = {n: "".join(_letters(lines.decode(n, "replace"))) for n in names}
+    texts = {n: Counter(c for c in lines.decode(n, "replace") if not c.isascii()) for n in names}
+    letters = {n: "".join(c for c, _ in seen.most_common(5)) for n, seen in texts.items()}
     shown = ", ".join(f"{seen!r} by {name}" for name, seen in letters.items())
     return names[0], (
         f"{path.name} is not UTF-8 and reads as {shown}: say in the table's `format` which is "
         f"right, format: {{encoding: {names[0]}}}, or another"
     )
-
-
-def _letters(text: str) -> list[str]:
-    """Return the commonest letters beyond ASCII: whole words may be names of persons."""
-    return [c for c, _ in Counter(c for c in text if not c.isascii()).most_common(5)]
 
 
 def layout(path: Path, name: str, given: Format) -> tuple[list[str], str, int]:
