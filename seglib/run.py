@@ -30,7 +30,8 @@ from seglib.files import Run
 from seglib.measuring import monitoring
 from seglib.outlook import check
 from seglib.personas import claims
-from seglib.report import cards, report, summary
+from seglib.report import cards, summary
+from seglib.report.pages import build, explain
 from seglib.study import StudyError
 
 VERSIONS = (
@@ -134,10 +135,10 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: P
     """Write the pages, the manifest and the summary where they are staged."""
     loaded = current.study
     if not _same_pages(current, manifest, pages):
-        for page in report.build(loaded.title, manifest, pages):
+        for page in build(loaded.title, manifest, pages):
             manifest["times"][page.stem]["html"] = files.digest(page)
     (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
-    report.explain(loaded.title, manifest, pages)
+    explain(loaded.title, manifest, pages)
     cards.handout(replace(current, folder=data), manifest, pages)
     every = summary.runs(loaded, (current.as_of.isoformat(), data, pages))
     summary.build(loaded, every, index)

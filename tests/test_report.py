@@ -18,12 +18,12 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from seglib import plots, wording
 from seglib.plots import PALETTE
-from seglib.report import alt, drawing, exhibits, glossary, narrow, report
-from seglib.report.report import ReportError
+from seglib.report import exhibits, figures, markup, pages
+from seglib.report.pages import ReportError
 from seglib.study import StudyError
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
-NAV = [(title, f"{name}.html") for name, (title, _) in report.PAGES.items()]
+NAV = [(title, f"{name}.html") for name, (title, _) in pages.PAGES.items()]
 FOOTER = {
     "parameters": {"study": "toy", "k": 0, "out": ""},
     "data hash": "9f3c1b2a",
@@ -74,7 +74,7 @@ def cells():
 
 def made(tmp_path, *found, name="03_clustering", metadata=None, **options):
     notebook = new_notebook(cells=list(found), metadata=metadata or {})
-    path = report.page(notebook, tmp_path / f"{name}.html", **options)
+    path = pages.page(notebook, tmp_path / f"{name}.html", **options)
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
@@ -151,7 +151,7 @@ def test_pages_are_linked_in_order_with_this_one_marked(soup):
 
 def test_the_first_page_has_no_previous_and_the_last_no_next(tmp_path):
     first = made(tmp_path, name="01_data_collection", nav=NAV)
-    last = made(tmp_path, name=list(report.PAGES)[-1], nav=NAV)
+    last = made(tmp_path, name=list(pages.PAGES)[-1], nav=NAV)
     assert not first.select("[rel=prev]") and first.select("[rel=next]")
     assert last.select("[rel=prev]") and not last.select("[rel=next]")
 
@@ -192,7 +192,7 @@ def test_the_page_is_the_same_for_the_same_notebook(tmp_path):
 def test_the_notebook_itself_is_left_as_it_was(tmp_path):
     notebook = new_notebook(cells=cells())
     before = notebook.copy(), str(notebook)
-    report.page(notebook, tmp_path / "x.html")
+    pages.page(notebook, tmp_path / "x.html")
     assert str(notebook) == before[1]
 
 
@@ -244,9 +244,9 @@ def test_build_makes_a_page_for_every_step_of_the_manifest(tmp_path):
         "steps": [{"name": name, "parameters": {"k": 4}} for name in names],
         "times": {names[1]: {"started": "2017-10-01T10:00:00+02:00", "seconds": 41.2}},
     }
-    paths = report.build("Toy", manifest, tmp_path)
+    paths = pages.build("Toy", manifest, tmp_path)
     assert [path.stem for path in paths] == names
-    report.explain("Toy", manifest, tmp_path)
+    pages.explain("Toy", manifest, tmp_path)
     assert "adjusted Rand index" in (tmp_path / "glossary.html").read_text(encoding="utf-8")
     page = BeautifulSoup(paths[1].read_text(encoding="utf-8"), "html.parser")
     for part in ("03_clustering.ipynb", "as_of 2017-10-01", "k 4", "2017-10-01 08:00 UTC, 41 s"):
@@ -260,11 +260,11 @@ def test_the_footer_shows_defaults_where_nothing_was_given(tmp_path):
     )
     given = code(source, tags=["parameters"])
     nbformat.write(new_notebook(cells=[*cells(), given]), tmp_path / "03_clustering.ipynb")
-    found = report.defaults(tmp_path / "03_clustering.ipynb")
+    found = pages.defaults(tmp_path / "03_clustering.ipynb")
     assert found["seed"] == "3 (default)"
     assert found["method"] == "(default; empty: auto)"
     manifest = {"steps": [{"name": "03_clustering", "parameters": {"k": 4}}]}
-    shown = report.provenance(manifest, "03_clustering", found)["parameters"]
+    shown = pages.provenance(manifest, "03_clustering", found)["parameters"]
     assert shown == {"k": 4, "method": "(default; empty: auto)", "seed": "3 (default)"}
 
 
@@ -287,7 +287,7 @@ def drawn(points):
 
 def test_show_puts_alt_text_and_size_beside_the_picture_and_closes_the_figure(displayed):
     figure = drawn(3)
-    report.show(figure, alt="Three points.", caption="Few.")
+    exhibits.show(figure, alt="Three points.", caption="Few.")
     (data, more), (caption, _) = displayed
     assert more["metadata"]["alt"] == "Three points."
     drawing = BeautifulSoup(data["image/svg+xml"], "html.parser").svg
@@ -303,7 +303,7 @@ def test_show_stays_light_and_takes_the_colours_of_the_page(displayed):
         ax.scatter(*np.random.default_rng(i).normal(i, 1, (2, 3000)), color=colour)
         ax.bar(i, -3, color=colour)
     ax.set_title("Text <stays> text")
-    report.show(figure, alt="Many points.")
+    exhibits.show(figure, alt="Many points.")
     drawing = displayed[0][0]["image/svg+xml"]
     assert len(drawing) < 300_000 and "Text &lt;stays&gt; text" in drawing
     assert all(f"var(--segment-{n}, {c})" in drawing for n, c in enumerate(PALETTE, 1))
@@ -312,12 +312,12 @@ def test_show_stays_light_and_takes_the_colours_of_the_page(displayed):
 
 def test_show_gives_the_same_bytes_for_the_same_figure(displayed):
     for _ in range(2):
-        report.show(drawn(5), alt="Five points.")
+        exhibits.show(drawn(5), alt="Five points.")
     assert displayed[0] == displayed[1]
 
 
 def test_show_takes_axes_too(displayed):
-    report.show(drawn(3).axes[0], alt="Three points.")
+    exhibits.show(drawn(3).axes[0], alt="Three points.")
     assert displayed
 
 
@@ -325,7 +325,7 @@ def test_a_figure_without_alt_text_falls_back_to_its_title_and_values(displayed)
     figure = drawn(3)
     figure.axes[0].set_title("Orders")
     figure.axes[0].plot([1.5, 2.5])
-    report.show(figure)
+    exhibits.show(figure)
     assert "Orders" in displayed[-1][1]["metadata"]["alt"]
     assert "1.5, 2.5" in displayed[-1][1]["metadata"]["alt"]
 
@@ -337,7 +337,7 @@ def test_the_words_of_a_figure_name_rows_bars_cells_and_the_ends_of_long_lines()
     axes[0, 1].set_yticks([0, 1], ["low", "high"])
     axes[1, 0].plot(range(30))
     sns.heatmap(pd.DataFrame([[1, -0.5]], ["row"], ["x", "y"]), ax=axes[1, 1], cbar=False)
-    assert alt.described(figure) == (
+    assert figures.described(figure) == (
         "a 5; b 6. low 0.25; high 0.10. from 0 to 29, lowest 0, highest 29. row 1, −0.50"
     )
     plt.close(figure)
@@ -385,7 +385,7 @@ def test_the_cut_off_date_lies_between_the_months_before_and_after_it():
 def test_a_figure_is_drawn_again_for_phones_panels_below_one_another(displayed):
     figure, axes = plt.subplots(1, 2, figsize=(10, 4))
     axes[0].plot([1, 2])
-    report.show(figure, alt="Two panels.")
+    exhibits.show(figure, alt="Two panels.")
     data, about = displayed[-1][0], displayed[-1][1]["metadata"]
     widths = [int(re.search(r'width="(\d+)"', svg)[1])
               for svg in (data["image/svg+xml"], about["narrow"])]  # fmt: skip
@@ -396,12 +396,12 @@ def test_a_figure_is_drawn_again_for_phones_panels_below_one_another(displayed):
 def test_a_figure_without_data_says_why(displayed):
     figure, ax = plt.subplots()
     ax.axline((0, 0), slope=1)
-    report.show(figure, absent="Nothing was sold.")
+    exhibits.show(figure, absent="Nothing was sold.")
     assert displayed[-1][0]["text/plain"] == "Nothing was sold."
 
 
 def test_what_show_displays_becomes_one_captioned_figure(displayed, tmp_path):
-    report.show(drawn(3), alt="Three <points>.", caption="Few & far.")
+    exhibits.show(drawn(3), alt="Three <points>.", caption="Few & far.")
     outputs = [shown(data, **more["metadata"]) for data, more in displayed]
     page = made(tmp_path, code("show()", *outputs))
     assert page.figure.svg["aria-label"] == "Three <points>."
@@ -409,7 +409,7 @@ def test_what_show_displays_becomes_one_captioned_figure(displayed, tmp_path):
 
 
 def table(displayed, *arguments, **options):
-    report.table(*arguments, **options)
+    exhibits.table(*arguments, **options)
     return BeautifulSoup(displayed[-1][0]["text/html"], "html.parser")
 
 
@@ -464,20 +464,20 @@ def test_table_escapes_what_it_is_given(displayed):
 
 def test_table_without_caption_or_with_an_unknown_format_is_refused(displayed):
     with pytest.raises(StudyError, match="no caption"):
-        report.table(frame(), " ")
+        exhibits.table(frame(), " ")
     with pytest.raises(StudyError, match="'spent'"):
-        report.table(frame(), "Spend", formats={"spent": ".0f"})
+        exhibits.table(frame(), "Spend", formats={"spent": ".0f"})
 
 
 def test_table_needs_no_further_work_on_the_page(displayed, tmp_path):
-    report.table(frame(), "Spend")
+    exhibits.table(frame(), "Spend")
     html = displayed[-1][0]["text/html"]
     page = made(tmp_path, code("table()", shown({"text/html": html})))
     assert str(page.find("table")) == str(BeautifulSoup(html, "html.parser").find("table"))
 
 
 def test_say_keeps_dollars_from_becoming_formulas(displayed):
-    report.say(r"From $5 to \$10")
+    exhibits.say(r"From $5 to \$10")
     assert displayed[0][0].data == r"From \$5 to \$10"
 
 
@@ -487,7 +487,7 @@ def test_say_fills_in_the_answer():
             self.what = what
 
     answer = Handle()
-    report.say("Three groups.", answer)
+    exhibits.say("Three groups.", answer)
     assert answer.what.data == "Three groups."
 
 
@@ -534,31 +534,31 @@ def test_every_mark_of_a_drawing_is_there_under_an_id_of_its_own():
 
 def test_the_first_use_of_a_term_leads_to_its_meaning_and_names_are_left_alone():
     html = "<main><h2>Stability</h2><p>A stability of 1. Stability <code>AUC</code></p></main>"
-    page = BeautifulSoup(glossary.glossed(html, "day/glossary.html"), "html.parser")
+    page = BeautifulSoup(markup.glossed(html, "day/glossary.html"), "html.parser")
     (link,) = page.select("a.term")
     assert (link.text, link["href"]) == ("stability", "day/glossary.html#stability")
-    assert link["title"] == glossary.TERMS["stability"]["is"]
+    assert link["title"] == markup.TERMS["stability"]["is"]
     assert page.p.text == "A stability of 1. Stability AUC"
 
 
-@pytest.mark.parametrize("term", glossary.TERMS)
+@pytest.mark.parametrize("term", markup.TERMS)
 def test_every_term_is_a_sentence_and_is_seen_by_its_own_name(term):
-    about = glossary.TERMS[term]
+    about = markup.TERMS[term]
     assert about["is"].endswith(".")
-    page = glossary.glossed(f"<main><p>x {term} y</p></main>")
-    assert f"glossary.html#{glossary.slug(term)}" in page
+    page = markup.glossed(f"<main><p>x {term} y</p></main>")
+    assert f"glossary.html#{markup.slug(term)}" in page
 
 
 def test_emblems_of_ten_segments_are_ten_shapes():
-    assert len({drawing.emblem(segment) for segment in range(1, 11)}) == 10
-    assert drawing.emblem(4).startswith("24.0,0.0 48.0,24.0")  # a diamond
+    assert len({exhibits.emblem(segment) for segment in range(1, 11)}) == 10
+    assert exhibits.emblem(4).startswith("24.0,0.0 48.0,24.0")  # a diamond
 
 
 def test_names_beside_lines_that_end_together_are_moved_apart():
     figure, ax = plt.subplots()
     plots.named(ax, {"one": (1, 1.0), "two": (1, 1.001), "far": (1, 3.0)})
     ax.set(xlim=(0, 1), ylim=(0, 4))
-    narrow.apart(figure)
+    figures.apart(figure)
     one, two, far = (text.xyann[1] for text in ax.texts)
     assert one == pytest.approx(0) and far == pytest.approx(0)
     assert two > 1.1 * ax.texts[0].get_fontsize()

@@ -10,8 +10,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from seglib.plots import colours
-from seglib.report import drawing, history, portraits, report, summary
-from seglib.report.report import ReportError
+from seglib.report import cards, exhibits, summary
+from seglib.report.pages import ReportError
 
 NAMES = {1: "Frequent shoppers", 2: "Weekly shoppers", 3: "Occasional shoppers"}
 SHARES = {1: (0.2, 0.5), 2: (0.3, 0.4), 3: (0.5, 0.1)}
@@ -103,9 +103,9 @@ def write_run(folder, day=DAYS[2], **changes):
     products = pd.DataFrame({"segment": [1, 1, 2], "probability": [0.6, 0.9, 0.8]},
                             pd.Index(["SOUP", "CHEESE", "FUEL"], name="product"))  # fmt: skip
     products.to_parquet(place / "product_segments.parquet")
-    steps = [{"name": name, "parameters": {}} for name in report.PAGES]
+    steps = [{"name": name, "parameters": {}} for name in summary.PAGES]
     manifest = {"study": "shop", "as_of": day, "data_hash": "9f3c", "steps": steps, "times": {}}
-    pages = [f"{day}/{name}.html" for name in report.PAGES]
+    pages = [f"{day}/{name}.html" for name in summary.PAGES]
     return {"day": day, "folder": place, "manifest": manifest, "pages": pages}
 
 
@@ -178,7 +178,7 @@ def test_a_fingerprint_shows_no_column_that_tells_a_small_group(tmp_path):
     frame = pd.read_parquet(run["folder"] / "customers.parquet")
     frame["plan"] = np.where(np.arange(300) < 9, "gold", "tin")
     frame.to_parquet(run["folder"] / "customers.parquet")
-    drawn = portraits.portraits(run["folder"], CONTENT["dictionary"], 10)
+    drawn = cards.portraits(run["folder"], CONTENT["dictionary"], 10)
     assert {row["label"] for row in drawn[1]["fingerprint"]} == {"Orders"}
 
 
@@ -187,12 +187,12 @@ def test_collinear_measures_are_one_line_of_a_fingerprint(tmp_path):
     frame = pd.read_parquet(run["folder"] / "customers.parquet")
     frame.assign(spend=2.0 * frame["orders"]).to_parquet(run["folder"] / "customers.parquet")
     rows = [*CONTENT["dictionary"]["customers"], {"name": "spend", "label": "Spend"}]
-    drawn = portraits.portraits(run["folder"], {"customers": rows}, 10)
+    drawn = cards.portraits(run["folder"], {"customers": rows}, 10)
     assert len({"Orders", "Spend"} & {row["label"] for row in drawn[1]["fingerprint"]}) == 1
 
 
 def test_a_tile_has_the_middle_of_the_segment_beside_that_of_the_others(tmp_path):
-    drawn = portraits.portraits(write_run(tmp_path)["folder"], CONTENT["dictionary"], 10)
+    drawn = cards.portraits(write_run(tmp_path)["folder"], CONTENT["dictionary"], 10)
     assert drawn[1]["tiles"] == [
         {"label": "Orders", "what": "median", "value": "250", "others": "50"}
     ]
@@ -203,7 +203,7 @@ def test_what_is_known_of_few_is_not_drawn(tmp_path):
     frame = pd.read_parquet(run["folder"] / "customers.parquet")
     frame.loc[frame.index[9:100], "orders"] = np.nan
     frame.to_parquet(run["folder"] / "customers.parquet")
-    drawn = portraits.portraits(run["folder"], CONTENT["dictionary"], 10)
+    drawn = cards.portraits(run["folder"], CONTENT["dictionary"], 10)
     assert {row["label"] for row in drawn[1]["fingerprint"]} == {"Plan: tin"}
 
 
@@ -270,10 +270,12 @@ def test_the_measures_that_name_a_segment_are_in_its_fingerprint(tmp_path):
     frame["spend"] = 2.0 * frame["orders"]
     rows += [{"name": "spend", "label": "Spend"}, *CONTENT["dictionary"]["customers"]]
     frame.to_parquet(run["folder"] / "customers.parquet")
-    made_of = {1: ["spend", "orders"], 2: ["m0"], 3: ["plan"]}
-    people = [{"segment": s, "named_for": [{"column": c, "level": "gold" * (c == "plan")}
-                                           for c in own]} for s, own in made_of.items()]  # fmt: skip
-    drawn = portraits.portraits(run["folder"], {"customers": rows}, 10, people)
+    made_of = {1: [("spend", ""), ("orders", "")], 2: [("m0", "")], 3: [("plan", "gold")]}
+    people = [
+        {"segment": s, "named_for": [{"column": c, "level": level} for c, level in own]}
+        for s, own in made_of.items()
+    ]
+    drawn = cards.portraits(run["folder"], {"customers": rows}, 10, people)
     labels = {s: {row["label"] for row in own["fingerprint"]} for s, own in drawn.items()}
     assert {"Spend", "Orders"} <= labels[1]  # though they say the same
     assert "Measure 0" in labels[2] and "Plan: tin" in labels[3]
@@ -343,7 +345,7 @@ def test_products_quality_and_pages_are_there(soup):
     assert "2 products, most typical: Cheese, Soup." in words(soup.select_one(".groups li"))
     assert "2 checks were made; 1 found something" in words(section(soup, "quality"))
     links = [a["href"] for a in soup.select("ol.pages a")]
-    assert links == [*(f"{DAYS[2]}/{name}.html" for name in report.PAGES),
+    assert links == [*(f"{DAYS[2]}/{name}.html" for name in summary.PAGES),
                      f"{DAYS[2]}/personas.html", f"{DAYS[2]}/glossary.html"]  # fmt: skip
 
 
@@ -411,18 +413,18 @@ def test_runs_are_those_with_pages_and_a_staged_one_stands_in(tmp_path):
 
 
 def row(tmp_path, day, shares, **more):
-    """Return a run as `history.read` gives it: segment → share of customers."""
+    """Return a run as `summary` gives it: segment → share of customers."""
     (tmp_path / day).mkdir(exist_ok=True)
     people = [{"segment": s, "name": f"Name {s}", "share": a, "formerly": ""}
               for s, a in shares.items()]  # fmt: skip
     verdict = {"k": len(shares), "kind": "constructive"}
     return {"day": day, "folder": tmp_path / day, "pages": [], "personas": people,
-            "verdict": verdict, "measures": None, "model": None} | more  # fmt: skip
+            "verdict": verdict, "measures": {}, "model": {}} | more  # fmt: skip
 
 
 def over(*runs, names=()):
     ordered = sorted(runs, key=lambda run: run["day"], reverse=True)
-    return history.history(ordered, study(personas=SimpleNamespace(names=dict.fromkeys(names))))
+    return summary.history(ordered, study(personas=SimpleNamespace(names=dict.fromkeys(names))))
 
 
 def follows(tmp_path, day, reference, **more):
@@ -468,14 +470,14 @@ def test_money_has_its_interval_and_too_few_are_not_shown(tmp_path):
 
 
 def test_a_chart_runs_from_nothing_to_the_largest_and_breaks_where_nothing_is_known():
-    chart = drawing.line_chart(
+    chart = exhibits.line_chart(
         [("2024-01", {"value": 0}), ("2024-02", {"value": 5}), ("2024-03", {}),
          ("2024-04", {"value": 10, "low": 8, "high": 10})],
         "2024-03-10",
     )  # fmt: skip
     assert [len(path) for path in chart["paths"]] == [2] and len(chart["dots"]) == 1
-    assert chart["paths"][0][0][1] == drawing.HEIGHT - drawing.EDGE
-    assert chart["dots"][0][1] == drawing.EDGE == chart["bars"][0][2]
+    assert chart["paths"][0][0][1] == exhibits.HEIGHT - exhibits.EDGE
+    assert chart["dots"][0][1] == exhibits.EDGE == chart["bars"][0][2]
     assert chart["paths"][0][1][0] < chart["mark"] < chart["dots"][0][0]
     assert chart["days"] == ["Jan 2024", "Feb 2024", "Mar 2024", "Apr 2024"]
 

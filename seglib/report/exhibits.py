@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import cache
-from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
 import jinja2
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
-import seaborn as sns
 from IPython.display import Markdown, display
-from matplotlib.colors import to_hex
-from PIL import Image
 
 from seglib import wording
-from seglib.plots.base import GRID, INK, MUTED, PALETTE
-from seglib.report import glossary
-from seglib.report.alt import described
-from seglib.report.drawing import emblem, line_chart
-from seglib.report.narrow import narrowed, uncovered
+from seglib.report.figures import described, drawn, narrowed, svg, uncovered
+from seglib.report.markup import slug
 from seglib.study import StudyError
 
 TEMPLATES = Path(__file__).parent / "template"
 FILTERS = wording.number, wording.share, wording.count, wording.day, wording.dated, wording.ink
 LEFT = "text-align:left"
-DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in print
-# Points of a cloud above which it is drawn as pixels: lighter than so many marks.
-MANY = 400
-PIXELS = r"(?<=data:image/png;base64,)\s*([^\"]+)"
-SHAPE = r"<(?:path|use)\b[^>]*>"
-SIZE = r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"'
-# Colours of figures, and the names under which a page has them for light and dark. Bars of seaborn
-# are paler by a quarter, the lines of their intervals and labels have greys of their own.
-THEME = {INK: "--ink", MUTED: "--muted", GRID: "--rule", "#424242": "--ink", "#808080": "--muted"}
-for number, colour in enumerate(PALETTE, 1):
-    THEME |= dict.fromkeys((colour, to_hex(sns.desaturate(colour, 0.75))), f"--segment-{number}")
 
 
 @cache
@@ -57,7 +36,7 @@ def environment() -> jinja2.Environment:
     )
     env.filters |= {f.__name__: f for f in FILTERS}
     env.filters |= {"fragment": quote, "level": level, "line_chart": line_chart, "gap": gap}
-    env.filters |= {"amount": wording.amount, "emblem": emblem, "slug": glossary.slug}
+    env.filters |= {"amount": wording.amount, "emblem": emblem, "slug": slug}
     env.globals["zip"] = zip
     return env
 
@@ -96,22 +75,13 @@ def say(text: str, at=None) -> None:
 def missing(reason: str) -> None:
     """Display why a part has nothing to show; the page leaves the part out and lists the reason.
 
-    Parameters
-    ----------
-    reason
-        A sentence: what the study lacks, and what is therefore not said.
+    The reason is a sentence: what the study lacks, and what is therefore not said.
     """
     display({"text/markdown": reason, "text/plain": reason}, raw=True, metadata={"absent": True})
 
 
 class Page:
-    """What one notebook says: sentences of its template, filled with what the cells computed.
-
-    Parameters
-    ----------
-    name
-        Of the template, `wording/<name>.md.j2`.
-    """
+    """What one notebook says: sentences of `wording/<name>.md.j2`, filled by its cells."""
 
     def __init__(self, name: str):
         self.name = name
@@ -138,15 +108,12 @@ def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
     figure
         A matplotlib figure, or anything with a `figure` attribute (axes, a seaborn grid).
     alt
-        What the figure shows, for who cannot see it; without it, the titles of its axes and the
-        values they hold.
-    caption
-        What stands below the figure.
-    absent
-        Why there is nothing to draw, displayed instead of a figure without data.
+        What the figure shows, for who cannot see it; by default titles and values of its axes.
+    caption, absent
+        What stands below; why there is nothing to draw, displayed in the place of no data.
     """
     figure = getattr(figure, "figure", figure)
-    if absent and not any(map(_drawn, figure.axes)):
+    if absent and not any(map(drawn, figure.axes)):
         plt.close(figure)
         return missing(absent)
     alt = alt.strip() or described(figure)
@@ -156,68 +123,6 @@ def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
     display(data, raw=True, metadata=about)
     if caption.strip():  # for JupyterLab; on the page it stands in the figure's own caption
         display({"text/markdown": f"*{caption.strip()}*"}, raw=True, metadata={"figcaption": True})
-
-
-def svg(figure, alt: str, mark: str = "f") -> str:
-    """Return a figure as SVG that takes the colours of the page it stands on, light or dark.
-
-    A cloud of more than `MANY` points is pixels; text stays text. `mark` tells two drawings of one
-    name apart. The same figure gives the same text.
-    """
-    clouds = [drawn for ax in figure.axes for drawn in ax.collections]
-    many = sum(len(points.get_offsets()) for points in clouds) > MANY
-    for points in clouds:
-        points.set_rasterized(many and len(points.get_offsets()) > MANY / 10)
-    own = f"{mark}{hashlib.sha256(alt.encode()).hexdigest()[:7]}"
-    file = io.StringIO()
-    with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": own}):
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(
-            file,
-            format="svg",
-            bbox_inches="tight",
-            transparent=True,
-            metadata=nothing,
-            dpi=96 * DENSITY,
-        )
-    drawing = re.sub(PIXELS, _few_colours, file.getvalue())
-    drawing = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", drawing, flags=re.S)
-    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', drawing))
-    drawing = re.sub(
-        r' id="([^"]*)"', lambda m: f' id="{own}-{m[1]}"' if m[1] in used else "", drawing
-    )
-    drawing = re.sub(r'(url\(|href=")#', rf"\g<1>#{own}-", drawing)
-    for colour, name in THEME.items():
-        drawing = drawing.replace(colour, f"var({name}, {colour})")
-    drawing = re.sub(SHAPE, lambda m: m[0].replace("#ffffff", "var(--paper, #ffffff)"), drawing)
-    width, height = (round(float(x) * 4 / 3) for x in re.search(SIZE, drawing).groups())
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'role="img" aria-label="{escape(alt)}" width="{width}" height="{height}" '
-        f'style="stroke-linejoin:round;max-width:100%;height:auto" viewBox='
-    )
-    _, box, rest = re.split(r'<svg [^>]*?viewBox=("[^"]*")[^>]*>', drawing, maxsplit=1)
-    return f"{head}{box}>{rest}".strip()
-
-
-def _few_colours(found: re.Match) -> str:
-    """Return a PNG in base 64 with 64 colours: a cloud of points has few, and takes less room."""
-    file = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(found[1]))).quantize(64).save(file, "png", optimize=True)
-    return base64.b64encode(file.getvalue()).decode()
-
-
-def _drawn(ax) -> bool:
-    """Return whether axes show any data; a line of reference is none."""
-    lines = [ln for ln in ax.lines if ln.get_transform() == ax.transData]
-    if any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in lines):
-        return True
-    points = [
-        c.get_offsets() if c.get_array() is None else c.get_array()
-        for c in ax.collections
-        if not hasattr(c, "get_segments")
-    ]
-    return bool(ax.patches or ax.images or any(np.size(values) for values in points))
 
 
 def table(
@@ -234,10 +139,8 @@ def table(
     formats
         For a column, a function, a format such as ``".0%"`` or a text such as ``"${:,.2f}"``;
         columns not named get as many decimals as their largest number needs.
-    note
-        A sentence below the table.
-    absent
-        Why there are no rows, displayed instead of a table without any.
+    note, absent
+        A sentence below; why there are no rows, displayed in their place.
 
     Raises
     ------
@@ -258,12 +161,11 @@ def table(
 def table_html(frame: pd.DataFrame, caption: str, formats: Mapping, note: str = "") -> str:
     """Return the HTML that `table` displays."""
     labels, body = _split(frame)
-    columns = [body.iloc[:, i] for i in range(body.shape[1])]
-    written = [_column(values, formats) for values in columns]
+    written = [_column(values, formats.get(name)) for name, values in body.items()]
     styles = [_style(texts) for texts in written]
     head = [(_heading(name), LEFT) for name in labels.columns]
     head += [(_heading(name), style) for name, style in zip(body.columns, styles, strict=True)]
-    stubs = zip(*(_column(labels[name], formats) for name in labels.columns), strict=True)
+    stubs = zip(*(_column(own, formats.get(n)) for n, own in labels.items()), strict=True)
     cells = zip(*written, strict=True) if written else ([] for _ in range(len(frame)))
     rows = [(s, list(zip(c, styles, strict=True))) for s, c in zip(stubs, cells, strict=True)]
     page = environment().get_template("table.html.j2")
@@ -293,30 +195,79 @@ def _heading(name) -> str:
     return " · ".join(str(part) for part in parts if str(part))
 
 
-def _is_text(values: pd.Series) -> bool:
-    return not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
-
-
-def _column(values: pd.Series, formats: Mapping) -> list[str]:
-    """Return a column's values as text; missing ones as an en dash."""
-    write = _writer(values, formats.get(values.name))
-    missing = values.isna()
-    return ["–" if gone else write(v) for v, gone in zip(values, missing, strict=True)]
-
-
-def _writer(values: pd.Series, how: str | Callable | None) -> Callable:
-    """Return the function that writes one value of a column."""
-    if callable(how):
-        return how
-    if how is None and _is_text(values):
-        return _plain
-    how = how or f",.{wording.decimals(values.dropna())}f"
-    return lambda value: wording.minus(how.format(value) if "{" in how else format(value, how))
+def _column(values: pd.Series, how: str | Callable | None) -> list[str]:
+    """Return a column's values as text, by a function or a format; missing ones as an en dash."""
+    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    how = how or (f",.{wording.decimals(values.dropna())}f" if numeric else _plain)
+    if isinstance(how, str):
+        form = how if "{" in how else f"{{:{how}}}"
+        how = lambda value: wording.minus(form.format(value))  # noqa: E731
+    return ["–" if gone else how(v) for v, gone in zip(values, values.isna(), strict=True)]
 
 
 def _plain(value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, pd.Timestamp) and value == value.normalize():
-        return value.date().isoformat()
-    return str(value)
+    midnight = isinstance(value, pd.Timestamp) and value == value.normalize()
+    return value.date().isoformat() if midnight else str(value)
+
+
+# --- marks of line charts and emblems, which templates draw ---------------------------------------
+
+# Of the chart in its own units, and the space kept free around the line.
+WIDTH, HEIGHT, EDGE = 220, 58, 5
+
+
+def line_chart(points: Sequence[tuple[str, Mapping]], cut_off: str = "") -> dict:
+    """Return the marks of a chart of one figure over the dates, from 0 to its largest value.
+
+    `points` are dates and figures (`value`, perhaps `low` and `high`); empty breaks the line.
+    """
+    days = [_day(text) for text, _ in points]
+    span = max((days[-1] - days[0]).days, 1)
+    known = [figure for _, figure in points if figure]
+    most = max((figure.get("high") or figure["value"] for figure in known), default=0) or 1
+
+    def x(day: date) -> float:
+        return round(EDGE + (day - days[0]).days / span * (WIDTH - 2 * EDGE), 1)
+
+    def y(value: float) -> float:
+        return round(HEIGHT - EDGE - value / most * (HEIGHT - 2 * EDGE), 1)
+
+    marks = [(x(day), figure) for day, (_, figure) in zip(days, points, strict=True)]
+    paths: list[list] = [[]]
+    for at, figure in marks:
+        paths = paths if figure else [*paths, []]
+        paths[-1] += [(at, y(figure["value"]))] if figure else []
+    ranges = [(at, f.get("low"), f.get("high")) for at, f in marks if f]
+    mark = _day(cut_off) if cut_off else None
+    return {
+        "days": [_short(text) for text, _ in points],
+        "paths": [path for path in paths if len(path) > 1],
+        "dots": [path[0] for path in paths if len(path) == 1],
+        "bars": [(at, y(low), y(high)) for at, low, high in ranges if None not in (low, high)],
+        "mark": x(mark) if mark and days[0] < mark < days[-1] else None,
+    }
+
+
+# Sides and turn, in degrees, of the emblem of each segment; one of 40 sides looks round.
+SHAPES = (40, 0), (4, 45), (3, 0), (4, 0), (5, 0), (6, 0), (3, 180), (8, 22.5), (5, 180), (6, 30)
+
+
+def emblem(segment: int) -> str:
+    """Return the corners of a segment's emblem in a box of 48, as an SVG polygon has them."""
+    sides, turn = SHAPES[(segment - 1) % len(SHAPES)]
+    angles = (math.radians(turn + 360 * corner / sides) for corner in range(sides))
+    corners = ((24 + 24 * math.sin(a), 24 - 24 * math.cos(a)) for a in angles)
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+
+
+def _short(text: str) -> str:
+    day = _day(text)
+    whole = len(text) == 7 or day.day == 1
+    return f"{day:%b %Y}" if whole else f"{day.day} {day:%b %y}"
+
+
+def _day(text: str) -> date:
+    """Return a date, of a month its middle."""
+    return date.fromisoformat(text if len(text) > 7 else f"{text}-15")

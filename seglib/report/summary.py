@@ -11,10 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from seglib import files, wording
+from seglib.clustering.segmenter import numbered
 from seglib.personas.playbook import answerable
 from seglib.plots import colours
-from seglib.report import glossary, history, portraits, report
-from seglib.report.report import ReportError
+from seglib.report import cards, markup
+from seglib.report.pages import PAGES, ReportError, provenance, render
 from seglib.study import Study
 
 FILES = (
@@ -27,7 +28,8 @@ FILES = (
     "quality",
     "dictionary",
 )
-EVERYONE = 0
+# Sections of claims that only say what the line of sizes says.
+SAID_ABOVE = {"size", "value"}
 # Tests proposed at once: whoever starts more at a time cannot tell what worked.
 ACTIONS = 3
 DOUBTFUL = {"doubtful", "distrust"}
@@ -41,11 +43,7 @@ def runs(study: Study, staged: tuple | None = None) -> list[dict]:
 
     `staged` are date, data folder and pages folder of a run that is not in its place yet.
     """
-    manifests = [
-        path
-        for path in study.folder.glob("*/manifest.json")
-        if not path.parent.name.startswith(".")
-    ]
+    manifests = study.folder.glob("[!.]*/manifest.json")
     places = {p.parent.name: (p.parent, study.reports / p.parent.name) for p in manifests}
     if staged:
         places[str(staged[0])] = (Path(staged[1]), Path(staged[2]))
@@ -54,7 +52,7 @@ def runs(study: Study, staged: tuple | None = None) -> list[dict]:
             "day": day,
             "folder": data,
             "manifest": _read(data / "manifest.json"),
-            "pages": [f"{day}/{p}.html" for p in report.PAGES if (pages / f"{p}.html").is_file()],
+            "pages": [f"{day}/{p}.html" for p in PAGES if (pages / f"{p}.html").is_file()],
         }
         for day, (data, pages) in sorted(places.items(), reverse=True)
     ]
@@ -73,25 +71,26 @@ def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
         files.verify(Path(each["folder"]))
     ordered = sorted(runs, key=lambda run: run["day"], reverse=True)
     newest = ordered[0]
-    terms = f"{newest['day']}/{glossary.PAGE}"
-    past = history.history([history.read(run, _read) for run in ordered], study)
-    html = report.render(
+    terms = f"{newest['day']}/{markup.GLOSSARY}"
+    past = history(list(map(_with_files, ordered)), study)
+    html = render(
         "summary.html.j2",
         study=study,
         who=f"{study.customer}s",
         manifest=newest["manifest"],
-        pages=[(*report.PAGES[Path(page).stem], page) for page in newest["pages"]],
-        printable=_printable(newest),
+        pages=[(*PAGES[Path(page).stem], page) for page in newest["pages"]],
+        printable=f"{newest['day']}/personas.html"
+        * ("personas.json" in os.listdir(newest["folder"])),
         cards=next((page for page in newest["pages"] if "/04_" in page), ""),
         documents=documents(newest, study),
         uses=DOCUMENTS,
         glossary=terms,
-        footer=report.provenance(newest["manifest"]),
+        footer=provenance(newest["manifest"]),
         history=past,
         history_colours=colours(past["names"]),
         **values(Path(newest["folder"]), study),
     )
-    Path(out_path).write_text(glossary.glossed(html, terms), encoding="utf-8")
+    Path(out_path).write_text(markup.glossed(html, terms), encoding="utf-8")
     return Path(out_path)
 
 
@@ -102,12 +101,6 @@ def documents(run: Mapping, study: Study) -> dict[str, str]:
     return {name: f"{place}/{name}" for name in there}
 
 
-def _printable(run: dict) -> str:
-    """Return the address of the personas for printing, empty where there are none."""
-    described = (Path(run["folder"]) / "personas.json").is_file()
-    return f"{run['day']}/personas.html" if described else ""
-
-
 def _read(path: Path):
     """Return the content of a JSON file, or None if there is no such file."""
     if not path.is_file():
@@ -115,9 +108,8 @@ def _read(path: Path):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ReportError(
-            f"{path} is not readable JSON ({error}): run its notebook again"
-        ) from None
+        text = f"{path} is not readable JSON ({error}): run its notebook again"
+        raise ReportError(text) from None
 
 
 def values(folder: Path, study: Study) -> dict:
@@ -133,8 +125,8 @@ def values(folder: Path, study: Study) -> dict:
     names = {row["segment"]: row["name"] for row in segments}
     return {
         "verdict": verdict,
-        "kind": history.kind(verdict),
-        "trust": TRUST.get(history.kind(verdict), "low") if verdict else "",
+        "kind": kind(verdict),
+        "trust": TRUST.get(kind(verdict), "low") if verdict else "",
         "instead": _instead(verdict),
         "segments": segments,
         "matter": _matter(segments, measures),
@@ -169,29 +161,19 @@ def _segments(folder: Path, read: dict, study: Study) -> list[dict]:
     claims = {claim["id"]: claim for claim in read["claims"] or []}
     sound = {row["segment"]: row for row in (read["verdict"] or {}).get("segments", [])}
     people = read["personas"] or []
-    drawn = portraits.portraits(folder, read["dictionary"] or {}, study.minimum_cell, people)
-    months = portraits.by_month((read["measures"] or {}).get("kpis", []))
+    drawn = cards.portraits(folder, read["dictionary"] or {}, study.minimum_cell, people)
+    months = cards.by_month((read["measures"] or {}).get("kpis", []))
     rows = []
     for persona in people:
         number = persona["segment"]
-        groups = persona.get("facts") or {}
-        wanted = dict.fromkeys([*persona.get("summary", []), *chain(*groups.values())])
-        stated = [claims[key] for key in wanted if key in claims]
+        wanted = [*persona.get("summary", []), *chain(*(persona.get("facts") or {}).values())]
+        stated = [claims[key] for key in dict.fromkeys(wanted) if key in claims]
         state = sound.get(number, {})
-        rows.append(
-            persona
-            | {
-                "claims": [c for c in stated if not SAID_ABOVE & set(c.get("sections", ()))][:2],
-                "doubtful": state if state.get("stable") in DOUBTFUL else None,
-                "fingerprint": drawn.get(number, {}).get("fingerprint", []),
-                "months": months.get(number),
-            }
-        )
+        own = {"claims": [c for c in stated if not SAID_ABOVE & set(c.get("sections", ()))][:2]}
+        own |= {"doubtful": state if state.get("stable") in DOUBTFUL else None}
+        own |= {"fingerprint": drawn.get(number, {}).get("fingerprint", [])}
+        rows.append(persona | own | {"months": months.get(number)})
     return rows
-
-
-# Sections of claims that only say what the line of sizes says.
-SAID_ABOVE = {"size", "value"}
 
 
 def _matter(segments: list[dict], measures: dict) -> dict:
@@ -205,7 +187,7 @@ def _matter(segments: list[dict], measures: dict) -> dict:
     if differing:
         label = differing[0]["label"]
         same = [row for row in measures["outcomes"] if row["label"] == label]
-        everyone = next((row for row in same if row["segment"] == EVERYONE), None)
+        everyone = next((row for row in same if row["segment"] == 0), None)
         most = max((row for row in differing if row["label"] == label), key=lambda r: r["value"])
         return {"by": "outcome", "most": most, "everyone": everyone}
     first, second = sorted(segments, key=lambda row: -(row.get("share") or 0))[:2]
@@ -270,3 +252,93 @@ def product_groups(path: Path, names: Mapping, typical: int = 4) -> list[tuple]:
 def _readable(name: str) -> str:
     """Return a name without the capital letters of the data."""
     return name.capitalize() if name.isupper() else name
+
+
+# --- the runs over time ---------------------------------------------------------------------------
+
+# Share of members that stayed below which a jump may be a new boundary rather than a change.
+FEW = 2 / 3
+# Dates in the tables, the newest.
+SHOWN = 8
+# What is followed over the runs; `stayed` is in the table only.
+MEASURES = "share", "revenue_share", "spend", "stayed"
+
+
+def kind(verdict: Mapping) -> str:
+    """Return what the segments of a run are; `hardly` if refits agree no better than by chance."""
+    again = verdict.get("agreement") or {}
+    if verdict.get("kind") == "reproducible" and not again.get("beyond", True):
+        return "hardly"
+    if verdict.get("kind") == "none" and not verdict.get("usefulness"):
+        return "untested"
+    return verdict.get("kind", "")
+
+
+def _with_files(run: Mapping) -> dict:
+    """Return a run as `history` wants it: with its files as read, and what its segments are."""
+    names = ("verdict", "personas", "measures", "model")
+    read = {name: _read(Path(run["folder"]) / f"{name}.json") or {} for name in names}
+    return {"day": run["day"], "pages": run["pages"], "kind": kind(read["verdict"])} | read
+
+
+def history(found: Sequence[Mapping], study: Study) -> dict:
+    """Return what the summary shows of all runs, newest first, as `_with_files` returns them."""
+    by_day = {run["day"]: figures(run) for run in reversed(found)}
+    every = [(day, s, row) for day, rows in by_day.items() for s, row in rows.items()]
+    names = {s: row["name"] for _, s, row in every}  # the newest, as dates come in order
+    former = {s: (day, row["formerly"]) for day, s, row in every if row["formerly"]}
+    last = {s: day for day, s, _ in every}
+    newest, recent = by_day[found[0]["day"]], list(by_day)[-SHOWN:]
+    lines = {
+        key: {s: [by_day[day].get(s, {}).get(key, {}) for day in recent] for s in sorted(names)}
+        for key in MEASURES
+        if sum(map(bool, by_day.values())) > 1
+    }
+    return {
+        "runs": [run | {"numbered": _numbered(run)} for run in found],
+        "counts": [(day, len(rows) or 1) for day, rows in by_day.items()][-SHOWN:],
+        "panels": [
+            {"key": key, "lines": own} for key, own in lines.items() if any(map(any, own.values()))
+        ],
+        "days": recent,
+        "length": next(filter(None, (cards.days(run["measures"]) for run in found)), 0),
+        "left_out": len(by_day) - len(recent),
+        "names": dict(sorted(names.items())),
+        "gone": [(s, names[s], last[s]) for s in sorted(names) if newest and s not in newest],
+        "renamed": [(s, names[s], *former[s]) for s in sorted(former)],
+        "jumped": [
+            (s, day, row["stayed"]["value"])
+            for day, s, row in every
+            if day in recent and row["stayed"].get("value", 1) < FEW
+        ],
+        "waiting": sorted(set(study.personas.names) - set(newest)) if newest else [],
+    }
+
+
+def _numbered(run: Mapping) -> str:
+    return numbered(run["model"], run["day"]) if run["model"] else ""
+
+
+def figures(run: Mapping) -> dict[int, dict]:
+    """Return name, share, revenue share, spend and stayed of each segment of a run by number.
+
+    Empty if everybody is in one segment. Shares count all customers and have no interval; money is
+    that of the holdout's number of days before the date. What may not be shown is {}.
+    """
+    people = run["personas"] or run["verdict"].get("segments", [])
+    earlier = run["model"].get("numbered") or {}
+    kept = earlier.get("kept", []) if earlier.get("as_of", run["day"]) < run["day"] else []
+    stayed = {row["segment"]: {"value": row["both"] / row["before"]} for row in kept}
+    kpis = [k for k in run["measures"].get("kpis", []) if k.get("period") == "before"]
+    money = {(k["segment"], k["metric"]): k for k in kpis}
+    rows = {}
+    for person in people if len(people) > 1 else ():
+        s = person["segment"]
+        own = {"share": {"value": person.get("share")}, "stayed": stayed.get(s, {})}
+        own["revenue_share"] = {"value": person.get("revenue_share")}
+        own |= {key: money[s, key] for key in ("revenue_share", "spend") if (s, key) in money}
+        hidden = (k for k, v in own.items() if v.get("value") is None or v.get("suppressed"))
+        own |= {key: {} for key in [*hidden]}
+        rows[s] = own | {"name": person.get("name") or f"Segment {s}"}
+        rows[s]["formerly"] = person.get("formerly", "")
+    return rows

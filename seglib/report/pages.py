@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +14,11 @@ import nbformat
 from bs4 import BeautifulSoup
 from markupsafe import Markup
 from nbconvert import HTMLExporter
+from nbformat.v4 import new_markdown_cell
 
-from seglib.report import absent, accessible, glossary
-from seglib.report.exhibits import TEMPLATES, environment, say, show, table
+from seglib.report import markup
+from seglib.report.exhibits import TEMPLATES, environment
 from seglib.study import StudyError
-
-__all__ = ["PAGES", "ReportError", "build", "page", "provenance", "render", "say", "show", "table"]
 
 # The pages of a report in order: file stem → (title, the question it answers).
 PAGES = {
@@ -70,70 +70,53 @@ def page(
     or something would need a script or the network.
     """
     html_path = Path(html_path)
-    source = _read(notebook, html_path)
-    html = _composed(source, html_path.name, nav, study=study, footer=footer or {}, home=home)
+    source, name = _read(notebook, html_path), html_path.name
+    body = _body(source)
+    title = markup.headings(body) or source.node.metadata.get("title")
+    title = title or PAGES.get(html_path.stem, (html_path.stem,))[0]
+    markup.tables(body)
+    if markup.GLOSSARY in (href for _, href in nav):
+        markup.gloss(body)
+    eyebrow = next((title for title, href in nav if href == name), "")
+    html = render(
+        "page.html.j2",
+        page_title=" · ".join(filter(None, (title, eyebrow, study))),
+        heading=title,
+        eyebrow=eyebrow,
+        contents=markup.contents(body),
+        body=Markup(_linked(body, nav)),
+        study=study,
+        footer=footer or {},
+        home=home,
+        **_places(nav, name),
+    )
     html_path.write_text(html, encoding="utf-8")
     return html_path
 
 
-def _composed(source: _Source, name: str, nav: Sequence[tuple[str, str]], **values) -> str:
-    """Return the page of a notebook that goes to a file name."""
-    body = _body(source)
-    _check(body, source)
-    title = _title(accessible.headings(body), source.node, Path(name).stem)
-    accessible.tables(body)
-    if glossary.PAGE in (href for _, href in nav):
-        glossary.gloss(body)
-    eyebrow = next((title for title, href in nav if href == name), "")
-    return render(
-        "page.html.j2",
-        page_title=" · ".join(filter(None, (title, eyebrow, values["study"]))),
-        heading=title,
-        eyebrow=eyebrow,
-        contents=accessible.contents(body),
-        body=Markup(_linked(body, nav)),
-        nav=nav,
-        **_places(nav, name),
-        **values,
-    )
-
-
 def build(title: str, manifest: Mapping, folder: str | Path) -> list[Path]:
     """Write the pages of a run beside its executed notebooks; the manifest has the steps."""
-    paths = [Path(folder) / f"{step['name']}.ipynb" for step in manifest["steps"]]
-    return [
-        page(
-            path,
-            path.with_suffix(".html"),
-            study=title,
-            nav=_nav(manifest),
-            footer=provenance(manifest, path.stem, defaults(path)),
-        )
-        for path in paths
-    ]
+    result, nav = [], _nav(manifest)
+    for step in manifest["steps"]:
+        path = Path(folder) / f"{step['name']}.ipynb"
+        footer = provenance(manifest, path.stem, defaults(path))
+        result.append(page(path, path.with_suffix(".html"), study=title, nav=nav, footer=footer))
+    return result
 
 
 def explain(title: str, manifest: Mapping, folder: str | Path) -> None:
     """Write the page of all terms beside the pages of a run."""
-    nav = _nav(manifest)
-    html = render(
-        "glossary.html.j2",
-        page_title=f"Glossary · {title}",
-        terms=glossary.TERMS,
-        study=title,
-        home="../index.html",
-        nav=nav,
-        footer=provenance(manifest),
-        **_places(nav, glossary.PAGE),
-    )
-    (Path(folder) / glossary.PAGE).write_text(html, encoding="utf-8")
+    about = {"study": title, "page_title": f"Glossary · {title}", "home": "../index.html"}
+    about |= {"terms": markup.TERMS, "footer": provenance(manifest)}
+    html = render("glossary.html.j2", **about, **_places(_nav(manifest), markup.GLOSSARY))
+    (Path(folder) / markup.GLOSSARY).write_text(html, encoding="utf-8")
 
 
 def _nav(manifest: Mapping) -> list[tuple[str, str]]:
     """Return title and address of each page of a run."""
     names = [step["name"] for step in manifest["steps"]]
     pages = [(PAGES.get(name, (name,))[0], f"{name}.html") for name in names]
-    return [*pages, ("Glossary", glossary.PAGE)]
+    return [*pages, ("Glossary", markup.GLOSSARY)]
 
 
 def defaults(notebook: str | Path) -> dict[str, str]:
@@ -187,7 +170,7 @@ def _body(source: _Source) -> BeautifulSoup:
         for number, cell in enumerate(shown.cells, 1)
         if not HIDDEN & set(cell.metadata.get("tags", ()))
     ]
-    shown.cells = absent.trimmed(visible, _is_noise)
+    shown.cells = trimmed(visible)
     exporter = HTMLExporter(
         extra_template_basedirs=[str(TEMPLATES.parent)],
         template_name=TEMPLATES.name,
@@ -197,7 +180,11 @@ def _body(source: _Source) -> BeautifulSoup:
     )
     exporter.log.setLevel("ERROR")  # missing alt text is an error here, not a warning
     html, _ = exporter.from_notebook_node(shown, {"metadata": {"path": source.folder}})
-    return BeautifulSoup(html, "html.parser")
+    body = BeautifulSoup(html, "html.parser")
+    for tag in body.find_all(True):  # what a reader could not see, or would need the network
+        if fault := markup.fault(tag):
+            raise source.error(tag.find_parent(attrs={"data-cell": True})["data-cell"], fault)
+    return body
 
 
 def _visible(cell, number: int, source: _Source):
@@ -226,13 +213,6 @@ def _is_noise(output) -> bool:
     return set(data) == {"text/plain"} and (not text or bool(re.fullmatch(r"\[?<.*>\]?", text)))
 
 
-def _check(body: BeautifulSoup, source: _Source) -> None:
-    """Refuse what a reader could not see or what would need the network."""
-    for tag in body.find_all(True):
-        if fault := accessible.fault(tag):
-            raise source.error(tag.find_parent(attrs={"data-cell": True})["data-cell"], fault)
-
-
 def _linked(body: BeautifulSoup, nav) -> str:
     """Return the body as text, with links to notebooks turned into links to their pages."""
     pages = {href for _, href in nav}
@@ -243,13 +223,56 @@ def _linked(body: BeautifulSoup, nav) -> str:
     return str(body)
 
 
-def _title(heading: str, node, stem: str) -> str:
-    return heading or node.metadata.get("title") or PAGES.get(stem, (stem,))[0]
-
-
 def _places(nav: Sequence[tuple[str, str]], name: str) -> dict:
-    """Return this page's address and its neighbours in the report."""
+    """Return the pages of a report, the address of this one, and its neighbours."""
     around = [None, *nav, None]
     here = next((i for i, (_, href) in enumerate(nav, 1) if href == name), None)
     before, after = (around[here - 1], around[here + 1]) if here else (None, None)
-    return {"here": name, "before": before, "after": after}
+    return {"nav": nav, "here": name, "before": before, "after": after}
+
+
+# --- parts that do not apply to a study: left out, and listed -------------------------------------
+
+MARK = "absent"  # metadata of an output that says why a part is left out
+HEADING = re.compile(r"^(#{1,6}) +(.+)$", re.M)
+TITLE = "What this page leaves out"
+
+
+def trimmed(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Return the cells without the sections that have nothing to show, and a list of these.
+
+    A section is left out if it has code and all that its code shows is why there is nothing (see
+    `exhibits.missing`).
+    """
+    parts = [part for cell in cells for part in _split(cell)]
+    headings = [cell.cell_type == "markdown" and HEADING.match(cell.source) for cell in parts]
+    levels = [len(heading[1]) if heading else 7 for heading in headings]
+    gone, reasons = set(), []
+    for start in (i for i, level in enumerate(levels) if 1 < level < 7 and i not in gone):
+        ends = (i for i in range(start + 1, len(parts)) if levels[i] <= levels[start])
+        section = range(start, next(ends, len(parts)))
+        code = [parts[i] for i in section if parts[i].cell_type == "code"]
+        outputs = [o for cell in code for o in cell.outputs if not _is_noise(o)]
+        if code and all(output.get("metadata", {}).get(MARK) for output in outputs):
+            gone |= set(section)
+            reasons += [output.data["text/markdown"] for output in outputs]
+    kept = [part for i, part in enumerate(parts) if i not in gone]
+    if reasons:
+        text = "\n".join(f"- {reason}" for reason in dict.fromkeys(reasons))
+        kept.append(new_markdown_cell(f"## {TITLE}\n\n{text}"))
+    return kept
+
+
+def _split(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Return a cell of text cut before each heading, any other cell as it is."""
+    if cell.cell_type != "markdown":
+        return [cell]
+    starts = [m.start() for m in HEADING.finditer(cell.source)]
+    cuts = [0, *(s for s in starts if s), len(cell.source)]
+    texts = [cell.source[a:b].strip() for a, b in pairwise(cuts)]
+    parts = []
+    for number, text in enumerate(filter(None, texts)):
+        part = copy.deepcopy(cell)
+        part.source, part.id = text, f"{cell.get('id', 'cell')}-{number}"
+        parts.append(part)
+    return parts
