@@ -13,19 +13,8 @@ from seglib import files, stats
 from seglib.stats import ALPHA
 
 DRAWS = 2000
-COLUMNS = [
-    "segment",
-    "product",
-    "inside",
-    "outside",
-    "index",
-    "low",
-    "high",
-    "n",
-    "buyers",
-    "others",
-]
-COLUMNS += ["q", "selected", "confidence"]
+COLUMNS = ["segment", "product", "inside", "outside", "index", "low", "high", "n", "buyers"]
+COLUMNS += ["others", "q", "selected", "confidence"]
 
 
 def spending(purchases: str | Path, groups: pd.Series) -> pd.DataFrame:

@@ -26,6 +26,7 @@ FACTS = {
 }
 FIGURES = "value", "low", "high", "inside", "outside"
 KEYS = ("kind", "statistic", "confidence", "comparisons", "n", "cell", *FIGURES)
+GOODS = {"segments.parquet": "product_segments.parquet", "customers.parquet": "products.parquet"}
 OWN_UNIT = {"median", "criterion", "test"}
 UNITS = {"share": "share", "superiority": "share", "difference": "share"}
 
@@ -77,7 +78,9 @@ def state(
     if ev.sizeless(segment):
         figures |= {key: privacy.coarse(figures[key]) for key in FIGURES}
     base = ev.entries.get(column, {}).get("base", "")
-    others = "the other products" if ev.of == "products" else "everyone else"
+    goods = ev.of == "products"
+    others = "the other products" if goods else "everyone else"
+    source = GOODS.get(figures["table"], figures["table"]) if goods else figures["table"]
     compares = bool(fact["is"])
     claim = {
         "id": "",
@@ -87,7 +90,7 @@ def state(
         "of": ev.of,
         "reference_value": NO_DIFFERENCE.get(figures["kind"]) if compares else None,
         "reference": f"no difference from {others}" if compares else None,
-        "source": {"table": _table(ev, figures), "column": column, "level": level},
+        "source": {"table": source, "column": column, "level": level},
         "run": f"{ev.run.study.name} {ev.run.as_of}",
         "sentence": _sentence(ev, fact, figures),
         "word": adverb(figures),
@@ -101,11 +104,6 @@ def state(
     n, at_least = ev.count(segment, claim["n"])
     whole = not at_least and len(ev.sized) == len(ev.segments)  # else the other side may be hidden
     return [claim | {"n": n, "at_least": at_least, "cell": claim["cell"] if whole else ev.minimum}]
-
-
-def _table(ev: Evidence, figures: dict) -> str:
-    own = {"segments.parquet": "product_segments.parquet", "customers.parquet": "products.parquet"}
-    return own.get(figures["table"], figures["table"]) if ev.of == "products" else figures["table"]
 
 
 def _unit(figures: dict) -> str:

@@ -18,6 +18,7 @@ from scipy.stats import binom
 
 from seglib import privacy, stats
 from seglib.personas.profile import cells, has_level, kind, label, level_label, numbers
+from seglib.stats import UNKNOWN, Estimate
 from seglib.study import StudyError, nearest
 from seglib.wording import amount, of_level, table
 
@@ -90,66 +91,51 @@ def _contacts(ev, segment: int, *_) -> dict:
     return {} if ev.campaigns is None else _ratio(ev, segment, ev.campaigns["contacts"], "count")
 
 
-def _ratio(ev, segment: int, values: pd.Series, unit: str) -> dict:
-    """Return the mean of a segment against that of everyone else, as their ratio."""
-    inside = ev.inside(segment)
-    a, b = values[inside], values[~inside]
-    if not len(b):
-        return {}
-    ratio = stats.ratio_of_means(a, np.ones(len(a)), others=(b, np.ones(len(b))))
-    means = {"inside": a.mean(), "outside": b.mean(), "unit": unit}
-    return _ends(ratio) | {"n": len(a), "cell": min(len(a), len(b))} | means
-
-
 def _growth(ev, segment: int, *_) -> dict:
-    inside, months = ev.inside(segment), ev.months
-    if months is None or inside.all() or ev.chosen_for_growth:
+    if ev.months is None or ev.chosen_for_growth:
         return {}
-    sides = months[inside], months[~inside]
-    ratio = stats.ratio_of_means(
-        sides[0]["recent"], sides[0]["earlier"], others=(sides[1]["recent"], sides[1]["earlier"])
-    )
-    sums = [side.sum() for side in sides]
-    here, there = (s["recent"] / s["earlier"] if s["earlier"] > 0 else math.nan for s in sums)
-    shares = {"inside": here, "outside": there, "unit": "share"}
-    return _ends(ratio) | {"n": len(sides[0]), "cell": min(map(len, sides))} | shares
+    return _ratio(ev, segment, ev.months["recent"], "share", ev.months["earlier"])
+
+
+def _ratio(ev, segment: int, values: pd.Series, unit: str, per: pd.Series | float = 1.0) -> dict:
+    """Return a mean, or a ratio of sums, in a segment against everyone else's, as their ratio."""
+    inside = ev.inside(segment)
+    if inside.all():
+        return {}
+    per = pd.Series(per, values.index, dtype=float)
+    sides = [(values[side], per[side]) for side in (inside, ~inside)]
+    ratio = stats.ratio_of_means(*sides[0], others=sides[1])
+    here, there = (a.sum() / b.sum() if b.sum() > 0 else math.nan for a, b in sides)
+    n, others = (len(a) for a, _ in sides)
+    cell = {"n": n, "cell": min(n, others), "inside": here, "outside": there}
+    return _ends(ratio) | cell | {"unit": unit}
 
 
 # --- columns: numbers and ordered levels ----------------------------------------------------------
 
 
 def _customers(ev, segment: int, column: str, _="") -> dict:
-    """Return how a numeric or ordered column differs, whether it formed the segments or not."""
-    row = None if column in ev.formed else _described(ev, segment, column, "")
-    if column not in ev.formed and row is None:
-        return {}
-    result = _compared(ev, column, ev.inside(segment), ~ev.inside(segment))
-    return result if row is None or not result else result | _adjusted(row, ev.descriptors)
+    """Return the probability of superiority, beside the medians, or the means where these agree.
 
-
-def _compared(ev, column: str, here: np.ndarray, there: np.ndarray) -> dict:
-    """Return the probability of superiority, beside the medians, or the means where these agree."""
-    if column not in ev.customers or kind(ev.customers[column]) == "nominal":
+    Of a column that did not form the segments, as its descriptor has it, corrected for the many.
+    """
+    formed = column in ev.formed
+    row = None if formed else _row_of(ev.descriptors, segment, name=column, level="")
+    if (row is None and not formed) or kind(ev.customers[column]) == "nominal":
         return {}
-    x, unit = numbers(ev.customers[column]), ev.entries[column]["unit"]
-    a, b = x[here].dropna(), x[there].dropna()
+    values, unit, inside = ev.customers[column], ev.entries[column]["unit"], ev.inside(segment)
+    x = numbers(values)
+    a, b = x[inside].dropna(), x[~inside].dropna()
     if not len(a) or not len(b):
         return {}
     middle, average = (a.median(), b.median()), False
-    if kind(ev.customers[column]) == "ordered":
-        order = list(ev.customers[column].cat.categories)
-        middle, unit = [of_level(v, order) for v in middle], "level"
+    if kind(values) == "ordered":
+        middle, unit = [of_level(v, list(values.cat.categories)) for v in middle], "level"
     elif amount(middle[0], unit) == amount(middle[1], unit) or max(map(abs, middle)) < TINY:
         middle, average = (a.mean(), b.mean()), True
-    middles = {"inside": middle[0], "outside": middle[1], "unit": unit, "average": average}
-    return _ends(stats.superiority(a, b)) | {"n": len(a), "cell": min(len(a), len(b))} | middles
-
-
-def _described(ev, segment: int, name: str, level: str):
-    """Return the row of a descriptor; None if there is none."""
-    key = ["segment", "name", "level"]
-    rows = ev.descriptors[(ev.descriptors[key] == [segment, name, level]).all(axis=1)]
-    return rows.iloc[0] if len(rows) else None
+    result = {"n": len(a), "cell": min(len(a), len(b)), "unit": unit, "average": average}
+    result |= {"inside": middle[0], "outside": middle[1]}
+    return result | (_ends(stats.superiority(a, b)) if formed else _adjusted(row, ev.descriptors))
 
 
 def _median(ev, segment: int, column: str, _="") -> dict:
@@ -199,7 +185,9 @@ def _levels(ev, segment: int, column: str, level: str) -> dict:
         return {}
     values, formed = ev.customers[column], column in ev.formed
     result = _two_by_two(ev, has_level(values, level), segment, stats.difference)
-    row = None if formed or not result else _described(ev, segment, column, level)
+    row = (
+        None if formed or not result else _row_of(ev.descriptors, segment, name=column, level=level)
+    )
     if not result or (row is None and not formed):
         return {}
     kind = {"kind": "difference", "statistic": "difference of shares"}
@@ -232,7 +220,7 @@ def answered(ev) -> pd.Series:
 
 def _product(ev, segment: int, column: str, _="") -> dict:
     """Return the affinity to a product, but where it would tell how few do not buy it."""
-    row = _row_of(ev.products, segment, "product", column)
+    row = _row_of(ev.products, segment, product=column)
     if row is None or privacy.tells(row["buyers"], int(row["n"]), ev.minimum):
         return {}
     result = _spread(ev, row, ev.products, column)
@@ -242,13 +230,16 @@ def _product(ev, segment: int, column: str, _="") -> dict:
 
 def _group(ev, segment: int, column: str, _="") -> dict:
     """Return the affinity of a customer segment to a group of products."""
-    row = _row_of(ev.crossed, segment, "group", column)
+    row = _row_of(ev.crossed, segment, group=column)
     plain = re.sub(r"^\d+[.:]? (?=\D)", "", column)  # without the number of a product segment
     return {} if row is None else _spread(ev, row, ev.crossed, plain[0].lower() + plain[1:])
 
 
-def _row_of(rows: pd.DataFrame, segment: int, key: str, name: str):
-    own = rows[(rows["segment"] == segment) & (rows[key].astype(str) == name)]
+def _row_of(rows: pd.DataFrame, segment: int, **keys):
+    """Return the row of a segment with such values; None if there is none."""
+    own = rows[rows["segment"] == segment]
+    for key, value in keys.items():
+        own = own[own[key].astype(str) == value]
     return own.iloc[0] if len(own) else None
 
 
@@ -259,25 +250,20 @@ def _spread(ev, row, among, name: str) -> dict:
     return _adjusted(row, among) | {"n": int(row["n"]), "cell": cell} | shares | words
 
 
-def _spent(ev, segment: int) -> pd.Series | None:
-    """Return what each customer spent on a product segment."""
-    spent = ev.people.spending if ev.of == "products" else None
-    return None if spent is None else spent[ev.names[segment]]
-
-
 def _takings(ev, segment: int, *_) -> dict:
-    spent = _spent(ev, segment)
-    if spent is None or ev.people.spend is None:
+    """Return the part of all spend that a product segment takes."""
+    if ev.people.spending is None or ev.people.spend is None:
         return {}
+    spent = ev.people.spending[ev.names[segment]]
     part = stats.ratio_of_means(spent, ev.people.spend)
     return _ends(part) | {"n": len(spent), "cell": int((spent > 0).sum())}
 
 
 def _buyers(ev, segment: int, *_) -> dict:
     """Return the share of customers who buy any of them; few who do not would be a small cell."""
-    spent = _spent(ev, segment)
-    if spent is None:
+    if ev.people.spending is None:
         return {}
+    spent = ev.people.spending[ev.names[segment]]
     n, count = len(spent), int((spent > 0).sum())
     return _ends(stats.share(count, n)) | {"n": n, "cell": smallest(count, count, n)}
 
@@ -293,7 +279,7 @@ def criteria(ev) -> pd.DataFrame:
     and the objective's figure that chance could explain (their interval includes no difference
     from everyone else) are everyone's.
     """
-    values = {s: {k: v["value"] for k, v in own.items()} for s, own in ev.once(_figures).items()}
+    values = {s: {k: v.value for k, v in own.items()} for s, own in ev.once(_figures).items()}
     scores = pd.DataFrame.from_dict(values, orient="index", dtype=float).rename_axis("segment")
     scores["n"] = ev.labels.value_counts()
     stable = {row["segment"]: row.get("jaccard") for row in ev.verdict.get("segments", [])}
@@ -304,50 +290,44 @@ def criteria(ev) -> pd.DataFrame:
     return scores[[c for c in ("n", *CRITERIA, "contacts") if c in scores]].astype(float)
 
 
-def _figures(ev) -> dict[int, dict[str, dict]]:
-    """Return value, low and high of each criterion of each segment; everyone's has no ends."""
-    objective, everyone = ev.run.study.objective_figure, np.ones(len(ev.labels), dtype=bool)
+def _figures(ev) -> dict[int, dict[str, Estimate]]:
+    """Return the criteria of each segment; where everyone's stands for one it has no interval."""
+    objective = ev.run.study.objective_figure
     numeric = [c for c in ev.customers if kind(ev.customers[c]) == "numeric"]
     if objective and objective.column not in numeric:
         hint = nearest(objective.column, numeric)
         raise StudyError(f"objective_figure.column: found {objective.column!r}{hint}")
-    result = {}
+    everyone, result = _criteria_of(ev, np.ones(len(ev.labels), dtype=bool)), {}
     for segment in ev.segments:
-        inside = ev.inside(segment)
-        own = {name: _figure(ev, name, inside) for name in [*CRITERIA, "contacts"]}
-        own = {name: figure for name, figure in own.items() if figure}
+        own = _criteria_of(ev, ev.inside(segment))
         for name in OTHERS.keys() & own.keys():
             column = objective.column if name == "objective" else ""
             against = measure(ev, segment, OTHERS[name], column)
             if not against or against["low"] <= 1 <= against["high"]:
-                own[name] = {"value": _figure(ev, name, everyone)["value"]}
+                own[name] = UNKNOWN._replace(value=everyone[name].value)
         if "reach" in own:
-            few = _answers(ev, inside)[0] < ev.minimum
-            if few or subtracted(ev, answered(ev), segment):
-                own["reach"] = {"value": np.nan}
+            few = _answers(ev, ev.inside(segment))[0] < ev.minimum
+            own |= {"reach": UNKNOWN} if few or subtracted(ev, answered(ev), segment) else {}
         result[segment] = own
     return result
 
 
-def _figure(ev, name: str, inside: np.ndarray) -> dict:
-    """Return value, low and high of a criterion among some customers; empty where unknown."""
-    estimate, campaigns = None, ev.campaigns
-    if name == "size":
-        estimate = stats.share(int(inside.sum()), len(inside))
-    elif name == "value" and ev.spend is not None:
-        estimate = stats.mean(ev.spend[inside])
-    elif name == "objective" and ev.run.study.objective_figure:
-        estimate = stats.mean(ev.customers.loc[inside, ev.run.study.objective_figure.column])
-    elif name == "contacts" and campaigns is not None:
-        estimate = stats.mean(campaigns.loc[inside, "contacts"])
-    elif name == "reach" and campaigns is not None and "responded" in campaigns:
-        estimate = stats.share(*_answers(ev, inside))
-    elif name == "growth" and ev.months is not None and not ev.chosen_for_growth:
+def _criteria_of(ev, inside: np.ndarray) -> dict[str, Estimate]:
+    """Return the criteria among some customers, as far as the run knows them."""
+    objective, campaigns = ev.run.study.objective_figure, ev.campaigns
+    result = {"size": stats.share(int(inside.sum()), len(inside))}
+    if ev.spend is not None:
+        result["value"] = stats.mean(ev.spend[inside])
+    if objective:
+        result["objective"] = stats.mean(ev.customers.loc[inside, objective.column])
+    if campaigns is not None:
+        result["contacts"] = stats.mean(campaigns.loc[inside, "contacts"])
+        result |= {"reach": stats.share(*_answers(ev, inside))} if "responded" in campaigns else {}
+    if ev.months is not None and not ev.chosen_for_growth and ev.months["earlier"].sum() > 0:
         recent, earlier = (ev.months.loc[inside, c] for c in ("recent", "earlier"))
-        if ev.months["earlier"].sum() > 0:  # else there is nothing to grow from
-            value = recent.sum() / earlier.sum() if earlier.sum() > 0 else np.nan
-            estimate = stats.ratio_of_means(recent, earlier)._replace(value=value)
-    return {} if estimate is None else dict(zip(("value", "low", "high"), estimate, strict=False))
+        value = recent.sum() / earlier.sum() if earlier.sum() > 0 else np.nan
+        result["growth"] = stats.ratio_of_means(recent, earlier)._replace(value=value)
+    return result
 
 
 def _answers(ev, inside: np.ndarray) -> tuple[int, int]:
@@ -359,16 +339,10 @@ def _answers(ev, inside: np.ndarray) -> tuple[int, int]:
 def units(ev) -> dict[str, str]:
     """Return the unit of each criterion, and of the attention received."""
     objective = ev.run.study.objective_figure
-    entry = ev.entries.get(objective.column, {}) if objective else {}
-    return {
-        "size": "share",
-        "value": ev.run.study.currency or "money",
-        "growth": "share",
-        "stability": "index",
-        "reach": "share",
-        "contacts": "count",
-        "objective": entry.get("unit", ""),
-    }
+    own = ev.entries.get(objective.column, {}).get("unit", "") if objective else ""
+    unit = dict.fromkeys(("size", "growth", "reach"), "share") | {"objective": own}
+    unit |= {"value": ev.run.study.currency or "money", "stability": "index", "contacts": "count"}
+    return unit
 
 
 def meaning(ev, name: str) -> str:
@@ -391,13 +365,13 @@ def _criterion(ev, segment: int, column: str, _="") -> dict:
     if column == "reach":
         yes, n = _answers(ev, inside)
         cell = {"cell": smallest(yes, yes, n)}
-    own = ev.once(_figures)[segment].get(column, {})
-    own = own if np.isfinite(own.get("low", np.nan)) else {}  # of everyone's there are no ends
+    own = ev.once(_figures)[segment].get(column, UNKNOWN)  # of everyone's there are no ends
+    ends = {"low": own.low, "high": own.high} if np.isfinite(own.low) else {}
     words = {"meaning": meaning(ev, column)}
     if column == "objective":
         words["figure"] = ev.entries[ev.run.study.objective_figure.column]["label"].lower()
     about = {"table": TABLES.get(column, "campaigns.parquet"), "unit": units(ev)[column]}
-    return own | {"value": value, "n": n, "words": words} | cell | about
+    return ends | {"value": value, "n": n, "words": words} | cell | about
 
 
 MEASURES = {

@@ -25,16 +25,8 @@ ENOUGH = 0.02  # of the spend, theirs or that of others, from which an item is w
 AGAIN = 4  # tests of three months, one after another, that are worth proposing: a year
 DRAWS = 10_000  # sets of weights
 MEANT = 2  # possibilities that are named for a product segment
-FIGURES = [
-    "baseline",
-    "detectable",
-    "n_per_arm",
-    "weeks",
-    "months",
-    "target",
-    "enough",
-    "break_even",
-]
+FIGURES = ["baseline", "detectable", "n_per_arm", "weeks", "months", "target", "enough"]
+FIGURES += ["break_even"]
 
 # --- tests ----------------------------------------------------------------------------------------
 
@@ -42,20 +34,18 @@ FIGURES = [
 def experiment(ev, segment: int, metric: str) -> dict:
     """Return the experiment that would show whether an action works in a segment.
 
-    Half of the segment, drawn at random, is treated; the other half is left as it is. Spend is
-    compared after adjusting for spend in the window before; `metric` is spend, active or outcome.
-    `target` is the smallest effect that is worth finding, `detectable` the smallest that this
-    segment can show with 80% power at the 5% level, `available` how many there are an arm. Where
-    the baseline would tell of few customers, or the target rounds to nothing, there is no plan.
+    Half of the segment, drawn at random, is treated; `metric` is spend (adjusted for spend in the
+    window before), active or outcome. `target` is the smallest effect worth finding, `detectable`
+    the smallest that this segment shows with 80% power at the 5% level, `available` how many there
+    are an arm. Where the baseline would tell of few, or the target rounds to nothing, no plan.
     """
     plan, inside = _planned(ev, segment, metric), ev.inside(segment)
     if plan["baseline"] is None:
         return plan
     if ev.sizeless(segment):
         plan |= {key: privacy.coarse(plan[key]) for key in FIGURES}
-    n = int(inside.sum())
-    if metric == "outcome":
-        n = int(ev.customers.loc[inside, next(iter(ev.run.study.outcomes))].count())
+    counted = next(iter(ev.run.study.outcomes)) if metric == "outcome" else None
+    n = int(ev.customers.loc[inside, counted].count() if counted else inside.sum())
     share = plan["unit"] == "share" and n
     few = share and privacy.tells(plan["baseline"] * n, n, ev.minimum)
     if few or not re.search("[1-9]", gain(plan["target"], plan["unit"])):
@@ -86,10 +76,10 @@ def _planned(ev, segment: int, metric: str) -> dict:
     who = {"who": study.customer, "did": "is active" if study.usage else "buys"}
     if not result["baseline"]:
         return plan | {"metric": TEXTS["nobody"].format(**who, **_time(months))}
-    plan |= {key: result[key] for key in FIGURES if key in result}
-    plan |= {"weeks": power.WEEKS[months], "months": months, "enough": enough}
+    plan |= {key: result[key] for key in FIGURES if key in result} | {"enough": enough}
     unit = (study.currency or "money") if metric == "spend" else "share"
-    return plan | {"metric": TEXTS[metric].format(**who), "unit": unit}
+    plan |= {"weeks": power.WEEKS[months], "months": months, "unit": unit}
+    return plan | {"metric": TEXTS[metric].format(**who)}
 
 
 def _outcome(ev, inside: np.ndarray, half: int) -> dict:
@@ -98,8 +88,7 @@ def _outcome(ev, inside: np.ndarray, half: int) -> dict:
     happened = ev.customers.loc[inside, name].dropna()
     words = {"metric": f"share that {outcome.label}", "unit": "share", "less": not outcome.wanted}
     test = power.share_test((happened == "yes").to_numpy(float), min(half, len(happened) // 2))
-    enough = (test["n_per_arm"] or math.inf) <= half
-    return words | test | {"available": half, "enough": enough}
+    return words | test | {"available": half, "enough": (test["n_per_arm"] or math.inf) <= half}
 
 
 def testable(ev, segment: int, metric: str) -> bool:
@@ -126,26 +115,16 @@ def _test(ev, segment: int, column: str, level: str) -> dict:
         return {}
     n, there, active = int(ev.inside(segment).sum()), plan["available"], level == "active"
     did = f"of the {study.customer}s {'were active' if study.usage else 'bought'} at least once"
-    words = {
-        "target": gain(plan["target"], plan["unit"]),
-        "there": f"{'at least ' if plan['at_least'] else ''}{there:,}",
-        **_time(plan["months"]),
-        "customer": study.customer,
-        "metric": did if active else f"spent a {study.customer}",
-        "measured": plan["metric"],
-        "figure": FIGURES_OF[column],
-    }
+    words = {"target": gain(plan["target"], plan["unit"]), **_time(plan["months"])}
+    words |= {"there": f"{'at least ' if plan['at_least'] else ''}{there:,}"}
+    words |= {"customer": study.customer, "metric": did if active else f"spent a {study.customer}"}
+    words |= {"measured": plan["metric"], "figure": FIGURES_OF[column]}
     if column == "detectable":
         words["value"] = gain(plan["detectable"], plan["unit"])
-    return {
-        "n": n,
-        "value": float(plan[column]),
-        "inside": there,
-        "words": words,
-        "cell": smallest(there, round(plan["baseline"] * n), n) if active else there,
-        "unit": "count" if column == "n_per_arm" else plan["unit"],
-        **({"table": "study.yaml"} if column == "break_even" else {}),
-    }
+    cell = smallest(there, round(plan["baseline"] * n), n) if active else there
+    unit = "count" if column == "n_per_arm" else plan["unit"]
+    result = {"n": n, "value": float(plan[column]), "inside": there, "words": words, "cell": cell}
+    return result | {"unit": unit} | ({"table": "study.yaml"} if column == "break_even" else {})
 
 
 # --- whom to target -------------------------------------------------------------------------------
@@ -155,12 +134,8 @@ def weights(own: dict[str, float], scores: pd.DataFrame) -> dict[str, float]:
     """Return the weight of each criterion in the table, summing to 1; equal unless given."""
     usable = [c for c in CRITERIA if c in scores and scores[c].notna().any()]
     weighting = {c: float(own.get(c, 0.0)) if own else 1.0 for c in usable}
-    total = sum(weighting.values())
-    if total <= 0:
-        raise StudyError(
-            f"targeting gives no weight to any criterion of this study: expected one of "
-            f"{', '.join(usable)} above 0"
-        )
+    if (total := sum(weighting.values())) <= 0:
+        raise StudyError(f"targeting weighs none of {', '.join(usable)}: expected one above 0")
     return {name: weight / total for name, weight in weighting.items()}
 
 
@@ -191,9 +166,8 @@ def rank(scores: pd.DataFrame, weighting: dict[str, float], seed: int = 0) -> pd
     ranks = 1 + (means[:, None] < means[None] - 1e-9).sum(axis=1)  # equals share a place
     place = score.round(9).rank(ascending=False, method="min", na_option="bottom").astype(int)
     best, worst = (np.quantile(ranks, q, axis=1).astype(int) for q in (0.05, 0.95))
-    first = (ranks == 1).mean(axis=1)
-    result = scaled.assign(score=score, rank=place, first=first, best=best, worst=worst)
-    result = result[["score", "rank", "first", "best", "worst", *weighting]]
+    result = {"score": score, "rank": place, "first": (ranks == 1).mean(axis=1), "best": best}
+    result = pd.DataFrame(result | {"worst": worst}, values.index).join(scaled)
     return result.sort_values("rank", kind="stable").rename_axis("segment").reset_index()
 
 
@@ -201,9 +175,7 @@ def _means(scaled: pd.DataFrame, samples: np.ndarray) -> np.ndarray:
     """Return each segment's mean of what is known, under each set of weights (one a row)."""
     values, known = scaled.fillna(0.0).to_numpy(), scaled.notna().to_numpy(dtype=float)
     weight = known @ samples.T
-    return np.divide(
-        values @ samples.T, weight, out=np.full(weight.shape, np.nan), where=weight > 0
-    )
+    return values @ samples.T / np.where(weight > 0, weight, np.nan)
 
 
 def _rank(ev, segment: int, *_) -> dict:
@@ -212,16 +184,10 @@ def _rank(ev, segment: int, *_) -> dict:
     if segment not in rows.index or len(rows) < 2:
         return {}
     row = rows.loc[segment]
-    return {
-        "value": float(row["rank"]),
-        "low": float(row["best"]),
-        "high": float(row["worst"]),
-        "confidence": 0.9,
-        "n": int(ev.inside(segment).sum()),
-        "inside": amount(row["score"]),
-        "outside": amount(row["first"], "share"),
-        "words": {"rank": int(row["rank"]), "of": len(rows)},
-    }
+    ends = {"value": float(row["rank"]), "low": float(row["best"]), "high": float(row["worst"])}
+    words = {"rank": int(row["rank"]), "of": len(rows)}
+    how = {"inside": amount(row["score"]), "outside": amount(row["first"], "share")}
+    return {"n": int(ev.inside(segment).sum()), "confidence": 0.9, "words": words, **ends, **how}
 
 
 MEASURES = {"ranks": _rank, "tests": _test}
@@ -231,19 +197,15 @@ MEASURES = {"ranks": _rank, "tests": _test}
 
 def build(ev, claims: list[dict]) -> dict:
     """Return playbook.json from the claims: levers, targeting, what product segments may mean."""
-    scores, named = ev.once(criteria), ev.names
-    weighting = weights(ev.run.study.targeting, scores)
-    keys = "segment", "score", "rank", "first", "best", "worst"
+    weighting = weights(ev.run.study.targeting, ev.once(criteria))
     rules = {s: {c["rule"] for c in claims if c["segment"] == s} for s in ev.segments}
-    rows = [
-        {key: row[key] for key in keys}
-        | {"name": named[row["segment"]], "scores": {c: row[c] for c in weighting}}
-        for row in ev.once(ranking).to_dict("records")
-    ]
+    rows = ev.once(ranking).assign(name=lambda rows: rows["segment"].map(ev.names))
+    keys = ["segment", "score", "rank", "first", "best", "worst", "name"]
+    scores = [{"scores": row} for row in rows[[*weighting]].to_dict("records")]
     whom = {
         "weights": weighting,
         "equal": not ev.run.study.targeting,
-        "ranking": rows,
+        "ranking": [a | b for a, b in zip(rows[keys].to_dict("records"), scores, strict=True)],
         "underserved": [s for s, own in rules.items() if "overlooked" in own and own & WORTH],
         "meaning": {name: meaning(ev, name) for name in weighting},
     }
@@ -255,7 +217,7 @@ def levers(ev, claims: list[dict]) -> list[dict]:
 
     `evidence` are ids of claims, `also` the names of other segments with the same action.
     """
-    rows = []
+    rows, study = [], ev.run.study
     for segment in ev.shown:
         own, taken = [c for c in claims if c["segment"] == segment], set()
         for row in WORDS["levers"]:
@@ -265,9 +227,15 @@ def levers(ev, claims: list[dict]) -> list[dict]:
                 continue
             taken.add(row["lever"])
             test = experiment(ev, segment, metric)
+            columns = [c["source"]["column"] for c in evidence if c["rule"] in ITEMS]
+            items = [label(ev.entries.get(c, {}).get("label", c)) for c in columns][:3]
             about = {"segment": segment, "name": ev.names[segment], "lever": row["lever"]}
-            about |= {"action": row["action"].format(items=_items(ev, evidence))}
-            about |= {"evidence": [c["id"] for c in evidence], "effect": _effect(ev, test)}
+            about |= {"action": row["action"].format(items=listing(items))}
+            about |= {"evidence": [c["id"] for c in evidence], "effect": TEXTS["effect"]}
+            if test.get("break_even") is not None:
+                least = amount(test["break_even"], study.currency or "money")
+                words = {"least": least, "who": study.customer, **_time(test["months"])}
+                about["effect"] += f" {TEXTS['pays'].format(**words)}"
             rows.append(about | {"experiment": test, "other": _other(ev, segment, metric, test)})
     for row in rows:
         row["also"] = [r["name"] for r in rows if r["action"] == row["action"] and r is not row]
@@ -277,9 +245,8 @@ def levers(ev, claims: list[dict]) -> list[dict]:
 
 def _other(ev, segment: int, metric: str, test: dict) -> dict | None:
     """Return the test of who buys at all, if it tells enough where one of spend does not."""
-    if metric != "spend" or test["enough"] or not testable(ev, segment, "active"):
-        return None
-    other = experiment(ev, segment, "active")
+    able = metric == "spend" and not test["enough"] and testable(ev, segment, "active")
+    other = experiment(ev, segment, "active") if able else {"enough": False}
     return other if other["enough"] else None
 
 
@@ -351,48 +318,28 @@ def called_for(row: dict, own: list[dict]) -> list[dict]:
         item = c["rule"] in ITEMS and "{items}" in row["action"]
         return not item or (max(c["inside"], c["outside"]) >= ENOUGH and c["word"] != "slightly")
 
-    called = [
-        [c for c in own if c["rule"] in rules.split("|") and able(c)] for rules in row["when"]
-    ]
+    called = [[c for c in own if c["rule"] in w.split("|") and able(c)] for w in row["when"]]
     return [c for rules in called for c in rules] if all(called) else []
-
-
-def _items(ev, evidence: list[dict]) -> str:
-    columns = [c["source"]["column"] for c in evidence if c["rule"] in ITEMS]
-    return listing([label(ev.entries.get(c, {}).get("label", c)) for c in columns][:3])
-
-
-def _effect(ev, test: dict) -> str:
-    if test.get("break_even") is None:
-        return TEXTS["effect"]
-    least = amount(test["break_even"], ev.run.study.currency or "money")
-    pays = TEXTS["pays"].format(least=least, who=ev.run.study.customer, **_time(test["months"]))
-    return f"{TEXTS['effect']} {pays}"
 
 
 def advice(row: dict) -> str:
     """Return what a row of the playbook says to do, and for whom else it says the same."""
-    if not row["also"]:
-        return row["action"]
-    return f"{row['action']} {TEXTS['also'].format(names=listing(row['also']))}"
+    also = f" {TEXTS['also'].format(names=listing(row['also']))}" if row["also"] else ""
+    return f"{row['action']}{also}"
 
 
 def assorted(ev, claims: list[dict]) -> list[dict]:
     """Return for each product segment its claims, who leans to it, and what it may mean."""
     goods, rows = ev.assortment, []
+    affine = [c for c in claims if c["sections"] == ["affinity"]]
     for segment, name in goods.names.items() if goods else ():
         members = [c for c in claims if (c["of"], c["segment"]) == ("products", segment)]
-        lean = [
-            c for c in claims if c["sections"] == ["affinity"] and c["source"]["column"] == name
-        ]
+        lean = [c["id"] for c in affine if c["source"]["column"] == name]
         own = {c["rule"]: c["id"] for c in members}
-        means = [
-            {"text": m["text"], "evidence": [own[r] for r in m["when"]]}
-            for m in WORDS["meanings"]
-            if set(m["when"]) <= set(own)
-        ]
-        ids = {"claims": [c["id"] for c in members], "lean": [c["id"] for c in lean]}
-        rows.append({"segment": segment, "name": name, **ids, "meanings": means[:MEANT]})
+        means = [m for m in WORDS["meanings"] if set(m["when"]) <= set(own)][:MEANT]
+        means = [{"text": m["text"], "evidence": [own[r] for r in m["when"]]} for m in means]
+        about = {"segment": segment, "name": name, "claims": [c["id"] for c in members]}
+        rows.append(about | {"lean": lean, "meanings": means})
     return rows
 
 
@@ -415,34 +362,30 @@ def answer(ev, people: list[dict], book: dict) -> dict:
 
 def ranked(book: dict) -> dict:
     """Return the words of the ranking: weights, who comes first, how firmly, who is missed."""
-    rows, targeting = book["targeting"]["ranking"], book["targeting"]
+    targeting, rows = book["targeting"], book["targeting"]["ranking"]
     if len(rows) < 2:
         return {"weights": "none"}
     names = {row["segment"]: row["name"] for row in rows}
     firmest, top = max(rows, key=lambda row: row["first"]), [r for r in rows if r["rank"] == 1]
-    reached = any("reach" in row["scores"] for row in rows)
-    return {
+    reached = "none" if any("reach" in row["scores"] for row in rows) else "unknown"
+    about = {"chance": top[0]["first"], "tied": "yes" if len(top) > 1 else "no"}
+    about |= {"most": firmest["first"], "firmest": firmest["name"] * (firmest["rank"] > 1)}
+    return about | {
         "weights": "equal" if targeting["equal"] else "own",
         "given": ", ".join(f"{c} {w:.0%}" for c, w in targeting["weights"].items()),
         "first": [row["name"] for row in top],
-        "chance": top[0]["first"],
-        "tied": "yes" if len(top) > 1 else "no",
-        "most": firmest["first"],
-        "firmest": firmest["name"] if firmest["rank"] > 1 else "",
         "names": [names[s] for s in targeting["underserved"]],
-        "underserved": "some" if targeting["underserved"] else "none" if reached else "unknown",
+        "underserved": "some" if targeting["underserved"] else reached,
     }
 
 
 def tests(ev, book: dict) -> pd.DataFrame:
     """Return the experiment that each segment can carry, one row a segment and measure."""
     rows = {}
-    pairs = [(row, test) for row in book["levers"] for test in (row["experiment"], row["other"])]
-    for row, test in pairs:
-        if test is None or test["baseline"] is None:
+    for row, test in [(r, t) for r in book["levers"] for t in (r["experiment"], r["other"]) if t]:
+        if test["baseline"] is None:
             continue
-        segment = row["segment"]
-        unit, less = test["unit"], test.get("less", False)
+        segment, unit, less = row["segment"], test["unit"], test.get("less", False)
         rows[segment, test["metric"]] = {
             "segment": row["name"],
             "measure": test["metric"].partition(",")[0],

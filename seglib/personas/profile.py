@@ -12,7 +12,7 @@ from scipy.stats import norm
 from seglib import stats
 from seglib.clustering import stability
 from seglib.clustering.encoding import kind
-from seglib.stats import UNKNOWN, Estimate
+from seglib.stats import ALPHA, UNKNOWN, Estimate
 from seglib.wording import table
 
 WORDS = table("vocabulary")
@@ -122,6 +122,23 @@ def _row(entry: dict, values: pd.Series, level: str = "") -> dict:
     }
 
 
+def _compared(values: pd.Series, inside: np.ndarray, level: str, shares, alpha=ALPHA) -> dict:
+    """Return how a segment differs: shares of a level by `shares`, numbers by superiority."""
+    if level:
+        a, n, b, others = counts = cells(has_level(values, level), inside)
+        estimate, whole = shares(*counts, alpha), (a + b) / max(n + others, 1)
+        here, there = (a / n if n else np.nan), (b / others if others else np.nan)
+        row = {"n": n, "count": a, "others": b, "mean": here, "overall": whole}
+    else:
+        x = numbers(values)
+        here, there = x[inside].dropna(), x[~inside].dropna()
+        estimate = stats.superiority(here, there, alpha)
+        row = {"n": len(here), "count": len(here), "others": len(there)}
+        row |= {"mean": here.mean(), "overall": x.mean()}
+        here, there = here.median(), there.median()
+    return row | {"inside": here, "outside": there} | estimate._asdict()
+
+
 def markers(frame: pd.DataFrame, labels: pd.Series, dictionary=()) -> pd.DataFrame:
     """Return how each segment differs from everyone else in each column, largest first.
 
@@ -137,9 +154,10 @@ def markers(frame: pd.DataFrame, labels: pd.Series, dictionary=()) -> pd.DataFra
     Returns
     -------
     DataFrame
-        What `_row` and `_effect` have, with column (its label), base and reply (yes or no, where
-        the level means it). `effect` is Cliff's delta, from -1 to 1; of a nominal level the
-        difference of shares. No p-values: the segments were made to differ.
+        segment, name, label, level, unit, kind; n, mean, overall, inside, outside; column (its
+        label), base, reply (yes or no, where the level means it). `effect`, with low and high, is
+        Cliff's delta, from -1 to 1; of a nominal level the difference of shares. No p-values: the
+        segments were made to differ.
     """
     about, labels = entries(dictionary, frame), labels.reindex(frame.index)
     rows = []
@@ -149,46 +167,22 @@ def markers(frame: pd.DataFrame, labels: pd.Series, dictionary=()) -> pd.DataFra
             for level in levels(values) if kind(values) == "nominal" else [""]:
                 answer = reply(level, levels(values), entry["base"]) if level else ""
                 row = {"segment": segment, **_row(entry, values, level), **more, "reply": answer}
-                rows.append(row | _effect(values, inside, level))
-    result = pd.DataFrame(rows)
+                rows.append(row | _compared(values, inside, level, stats.difference))
+    result = pd.DataFrame(rows).rename(columns={"value": "effect"})
+    ends, delta = ["effect", "low", "high"], result["level"] == ""
+    result.loc[delta, ends] = 2 * result.loc[delta, ends] - 1
     order = result.assign(size=-result["effect"].abs().fillna(-1))
     order = order.sort_values(["segment", "size"], kind="stable").index
     return result.loc[order].reset_index(drop=True)
 
 
-def _effect(values: pd.Series, inside: np.ndarray, level: str) -> dict:
-    if level:
-        a, n, b, others = cells(has_level(values, level), inside)
-        delta = stats.difference(a, n, b, others)
-        here, there = (a / n if n else np.nan), (b / others if others else np.nan)
-        middle = {"mean": here, "overall": (a + b) / max(n + others, 1)}
-    else:
-        x = numbers(values)
-        here, there = x[inside].dropna(), x[~inside].dropna()
-        n, delta = len(here), Estimate(*(2 * v - 1 for v in stats.superiority(here, there)))
-        middle = {"mean": here.mean(), "overall": x.mean()}
-        here, there = here.median(), there.median()
-    ends = {"effect": delta.value, "low": delta.low, "high": delta.high}
-    return {"n": n, **middle, "inside": here, "outside": there, **ends}
-
-
-DESCRIPTORS = [
-    "segment",
-    "name",
-    "label",
-    "level",
-    "unit",
-    "kind",
-    "statistic",
-    "value",
-    "low",
-    "high",
-]
-DESCRIPTORS += ["n", "count", "others", "inside", "outside", "p", "q", "selected", "confidence"]
+DESCRIPTORS = ["segment", "name", "label", "level", "unit", "kind", "statistic", "value", "low"]
+DESCRIPTORS += ["high", "n", "count", "others", "inside", "outside", "p", "q", "selected"]
+DESCRIPTORS += ["confidence"]
 
 
 def descriptors(
-    frame: pd.DataFrame, labels: pd.Series, dictionary=(), minimum: int = 10, alpha: float = 0.05
+    frame: pd.DataFrame, labels: pd.Series, dictionary=(), minimum: int = 10, alpha: float = ALPHA
 ) -> pd.DataFrame:
     """Return how far each segment differs in columns that did not form it, corrected for the many.
 
@@ -200,25 +194,23 @@ def descriptors(
     out no difference.
     """
     about, labels = entries(dictionary, frame), labels.reindex(frame.index)
-    rows = [
-        {"segment": segment, "inside_": inside, **_row(entry, frame[name], level)}
-        for segment, inside in segments(labels)
-        for name, entry in about.items()
-        for level in _tested(frame[name])
-    ]
-    result = [
-        row | _describe(frame[row["name"]], row["inside_"], row["level"], alpha) for row in rows
-    ]
-    result = [r for r in result if min(r["count"], r["others"]) >= minimum and np.isfinite(r["p"])]
+    result, sides = [], dict(segments(labels))
+    for segment, inside in sides.items():
+        for name, entry in about.items():
+            for level in _tested(frame[name]):
+                row = {"segment": segment, **_row(entry, frame[name], level)}
+                row |= _compared(frame[name], inside, level, stats.lift)
+                if min(row["count"], row["others"]) >= minimum and np.isfinite(row["p"]):
+                    result.append(row | {"statistic": "lift" if level else "superiority"})
     if not result:
         return pd.DataFrame(columns=DESCRIPTORS)
     q = stats.adjust([row["p"] for row in result], "fdr_bh")
     level = max(int((q <= alpha).sum()), 1) * alpha / len(result)
-    for row, own in zip(result, q, strict=True):
-        again = _describe(frame[row["name"]], row["inside_"], row["level"], level)
+    for row in result:
+        values, inside = frame[row["name"]], sides[row["segment"]]
+        again = _compared(values, inside, row["level"], stats.lift, level)
         row |= {key: again[key] for key in ("low", "high")}
-        row |= {"q": own, "selected": bool(own <= alpha)}
-    return pd.DataFrame(result).assign(confidence=1 - level)[DESCRIPTORS]
+    return pd.DataFrame(result).assign(q=q, selected=q <= alpha, confidence=1 - level)[DESCRIPTORS]
 
 
 def _tested(values: pd.Series) -> list[str]:
@@ -226,20 +218,6 @@ def _tested(values: pd.Series) -> list[str]:
     if kind(values) == "nominal":
         return levels(values)
     return [""] if kind(values) == "numeric" else ["", *levels(values)]
-
-
-def _describe(values: pd.Series, inside: np.ndarray, level: str, alpha: float) -> dict:
-    if level:
-        a, n, b, others = cells(has_level(values, level), inside)
-        ratio = stats.lift(a, n, b, others, alpha)
-        shares = {"inside": a / max(n, 1), "outside": b / max(others, 1)}
-        return {"statistic": "lift", **ratio._asdict(), "n": n, "count": a, "others": b, **shares}
-    x = numbers(values)
-    here, there = x[inside].dropna(), x[~inside].dropna()
-    chance = stats.superiority(here, there, alpha)._asdict()
-    middle = {"inside": here.median(), "outside": there.median()}
-    n = {"n": len(here), "count": len(here), "others": len(there)}
-    return {"statistic": "superiority", **chance, **n, **middle}
 
 
 # --- descriptors of segments with soft membership -------------------------------------------------
@@ -266,7 +244,7 @@ def corrected(result: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) -
     return result.join(pd.DataFrame(rows, index=result.index, columns=names))
 
 
-def weighted_lift(has: np.ndarray, inside: np.ndarray, alpha: float = 0.05) -> Estimate:
+def weighted_lift(has: np.ndarray, inside: np.ndarray, alpha: float = ALPHA) -> Estimate:
     """Return a share of 0 and 1 by weights `inside`, as a multiple of that by the rest to one."""
     outside = 1 - inside
     here, there = (float(has @ w / w.sum()) for w in (inside, outside))
@@ -277,7 +255,7 @@ def weighted_lift(has: np.ndarray, inside: np.ndarray, alpha: float = 0.05) -> E
     return Estimate(*(float(np.exp(v)) for v in (value, value - reach, value + reach)))
 
 
-def weighted_superiority(x: np.ndarray, inside: np.ndarray, alpha: float = 0.05) -> Estimate:
+def weighted_superiority(x: np.ndarray, inside: np.ndarray, alpha: float = ALPHA) -> Estimate:
     """Return the probability that a value in the segment exceeds one elsewhere; ties count half."""
     outside = 1 - inside
     if min(inside.sum(), outside.sum()) < 2:
