@@ -156,6 +156,8 @@ def test_the_columns_that_a_name_is_made_of_are_known():
     said = personas.worded("Frequent shoppers with large baskets", rows)
     assert [row["column"] for row in said] == ["orders", "basket_value"]
     assert personas.worded("Weekend families", rows) == []
+    both = markers(active_days=[0.8], sessions=[0.9])  # one word for both: the stronger is meant
+    assert [row["column"] for row in personas.worded("Frequent users", both)] == ["sessions"]
 
 
 def test_the_analyst_may_rename_a_segment_and_a_true_name_is_kept():

@@ -232,10 +232,10 @@ def test_a_test_that_misses_what_pays_says_so(tmp_path):
     told = words(
         section(built(tmp_path, write_run(tmp_path, playbook={"levers": [plan]})), "monday")
     )
-    assert "only effects far above that: one between $0.02 and $0.40 would pay" in told
+    assert "only effects far above that: no difference does not mean that it does not pay" in told
     plan["experiment"] |= {"break_even": 0.5}
     again = built(tmp_path, write_run(tmp_path / "b", playbook={"levers": [plan]}))
-    assert "would pay" not in words(section(again, "monday"))
+    assert "above that" not in words(section(again, "monday"))
 
 
 def test_another_measure_is_offered_and_what_else_would_help_is_said(tmp_path):
@@ -330,7 +330,7 @@ def test_whom_campaigns_miss_is_named_and_details_have_their_pages(soup):
 def test_what_happened_has_headline_and_advice(soup):
     told = words(section(soup, "after"))
     assert "Spend rose 4%." in told
-    assert "Refresh: use the segments of this run in place of the earlier ones. Next" in told
+    assert "Refresh: the segments of this run take the place of the earlier ones. Next" in told
     assert "Orders <fell>." in told
 
 

@@ -280,13 +280,13 @@ def names(
 
 
 def worded(name: str, rows: pd.DataFrame) -> list[dict]:
-    """Return column and level of the markers of a segment that its name is made of."""
-    result = {}
+    """Return column and level of the markers that a name is made of, the strongest of a topic."""
+    rows, result = rows.sort_values("effect", key=lambda e: -e.abs(), kind="stable"), {}
     for row in rows.itertuples():
         trait = _trait(row)
         words = {trait.adjective, trait.phrase} - {""} if trait else ()
         if any(word.lower() in name.lower() for word in words):
-            result[row.name, row.level] = {"column": row.name, "level": row.level}
+            result.setdefault(trait.topic, {"column": row.name, "level": row.level})
     return [*result.values()]
 
 
