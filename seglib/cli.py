@@ -143,9 +143,9 @@ def _score(options) -> None:
 
 
 def _check(options) -> None:
-    from seglib import outlook
+    from seglib import outlook, plan
 
-    study = outlook.check(options.study, read=False)
+    study = plan.check(options.study, read=False)
     result = outlook.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
     parts = {"Rows": result.rows, "What the checks found": result.found, "Pages": result.pages}

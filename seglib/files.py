@@ -37,8 +37,8 @@ MEMORY = "SEGLIB_MEMORY"  # the environment variable with the most memory of the
 # For each file that a notebook wrote: its own digest, and those of the files it was made from.
 LINEAGE = "lineage.json"
 
-# Files that several notebooks write together.
-SHARED = {LINEAGE, "measures.json"}
+SHARED = {LINEAGE, "measures.json"}  # several notebooks write them together
+COMPARED = "model.json", "verdict.json", "customers.parquet", "segments.parquet"  # of two dates
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from seglib import plan, privacy, study, wording
+from seglib import plan, wording
 from seglib.clustering import segmenter
 from seglib.clustering.encoding import Encoder
 from seglib.collection import activity, attributes, audit, checks, dictionary, features, tables
@@ -36,34 +36,6 @@ class Outlook(NamedTuple):
     rows: list[str]
     found: list[str]
     pages: list[Page]
-
-
-def check(name: str, *, read: bool = True) -> Study:
-    """Return the study if its file and its tables are sound.
-
-    Parameters
-    ----------
-    name
-        As `study.find` takes it.
-    read
-        Whether the tables are looked at too if the file is sound. Whoever opens them next need not:
-        `tables.open_tables` says the same of them.
-
-    Raises
-    ------
-    StudyError
-        Listing every mistake in the keys, the sources and the columns at once; or if the key of
-        pseudonyms is missing.
-    """
-    path = study.find(name)
-    raw = study.read(path)
-    result = study.problems(raw)
-    if isinstance(raw.get("tables"), dict) and (read or result):
-        result += tables.problems(raw["tables"], path)
-    study.complain(path, result)
-    loaded = study.load(path)
-    privacy.pseudonym_key(loaded)
-    return loaded
 
 
 def outlook(loaded: Study) -> Outlook:

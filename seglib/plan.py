@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import TypeAdapter, ValidationError
 
-from seglib import files, study
-from seglib.files import Run
-from seglib.measuring import monitoring
+from seglib import files, privacy, study
+from seglib.collection import tables
+from seglib.files import COMPARED, Run
 from seglib.study import Segmentation, Study, StudyError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +47,34 @@ class Step:
     def path(self) -> Path:
         """Where the notebook is."""
         return ROOT / "notebooks" / f"{self.notebook}.ipynb"
+
+
+def check(name: str, *, read: bool = True) -> Study:
+    """Return the study if its file and its tables are sound.
+
+    Parameters
+    ----------
+    name
+        As `study.find` takes it.
+    read
+        Whether the tables are looked at too if the file is sound. Whoever opens them next need not:
+        `tables.open_tables` says the same of them.
+
+    Raises
+    ------
+    StudyError
+        Listing every mistake in the keys, the sources and the columns at once; or if the key of
+        pseudonyms is missing.
+    """
+    path = study.find(name)
+    raw = study.read(path)
+    result = study.problems(raw)
+    if isinstance(raw.get("tables"), dict) and (read or result):
+        result += tables.problems(raw["tables"], path)
+    study.complain(path, result)
+    loaded = study.load(path)
+    privacy.pseudonym_key(loaded)
+    return loaded
 
 
 def steps(loaded: Study) -> list[Step]:
@@ -90,9 +118,8 @@ def _ran(loaded: Study) -> bool:
 
 def left_out(step: Step, current: Run) -> str:
     """Return why a step has nothing to say of a run whose earlier steps are done; else empty."""
-    if step.needs and not current.has(step.needs):
-        return f"there is no {step.needs}"
-    return monitoring.incomparable(current) if step.notebook == "07_monitoring" else ""
+    there = not step.needs or current.has(step.needs)
+    return "" if there else f"there is no {step.needs}"
 
 
 def reads_earlier(step: Step, current: Run) -> str:
@@ -105,7 +132,7 @@ def reads_earlier(step: Step, current: Run) -> str:
     wanted = {
         "03_clustering": [f"{prefix}segments.parquet", f"{prefix}verdict.json"],
         "04_persona_definition": ["personas.json"],
-        "07_monitoring": [*monitoring.NEEDED, "extent.json", "personas.json"],
+        "07_monitoring": [*COMPARED, "extent.json", "personas.json"],
     }.get(step.notebook, [])
     folder = _before(step, current, prefix) if wanted else None
     if folder is None:
@@ -117,7 +144,7 @@ def reads_earlier(step: Step, current: Run) -> str:
 def _before(step: Step, current: Run, prefix: str) -> Path | None:
     """Return the folder of the run that a step looks back to."""
     if step.notebook == "07_monitoring":
-        last = current.predecessor(*monitoring.NEEDED)
+        last = current.predecessor(*COMPARED)
         return last.folder if last else None
     numbering = current.numbering(prefix)
     if not numbering or numbering["as_of"] >= current.as_of.isoformat():

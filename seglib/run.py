@@ -28,7 +28,6 @@ from seglib import files, kernels, plan, privacy, publish
 from seglib.collection import tables
 from seglib.files import Run
 from seglib.measuring import monitoring
-from seglib.outlook import check
 from seglib.personas import claims
 from seglib.report import cards, summary
 from seglib.report.pages import build, explain
@@ -97,7 +96,7 @@ def run(
     NotebookError
         If a notebook failed; names the cell, the error and the executed copy.
     """
-    loaded = check(name)
+    loaded = plan.check(name)
     current = files.open_run(loaded.path, as_of)
     reports = loaded.reports
     places = current.folder, reports / current.as_of.isoformat(), reports / "index.html"
@@ -169,7 +168,10 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
     for _, stage in groupby(todo, key=lambda step: step.stage):
         due, prints = [], {}
         for step in stage:
-            reason = plan.left_out(step, replace(current, folder=staging[0]))
+            here = replace(current, folder=staging[0])
+            reason = plan.left_out(step, here)
+            if step.notebook == "07_monitoring":
+                reason = monitoring.incomparable(here)
             if reason:
                 say(f"{step.name:<26} left out: {reason}")
                 continue

@@ -204,7 +204,7 @@ def test_parameter_out_of_bounds_is_refused_before_any_kernel(shop, name, value,
 
 def test_accepted_parameters_are_those_of_the_notebooks(shop):
     with pytest.raises(StudyError, match="expected one of k, labels, method, seed"):
-        plan.with_parameters(plan.steps(run.check(str(shop))), {"nothing": "1"})
+        plan.with_parameters(plan.steps(plan.check(str(shop))), {"nothing": "1"})
 
 
 def test_a_cell_of_a_csv_file_is_never_a_formula(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, files, outlook, plan, run, study
+from seglib import cli, files, outlook, plan, study
 from seglib.clustering import Encoder
 from seglib.collection import activity, audit, features, tables
 from seglib.collection.dictionary import apart
@@ -25,14 +25,14 @@ def odd(folder, change):
 
 def customers(path):
     """Return what 01 makes of a study: the frame of customers and its dictionary."""
-    loaded = run.check(str(path))
+    loaded = plan.check(str(path))
     clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
     return features.customers(activity.facts(loaded, clean, loaded.as_of))
 
 
 def pages(path):
     """Return the pages that check promises, by name."""
-    return {page.name: page for page in outlook.outlook(run.check(path)).pages}
+    return {page.name: page for page in outlook.outlook(plan.check(path)).pages}
 
 
 # --- names --------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def test_two_outcomes_of_one_label_are_refused(tmp_path):
         }
 
     with pytest.raises(StudyError, match="two outcomes have the label 'left'"):
-        run.check(str(odd(tmp_path, change)))
+        plan.check(str(odd(tmp_path, change)))
 
 
 def test_a_feature_may_be_asked_for_by_the_name_that_it_gets(tmp_path):

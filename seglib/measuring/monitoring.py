@@ -23,13 +23,12 @@ from scipy.stats import binomtest
 from seglib import clustering, privacy, stats, wording
 from seglib.clustering import SegmentModel
 from seglib.collection import features
-from seglib.files import Run
+from seglib.files import COMPARED, Run
 from seglib.measuring import drift, outcomes
 from seglib.measuring.growth import seen
 from seglib.stats import ALPHA
 from seglib.study import StudyError
 
-NEEDED = "model.json", "verdict.json", "customers.parquet", "segments.parquet"
 OUTSIDE = 0  # no customer at that date: nothing ordered in the time looked at
 VALUES = "spend", "orders"  # what a segment is worth, the first that is known
 DOWNGRADED = wording.table("downgraded")  # the columns of slipped.csv, and what they mean
@@ -79,7 +78,7 @@ def pair(run: Run) -> Pair:
     """
     if reason := missing(run):
         raise StudyError(reason)
-    last = run.predecessor(*NEEDED)
+    last = run.predecessor(*COMPARED)
     model = last.read("model.json")
     then, now = (each.read("customers.parquet") for each in (last, run))
     wanted = [rule["name"] for rule in model["columns"]]
@@ -104,7 +103,7 @@ def missing(run: Run) -> str:
     who = run.study.customer
     if run.study.numbered:
         return f"{who}s are called by the number of their row, so nobody can be followed over time"
-    last = run.predecessor(*NEEDED)
+    last = run.predecessor(*COMPARED)
     return "" if last else f"there is no run of this study before {run.as_of} to compare with"
 
 
