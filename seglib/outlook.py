@@ -51,7 +51,7 @@ def outlook(loaded: Study) -> Outlook:
     data = activity.facts(loaded, clean, loaded.as_of)
     people, lines = features.customers(data)
     after = attributes.outcomes(loaded, clean, people.index)
-    results += features.leakage(loaded, people, lines, activity.holdout(data, people.index), after)
+    results += checks.leakage(loaded, people, lines, activity.holdout(data, people.index), after)
     goods = features.products(data)
     for unit, made in {"customers": (people, lines), "products": goods}.items():
         if made:  # refused now if it cannot form segments, or not so many

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seglib.collection import activity, attributes, audit, checks, features
+from seglib.collection import activity, attributes, audit, checks
 from seglib.collection.audit import test_accounts as accounts_of_tests
 from seglib.collection.checks import WORDS, account, as_table, published, result
 from seglib.study import Study, StudyError
@@ -284,7 +284,7 @@ def leaking(right, **keys):
     rows = [{"name": "status", "label": "Status", "base": "plan"},
             {"name": "orders", "label": "Orders", "base": "behavioural"}]  # fmt: skip
     about = study("transactions", **keys)
-    (check,) = features.leakage(about, people, rows, pd.DataFrame({"active": came}))
+    (check,) = checks.leakage(about, people, rows, pd.DataFrame({"active": came}))
     return check
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from seglib import cli, study
-from seglib.collection import activity, attributes, audit, features, reading, tables
+from seglib.collection import activity, attributes, audit, checks, features, reading, tables
 
 
 def orders(people=60, rows=400, seed=1):
@@ -97,7 +97,7 @@ def test_a_column_that_knows_an_outcome_may_not_form_segments(tmp_path, monkeypa
         clean, _ = audit.audit(loaded, tables.open_tables(loaded), loaded.as_of)
         people, lines = features.customers(activity.facts(loaded, clean, loaded.as_of))
         after = attributes.outcomes(loaded, clean, people.index)
-        return features.leakage(loaded, people, lines, None, after)[0]
+        return checks.leakage(loaded, people, lines, None, after)[0]
 
     found = leaks(["plan"])
     assert found["failing"] == 1

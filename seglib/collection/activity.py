@@ -18,8 +18,7 @@ import pandas as pd
 
 from seglib.collection import attributes, reading
 from seglib.collection.databases import keep
-from seglib.collection.reading import fits
-from seglib.collection.tables import MONEY, midnight
+from seglib.collection.reading import MONEY, fits, midnight
 from seglib.files import Run
 from seglib.study import Study
 

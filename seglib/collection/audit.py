@@ -14,8 +14,7 @@ from seglib import privacy
 from seglib.collection import activity, checks, reading
 from seglib.collection.checks import Test, by_day, count, counted, result
 from seglib.collection.databases import keep, put
-from seglib.collection.reading import absent, row
-from seglib.collection.tables import midnight
+from seglib.collection.reading import absent, midnight, row
 from seglib.formats import strings
 from seglib.layout import Attribute
 from seglib.study import FEWEST, Study, StudyError

@@ -20,9 +20,9 @@ import pandas as pd
 from ibis import _
 
 from seglib import wording
-from seglib.collection import activity, reading
-from seglib.collection.reading import SIGN, absent, trimmed
-from seglib.collection.tables import EXACT
+from seglib.collection import attributes, reading
+from seglib.collection.dictionary import forming
+from seglib.collection.reading import EXACT, SIGN, absent, trimmed
 from seglib.layout import Attribute
 from seglib.study import FEWEST, LIMITS, Study, StudyError
 
@@ -62,9 +62,8 @@ def result(name: str, table: str, rows: int, failing: int, *, case: str = "", **
     and `column` and `reason` are keys of a personal column.
     """
     about = WORDS[name]
-    check, action = (
-        text[case] if isinstance(text, dict) else text for text in (about["check"], about["action"])
-    )
+    texts = about["check"], about["action"]
+    check, action = (text[case] if isinstance(text, dict) else text for text in texts)
     return {
         "check": check.format(**words),
         "kind": about.get("kind", check).format(**words),
@@ -123,27 +122,13 @@ def published(checks: list[dict], minimum: int) -> list[dict]:
 
 
 def as_table(study: Study, checks: list[dict]) -> pd.DataFrame:
-    """Return the checks that found something, personal columns apart, as text for a page.
-
-    Small counts of customers are `fewer than` the study's minimum.
-    """
-    raised = [
-        c
-        for c in published(checks, study.minimum_cell)
-        if c["found"] and not c["period"] and "reason" not in c
-    ]
-    few = f"fewer than {study.minimum_cell} customers"
-    rows = [
-        (
-            c["check"],
-            c["table"],
-            few if c["failing"] is None else f"{c['failing']:,} {c['of']}",
-            "–" if c["failing"] is None else f"{c['failing'] / c['rows']:.2%}",
-            f"{limit(study, c['limit']):.0%}" if c["limit"] else "–",
-            c["action"],
-        )
-        for c in raised
-    ]
+    """Return the checks that found something, personal columns apart, as text for a page."""
+    few, rows = f"fewer than {study.minimum_cell} customers", []
+    for c in published(checks, study.minimum_cell):
+        if c["found"] and not c["period"] and "reason" not in c:
+            n, most = c["failing"], f"{limit(study, c['limit']):.0%}" if c["limit"] else "–"
+            shown = (few, "–") if n is None else (f"{n:,} {c['of']}", f"{n / c['rows']:.2%}")
+            rows.append((c["check"], c["table"], *shown, most, c["action"]))
     return pd.DataFrame(rows, columns=HEADS)
 
 
@@ -254,7 +239,7 @@ def _of_attribute(values: ir.Column, about: Attribute, label: str, as_of: date) 
 
 
 def _day(values: ir.StringColumn) -> ir.StringColumn:
-    """Return the day that a text begins with; where day and month are unclear, the earlier one."""
+    """Return the day that a text begins with, the earlier one of two."""
     one, two = (values.re_extract(LAST, i).nullif("").lpad(2, "0") for i in (1, 2))
     last = values.re_extract(LAST, 3) + "-" + ibis.least(one, two) + "-" + ibis.greatest(one, two)
     return values.re_extract(ISO, 1).nullif("").fill_null(last)
@@ -279,7 +264,7 @@ def _constant(table: ir.Table, name: str, attributes: dict[str, Attribute]) -> l
 def undescribed(tables: dict[str, ir.Table]) -> list[dict]:
     """Return the checks for customers whom another table lacks: buyers, or who answered."""
     lines, people, answers = (tables.get(n) for n in ("transactions", "customers", "survey"))
-    buyers = None if lines is None else activity.without_returns(lines)
+    buyers = None if lines is None else lines.filter(~lines.is_return)
     whole, case = (people, "customers") if buyers is None else (buyers, "buyers")
     gaps = {
         ("undescribed_buyer", "customers", ""): (buyers, people),
@@ -334,7 +319,7 @@ def campaigns(tables: dict[str, ir.Table]) -> list[dict]:
     """Return the checks of campaigns and responses."""
     sent, checks = tables["campaigns"], []
     if "transactions" in tables:
-        buyers = activity.without_returns(tables["transactions"]).customer
+        buyers = tables["transactions"].filter(~_.is_return).customer
         checks += counted(sent, "campaigns", [Test("never_bought", absent(sent.customer, buyers))])
     if "arm" in sent.columns:
         arms = sent.group_by("customer", "campaign").agg(arms=sent.arm.nunique())
@@ -376,3 +361,39 @@ def _currencies(name: str, role: str, text: ir.StringColumn) -> list[dict]:
         result("currency", name, filled, signs.sum(), role=role, signs=shown),
         result("other_currency", name, filled, others, role=role, signs=shown if others else ""),
     ]
+
+
+def leakage(
+    study: Study,
+    customers: pd.DataFrame,
+    rows: list[dict],
+    held: pd.DataFrame | None,
+    outcomes: pd.DataFrame | None = None,
+) -> list[dict]:
+    """Return the check for columns that tell nearly without fault what happened afterwards.
+
+    `rows` is the dictionary of `customers`, `held` from `activity.holdout`, `outcomes` from
+    `attributes.outcomes`; a StudyError refuses a column that forms segments.
+    """
+    did = f"{'is active' if study.usage else 'orders'} in the holdout"
+    after = {} if held is None else {did: held["active"]}
+    for name in () if outcomes is None else outcomes:
+        after[f"“{study.outcomes[name].label}”"] = outcomes[name]
+    tried = {r["name"]: r["label"] for r in rows if r["base"] not in {"behavioural", "needs"}}
+    checks, least = [], limit(study, "leakage")
+    for what, happened in after.items():
+        truth = happened.reindex(customers.index).dropna().eq(1)
+        if min(truth.sum(), (~truth).sum()) < attributes.CAME:
+            continue
+        areas = {name: attributes.auc(customers.loc[truth.index, name], truth) for name in tried}
+        sure = {name: area for name, area in areas.items() if area >= least}
+        if guilty := [name for name in sure if name in forming(study, rows)]:
+            raise StudyError(
+                f"{guilty[0]!r} forms the segments and tells who {what} after {study.as_of} nearly "
+                f"without fault (AUC {sure[guilty[0]]:.2f}): it seems to know the future; take it "
+                f"out, or raise limits.leakage (now {least:g})"
+            )
+        names = ", ".join(f"{tried[name]}, AUC {area:.2f}" for name, area in sure.items())
+        words = {"what": what, "names": f" ({names})" if names else ""}
+        checks.append(result("knows_future", "customers", len(tried), len(sure), **words))
+    return checks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
@@ -18,9 +18,8 @@ import pandas as pd
 
 from seglib import privacy, wording
 from seglib.collection import reading
-from seglib.collection.reading import NUMBER, SAMPLE, TIME, WHOLE, Reading, trimmed
-from seglib.collection.sources import Source, Sources
-from seglib.formats import COUNTED, Format
+from seglib.collection.reading import NUMBER, SAMPLE, TIME, WHOLE, Reading, Source, trimmed
+from seglib.formats import COUNTED
 from seglib.study import StudyError
 
 WORDS = wording.table("hints")
@@ -30,7 +29,6 @@ MANY = re.compile(r"(?:num|number|no|anzahl|nb|count)(?:_|\W)*(?:of\b|(?=[A-Z]))
 COMMON = 60  # values of a column that are looked at, the most frequent first
 KEYS = 5_000  # values of a key that are looked for in another table
 CODE = 40  # letters of the longest ids
-DECIMAL = r"-?(?:\d{3,}|0|\d+(?=[.,]\d{1,3}$))[.,]\d+"  # 01.2023 is a month
 YEARS = 1990, 2040  # of times that are written as numbers
 BIRTH, EMAIL, PERSON = "dates of birth", "e-mail addresses", "names of persons"
 
@@ -214,51 +212,6 @@ class Table:
         keys = list(keys)[:KEYS]
         rows = self.opened.table.select(v=trimmed(self.opened.table[name]))
         return rows.filter(rows.v.isin(keys)).v.nunique().to_pyarrow().as_py() / max(len(keys), 1)
-
-
-def look(sources: Sources, source: str) -> Table:
-    """Open a source and return what its columns look like.
-
-    Words for nothing, such as n/a, are missing where a column is numbers or times but for them;
-    letters that are not Unicode are read in the likeliest way, which is asked about.
-    """
-    encoding, question = sources.encoding(source)
-    given = Format(encoding=encoding or None)
-    table = profile(source, sources.open(source, given))
-    unread = [c for c in table if c.kind == "text" and c.nearly]
-    texts = {text for c in unread for text in (*c.values, c.nearly[3])}
-    if words := sorted(text for text in texts if text.lower() in WORDS["blanks"]):
-        again = given.model_copy(update={"missing": words})
-        again = profile(source, sources.open(source, again))
-        if any(again.columns[column.name].kind != "text" for column in unread):
-            table = again
-    if table.rows < 2:
-        raise StudyError(f"{source} holds one row: expected a row a customer or an order")
-    _refuse_names(table)
-    return replace(table, doubts=(question,) if question else ())
-
-
-def _refuse_names(table: Table) -> None:
-    """Refuse a file in which a value stands where a name is expected, or a name below the names.
-
-    Days and whole numbers may be names, of what is counted for each; decimals and times of a day
-    are none. Survey platforms write the wording of questions or their kinds below the names.
-    """
-    for column in table:
-        share, example = (column.nearly or ("", "", 0.0, ""))[2:]
-        alone = column.filled > 2 and round(share * column.filled) == 1
-        second = alone and column.text.iloc[0] == example and not any(c.isdigit() for c in example)
-        if second or any("ImportId" in value for value in column.values):
-            raise StudyError(
-                f"{table.source}: the line below the names seems to belong to them, in "
-                f"{column.name!r}: delete all lines between the names and the rows"
-            )
-        decimal = column.kind == "number" and re.fullmatch(DECIMAL, column.name)
-        if decimal or (column.kind == "time" and re.match(r"\d{1,4}[-./]\d", column.name)):
-            raise StudyError(
-                f"{table.source} seems to have no line of names, its first line holds "
-                f"{column.name!r}: write the names of the columns above it"
-            )
 
 
 def profile(source: str, opened: Source) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from seglib import study
 from seglib.collection import columns, kinds, reading, tables
 from seglib.collection.roles import DOUBTS, REASONS, WRITTEN, Guess
 from seglib.collection.sources import Sources, files, split
-from seglib.formats import COUNTED, load_yaml
+from seglib.formats import COUNTED, Format, load_yaml
 from seglib.study import StudyError
 
 MONTH = 30  # days that must lie before and after an assignment to arms
@@ -24,6 +24,7 @@ QUARTER = 91  # days; the holdout of data that span a year or more
 SHORT = 90  # days, too few to tell habits from chance
 # What is written of an attribute or an outcome.
 BLOCK = "label", "base", "kind", "levels", "blank", "labels", "happened", "wanted"
+DECIMAL = r"-?(?:\d{3,}|0|\d+(?=[.,]\d{1,3}$))[.,]\d+"  # 01.2023 is a month
 FORMING = ("psychographic", "plan", "demographic", "geographic")
 
 
@@ -85,7 +86,7 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
     if path.exists():
         raise StudyError(f"{path} is there already: take another --name, or move it away first")
     opener = Sources(folder)
-    looked = [columns.look(opener, source) for source in dict.fromkeys(sources)]
+    looked = [look(opener, source) for source in dict.fromkeys(sources)]
     for one, other in pairwise(sorted(looked, key=lambda t: sorted(t.columns))):
         if {*one.columns} == {*other.columns}:
             raise StudyError(
@@ -98,6 +99,51 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(draft.lines) + "\n", encoding="utf-8")
     return draft
+
+
+def look(sources: Sources, source: str) -> columns.Table:
+    """Open a source and return what its columns look like.
+
+    Words for nothing, such as n/a, are missing where a column is numbers or times but for them;
+    letters that are not Unicode are read in the likeliest way, which is asked about.
+    """
+    encoding, question = sources.encoding(source)
+    given = Format(encoding=encoding or None)
+    table = columns.profile(source, sources.open(source, given))
+    unread = [c for c in table if c.kind == "text" and c.nearly]
+    texts = {text for c in unread for text in (*c.values, c.nearly[3])}
+    if words := sorted(text for text in texts if text.lower() in columns.WORDS["blanks"]):
+        again = given.model_copy(update={"missing": words})
+        again = columns.profile(source, sources.open(source, again))
+        if any(again.columns[column.name].kind != "text" for column in unread):
+            table = again
+    if table.rows < 2:
+        raise StudyError(f"{source} holds one row: expected a row a customer or an order")
+    _refuse_names(table)
+    return replace(table, doubts=(question,) if question else ())
+
+
+def _refuse_names(table: columns.Table) -> None:
+    """Refuse a file in which a value stands where a name is expected, or a name below the names.
+
+    Days and whole numbers may be names, of what is counted for each; decimals and times of a day
+    are none. Survey platforms write the wording of questions or their kinds below the names.
+    """
+    for column in table:
+        share, example = (column.nearly or ("", "", 0.0, ""))[2:]
+        alone = column.filled > 2 and round(share * column.filled) == 1
+        second = alone and column.text.iloc[0] == example and not any(c.isdigit() for c in example)
+        if second or any("ImportId" in value for value in column.values):
+            raise StudyError(
+                f"{table.source}: the line below the names seems to belong to them, in "
+                f"{column.name!r}: delete all lines between the names and the rows"
+            )
+        decimal = column.kind == "number" and re.fullmatch(DECIMAL, column.name)
+        if decimal or (column.kind == "time" and re.match(r"\d{1,4}[-./]\d", column.name)):
+            raise StudyError(
+                f"{table.source} seems to have no line of names, its first line holds "
+                f"{column.name!r}: write the names of the columns above it"
+            )
 
 
 def compose(guesses: list[Guess], draft: Draft) -> Draft:

@@ -15,11 +15,10 @@ import pandas as pd
 from seglib import wording
 from seglib.collection import activity, attributes
 from seglib.collection.activity import Facts, orders, without_returns
-from seglib.collection.checks import limit, result
-from seglib.collection.dictionary import apart, forming, row
-from seglib.collection.tables import midnight
+from seglib.collection.dictionary import apart, row
+from seglib.collection.reading import midnight
 from seglib.files import Run
-from seglib.study import FEWEST, Study, StudyError
+from seglib.study import FEWEST, StudyError
 
 EVENING = 17  # hour from which a visit is one of the evening
 RECENT = {"customers": 91, "usage": 28}  # days that count as recent in a trend
@@ -333,42 +332,3 @@ def write(
     for name, what in every.items():
         if what is not None:
             run.write(name, what)
-
-
-# --- columns that know the future -----------------------------------------------------------------
-
-
-def leakage(
-    study: Study,
-    customers: pd.DataFrame,
-    rows: list[dict],
-    held: pd.DataFrame | None,
-    outcomes: pd.DataFrame | None = None,
-) -> list[dict]:
-    """Return the check for columns that tell nearly without fault what happened afterwards.
-
-    `rows` is the dictionary of `customers`, `held` from `activity.holdout`, `outcomes` from
-    `attributes.outcomes`; a StudyError refuses a column that forms segments.
-    """
-    did = f"{'is active' if study.usage else 'orders'} in the holdout"
-    after = {} if held is None else {did: held["active"]}
-    for name in () if outcomes is None else outcomes:
-        after[f"“{study.outcomes[name].label}”"] = outcomes[name]
-    tried = {r["name"]: r["label"] for r in rows if r["base"] not in {"behavioural", "needs"}}
-    checks, least = [], limit(study, "leakage")
-    for what, happened in after.items():
-        truth = happened.reindex(customers.index).dropna().eq(1)
-        if min(truth.sum(), (~truth).sum()) < attributes.CAME:
-            continue
-        areas = {name: attributes.auc(customers.loc[truth.index, name], truth) for name in tried}
-        sure = {name: area for name, area in areas.items() if area >= least}
-        if guilty := [name for name in sure if name in forming(study, rows)]:
-            raise StudyError(
-                f"{guilty[0]!r} forms the segments and tells who {what} after {study.as_of} nearly "
-                f"without fault (AUC {sure[guilty[0]]:.2f}): it seems to know the future; take it "
-                f"out, or raise limits.leakage (now {least:g})"
-            )
-        names = ", ".join(f"{tried[name]}, AUC {area:.2f}" for name, area in sure.items())
-        words = {"what": what, "names": f" ({names})" if names else ""}
-        checks.append(result("knows_future", "customers", len(tried), len(sure), **words))
-    return checks

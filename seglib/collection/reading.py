@@ -15,10 +15,11 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from seglib import wording
-from seglib.collection import databases
 from seglib.formats import COUNTED, Format
 from seglib.study import LIMITS
 
+MONEY = "decimal(18, 6)"  # sums of decimals do not depend on the order of addition
+EXACT = {"amount", "price", "quantity", "discount", "coupon"}  # roles of numbers that are decimals
 NUMBER, TIME, WHOLE = "numbers", "dates or times", "ids"
 NAMED = "NAMED"  # the order of dates whose month is a name: no order is open
 FIRST = 10_000  # rows by which a column is read if all others can be read so
@@ -27,7 +28,6 @@ BLANKS = "[\\s\u00a0\u202f\u2009'’]"
 MARKS = r"[A-Za-z]{0,2}\$|[€£¥₹₽₺₩₫₴₪₦฿円元]"  # of currencies, wherever they stand
 WORDS = r"zł|[Kk][Rr]\.?|Rs\.?|Kč|Ft|лв\.?|руб\.?|TL"  # of currencies, before or behind numbers
 CURRENCY = f"{MARKS}|^(?:{WORDS}|[A-Z]{{3}})[ \u00a0]?|[ \u00a0]?(?:{WORDS}|[A-Z]{{3}})$"
-# A currency in an amount in large letters.
 SIGN = f"({MARKS.upper()}|^(?:{WORDS.upper()}|[A-Z]{{3}})|(?:{WORDS.upper()}|[A-Z]{{3}})$)"
 MOST = 1e12  # what a decimal of 18 digits, 6 of them behind the mark, can hold
 USUAL_NUMBER = r"^-?\d{1,11}(?:\.\d{1,6})?$"
@@ -59,8 +59,7 @@ ORDERS = {  # the two ways in which a time of an order may be written
 }
 EVIDENCE = {".": "point", ",": "comma", "YMD": "years", "DMY": "day_first", "MDY": "month_first"}
 EVIDENCE[NAMED] = "named"  # the count of values that only a mark can read
-MONTHS = wording.table("months")
-NUMBERS = {name: f"{i:02d}" for i, names in MONTHS.items() for name in names}
+NUMBERS = {name: f"{i:02d}" for i, names in wording.table("months").items() for name in names}
 MOMENT = dict.fromkeys(["year", "month", "day", *PARTS], "string")
 
 
@@ -69,6 +68,20 @@ MOMENT = dict.fromkeys(["year", "month", "day", *PARTS], "string")
 )
 def _parts(text, pattern, names):
     """Return the groups of a pattern by name; all are empty where it does not fit."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened source; `typed`: its columns have types of their own, those of CSV are all text."""
+
+    table: ir.Table
+    typed: bool
+    given: Format
+
+    @property
+    def on_a_server(self) -> bool:
+        """Whether another engine than that of this process holds it."""
+        return ibis.get_backend(self.table).name != "duckdb"
 
 
 @dataclass(frozen=True)
@@ -136,6 +149,11 @@ def absent(column: ir.Column, others: ir.Column) -> ir.BooleanValue:
     return ~column.isin(others).fill_null(False)
 
 
+def midnight(day) -> ir.Scalar:
+    """Return the first moment of a day as an engine value."""
+    return ibis.literal(datetime(day.year, day.month, day.day))
+
+
 def row(table: ir.Table, values: Mapping[str, ir.Scalar], missing=0) -> dict:
     """Return named aggregates of a table, in place of what is missing 0 or another value."""
     only = table.aggregate(**values).to_pyarrow().to_pylist()[0] if values else {}
@@ -143,7 +161,7 @@ def row(table: ir.Table, values: Mapping[str, ir.Scalar], missing=0) -> dict:
 
 
 def each(table: ir.Table, aggregates: Mapping[str, Mapping[str, ir.Scalar]], missing=0) -> dict:
-    """Return named aggregates of each of several columns, in one pass."""
+    """Return named aggregates of each of several columns."""
     flat = {f"{c} {name}": v for c, values in aggregates.items() for name, v in values.items()}
     only = row(table, flat, missing)
     return {c: {name: only[f"{c} {name}"] for name in values} for c, values in aggregates.items()}
@@ -171,7 +189,7 @@ def look(
     marks |= _settled({c: marks[c] for c, what in wanted.items() if what == NUMBER}, counts)
     readings = {c: Reading(c, what, marks[c]) for c, what in wanted.items()}
     read = table.mutate(**{r.name: r.of(table) for r in readings.values()})
-    read = databases.keep(read) if ibis.get_backend(read).name == "duckdb" else read
+    read = _keep(read) if ibis.get_backend(read).name == "duckdb" else read
     gone = {c: read[r.name].isnull() & read[c].notnull() for c, r in readings.items()}
     sums = {c: {"failed": gone[c].sum(), "filled": read[c].count()} for c in wanted}
     seen = each(read, sums)
@@ -186,6 +204,10 @@ def look(
         example = counts[c]["either_way"] if len(marks[c]) > 1 else examples.get(c)
         readings[c] = replace(readings[c], **seen[c], example=str(example or ""))
     return readings, read
+
+
+def _keep(table: ir.Table) -> ir.Table:
+    return ibis.get_backend(table).create_table(ibis.util.gen_name("seglib"), table, temp=True)
 
 
 def _shown(count: dict, marks: tuple[str, ...], given: Format) -> bool:
@@ -268,11 +290,8 @@ def _clean(column: ir.Column) -> ir.StringColumn:
     return plain.re_replace(BLANKS, "'")
 
 
-def number(column: ir.Column, mark: str, kind: str = "decimal(18, 6)") -> ir.NumericColumn:
-    """Return text as numbers with a decimal mark; what is none is missing.
-
-    Currencies, groups of thousands, and brackets or a sign behind for negative ones are read.
-    """
+def number(column: ir.Column, mark: str, kind: str = MONEY) -> ir.NumericColumn:
+    """Return text as numbers with a decimal mark, whatever currency and groups; else missing."""
     clean, other = _clean(column), "," if mark == "." else "."
     digits = clean.replace(other, "").replace("'", "").replace(mark, ".")
     digits = fits(clean, _pattern(mark)).ifelse(digits, None)
@@ -334,7 +353,7 @@ def readings(texts: ir.Table, given: Format) -> tuple[dict[str, dict], dict[str,
     """
     cells = (texts.select(column=ibis.literal(c), value=trimmed(texts[c])) for c in texts.columns)
     cells = ibis.union(*cells).group_by("column", "value").aggregate(n=lambda t: t.count())
-    cells = databases.keep(cells.filter(lambda t: t.value.notnull()))
+    cells = _keep(cells.filter(lambda t: t.value.notnull()))
     shapes = {w: _by_column(cells, _shapes(cells.value, w, cells.n)) for w in (NUMBER, TIME)}
     marks = {w: {c: _marks(n, w, given) for c, n in counts.items()} for w, counts in shapes.items()}
     marks[NUMBER] = _settled(marks[NUMBER], shapes[NUMBER])

