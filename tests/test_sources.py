@@ -37,8 +37,9 @@ def values(table, column):
     return table[column].to_pyarrow().to_pylist()
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-@pytest.mark.parametrize("delimiter", [";", ",", "\t"])
+@pytest.mark.parametrize(
+    ("delimiter", "encoding"), [(";", "utf-8"), (",", "utf-8-sig"), ("\t", "utf-16")]
+)
 def test_text_is_read_in_any_usual_layout(tmp_path, delimiter, encoding):
     found = opened(text_file(tmp_path / "a.csv", delimiter, encoding)).table
     assert found.columns == tuple(ROWS.columns)
