@@ -167,7 +167,9 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
     waiting = {row["segment"] for row in book["levers"]} - set(first)
     open_ = set(common(people)) - {topic for part in WORDS["parts"] for topic in part["topics"]}
     measures = run.read("measures.json") if run.has("measures.json") else {}
-    made = every(run, people, claims, book["levers"], _drawn(run, people, measures))
+    drawn = _drawn(run, people, measures)
+    made = every(run, people, claims, book["levers"], drawn)
+    dated = "some" if any(own["months"] for own in drawn.values()) else "none"
     page = render(
         "handout.html.j2",
         study=run.study,
@@ -180,7 +182,7 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
         waiting=waiting,
         people=people,
         cards=map(Markup, made),
-        read=wording.plain("04_persona_definition", "read"),
+        read=wording.plain("04_persona_definition", "read", months=dated),
         footer=provenance(manifest, "04_persona_definition"),
     )
     path = folder / "personas.html"
