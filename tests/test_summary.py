@@ -359,7 +359,7 @@ def test_the_page_is_accessible_and_loads_nothing(soup):
     assert not soup.select("script, link, iframe, [src]") and "http" not in soup.style.text
 
 
-@pytest.mark.parametrize("name", summary.FILES)
+@pytest.mark.parametrize("name", [*summary.FILES, "product_verdict"])
 def test_a_missing_file_leaves_the_rest_standing(tmp_path, name):
     page = built(tmp_path, write_run(tmp_path, **{name: None}))
     assert page.h1 and "None" not in words(page.main)

@@ -51,32 +51,21 @@ def level(confidence: float) -> str:
 
 
 def gap(value: float, unit: str) -> str:
-    """Return a difference as text: of shares in points, so that it is not read as a part of one."""
+    """Return a difference as text: of shares in points, as it is no part of one."""
     return wording.amount(100 * value, "points") if unit == "share" else wording.amount(value, unit)
 
 
 def say(text: str, at=None) -> None:
     """Display sentences of Markdown, with dollar signs kept from being read as formulas.
 
-    Parameters
-    ----------
-    text
-        Markdown.
-    at
-        A display handle, such as the notebook's `answer`, to fill in instead of displaying below.
+    `at` is a display handle, such as the notebook's `answer`, to fill in instead of one below.
     """
-    sentences = Markdown(re.sub(r"(?<!\\)\$", r"\\$", text))
-    if at is None:
-        display(sentences)
-    else:
-        at.update(sentences)
+    put = at.update if at else display
+    put(Markdown(re.sub(r"(?<!\\)\$", r"\\$", text)))
 
 
 def missing(reason: str) -> None:
-    """Display why a part has nothing to show; the page leaves the part out and lists the reason.
-
-    The reason is a sentence: what the study lacks, and what is therefore not said.
-    """
+    """Display, in a sentence, why a part has nothing to show: the page lists it in its place."""
     display({"text/markdown": reason, "text/plain": reason}, raw=True, metadata={"absent": True})
 
 

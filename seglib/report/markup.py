@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from itertools import chain, count, islice
 
 from bs4 import BeautifulSoup, NavigableString, Tag
 
@@ -41,17 +41,11 @@ def headings(body: BeautifulSoup) -> str:
     for heading in body.find_all(re.compile("^h[1-6]$")):
         level = min(max(int(heading.name[1]), 2), level + 1)
         heading.name = f"h{level}"
-        heading["id"] = _free(re.sub(r"\s+", "-", heading.get_text(" ", strip=True)), ids)
+        name = re.sub(r"\s+", "-", heading.get_text(" ", strip=True)) or "section"
+        numbers = (f"{name}-{number}" for number in count(2))
+        heading["id"] = next(free for free in chain([name], numbers) if free not in ids)
+        ids.add(heading["id"])
     return title
-
-
-def _free(name: str, ids: set[str]) -> str:
-    """Return the name, numbered if it is taken, and take it."""
-    result, number = name or "section", 2
-    while result in ids:
-        result, number = f"{name}-{number}", number + 1
-    ids.add(result)
-    return result
 
 
 def contents(body: BeautifulSoup) -> list[tuple[int, str, str]]:
@@ -65,7 +59,10 @@ def tables(body: BeautifulSoup) -> None:
     for table in body.find_all("table"):
         if "exhibit" not in table.get("class", ()):
             _scope(table)
-            _box(table, table.find("caption") or _caption(table))
+            caption = table.find("caption") or _caption(table)
+            label = f"Table: {caption.get_text(' ', strip=True)}"
+            box = {"class": "pan", "tabindex": "0", "role": "region", "aria-label": label}
+            table.wrap(BeautifulSoup("", "html.parser").new_tag("div", attrs=box))
 
 
 def _scope(table: Tag) -> None:
@@ -99,12 +96,6 @@ def _caption(table: Tag) -> Tag:
     return caption
 
 
-def _box(table: Tag, caption: Tag) -> None:
-    label = f"Table: {caption.get_text(' ', strip=True)}"
-    attributes = {"class": "pan", "tabindex": "0", "role": "region", "aria-label": label}
-    table.wrap(BeautifulSoup("", "html.parser").new_tag("div", attrs=attributes))
-
-
 # --- terms: the glossary, and a gloss at the first use of each ------------------------------------
 
 TERMS = wording.table("glossary")
@@ -126,30 +117,20 @@ def gloss(body: BeautifulSoup, address: str = GLOSSARY) -> None:
     texts = [
         text
         for text in (body.find("main") or body).find_all(string=True)
-        if type(text) is NavigableString and _explainable(text)
+        if type(text) is NavigableString and text.strip()
+        if text.find_parent(PLACES) and not text.find_parent(APART)
     ]
     for term, about in TERMS.items():
         pattern = re.compile(rf"(?<![\w-])({'|'.join(about['seen'])})(?![\w-])", re.I)
-        place = next((i for i, text in enumerate(texts) if pattern.search(text)), None)
-        if place is not None:
-            texts[place : place + 1] = _linked(texts[place], pattern, term, about, address)
-
-
-def _explainable(text: NavigableString) -> bool:
-    inside = text.find_parent(PLACES)
-    return bool(text.strip()) and inside is not None and not text.find_parent(APART)
-
-
-def _linked(text, pattern, term: str, about: Mapping, address: str) -> list[NavigableString]:
-    """Put a link into a text; return the texts before and after it."""
-    match = pattern.search(text)
-    link = BeautifulSoup("", "html.parser").new_tag(
-        "a", href=f"{address}#{slug(term)}", title=about["is"], attrs={"class": "term"}
-    )
-    link.string = match[0]
-    before, after = (NavigableString(part) for part in (text[: match.start()], text[match.end() :]))
-    text.replace_with(before, link, after)
-    return [before, after]
+        found = ((i, match) for i, text in enumerate(texts) if (match := pattern.search(text)))
+        for i, match in islice(found, 1):
+            there = {"href": f"{address}#{slug(term)}", "title": about["is"], "class": "term"}
+            link = BeautifulSoup("", "html.parser").new_tag("a", attrs=there)
+            link.string = match[0]
+            ends = texts[i][: match.start()], texts[i][match.end() :]
+            before, after = map(NavigableString, ends)
+            texts[i].replace_with(before, link, after)
+            texts[i : i + 1] = [before, after]
 
 
 def slug(term: str) -> str:

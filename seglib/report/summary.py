@@ -18,16 +18,7 @@ from seglib.report import cards, markup
 from seglib.report.pages import PAGES, ReportError, provenance, render
 from seglib.study import Study
 
-FILES = (
-    "verdict",
-    "personas",
-    "claims",
-    "playbook",
-    "measures",
-    "product_verdict",
-    "quality",
-    "dictionary",
-)
+FILES = ("verdict", "personas", "claims", "playbook", "measures", "quality", "dictionary")
 # Sections of claims that only say what the line of sizes says.
 SAID_ABOVE = {"size", "value"}
 # Tests proposed at once: whoever starts more at a time cannot tell what worked.
@@ -138,7 +129,7 @@ def values(folder: Path, study: Study) -> dict:
         "waiting": waiting,
         "underserved": (playbook.get("targeting") or {}).get("underserved") or [],
         "measures": measures,
-        "product_verdict": read["product_verdict"] or {},
+        "product_verdict": _read(folder / "product_verdict.json") or {},
         "product_groups": product_groups(
             folder / "product_segments.parquet",
             {r["segment"]: r["name"].partition(" ")[2] for r in playbook.get("range", [])},
@@ -295,7 +286,9 @@ def history(found: Sequence[Mapping], study: Study) -> dict:
         if sum(map(bool, by_day.values())) > 1
     }
     return {
-        "runs": [run | {"numbered": _numbered(run)} for run in found],
+        "runs": [
+            run | {"numbered": run["model"] and numbered(run["model"], run["day"])} for run in found
+        ],
         "counts": [(day, len(rows) or 1) for day, rows in by_day.items()][-SHOWN:],
         "panels": [
             {"key": key, "lines": own} for key, own in lines.items() if any(map(any, own.values()))
@@ -313,10 +306,6 @@ def history(found: Sequence[Mapping], study: Study) -> dict:
         ],
         "waiting": sorted(set(study.personas.names) - set(newest)) if newest else [],
     }
-
-
-def _numbered(run: Mapping) -> str:
-    return numbered(run["model"], run["day"]) if run["model"] else ""
 
 
 def figures(run: Mapping) -> dict[int, dict]:
