@@ -152,19 +152,15 @@ def _psi(total: np.ndarray, gap: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 def _sizes(pairs: list[tuple], index: pd.Index, seed: int) -> pd.DataFrame:
     """Return the change of each column's mean, or of the share of the level that moved most."""
-    moved, values = [], []
-    for pair in pairs:
-        level, of = _numbers(*pair)
-        moved.append(level)
-        for column in of:
-            x = column.astype(float).reindex(index).to_numpy()
-            values += [~np.isnan(x), np.nan_to_num(x)]
+    numbers = [_numbers(*pair) for pair in pairs]
+    columns = [of.astype(float).reindex(index).to_numpy() for _, both in numbers for of in both]
+    values = [part for x in columns for part in (~np.isnan(x), np.nan_to_num(x))]
     nobody = np.zeros(len(index), dtype=int)
     resampled = bootstrap(np.column_stack(values), nobody, _means, draws=1000, seed=seed)
     low, high = resampled.interval(len(index))
     before, after, change = resampled.estimate.reshape(-1, 3).T
-    frame = {"level": moved, "before": before, "after": after, "change": change}
-    return pd.DataFrame(frame | {"low": low[2::3], "high": high[2::3]})
+    frame = {"before": before, "after": after, "change": change, "low": low[2::3]}
+    return pd.DataFrame({"level": [level for level, _ in numbers]} | frame | {"high": high[2::3]})
 
 
 def _numbers(then: pd.Series, now: pd.Series) -> tuple[str, tuple[pd.Series, pd.Series]]:
@@ -193,27 +189,18 @@ def _proportions(sums: np.ndarray) -> np.ndarray:
 
 def shift_words(columns: pd.DataFrame, lines: list[dict]) -> dict:
     """Return which columns shifted beyond chance, the largest first, and how large that is."""
-    line = {of["name"]: of for of in lines}
-    rows = columns[columns["drifted"]].sort_values("psi", ascending=False)
-    largest = rows["psi"].max() if len(rows) else 0.0
+    line, shifted = {of["name"]: of for of in lines}, []
+    for _, row in columns[columns["drifted"]].sort_values("psi", ascending=False).iterrows():
+        way = "up" if row["change"] > 0 else "down"
+        way = "shape" if row["low"] <= 0 <= row["high"] else way
+        of, level = line[row["column"]], f" = {row['level']}" if row["level"] else ""
+        about = {"label": of["label"] + level, "unit": "share" if level else of["unit"]}
+        about |= {"direction": way, "before": row["before"], "after": row["after"]}
+        shifted.append(about)
+    largest = columns.loc[columns["drifted"], "psi"].max() if shifted else 0.0
     size = "large" if largest >= LARGE else "some" if largest >= PSI else "none"
-    return {
-        "shifted": [_shift(row, line[row["column"]]) for _, row in rows.iterrows()],
-        "looked": len(columns),
-        "largest": round(largest, 2),
-        "size": size,
-    }
-
-
-def _shift(row: pd.Series, line: dict) -> dict:
-    shape = row["low"] <= 0 <= row["high"]
-    return {
-        "label": line["label"] + (f" = {row['level']}" if row["level"] else ""),
-        "unit": "share" if row["level"] else line["unit"],
-        "direction": "shape" if shape else "up" if row["change"] > 0 else "down",
-        "before": row["before"],
-        "after": row["after"],
-    }
+    about = {"looked": len(columns), "largest": round(largest, 2), "size": size}
+    return about | {"shifted": shifted}
 
 
 def share_words(names: dict, whole: dict, each: pd.DataFrame) -> dict:
@@ -232,9 +219,8 @@ def share_words(names: dict, whole: dict, each: pd.DataFrame) -> dict:
 def advise(pair, columns: pd.DataFrame, shares: dict, parts: dict) -> dict:
     """Return the advice on the earlier run's segments (keep, refresh, rebuild) with its reasons.
 
-    `columns` and `shares` are those of this module, `parts` is `monitoring.split`. Each reason has
-    a `kind` with what its sentence needs; `next_review` is a date, `compared` that of the earlier
-    run.
+    `pair` and `parts` are of `monitoring`, `columns` and `shares` of this module. Each reason has a
+    `kind` with what its sentence needs.
     """
     run, last = pair.run, pair.last
     gap = (run.as_of - last.as_of).days
@@ -294,11 +280,8 @@ def _shifted(columns: pd.DataFrame, shares: dict) -> list[dict]:
 
 def reason_words(given: dict, labels: dict[str, str]) -> dict:
     """Return a reason of the advice with its columns as a reader calls them."""
-    columns = given.get("columns", [])
-    named = [
-        f"{labels.get(c['column'], c['column'])} ({c['psi']:.2f})"
-        if isinstance(c, dict)
-        else labels.get(c, c)
-        for c in columns
-    ]
+    columns = [c if isinstance(c, dict) else {"column": c} for c in given.get("columns", [])]
+    index = [f" ({c['psi']:.2f})" if "psi" in c else "" for c in columns]
+    names = [labels.get(c["column"], c["column"]) for c in columns]
+    named = [name + psi for name, psi in zip(names, index, strict=True)]
     return given | {"columns": named, "number": "one" if len(named) == 1 else "some"}

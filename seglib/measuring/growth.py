@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -72,31 +73,21 @@ def changes(
     segments = sorted(people["segment"].unique())
     dates = [date[~date["newcomer"]] for date in (people, *(pair or ()))]
     values, codes, margins = _cells(dates, segments, compared)
-
-    def figures(sums: np.ndarray) -> np.ndarray:
-        return _figures(sums, margins)
-
-    resampled = bootstrap(values, codes, figures, draws=draws, seed=seed)
+    resampled = bootstrap(values, codes, partial(_figures, margins), draws=draws, seed=seed)
     n = [_active(date, segments) for date in dates]
     behind = [n[0], n[0], *n[1:], *([np.minimum(n[1], n[2])] if pair else [])]
     behind = np.repeat(np.stack(behind, axis=-1)[:, None], len(compared), axis=1)
     frame = _frame(resampled, behind, segments, compared)
     for name, date_ in zip(("level", "again_level", "placebo_level"), dates, strict=False):
         frame[name] = _relative_levels(date_, segments, compared)
-    new = people.groupby("segment")["newcomer"].mean()
-    frame["newcomers"] = frame["segment"].map(new).fillna(people["newcomer"].mean())
+    new = people.groupby("segment")["newcomer"].agg(["sum", "mean"])
+    frame["newcomers"] = frame["segment"].map(new["mean"]).fillna(people["newcomer"].mean())
     frame = _judged(frame, minimum)
-    few = frame["segment"].isin(_few_newcomers(people, minimum))
-    return frame.assign(**frame[["newcomers", "n"]].mask(few))
-
-
-def _few_newcomers(people: pd.DataFrame, minimum: int) -> set[int]:
-    """Return the segments, 0 for everyone, whose newcomers are too few to be counted."""
-    counts = people.groupby("segment")["newcomer"].sum()
-    if not counts.sum():
-        return set()
-    few = privacy.shown(counts, minimum).isna()
-    return {*few[few].index, *([0] if counts.sum() < minimum else [])}
+    counts = pd.concat([new["sum"], pd.Series({EVERYONE: new["sum"].sum()})])
+    few = privacy.shown(new["sum"], minimum).isna().reindex(counts.index, fill_value=False)
+    few |= (counts < minimum) & (counts.index == EVERYONE)  # too few newcomers to be counted
+    few &= counts[EVERYONE] > 0
+    return frame.assign(**frame[["newcomers", "n"]].mask(frame["segment"].map(few)))
 
 
 def _cells(dates: list[pd.DataFrame], segments: list, compared: list[str]):
@@ -116,7 +107,7 @@ def _cells(dates: list[pd.DataFrame], segments: list, compared: list[str]):
     return np.hstack(blocks), codes.ravel(), margins
 
 
-def _figures(sums: np.ndarray, margins: list[np.ndarray]) -> np.ndarray:
+def _figures(margins: list[np.ndarray], sums: np.ndarray) -> np.ndarray:
     """Return every part of PARTS, shape (…, 1 + segments, metrics, parts)."""
     wide = np.split(sums, len(margins), axis=-1)
     own, *both = (_change_and_gap(m @ part) for m, part in zip(margins, wide, strict=True))
@@ -322,36 +313,25 @@ def headline(changes: pd.DataFrame, called: dict[int, str], gaps: list[dict], ru
         return {"state": "quiet" if quiet else "unknown", "kinds": kinds}
     rows = changes[changes["metric"] == metric].set_index("segment")
     whole, own = rows.loc[EVERYONE], rows.drop(index=EVERYONE)
-    judged = own[own["p_adjusted"].notna()]
+    judged, new = own[own["p_adjusted"].notna()], whole["newcomers"]
     better = {called[s]: row[row["tested"]] > 0 for s, row in judged[judged["differs"]].iterrows()}
-    new = whole["newcomers"]
-    return {
-        "state": "few" if pd.isna(whole["change"]) else "changed",
-        "metric": metric,
-        **_moved(whole),
-        "newcomers": new,
-        "left_out": "few" if pd.isna(new) else "some" if new else "none",
-        "better": [name for name, up in better.items() if up],
-        "worse": [name for name, up in better.items() if not up],
-        "standing": "alone" if len(own) == 1 else "unjudged" if judged.empty else "judged",
-        "kinds": [],
-        "against": "placebo" if (judged["tested"] == "excess").any() else "others",
-        "unjudged": len(own) - len(judged),
-        "segments": len(own),
-        **_late(run),
-    }
+    words = {"state": "few" if pd.isna(whole["change"]) else "changed", "metric": metric}
+    words |= _moved(whole) | _late(run) | {"newcomers": new, "kinds": []}
+    words["left_out"] = "few" if pd.isna(new) else "some" if new else "none"
+    words["standing"] = "alone" if len(own) == 1 else "unjudged" if judged.empty else "judged"
+    words["against"] = "placebo" if (judged["tested"] == "excess").any() else "others"
+    words |= {"unjudged": len(own) - len(judged), "segments": len(own)}
+    words["better"] = [name for name, up in better.items() if up]
+    return words | {"worse": [name for name, up in better.items() if not up]}
 
 
 def _moved(row: pd.Series) -> dict:
     """Return a change with its interval, its direction, and whether chance explains it."""
     value, low, high = row["change"], row["change_low"], row["change_high"]
-    same = abs(value) < 0.0005
-    return {
-        "change": {"value": abs(value), "low": low, "high": high},
-        "width": low != high,
-        "direction": "same" if same else "up" if value > 0 else "down",
-        "chance": "within" if low <= 0 <= high else "beyond",
-    }
+    way = "same" if abs(value) < 0.0005 else "up" if value > 0 else "down"
+    change = {"value": abs(value), "low": low, "high": high}
+    words = {"direction": way, "chance": "within" if low <= 0 <= high else "beyond"}
+    return {"change": change, "width": low != high} | words
 
 
 def _late(run: Run) -> dict:

@@ -342,11 +342,7 @@ LISTS = "headline", "sentences", "outcomes", "kpis", "changes", "campaigns", "ex
 def assemble(run: Run, reason: str = "") -> None:
     """Write measures.json from what the notebooks on results have found so far, if any has.
 
-    Parameters
-    ----------
-    run
-    reason
-        Why the run is not compared with an earlier one, where that is known.
+    `reason` is why the run is not compared with an earlier one, where that is known.
     """
     run = replace(run)  # it is made of the files that are read here alone
     parts = [run.read(name) for name in PARTS if run.has(name)]
@@ -354,10 +350,8 @@ def assemble(run: Run, reason: str = "") -> None:
         return
     called, counts = outcomes.names(run), run.read("segments.parquet")["segment"].value_counts()
     sizes = {outcomes.EVERYONE: counts.sum(), **privacy.shown(counts, run.study.minimum_cell)}
-    segments = [
-        {"segment": s, "name": name, "n": None if pd.isna(sizes[s]) else int(sizes[s])}
-        for s, name in called.items()
-    ]
+    segments = pd.DataFrame({"name": called, "n": pd.Series(sizes, dtype="Int64")})
+    segments = outcomes.records(segments.loc[[*called]].reset_index(names="segment"))
     measures = {"as_of": run.as_of, "until": run.until, "words": run.study.words}
     measures |= {"segments": segments, "migration": None, "drift": None}
     measures |= {key: [row for part in parts for row in part.get(key, [])] for key in LISTS}

@@ -72,7 +72,8 @@ def members(run: Run) -> tuple[pd.DataFrame, list[dict]]:
     people : pandas.DataFrame
         Indexed by customer: `segment`; `active_…`, `orders_…`, and where the study has money
         `spend_…`, `discount_…` of the periods that the data cover (`before`, `after`); `newcomer`:
-        the first order seen falls into the period before.
+        the first order seen falls into the period before; with less than another such period of
+        data before it, nobody is one, as a first order seen then says little.
     gaps : list of dict
         What is left out and why (`kind`), with what the sentence about it needs.
     """
@@ -85,7 +86,10 @@ def members(run: Run) -> tuple[pd.DataFrame, list[dict]]:
         if run.has(name) and period not in lacking:
             did = run.read(name).reindex(people.index)[["active", *metrics]].fillna(0).astype(float)
             people = people.join(did.add_suffix(f"_{period}"))
-    people["newcomer"] = _newcomers(run, people.index)
+    people["newcomer"] = False
+    if run.has("customers.parquet") and history(run) >= 2 * run.study.holdout:
+        tenure = run.read("customers.parquet")["tenure"].reindex(people.index)
+        people["newcomer"] = tenure < run.study.holdout
     gaps = [] if "spend" in metrics else [{"kind": "no_amounts"}]
     return people, gaps + list(lacking.values()) + quiet(people)
 
@@ -93,12 +97,12 @@ def members(run: Run) -> tuple[pd.DataFrame, list[dict]]:
 def quiet(people: pd.DataFrame) -> list[dict]:
     """Return the periods in which nothing was bought, or nothing was spent net of returns."""
     gaps = []
-    for period in ("before", "after"):
-        active, spend = (people.get(f"{name}_{period}") for name in ("active", "spend"))
+    for period in people.columns[people.columns.str.startswith("active_")].str[7:]:
+        spend = people.get(f"spend_{period}")
         about = {"period": period, "amounts": "none" if spend is None else "some"}
-        if active is not None and not active.any():
+        if not people[f"active_{period}"].any():
             gaps.append({"kind": "nobody", **about})
-        elif active is not None and spend is not None and spend.sum() <= 0:
+        elif spend is not None and spend.sum() <= 0:
             gaps.append({"kind": "netted", **about})
     return gaps
 
@@ -114,16 +118,6 @@ def _uncovered(run: Run) -> dict[str, dict]:
     if end < run.until - slack:
         gaps["after"] = {"kind": "end_early", "last": str(end - day), "until": str(run.until - day)}
     return gaps
-
-
-def _newcomers(run: Run, index: pd.Index) -> pd.Series:
-    """Return whose first order seen falls into the period before; nobody's if the data begin late.
-
-    With less than another such period of data before it, a first order seen says little.
-    """
-    if not run.has("customers.parquet") or history(run) < 2 * run.study.holdout:
-        return pd.Series(False, index)
-    return run.read("customers.parquet")["tenure"].reindex(index) < run.study.holdout
 
 
 def labelled(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
