@@ -123,8 +123,8 @@ def _transactions(
     most = row(sizes, {"n": sizes.n.max(), "customers": sizes.count()})
     large = most["n"] > HOUSE_ACCOUNT * rows and most["customers"] >= FEWEST
     n = most["n"] if large else 0
-    results.append(result("house_account", "transactions", rows, n, share=HOUSE_ACCOUNT))
-    results += [_copies(raw, table, usable), *checks.thin(seen)]
+    large = result("house_account", "transactions", rows, n, share=HOUSE_ACCOUNT)
+    results += [_copies(raw, table, usable), large, *checks.thin(seen)]
     results += _returned_only(study, clean, as_of) if TAKEN_BACK & set(raw.columns) else []
     return clean, results
 
