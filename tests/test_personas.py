@@ -269,3 +269,17 @@ def test_a_card_has_the_evidence_of_its_own_test_and_of_no_other(full):
     assert {c["rule"].partition("-")[0] for c in rows} == {"test"}
     assert {c["segment"] for c in rows} == {people[0]["segment"]}
     assert rows[0]["statistic"][1:] in cards.html(people[0], found, "#0b5fa5", book["levers"])
+
+
+def test_a_card_offers_a_test_only_where_its_segment_can_carry_one(full):
+    _, found, people, book = full[:4]
+    row = next(row for row in book["levers"] if row["experiment"]["baseline"])
+    person = next(p for p in people if p["segment"] == row["segment"])
+    plan = row["experiment"] | {"enough": False, "n_per_arm": 10**6}
+    poor = row | {"experiment": plan, "other": None, "ways": [{"way": "again", "value": 3}]}
+    card = cards.html(person, found, "#0b5fa5", [poor])
+    assert "<h4>Not answerable yet</h4>" in card and "3 such tests one after another" in card
+    assert "<h4>One test</h4>" not in card and "<h4>Do</h4>" not in card
+    rich = row | {"experiment": plan | {"enough": True}}
+    card = cards.html(person, found, "#0b5fa5", [rich])
+    assert "<h4>One test</h4>" in card and "Not answerable yet" not in card

@@ -278,6 +278,18 @@ def test_no_figure_of_a_segment_tells_the_size_that_is_hidden(case):
     assert [p for p in people if {p["n"], p["share"], p["revenue_share"]} != {None}] == []
 
 
+@pytest.mark.point(17)
+@pytest.mark.parametrize(("study", "expected"), [("shop", False), ("trials", True)])
+def test_a_question_that_stays_open_because_of_hidden_cells_is_said_to_be_open(
+    finished, study, expected
+):
+    run = finished(study)
+    kpis = run.json("measures.json")["kpis"]
+    again = [k["value"] for k in kpis if k["metric"] == "retained" and k["segment"] > 0]
+    hidden = len(again) > 1 and set(again) == {None}
+    assert ("keep coming back stays unanswered" in run.text("index.html")) == hidden == expected
+
+
 # --- shares of several tables ---------------------------------------------------------------------
 
 HEADS = {  # the heading of a share → the group that is counted, and of which
