@@ -99,8 +99,8 @@ def segment(
     with fast():
         encoder = Encoder().fit(X)
         choose_method(method, encoder)
-        null, decision = _searched(X, encoder, k, k_max, seed, progress)
-        model = SegmentModel(encoder, method=method, metric=decision.metric, random_state=seed)
+        null, decision = decided(X, encoder, k, k_max, seed, progress)
+        model = SegmentModel(encoder, method=decision.method(method), random_state=seed)
         rfm = prediction.rfm(X)
         choice = verdict.choose(decision, model, X, outcomes, k=k, previous=previous, rfm=rfm)
         model.set_params(n_segments=choice.k).fit(X).number(X, value, previous)
@@ -141,13 +141,14 @@ def judge(
     with fast():
         encoder = Encoder().fit(X)
         model = SegmentModel.from_labels(X, labels, encoder, seed).number(X, value)
-        null, decision = _searched(X, encoder, model.n_segments, k_max, seed, progress)
+        null, decision = decided(X, encoder, model.n_segments, k_max, seed, progress)
         choice = verdict.Choice(model.n_segments, "analyst")
         about = {"rfm": prediction.rfm(X), "progress": progress}
         return _result(model, X, decision, null, choice, outcomes, **about)
 
 
-def _searched(X, encoder, k, k_max, seed, progress) -> tuple[NullModel, validity.Decision]:
+def decided(X, encoder, k=0, k_max=8, seed=0, progress=None) -> tuple[NullModel, validity.Decision]:
+    """Decide how many segments a table has, before any is made."""
     most = check(X, encoder, k, k_max, seed)
     null = NullModel(random_state=seed).fit(X, encoder)
     return null, validity.search(null, most, progress)

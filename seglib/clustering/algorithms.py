@@ -1,7 +1,7 @@
 """Three ways to make k segments, each returning plain numbers and one score per row and segment.
 
 ``kmeans``        centres, and a softness that turns distances into probabilities
-``gmm``           Gaussian mixture; the covariance shape with the best BIC
+``gmm``           Gaussian mixture: groups of any size and shape
 ``latent_class``  locally independent answers given the class (Linzer & Lewis 2011, poLCA)
 
 The segment of a row is the one with the highest score; probabilities are the softmax of scores.
@@ -17,14 +17,15 @@ from scipy.special import logsumexp, softmax
 from sklearn import config_context
 from sklearn.cluster._kmeans import _is_same_clustering, _kmeans_single_lloyd
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 from stepmix import StepMix
 from stepmix.emission.build_emission import EMISSION_DICT
 from stepmix.emission.gaussian import GaussianDiagNan
 from threadpoolctl import threadpool_limits
 
-SHAPES = ("spherical", "diag", "tied", "full")
+from seglib.clustering import mixture
+
 STARTS = 20  # of the segments that are published
+WHOLE = 2  # rounds of EM on all rows, after the mixture was made from those without gaps
 MANY = 10  # from so many restarts on, latent classes are carried to convergence
 LEAST_VARIANCE = 1e-3  # of a number within a latent class, in variances of the column
 CLOSE = 1e-9  # scores that differ by less, relatively, are a tie: arithmetic cannot tell them apart
@@ -40,20 +41,26 @@ def fast():
 
 
 def fit(
-    method: str, data: np.ndarray, k: int, *, levels=None, metric=None, seed: int, restarts: int
+    method: str,
+    data: np.ndarray,
+    k: int,
+    *,
+    levels=None,
+    encoder=None,
+    shape="",
+    seed: int,
+    restarts: int,
 ) -> dict:
     """Return the parameters of k segments of encoded rows, or for ``latent_class`` of answers.
 
-    ``levels`` says how many levels each answer has, 0 for a number; ``metric`` is a linear map that
-    is applied first, for ``kmeans``.
+    ``levels`` says how many levels each answer has, 0 for a number; ``encoder`` is that of encoded
+    rows, where some are answers or missing; ``shape`` is that of a mixture, empty for the best.
     """
     if method == "latent_class":
         return _latent_class(data, k, levels, seed, restarts)
     if method == "gmm":
-        return _gaussian_mixture(data, k, seed, restarts)
-    if metric is None:
-        return _kmeans(data, k, seed, restarts)
-    return _kmeans(data @ metric, k, seed, restarts) | {"metric": metric.tolist()}
+        return _gaussian_mixture(data, k, encoder, (shape,) if shape else mixture.SHAPES, seed)
+    return _kmeans(data, k, seed, restarts)
 
 
 def scores(params: dict, data: np.ndarray) -> np.ndarray:
@@ -86,7 +93,7 @@ def reorder(params: dict, order: list[int]) -> dict:
 
 
 def simulate(params: dict, share: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw n rows from the groups as the method takes them to be (without a metric)."""
+    """Draw n rows from the groups as the method takes them to be."""
     label = rng.choice(len(share), size=n, p=share)
     if params["method"] == "kmeans":
         centres = np.array(params["centres"])
@@ -163,7 +170,7 @@ def from_centres(x: np.ndarray, centres: np.ndarray, rounds: int = 25) -> dict:
 
 
 def _kmeans_scores(params: dict, x: np.ndarray) -> np.ndarray:
-    x = x @ np.array(params["metric"]) if params.get("metric") else x
+    x = x @ np.array(params["metric"]) if params.get("metric") else x  # of models of earlier runs
     squared = _squared(np.array(params["centres"]), x, (x**2).sum(axis=1)).T
     return -squared / (2 * params["softness"])
 
@@ -171,30 +178,23 @@ def _kmeans_scores(params: dict, x: np.ndarray) -> np.ndarray:
 # --- Gaussian mixture ---------------------------------------------------------------------------
 
 
-def _gaussian_mixture(x: np.ndarray, k: int, seed: int, restarts: int) -> dict:
-    about = {"n_init": max(1, restarts // 4), "random_state": seed, "reg_covar": 1e-4}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # judged by BIC instead
-        mixtures = [
-            GaussianMixture(k, covariance_type=shape, max_iter=500, tol=1e-6, **about).fit(x)
-            for shape in SHAPES
-        ]
-    best = min(mixtures, key=lambda mixture: mixture.bic(x))
-    shape, covariances = best.covariance_type, best.covariances_
-    if shape in {"spherical", "diag"}:
-        covariances = [np.eye(x.shape[1]) * spread for spread in covariances]
-    elif shape == "tied":
-        covariances = np.repeat(covariances[None], k, axis=0)
-    return {
-        "method": "gmm",
-        "shape": shape,
-        "weights": best.weights_.tolist(),
-        "means": best.means_.tolist(),
-        "covariances": np.array(covariances).tolist(),
-        "objective": float(-best.score(x) * len(x)),
-        "bic": float(best.bic(x)),
-        "at_best": None,  # the library keeps the best of its starts only
-    }
+def _gaussian_mixture(x: np.ndarray, k: int, encoder, shapes: tuple, seed: int) -> dict:
+    """Gaussian mixture of encoded rows that has the groups of :mod:`seglib.clustering.mixture`."""
+    values = encoder.decode(x) if encoder else x
+    nominal = encoder.nominal if encoder else np.zeros(x.shape[1], bool)
+    columns = mixture.columns(values, nominal, seed)
+    groups = mixture.best(columns, k, shapes)
+    share, shape = groups.share, groups.shape
+    rule = mixture.rule(x[columns.rows], share, shape)
+    for _ in range(WHOLE):
+        joint = np.log(rule[0]) + mixture.log_density(x, *rule[1:])
+        share = softmax(joint, axis=1)
+        rule = mixture.rule(x, share, shape)
+    loglik = float(logsumexp(joint, axis=1).sum())
+    weights, means, covariances = (part.tolist() for part in rule)
+    about = {"objective": -loglik, "bic": groups.bic, "at_best": None}
+    made = {"method": "gmm", "shape": shape, "weights": weights, "means": means}
+    return made | {"covariances": covariances} | about
 
 
 def gaussians(params: dict):
@@ -208,7 +208,7 @@ def gaussians(params: dict):
 def _gmm_scores(params: dict, x: np.ndarray) -> np.ndarray:
     columns = []
     for weight, mean, precision, logdet in gaussians(params):
-        distance = np.einsum("ij,jk,ik->i", x - mean, precision, x - mean)
+        distance = ((x - mean) @ precision * (x - mean)).sum(axis=1)
         columns.append(np.log(weight) - logdet / 2 - distance / 2)
     return np.column_stack(columns)
 

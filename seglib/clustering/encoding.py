@@ -119,6 +119,11 @@ class Encoder(TransformerMixin, BaseEstimator):
         return [rule["name"] for rule in self.rules_]
 
     @property
+    def nominal(self) -> np.ndarray:
+        """Say which columns are nominal."""
+        return np.array([rule["kind"] == "nominal" for rule in self.rules_])
+
+    @property
     def levels(self) -> list[int]:
         """Count the levels of each column, 0 for a numeric one."""
         return [len(rule.get("levels", ())) for rule in self.rules_]
@@ -134,11 +139,11 @@ class Encoder(TransformerMixin, BaseEstimator):
         )
 
     def decode(self, Z: np.ndarray) -> np.ndarray:
-        """Return :meth:`answers` from encoded rows; a value between two levels was missing."""
+        """Return :meth:`answers` from encoded rows; what sits at the centre was missing."""
         parts = []
         for i, rule in enumerate(self.rules_):
             block = Z[:, self.owners == i]
-            x = block[:, 0]
+            x = np.where(block[:, 0] == 0, np.nan, block[:, 0])
             if rule["kind"] == "nominal":
                 x = np.where(block.any(axis=1), block.argmax(axis=1), np.nan)
             elif rule["kind"] == "ordered":

@@ -94,8 +94,7 @@ class NullModel(BaseEstimator):
         self.parts_ = self.X_[whole].to_numpy(float)
         self.whole_ = np.nanmedian(np.nansum(self.parts_, axis=1)) if whole else 0.0
         self.places_ = [[*names, *left].index(name) for name in whole]
-        nominal = [rule["kind"] == "nominal" for rule in encoder.rules_]
-        values = quantify(self.Z_, encoder.answers(self.X_), nominal)
+        values = quantify(self.Z_, encoder.answers(self.X_), encoder.nominal)
         columns = np.column_stack([values, self.X_[left].to_numpy(float)])
         self.copula_ = learn(columns, seed=self.random_state)
 
@@ -133,7 +132,7 @@ def learn(values: np.ndarray, *, seed: int = 0) -> Copula:
         for column, of_stratum in zip(values.T, order, strict=True)
     ]
     peaked = np.array([max(of_stratum) > 0 for of_stratum in smooth])
-    donor = _donors(following(values, values) & ~peaked[:, None] & ~peaked)
+    donor = donors(following(values, values) & ~peaked[:, None] & ~peaked)
     target = correlation = _correlation(normal, regular)
     tied = any(len(np.unique(values[r, j])) < 0.9 * r.sum() for j, r in enumerate(regular.T))
     loose = _normal_scores(values, regular, stratum, rng)
@@ -189,10 +188,10 @@ def _cloud(copula: Copula, n: int, rng: np.random.Generator) -> np.ndarray:
     return along[:, None] * axis + rest * near[:, None]
 
 
-def quantify(Z: np.ndarray, positions: np.ndarray, nominal: list[bool]) -> np.ndarray:
+def quantify(Z: np.ndarray, positions: np.ndarray, nominal: np.ndarray) -> np.ndarray:
     """Levels of nominal columns replaced by their mean on the leading axis of the table."""
     values = positions.astype(float).copy()
-    if not any(nominal):
+    if not np.any(nominal):
         return values
     axis = np.linalg.svd(Z - Z.mean(axis=0), full_matrices=False)[0][:, 0]
     for j in np.flatnonzero(nominal):
@@ -245,7 +244,7 @@ def _unlike(rank: np.ndarray, order: np.ndarray) -> np.ndarray:
     return (np.abs(np.diff(rank[order], axis=0)) > NEAR * len(rank)).mean(axis=0)
 
 
-def _donors(follows: np.ndarray) -> np.ndarray:
+def donors(follows: np.ndarray) -> np.ndarray:
     """Return for each column one from which it follows and that follows from none; else itself."""
     donor = np.arange(len(follows))
     for i in follows.sum(axis=1).argsort(kind="stable")[::-1]:

@@ -270,7 +270,7 @@ def select(model: dict, table: str, key: str) -> str:
         terms = [next(each) if r["kind"] == "numeric" else quote(r["name"]) for r in rules]
     columns = [f"{quote(key)} AS row_key", *(f"{term} AS x{i}" for i, term in enumerate(terms))]
     steps = [("encoded", columns, table)]
-    if metric := params.get("metric"):
+    if metric := params.get("metric"):  # of k-means segments made before groups were counted
         turned = [
             " + ".join(f"{number(row[j])} * x{i}" for i, row in enumerate(metric)) + f" AS x{j}"
             for j in range(len(metric))

@@ -40,8 +40,6 @@ class SegmentModel(BaseEstimator):
     n_segments : int
     method : {"auto", "kmeans", "gmm", "latent_class", "mixed"}
         ``auto`` follows the types of the columns.
-    metric : array, optional
-        A linear map of encoded columns, for k-means (:attr:`validity.Decision.metric`).
     random_state : int
 
     Attributes
@@ -59,9 +57,9 @@ class SegmentModel(BaseEstimator):
         Where the numbers come from: see :meth:`number`.
     """
 
-    def __init__(self, encoder=None, n_segments=2, method="auto", metric=None, random_state=0):
+    def __init__(self, encoder=None, n_segments=2, method="auto", random_state=0):
         self.encoder, self.n_segments, self.method = encoder, n_segments, method
-        self.metric, self.random_state = metric, random_state
+        self.random_state = random_state
 
     def fit(self, X: pd.DataFrame, y: pd.Series | None = None) -> SegmentModel:
         """Fit the segments on the frame, or on 20,000 random rows of a larger one.
@@ -85,7 +83,7 @@ class SegmentModel(BaseEstimator):
             self.data(X.iloc[rows]),
             self.n_segments,
             levels=self.encoder_.levels,
-            metric=self.metric if family == "kmeans" else None,
+            encoder=self.encoder_,
             seed=self.random_state,
             restarts=algorithms.STARTS,
         )
@@ -225,8 +223,8 @@ class SegmentModel(BaseEstimator):
         """
         params, seed, data = self.parameters_, int(rng.integers(2**31)), data[rows]
         if self.method_ != "labels":
-            metric = np.array(params["metric"]) if params.get("metric") else None
-            about = {"levels": self.encoder_.levels, "metric": metric, "seed": seed}
+            about = {"levels": self.encoder_.levels, "encoder": self.encoder_, "seed": seed}
+            about |= {"shape": params.get("shape", "")}
             return algorithms.fit(
                 params["method"], data, self.n_segments, restarts=restarts, **about
             )

@@ -143,20 +143,6 @@ def prediction_strength(x: np.ndarray, k: int, rng, splits: int = 3) -> float:
     return float(np.mean(values))
 
 
-def criteria(model: SegmentModel, data: np.ndarray, k_max: int) -> pd.DataFrame:
-    """Measure BIC (Schwarz 1978) and ICL (Biernacki, Celeux & Govaert 2000) of mixtures."""
-    family, rows = model.parameters_["method"], {}
-    for k in range(1, k_max + 1):
-        rows[k] = None, None
-        if family != "kmeans":
-            levels = model.encoder_.levels
-            params = algorithms.fit(family, data, k, levels=levels, seed=0, restarts=4)
-            chance = algorithms.probabilities(params, data)
-            entropy = float(-(chance * np.log(np.maximum(chance, 1e-300))).sum())
-            rows[k] = params["bic"], params["bic"] + 2 * entropy
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["bic", "icl"])
-
-
 def sensitivity(X: pd.DataFrame, codes: np.ndarray, k: int, seed: int) -> pd.DataFrame:
     """Return the adjusted Rand index of k-means under other choices with the segments."""
     if k < 2:
@@ -195,9 +181,8 @@ def doubt(params: dict, chance: np.ndarray, kept: float, rng) -> dict:
     distance = 0.0
     if chance.shape[1] > 1:
         share = np.bincount(chance.argmax(axis=1), minlength=chance.shape[1]) / len(chance)
-        flat = {name: value for name, value in params.items() if name != "metric"}
-        simulated = algorithms.simulate(flat, share, 2000, rng)
-        own, fake = chance.max(axis=1), algorithms.probabilities(flat, simulated).max(axis=1)
+        simulated = algorithms.simulate(params, share, 2000, rng)
+        own, fake = chance.max(axis=1), algorithms.probabilities(params, simulated).max(axis=1)
         distance = float(ks_2samp(own, fake).statistic)
         mean, expected = float(own.mean()), float(fake.mean())
     return {

@@ -19,8 +19,10 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from seglib.clustering import mixture
 from seglib.clustering.algorithms import fast, k_means
 from seglib.clustering.encoding import every_nth
+from seglib.clustering.mixture import fall
 from seglib.clustering.null_model import NullModel
 
 COMPACT = 3.0  # null standard deviations
@@ -32,8 +34,6 @@ AGREE_MORE = 0.1  # and by how much it must exceed the null model
 TABLES, FIRST, HOPELESS = 24, 10, 2.0  # tables at most; after the first, stop if no z is as large
 STARTS = 3  # k-means starts per fit; the data and the null model are treated alike
 SMALL = 500  # rows up to which bootstrap samples get more starts: small groups are easily lost
-BINS = 60  # from one centre distance before the first centre to one beyond the second
-BANDWIDTH = 0.1  # of the kernel, in centre distances
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,20 @@ class Decision:
         The rule's answer; natural, reproducible or none.
     evidence : DataFrame
         By `k`: each measure beside its value in tables without groups and its p-value, its
-        `support`, and whether the rule calls the number `separated` or `reproducible`; `p_value`
-        and `tables` of all.
-    metric : array or None
-        The linear map under which groups were found; None where distances are plain.
+        `support`, and whether the rule calls the number `separated` or `reproducible`; `structure`
+        says at which there is any; `p_value` and `tables` of all.
+    apart : int
+        How many groups stand apart at least; 1 where none do, and segments are those of k-means.
     """
 
     k: int
     kind: str
     evidence: pd.DataFrame = field(repr=False)
-    metric: np.ndarray | None = field(default=None, repr=False)
+    apart: int = 1
+
+    def method(self, method: str = "auto") -> str:
+        """Return the method that makes the segments, unless the analyst chose one."""
+        return "gmm" if method == "auto" and self.apart > 1 else method
 
     @property
     def p_value(self) -> float:
@@ -66,14 +70,7 @@ class Decision:
         """Say the kind of a number of segments that somebody chose."""
         if k == self.k or k not in self.evidence.index:
             return self.kind if k == self.k else "none"
-        row = self.evidence.loc[k]
-        return "natural" if row["separated"] else "reproducible" if row["reproducible"] else "none"
-
-    @property
-    def apart(self) -> int:
-        """How many groups at least stand apart; 1 where none do."""
-        rows = self.evidence["support"][self.evidence["separated"]]
-        return self.k if self.kind == "natural" else int(rows.idxmax()) if len(rows) else 1
+        return "reproducible" if self.evidence.loc[k, "reproducible"] else "none"
 
     @property
     def best_cut(self) -> int:
@@ -89,7 +86,7 @@ def search(
     progress: Callable[[str], None] | None = None,
     tables: int = TABLES,
 ) -> Decision:
-    """Look for groups; where none stand apart, once more with elongated groups made round.
+    """Look for structure, and count groups; those elongated are made round to see structure.
 
     Parameters
     ----------
@@ -105,15 +102,15 @@ def search(
     if k_max == 1:
         one = np.array([[0.0], [1.0], [0.0]])
         return decide(compare(one, [one, one]))
-    plain = decide(against_null(null, k_max, tables=tables, progress=progress))
-    rows, columns = null.Z_.shape
-    nominal = any(rule["kind"] == "nominal" for rule in null.encoder_.rules_)
-    if plain.kind == "natural" or nominal or not 1 < columns <= 40 or rows <= 10 * columns:
-        return plain
-    metric = near_metric(null.Z_)
-    about = {"tables": tables, "natural_only": True, "progress": progress}
-    turned = decide(against_null(null, k_max, metric, **about), metric)
-    return turned if turned.kind == "natural" else plain
+    evidence = against_null(null, k_max, tables=tables, progress=progress)
+    encoder, (rows, width) = null.encoder_, null.Z_.shape
+    columns = mixture.columns(encoder.decode(null.Z_), encoder.nominal, null.random_state)
+    least = (evidence["separation_null"] + DEEPER).clip(lower=SHALLOW)
+    count = mixture.count(columns, k_max, least)
+    round_can_help = count.apart > 1 and 1 < width <= 40 and rows > 10 * width
+    if round_can_help and not evidence["structure"].any():
+        evidence = against_null(null, k_max, near_metric(null.Z_), tables=tables, progress=progress)
+    return decide(evidence, count)
 
 
 def against_null(
@@ -122,13 +119,13 @@ def against_null(
     metric: np.ndarray | None = None,
     *,
     tables: int = TABLES,
-    natural_only: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Measure every number of segments on the data and on up to 24 tables without groups.
 
-    Simulation stops after ten tables where no number stands out from them by 2 of their sd; where
-    only natural groups are looked for, after three as soon as none can be natural any more.
+    `metric` is a linear map that is applied first.
+
+    Simulation stops after ten tables where no number stands out from them by 2 of their sd.
     Returned is :attr:`Decision.evidence`.
     """
     turn = np.eye(null.Z_.shape[1]) if metric is None else metric
@@ -145,24 +142,25 @@ def against_null(
             progress(f"table without groups {i + 1} of at most {tables}")
         if i == FIRST - 1 and compare(data, drawn)["dispersion_z"].max() < HOPELESS:
             break
-        deepest = np.max(drawn, axis=0)[2]
-        if natural_only and i > 1 and not (_apart(data, deepest) & (data[1] >= AGREE)).any():
-            break
     return compare(data, drawn)
 
 
-def _apart(data: np.ndarray, deepest: np.ndarray) -> np.ndarray:
-    """Say whether the density falls between every two segments, deeper than without groups."""
-    return data[2] >= np.maximum(deepest + DEEPER, SHALLOW)
+def decide(evidence: pd.DataFrame, count: mixture.Count | None = None) -> Decision:
+    """Take the groups that stand apart, else the segments with the largest support.
 
-
-def decide(evidence: pd.DataFrame, metric: np.ndarray | None = None) -> Decision:
-    """Take the number with the largest support (extra compactness times squared stability)."""
-    rows = evidence[evidence["separated"] | evidence["reproducible"]]
+    Groups are natural where every look gives their number. Support is the extra compactness times
+    the squared stability.
+    """
+    evidence = evidence.join(count.table if count else pd.DataFrame(columns=["bic", "icl"]))
+    evidence["separated"] = False
+    if count and count.apart > 1 and evidence["structure"].any():
+        evidence.loc[count.k, ["separation", "separated"]] = count.depth, count.apart == count.k
+        firm = count.apart == count.k == count.by_bic
+        return Decision(count.k, "natural" if firm else "reproducible", evidence, count.apart)
+    rows = evidence[evidence["reproducible"]]
     if not len(rows):
-        return Decision(1, "none", evidence, metric)
-    k = int(rows["support"].idxmax())
-    return Decision(k, "natural" if rows["separated"][k] else "reproducible", evidence, metric)
+        return Decision(1, "none", evidence)
+    return Decision(int(rows["support"].idxmax()), "reproducible", evidence)
 
 
 # --- evidence -------------------------------------------------------------------------------------
@@ -202,7 +200,7 @@ def compare(data: np.ndarray, tables: list[np.ndarray]) -> pd.DataFrame:
         "support": z * np.maximum(data[1], 0) ** 2,
         "separation": data[2],
         "separation_null": deepest,
-        "separated": structure & _apart(data, deepest) & (data[1] >= np.maximum(AGREE, usual)),
+        "structure": structure,
         "reproducible": structure & again,
         "dispersion_p": alone[0],
         "stability_p": alone[1],
@@ -265,33 +263,13 @@ def _edges(values: np.ndarray) -> np.ndarray:
     return np.r_[2 * values[0] - middle[0], middle, 2 * values[-1] - middle[-1]]
 
 
-_STEP = 3 / BINS
-_KERNEL = np.exp(-0.5 * (np.arange(-10, 11) * _STEP / BANDWIDTH) ** 2)
-_KERNEL /= _KERNEL.sum()
-
-
 def valley(x: np.ndarray, label: np.ndarray, centres: np.ndarray) -> float:
     """Measure the least depth of the valley between two segments; 0 is no valley."""
     depths = [
-        _depth(x[(label == i) | (label == j)], *centres[[i, j]])
+        fall(x[(label == i) | (label == j)], *centres[[i, j]])
         for i, j in combinations(range(len(centres)), 2)
     ]
     return float(min(depths))
-
-
-def _depth(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    axis = second - first
-    length = axis @ axis
-    if length <= 0:
-        return 0.0
-    place = (x - first) @ axis / length  # 0 at the first centre, 1 at the second
-    bins = np.floor((place + 1) / _STEP).astype(int)
-    counts = np.bincount(bins[(bins >= 0) & (bins < BINS)], minlength=BINS)
-    density = np.convolve(counts, _KERNEL, "same") + 0.5
-    third = BINS // 3
-    low = third + third // 4 + int(density[third + third // 4 : 2 * third - third // 4].argmin())
-    peaks = density[third // 2 : low + 1].max(), density[low : 2 * third + third // 2].max()
-    return float(np.log(min(peaks) / density[low]))
 
 
 def near_metric(Z: np.ndarray, share: float = 0.1) -> np.ndarray:

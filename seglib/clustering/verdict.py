@@ -229,10 +229,9 @@ def judge(
 def _about(model: SegmentModel, X: pd.DataFrame, decision: Decision, null: NullModel) -> dict:
     """Return what was judged, how it was made, and against what."""
     tables, rows = int(decision.evidence["tables"].iloc[0]), len(null.rows_)
-    asked = model.method not in {"auto", "labels"} and model.method_ == model.method
+    asked = model.method not in {"auto", "labels", decision.method()}
     chosen = "analyst" if asked else "verdict"
     sentences = [_words("method", method=model.method_, chosen=chosen, agrees=model.agrees_)]
-    sentences += [_words("turned")] if model.parameters_.get("metric") else []
     return {
         "k": model.n_segments,
         "apart": decision.apart,
@@ -259,10 +258,9 @@ def _trust(model: SegmentModel, X, decision: Decision, null: NullModel, agreemen
     means = pd.DataFrame(chance).groupby(chance.argmax(axis=1)).mean()
     means = means.reindex(range(k), fill_value=0.0).round(6).to_numpy()
     unsure = float(np.mean(chance.max(axis=1) < AMBIGUOUS))
-    evidence = decision.evidence.drop(columns=["p_value", "tables", "reproducible"])
-    criteria = stability.criteria(model, data[null.rows_], most)
+    evidence = decision.evidence.drop(columns=["p_value", "tables", "structure", "reproducible"])
     return {
-        "evidence": evidence.join([indices, criteria]),
+        "evidence": evidence.join(indices),
         "membership": doubt | {"sentence": _words("membership", **doubt | {"calibrated": known})},
         "ambiguous": {"share": unsure, "threshold": AMBIGUOUS},
         "confusion": pd.DataFrame(means, model.numbers_, model.numbers_),
