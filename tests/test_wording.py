@@ -1,3 +1,4 @@
+import json
 import re
 from itertools import product
 from pathlib import Path
@@ -93,3 +94,22 @@ def test_every_sentence_reads_in_every_state(name):
 )
 def test_a_list_reads_as_a_sentence_would_say_it(items, said):
     assert wording.listing(items) == said
+
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
+def test_what_to_try_calls_only_what_its_notebook_has(path):
+    cells = json.loads(path.read_text())["cells"]
+    code = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    text = (wording.FOLDER / f"{path.stem}.md.j2").read_text()
+    block = text.split("{% block try_this %}")[1].split("{% endblock %}")[0]
+    heads = {
+        head
+        for part in block.split("`")[1::2]
+        for head in re.findall(r"(?<![.\w])(\w+)\.\w+\(", part)
+    }
+    assert {
+        h for h in heads if not re.search(rf"\b{h}\b", code) and f"seglib.{h}" not in block
+    } == set()
