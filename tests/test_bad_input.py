@@ -319,19 +319,9 @@ def nobody(shop):
     shop["transactions"] = shop["transactions"].assign(client=pd.array([None], "Int64")[0])
 
 
-def copied(shop):
-    shop["customers"] = pd.concat([shop["customers"], shop["customers"].head(3)])
-
-
 RUNS = {
-    "no rows before as_of": (put("as_of", to="2022-06-01"), [], ["2022-06-01", "2023-01-01"]),
-    "as_of in the future": (put("as_of", to="2199-01-01"), [], ["2199-01-01", "after the data"]),
-    "holdout longer than the data": (
-        put("holdout", to="400 days"), [], ["holdout of 400 days", "span 300 days", "shorten"]
-    ),
     "three customers": (first_customers(3), [], ["3 customers", "at least 30"]),
     "nobody": (frames(nobody), [], ["no customer", "max_dropped"]),
-    "customers listed twice": (frames(copied), [], ["customers table", "3 rows more"]),
     "all customers identical": (frames(identical), [], ["None of the", "varies", "two values"]),
     "nothing to add to": (put("seed", to=1), ["--only", "03"], ["no run", "without --only"]),
 }  # fmt: skip

@@ -105,23 +105,6 @@ def test_copies_say_how_many_are_dropped_for_another_reason():
     assert actions["exact copy of another row"] == "1 dropped for another reason; the others: kept"
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"customer": 1}, "rows of one customer .*raise limits.house_account"),
-        ({"amount": -5.0}, "negative amount.*raise limits.negative_amounts"),
-        ({"amount": np.nan}, "cannot be used .*no amount.*max_dropped"),
-    ],
-)
-def test_what_is_beyond_a_limit_stops_the_run(change, said):
-    rows = shop()
-    few = np.arange(len(rows)) < 400
-    for name, value in change.items():
-        rows.loc[few, name] = value
-    with pytest.raises(StudyError, match=said):
-        inspected(rows)
-
-
 def test_all_limits_are_told_at_once_and_the_study_may_allow_more():
     rows = pd.concat([shop().assign(amount=-5.0)] * 2)
     with pytest.raises(StudyError, match=r"(?s)beyond 2 limits.*negative_amounts.*copies"):
