@@ -143,10 +143,10 @@ def _score(options) -> None:
 
 
 def _check(options) -> None:
-    from seglib import outlook, plan
+    from seglib import plan
 
     study = plan.check(options.study, read=False)
-    result = outlook.outlook(study)
+    result = plan.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
     parts = {"Rows": result.rows, "What the checks found": result.found, "Pages": result.pages}
     for heading, lines in parts.items():

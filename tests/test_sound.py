@@ -6,7 +6,7 @@ import pytest
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, files, outlook, plan, study
+from seglib import cli, files, plan, study
 from seglib.clustering import Encoder
 from seglib.collection import activity, audit, features, tables
 from seglib.collection.dictionary import apart
@@ -32,7 +32,7 @@ def customers(path):
 
 def pages(path):
     """Return the pages that check promises, by name."""
-    return {page.name: page for page in outlook.outlook(plan.check(path)).pages}
+    return {page.name: page for page in plan.outlook(plan.check(path)).pages}
 
 
 # --- names --------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_a_page_that_the_run_leaves_out_is_not_promised(tmp_path):
         raw["segmentation"] = {"bases": ["plan"]}
 
     found = pages(odd(tmp_path, change))
-    assert found["05 results"].says == found["03 products"].says == outlook.NO_PAGE
+    assert found["05 results"].says == found["03 products"].says == plan.NO_PAGE
 
 
 def one_product(shop, about, raw):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import power, privacy
-from seglib.clustering import SegmentModel
+from seglib.clustering import SegmentModel, stability
 from seglib.collection import attributes, dictionary
 from seglib.files import Run
 from seglib.personas import affinity, personas, profile
@@ -146,7 +146,9 @@ class Evidence:
         names |= {"corrected_low": "from", "corrected_high": "to"}
         if self.chances is None or rows.empty:
             return pd.DataFrame(columns=["segment", *names.values()])
-        result = profile.corrected(rows, self.customers, self.chances).rename(columns=names)
+        weights = stability.bch_weights(self.chances.to_numpy())
+        weights = pd.DataFrame(weights, columns=self.chances.columns)
+        result = profile.corrected(rows, self.customers, weights).rename(columns=names)
         segment = result["segment"].map(self.names)
         return result.assign(segment=segment)[["segment", *names.values()]]
 

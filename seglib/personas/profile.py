@@ -10,7 +10,6 @@ import pandas as pd
 from scipy.stats import norm
 
 from seglib import stats
-from seglib.clustering import stability
 from seglib.clustering.encoding import kind
 from seglib.stats import ALPHA, UNKNOWN, Estimate
 from seglib.wording import table
@@ -223,21 +222,20 @@ def _tested(values: pd.Series) -> list[str]:
 # --- descriptors of segments with soft membership -------------------------------------------------
 
 
-def corrected(result: pd.DataFrame, frame: pd.DataFrame, chance: pd.DataFrame) -> pd.DataFrame:
+def corrected(result: pd.DataFrame, frame: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
     """Return descriptors with `corrected`, `corrected_low`, `corrected_high` added.
 
     Comparing the most likely members mixes in members of other segments, so differences look
     smaller than they are. The weights of Bolck, Croon & Hagenaars (2004) undo the mixing: a row
-    counts in every segment, by weights that sum to one and may be negative. Intervals are
-    linearised (sandwich) ones (Vermunt 2010, Political Analysis 18). The columns of `chance` are
-    the numbers of the segments.
+    counts in every segment, by weights that sum to one and may be negative: `weights`, a column a
+    segment. Intervals are linearised ones (Vermunt 2010, Political Analysis 18).
     """
-    weights = dict(zip(chance.columns, stability.bch_weights(chance.to_numpy()).T, strict=True))
     rows = []
     for row in result.itertuples():
         values = frame[row.name]
         x = has_level(values, row.level) if row.level else numbers(values)
-        x, inside = x[x.notna()].to_numpy(), weights[row.segment][x.notna().to_numpy()]
+        known = x.notna().to_numpy()
+        x, inside = x[known].to_numpy(), weights[row.segment].to_numpy()[known]
         weighted = weighted_lift if row.level else weighted_superiority
         rows.append(weighted(x, inside, 1 - row.confidence)[:3])
     names = ["corrected", "corrected_low", "corrected_high"]
