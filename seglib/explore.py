@@ -85,21 +85,7 @@ def cohorts(run: Run) -> pd.DataFrame:
 
 
 def _follows(came, hidden, sizes, sizeless, active: int, minimum: int) -> tuple:
-    """Return which cohorts to hide in a month, so that no small number follows from its total.
-
-    Parameters
-    ----------
-    came, hidden : array, shape (cohorts,)
-        How many of each cohort came in the month, and whether that is hidden anyway.
-    sizes, sizeless : array, shape (cohorts,)
-        How many each cohort has, and whether that is hidden; the last began in this month.
-    active
-        How many customers came, of all cohorts and of those before the first.
-
-    Returns
-    -------
-    hidden, sizeless : array of bool
-    """
+    """Return which cohorts to hide in a month, so that no small number follows from its total."""
     k, rest = len(came), active - came.sum()
     if not hidden.any() or minimum <= 1:
         return hidden, sizeless
@@ -118,15 +104,9 @@ def _follows(came, hidden, sizes, sizeless, active: int, minimum: int) -> tuple:
 
 
 def called(encoder, rows: list[dict]) -> dict[str, str]:
-    """Return what a reader sees of each encoded column: its label, of a nominal one 'label: level'.
+    """Return what a reader sees of each column of a fitted encoder: 'label', or 'label: level'.
 
     Of a column with the levels yes and no, which tell the same, only the yes.
-
-    Parameters
-    ----------
-    encoder : seglib.clustering.Encoder
-    rows
-        The dictionary.
     """
     about, owners = {row["name"]: row for row in rows}, np.array(encoder.columns)[encoder.owners]
     result = {}
@@ -166,13 +146,7 @@ def related(
 ) -> pd.DataFrame:
     """Return how the columns that form segments hang together with those that only describe.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame, one row per customer
-    forming, describing
-        Columns; of those that form, the numeric and ordered ones are looked at.
-    about
-        The dictionary, by column.
+    `about` is the dictionary by column; of those that form, numeric and ordered ones are looked at.
 
     Returns
     -------

@@ -13,7 +13,7 @@ MODULES = {
 }
 GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
 BELOW = GROUND | {"files"}
-COLLECTION_SIZE, COLLECTION_FILES = 5094, 17  # lines, docstrings and all
+COLLECTION_SIZE, COLLECTION_FILES = 4998, 17  # lines, docstrings and all
 
 
 def imported(name):

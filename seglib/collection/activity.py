@@ -211,10 +211,7 @@ def cube(tables: dict[str, ir.Table], study: Study) -> ir.Table:
 
 
 def _sessions(lines: ir.Table) -> ir.Table:
-    """Return events with `order`, the session of each, which a pause of half an hour ends.
-
-    Events at the same moment are in the same session, whatever their order in the table.
-    """
+    """Return events with `order`, the session of each, which a pause of half an hour ends."""
     moments = lines.select("customer", "time").distinct()
     ticks = moments.mutate(tick=moments.time.epoch_seconds())
     earlier = ticks.tick.lag().over(group_by="customer", order_by="tick")

@@ -53,10 +53,7 @@ def battery(table: Table) -> list[str]:
 
 
 def is_survey(table: Table) -> bool:
-    """Return whether most of what a table holds are answers: on scales, or the same yes and no.
-
-    With customers' ids and nothing else that is asked, a yes and no says what customers have.
-    """
+    """Return whether most of what a table holds are answers: on scales, or the same yes and no."""
     key = unique_key(table)
     useful = [c for c in table if c.distinct > 1 and not c.unique]
     questions = [c for c in useful if not c.is_paradata]
@@ -99,10 +96,7 @@ def several_answers(column: Column) -> list[str]:
 
 
 def describe(table: Table, kind: str, key: str = "") -> Guess:
-    """Return what a table with one row a customer says of them.
-
-    The kind is `customers` or `survey`; an empty key is to be guessed.
-    """
+    """Return what a table with one row a customer says of them."""
     guess, key = Guess(kind, table), key or unique_key(table)
     if key:
         guess.take("customer", key, f"{table.columns[key].distinct:,} distinct, one a row")
@@ -340,10 +334,7 @@ def _band(text: str) -> tuple[float, float] | None:
 
 
 def per_year(text: str) -> float | None:
-    """Return how many times a year a phrase means, such as '2-3 times a month'; None if none.
-
-    Of a range its middle; 'more than' and 'less than' lie next to what they name.
-    """
+    """Return how many times a year a phrase means, such as '2-3 times a month'; None if none."""
     plain = re.sub(r"\([^)]*\)", " ", text.casefold().replace("’", "'")).strip(" .!")
     if plain in SCALES["never"] or plain in SCALES["seldom"]:
         return 0.0 if plain in SCALES["never"] else SELDOM_A_YEAR

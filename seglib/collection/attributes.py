@@ -36,10 +36,7 @@ def described(table: ir.Table, spec: Customers) -> pd.DataFrame:
 
 
 def people(study: Study, tables: dict[str, ir.Table]) -> pd.DataFrame | None:
-    """Return the attributes and scales of all tables of customers; None without any.
-
-    In a snapshot the customers are those of the first table.
-    """
+    """Return the attributes and scales of all tables of customers; None without any."""
     specs = study.tables.people.items()
     frames = [described(tables[name], spec) for name, spec in specs if name in tables]
     how = "left" if study.snapshot else "outer"

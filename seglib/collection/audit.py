@@ -52,29 +52,19 @@ def audit(
 ) -> tuple[dict[str, ir.Table], list[dict]]:
     """Check every table, drop what cannot be used, and stop beyond the study's limits.
 
-    Parameters
-    ----------
-    study
-    tables
-        From `tables.open_tables`.
-    as_of
-        The cut-off date of the run.
-
     Returns
     -------
     tables : dict of ibis.Table
-        The same tables without the dropped rows, test accounts and personal columns; transactions
-        have `is_return`, and returns are netted in their amounts; customers are pseudonyms if the
-        study wants them.
+        Those of `tables.open_tables` without the dropped rows, test accounts and personal columns;
+        transactions have `is_return`, and returns are netted in their amounts; customers are
+        pseudonyms if the study wants them.
     checks : list of dict
         From `checks.result`.
 
     Raises
     ------
     StudyError
-        If a check is beyond its limit, more than the study's `max_dropped` of the transactions
-        would be dropped, none is left before `as_of`, a table that has one row per customer has
-        more, or ids name persons and the study does not say what to do.
+        Of all limits at once; or if nothing is left before `as_of`, or ids name persons.
     """
     privacy.pseudonym_key(study)  # a missing key is said first
     clean, personal = kept_out(tables, study)
@@ -239,11 +229,7 @@ def _returned_only(study: Study, clean: ir.Table, as_of: date) -> list[dict]:
 
 
 def kept_out(tables: dict[str, ir.Table], study: Study) -> tuple[dict[str, ir.Table], list[dict]]:
-    """Return the tables without what points at persons, and a check for each such column.
-
-    Attributes are left out whole; a column of products loses the values in question. Ids, names of
-    campaigns and columns that form segments are refused unless `privacy` says what to do.
-    """
+    """Return the tables without what points at persons, and a check for each such column."""
     clean, results = dict(tables), []
     for name, table in tables.items():
         if reason := privacy.called(getattr(study.tables, name).source):
@@ -351,8 +337,7 @@ def test_accounts(
 ) -> tuple[ir.Table | None, list[dict]]:
     """Return the customers that are test accounts, None if there are none, and the check.
 
-    Their id, name or e-mail address is nothing but `test`, `demo` and the like, or the address is
-    of a domain for tests. `personal`, from `kept_out`, says which columns hold names and addresses.
+    `personal`, from `kept_out`, says which columns hold names and addresses.
     """
     holders = {name: table for name, table in tables.items() if "customer" in table.columns}
     tests = []

@@ -239,11 +239,9 @@ def profile(source: str, opened: Source) -> Table:
 def describe(source: Source) -> list[dict]:
     """Return what each column of an opened source holds, from its first rows.
 
-    A dict a column: `name`; `kind` (integer, number, time, truth, text, other); its ends `least`
-    and `most` as text; for text that reads as numbers or dates, its `decimal` marks or `date`
-    orders (several: nothing tells which is meant). Text has such a kind only if every value can be
-    read so, of times all but as few as a run bears; where only some can, `nearly` holds as what, by
-    which mark, the share that cannot, and one of those.
+    A dict a column: `name`; `kind` (integer, number, time, truth, text, other); `least` and `most`
+    as text; of text that reads as numbers or dates, the `decimal` marks or `date` orders; where
+    only some can be read, `nearly`: as what, by which mark, the share that cannot, one of those.
     """
     table, served = source.table.limit(SAMPLE), source.on_a_server
     table = ibis.memtable(table.to_pyarrow()) if served else table
@@ -295,10 +293,7 @@ def _value(column: ir.Column, kind: str, marks: tuple[str, ...], counted: bool) 
 
 
 def _kind(opened: Source, about: dict) -> dict:
-    """Return kind and marks of a column that is described; INV-100 is no number, 20231231 a day.
-
-    Counts since a day are believed only under the name of a time: ids can be as large.
-    """
+    """Return kind and marks of a column that is described; INV-100 is no number, 20231231 a day."""
     name, kind, says = about["name"], about["kind"], suggested(about["name"])
     marks, nearly = tuple(about.get("decimal", about.get("date", ()))), about.get("nearly")
     known = {"name": name, "kind": kind, "marks": marks, "counted": False, "nearly": nearly}

@@ -60,21 +60,10 @@ class Draft:
 
 
 def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft:
-    """Look at files and write a commented study.yaml into data/<name>/.
+    """Look at files and write a commented study.yaml into data/<name>/ of a folder.
 
-    Parameters
-    ----------
-    sources
-        Paths, globs, `book.xlsx#Sheet`, `file.duckdb#table`, `${VARIABLE}#table`.
-    name
-        Of the study; empty means that of the first file.
-    folder
-        That holds data/; None means the working directory.
-
-    Raises
-    ------
-    StudyError
-        In one sentence; nothing has been written.
+    Sources are paths, globs, `book.xlsx#Sheet`, `file.duckdb#table`, `${VARIABLE}#table`. A
+    StudyError is one sentence; then nothing has been written.
     """
     folder = (folder or Path.cwd()).resolve()
     where, part = split(sources[0])
@@ -102,11 +91,7 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
 
 
 def look(sources: Sources, source: str) -> columns.Table:
-    """Open a source and return what its columns look like.
-
-    Words for nothing, such as n/a, are missing where a column is numbers or times but for them;
-    letters that are not Unicode are read in the likeliest way, which is asked about.
-    """
+    """Open a source and return what its columns look like; words for nothing are missing."""
     encoding, question = sources.encoding(source)
     given = Format(encoding=encoding or None)
     table = columns.profile(source, sources.open(source, given))
@@ -124,11 +109,7 @@ def look(sources: Sources, source: str) -> columns.Table:
 
 
 def _refuse_names(table: columns.Table) -> None:
-    """Refuse a file in which a value stands where a name is expected, or a name below the names.
-
-    Days and whole numbers may be names, of what is counted for each; decimals and times of a day
-    are none. Survey platforms write the wording of questions or their kinds below the names.
-    """
+    """Refuse a file in which a value stands where a name is expected, or a name below the names."""
     for column in table:
         share, example = (column.nearly or ("", "", 0.0, ""))[2:]
         alone = column.filled > 2 and round(share * column.filled) == 1
@@ -201,11 +182,7 @@ def _dates(draft: Draft, guesses: list[Guess]) -> None:
 
 
 def _cut(draft: Draft, guesses: list[Guess]) -> date:
-    """Write as_of and the holdout so that the last quarter of the time judges the segments.
-
-    Where customers were assigned to arms, with some time before and after, segments know nothing
-    from that day on.
-    """
+    """Write as_of and the holdout so that the last quarter of the time judges the segments."""
     column = guesses[0].column("time")
     first, last = column.least, column.most
     low, high = guesses[0].table.bulk(column.name)

@@ -116,10 +116,7 @@ def _order_of(lines: Table, heads: Table) -> str:
 
 
 def _with_persons(heads: Table, persons: Table) -> Table | None:
-    """Return orders with the ids of persons, where each order has a customer of its own; else None.
-
-    Marketplaces number the customer of each order anew, and say in a second table who it is.
-    """
+    """Return orders with the ids of persons, if each order has a customer of its own; else None."""
     who = roles.customer(heads)
     if not who or who[1] < NAMED or not heads.times or who[0] not in persons.columns:
         return None

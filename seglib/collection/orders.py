@@ -155,10 +155,7 @@ def _amount(guess: Guess) -> None:
 
 
 def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:
-    """Return the money of rows, or else totals of orders that stand in one of their lines.
-
-    A total that each line of its order repeats would count several times.
-    """
+    """Return the money of rows, or else totals of orders that stand in one of their lines."""
     order = guess.column("order") if "order" in guess.roles else None
     lines = order is not None and order.per_value > LINES
     full, once, repeated = [], [], []
@@ -199,10 +196,7 @@ def _currency(guess: Guess) -> None:
 
 
 def _currencies(guess: Guess, money: str) -> Column:
-    """Return the column that says the currency of an amount, the most alike in name; else itself.
-
-    A column that is alike is 'Converted Currency' beside 'Converted Amount'.
-    """
+    """Return the column of currencies most alike an amount in name; else the amount itself."""
     code = f"[A-Za-z]{{3}}|{reading.MARKS}"
     by_name = [c for c in guess.table.named("currency") if c.kind == "text" and c.values]
     codes = [c for c in by_name if all(re.fullmatch(code, value) for value in c.values)]
@@ -239,10 +233,7 @@ def _undo(value: str) -> str:
 
 
 def _status(guess: Guess) -> None:
-    """Take the rows for returns or cancelled sales that a column calls so, and ask about them.
-
-    Negative money is taken off in any case.
-    """
+    """Take the rows for returns or cancelled sales that a column calls so, and ask about them."""
     who, states = guess.column("customer"), [c for c in guess.free() if c.distinct <= MOST_STATES]
     for column in states if guess.money else ():
         back = {value: kind for value in sorted(column.values) if (kind := _undo(value))}

@@ -225,10 +225,7 @@ def _settled(marks: dict[str, tuple[str, ...]], counts: Mapping[str, dict]) -> d
 
 
 def _shapes(column: ir.Column, what: str, n: ir.Column | int = 1) -> dict[str, ir.Scalar]:
-    """Return the counts by which a column shows its decimal mark or the order of its dates.
-
-    Each value stands `n` times.
-    """
+    """Return the counts by which a column shows its decimal mark or the order of its dates."""
     filled = trimmed(column)
     if what == WHOLE:
         return {}

@@ -242,12 +242,7 @@ def take_arms(guess: Guess, column: Column, control: str) -> None:
 
 
 def experiment(guess: Guess) -> list[str]:
-    """Take the arms of an experiment and what happened after; return the columns of the latter.
-
-    A yes or no under the name of something done is an outcome, and so is an amount or a count that
-    stands behind the arms. What else stands behind and is no age, place or the like may be either:
-    it is left out and asked about, as is an amount before them.
-    """
+    """Take the arms of an experiment and what happened after; return the columns of the latter."""
     if not (result := arms(guess.table)):
         return []
     take_arms(guess, *result)
@@ -315,10 +310,7 @@ def campaign(table: Table) -> Column | None:
 
 
 def lists_arms(table: Table) -> bool:
-    """Return whether a table says who was in which arm of which campaign.
-
-    Without a name of the campaign it holds customer, arm and the one day of the assignment alone.
-    """
+    """Return whether a table says who was in which arm of which campaign."""
     if by_name := campaign(table):
         return arms(table, by_name.name) is not None
     days = [c for c in table if c.kind == "time" and c.distinct == 1]

@@ -30,10 +30,7 @@ QUESTIONS = {  # what to ask where a text reads in two ways
 
 
 class Tables(dict):
-    """The tables of a study by name, and in `texts` what of their sources is held as text.
-
-    `texts` lists the name of a table, its source, and (role, column) of its numbers and times.
-    """
+    """The tables of a study by name; `texts`: name, source, (role, column) of what is text."""
 
     texts: Sequence[tuple[str, ir.Table, list[tuple[str, str]]]] = ()
 
@@ -57,18 +54,10 @@ class Opened:
 def open_tables(loaded: Study) -> Tables:
     """Open every table of a study with its columns renamed to their roles.
 
-    Returns
-    -------
-    Tables
-        By table name; columns are the roles, then the attributes under their own names, all on
-        the engine of the study, or else of the first table. Lists of columns (`discount`,
-        `coupon`) are summed; times of transactions are local; attributes that are not numeric are
-        text.
-
-    Raises
-    ------
-    StudyError
-        Listing everything that cannot be opened or found, at once.
+    By table name; columns are the roles, then the attributes under their own names, all on the
+    engine of the study, or else of the first table. Lists of columns (`discount`, `coupon`) are
+    summed; times of transactions are local; attributes that are not numeric are text. A StudyError
+    lists everything that cannot be opened or found.
     """
     opened: dict[str, Opened] = {}
     raw = loaded.tables.model_dump(exclude_none=True)
@@ -290,10 +279,7 @@ def _named(raw: dict, model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
 def _misfits(
     opened: Opened, there: list[tuple[str, str, str]], keys: list[str], counted: str
 ) -> Iterator[str]:
-    """Yield why columns cannot play their roles; remember how columns of text are to be read.
-
-    What is missing at the place `counted` is counted by the checks: a few values may be no times.
-    """
+    """Yield why columns cannot play their roles; remember how columns of text are to be read."""
     wanted = [
         {} if part.typed else {key: WHOLE for key in keys if key in part.table.columns}
         for part in opened.parts
