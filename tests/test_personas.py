@@ -239,10 +239,10 @@ def test_ordered_answers_are_named_as_answers_and_other_figures_by_themselves():
 
 def test_segments_csv_has_a_row_a_customer_and_its_columns_are_explained(full):
     ev = full[0]
-    table = personas.assignments(ev)
+    table = ev.assignments()
     assert list(table) == ["customer", "segment", "name", "probability"]
     assert len(table) == len(ev.labels)
-    lines = {row["column"]: row["meaning"] for row in personas.assigned(ev)}
+    lines = {row["column"]: row["meaning"] for row in ev.assignment_columns()}
     assert list(lines) == list(table)
     assert lines["segment"] == "number of the segment, 1 the first; kept across refreshes"
 

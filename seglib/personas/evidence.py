@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seglib import power, privacy
-from seglib.clustering import SegmentModel, stability
+from seglib import power, privacy, wording
+from seglib.clustering import SegmentModel, prediction, stability
 from seglib.collection import attributes, dictionary
 from seglib.files import Run
 from seglib.personas import affinity, personas, profile
@@ -266,6 +266,39 @@ class Evidence:
         sent = rows.filter(rows.start < cut).group_by("customer").agg(**counts).execute()
         table = sent.set_index("customer").reindex(self.labels.index)
         return None if sent.empty else table.assign(contacts=table["contacts"].fillna(0.0))
+
+    # --- segments.csv, for a CRM ---
+
+    def assignments(self) -> pd.DataFrame:
+        """Return customer, segment, name, probability and scores, if any: what a CRM needs."""
+        members = self.run.read("segments.parquet")[["segment", "probability"]]
+        members.insert(1, "name", members["segment"].map(self.names))
+        if self.run.has("scores.parquet"):
+            members = members.join(self.run.read("scores.parquet"))
+        return members.rename_axis("customer").reset_index()
+
+    def assignment_columns(self) -> list[dict]:
+        """Return what each column of segments.csv means, a row a column."""
+        study, useful = self.run.study, self.verdict.get("usefulness") or {}
+        when = f" in the {study.holdout} days from {self.run.as_of}" * (not study.snapshot)
+        words = {"key": study.key_meaning, "who": study.customer, "when": when}
+        words |= {"numbers": "of rows" if study.numbered else "kept"}
+        own = "customer", "segment", "name", "probability"
+        columns = {name: {"column": name} for name in own}
+        for row in useful.get("outcomes", []):
+            if row.get("recommended"):
+                score, decile = prediction.score_columns(row)
+                kind = "chance" if row["metric"] == "AUC" else "amount"
+                columns[score] = {"column": "score", "kind": kind, "outcome": row["outcome"]}
+                columns[decile] = {"column": "decile", "score": score}
+        if self.verdict.get("kind") == "none" and useful.get("instead") == "rfm_tiers":
+            tiers = ("recency", "frequency", "monetary")
+            columns |= {f"{of}_tier": {"column": "tier", "of": of} for of in tiers}
+        page = "04_persona_definition"
+        return [
+            {"column": name, "meaning": wording.plain(page, "column_meaning", **words, **about)}
+            for name, about in columns.items()
+        ]
 
 
 class Assortment(Evidence):

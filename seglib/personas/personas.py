@@ -11,7 +11,6 @@ from typing import NamedTuple
 import pandas as pd
 
 from seglib import wording
-from seglib.clustering import prediction
 from seglib.files import Run
 from seglib.personas.profile import WORDS, has_level, label, numbers, quoted
 
@@ -352,38 +351,3 @@ def before(run: Run) -> dict[int, dict]:
     people = json.loads(path.read_text(encoding="utf-8"))
     earlier = numbered["as_of"] < run.as_of.isoformat()
     return {p["segment"]: {**p, "earlier": earlier} for p in people if p["segment"] in kept}
-
-
-# --- files for others -----------------------------------------------------------------------------
-
-
-def assignments(ev) -> pd.DataFrame:
-    """Return customer, segment, name, probability and scores, if any: what a CRM needs."""
-    members = ev.run.read("segments.parquet")[["segment", "probability"]]
-    members.insert(1, "name", members["segment"].map(ev.names))
-    if ev.run.has("scores.parquet"):
-        members = members.join(ev.run.read("scores.parquet"))
-    return members.rename_axis("customer").reset_index()
-
-
-def assigned(ev) -> list[dict]:
-    """Return what each column of segments.csv means, a row a column."""
-    study, useful = ev.run.study, ev.verdict.get("usefulness") or {}
-    when = f" in the {study.holdout} days from {ev.run.as_of}" * (not study.snapshot)
-    words = {"key": study.key_meaning, "who": study.customer, "when": when}
-    words |= {"numbers": "of rows" if study.numbered else "kept"}
-    columns = {name: {"column": name} for name in ("customer", "segment", "name", "probability")}
-    for row in useful.get("outcomes", []):
-        if row.get("recommended"):
-            score, decile = prediction.score_columns(row)
-            kind = "chance" if row["metric"] == "AUC" else "amount"
-            columns[score] = {"column": "score", "kind": kind, "outcome": row["outcome"]}
-            columns[decile] = {"column": "decile", "score": score}
-    if ev.verdict.get("kind") == "none" and useful.get("instead") == "rfm_tiers":
-        tiers = ("recency", "frequency", "monetary")
-        columns |= {f"{of}_tier": {"column": "tier", "of": of} for of in tiers}
-    page = "04_persona_definition"
-    return [
-        {"column": name, "meaning": wording.plain(page, "column_meaning", **words, **about)}
-        for name, about in columns.items()
-    ]
