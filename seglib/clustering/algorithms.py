@@ -9,17 +9,12 @@ The segment of a row is the one with the highest score; probabilities are the so
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
 
 import numpy as np
 from scipy.special import logsumexp, softmax
 from sklearn import config_context
 from sklearn.cluster._kmeans import _is_same_clustering, _kmeans_single_lloyd
-from sklearn.exceptions import ConvergenceWarning
-from stepmix import StepMix
-from stepmix.emission.build_emission import EMISSION_DICT
-from stepmix.emission.gaussian import GaussianDiagNan
 from threadpoolctl import threadpool_limits
 
 from seglib.clustering import mixture
@@ -27,6 +22,7 @@ from seglib.clustering import mixture
 STARTS = 20  # of the segments that are published
 WHOLE = 2  # rounds of EM on all rows, after the mixture was made from those without gaps
 MANY = 10  # from so many restarts on, latent classes are carried to convergence
+QUICK, EXACT = 1e-5, 1e-8  # EM of classes ends where the log-likelihood of a row gains less
 LEAST_VARIANCE = 1e-3  # of a number within a latent class, in variances of the column
 CLOSE = 1e-9  # scores that differ by less, relatively, are a tie: arithmetic cannot tell them apart
 LLOYD = getattr(_kmeans_single_lloyd, "__wrapped__", _kmeans_single_lloyd)  # threads set by `fast`
@@ -216,49 +212,32 @@ def _gmm_scores(params: dict, x: np.ndarray) -> np.ndarray:
 # --- latent classes -----------------------------------------------------------------------------
 
 
-class _Numbers(GaussianDiagNan):
-    """StepMix's numbers with gaps; a class of equal values keeps a little variance."""
-
-    name = "gaussian_diag_floored_nan"
-
-    def _compute_cov(self, X, resp, resp_sums):
-        return np.maximum(super()._compute_cov(X, resp, resp_sums), LEAST_VARIANCE)
-
-
-EMISSION_DICT[_Numbers.name] = _Numbers  # how StepMix is told of a model
-
-
 def _latent_class(x: np.ndarray, k: int, levels: list[int], seed: int, restarts: int) -> dict:
-    """Latent classes by StepMix (Morin et al. 2025) from random starts; missing is skipped."""
-    states = np.random.default_rng(seed).integers(2**31, size=restarts)
-    tolerance = 1e-5 if restarts < MANY else 1e-8  # a quick look, or the fit that is published
-    runs = [_stepmix(x, k, levels, int(state), tolerance) for state in states]
+    """Latent classes by EM from random starts (Linzer & Lewis 2011); missing is skipped."""
+    rng = np.random.default_rng(seed)
+    gain = QUICK if restarts < MANY else EXACT
+    starts = [rng.dirichlet(np.ones(k), len(x)) for _ in range(restarts)]
+    runs = [_expect_maximise(x, levels, share, gain) for share in starts]
     values = np.array([loglik for loglik, _ in runs])
-    params = _maximise(x, levels, runs[int(values.argmax())][1])
+    loglik, params = runs[int(values.argmax())]
     at_best = float(np.mean(values >= values.max() - 1e-4 * abs(values.max())))
-    loglik = float(logsumexp(_latent_scores(params, x), axis=1).sum())
     free = k * sum(c - 1 if c else 2 for c in levels) + k - 1
     bic = float(-2 * loglik + free * np.log(len(x)))
     return params | {"at_best": at_best, "loglik": loglik, "objective": -loglik, "bic": bic}
 
 
-def _stepmix(x: np.ndarray, k: int, levels: list[int], state: int, tolerance: float):
-    """Log-likelihood and memberships of one run of EM from a random start."""
-    answers = [j for j, count in enumerate(levels) if count]
-    numbers = [j for j, count in enumerate(levels) if not count]
-    x = x[:, answers + numbers]
-    categorical = "categorical_nan" if np.isnan(x).any() else "categorical"
-    blocks = {
-        "answers": {"model": categorical, "n_columns": len(answers)},
-        "numbers": {"model": _Numbers.name, "n_columns": len(numbers)},
-    }
-    measured = {name: block for name, block in blocks.items() if block["n_columns"]}
-    about = {"random_state": state, "max_iter": 2000, "abs_tol": tolerance, "progress_bar": 0}
-    mixture = StepMix(k, measurement=measured, **about)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the best of many starts is taken
-        mixture.fit(x)
-    return float(mixture.lower_bound_ * len(x)), mixture.predict_proba(x)
+def _expect_maximise(x: np.ndarray, levels: list[int], share: np.ndarray, gain: float):
+    """Return log-likelihood and parameters where a round gains less for a row."""
+    before, parts = -np.inf, _parts(x, levels)
+    for _ in range(2000):
+        params = _maximise(parts, levels, share)
+        joint = _latent_joint(params, parts)
+        row = logsumexp(joint, axis=1)
+        share, loglik = np.exp(joint - row[:, None]), float(row.sum())
+        if loglik - before < gain * len(x):
+            break
+        before = loglik
+    return loglik, params
 
 
 def _parts(x: np.ndarray, levels: list[int]) -> tuple[np.ndarray, ...]:
@@ -270,9 +249,9 @@ def _parts(x: np.ndarray, levels: list[int]) -> tuple[np.ndarray, ...]:
     return indicators, np.where(present, numbers, 0.0), present.astype(float)
 
 
-def _maximise(x: np.ndarray, levels: list[int], share: np.ndarray) -> dict:
+def _maximise(parts: tuple[np.ndarray, ...], levels: list[int], share: np.ndarray) -> dict:
     """Return the parameters of greatest likelihood given who belongs where."""
-    indicators, numbers, present = _parts(x, levels)
+    indicators, numbers, present = parts
     edges = np.cumsum([c for c in levels if c])[:-1]
     tables = np.split(share.T @ indicators + 1e-10, edges, axis=1)
     tables = [block / block.sum(axis=1, keepdims=True) for block in tables]
@@ -290,11 +269,15 @@ def _maximise(x: np.ndarray, levels: list[int], share: np.ndarray) -> dict:
 
 
 def _latent_scores(params: dict, x: np.ndarray) -> np.ndarray:
+    return _latent_joint(params, _parts(x, params["levels"]))
+
+
+def _latent_joint(params: dict, parts: tuple[np.ndarray, ...]) -> np.ndarray:
     """Log of class weight times likelihood, shape (rows, classes)."""
     k = len(params["weights"])
     tables = np.array([np.concatenate([[], *row]) for row in params["tables"]])
     means, variances = (np.array(params[name]).reshape(k, -1) for name in ("means", "variances"))
-    indicators, values, present = _parts(x, params["levels"])
+    indicators, values, present = parts
     away = values**2 @ (1 / variances).T - 2 * values @ (means / variances).T
     away += present @ (means**2 / variances + np.log(2 * np.pi * variances)).T
     return np.log(params["weights"]) + indicators @ np.log(tables).T - away / 2

@@ -1,0 +1,89 @@
+"""Groups of planted number and shape are counted; columns alone make none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seglib.clustering import mixture
+
+LEAST = pd.Series(0.69, range(1, 9))  # the density falls by half
+
+
+def counted(values, nominal=None, k_max=6):
+    values = np.asarray(values, dtype=float)
+    nominal = np.zeros(values.shape[1], bool) if nominal is None else np.array(nominal)
+    return mixture.count(mixture.columns(values, nominal), k_max, LEAST)
+
+
+def looks(count):
+    return count.k, count.by_bic, count.apart
+
+
+def cigars(rng, n=500):
+    """Two groups whose correlation is longer than their distance."""
+    truth, long = np.arange(n) % 2, 8 * rng.normal(size=n)
+    return np.column_stack([long, long + 7 * truth + rng.normal(size=n)])
+
+
+def test_long_groups_side_by_side_are_two():
+    assert looks(counted(cigars(np.random.default_rng(0)))) == (2, 2, 2)
+
+
+def test_a_small_dense_group_beside_a_large_loose_one_is_a_group():
+    rng = np.random.default_rng(0)
+    x = np.r_[rng.normal(0, 1, (360, 3)), rng.normal(4, 0.3, (40, 3))]
+    assert looks(counted(x)) == (2, 2, 2)
+
+
+def test_a_correlated_cloud_is_one_group():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 1)) + 0.6 * rng.normal(size=(500, 4))
+    assert looks(counted(x)) == (1, 1, 1)
+
+
+def test_the_steps_of_a_scale_are_no_groups():
+    rng = np.random.default_rng(0)
+    x = 3 + rng.normal(size=(500, 1)) + 0.8 * rng.normal(size=(500, 4))
+    assert counted(np.clip(np.round(x), 1, 5)).apart == 1
+
+
+@pytest.mark.parametrize("what", ["gaps", "zeros"])
+def test_gaps_and_a_frequent_zero_add_no_group(what):
+    rng = np.random.default_rng(1)
+    x = cigars(rng) + 40
+    x[rng.random(500) < 0.2, 0] = np.nan if what == "gaps" else 0
+    assert counted(x).k == 2
+
+
+def test_a_curve_is_joined_again():
+    """A mixture cuts half a circle into pieces, between which the density does not fall."""
+    rng = np.random.default_rng(0)
+    t = rng.uniform(0, np.pi, 600)
+    count = counted(np.column_stack([np.cos(t), np.sin(t)]) + rng.normal(0, 0.12, (600, 2)))
+    assert count.k > 1 and count.apart == 1
+
+
+def test_classes_of_answers_are_counted_without_numbers():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 500)
+    likely = rng.random((500, 8)) < 0.8
+    x = np.where(likely, (truth[:, None] + np.arange(8)) % 3, rng.integers(0, 3, (500, 8)))
+    assert counted(x, [True] * 8).k == 3
+
+
+def test_a_column_that_follows_from_another_counts_once():
+    x = cigars(np.random.default_rng(0))
+    twice = mixture.columns(np.column_stack([x, np.exp(x[:, 0] / 9)]), np.zeros(3, bool))
+    assert twice.numbers.shape == (500, 2)
+
+
+def test_every_row_has_one_membership_and_all_shapes_are_proper_covariances():
+    rng = np.random.default_rng(0)
+    columns = mixture.columns(rng.normal(size=(200, 3)), np.zeros(3, bool))
+    for shape in mixture.SHAPES:
+        groups = mixture.best(columns, 3, (shape,))
+        assert groups.share.sum(axis=1) == pytest.approx(np.ones(200))
+        weight, _, covariance = mixture.rule(columns.numbers, groups.share, shape)
+        assert weight.sum() == pytest.approx(1) and (np.linalg.eigvalsh(covariance) > 0).all()
+        same = np.allclose(covariance, covariance[0])
+        assert same == (shape == "tied")
