@@ -48,12 +48,6 @@ def test_segments_are_found_again_as_often_as_by_clusterboot(both):
     assert ours == pytest.approx(theirs, abs=0.06)
 
 
-def test_prediction_strength_is_that_of_fpc(both):
-    x, k, r = both
-    ours = stability.prediction_strength(x, k, np.random.default_rng(0), splits=100)
-    assert ours == pytest.approx(r["strength"], abs=0.06)
-
-
 def test_the_gaussian_mixture_is_that_of_mclust(both):
     x, k, r = both
     params = algorithms.fit("gmm", x, k, seed=0, restarts=40)

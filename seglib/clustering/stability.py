@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ks_2samp
 from sklearn.cluster import AgglomerativeClustering
-from sklearn.metrics import silhouette_score
 
 from seglib.clustering import algorithms, validity
 from seglib.clustering.encoding import Encoder
@@ -103,44 +102,21 @@ def _largest(label: np.ndarray, k: int) -> np.ndarray:
     return np.argsort(-np.bincount(label, minlength=k), kind="stable")
 
 
-# --- other indices and other choices --------------------------------------------------------------
+# --- other numbers and other choices --------------------------------------------------------------
 
 
-def indices(null: NullModel, k_max: int, rng) -> pd.DataFrame:
-    """Return well-known indices of every number of segments.
+def persistence(null: NullModel, k_max: int, rng) -> pd.Series:
+    """Return the overlap of each k-means segment with its best match among one more segment.
 
-    `persists` is the Jaccard similarity of each segment (largest first) with its best match at
-    k + 1 (Dolnicar & Leisch 2017); `silhouette` is Rousseeuw's (1987), on at most 800 rows.
+    By number of segments, largest segment first: Jaccard similarities (Dolnicar & Leisch 2017).
     """
-    Z, frame = null.Z_, pd.DataFrame(index=pd.RangeIndex(1, k_max + 1, name="k"))
-    labels = [np.zeros(len(Z), int)]
-    labels += [validity.cluster(Z, k, rng)[1] for k in frame.index[1:]]
-    persists = [
-        validity.jaccard(a, b, k)[_largest(a, k)].tolist()
-        for k, (a, b) in enumerate(pairwise(labels), 1)
+    labels = [np.zeros(len(null.Z_), int)]
+    labels += [validity.cluster(null.Z_, k, rng)[1] for k in range(2, k_max + 1)]
+    overlaps = [
+        validity.jaccard(one, other, k)[_largest(one, k)].tolist()
+        for k, (one, other) in enumerate(pairwise(labels), 1)
     ]
-    rows = rng.permutation(len(Z))[:800]
-    some = [label[rows] for label in labels[1:]]
-    widths = [silhouette_score(Z[rows], of) if len(set(of)) > 1 else 0.0 for of in some]
-    frame["persists"] = [*persists, []]
-    frame["silhouette"] = pd.Series([None, *widths], frame.index, dtype=float)
-    strengths = [prediction_strength(Z, k, rng) for k in frame.index[1:]]
-    return frame.assign(prediction_strength=[1.0, *strengths])
-
-
-def prediction_strength(x: np.ndarray, k: int, rng, splits: int = 3) -> float:
-    """Tibshirani & Walther (2005), eq. 2.1: worst segment's share of pairs kept together."""
-    values = []
-    for _ in range(splits):
-        order = rng.permutation(len(x))
-        train, test = x[order[: len(x) // 2]], x[order[len(x) // 2 :]]
-        own = validity.cluster(test, k, rng)[1]
-        other = validity.nearest(test, validity.cluster(train, k, rng)[0])
-        counts = validity.crossed(own, other).astype(float)
-        size = counts.sum(axis=1)
-        together = (counts * (counts - 1)).sum(axis=1) / np.maximum(size * (size - 1), 1)
-        values.append(together[size > 1].min())
-    return float(np.mean(values))
+    return pd.Series([*overlaps, []], pd.RangeIndex(1, k_max + 1), name="persists")
 
 
 def sensitivity(X: pd.DataFrame, codes: np.ndarray, k: int, seed: int) -> pd.DataFrame:
@@ -151,7 +127,7 @@ def sensitivity(X: pd.DataFrame, codes: np.ndarray, k: int, seed: int) -> pd.Dat
     rows = np.sort(rng.permutation(len(X))[:ROWS])
     X, codes = X.iloc[rows], codes[rows]
     variants = {
-        "k-means again, other random starts": Encoder(),
+        "k-means from other random starts": Encoder(),
         "columns divided by their overall standard deviation": Encoder(near_scale=False),
         "no logarithms": Encoder(logs=False),
         "outliers kept": Encoder(tails=(0.0, 1.0)),

@@ -207,7 +207,7 @@ def judge(
     money = dict(economics or {})
     if economics and outcomes is not None and "spend" in outcomes:
         money.setdefault("spend", outcomes["spend"])
-    tell("other indices and other choices")
+    tell("other numbers and other choices")
     return Verdict(
         kind=kind,
         headline=_headline(decision, model, kind, useful, choice, agreement),
@@ -249,10 +249,11 @@ def _about(model: SegmentModel, X: pd.DataFrame, decision: Decision, null: NullM
 
 
 def _trust(model: SegmentModel, X, decision: Decision, null: NullModel, agreement, rng) -> dict:
-    """Return the evidence with other indices, and how sure membership is."""
+    """Return the evidence, and how sure membership is."""
     most, data, k = len(decision.evidence), model.data(X), model.n_segments
     chance = algorithms.probabilities(model.parameters_, data)
-    indices = stability.indices(null, most, rng)
+    persists = stability.persistence(null, most, rng)
+    persists = persists.map(lambda _: []) if model.method_ == "gmm" else persists
     doubt = stability.doubt(model.parameters_, chance, agreement["kept"], rng)
     known = "one" if k == 1 else "yes" if doubt["calibrated"] else "no"
     means = pd.DataFrame(chance).groupby(chance.argmax(axis=1)).mean()
@@ -260,7 +261,7 @@ def _trust(model: SegmentModel, X, decision: Decision, null: NullModel, agreemen
     unsure = float(np.mean(chance.max(axis=1) < AMBIGUOUS))
     evidence = decision.evidence.drop(columns=["p_value", "tables", "structure", "reproducible"])
     return {
-        "evidence": evidence.join(indices),
+        "evidence": evidence.join(persists),
         "membership": doubt | {"sentence": _words("membership", **doubt | {"calibrated": known})},
         "ambiguous": {"share": unsure, "threshold": AMBIGUOUS},
         "confusion": pd.DataFrame(means, model.numbers_, model.numbers_),
