@@ -56,7 +56,7 @@ def test_collection_has_its_size():
     assert len(sizes) <= COLLECTION_FILES
 
 
-ROOMS = {"clustering": 3543, "personas": 2299, "measuring": 2231, "report": 1695, "plots": 346}
+ROOMS = {"clustering": 3543, "personas": 2299, "measuring": 2231, "report": 1695}
 
 
 def test_the_ground_has_its_size():

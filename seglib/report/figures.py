@@ -24,7 +24,7 @@ from matplotlib.ticker import FixedFormatter, FuncFormatter, PercentFormatter
 from PIL import Image
 
 from seglib import wording
-from seglib.plots.base import GRID, INK, MUTED, NAMED, PALETTE
+from seglib.plots import GRID, INK, MUTED, NAMED, PALETTE
 
 DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in print
 # Points of a cloud above which it is drawn as pixels: lighter than so many marks.
