@@ -10,7 +10,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from seglib import files
+from seglib import formats
 from seglib.clustering import Encoder, NullModel, SegmentModel, prediction, validity, verdict
 from seglib.clustering.algorithms import fast
 from seglib.clustering.segmenter import check, choose_method
@@ -156,7 +156,7 @@ def decided(X, encoder, k=0, k_max=8, seed=0, progress=None) -> tuple[NullModel,
 
 def _result(model, X, *evidence, **about) -> Result:
     judged = verdict.judge(model, X, *evidence, **about)
-    return Result(model.predict(X), files.plain(model.to_dict()), judged)
+    return Result(model.predict(X), formats.plain(model.to_dict()), judged)
 
 
 def table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:

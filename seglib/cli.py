@@ -110,9 +110,9 @@ def _new(options) -> None:
 
 
 def _run(options) -> None:
-    from seglib import kernels, run  # noqa: F401 - in this order
+    from seglib import kernels, runner  # noqa: F401 - in this order
 
-    index = run.run(
+    index = runner.run(
         options.study,
         options.as_of,
         only=options.only,
@@ -124,7 +124,7 @@ def _run(options) -> None:
 
 
 def _score(options) -> None:
-    from seglib import files
+    from seglib import formats
     from seglib.clustering import scoring
 
     if options.out:
@@ -139,7 +139,7 @@ def _score(options) -> None:
     if options.out:
         print(scoring.write(result.members, options.out))
     else:
-        files.write_csv(result.members.reset_index(), sys.stdout)
+        formats.write_csv(result.members.reset_index(), sys.stdout)
 
 
 def _check(options) -> None:

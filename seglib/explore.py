@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from seglib import privacy, stats
-from seglib.files import Run
 from seglib.personas.profile import kind, level_label, levels_of, numbers, reply
+from seglib.runs import Run
 
 FEWEST = 10  # members of a group that is compared
 

@@ -10,11 +10,11 @@ from typing import Annotated, NamedTuple
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from seglib import files, privacy, study, wording
+from seglib import formats, privacy, runs, study, wording
 from seglib.clustering import segmenter
 from seglib.clustering.encoding import Encoder
 from seglib.collection import activity, attributes, audit, checks, dictionary, features, tables
-from seglib.files import COMPARED, Run
+from seglib.runs import COMPARED, Run
 from seglib.study import Segmentation, Study, StudyError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +45,7 @@ class Step:
 
     @property
     def maker(self) -> str:
-        """Who makes its files, as `files.maker` says."""
+        """Who makes its files, as `runs.maker` says."""
         unit = " with unit=products" if self.notebook != self.name else ""
         return f"{self.notebook}{unit}"
 
@@ -144,7 +144,7 @@ def reads_earlier(step: Step, current: Run) -> str:
     if folder is None:
         return ""
     there = {name: folder / name for name in wanted if (folder / name).is_file()}
-    return files.as_json([folder.name, {name: files.digest(path) for name, path in there.items()}])
+    return formats.as_json([folder.name, {name: runs.digest(path) for name, path in there.items()}])
 
 
 def _before(step: Step, current: Run, prefix: str) -> Path | None:

@@ -11,7 +11,7 @@ from scipy.stats import norm
 from statsmodels.stats.power import NormalIndPower, TTestIndPower
 from statsmodels.stats.proportion import proportion_effectsize
 
-from seglib.files import Run
+from seglib.runs import Run
 
 POWER, ALPHA = 0.8, 0.05
 LOOKED_FOR = 0.10  # relative effect a test looks for, unless it must be more to pay

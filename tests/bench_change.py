@@ -23,8 +23,8 @@ import pandas as pd
 
 import seglib
 from seglib import clustering
-from seglib.files import Run
 from seglib.measuring import drift, monitoring
+from seglib.runs import Run
 from seglib.study import Study
 
 QUICK = "--quick" in sys.argv

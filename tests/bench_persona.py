@@ -13,9 +13,9 @@ from sklearn.metrics import adjusted_rand_score
 import seglib
 from seglib import stats
 from seglib.collection.dictionary import row as entry
-from seglib.files import Run
 from seglib.personas import claims
 from seglib.personas.evidence import Evidence
+from seglib.runs import Run
 
 SEEDS = 20  # segments given
 ROADS = 24  # segments found

@@ -162,10 +162,10 @@ def generate(folder, rows):
 
 
 def by_seglib(folder):
-    from seglib import files
+    from seglib import runs
     from seglib.collection import activity, audit, features, tables
 
-    run = files.open_run(folder / "study.yaml", out=str(folder / "out"))
+    run = runs.open_run(folder / "study.yaml", out=str(folder / "out"))
     clean, checks = audit.audit(run.study, tables.open_tables(run.study), run.as_of)
     data = activity.facts(run.study, clean, run.as_of)
     people, goods = features.customers(data), features.products(data)

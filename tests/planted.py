@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from seglib.collection.dictionary import row as entry
-from seglib.files import Run
 from seglib.personas import claims, personas, playbook
 from seglib.personas.evidence import Evidence
+from seglib.runs import Run
 from seglib.study import Study
 
 SEGMENTS = {1: 260, 2: 300, 3: 340}

@@ -6,14 +6,14 @@ import duckdb
 import pandas as pd
 import planted
 
-from seglib import clustering, files
+from seglib import clustering, runs
 from seglib.collection import activity, audit, features, tables
 from seglib.collection.dictionary import row as entry
 
 
 def shop_run(path, k=3, as_of=None):
     """Return a run of the shop with the files of 01 and plain segments."""
-    run = files.open_run(path, as_of=str(as_of or ""))
+    run = runs.open_run(path, as_of=str(as_of or ""))
     clean, _ = audit.audit(run.study, tables.open_tables(run.study), run.as_of)
     known = activity.facts(run.study, clean, run.as_of)
     people = features.customers(known)
@@ -33,7 +33,7 @@ def two_runs(folder, frames, k=3, verdicts=None, **keys):
     """Return the later of two runs of a study of customers, with one rule at both dates."""
     run, model = None, None
     for i, (day, frame) in enumerate(zip(DAYS, frames, strict=True)):
-        run = files.Run(planted.study(folder, as_of=day, **keys), day, folder / str(day), 7)
+        run = runs.Run(planted.study(folder, as_of=day, **keys), day, folder / str(day), 7)
         fresh = clustering.SegmentModel(n_segments=k, random_state=1)
         model = model or fresh.fit(frame).to_dict()
         run.write("customers.parquet", frame)

@@ -10,7 +10,7 @@ import pytest
 from runs import shop_run
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import files, wording
+from seglib import formats, wording
 from seglib.measuring import campaigns, experiments, outcomes
 
 START = datetime(2023, 8, 5)
@@ -104,7 +104,7 @@ def test_a_broken_experiment_says_only_that_and_publishes_no_effect(lost):
     run, trials, _ = lost
     texts = said(run, trials[0])
     assert "not equally large" in texts[0] and texts[1:] == ["Therefore no effect is stated."]
-    kept = json.loads(files.as_json(campaigns.record(trials[0])))
+    kept = json.loads(formats.as_json(campaigns.record(trials[0])))
     for row in kept["overall"] + kept["segments"]:
         assert all(row.get(name) is None for name in experiments.CLAIMS)
     assert {row["verdict"] for row in kept["segments"]} == {"not valid"}

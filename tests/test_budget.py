@@ -12,7 +12,7 @@ MODULES = {
     for path in ROOT.rglob("*.py")
 }
 GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
-BELOW = GROUND | {"files"}
+BELOW = GROUND | {"runs"}
 COLLECTION_SIZE, COLLECTION_FILES = 4998, 17  # lines, docstrings and all
 
 
@@ -56,7 +56,7 @@ def test_collection_has_its_size():
     assert len(sizes) <= COLLECTION_FILES
 
 
-ROOMS = {"clustering": 3543, "personas": 2299, "measuring": 2231, "report": 1695}
+ROOMS = {"clustering": 3543, "personas": 2300, "measuring": 2231, "report": 1695}
 
 
 def test_the_ground_has_its_size():

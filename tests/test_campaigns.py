@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from seglib import files
+from seglib import runs
 from seglib.collection import activity, audit, tables
 from seglib.measuring import campaigns
 
@@ -38,7 +38,7 @@ ROWS = [
 def sent_by(rows):
     """Return what was sent to the members, from a run with these campaigns."""
     files = {"campaigns.parquet": rows, "monthly.parquet": None, "extent.json": EXTENT}
-    run = SimpleNamespace(has=files.__contains__, read=files.get, as_of=AS_OF, until=UNTIL)
+    run = SimpleNamespace(has=runs.__contains__, read=files.get, as_of=AS_OF, until=UNTIL)
     return campaigns.sent(run, members())
 
 
@@ -122,7 +122,7 @@ def test_a_response_before_its_campaign_does_not_count(shop):
                             "at": pd.to_datetime(["2023-06-01", "2023-06-12"])})  # fmt: skip
     mailed.to_parquet(raw / "campaigns.parquet")
     answers.to_parquet(raw / "responses.parquet")
-    run = files.open_run(shop)
+    run = runs.open_run(shop)
     clean, _ = audit.audit(run.study, tables.open_tables(run.study), run.as_of)
     rows = activity.campaigns(clean).execute().set_index("customer")
     assert rows["redeemed"].to_dict() == {1: False, 2: True}

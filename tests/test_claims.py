@@ -8,12 +8,13 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib import run, wording
+from seglib import runner, wording
 from seglib.collection import attributes
 from seglib.collection.dictionary import row as entry
-from seglib.files import Run, plain
+from seglib.formats import plain
 from seglib.personas import claims, measures, playbook
 from seglib.personas.evidence import Evidence
+from seglib.runs import Run
 from seglib.study import StudyError
 
 KINDS = sorted(measures.MEASURES | playbook.MEASURES)  # a new one is tried without a change here
@@ -334,4 +335,4 @@ def test_a_studys_own_column_of_a_features_name_is_told_by_itself(tmp_path):
 
 
 def test_an_edited_sentence_is_a_new_run():
-    assert {path.suffix for path in wording.FOLDER.iterdir()} <= run.CODE
+    assert {path.suffix for path in wording.FOLDER.iterdir()} <= runner.CODE

@@ -10,7 +10,7 @@ import yaml
 from test_postgres import dirty_shop, known
 from worlds import write_shop
 
-from seglib import cli, files
+from seglib import cli, runs
 from seglib.collection import databases, features
 from seglib.study import StudyError
 
@@ -35,7 +35,7 @@ def expressions(tmp_path_factory):
         shop, raw = dirty_shop()
         raw.pop("timezone")  # see the test of local time
         facts, _ = known(write_shop(folder, tables=shop, study=raw))
-        run = files.Run(facts.study, facts.as_of, folder / "run", 1)
+        run = runs.Run(facts.study, facts.as_of, folder / "run", 1)
         features.write(run, facts, {}, features.customers(facts), features.products(facts))
     return list(seen.values())
 
@@ -96,7 +96,7 @@ def test_an_unknown_engine_is_refused(shop, capsys):
 def test_the_memory_of_the_engine_is_limited_and_a_wrong_amount_is_told(monkeypatch):
     monkeypatch.setenv("SEGLIB_MEMORY", "1GB")
     query = "SELECT current_setting('memory_limit')"
-    assert files.engine().raw_sql(query).fetchone()[0] == "953.6 MiB"
+    assert runs.engine().raw_sql(query).fetchone()[0] == "953.6 MiB"
     monkeypatch.setenv("SEGLIB_MEMORY", "much")
     with pytest.raises(StudyError, match="SEGLIB_MEMORY is 'much': expected an amount such as 4GB"):
-        files.engine()
+        runs.engine()

@@ -7,8 +7,8 @@ import yaml
 
 from seglib import cli, study, wording
 from seglib.collection import attributes, audit, tables
-from seglib.files import Run
 from seglib.measuring import campaigns, experiments, outcomes
+from seglib.runs import Run
 
 NONE = pd.DataFrame(columns=["customer", "campaign", "segment"])
 N = 4000

@@ -9,7 +9,7 @@ import pytest
 from seglib import explore
 from seglib.clustering import Encoder
 from seglib.collection import dictionary
-from seglib.files import Run
+from seglib.runs import Run
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from runs import shop_run, verdict
 from test_outcomes import eight
 from worlds import write_shop
 
-from seglib import files, wording
+from seglib import runs, wording
 from seglib.measuring import growth, monitoring, outcomes
 from seglib.measuring.growth import changes
 
@@ -285,4 +285,4 @@ def test_measures_are_put_together_from_what_each_notebook_found(run, measured):
     assert found["experiments"] == [{}] and found["migration"] is None
     assert found["refresh"]["advice"] == "keep" and "no run of this study" in text
     assert {"segment", "period", "metric", "value", "low", "high", "n"} <= set(found["kpis"][0])
-    files.verify(run.folder)
+    runs.verify(run.folder)

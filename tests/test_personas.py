@@ -9,9 +9,9 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib.files import Run
 from seglib.personas import personas, playbook, profile
 from seglib.report import cards
+from seglib.runs import Run
 
 
 @pytest.fixture(scope="module")

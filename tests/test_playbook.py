@@ -6,10 +6,10 @@ import planted
 import pytest
 
 from seglib import power
-from seglib.files import Run
 from seglib.personas import claims, measures, playbook
 from seglib.personas.evidence import Evidence
 from seglib.report import cards
+from seglib.runs import Run
 from seglib.study import StudyError
 
 LEVERS, MEANINGS = playbook.WORDS["levers"], playbook.WORDS["meanings"]

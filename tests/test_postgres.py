@@ -12,7 +12,7 @@ import test_usage
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, files, study
+from seglib import cli, runs, study
 from seglib.collection import activity, audit, features, tables
 
 
@@ -198,7 +198,7 @@ def test_no_full_table_crosses_the_wire(address, tmp_path, monkeypatch):
     monkeypatch.setenv("SHOP_DATABASE", address.replace(f":{port}/", f":{relayed}/"))
     facts, _ = known(write_shop(tmp_path, tables={}, study=on_server(raw, "many")))
     people = features.customers(facts)
-    made = files.Run(facts.study, facts.as_of, tmp_path / "out", 1)
+    made = runs.Run(facts.study, facts.as_of, tmp_path / "out", 1)
     made.folder.mkdir()
     features.write(made, facts, {}, people, features.products(facts))
     with psycopg.connect(address) as connection:

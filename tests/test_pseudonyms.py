@@ -8,7 +8,7 @@ import pytest
 from runs import shop_run
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import files, privacy, run, study
+from seglib import privacy, runner, runs, study
 from seglib.clustering import scoring
 from seglib.collection import activity, audit, features, tables
 from seglib.study import StudyError
@@ -58,7 +58,7 @@ def test_a_run_under_another_key_is_no_earlier_run(key, tmp_path, monkeypatch):
     path = write_shop(tmp_path, study=shop_study() | ASKED)
     early = shop_run(path, as_of="2023-07-01")
     early.write("privacy.json", {"pseudonyms": privacy.pseudonym_mark(early.study), "kept_out": []})
-    late = files.open_run(path)
+    late = runs.open_run(path)
     assert late.predecessor("segments.parquet").as_of == early.as_of
     assert late.numbering()["as_of"] == "2023-07-01"
     monkeypatch.setenv("SHOP_KEY", KEY + "!")
@@ -73,10 +73,10 @@ def test_a_key_that_could_be_guessed_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_change_of_the_key_is_a_change_of_the_input(key, tmp_path, monkeypatch):
-    current = files.open_run(write_shop(tmp_path, study=shop_study() | ASKED))
-    one = run._fingerprint(current, {})
+    current = runs.open_run(write_shop(tmp_path, study=shop_study() | ASKED))
+    one = runner._fingerprint(current, {})
     monkeypatch.setenv("SHOP_KEY", KEY + "!")
-    assert run._fingerprint(current, {}) != one
+    assert runner._fingerprint(current, {}) != one
 
 
 def mailed(folder, **keys):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from seglib import explore, files, study
+from seglib import explore, runs, study
 from seglib.collection import activity, audit, features, tables
 
 CASES = Path(__file__).parent / "cases"
@@ -102,7 +102,7 @@ def test_whoever_only_returns_after_the_date_is_not_active(known):
 
 
 def test_months_of_returns_have_money_and_nobody_active(known, tmp_path):
-    run = files.Run(known[0].study, DAY.date(), tmp_path, 1)
+    run = runs.Run(known[0].study, DAY.date(), tmp_path, 1)
     run.write("monthly.parquet", activity.monthly(known[0]))
     run.write("extent.json", {"first": "2024-01-01", "last": "2024-06-30", "history": 91})
     rows = run.read("monthly.parquet").set_index(["customer", "month"])

@@ -7,8 +7,8 @@ import pytest
 from planted import study as planted_study
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import files, plan, publish, run
-from seglib.files import Run
+from seglib import formats, plan, publish, runner, runs
+from seglib.runs import Run
 from seglib.study import StudyError
 
 # --- what each file was made from -----------------------------------------------------------------
@@ -17,15 +17,15 @@ from seglib.study import StudyError
 @pytest.fixture
 def blank(shop):
     """A run without files."""
-    return files.open_run(shop)
+    return runs.open_run(shop)
 
 
 def test_a_file_is_made_from_what_was_read_before_it(blank):
     blank.write("quality.json", [1])
-    again = files.open_run(blank.study.path)
+    again = runs.open_run(blank.study.path)
     again.read("quality.json")
     again.write("verdict.json", {"k": 3})
-    assert files.lineage(blank.folder)["verdict.json"].keys() == {"quality.json", "verdict.json"}
+    assert runs.lineage(blank.folder)["verdict.json"].keys() == {"quality.json", "verdict.json"}
     blank.write("quality.json", [2])
     with pytest.raises(StudyError, match=r"verdict.json .* made from another quality.json: run 03"):
         again.read("verdict.json")
@@ -36,31 +36,31 @@ def test_writing_again_what_was_written_and_read_is_no_mixture(blank):
         blank.write("claims.json", [figure])
         blank.write("personas.json", [figure], made_from="claims.json")
         assert blank.read("claims.json") == blank.read("personas.json") == [figure]
-    files.verify(blank.folder)
+    runs.verify(blank.folder)
 
 
 def test_files_of_before_there_was_a_lineage_are_taken_as_they_are(blank):
     blank.write("verdict.json", {"k": 3})
-    (blank.folder / files.LINEAGE).unlink()
+    (blank.folder / runs.LINEAGE).unlink()
     (blank.folder / "verdict.json").write_text('{"k": 4}')
     assert blank.read("verdict.json") == {"k": 4}
 
 
 def test_a_file_that_was_edited_and_what_was_made_from_it_are_refused(blank):
     blank.write("segments.parquet", pd.DataFrame({"segment": [1, 2]}))
-    again = files.open_run(blank.study.path)
+    again = runs.open_run(blank.study.path)
     again.read("segments.parquet")
     again.write("claims.json", [1])
     pd.DataFrame({"segment": [2, 1]}).to_parquet(blank.folder / "segments.parquet")
     wanted = "segments.parquet in .* has changed since it was made: run 03_clustering again"
     for name in ("segments.parquet", "claims.json"):
         with pytest.raises(StudyError, match=wanted):
-            files.open_run(blank.study.path).read(name)
+            runs.open_run(blank.study.path).read(name)
 
 
 def test_an_empty_scratch_folder_says_what_to_copy(blank, tmp_path):
     with pytest.raises(StudyError, match="run 01_data_collection first with the same out"):
-        files.open_run(blank.study.path, out=str(tmp_path / "scratch")).read("customers.parquet")
+        runs.open_run(blank.study.path, out=str(tmp_path / "scratch")).read("customers.parquet")
 
 
 # --- which run the numbers are from ---------------------------------------------------------------
@@ -98,7 +98,7 @@ def test_numbers_follow_the_newest_earlier_run_with_segments(tmp_path):
         [1, 2, 5],
         8,
     )
-    assert found["digest"] == files.digest(tmp_path / "2024-02-01" / "segments.parquet")
+    assert found["digest"] == runs.digest(tmp_path / "2024-02-01" / "segments.parquet")
 
 
 def test_a_first_date_follows_itself_where_segments_are_named_and_else_a_later_one(tmp_path):
@@ -157,17 +157,17 @@ def test_what_is_read_from_a_database_is_never_unchanged(shop, monkeypatch):
     def execute(current, step, staging):
         (staging[1] / f"{step.name}.ipynb").write_text("{}")
 
-    monkeypatch.setattr(run, "_execute_one", execute)
-    current = files.open_run(shop)
+    monkeypatch.setattr(runner, "_execute_one", execute)
+    current = runs.open_run(shop)
     todo = plan.steps(current.study)[:3]
 
     def again(on_a_server):
-        monkeypatch.setattr(run.tables, "on_a_server", lambda study: on_a_server)
+        monkeypatch.setattr(runner.tables, "on_a_server", lambda study: on_a_server)
         lines, names = [], {step.name for step in todo}
         pages = current.study.reports / current.as_of.isoformat()
         with publish.staged(current.folder, pages) as staging:
-            manifest = run._execute(current, todo, names, staging, False, lines.append)
-            (staging[0] / "manifest.json").write_text(files.as_json(manifest))
+            manifest = runner._execute(current, todo, names, staging, False, lines.append)
+            (staging[0] / "manifest.json").write_text(formats.as_json(manifest))
         return ["unchanged" in line for line in lines]
 
     assert again(False) == [False] * 3 and again(False) == [True] * 3
@@ -182,7 +182,7 @@ def test_two_files_of_one_name_are_two_inputs(tmp_path):
         folder = path.parent / "raw" / year
         folder.mkdir()
         part.to_parquet(folder / "sales.parquet")
-    inputs = run._inputs(files.open_run(path))
+    inputs = runner._inputs(runs.open_run(path))
     assert {"sales.parquet", "sales.parquet (2)"} <= set(inputs)
     assert inputs["sales.parquet"] != inputs["sales.parquet (2)"]
 
@@ -198,7 +198,7 @@ def test_two_files_of_one_name_are_two_inputs(tmp_path):
 )
 def test_parameter_out_of_bounds_is_refused_before_any_kernel(shop, name, value, words):
     with pytest.raises(StudyError, match=words):
-        run.run(str(shop), parameters={name: value})
+        runner.run(str(shop), parameters={name: value})
     assert not [path for path in shop.parent.glob("20*")]
 
 
@@ -209,6 +209,6 @@ def test_accepted_parameters_are_those_of_the_notebooks(shop):
 
 def test_a_cell_of_a_csv_file_is_never_a_formula(tmp_path):
     ids = ["=cmd|x", "+44 20", "-5", "@me", "plain", None]
-    files.write_csv(pd.DataFrame({"id": ids, "n": [-1.0, 2, 3, 4, 5, 6]}), tmp_path / "a.csv")
+    formats.write_csv(pd.DataFrame({"id": ids, "n": [-1.0, 2, 3, 4, 5, 6]}), tmp_path / "a.csv")
     lines = (tmp_path / "a.csv").read_text().splitlines()
     assert lines[1:] == ["'=cmd|x,-1", "'+44 20,2", "-5,3", "'@me,4", "plain,5", ",6"]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, files, plan, study
+from seglib import cli, plan, runs, study
 from seglib.clustering import Encoder
 from seglib.collection import activity, audit, features, tables
 from seglib.collection.dictionary import apart
@@ -212,7 +212,7 @@ def test_one_product_alone_has_no_page_and_the_plan_leaves_it_out(tmp_path):
     path = odd(tmp_path, one_product)
     assert "fewer than two products" in pages(path)["03 products"].without[0]
     one = next(step for step in plan.steps(study.load(path)) if step.needs)
-    assert plan.left_out(one, files.open_run(path)) == "there is no products.parquet"
+    assert plan.left_out(one, runs.open_run(path)) == "there is no products.parquet"
 
 
 def test_without_a_whole_month_before_the_date_nothing_is_promised_of_months(tmp_path):

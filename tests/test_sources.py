@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import files, run, study
+from seglib import runner, runs, study
 from seglib.collection import columns, reading, sources, tables
 from seglib.formats import Format
 from seglib.study import StudyError
@@ -221,10 +221,10 @@ def test_a_lookup_on_a_server_counts_as_a_database_for_the_fingerprint(tmp_path)
     raw = shop_study()
     raw["tables"]["campaigns"]["lookup"] = {"source": "${KINDS}#kinds", "key": "mailing"}
     path = write_shop(tmp_path, study=raw)
-    current = files.open_run(path)
+    current = runs.open_run(path)
     assert tables.on_a_server(current.study)
-    assert run._fingerprint(current, {}) == ""
-    assert run._fingerprint(files.open_run(write_shop(tmp_path / "b")), {}) != ""
+    assert runner._fingerprint(current, {}) == ""
+    assert runner._fingerprint(runs.open_run(write_shop(tmp_path / "b")), {}) != ""
 
 
 def test_sheets_and_tables_of_files_count_as_files(tmp_path):

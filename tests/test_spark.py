@@ -12,7 +12,7 @@ import test_usage
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, files, study
+from seglib import cli, runs, study
 from seglib.clustering import Encoder, SegmentModel
 from seglib.collection import databases, dictionary, features, sources
 
@@ -97,15 +97,15 @@ def test_every_feature_of_products_is_the_same(both):
 
 
 def test_files_of_a_run_are_the_same_whichever_engine_writes_them(both, tmp_path):
-    runs = []
+    written = []
     for engine, (facts, _) in zip(("duckdb", "spark"), both, strict=True):
-        run = files.Run(facts.study, facts.as_of, tmp_path / engine, 1)
+        run = runs.Run(facts.study, facts.as_of, tmp_path / engine, 1)
         features.write(run, facts, {}, features.customers(facts), None)
-        runs.append(run)
-    names = sorted(path.name for path in runs[0].folder.glob("*.parquet"))
+        written.append(run)
+    names = sorted(path.name for path in written[0].folder.glob("*.parquet"))
     assert {"activity.parquet", "monthly.parquet", "purchases.parquet"} <= {*names}
     for name in names:
-        test_postgres.same(*(pd.read_parquet(run.path(name)) for run in runs))
+        test_postgres.same(*(pd.read_parquet(run.path(name)) for run in written))
 
 
 def test_every_feature_of_use_is_the_same(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib import files, study, wording
+from seglib import formats, runs, study, wording
 from seglib.clustering import algorithms, segmenter
 from seglib.study import ROW, StudyError
 
@@ -56,7 +56,7 @@ def score(model: str | Path, table: str | Path, key: str = "") -> Scored:
     """
     path = _model_path(Path(model))
     rule = _rule(path)
-    files.verify(path.parent, path.name, PERSONAS)
+    runs.verify(path.parent, path.name, PERSONAS)
     frame = _table(Path(table), key, [column["name"] for column in rule["columns"]])
     read = {c["name"]: _read(c, frame[c["name"]]) for c in rule["columns"]}
     values = pd.DataFrame({name: column for name, (column, _) in read.items()}, frame.index)
@@ -80,7 +80,7 @@ def write(members: pd.DataFrame, out: str | Path) -> Path:
     part = path.with_name(f".{path.name}.part")
     try:
         if path.suffix == ".csv":
-            files.write_csv(members.reset_index(), part)
+            formats.write_csv(members.reset_index(), part)
         else:
             members.to_parquet(part)
         return part.replace(path)

@@ -19,7 +19,7 @@ import pandas as pd
 from seglib.collection import attributes, reading
 from seglib.collection.databases import keep
 from seglib.collection.reading import MONEY, fits, midnight
-from seglib.files import Run
+from seglib.runs import Run
 from seglib.study import Study
 
 PLAIN = r"^\d+$"  # numbers of orders

@@ -17,7 +17,7 @@ from seglib.collection import activity, attributes
 from seglib.collection.activity import Facts, orders, without_returns
 from seglib.collection.dictionary import apart, row
 from seglib.collection.reading import midnight
-from seglib.files import Run
+from seglib.runs import Run
 from seglib.study import FEWEST, StudyError
 
 EVENING = 17  # hour from which a visit is one of the evening

@@ -25,8 +25,8 @@ from python_calamine import CalamineError
 
 from seglib.collection import databases, reading
 from seglib.collection.reading import Source
-from seglib.files import engine
 from seglib.formats import SPACES, Format
+from seglib.runs import engine
 from seglib.study import StudyError, nearest
 
 TEXT = {".csv", ".tsv", ".txt", ".dat"}

@@ -14,10 +14,10 @@ import pandas as pd
 
 from seglib import power
 from seglib.collection import activity
-from seglib.files import Run
 from seglib.measuring import experiments, outcomes
 from seglib.measuring.experiments import Outcome
 from seglib.measuring.outcomes import EVERYONE, rates
+from seglib.runs import Run
 from seglib.stats import ALPHA
 from seglib.study import Study, StudyError
 

@@ -17,9 +17,9 @@ import pandas as pd
 
 from seglib import clustering, privacy
 from seglib.collection import activity, features
-from seglib.files import Run
 from seglib.measuring import outcomes
 from seglib.measuring.outcomes import EVERYONE
+from seglib.runs import Run
 from seglib.stats import LEVEL, Bootstrap, adjust, bootstrap
 from seglib.study import StudyError
 

@@ -23,9 +23,9 @@ from scipy.stats import binomtest
 from seglib import clustering, privacy, stats, wording
 from seglib.clustering import SegmentModel
 from seglib.collection import features
-from seglib.files import COMPARED, Run
 from seglib.measuring import drift, outcomes
 from seglib.measuring.growth import seen
+from seglib.runs import COMPARED, Run
 from seglib.stats import ALPHA
 from seglib.study import StudyError
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import privacy, stats, wording
-from seglib.files import Run
+from seglib.runs import Run
 from seglib.study import Study
 
 EVERYONE = 0

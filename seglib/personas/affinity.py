@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from seglib import files, stats
+from seglib import runs, stats
 from seglib.stats import ALPHA
 
 DRAWS = 2000
@@ -22,7 +22,7 @@ def spending(purchases: str | Path, groups: pd.Series) -> pd.DataFrame:
 
     `groups` is the group of each product, the product its index; products without one are left out.
     """
-    engine = files.engine(threads=1)  # one thread: sums in one order, so the same each time
+    engine = runs.engine(threads=1)  # one thread: sums in one order, so the same each time
     named = pd.DataFrame({"product": groups.index.astype(str), "group": groups.astype(str)})
     bought = engine.read_parquet(str(purchases)).join(ibis.memtable(named), "product")
     sums = {
@@ -110,7 +110,7 @@ def products(purchases: str | Path, labels: pd.Series, minimum: int = 10) -> pd.
 
 def _sums(purchases, labels: pd.Series) -> pd.DataFrame:
     """Return per segment and product the sums that a ratio and its variance need."""
-    engine = files.engine(threads=1)
+    engine = runs.engine(threads=1)
     members = pd.DataFrame({"customer": labels.index, "segment": labels.to_numpy()})
     bought = engine.read_parquet(str(purchases)).join(ibis.memtable(members), "customer")
     bought = bought.mutate(a=ibis.greatest(bought.amount, 0))

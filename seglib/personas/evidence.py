@@ -13,10 +13,10 @@ import pandas as pd
 from seglib import power, privacy, wording
 from seglib.clustering import SegmentModel, prediction, stability
 from seglib.collection import attributes, dictionary
-from seglib.files import Run
 from seglib.personas import affinity, personas, profile
 from seglib.personas.profile import entries, label
 from seglib.power import MONTHS
+from seglib.runs import Run
 
 SOFT = {"gmm", "latent_class"}  # methods whose probabilities of membership are those of a model
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from seglib import wording
-from seglib.files import Run
 from seglib.personas.profile import WORDS, has_level, label, numbers, quoted
+from seglib.runs import Run
 
 CLAIMS = wording.table("claims")
 SECTIONS = CLAIMS["sections"]

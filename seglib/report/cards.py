@@ -11,7 +11,6 @@ from IPython.display import display
 from markupsafe import Markup
 
 from seglib import stats, wording
-from seglib.files import Run
 from seglib.measuring import outcomes
 from seglib.personas.personas import ALWAYS, common, heading_of, opening, sections
 from seglib.personas.playbook import answerable
@@ -20,6 +19,7 @@ from seglib.plots import colours
 from seglib.report import markup
 from seglib.report.exhibits import environment, missing
 from seglib.report.pages import provenance, render
+from seglib.runs import Run
 
 LEVERS = wording.table("levers")
 # How many figures a card begins with, and how many cautions it gives beside the last.

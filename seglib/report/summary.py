@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from seglib import files, wording
+from seglib import wording
 from seglib.clustering.segmenter import numbered
 from seglib.personas.playbook import answerable
 from seglib.plots import colours
 from seglib.report import cards, markup
 from seglib.report.pages import PAGES, ReportError, provenance, render
+from seglib.runs import verify
 from seglib.study import Study
 
 FILES = ("verdict", "personas", "claims", "playbook", "measures", "quality", "dictionary")
@@ -59,7 +60,7 @@ def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
     if not runs:
         raise ReportError(f"no run of {study.title!r} has pages yet: run the study first")
     for each in runs:
-        files.verify(Path(each["folder"]))
+        verify(Path(each["folder"]))
     ordered = sorted(runs, key=lambda run: run["day"], reverse=True)
     newest = ordered[0]
     terms = f"{newest['day']}/{markup.GLOSSARY}"

@@ -24,13 +24,13 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from seglib import files, kernels, plan, privacy, publish
+from seglib import formats, kernels, plan, privacy, publish, runs
 from seglib.collection import tables
-from seglib.files import Run
 from seglib.measuring import monitoring
 from seglib.personas import claims
 from seglib.report import cards, summary
 from seglib.report.pages import build, explain
+from seglib.runs import Run
 from seglib.study import StudyError
 
 VERSIONS = (
@@ -97,17 +97,17 @@ def run(
         If a notebook failed; names the cell, the error and the executed copy.
     """
     loaded = plan.check(name)
-    current = files.open_run(loaded.path, as_of)
+    current = runs.open_run(loaded.path, as_of)
     reports = loaded.reports
     places = current.folder, reports / current.as_of.isoformat(), reports / "index.html"
     publish.recover(*places)
     todo = plan.with_parameters(plan.steps(loaded), parameters or {})
     wanted = plan.wanted(todo, only, current)
     _verify_others(current)
-    before = files.digest(loaded.path)
+    before = runs.digest(loaded.path)
     with publish.staged(*places) as staging, chdir(plan.ROOT):  # one folder for all threads
         manifest = _execute(current, todo, wanted, staging[:2], force, say)
-        if files.digest(loaded.path) != before:
+        if runs.digest(loaded.path) != before:
             raise StudyError(f"{loaded.path} was edited while its notebooks ran: run it again")
         for line in _personal(staging[0] / "privacy.json"):
             say(line)
@@ -121,7 +121,7 @@ def _verify_others(current: Run) -> None:
     """Refuse a mixture in another run of the study, which the summary shows too."""
     for other in summary.runs(current.study):
         if other["folder"] != current.folder:
-            files.verify(other["folder"])
+            runs.verify(other["folder"])
 
 
 def _personal(path: Path) -> list[str]:
@@ -135,8 +135,8 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: P
     loaded = current.study
     if not _same_pages(current, manifest, pages):
         for page in build(loaded.title, manifest, pages):
-            manifest["times"][page.stem]["html"] = files.digest(page)
-    (data / "manifest.json").write_text(files.as_json(manifest), encoding="utf-8")
+            manifest["times"][page.stem]["html"] = runs.digest(page)
+    (data / "manifest.json").write_text(formats.as_json(manifest), encoding="utf-8")
     explain(loaded.title, manifest, pages)
     cards.handout(replace(current, folder=data), manifest, pages)
     every = summary.runs(loaded, (current.as_of.isoformat(), data, pages))
@@ -175,7 +175,7 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             if reason:
                 say(f"{step.name:<26} left out: {reason}")
                 continue
-            asked = files.as_json(step.parameters) + plan.reads_earlier(step, current)
+            asked = formats.as_json(step.parameters) + plan.reads_earlier(step, current)
             prints[step.name] = own = _hash(fingerprint, step.path.read_bytes(), asked)
             former = old.get(step.name)
             same = not force and fingerprint and _unchanged(current, former, own)
@@ -198,14 +198,14 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
         ran = ran or bool(due)  # whatever comes later and is not the same must follow
         fingerprint = _hash(fingerprint, *prints.values()) if fingerprint else ""
     monitoring.assemble(replace(current, folder=staging[0]), reason)
-    return files.plain(
+    return formats.plain(
         {
             "study": current.study.name,
             "as_of": current.as_of,
             "until": current.until,
             "seed": current.seed,
             "inputs": inputs,
-            "data_hash": _hash("", files.as_json(inputs))[:12],
+            "data_hash": _hash("", formats.as_json(inputs))[:12],
             "versions": {name: version(name) for name in VERSIONS}
             | {"python": platform.python_version()},
             "steps": [entries[step.name] for step in todo if step.name in entries],
@@ -237,20 +237,20 @@ def _timed(current: Run, step: plan.Step, staging, say) -> dict:
     _execute_one(current, step, staging)
     seconds = time.perf_counter() - clock
     say(f"{step.name:<26} {seconds:6.1f} s")
-    page = files.digest(staging[1] / f"{step.name}.ipynb")  # its cells have times too
+    page = runs.digest(staging[1] / f"{step.name}.ipynb")  # its cells have times too
     return {"started": started.isoformat("T", "seconds"), "seconds": seconds, "page": page}
 
 
 def _entry(step: plan.Step, fingerprint: str, changed: list[str], folder: Path) -> dict:
     """Return what the manifest says of a step: its files are those that nobody else makes."""
-    others = files.MAKERS.keys() - {step.maker}
-    mine = sorted(name for name in changed if files.maker(name) not in others)
+    others = runs.MAKERS.keys() - {step.maker}
+    mine = sorted(name for name in changed if runs.maker(name) not in others)
     return {
         "name": step.name,
         "notebook": step.notebook,
         "parameters": step.parameters,
         "fingerprint": fingerprint,
-        "files": {name: files.digest(folder / name) for name in mine},
+        "files": {name: runs.digest(folder / name) for name in mine},
     }
 
 
@@ -270,7 +270,7 @@ def _altered(current: Run, entry: dict) -> list[str]:
 
 def _differ(paths: dict[Path, str | None]) -> list[str]:
     """Return the names of files that are gone, or have another digest than is given."""
-    return [p.name for p, was in paths.items() if not (p.is_file() and files.digest(p) == was)]
+    return [p.name for p, was in paths.items() if not (p.is_file() and runs.digest(p) == was)]
 
 
 def _executed(current: Run, name: str) -> Path:
@@ -293,7 +293,7 @@ def _inputs(current: Run) -> dict[str, str]:
     for path in tables.source_files(current.study):
         called = privacy.masked(path.name)
         count = sum(name == called or name.startswith(f"{called} (") for name in result)
-        result[f"{called} ({count + 1})" if count else called] = files.digest(path)
+        result[f"{called} ({count + 1})" if count else called] = runs.digest(path)
     return result
 
 
@@ -304,8 +304,8 @@ def _fingerprint(current: Run, inputs: dict) -> str:
     code = sorted(p for p in Path(__file__).parent.rglob("*") if p.suffix in CODE)
     installed = {name: version(name) for name in VERSIONS}
     return _hash(
-        files.digest(current.study.path, *code),
-        files.as_json([inputs, installed, current.as_of, current.seed]),
+        runs.digest(current.study.path, *code),
+        formats.as_json([inputs, installed, current.as_of, current.seed]),
         privacy.pseudonym_mark(current.study),
     )
 
@@ -320,7 +320,7 @@ def _hash(start: str, *parts: str | bytes) -> str:
 def _stamps(folder: Path) -> dict[str, tuple]:
     """Return what tells whether a file was written, but of those that belong to no single step."""
     result = {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.iterdir()}
-    return {name: stamp for name, stamp in result.items() if name not in files.SHARED}
+    return {name: stamp for name, stamp in result.items() if name not in runs.SHARED}
 
 
 def _reuse(current: Run, entry: dict, staging: tuple[Path, Path]) -> None:

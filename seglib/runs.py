@@ -22,7 +22,7 @@ import pandas as pd
 
 from seglib import privacy, wording
 from seglib import study as study_module
-from seglib.formats import as_json, plain, write_csv  # noqa: F401 - for all who write files
+from seglib.formats import as_json, write_csv
 from seglib.study import Study, StudyError
 
 try:
