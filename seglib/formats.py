@@ -35,6 +35,16 @@ PLAIN = {  # words of pydantic, and those that users know
 SPACES = "spaces"  # columns set apart by one or more blanks, as in printed tables
 
 
+class StudyError(Exception):
+    """A mistake that the user can mend; its text is the whole message."""
+
+    exit_code = 2
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the sentence alone in a notebook; IPython calls this."""
+        return [str(self)]
+
+
 # --- YAML -----------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from seglib import wording
-from seglib.formats import Day, Days, Names, Part, Zone, load_yaml, nearest, sentence
+from seglib.formats import Day, Days, Names, Part, StudyError, Zone, load_yaml, nearest, sentence
 from seglib.layout import ROW, Base, Customers, Outcome, Scale, Tables
 
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
@@ -26,16 +26,6 @@ NEEDED = {  # what a base needs to have a column, but for an attribute
     "behavioural": "a table transactions",
     "needs": "tables.products.columns.group, and transactions with product and amount",
 }
-
-
-class StudyError(Exception):
-    """A mistake that the user can mend; its text is the whole message."""
-
-    exit_code = 2
-
-    def _render_traceback_(self) -> list[str]:
-        """Show the sentence alone in a notebook; IPython calls this."""
-        return [str(self)]
 
 
 # --- the study ------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ ROWS = [
 def sent_by(rows):
     """Return what was sent to the members, from a run with these campaigns."""
     files = {"campaigns.parquet": rows, "monthly.parquet": None, "extent.json": EXTENT}
-    run = SimpleNamespace(has=runs.__contains__, read=files.get, as_of=AS_OF, until=UNTIL)
+    run = SimpleNamespace(has=files.__contains__, read=files.get, as_of=AS_OF, until=UNTIL)
     return campaigns.sent(run, members())
 
 

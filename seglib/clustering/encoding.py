@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.stats import skew
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from seglib.study import StudyError
+from seglib.formats import StudyError
 
 RARE = 0.01  # levels held by a smaller share of rows carry no distance
 TAILS = (0.005, 0.995)  # winsor limits as quantiles

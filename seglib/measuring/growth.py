@@ -15,7 +15,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from seglib import clustering, privacy
+from seglib import privacy
+from seglib.clustering import segmenter
 from seglib.collection import activity, features
 from seglib.measuring import outcomes
 from seglib.measuring.outcomes import EVERYONE
@@ -265,7 +266,7 @@ def assigned(model: dict, frame: pd.DataFrame, reference: pd.DataFrame) -> pd.Se
         values = frame[name] if name in frame else pd.Series(np.nan, frame.index)
         numeric = pd.api.types.is_numeric_dtype(reference[name])
         by_rank[name] = _ranked(values, reference[name]) if numeric else values
-    return clustering.assign(model, by_rank)["segment"]
+    return segmenter.assign(model, by_rank)["segment"]
 
 
 def _ranked(values: pd.Series, reference: pd.Series) -> pd.Series:

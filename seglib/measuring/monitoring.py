@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from seglib import clustering, privacy, stats, wording
-from seglib.clustering import SegmentModel
+from seglib import privacy, stats, wording
+from seglib.clustering.segmenter import SegmentModel, assign
 from seglib.collection import features
 from seglib.measuring import drift, outcomes
 from seglib.measuring.growth import seen
@@ -141,7 +141,7 @@ def states(model: dict, then: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
 
     Columns: then, now, probability (of the segment now).
     """
-    before, after = clustering.assign(model, then), clustering.assign(model, now)
+    before, after = assign(model, then), assign(model, now)
     both = before["segment"].rename("then").to_frame()
     both = both.join(after["segment"].rename("now"), how="outer").join(after["probability"])
     labels = both[["then", "now"]].fillna(OUTSIDE).astype(int)

@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 
 from seglib import privacy
-from seglib.formats import plain
+from seglib.formats import StudyError, plain
 from seglib.personas import personas, playbook
 from seglib.personas.evidence import Evidence
 from seglib.personas.measures import NO_DIFFERENCE, WORDS, measure
 from seglib.personas.profile import label
 from seglib.power import MONTHS
 from seglib.runs import Run
-from seglib.study import StudyError
 from seglib.wording import amount
 
 FACTS = {

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from seglib import power, privacy, wording
-from seglib.clustering import SegmentModel, prediction, stability
+from seglib.clustering import prediction, stability
+from seglib.clustering.segmenter import SegmentModel
 from seglib.collection import attributes, dictionary
 from seglib.personas import affinity, personas, profile
 from seglib.personas.profile import entries, label
