@@ -43,7 +43,6 @@ VERSIONS = (
     "scikit-learn",
     "scipy",
     "statsmodels",
-    "stepmix",
 )
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # one thread a process; kernels inherit it
