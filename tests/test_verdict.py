@@ -231,14 +231,15 @@ def test_segments_that_come_back_like_any_cut_are_not_said_to_come_back(beyond, 
 
 @pytest.mark.parametrize(("kind", "k", "words"), [
     ("natural", 2, "At least 2 groups stand apart in these data, with few"),
-    ("reproducible", 2, "At least 2 groups stand apart in these data; whether there are more"),
+    ("reproducible", 2, "At least 2 groups stand apart in these data; how many there are in all"),
     ("reproducible", 3, "At least 2 groups stand apart in these data; the 3 segments"),
 ])  # fmt: skip
 def test_groups_that_stand_apart_are_at_least_so_many(kind, k, words):
-    found, model = Decision(k, kind, evidence([9, 4, 12]), 2), SegmentModel(n_segments=k)
+    found = Decision(k, kind, evidence([9, 4, 12]), 2, (2, 4))
+    model = SegmentModel(n_segments=k)
     model.method_ = "gmm"
     said = verdict._headline(found, model, kind, None, verdict.Choice(k), {"beyond": True})
-    assert said.startswith(words)
+    assert said.startswith(words) and ("give 2 and 4." in said) == (kind == "reproducible")
 
 
 @pytest.mark.parametrize(("apart", "calibrated"), [(3.0, True), (0.0, False)])

@@ -50,12 +50,15 @@ class Decision:
         says at which there is any; `p_value` and `tables` of all.
     apart : int
         How many groups stand apart at least; 1 where none do, and segments are those of k-means.
+    counts : tuple of int
+        The numbers that two criteria give and that of groups apart; empty where none are.
     """
 
     k: int
     kind: str
     evidence: pd.DataFrame = field(repr=False)
     apart: int = 1
+    counts: tuple[int, ...] = ()
 
     def method(self, method: str = "auto") -> str:
         """Return the method that makes the segments, unless the analyst chose one."""
@@ -155,8 +158,9 @@ def decide(evidence: pd.DataFrame, count: mixture.Count | None = None) -> Decisi
     evidence["separated"] = False
     if count and count.apart > 1 and evidence["structure"].any():
         evidence.loc[count.k, ["separation", "separated"]] = count.depth, count.apart == count.k
-        firm = count.apart == count.k == count.by_bic
-        return Decision(count.k, "natural" if firm else "reproducible", evidence, count.apart)
+        counts = tuple(sorted({count.k, count.by_bic, count.apart}))
+        kind = "natural" if len(counts) == 1 else "reproducible"
+        return Decision(count.k, kind, evidence, count.apart, counts)
     rows = evidence[evidence["reproducible"]]
     if not len(rows):
         return Decision(1, "none", evidence)

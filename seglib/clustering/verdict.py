@@ -298,6 +298,7 @@ def _headline(decision: Decision, model, kind: str, useful, choice: Choice, agre
         k=shown,
         asked=k,
         apart=decision.apart,
+        counts=[*map(str, decision.counts)],
         carried=choice.carried,
         what="groups" if decision.kind == "natural" else "segments that come back",
         whose="given" if labels else "ours",
