@@ -60,11 +60,6 @@ class Groups:
     bic: float
     icl: float
 
-    @property
-    def label(self) -> np.ndarray:
-        """The likeliest group of each row."""
-        return self.share.argmax(axis=1)
-
 
 @dataclass(frozen=True)
 class Count:
@@ -74,7 +69,7 @@ class Count:
     ----------
     k, by_bic, apart
         With the least ICL; with the least BIC; how many remain of k when those are joined between
-        which the density falls by less than `depth`.
+        which the density falls too little.
     depth
         How far the density falls between the two closest of k groups, as a log ratio.
     table : DataFrame
@@ -93,16 +88,16 @@ def count(columns: Columns, k_max: int, least: pd.Series) -> Count:
     fits = {}
     for shape in SHAPES:
         for k in range(1, k_max + 1):
-            made = best(columns, k, (shape,))
-            if made is None:
+            groups = best(columns, k, (shape,))
+            if groups is None:
                 break
-            fits[k, shape] = made
-            gone = [fits[i, shape].bic for i in range(1, k + 1)]
-            if int(np.argmin(gone)) < k - 2:  # two more groups have not made it better
+            fits[k, shape] = groups
+            bics = [fits[i, shape].bic for i in range(1, k + 1)]
+            if int(np.argmin(bics)) < k - 2:  # two more groups have not made it better
                 break
     by = pd.DataFrame({key: {"bic": one.bic, "icl": one.icl} for key, one in fits.items()}).T
     chosen = by["icl"].idxmin()
-    depth, apart = _apart(columns.spread, fits[chosen].label, least[chosen[0]])
+    depth, apart = _apart(columns.spread, fits[chosen].share.argmax(axis=1), least[chosen[0]])
     table = by.groupby(level=0).min().rename_axis("k")
     return Count(int(chosen[0]), int(by["bic"].idxmin()[0]), apart, depth, table)
 
