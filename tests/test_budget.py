@@ -18,7 +18,7 @@ ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what
     ("", 4413, 17),
     ("collection", 4999, 18),
     ("clustering", 3543, 12),
-    ("personas", 2300, 8),
+    ("personas", 2299, 8),
     ("measuring", 2232, 7),
     ("report", 1696, 7),
 ]

@@ -197,7 +197,7 @@ def test_the_headline_names_who_stands_out_and_warns_without_a_placebo(run):
 
 def test_the_headline_says_when_nobody_stands_out(run):
     text, _ = told(run, crowd(growth=(1.4, 1.0)), crowd(growth=(1.4, 1.0), seed=3))
-    assert "no segment did better or worse than segments formed by the same rule" in text
+    assert "No segment changed more, or less, than segments formed by the same rule" in text
 
 
 def test_the_headline_says_when_no_placebo_compares(run):

@@ -133,17 +133,23 @@ def test_what_would_make_a_test_tell_enough_is_computed_from_its_figures():
     alone = playbook.ways(rows[0], [rows[0], {"segment": 2, "experiment": plan(9, 9, months=1)}])
     assert [way["way"] for way in alone] == ["effect", "again"]
     assert not playbook.ways({"segment": 1, "experiment": plan(5000, 4810, enough=True)}, rows)
-    less = {"segment": 1, "experiment": plan(2500, 3000, metric="share that buys")}
+    less = {"segment": 1, "experiment": plan(2500, 2300, metric="share that buys", enough=True)}
     way = playbook.ways(rows[0], [rows[0], less])[1]
-    assert way == {"way": "measure", "metric": "share that buys", "there": 2500, "needed": 3000}
+    assert way == {"way": "measure", "metric": "share that buys", "there": 2500, "needed": 2300}
+
+
+def test_what_is_still_too_small_is_no_way_out():
+    rows = [{"segment": s, "experiment": plan(300, 4810)} for s in (1, 2)]
+    less = {"segment": 1, "experiment": plan(300, 310, metric="share that buys")}
+    assert [way["way"] for way in playbook.ways(rows[0], [*rows, less])] == ["effect"]
 
 
 def test_a_pooled_share_needs_what_the_mean_share_needs():
-    shares = [plan(100, 999, unit="share", baseline=b, detectable=0.1) for b in (0.2, 0.4)]
+    shares = [plan(4000, 9999, unit="share", baseline=b, detectable=0.1) for b in (0.2, 0.4)]
     rows = [{"segment": s, "experiment": test} for s, test in enumerate(shares, 1)]
     together = playbook.ways(rows[0], rows)[-1]
-    assert together["there"] == 200
-    assert together["needed"] == power.share_test([0.3], 200)["n_per_arm"]
+    assert together["there"] == 8000
+    assert together["needed"] == power.share_test([0.3], 8000)["n_per_arm"]
 
 
 def test_a_measure_that_tells_enough_is_offered_where_spend_does_not(full, monkeypatch):

@@ -232,7 +232,7 @@ def test_a_test_that_misses_what_pays_says_so(tmp_path):
     told = words(
         section(built(tmp_path, write_run(tmp_path, playbook={"levers": [plan]})), "monday")
     )
-    assert "only effects far above that: no difference does not mean that it does not pay" in told
+    assert "only effects far above that: it may pay although the test shows no difference" in told
     plan["experiment"] |= {"break_even": 0.5}
     again = built(tmp_path, write_run(tmp_path / "b", playbook={"levers": [plan]}))
     assert "above that" not in words(section(again, "monday"))
@@ -242,7 +242,7 @@ def test_another_measure_is_offered_and_what_else_would_help_is_said(tmp_path):
     first, second = lever(1, False), lever(2, False, "Widen it.")
     other = {"enough": True, "unit": "share", "detectable": 0.05, "baseline": 0.8}
     first["other"] = first["experiment"] | other | {"metric": "share that buys"}
-    fewer = {"metric": "share that buys", "there": 205, "needed": 220}
+    fewer = {"metric": "share that buys", "there": 205, "needed": 180}
     together = {"segments": [3], "there": 400, "needed": 300}
     second["ways"] = [{"way": "effect", "value": 0.4}, {"way": "again", "value": 2},
                       {"way": "measure"} | fewer, {"way": "together"} | together]  # fmt: skip
@@ -250,12 +250,13 @@ def test_another_measure_is_offered_and_what_else_would_help_is_said(tmp_path):
     assert words(section(page, "answer")).startswith("The answer") and "Start with" in words(page)
     monday = section(page, "monday")
     assert "difference of 5.0 points or more on 80%. Measure: share that buys." in words(monday)
-    assert "cannot be the measure: a test needs 310 in each half" in words(monday)
+    assert "too coarse a measure: a test needs 310 in each half" in words(monday)
     assert [words(li) for li in monday.select(".ways li")] == [
-        "A larger effect: this segment shows one of 0.40 or more, 9.8% of 4.1.",
+        "A larger effect: a test in this segment shows one of 0.40 or more, 9.8% of 4.1.",
         "Longer: 2 such tests one after another, the halves drawn anew for each, taken together.",
-        "Another measure: the share that buys takes 220 in each half; there are 205.",
-        "More of them: the same for Occasional shoppers too makes 400 in each half; it takes 300.",
+        "Another measure: a test of the share that buys needs 180 in each half, and there are 205.",
+        "More of them: tested together with Occasional shoppers, there are 400 in each half, "
+        "and 300 are needed.",
     ]
 
 

@@ -258,9 +258,9 @@ def answerable(row: dict) -> dict | None:
 def ways(row: dict, rows: list[dict]) -> list[dict]:
     """Return what would make a test of a lever tell enough, from its figures and those of others.
 
-    `effect`: the smallest change that it shows as it is; `measure`: one that takes fewer; `again`:
-    so many such tests, one after another with halves drawn anew; `together`: other segments that
-    lack the same test, with how many there are then in each half, and how many it takes.
+    `effect`: the smallest change that it shows as it is; `measure`: one for which there are enough;
+    `again`: so many such tests, one after another with halves drawn anew; `together`: other
+    segments that lack the same test, if there are enough in all.
     """
     test = row["experiment"]
     if test["enough"] or test["baseline"] is None or not math.isfinite(test["detectable"]):
@@ -272,16 +272,17 @@ def ways(row: dict, rows: list[dict]) -> list[dict]:
         return result
     times = (test["n_per_arm"] or math.inf) / test["available"]
     own = [r["experiment"] for r in rows if r["segment"] == row["segment"]]
-    fewer = [t for t in own if t["n_per_arm"] and t["n_per_arm"] < (test["n_per_arm"] or math.inf)]
-    for other in sorted(fewer, key=lambda t: t["n_per_arm"])[:1]:
+    for other in sorted((t for t in own if t["enough"]), key=lambda t: t["n_per_arm"])[:1]:
         about = {"there": other["available"], "needed": other["n_per_arm"]}
         result.append({"way": "measure", "metric": other["metric"]} | about)
     if test["months"] and times <= AGAIN:
         result.append({"way": "again", "value": math.ceil(times)})
     same = {r["segment"]: r for r in rows if _alike(r["experiment"], test)} | {row["segment"]: row}
-    if len(same) > 1:
-        result.append({"way": "together"} | _pooled([r["experiment"] for r in same.values()]))
-        result[-1]["segments"] = sorted(same.keys() - {row["segment"]})
+    pool = _pooled([r["experiment"] for r in same.values()])
+    if pool["needed"] and pool["needed"] <= pool["there"]:
+        result.append(
+            {"way": "together", "segments": sorted(same.keys() - {row["segment"]})} | pool
+        )
     return result
 
 
@@ -293,10 +294,8 @@ def _alike(one: dict, other: dict) -> bool:
 
 
 def _pooled(tests: list[dict]) -> dict:
-    """Return how many there are in each half of several segments, and how many a test takes.
-
-    Halves are drawn within each segment, so only what differs within them is noise.
-    """
+    """Return how many there are in each half of several segments, and how many a test takes."""
+    # halves are drawn within each segment, so only what differs within them is noise
     n = np.array([test["available"] for test in tests])
     baseline = float(np.average([test["baseline"] for test in tests], weights=n))
     if tests[0]["unit"] == "share":
