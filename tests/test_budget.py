@@ -15,9 +15,9 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
 BELOW = GROUND | {"runs"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 4413, 17),
-    ("collection", 4999, 18),
-    ("clustering", 3543, 12),
+    ("", 4412, 17),
+    ("collection", 5001, 18),
+    ("clustering", 3537, 12),
     ("personas", 2299, 8),
     ("measuring", 2232, 7),
     ("report", 1696, 7),

@@ -87,3 +87,19 @@ def test_every_row_has_one_membership_and_all_shapes_are_proper_covariances():
         assert weight.sum() == pytest.approx(1) and (np.linalg.eigvalsh(covariance) > 0).all()
         same = np.allclose(covariance, covariance[0])
         assert same == (shape == "tied")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_a_frequent_zero_alone_makes_no_groups(share):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 3))
+    x[rng.random(500) < share, 0] = -3
+    assert looks(counted(x)) == (1, 1, 1)
+
+
+def test_a_column_that_nobody_fills_who_fills_another_stops_nothing():
+    rng = np.random.default_rng(0)
+    one = np.where(rng.random(500) < 0.8, rng.normal(size=500), np.nan)
+    other = np.where(np.isnan(one), rng.normal(size=500), np.nan)
+    found = mixture.columns(np.column_stack([one, other, rng.normal(size=500)]), np.zeros(3, bool))
+    assert not np.isnan(found.numbers).any()

@@ -300,6 +300,15 @@ def test_times_are_read_by_their_order_or_not_at_all(order):
     assert [value and str(value) for value in read] == [*written.values()]
 
 
+def test_a_file_whose_only_column_of_text_is_empty_is_described(tmp_path):
+    frame = pd.DataFrame({"id": [1, 2, 3], "note": pd.Series([None] * 3, dtype="string")})
+    frame.to_parquet(tmp_path / "a.parquet")
+    kinds = {
+        line["name"]: line["kind"] for line in columns.describe(opened(tmp_path / "a.parquet"))
+    }
+    assert kinds == {"id": "integer", "note": "text"}
+
+
 def test_a_column_with_a_few_dates_is_text(tmp_path):
     (tmp_path / "a.csv").write_text("a,b\n1/2/2023,5\nsoon,1 234\nlater,x\n5 May 2023,\n")
     kinds = {line["name"]: line["kind"] for line in columns.describe(opened(tmp_path / "a.csv"))}

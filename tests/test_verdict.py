@@ -181,6 +181,24 @@ def test_labels_that_are_the_groups_are_natural_and_others_are_not():
     assert pd.crosstab(bad.labels, shuffled).max(axis=1).sum() == 150
 
 
+def test_labels_that_follow_the_groups_in_part_are_said_to():
+    table, truth = groups(3)
+    some = truth.copy()
+    rng = np.random.default_rng(0)
+    redrawn = rng.choice(len(some), len(some) // 6, replace=False)
+    some[redrawn] = rng.integers(0, 3, len(redrawn))
+    judged = seglib.judge(table, some, k_max=3).verdict
+    assert judged.kind == "reproducible" and 0.6 <= judged.agreement["value"] < 0.75
+    assert judged.headline.endswith("the 3 segments given follow them only in part.")
+
+
+def test_a_method_that_was_not_asked_for_is_the_verdicts():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=200), "b": rng.choice(list("xyz"), 200)})
+    judged = seglib.segment(table, k=3, method="kmeans", k_max=3).verdict
+    assert judged.method == "mixed" and "analyst" not in judged.method_reason
+
+
 def test_labels_that_predict_are_useful_whatever_they_were_made_from():
     table, outcomes = continuum()
     halves = outcomes["spend"] > 50

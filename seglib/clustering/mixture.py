@@ -16,7 +16,6 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 from seglib.clustering.null_model import donors, following
@@ -28,8 +27,7 @@ LOOK, ROUNDS = 10, 200  # of EM, from each start and from the best of them
 CLOSE = 1e-5  # EM ends where the log-likelihood of a row gains less
 SPIKE = 3  # a value so many times as frequent as any other is a state, such as no spend at all
 DISTINCT = 20  # values a column has at least whose spikes are states
-MISSING = 0.25  # share of missing values from which they are drawn, not passed over
-NEAR = 5  # rows of which one lends its value
+PASSED_OVER = 0.5  # share of the rows at most
 FEWEST = 5  # rows of a group
 BINS = 60  # from one centre distance before the first centre to one beyond the second
 BANDWIDTH = 0.1  # of the kernel, in centre distances
@@ -231,8 +229,9 @@ def fall(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
 def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0) -> Columns:
     """Return the columns for a mixture, from numbers and positions of levels; NaN is missing.
 
-    A column that follows from others is left out. Rows with a missing number are passed over,
-    unless half of the rows would be.
+    A column that follows from others is left out. Rows without a number, or in a state such as no
+    spend at all, are passed over; of columns for which too few rows would be left, only the state
+    counts.
     """
     rng = np.random.default_rng(seed)
     own = donors(following(values, values)) == np.arange(values.shape[1])
@@ -251,28 +250,17 @@ def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0) -> Columns:
         numbers.append(x)
     numbers = np.column_stack([np.empty((len(values), 0)), *numbers])
     gone = np.isnan(numbers)
-    whole = ~gone[:, gone.mean(axis=0) <= MISSING].any(axis=1)
-    rows = np.flatnonzero(whole) if whole.mean() >= 0.5 else np.arange(len(values))
+    kept = gone.mean(axis=0).argsort(kind="stable")
+    while len(kept) > (not answers) and gone[:, kept].any(axis=1).mean() > PASSED_OVER:
+        kept = kept[:-1]
+    rows = np.flatnonzero(~gone[:, kept].any(axis=1))
     rows = np.sort(rng.permutation(rows)[:ROWS])
     answers = [hot[rows] for hot in answers]
-    numbers = _lent(numbers[rows], answers, rng)
-    numbers = np.column_stack([np.empty((len(rows), 0)), *(_spread(x, rng) for x in numbers.T)])
+    numbers = [np.empty((len(rows), 0)), *(_spread(x, rng) for x in numbers[rows][:, kept].T)]
+    numbers = np.column_stack(numbers)
     fuzzy = [hot[:, 1:] + rng.uniform(-0.5, 0.5, hot[:, 1:].shape) for hot in answers]
     x = np.hstack([numbers, *fuzzy])
     return Columns(rows, numbers, answers, (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9))
-
-
-def _lent(numbers: np.ndarray, answers: list[np.ndarray], rng) -> np.ndarray:
-    """Fill every gap with the value of a row that is near in all columns (hot deck)."""
-    x = np.hstack([(numbers - np.nanmean(numbers, axis=0)) / np.nanstd(numbers, axis=0), *answers])
-    x = np.nan_to_num(x)
-    for column in numbers.T:
-        gaps, full = np.flatnonzero(np.isnan(column)), np.flatnonzero(~np.isnan(column))
-        if len(gaps):
-            near = cdist(x[gaps], x[full]).argsort(axis=1)[:, :NEAR]
-            one = rng.integers(near.shape[1], size=len(gaps))
-            column[gaps] = column[full[near[np.arange(len(gaps)), one]]]
-    return numbers
 
 
 def _spread(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -107,12 +107,14 @@ def search(
         return decide(compare(one, [one, one]))
     evidence = against_null(null, k_max, tables=tables, progress=progress)
     encoder, (rows, width) = null.encoder_, null.Z_.shape
-    columns = mixture.columns(encoder.decode(null.Z_), encoder.nominal, null.random_state)
+    columns = mixture.columns(encoder.answers(null.X_), encoder.nominal, null.random_state)
     least = (evidence["separation_null"] + DEEPER).clip(lower=SHALLOW)
     count = mixture.count(columns, k_max, least)
     round_can_help = count.apart > 1 and 1 < width <= 40 and rows > 10 * width
     if round_can_help and not evidence["structure"].any():
-        evidence = against_null(null, k_max, near_metric(null.Z_), tables=tables, progress=progress)
+        turn = near_metric(null.Z_)
+        turned = against_null(null, k_max, turn, tables=tables, progress=progress)
+        evidence = turned if turned["structure"].any() else evidence
     return decide(evidence, count)
 
 

@@ -229,8 +229,8 @@ def judge(
 def _about(model: SegmentModel, X: pd.DataFrame, decision: Decision, null: NullModel) -> dict:
     """Return what was judged, how it was made, and against what."""
     tables, rows = int(decision.evidence["tables"].iloc[0]), len(null.rows_)
-    asked = model.method not in {"auto", "labels", decision.method()}
-    chosen = "analyst" if asked else "verdict"
+    own = model.method_ != model.method or model.method in {"labels", decision.method()}
+    chosen = "verdict" if own else "analyst"
     sentences = [_words("method", method=model.method_, chosen=chosen, agrees=model.agrees_)]
     return {
         "k": model.n_segments,
@@ -270,9 +270,11 @@ def _trust(model: SegmentModel, X, decision: Decision, null: NullModel, agreemen
 
 def _kind(decision: Decision, model: SegmentModel, agreement: dict, useful, choice: Choice) -> str:
     """Return the kind of the segments used; labels that were given must also be those found."""
-    kind = decision.kind_at(model.n_segments)
-    if model.method_ == "labels" and agreement["value"] < AGREE:
-        kind = "reproducible" if kind != "none" and agreement["value"] >= AGREE_SOME else "none"
+    kind, again = decision.kind_at(model.n_segments), agreement["value"]
+    if model.method_ == "gmm" and model.n_segments != decision.k:  # no k-means speaks for these
+        kind = "reproducible" if agreement["beyond"] and again >= AGREE_SOME else "none"
+    if model.method_ == "labels" and again < AGREE:
+        kind = "reproducible" if kind != "none" and again >= AGREE_SOME else "none"
     if kind == "none" and (choice.carried or (useful and useful["useful"])):
         return "constructive"
     return kind
@@ -285,7 +287,9 @@ def _headline(decision: Decision, model, kind: str, useful, choice: Choice, agre
     k, labels = model.n_segments, model.method_ == "labels"
     other = decision.k != k or kind in {"none", "constructive"}
     shown = k
-    if choice.chosen_by == "analyst" and decision.kind != "none" and other:
+    if labels and not other and decision.kind != "none" and agreement["value"] < AGREE:
+        word = "loose"
+    elif choice.chosen_by == "analyst" and decision.kind != "none" and other:
         size = "one" if k == 1 else "fewer" if k < decision.k else "more"
         word, shown = "other" if labels else size, decision.k
     elif choice.carried and kind == "constructive":

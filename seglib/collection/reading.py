@@ -353,6 +353,8 @@ def readings(texts: ir.Table, given: Format) -> tuple[dict[str, dict], dict[str,
     cells = _keep(cells.filter(lambda t: t.value.notnull()))
     shapes = {w: _by_column(cells, _shapes(cells.value, w, cells.n)) for w in (NUMBER, TIME)}
     marks = {w: {c: _marks(n, w, given) for c, n in counts.items()} for w, counts in shapes.items()}
+    if not marks[TIME]:  # all columns are empty
+        return {}, {}
     marks[NUMBER] = _settled(marks[NUMBER], shapes[NUMBER])
     marks[WHOLE] = dict.fromkeys(marks[TIME], ())
     failed = {what: _read(cells, what, of).isnull() for what, of in marks.items()}
