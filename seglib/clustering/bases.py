@@ -83,9 +83,8 @@ def _segments(rows: pd.DataFrame, k_max: int, seed: int) -> tuple[str, pd.Series
     k = decision.k if decision.k > 1 else decision.best_cut
     if k < 2:
         return "none", None, "too few of them differ for more than one segment"
-    model = SegmentModel(
-        encoder, k, decision.method() if decision.apart > 1 else "kmeans", seed
-    ).fit(rows)
+    method = "gmm" if decision.apart > 1 else "kmeans"
+    model = SegmentModel(encoder, k, method, seed).fit(rows)
     return decision.kind, model.number(rows).predict(rows)["segment"], ""
 
 
