@@ -32,7 +32,6 @@ def months(run: Run) -> pd.DataFrame:
 
 
 def _whole_months(run: Run) -> pd.DatetimeIndex:
-    """Return the months before the cut-off date that the data hold from first to last day."""
     first = pd.Timestamp(run.read("extent.json")["first"])
     end = pd.Timestamp(run.as_of).replace(day=1)
     return pd.date_range(first, end, freq="MS", inclusive="left", name="month")
@@ -42,16 +41,10 @@ def cohorts(run: Run) -> pd.DataFrame:
     """Return the share of each cohort that orders in the months after its first.
 
     A cohort is the customers whose first order seen falls into the same month; only whole months
-    before the cut-off date count.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows: first month and `n`, the size of the cohort (missing where small numbers follow from
-        it); columns: months since, from 0; shares are missing of fewer than `minimum_cell`,
-        where they tell of fewer who did not come, and where such a number would follow from them
-        and the active customers of a month. Empty where nobody is known to have ordered in a month
-        before that of the date.
+    before the cut-off date count. Rows: first month and `n`, its size (missing where small numbers
+    follow from it); columns: months since, from 0. Shares are missing of fewer than `minimum_cell`,
+    where they tell of fewer who did not come, and where such a number would follow from them and
+    the active customers of a month. Empty where nobody is known to have ordered before.
     """
     active = months(run)["customers"]
     if not active.any():
@@ -123,13 +116,9 @@ def called(encoder, rows: list[dict]) -> dict[str, str]:
 def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> pd.DataFrame:
     """Compare the customers for whom `group` is true with the others on every numeric column.
 
-    Returns
-    -------
-    pandas.DataFrame
-        By column: value, the probability of superiority of the group (0.5 = no difference), with
-        its 95% interval low to high; p_value, p_adjusted, differs, with a share `alpha` of false
-        discoveries (Benjamini & Hochberg 1995). Columns known of fewer than two customers on a
-        side are left out.
+    By column: value, the probability of superiority of the group (0.5 = no difference), with its
+    95% interval low to high; p_value, p_adjusted, differs, with a share `alpha` of false
+    discoveries (Benjamini & Hochberg 1995). Columns known of fewer than two on a side are left out.
     """
     rows = {
         name: stats.superiority(frame.loc[group, name], frame.loc[~group, name])

@@ -68,10 +68,8 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_scalar)
 def load_yaml(text: str) -> Any:
     """Return what a text of YAML holds.
 
-    Raises
-    ------
-    ValueError, yaml.YAMLError
-        If it is not YAML, holds a key twice, asks for code to run, or grows through its aliases.
+    ValueError or yaml.YAMLError if it is not YAML, holds a key twice, asks for code to run, or
+    grows through its aliases.
     """
     nodes, size = [yaml.compose(text, Loader=_Loader)], 0
     while nodes:  # an alias is counted wherever it stands, so what holds itself has no end
@@ -108,14 +106,12 @@ def _day(value: Any) -> date:
 
 
 def _texts(value: Any) -> Any:
-    """Accept 0 where '0' is meant, also as a key."""
     if isinstance(value, dict):
         return {str(key): v for key, v in value.items()}
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _delimiter(value: str) -> str:
-    """Accept a character or its name."""
     value = SEPARATORS.get(value, value)
     if value != SPACES and (len(value) != 1 or value.isalnum() or value in "\"'\n\r"):
         names = f"{', '.join(SEPARATORS)}, {SPACES}"
@@ -144,7 +140,6 @@ def _date_order(value: Any) -> str:
 
 
 def _days(value: Any) -> int:
-    """Read '91 days', '13 weeks' or 91 as a number of days."""
     match = re.fullmatch(r"\s*(\d+)\s*(days?|weeks?)?\s*", str(value))
     if not match:
         raise ValueError("expected a number of days such as '91 days' or '13 weeks'")
@@ -240,7 +235,6 @@ def _short(value: Any) -> str:
 
 
 def _keys(model: type[BaseModel], loc: tuple) -> list[str]:
-    """Return the keys allowed at a place in a model."""
     for part in loc:
         field = getattr(model, "model_fields", {}).get(part)
         model = (_model_in(field.annotation) if field else None) or model
@@ -260,13 +254,8 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 def write_csv(frame: pd.DataFrame, target: Any) -> None:
     """Write a frame, without its index, as CSV that a spreadsheet shows and does not run.
 
-    Parameters
-    ----------
-    frame
-        Text that begins as a formula does (=, +, -, @, a tab or a line end) and is no number gets
-        an apostrophe in front, ids too; numbers have six significant digits.
-    target
-        A path or an open file.
+    Text that begins as a formula does (=, +, -, @, a tab or a line end) and is no number gets an
+    apostrophe in front, ids too; numbers have six significant digits.
     """
     frame = frame.copy()
     for name in frame.columns[[not is_numeric_dtype(dtype) for dtype in frame.dtypes]]:

@@ -58,19 +58,8 @@ class Step:
 def check(name: str, *, read: bool = True) -> Study:
     """Return the study if its file and its tables are sound.
 
-    Parameters
-    ----------
-    name
-        As `study.find` takes it.
-    read
-        Whether the tables are looked at too if the file is sound. Whoever opens them next need not:
-        `tables.open_tables` says the same of them.
-
-    Raises
-    ------
-    StudyError
-        Listing every mistake in the keys, the sources and the columns at once; or if the key of
-        pseudonyms is missing.
+    A StudyError lists every mistake in keys, sources and columns at once. Without `read`, the
+    tables of a sound file are not looked at: `tables.open_tables` says the same of them.
     """
     path = study.find(name)
     raw = study.read(path)
@@ -148,7 +137,6 @@ def reads_earlier(step: Step, current: Run) -> str:
 
 
 def _before(step: Step, current: Run, prefix: str) -> Path | None:
-    """Return the folder of the run that a step looks back to."""
     if step.notebook == "07_monitoring":
         last = current.predecessor(*COMPARED)
         return last.folder if last else None
@@ -159,13 +147,7 @@ def _before(step: Step, current: Run, prefix: str) -> Path | None:
 
 
 def with_parameters(plan: list[Step], given: dict) -> list[Step]:
-    """Return the plan with the parameters added to the notebooks that know them.
-
-    Raises
-    ------
-    StudyError
-        For an unknown name or a value of another type, before any kernel starts.
-    """
+    """Return the plan with parameters added to the notebooks that know them, else a StudyError."""
     known = {step.name: _open_parameters(step) for step in plan}
     accepted = {name: about for result in known.values() for name, about in result.items()}
     added = {step.name: {} for step in plan}
@@ -181,7 +163,6 @@ def with_parameters(plan: list[Step], given: dict) -> list[Step]:
 
 
 def _open_parameters(step: Step) -> dict[str, dict]:
-    """Return what a user may set in a notebook: all its parameters but those of the runner."""
     import papermill  # noqa: PLC0415 - a second that only parameters need
 
     result = papermill.inspect_notebook(str(step.path))
@@ -222,13 +203,7 @@ def _within_bounds(name: str, value):
 
 
 def wanted(plan: list[Step], only: str, current: Run) -> set[str]:
-    """Return the names of the steps that begin so.
-
-    Raises
-    ------
-    StudyError
-        If none does, or if there is no earlier run to add to.
-    """
+    """Return the names of the steps that begin so; a StudyError if none does, or none was run."""
     chosen = {step.name for step in plan if step.name.startswith(only)}
     if not chosen:
         names = [step.name for step in plan]
@@ -252,7 +227,6 @@ class Page(NamedTuple):
     without: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return the page on one line."""
         without = f"; left out: {'; '.join(self.without)}" if self.without else ""
         return f"{self.name:<26} {self.says}{without}"
 
@@ -266,13 +240,7 @@ class Outlook(NamedTuple):
 
 
 def outlook(loaded: Study) -> Outlook:
-    """Return what a study will say, after checking its data.
-
-    Raises
-    ------
-    StudyError
-        If its data stop a run.
-    """
+    """Return what a study will say, after checking its data; a StudyError if they stop a run."""
     opened = tables.open_tables(loaded)
     clean, results = audit.audit(loaded, opened, loaded.as_of)
     data = activity.facts(loaded, clean, loaded.as_of)
@@ -305,7 +273,6 @@ def _account(results: list[dict]) -> list[str]:
 
 
 def _found(results: list[dict]) -> list[str]:
-    """Return the checks that found something, the largest share first."""
     raised = [c for c in results if c["failing"] and not c["period"] and c["action"] != "dropped"]
     raised.sort(key=lambda c: -c["failing"] / max(c["rows"], 1))
     lines = [
@@ -335,7 +302,6 @@ def pages(loaded: Study, days: dict | None, several: bool = True) -> list[Page]:
 
 
 def _has(loaded: Study, days: dict | None, several: bool) -> dict[str, bool]:
-    """Return what a study has of what parts of the report need."""
     has, sold = loaded.tables, loaded.tables.transactions
     bases = {a.base for table in has.people.values() for a in table.attributes.values()}
     start, end = loaded.as_of.replace(day=1), loaded.until(loaded.as_of) - timedelta(days=1)
@@ -364,7 +330,6 @@ def _has(loaded: Study, days: dict | None, several: bool) -> dict[str, bool]:
 
 
 def _words(loaded: Study, days: dict | None) -> dict[str, str]:
-    """Return what the pages say of this study."""
     has, sold = loaded.tables, loaded.tables.transactions
     product = sold.columns.product if sold else None
     drawn = any(table and table.randomised for table in (loaded.arms, has.campaigns))

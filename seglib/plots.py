@@ -77,12 +77,7 @@ def wrap(text: str, width: int) -> str:
 def named(ax: Axes, places: dict[str, tuple], shades: dict | None = None) -> Axes:
     """Write each name to the right of its place; what overlaps is moved apart when it is shown.
 
-    Parameters
-    ----------
-    places
-        Name → x and y in the data: the end of a line, or a point.
-    shades
-        Name → colour, if not that of other text.
+    `places`: name → x and y in the data, the end of a line or a point; `shades`: name → colour.
     """
     for name, place in places.items():
         colour = (shades or {}).get(name, MUTED)
@@ -100,14 +95,8 @@ def ends(rows: pd.DataFrame, x: str, y: str, name: str) -> dict[str, tuple]:
 def intervals(rows: pd.DataFrame, ax: Axes, at: float = 0.0, colour=ACCENT) -> Axes:
     """Draw one estimate a row with its interval, against a line of no difference.
 
-    Parameters
-    ----------
-    rows
-        `value`, `low`, `high`, indexed by what a reader sees; the first row on top.
-    at
-        Where no difference is.
-    colour
-        One colour, or one a row.
+    `rows` have `value`, `low`, `high`, indexed by what a reader sees, the first on top; `at` is
+    where no difference is, `colour` one, or one a row.
     """
     place = np.arange(len(rows))[::-1]
     ax.hlines(place, rows["low"], rows["high"], color=colour, lw=2)
@@ -179,13 +168,8 @@ def lineup(panels: list[np.ndarray], axes) -> None:
 def compared(rows: pd.DataFrame, ax: Axes, by: str, pale: str = "") -> Axes:
     """Draw estimates with their intervals, a line a segment, its kinds one below the other.
 
-    Parameters
-    ----------
-    rows
-        segment, name, value, low, high, and `by`: of what kind, each named beside its first mark.
-        `hollow`, if there: the mark is not filled.
-    pale
-        The kind that is drawn paler.
+    `rows`: segment, name, value, low, high, and `by`: of what kind, each named beside its first
+    mark; a `hollow` mark is not filled. The kind `pale` is drawn paler.
     """
     names, kinds = rows["name"].unique(), list(rows[by].unique())
     place = {name: len(names) - 1 - i for i, name in enumerate(names)}
@@ -210,12 +194,8 @@ def compared(rows: pd.DataFrame, ax: Axes, by: str, pale: str = "") -> Axes:
 def affinity(rows: pd.DataFrame, names: dict[int, str], ax: Axes) -> Axes:
     """Draw how much more or less than everyone else each segment spends on each product group.
 
-    Parameters
-    ----------
-    rows
-        segment, group, index (1 is no difference), selected (beyond chance; others in brackets).
-    names
-        Segment → name.
+    `rows`: segment, group, index (1 is no difference), selected (beyond chance; others in
+    brackets).
     """
     if rows.empty:
         return ax
@@ -255,12 +235,7 @@ STEPS = (0.1, 0.2, 0.33, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10)
 def lifts(rows: pd.DataFrame, ax: Axes, colour) -> Axes:
     """Draw how many times as common each row is as among others, on a logarithmic axis.
 
-    Parameters
-    ----------
-    rows
-        `value`, `low`, `high`, indexed by what a reader sees; the first row on top.
-    colour
-        One a row.
+    As `intervals`.
     """
     intervals(rows, ax, at=1.0, colour=colour)
     if rows.empty:

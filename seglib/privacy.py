@@ -132,7 +132,6 @@ def _text(value) -> str:
 
 
 def _is_card(text: str) -> bool:
-    """Return whether digits begin as those of a card and pass Luhn's check."""
     digits = re.sub(r"\D", "", text)
     issuer = re.match(r"4|5[1-5]|2[2-7]|3[47]|6(?:011|5)|3(?:0[0-5]|[68])", digits)
     return bool(issuer) and len(digits) in {13, 14, 15, 16, 19} and luhn.is_valid(digits)
@@ -177,7 +176,6 @@ def _may_be(reason: str, texts: list[str]) -> bool:
 
 @cache
 def _names() -> tuple[frozenset[str], frozenset[str]]:
-    """Return first names and family names in small letters."""
     first, last = set(), set()
     for locale in WORDS["locales"]:
         provider = importlib.import_module(f"faker.providers.person.{locale}").Provider
@@ -292,25 +290,12 @@ def hidden(counts, minimum: int) -> np.ndarray:
 def linked(counts, groups, minimum: int, figures=None, mask=None, *, nobody=False) -> np.ndarray:
     """Return which of several linked figures to hide, such as shares of the same customers.
 
-    Parameters
-    ----------
-    counts : array, shape (cells,)
-        Numbers of customers in cells that do not overlap.
-    groups : array of 0 and 1, shape (groups, cells)
-        Which cells each number that a reader might learn adds up.
-    minimum
-        The smallest number that may be learnt.
-    figures : array, shape (groups,), optional
-        The figure that tells a group, each its own by default. A share with its interval tells
-        two: how many do and how many do not.
-    mask : array of bool, shape (groups,), optional
-        What is hidden anyway.
-    nobody
-        Whether a group of nobody is small too.
-
-    Source
-    ------
-    Fischetti & Salazar-González 2001, J. Am. Stat. Assoc. 96, section 2 (the attacker's problem).
+    `counts`: numbers of customers in cells that do not overlap; `groups`, shape (groups, cells):
+    which cells each number that a reader might learn adds up; `minimum`: the smallest number that
+    may be learnt; `figures`: the figure that tells a group, each its own by default (a share with
+    its interval tells two: how many do and how many do not); `mask`: what is hidden anyway;
+    `nobody`: whether a group of nobody is small too. Fischetti & Salazar-González 2001, J. Am.
+    Stat. Assoc. 96, section 2 (the attacker's problem).
     """
     groups = np.asarray(groups, float)
     sums = groups @ np.asarray(counts, float)

@@ -15,22 +15,9 @@ STAGING, REPLACED = ".staging-", ".replaced-"
 def staged(*places: Path) -> Iterator[list[Path]]:
     """Yield an empty folder beside each place; put them all in place if nothing fails.
 
-    Parameters
-    ----------
-    places
-        The folders, or files if the name has an ending, to be written together. Each may exist; it
-        keeps its content until the end.
-
-    Yields
-    ------
-    list of pathlib.Path
-        Where to write, one a place. A folder is there already, a file is to be made.
-
-    Notes
-    -----
-    All old places are set aside before the first new one is moved in, so a process that dies in
-    between leaves old ones, new ones or none, and never old beside new. `recover` puts the old ones
-    back if not all the new ones had arrived.
+    A place with an ending is a file, still to be made. All old places are set aside before the
+    first new one is moved in, so a process that dies in between leaves old ones, new ones or none,
+    and never old beside new; `recover` puts the old ones back if not all the new ones had arrived.
     """
     recover(*places)
     above = [p for place in places for p in (place.parent, place.parent.parent)]
@@ -56,13 +43,7 @@ def staged(*places: Path) -> Iterator[list[Path]]:
 
 
 def recover(*places: Path) -> None:
-    """Tidy what a run left behind: old places set aside, and what dead processes staged.
-
-    Parameters
-    ----------
-    places
-        As they were given to `staged`.
-    """
+    """Tidy up after `staged`: put back places set aside, remove what dead processes staged."""
     complete = all(place.exists() for place in places)
     for place in places:
         if _aside(place).exists():

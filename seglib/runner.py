@@ -65,35 +65,12 @@ def run(
     parameters: dict[str, str] | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Run the notebooks of a study and publish files and pages together.
+    """Run the notebooks of a study, publish files and pages together; return the index page.
 
-    Parameters
-    ----------
-    name
-        Name below data/, or path, of the study.
-    as_of
-        Cut-off date; empty means the study's own.
-    only
-        Beginning of the names of the steps to run again; those before are taken from the last
-        run, those after follow if they depend on what has changed.
-    force
-        Run again what has not changed.
-    parameters
-        As text or values: NAME for every notebook that knows it, STEP.NAME for one.
-    say
-        Called with one line a notebook.
-
-    Returns
-    -------
-    pathlib.Path
-        The index page.
-
-    Raises
-    ------
-    StudyError
-        If the user must change something; nothing has been written.
-    NotebookError
-        If a notebook failed; names the cell, the error and the executed copy.
+    `only` is the beginning of the names of the steps to run again: those before are taken from the
+    last run, those after follow if they depend on what has changed. A StudyError is the user's to
+    mend, and nothing has been written; a NotebookError names the cell, the error and the executed
+    copy.
     """
     loaded = plan.check(name)
     current = runs.open_run(loaded.path, as_of)
@@ -130,7 +107,6 @@ def _personal(path: Path) -> list[str]:
 
 
 def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: Path) -> None:
-    """Write the pages, the manifest and the summary where they are staged."""
     loaded = current.study
     if not _same_pages(current, manifest, pages):
         for page in build(loaded.title, manifest, pages):
@@ -231,7 +207,6 @@ def _execute_all(current: Run, due: list[plan.Step], staging, say) -> dict[str, 
 
 
 def _timed(current: Run, step: plan.Step, staging, say) -> dict:
-    """Run a step; return when it began, how long it took, and the digest of its notebook."""
     started, clock = datetime.now(UTC), time.perf_counter()
     _execute_one(current, step, staging)
     seconds = time.perf_counter() - clock
@@ -268,12 +243,10 @@ def _altered(current: Run, entry: dict) -> list[str]:
 
 
 def _differ(paths: dict[Path, str | None]) -> list[str]:
-    """Return the names of files that are gone, or have another digest than is given."""
     return [p.name for p, was in paths.items() if not (p.is_file() and runs.digest(p) == was)]
 
 
 def _executed(current: Run, name: str) -> Path:
-    """Return where the executed notebook of a step is."""
     return current.study.reports / current.as_of.isoformat() / f"{name}.ipynb"
 
 
@@ -287,7 +260,6 @@ def _refuse_altered(current: Run, entry: dict) -> None:
 
 
 def _inputs(current: Run) -> dict[str, str]:
-    """Return the hash of every file that the study reads, by file name (numbered if it recurs)."""
     result = {}
     for path in tables.source_files(current.study):
         called = privacy.masked(path.name)
@@ -323,7 +295,6 @@ def _stamps(folder: Path) -> dict[str, tuple]:
 
 
 def _reuse(current: Run, entry: dict, staging: tuple[Path, Path]) -> None:
-    """Copy what a step wrote in the last run into the staging folders."""
     for name in entry["files"]:
         replace(current, folder=staging[0]).take(name, current)
     shutil.copy2(_executed(current, entry["name"]), staging[1])

@@ -43,16 +43,7 @@ COMPARED = "model.json", "verdict.json", "customers.parquet", "segments.parquet"
 
 @dataclass(frozen=True)
 class Run:
-    """One study at one date: the study, the cut-off, and the folder of its files.
-
-    Attributes
-    ----------
-    study : Study
-    as_of : datetime.date
-        Features use only what was known before this day.
-    folder : pathlib.Path
-    seed : int
-    """
+    """One study at one date: the study, the cut-off date, the folder of its files, and the seed."""
 
     study: Study
     as_of: date
@@ -71,13 +62,7 @@ class Run:
         return (self.folder / name).is_file()
 
     def read(self, name: str) -> Any:
-        """Return a file of the run: a frame for .parquet, an object for .json, else text.
-
-        Raises
-        ------
-        StudyError
-            As of `path`.
-        """
+        """Return a file of the run: a frame for .parquet, an object for .json, else text."""
         path = self.path(name)
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
@@ -85,23 +70,14 @@ class Run:
         return json.loads(text) if path.suffix == ".json" else text
 
     def scan(self, name: str) -> ir.Table:
-        """Return a Parquet file of the run as a table on the engine, for more than one row each.
-
-        Raises
-        ------
-        StudyError
-            As of `path`.
-        """
+        """Return a Parquet file of the run as a table on the engine; see `path`."""
         return engine().read_parquet(self.path(name))
 
     def path(self, name: str) -> Path:
         """Return where a file of the run is; what is written from now on is made from it.
 
-        Raises
-        ------
-        StudyError
-            If it is not there, or is not of one make with what it was made from; the message names
-            the notebook to run.
+        A StudyError names the notebook to run if it is not there, or is not of one make with what
+        it was made from.
         """
         path = self.folder / name
         if not path.is_file():
@@ -132,14 +108,10 @@ class Run:
 
         They are those of the newest earlier run that has segments. For the first date they are
         those of this date's own last run if study.yaml names segments, since a name needs its
-        number; otherwise those of the oldest later run.
-
-        Returns
-        -------
-        dict
-            `segments`, the number of each customer; `used`, the highest number that any run has
-            used; `as_of` and `digest` of the run that they are from; `cut`, its number of segments
-            and the date when it was tested, if it is an earlier run whose cut was useful.
+        number; otherwise those of the oldest later run. Keys: `segments`, the number of each
+        customer; `used`, the highest number so far; `as_of` and `digest` of their run; `cut`, its
+        number of segments and the date when it was tested, if it is an earlier run whose cut was
+        useful.
         """
         runs = self._segmented(prefix)
         own = self.as_of.isoformat()
@@ -182,16 +154,9 @@ class Run:
         return known.get("pseudonyms", "") == privacy.pseudonym_mark(self.study)
 
     def write(self, name: str, what: Any, *, made_from: str = "") -> None:
-        """Write a file of the run, and from what it was made.
+        """Write a frame, a table on the engine, JSON or text, and from what it was made.
 
-        Parameters
-        ----------
-        name
-            The file's name; its ending says how it is written.
-        what
-            A frame, a table on the engine, a JSON-able object or a text.
-        made_from
-            A file written just before that this one speaks of; what was read counts anyway.
+        That is what was read, and `made_from`, a file written just before that this one speaks of.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / name
@@ -235,7 +200,6 @@ def engine(**configuration: Any) -> ibis.BaseBackend:
 
 
 def _cut(path: Path, earlier: bool) -> dict | None:
-    """Return the number of segments of a useful cut and when it was tested, None if not useful."""
     result = json.loads(path.read_text(encoding="utf-8")) if earlier and path.is_file() else {}
     if result.get("kind") != "constructive":
         return None
@@ -247,21 +211,8 @@ def open_run(
 ) -> Run:
     """Open the run that a notebook's parameters name.
 
-    Parameters
-    ----------
-    study
-        Name below data/, or path, of a study.
-    as_of
-        Cut-off date, YYYY-MM-DD; empty means the study's own.
-    out
-        Folder of the run's files; empty means data/<study>/<as_of>/.
-    seed
-        Seed of everything random; 0 means the study's own.
-
-    Raises
-    ------
-    StudyError
-        If the study or the date cannot be read.
+    `study` is a name below data/, or a path. Empty `as_of` and `out` mean the study's own date and
+    data/<study>/<as_of>/, a seed of 0 the study's. A StudyError if study or date cannot be read.
     """
     loaded = study_module.load(study)
     day = parse_day(as_of) if as_of else loaded.as_of
@@ -285,13 +236,7 @@ def _is_day(text: str) -> bool:
 
 
 def prefix(unit: str) -> str:
-    """Return how the names of the files of a segmentation begin: '' or 'product_'.
-
-    Raises
-    ------
-    StudyError
-        If the unit is neither customers nor products.
-    """
+    """Return how the names of the files of a segmentation begin: '' or 'product_'."""
     if unit not in {"customers", "products"}:
         raise StudyError(f"unit is {unit!r}{study_module.nearest(unit, ['customers', 'products'])}")
     return "" if unit == "customers" else "product_"
@@ -333,18 +278,9 @@ def _locked(folder: Path) -> Iterator[None]:
 def verify(folder: Path, *names: str) -> None:
     """Refuse files that have changed since they were made, or were made from others than are there.
 
-    Parameters
-    ----------
-    folder
-        Of the files of a run.
-    names
-        Which of them; none means all. What each was made from is looked at first. Files that no
-        notebook has recorded, and files that are not there, are taken as they are.
-
-    Raises
-    ------
-    StudyError
-        Naming the first file that does not fit, what it was made from, and what to run again.
+    Those named are looked at (none means all), each after what it was made from. Files that no
+    notebook has recorded, or that are not there, are taken as they are. The StudyError names the
+    first that does not fit, what it was made from, and what to run again.
     """
     recorded, sound = lineage(folder), set()
     there = {name for name in recorded if (folder / name).is_file()}

@@ -44,15 +44,10 @@ UNKNOWN = Estimate(np.nan, np.nan, np.nan)
 
 
 def adjust(p_values, method: str = "holm") -> np.ndarray:
-    """Return p-values adjusted for how many they are.
+    """Return p-values adjusted for how many they are; missing ones are no tests, and stay.
 
-    Parameters
-    ----------
-    p_values : array_like, any shape
-        Missing ones are not tests: they stay missing and are not counted.
-    method : {"holm", "fdr_bh"}
-        Holm's family-wise correction (Holm 1979, Scand. J. Stat. 6), or the false discovery rate
-        (Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57).
+    `holm` is the family-wise correction (Holm 1979, Scand. J. Stat. 6), `fdr_bh` the false
+    discovery rate (Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57).
     """
     p = np.asarray(p_values, float)
     adjusted, tested = np.full(p.shape, np.nan), ~np.isnan(p)
@@ -111,10 +106,8 @@ def difference_test(count: int, n: int, others: int, n_others: int) -> float:
 def lift(count: int, n: int, others: int, n_others: int, alpha: float = ALPHA) -> Estimate:
     """Return the ratio of two shares with its score interval and p-value.
 
-    Notes
-    -----
-    Interval and test are the same score statistic (Miettinen & Nurminen 1985, Statistics in
-    Medicine 4), so that the interval leaves out 1 exactly when the p-value is below `alpha`.
+    Both are the same score statistic (Miettinen & Nurminen 1985, Statistics in Medicine 4), so that
+    the interval leaves out 1 exactly when the p-value is below `alpha`.
     """
     if not (n and n_others) or not 0 < count + others < n + n_others or not others or not count:
         return UNKNOWN
@@ -132,13 +125,9 @@ def lift(count: int, n: int, others: int, n_others: int, alpha: float = ALPHA) -
 def superiority(inside, outside, alpha: float = ALPHA) -> Estimate:
     """Return the probability of superiority: that a value inside exceeds one outside (the AUC).
 
-    0.5 means no difference; ties count half, missing values are passed over. The interval is on the
-    logit scale, so it stays within 0 and 1.
-
-    Notes
-    -----
-    Variance after DeLong, DeLong & Clarke-Pearson (1988, Biometrics 44); where the groups do not
-    overlap, the score interval of Newcombe (2006, Statistics in Medicine 25, method 5), which
+    0.5 means no difference; ties count half, missing values are passed over. Variance after DeLong,
+    DeLong & Clarke-Pearson (1988, Biometrics 44), interval on the logit scale; where the groups do
+    not overlap, the score interval of Newcombe (2006, Statistics in Medicine 25, method 5), which
     statsmodels' `rank_compare_2indep` does not have.
     """
     x, y = _without_missing(inside), _without_missing(outside)
@@ -281,18 +270,9 @@ def bootstrap(
 ) -> Bootstrap:
     """Resample customers and recompute a statistic of the sums of their groups.
 
-    Whole customers are drawn, with everything they did, so that what a customer did before and
-    after, or in different months, stays together.
-
-    Parameters
-    ----------
-    values : ndarray, shape (customers, columns)
-    groups : ndarray of int, shape (customers,)
-        Group of each customer, 0 … G - 1.
-    statistic
-        From sums, shape (…, G, columns), to an array of shape (…, anything).
-    draws, seed
-        Number of resamples, and the seed that makes them the same every time.
+    Whole customers are drawn, so that what one did before and after stays together. `values` has
+    shape (customers, columns), `groups` the group of each, 0 … G - 1; `statistic` takes sums of
+    shape (…, G, columns) to (…, anything).
     """
     order = np.argsort(groups, kind="stable")
     values, groups = np.asarray(values, float)[order], np.asarray(groups)[order]

@@ -238,13 +238,7 @@ def computed(tables: Tables) -> set[str]:
 
 
 def find(study: str | Path) -> Path:
-    """Return the path of a study.yaml given its path, its folder or its name below data/.
-
-    Raises
-    ------
-    StudyError
-        If there is none; the message lists the studies that exist.
-    """
+    """Return the path of a study.yaml, by path, folder or name below data/; else a StudyError."""
     path = Path(os.path.expanduser(str(study)))
     roots = [Path.cwd(), *Path.cwd().parents, Path(__file__).resolve().parents[1]]
     for place in (path, path / "study.yaml", *(r / "data" / path / "study.yaml" for r in roots)):
@@ -256,13 +250,7 @@ def find(study: str | Path) -> Path:
 
 
 def read(path: Path) -> dict:
-    """Return the mapping in a study.yaml, unchecked.
-
-    Raises
-    ------
-    StudyError
-        If the file is not YAML or holds something other than a mapping.
-    """
+    """Return the mapping in a study.yaml, unchecked; a StudyError if it holds none."""
     try:
         raw = load_yaml(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
@@ -277,13 +265,7 @@ def read(path: Path) -> dict:
 
 
 def load(study: str | Path = "complete_journey") -> Study:
-    """Return the checked study, given a path, or the name of a folder below data/.
-
-    Raises
-    ------
-    StudyError
-        Listing every mistake in the file at once.
-    """
+    """Return the checked study, by path or name below data/; a StudyError lists every mistake."""
     path = find(study)
     raw = read(path)
     complain(path, problems(raw))

@@ -30,12 +30,8 @@ PLAIN = {"", "orders", "count", "index", "ratio", "per month", "money"}
 def amount(value: float, unit: str = "") -> str:
     """Return a number with its unit: '$31', '34 days', '12%', '2.4', '−0.15'.
 
-    Parameters
-    ----------
-    value : float
-    unit : str
-        As in dictionary.json: days, share, count, a currency such as $ or EUR …; or growth, a
-        share with its sign; or points, of percentages.
+    `unit` is as in dictionary.json (days, share, count, a currency such as $ or EUR …); or growth,
+    a share with its sign; or points, of percentages.
     """
     if value is None or not math.isfinite(value):
         return "unknown"
@@ -93,13 +89,8 @@ def minus(text: str) -> str:
 def number(value, about: Mapping | None = None) -> str:
     """Return a number as text; an en dash if missing.
 
-    Parameters
-    ----------
-    value
-        A number or None.
-    about
-        Says what it is: its `unit`, as `amount` takes it, or else the numbers it stands with
-        (`value`, `low`, `high`): then all have the decimals that show three significant digits.
+    `about` says what it is: its `unit`, as `amount` takes it, or else the numbers it stands with
+    (`value`, `low`, `high`): then all have the decimals that show three significant digits.
     """
     if not _known(value):
         return "–"
@@ -180,12 +171,7 @@ def p_value(value) -> str:
 def estimate(value: Mapping | tuple, unit: str = "", level: str = "95% interval") -> str:
     """Return '35% (95% interval 32% to 37%)'; the value alone if low and high are the same.
 
-    Parameters
-    ----------
-    value : mapping or Estimate
-        Has value, low and high.
-    unit : str
-        As `amount` takes it.
+    `value` has value, low and high; `unit` is as `amount` takes it.
     """
     about = value._asdict() if hasattr(value, "_asdict") else value
     middle, low, high = (
@@ -200,18 +186,9 @@ def estimate(value: Mapping | tuple, unit: str = "", level: str = "95% interval"
 def cells(rows, unit: str | Iterable = "", part: str = "value") -> list[str]:
     """Return the figures of a table's rows with their intervals: '35% (32% to 37%)'.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        `part` with PART_low and PART_high, or low and high, and where some are not to be shown
-        `suppressed`.
-    unit
-        As `amount` takes it, one or one a row.
-
-    Returns
-    -------
-    list of str
-        An en dash where there is no figure, 'none' where nothing happened.
+    Rows have `part` with PART_low and PART_high, or low and high, and perhaps `suppressed`; `unit`
+    is one, or one a row, as `amount` takes it. An en dash where there is no figure, 'none' where
+    nothing happened.
     """
     own = f"{part}_low" in rows
     ends = [f"{part}_{end}" if own else end for end in ("low", "high")]
@@ -247,21 +224,8 @@ def plural(n: int, one: str, many: str = "") -> str:
 def text(page: str, sentence: str, **values: Any) -> str:
     """Return one sentence or paragraph of a page's template as Markdown.
 
-    Parameters
-    ----------
-    page
-        The template, `wording/<page>.md.j2`.
-    sentence
-        The name of a block in it.
-    values
-        What the block uses. A name that the block uses and that is not given is an error.
-
-    Raises
-    ------
-    KeyError
-        If the page has no such block.
-    jinja2.UndefinedError
-        If a name is missing.
+    `page` is wording/<page>.md.j2, `sentence` a block in it (else a KeyError). A name that the
+    block uses and that is not given is an error (jinja2.UndefinedError).
     """
     return _render(_environment(True), page, sentence, values)
 
@@ -325,7 +289,6 @@ def _listing(items: list[str]) -> Markup:
 
 
 def _written(value: Any) -> Any:
-    """Return a date in words, anything else as it is."""
     return day(value.isoformat()) if type(value) is date else value
 
 

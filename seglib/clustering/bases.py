@@ -50,15 +50,8 @@ def segment_each(
     """Segment the customers by each base alone, as the verdict finds or in its most stable cut.
 
     All by k-means, in which the number is looked for: latent classes of answers take minutes.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        One row per customer.
-    columns : dict
-        Base → its columns; a customer of whom half of them are missing has no such segment.
-    progress : callable, optional
-        Told the base that is next.
+    `columns` is base → its columns; a customer of whom half of them are missing has no such
+    segment. `progress` is told the base that is next.
     """
     bases = []
     for name, names in columns.items():
@@ -97,21 +90,12 @@ def compare(
 ) -> dict:
     """Compare what the bases tell about what happened next, each alone and all together.
 
-    Parameters
-    ----------
-    bases : list of Base
-    outcomes : DataFrame or None
-        What happened afterwards, one row per customer; without it nothing is compared.
-    used : Series, optional
-        The segments that are in use: a rival.
-
-    Returns
-    -------
-    dict
-        ``bases`` and ``left_out``; ``n`` customers compared, ``of`` those with outcomes; and per
-        outcome the ``rows`` (name, value, low, high, tells; lead over the best with low and high),
-        the ``best`` base alone, whom it is certainly ``ahead`` of, the ``gain`` of all together,
-        and what is ``recommended``: a base, all together where the gain is 0.01 for certain, or ''.
+    `outcomes` has a row a customer; without it nothing is compared. `used`, the segments in use,
+    are a rival. Returned are ``bases`` and ``left_out``; ``n`` customers compared, ``of`` those
+    with outcomes; and per outcome the ``rows`` (name, value, low, high, tells; lead over the best
+    with low and high), the ``best`` base alone, whom it is certainly ``ahead`` of, the ``gain`` of
+    all together, and what is ``recommended``: a base, all together where the gain is 0.01 for
+    certain, or ''.
     """
     everyone = pd.DataFrame() if outcomes is None else outcomes.dropna()
     both, usable = everyone.index, []
@@ -140,7 +124,6 @@ def compare(
 
 
 def _outcomes(bases: list[Base], outcomes: pd.DataFrame, used, seed: int) -> list[dict]:
-    """Predict every outcome by each base, by all together and by the segments used."""
     tried = {b.name: prediction.indicators(b.labels.loc[outcomes.index]) for b in bases}
     tried[TOGETHER] = np.hstack(list(tried.values()))
     if used is not None and outcomes.index.isin(used.index).all():

@@ -230,7 +230,6 @@ def _constant(values: pd.Series) -> str:
 
 
 def _frequent(values: pd.Series) -> pd.Series:
-    """Return the shares of the levels that carry distance."""
     shares = values.value_counts(normalize=True)
     return shares[shares >= RARE]
 
@@ -305,7 +304,6 @@ def _follows(table: np.ndarray) -> bool:
 
 
 def _explained(table: np.ndarray) -> float:
-    """Share of the variance of the last column that the others explain."""
     if table.shape[1] < 2 or len(table) < ROWS_PER_COLUMN * table.shape[1]:
         return 0.0
     scaled = (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-12)

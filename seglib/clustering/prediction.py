@@ -74,16 +74,12 @@ def usefulness(
 
     Features are encoded columns known before the outcomes; RFM tiers are a rival. A score is
     ``recommended`` for an outcome that it predicts for certain, and for certain better than the
-    segments do. Nothing is tested with fewer than 50 customers of known outcomes.
+    segments do. Nothing is tested with fewer than 50 customers of known outcomes: then None.
 
-    Returns
-    -------
-    dict or None
-        ``outcomes`` (one dict each), ``useful``, ``score_beats_segments`` and ``instead``, what to
-        use where there are no segments: score_deciles, rfm_tiers or nothing.
-    DataFrame
-        The scores recommended and their deciles, 1 the highest: the predictions that were tested,
-        by models that had not seen the customer; of one without outcomes the mean of five.
+    Of the dict: ``outcomes`` (one dict each), ``useful``, ``score_beats_segments`` and ``instead``,
+    what to use where there are no segments: score_deciles, rfm_tiers or nothing. The frame has the
+    scores recommended and their deciles, 1 the highest: the predictions that were tested, by models
+    that had not seen the customer; of one without outcomes the mean of five.
     """
     both = labels.index.intersection(outcomes.dropna().index)
     both = both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
@@ -120,7 +116,6 @@ def _summary(n: int, rows: list[dict]) -> dict:
 
 
 def _rivals(labels, features: pd.DataFrame, y: np.ndarray, tiers, seed: int):
-    """Predict one outcome by the segments and each of their rivals; the score and its models."""
     y, name, metric, nothing = target(y)
     splits, dummies, rng = folds(len(y), seed, 2), indicators(labels), np.random.default_rng(seed)
     rivals, ranked = _indicators(dummies, features, y, tiers), name == "AUC"
@@ -153,7 +148,6 @@ def _rivals(labels, features: pd.DataFrame, y: np.ndarray, tiers, seed: int):
 
 
 def _indicators(dummies: np.ndarray, features: pd.DataFrame, y: np.ndarray, tiers) -> dict:
-    """Return the indicators of segments, deciles of simple columns, both, and RFM tiers."""
     simple = [c for c in SIMPLE if c in features]
     deciles = _deciles(features[simple] if simple else _best_column(features, y))
     tried = {"segments": dummies, "deciles": deciles, "both": np.hstack([deciles, dummies])}
@@ -179,7 +173,6 @@ def score_columns(row: dict) -> tuple[str, str]:
 
 
 def _boosted(x: np.ndarray, y: np.ndarray, splits: list, binary: bool, seed: int):
-    """Return held-out predictions of boosted trees, and the models, one a fold."""
     made = HistGradientBoostingClassifier if binary else HistGradientBoostingRegressor
     predicted, models = np.zeros(len(y)), []
     for train, test in splits:

@@ -38,21 +38,10 @@ class Scored:
 def score(model: str | Path, table: str | Path, key: str = "") -> Scored:
     """Give every row of a table its segment.
 
-    Parameters
-    ----------
-    model
-        The folder of a run, or its model.json.
-    table
-        A Parquet or CSV file with a column for each that the rule reads.
-    key
-        The column that says who a row is; empty means the table's index, or `customer`; `<row>`
-        calls each row by its number, as a study does that takes rows as customers.
-
-    Raises
-    ------
-    StudyError
-        If the model is not one, a column is not there, a row cannot be told from another, or the
-        run's files are of two segmentations.
+    `model` is the folder of a run, or its model.json; `table` a Parquet or CSV file with each
+    column that the rule reads; `key` the column that says who a row is, by default the index or
+    `customer`; `<row>` calls each row by its number. A StudyError if the model is not one, a column
+    is not there, a row cannot be told from another, or the run's files are of two segmentations.
     """
     path = _model_path(Path(model))
     rule = _rule(path)
@@ -115,7 +104,6 @@ def _model_path(path: Path) -> Path:
 
 
 def _rule(path: Path) -> dict:
-    """Return a model as read, if it is one that this version can apply."""
     try:
         rule = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
@@ -148,7 +136,6 @@ def _spans(model: Path, table: Path) -> list[str]:
 
 
 def _table(path: Path, key: str, columns: list[str]) -> pd.DataFrame:
-    """Return the columns that the rule reads, indexed by the key."""
     frame = _opened(path)
     name = key or frame.index.name or "customer"
     frame = frame.reset_index() if frame.index.name else frame

@@ -64,12 +64,8 @@ class SegmentModel(BaseEstimator):
     def fit(self, X: pd.DataFrame, y: pd.Series | None = None) -> SegmentModel:
         """Fit the segments on the frame, or on 20,000 random rows of a larger one.
 
-        Parameters
-        ----------
-        X : DataFrame
-        y : Series, optional
-            Segments that somebody else made, of some or all rows, numbers or names: they are kept,
-            and the nearest centre is the rule for others.
+        `y` are segments that somebody else made, of some or all rows, numbers or names: they are
+        kept, and the nearest centre is the rule for others.
         """
         encoder = self.encoder or Encoder()
         self._start(encoder if hasattr(encoder, "rules_") else encoder.fit(X))
@@ -182,21 +178,10 @@ class SegmentModel(BaseEstimator):
     def number(self, X: pd.DataFrame, value: pd.Series | None = None, previous: dict | None = None):
         """Put segments in order and give each its number.
 
-        Parameters
-        ----------
-        X : DataFrame
-        value : Series, optional
-            The highest mean of it comes first; without it the largest segment.
-        previous : dict, optional
-            Of an earlier run, as ``Run.numbering`` gives it: `segments`, the number of each of its
-            customers; `used`, the highest number that any run has used; `as_of` and `digest`.
-
-        Returns
-        -------
-        SegmentModel
-            Itself; with an earlier run, `numbered_` has `shared`, how many customers are known in
-            both; `kept`, how many of the earlier segment's and of this one's are in both; `new` and
-            `gone`, numbers.
+        That of the highest mean of `value` comes first; without it the largest. `previous` is of an
+        earlier run, as ``Run.numbering`` gives it; then `numbered_` has `shared`, how many
+        customers are known in both; `kept`, how many of the earlier segment's and of this one's are
+        in both; `new` and `gone`, numbers.
         """
         codes, k = self.codes(X), self.n_segments
         rank = size = np.bincount(codes, minlength=k).astype(float)

@@ -190,7 +190,6 @@ def _number(guess: Guess, column: Column) -> None:
 
 
 def _ordered(guess: Guess, column: Column, name: str, levels: list[str], silent: list[str]) -> None:
-    """Take a column of ordered answers, those that answer nothing as missing."""
     base = column.base
     if guess.kind == "survey" and name in OPINIONS and (name != "points" or base == "plan"):
         base = "psychographic"
@@ -213,7 +212,6 @@ def _ordered(guess: Guess, column: Column, name: str, levels: list[str], silent:
 
 
 def _take_outcome(guess: Guess, column: Column) -> None:
-    """Take a yes or no of what happened as an outcome; what is neither is left out."""
     over, name = _ended(column), column.name
     yes = [over] if over else [v for v in column.values if v.lower() in WORDS["happened"]]
     did = next((did for start, did in WORDS["past"].items() if start in name.lower()), over)

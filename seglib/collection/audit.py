@@ -52,19 +52,11 @@ def audit(
 ) -> tuple[dict[str, ir.Table], list[dict]]:
     """Check every table, drop what cannot be used, and stop beyond the study's limits.
 
-    Returns
-    -------
-    tables : dict of ibis.Table
-        Those of `tables.open_tables` without the dropped rows, test accounts and personal columns;
-        transactions have `is_return`, and returns are netted in their amounts; customers are
-        pseudonyms if the study wants them.
-    checks : list of dict
-        From `checks.result`.
-
-    Raises
-    ------
-    StudyError
-        Of all limits at once; or if nothing is left before `as_of`, or ids name persons.
+    Returned are the tables of `tables.open_tables` without the dropped rows, test accounts and
+    personal columns (transactions have `is_return`, and returns are netted in their amounts;
+    customers are pseudonyms if the study wants them), and the checks, from `checks.result`. A
+    StudyError names all limits at once; or says that nothing is left before `as_of`, or that ids
+    name persons.
     """
     privacy.pseudonym_key(study)  # a missing key is said first
     clean, personal = kept_out(tables, study)
@@ -125,7 +117,6 @@ def _say_dropped(check: dict, n: int) -> None:
 
 
 def _unusable(table: ir.Table, tests: ir.Table | None) -> list[Test]:
-    """Return the conditions under which a row is dropped; a row meets one of them at most."""
     roles = [role for role in ("customer", "time", "amount") if role in table.columns]
     tried = [Test("no_role", table[role].isnull(), {"role": role}) for role in roles]
     stretches = checks.impossible(by_day(table))
@@ -147,7 +138,6 @@ def _unusable(table: ir.Table, tests: ir.Table | None) -> list[Test]:
 
 
 def _periods(study: Study, table: ir.Table, as_of: date) -> list[Test]:
-    """Return the conditions under which the date of a row says what it is used for."""
     until, time = study.until(as_of), table.time
     days = {"as_of": as_of, "until": until}
     within = (time >= midnight(as_of)) & (time < midnight(until))
@@ -159,7 +149,6 @@ def _periods(study: Study, table: ir.Table, as_of: date) -> list[Test]:
 
 
 def _odd(table: ir.Table, goods: ir.Table | None) -> list[Test]:
-    """Return what is remarkable of single lines; the rows stay."""
     roles = set(table.columns)
     case = "money" if "amount" in roles else "goods" if "product" in roles else "use"
     words = {"case": case, "units": activity.MANY_UNITS}
@@ -284,7 +273,6 @@ def _values(column: ir.Column, most: int | None = None) -> list:
 
 
 def _impersonal(table: ir.Table, name: str, study: Study) -> tuple[ir.Table, list[dict]]:
-    """Return a table without the attributes that point at persons, and their checks."""
     results, gone = [], []
     for column, about in getattr(study.tables, name).attributes.items():
         kept = (about.column or column) in study.privacy.keep
@@ -314,7 +302,6 @@ def _reason(values: ir.Column, column: str, about: Attribute) -> str | None:
 
 
 def _texts(table: ir.Table, name: str, role: str, study: Study) -> tuple[ir.Table, list[dict]]:
-    """Return a table without values of a role that point at persons, and the check."""
     column = getattr(getattr(study.tables, name).columns, role)
     there = role in table.columns and column not in study.privacy.keep
     if not there or not table[role].type().is_string():
@@ -366,7 +353,6 @@ def _distinct(parts: list[ir.Table]) -> ir.Table:
 
 
 def _pseudonymised(tables: dict[str, ir.Table], study: Study) -> dict[str, ir.Table]:
-    """Return the tables, kept on their engine, with pseudonyms if the study wants them."""
     secret, clean = privacy.pseudonym_key(study), dict(tables)
     holders = {name: table for name, table in tables.items() if "customer" in table.columns}
     if secret is None or not holders:

@@ -103,7 +103,6 @@ class Column:
     nearly: tuple[str, str, float, str] | None = None  # as `reading.describe` says of some text
 
     def __post_init__(self):
-        """Measure what the rules ask for."""
         text, is_text = self.text.dropna(), self.kind == "text"
         numeric = self.numeric = self.kind in {"integer", "number"}
         numbers = self.read.dropna() if numeric and self.filled else pd.Series([0.5])

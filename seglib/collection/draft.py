@@ -158,7 +158,6 @@ def compose(guesses: list[Guess], draft: Draft) -> Draft:
 
 
 def _dates(draft: Draft, guesses: list[Guess]) -> None:
-    """Write as_of, the holdout where there are transactions, and when arms began."""
     tested = [g for g in guesses if g.kind == "customers" and "arm" in g.roles]
     undated = [guess for guess in tested if "start" not in guess.keys]
     if guesses[0].kind == "transactions":

@@ -33,7 +33,6 @@ def ratio(top, bottom) -> ir.FloatingValue:
 
 
 def _joined(table: ir.Table, *others: ir.Table, key: str = "customer") -> ir.Table:
-    """Return a table with the columns of others that have one row a key."""
     for other in others:
         table = table.left_join(other, key).drop(f"{key}_right")
     return table
@@ -71,13 +70,11 @@ def behaviour(rows: ir.Table, as_of: date) -> ir.Table:
 
 
 def _windows(rows: ir.Table, as_of: date, days: int) -> tuple[ir.BooleanValue, ir.BooleanValue]:
-    """Return which rows are of the last so many days, and which of as many before these."""
     recent = rows.time >= midnight(as_of - timedelta(days=days))
     return recent, ~recent & (rows.time >= midnight(as_of - timedelta(days=2 * days)))
 
 
 def _rhythm(visits: ir.Table, as_of: date) -> dict[str, ir.Value]:
-    """Return when each customer comes, as aggregates of the visits of one."""
     end = ibis.literal(as_of)
     return {
         "recency": end.delta(visits.time.max().date(), unit="day").cast(REAL),
@@ -166,7 +163,6 @@ def usage(rows: ir.Table, as_of: date) -> ir.Table:
 
 
 def _first_week(events: ir.Table, as_of: date) -> ir.Table:
-    """Return what each customer did on the first seven days; none of newer customers."""
     begun = events.time.min().over(group_by="customer")
     rows = events.mutate(begun=begun)
     rows = rows.filter(rows.begun < midnight(as_of - timedelta(days=FIRST - 1)))
@@ -230,18 +226,9 @@ def _seasonality(rows: ir.Table) -> ir.Table:
 def customers(data: Facts) -> tuple[pd.DataFrame, list[dict]]:
     """Return one row per customer, and the data dictionary of its columns.
 
-    Returns
-    -------
-    frame : pandas.DataFrame
-        Indexed by `customer`; numeric features as floats, ordered and nominal attributes as
-        categoricals; missing stays missing.
-    rows : list of dict
-        One a column: name, label, base, kind, unit, meaning and, if ordered, levels.
-
-    Raises
-    ------
-    StudyError
-        If there are too few customers to segment.
+    The frame is indexed by `customer`: numeric features as floats, ordered and nominal attributes
+    as categoricals; missing stays missing. The dictionary has name, label, base, kind, unit,
+    meaning and, if ordered, levels. A StudyError if there are too few customers to segment.
     """
     frame, rows = (pd.DataFrame(), []) if data.past is None else _computed(data)
     if data.people is not None:

@@ -69,7 +69,6 @@ def study(tables: list[Table]) -> list[Guess]:
 
 
 def _link(many: Table, one: Table) -> Link | None:
-    """Return the best key between two tables, None if there is none."""
     links = []
     for key in (c.name for c in one if c.unique and _identifies(c)):
         for column in filter(_identifies, many):
@@ -106,7 +105,6 @@ def _joined(tables: list[Table]) -> list[Table]:
 
 
 def _order_of(lines: Table, heads: Table) -> str:
-    """Return the number of an order under which lines stand in a table of orders, or ''."""
     if not heads.times or not roles.customer(heads):
         return ""
     own = (roles.customer(lines) or ("", 0))[1] >= NAMED  # as many lines as orders: same customers

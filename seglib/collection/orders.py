@@ -103,7 +103,6 @@ def _is_product(guess: Guess, column: Column) -> bool:
 
 
 def _are_names(table: Table, key: Column, column: Column) -> bool:
-    """Return whether a column holds the names of what a key numbers."""
     same = abs(column.distinct - key.distinct) <= 0.01 * key.distinct and column is not key
     longer = column.kind == "text" and column.length > key.length and not column.personal
     pairs = ((key.name, column.name), (column.name, key.name))
@@ -206,7 +205,6 @@ def _currencies(guess: Guess, money: str) -> Column:
 
 
 def _reductions(guess: Guess) -> None:
-    """Take what was taken off; what seems a share or is negative at times is asked about."""
     large = guess.column(guess.money).most > 50
     for role in ("coupon", "discount"):
         chosen = []
@@ -233,7 +231,6 @@ def _undo(value: str) -> str:
 
 
 def _status(guess: Guess) -> None:
-    """Take the rows for returns or cancelled sales that a column calls so, and ask about them."""
     who, states = guess.column("customer"), [c for c in guess.free() if c.distinct <= MOST_STATES]
     for column in states if guess.money else ():
         back = {value: kind for value in sorted(column.values) if (kind := _undo(value))}
@@ -254,7 +251,6 @@ def _status(guess: Guess) -> None:
 
 
 def _returns(guess: Guess) -> None:
-    """Say how many rows are returns or cancelled, and ask about numbers of credit notes."""
     money = guess.money or ("quantity" if "quantity" in guess.roles else "")
     if not money:
         return

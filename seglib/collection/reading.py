@@ -225,7 +225,6 @@ def _settled(marks: dict[str, tuple[str, ...]], counts: Mapping[str, dict]) -> d
 
 
 def _shapes(column: ir.Column, what: str, n: ir.Column | int = 1) -> dict[str, ir.Scalar]:
-    """Return the counts by which a column shows its decimal mark or the order of its dates."""
     filled = trimmed(column)
     if what == WHOLE:
         return {}
@@ -328,7 +327,6 @@ def moment(column: ir.Column, order: str) -> ir.TimestampColumn:
 
 
 def _clock(part: ir.StructColumn) -> ir.StringColumn:
-    """Return the time of a day of 24 hours; an hour of 13 PM stays what it is."""
     hour, half = part["hour"].nullif("").cast("int64").fill_null(0), part["half"].lower()
     halved = (half != "") & (hour <= 12)
     hour = halved.ifelse(hour % 12 + (half == "p").ifelse(12, 0), hour)
@@ -373,7 +371,6 @@ def readings(texts: ir.Table, given: Format) -> tuple[dict[str, dict], dict[str,
 
 
 def _by_column(cells: ir.Table, aggregates: Mapping[str, ir.Scalar]) -> dict[str, dict]:
-    """Return named aggregates of the values of each column."""
     rows = cells.group_by("column").aggregate(**aggregates).to_pyarrow().to_pylist()
     return {row.pop("column"): row for row in rows}
 

@@ -220,7 +220,6 @@ def _is_lettered(column: Column, values: Iterable[str]) -> bool:
 
 
 def _after(table: Table, arm: Column) -> list[Column]:
-    """Return the columns of what may have happened after arms were assigned."""
     names = list(table.columns)
     behind = names[names.index(arm.name) + 1 :]
     others = [c for c in table if c is not arm and not c.is_earlier]
@@ -278,7 +277,6 @@ def _event(column: Column) -> str:
 
 
 def _outcome(guess: Guess, column: Column) -> dict:
-    """Return a yes or no, an amount or a count as an outcome; no two have the same label."""
     if not (did := _event(column)):
         money = "amount" in column.says or column.whole < 1
         ends = f"from {column.least:,.10g} to {column.most:,.10g}"

@@ -115,7 +115,6 @@ class Sources:
         return next((q for q in map(encoding_question, texts) if q[0]), ("", ""))
 
     def _read(self, reader: str, copy: Path, path: Path, **options) -> ir.Table:
-        """Let the engine read a file, text once for all, and say in a sentence what is wrong."""
         try:
             if reader == "read_parquet":
                 return (self.cluster or self.local).read_parquet(str(copy))
@@ -152,7 +151,6 @@ class Sources:
 
 
 def _together(paths: list[Path], tables: list[ir.Table]) -> ir.Table:
-    """Return the rows of files with the same columns, in any order, one below the other."""
     names = tables[0].columns
     for path, table in zip(paths, tables, strict=True):
         if odd := sorted(set(names) ^ set(table.columns)):
@@ -334,7 +332,6 @@ def _delimiter(path: Path) -> str:
 
 
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record of a file with the number of lines before it."""
     with path.open(encoding="utf-8", newline="") as file:
         reader, before = csv.reader(file, delimiter=delimiter), 0
         try:

@@ -164,7 +164,6 @@ def _joined(opened: Opened, spec) -> ir.Table:
 
 
 def _key(table: ir.Table, column: str, read: Reading | None) -> ir.Column:
-    """Return ids as whole numbers if all are, else as they stand."""
     if read is None or read.what != WHOLE:
         return table[column]
     return reading.trimmed(table[column]) if read.failed else table[read.name]
@@ -200,7 +199,6 @@ def _number(table: ir.Table, opened: Opened, column: str, kind: str) -> ir.Numer
 
 
 def _problems(sources: Sources, raw: dict, opened: dict[str, Opened]) -> Iterator[str]:
-    """Yield what is wrong with raw tables; what can be opened is put into `opened`."""
     for name, model in layout.Tables.model_fields.items():
         if isinstance(raw.get(name), dict):
             opened[name] = Opened()
@@ -243,7 +241,6 @@ def _faults(sources: Sources, raw: dict, model: type[BaseModel], opened: Opened)
 
 
 def _unkeyed(opened: Opened, chain: list[layout.Lookup]) -> Iterator[str]:
-    """Yield on which side the key of a lookup is not."""
     for i, lookup in enumerate(chain, 1):
         before = [column for part in opened.parts[:i] for column in part.table.columns]
         for side, there in (("table", before), ("lookup", opened.parts[i].table.columns)):
@@ -306,7 +303,6 @@ def _misfits(
 
 
 def _unlike(part: Source, column: str, what: str) -> tuple[bool, str]:
-    """Return whether a column is to be read as what its type is not, and why it cannot be."""
     kind, date = part.table.schema()[column], part.given.date
     if what == WHOLE:
         return not part.typed or kind.is_floating() or kind.is_decimal(), ""
@@ -322,7 +318,6 @@ def _unlike(part: Source, column: str, what: str) -> tuple[bool, str]:
 
 
 def _unreadable(read: Reading | None) -> str:
-    """Return why a text cannot be read as what is wanted; nothing if it can."""
     if read is None or read.what == WHOLE:
         return ""
     if len(read.marks) > 1:

@@ -151,7 +151,6 @@ def _listed(run: Run, sent: pd.DataFrame) -> list[tuple]:
 
 
 def _refused(run: Run, sent: pd.DataFrame) -> str:
-    """Return why no effect of campaigns can be estimated, as a word; empty if one can."""
     study, spec = run.study, run.study.tables.campaigns
     if spec is None:
         return "" if study.arms is not None else "no_campaigns"
@@ -163,7 +162,6 @@ def _refused(run: Run, sent: pd.DataFrame) -> str:
 
 
 def _known_before(run: Run, index: pd.Index) -> pd.DataFrame:
-    """Return what was known of customers before, as numbers: a level is a yes or no."""
     if not run.has("customers.parquet"):
         return pd.DataFrame(index=index)
     frame = run.read("customers.parquet").reindex(index)
@@ -211,7 +209,6 @@ def _assigned(facts: activity.Facts, rows: pd.DataFrame, own) -> tuple[pd.DataFr
 
 
 def _in_transactions(study: Study, done: list[str], days: int) -> dict[str, Outcome]:
-    """Return what is compared of transactions: spend, orders, who ordered at least once."""
     money, words = study.economics, study.words
     pays = money and money.cost_per_customer
     worth = power.pays_from(money.margin, money.cost_per_customer, days) if pays else None
@@ -224,7 +221,6 @@ def _in_transactions(study: Study, done: list[str], days: int) -> dict[str, Outc
 
 
 def _length(facts: activity.Facts, start: date, rows: pd.DataFrame) -> tuple[int, dict]:
-    """Return how many days are judged, and why these are fewer than were planned, if so."""
     extent = activity.extent(facts)
     end = pd.to_datetime(rows["end"]).max() if "end" in rows else pd.NaT
     if pd.notna(end) and end.date() < start:
@@ -294,7 +290,6 @@ def record(trial: dict, **sentences) -> dict:
 
 
 def _without_few(trial: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return a result, overall and by segment, without numbers of few customers."""
     overall, segments = (getattr(trial["result"], name).copy() for name in ("overall", "segments"))
     few, sizes = overall["left_out"].between(1, trial["minimum"] - 1), ["n", "n_control"]
     overall[[*sizes, "pooled", "left_out"]] = overall[[*sizes, "pooled", "left_out"]].mask(few)

@@ -52,22 +52,12 @@ def columns(
 ) -> pd.DataFrame:
     """Return how the distribution of each column has shifted, and whether beyond chance.
 
-    Parameters
-    ----------
-    then, now
-        One row per customer at each date.
-    names
-        The columns looked at.
-    seed, draws
-        Of the exchanges of the two dates; 0 takes as many as the correction needs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        column; psi (population stability index over deciles of both dates, or levels; missing is a
-        level of its own); usual (its 95th percentile under no drift); p, p_adjusted (Holm over
-        columns, times `LOOKS`); drifted; level (empty for a number, else the level whose share
-        moved most); before, after, change, low, high: of the mean, or of the level's share.
+    `then` and `now` have a row a customer at each date; 0 draws (exchanges of the dates) are as
+    many as the correction needs. Columns: column; psi (population stability index over deciles of
+    both dates, or levels; missing is a level of its own); usual (its 95th percentile under no
+    drift); p, p_adjusted (Holm over columns, times `LOOKS`); drifted; level (empty for a number,
+    else the level whose share moved most); before, after, change, low, high: of the mean, or of the
+    level's share.
     """
     then, now = sampled([then, now], seed)
     everyone = then.index.union(now.index)

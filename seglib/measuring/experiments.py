@@ -86,29 +86,14 @@ def analyse(
 ) -> Result:
     """Analyse an experiment with one row per customer.
 
-    Parameters
-    ----------
-    units
-        Columns `segment` (frozen before the assignment), `arm` and the outcomes; optional
-        `before_NAME`, the same quantity as the outcome NAME in a period before the assignment
-        (CUPED, Deng et al. 2013); any further numeric columns known before are checked for balance.
-        The index is not looked at.
-    control
-        Name of the control arm.
-    outcomes
-        Column → what it is; without it one count, the column `outcome`.
-    worth
-        Smallest effect worth having of that one count.
-    planned
-        Planned share of each arm; without it all arms are equally large.
-    minimum
-        Segments with fewer customers in an arm are not analysed alone; overall they are pooled.
-        Nothing is given where fewer customers did it, or did not, or had any of an amount.
-
-    Raises
-    ------
-    StudyError
-        If there is no control arm or no other.
+    `units` has `segment` (frozen before the assignment), `arm` and the outcomes; optional
+    `before_NAME`, the same quantity as the outcome NAME in a period before the assignment (CUPED,
+    Deng et al. 2013); any further numeric columns known before are checked for balance. `outcomes`
+    is column → what it is; without it one count, the column `outcome`, whose smallest effect worth
+    having is `worth`. `planned` is the share of each arm, equal without it. Segments with fewer
+    than `minimum` customers in an arm are not analysed alone; overall they are pooled. Nothing is
+    given where fewer did it, or did not, or had any of an amount. A StudyError if there is no
+    control arm or no other.
     """
     outcomes = outcomes or {"outcome": Outcome(worth=worth)}
     units = units.assign(arm=units["arm"].astype(str)).reset_index(drop=True)
@@ -200,7 +185,6 @@ def _problems(units, ratio: dict, stated: bool, uneven: pd.DataFrame, outcomes: 
 def _one(
     units: pd.DataFrame, name: str, arm: str, control: str, outcome: Outcome, minimum: int
 ) -> tuple[dict, pd.DataFrame]:
-    """Return the effect of one arm on one outcome, overall and by segment."""
     units, yes = units.assign(value=units[name]), outcome.kind == "yes/no"
     hidden = _rare(units, minimum, "value", yes)
     earlier = "" if yes else f"before_{name}"
@@ -230,7 +214,6 @@ def _one(
 
 
 def _levels(one: pd.Series, other: pd.Series, yes: bool) -> dict:
-    """Return the level of an arm and of the control with their 95% intervals."""
     levels = {}
     for name, values in (("level", one), ("baseline", other)):
         n, mean = len(values), float(values.mean())
@@ -322,7 +305,6 @@ def _overall(strata: pd.DataFrame) -> dict:
 
 
 def _detectable(n: float, other: float, se: float, alpha: float) -> float:
-    """Return the smallest effect that arms of these sizes find, in units of the outcome."""
     return power.smallest(n, other, alpha) * se / np.sqrt(1 / n + 1 / other) if se > 0 else np.nan
 
 

@@ -45,27 +45,15 @@ def changes(
 
     Growth is after / before - 1, on which a season that moves all segments alike is the same for
     all; two are compared by (1 + one) / (1 + other) - 1. Customers whose first order falls into the
-    period before are left out: they did not have the whole of it.
+    period before are left out: they did not have the whole of it. `people` are from
+    `outcomes.members`, `pair` from `placebo`; a customer is drawn with all dates.
 
-    Parameters
-    ----------
-    people, pair
-        From `outcomes.members`; the same for the segments formed again now and one period earlier,
-        from `placebo`.
-    minimum
-        With fewer customers active before, a segment's change is suppressed.
-    seed, draws
-        Of the bootstrap over customers; a customer is drawn with all dates.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a segment (0 = everyone) and metric, with the parts of `PARTS`, each with `_low` and
-        `_high` (95%): its own change; against all others now, formed again now, and formed one
-        period earlier; and the second of these against the third. `tested` says what the p-values
-        are of: gap (no pair was given), excess, or nothing (the placebo segment stood at another
-        level); p_adjusted by Holm's method over the segments of one metric. Empty without both
-        periods.
+    One row a segment (0 = everyone) and metric, with the parts of `PARTS`, each with `_low` and
+    `_high` (95%): its own change; against all others now, formed again now, and formed one period
+    earlier; and the second of these against the third. `tested` says what the p-values are of: gap
+    (no pair was given), excess, or nothing (the placebo segment stood at another level); p_adjusted
+    by Holm's method over the segments of one metric. With fewer than `minimum` active before, a
+    change is suppressed. Empty without both periods.
     """
     compared = [m for m in COMPARED if {f"{m}_before", f"{m}_after"} <= set(people.columns)]
     if not compared:
@@ -136,13 +124,11 @@ def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _active(date_: pd.DataFrame, segments: list) -> np.ndarray:
-    """Return how many of all, and of each segment, were active before."""
     active = date_.groupby("segment")["active_before"].sum().reindex(segments).fillna(0).to_numpy()
     return np.concatenate([[active.sum()], active])
 
 
 def _frame(resampled: Bootstrap, n: np.ndarray, segments: list, compared: list) -> pd.DataFrame:
-    """Return a row for each segment and metric, with every part, its interval and p-value."""
     low, high = resampled.interval(n)
     p, parts = resampled.p_value(n), n.shape[-1]
     keys = [[0, *map(int, segments)], compared]
@@ -161,7 +147,6 @@ def _frame(resampled: Bootstrap, n: np.ndarray, segments: list, compared: list) 
 
 
 def _relative_levels(date_: pd.DataFrame, segments: list, compared: list[str]) -> np.ndarray:
-    """Return each segment's mean before relative to everyone's, segment by segment."""
     columns = [f"{metric}_before" for metric in compared]
     means = date_.groupby("segment")[columns].mean().reindex(segments)
     overall = date_[columns].mean()
@@ -211,14 +196,9 @@ def placebo(run: Run) -> tuple[tuple[pd.DataFrame, pd.DataFrame] | None, dict]:
 
     Both are formed from histories of the same length, because segments formed from a shorter one
     hold more luck and fall back further. The rule sees each customer's rank among the customers of
-    its date, so that a shorter history, in which all have fewer orders, moves nobody.
-
-    Returns
-    -------
-    pair : tuple of pandas.DataFrame, or None
-        As from `outcomes.members`, at `as_of` and one holdout earlier; None without the history.
-    about : dict
-        `kind`: formed, or why nothing was formed; with the days and what the sentence needs.
+    its date, so that a shorter history, in which all have fewer orders, moves nobody. First the
+    pair, as from `outcomes.members`, or None; then `kind`: formed, or why nothing was, with what
+    the sentence needs.
     """
     if not (run.has("model.json") and run.has("before.parquet")):
         return None, {"kind": "nothing_to_form"}
@@ -299,14 +279,7 @@ def main_metric(changes: pd.DataFrame) -> str:
 
 
 def headline(changes: pd.DataFrame, called: dict[int, str], gaps: list[dict], run: Run) -> dict:
-    """Return how everyone changed and whose change stands out, as block `headline` words it.
-
-    Parameters
-    ----------
-    changes, called, gaps
-        From `changes`, `outcomes.names` and `outcomes.members`.
-    run
-    """
+    """Return how everyone changed and whose change stands out, as block `headline` words it."""
     metric = main_metric(changes)
     quiet = [gap["kind"] for gap in gaps if gap["kind"] in ("nobody", "netted")]
     if not metric or quiet:
@@ -327,7 +300,6 @@ def headline(changes: pd.DataFrame, called: dict[int, str], gaps: list[dict], ru
 
 
 def _moved(row: pd.Series) -> dict:
-    """Return a change with its interval, its direction, and whether chance explains it."""
     value, low, high = row["change"], row["change_low"], row["change_high"]
     way = "same" if abs(value) < 0.0005 else "up" if value > 0 else "down"
     change = {"value": abs(value), "low": low, "high": high}
@@ -343,13 +315,10 @@ def _late(run: Run) -> dict:
 
 
 def of_segments(changes: pd.DataFrame, kpis: pd.DataFrame, called: dict[int, str]) -> list[dict]:
-    """Return what is found of each segment: its growth and its retention, as `finding` words it.
+    """Return what is found of each segment, its growth and its retention, for block `finding`.
 
-    Returns
-    -------
-    list of dict
-        segment, name, metric, value, low, high, n, and words: `direction`, `tested`, `chance`,
-        `towards` (regression to the mean pulls the same way), `again` (of retention).
+    segment, name, metric, value, low, high, n, and words: `direction`, `tested`, `chance`,
+    `towards` (regression to the mean pulls the same way), `again` (of retention).
     """
     metric, result = main_metric(changes), []
     for segment, name in called.items():

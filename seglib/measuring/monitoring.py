@@ -66,15 +66,10 @@ class Pair:
 
 
 def pair(run: Run) -> Pair:
-    """Return this run beside the newest earlier one.
+    """Return this run beside the newest earlier one; a StudyError says why they do not compare.
 
     The features of a growing history grow by themselves: who is seen for longer has more orders.
     Then today's are taken again from as many days as the earlier run saw.
-
-    Raises
-    ------
-    StudyError
-        Without an earlier run, or if the two cannot be compared: why.
     """
     if reason := missing(run):
         raise StudyError(reason)
@@ -153,25 +148,12 @@ def flows(
 ) -> pd.DataFrame:
     """Return how many customers went from each segment to each, and whether it is more than chance.
 
-    Parameters
-    ----------
-    moved
-        From `states`.
-    numbers
-        Of the segments of the rule.
-    minimum
-        Smaller counts are suppressed, the others rounded to multiples of it, and intervals
-        outwards, so that small ones do not follow from the sizes of the segments.
-    seed, draws
-        Of the bootstrap over customers, the rule held fixed.
-
-    Returns
-    -------
-    pandas.DataFrame
-        origin, goal (0 = outside); n; reverse (n of the other direction); net (n - reverse); share
-        of the origin; n, net and share with low and high (95%); p, p_adjusted (exact, Holm over
-        pairs); uneven (this direction exceeds the other beyond chance); beyond (and its origin
-        shrank or its goal grew beyond chance); suppressed.
+    Counts under `minimum` are suppressed, the others rounded to multiples of it, and intervals
+    (bootstrap over customers, the rule held fixed) outwards, so that small ones do not follow from
+    the sizes of the segments. Columns: origin, goal (0 = outside); n; reverse (n of the other
+    direction); net (n - reverse); share of the origin; n, net and share with low and high (95%); p,
+    p_adjusted (exact, Holm over pairs); uneven (this direction exceeds the other beyond chance);
+    beyond (and its origin shrank or its goal grew beyond chance); suppressed.
     """
     labels = [OUTSIDE, *numbers]
     counts = pd.crosstab(moved["then"], moved["now"])
@@ -212,7 +194,6 @@ def _intervals(table: np.ndarray, n: int, seed: int, draws: int) -> dict[str, np
 
 
 def _coarse(rows: pd.DataFrame, minimum: int) -> pd.DataFrame:
-    """Suppress small counts and round the others to multiples of the minimum."""
     few, back = rows["n"] < minimum, rows["reverse"] < minimum
     for ends, write in (("low", np.floor), ("high", np.ceil)):
         for name in (ends, f"net_{ends}"):

@@ -67,15 +67,10 @@ def amounts(study: Study) -> list[str]:
 def members(run: Run) -> tuple[pd.DataFrame, list[dict]]:
     """Return every member with what they did in equal times before and after the cut-off date.
 
-    Returns
-    -------
-    people : pandas.DataFrame
-        Indexed by customer: `segment`; `active_…`, `orders_…`, and where the study has money
-        `spend_…`, `discount_…` of the periods that the data cover (`before`, `after`); `newcomer`:
-        the first order seen falls into the period before; with less than another such period of
-        data before it, nobody is one, as a first order seen then says little.
-    gaps : list of dict
-        What is left out and why (`kind`), with what the sentence about it needs.
+    By customer: `segment`; `active_…`, `orders_…`, and where the study has money `spend_…`,
+    `discount_…` of the periods that the data cover (`before`, `after`); `newcomer`: the first order
+    seen falls into the period before; with less than another such period of data before it, nobody
+    is one. Then what is left out and why (`kind`), with what the sentence about it needs.
     """
     people = run.read("segments.parquet")[["segment"]].copy()
     files = {"before": "before.parquet", "after": "holdout.parquet"}
@@ -108,7 +103,6 @@ def quiet(people: pd.DataFrame) -> list[dict]:
 
 
 def _uncovered(run: Run) -> dict[str, dict]:
-    """Return the periods that the data do not cover, each with why."""
     first, end = covered(run)
     slack = timedelta(days=max(2, run.study.holdout // 20))  # days without a sale are no gap
     start, day = run.as_of - timedelta(days=run.study.holdout), timedelta(days=1)
@@ -141,19 +135,8 @@ def labelled(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
 def kpis(people: pd.DataFrame, *, minimum: int, seed: int, draws: int = 2000) -> pd.DataFrame:
     """Return the figures of each segment, and of everyone, before and after the cut-off date.
 
-    Parameters
-    ----------
-    people
-        From `members`.
-    minimum
-        Cells with fewer customers are suppressed.
-    seed, draws
-        Of the bootstrap over customers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        segment (0 = everyone), period, metric, value, low, high (95%), n, suppressed.
+    `people` are from `members`; cells with fewer than `minimum` are suppressed. Columns: segment (0
+    = everyone), period, metric, value, low, high (95%), n, suppressed.
     """
     series = {tuple(column.rsplit("_", 1)): people[column] for column in people if "_" in column}
     return table(_levels(people["segment"], series, seed, draws) + returning(people), minimum)
@@ -256,13 +239,10 @@ HELD += ["p_adjusted", "differs", "suppressed"]
 def holdout(run: Run) -> pd.DataFrame:
     """Return of how many members each outcome came true, beside everyone else.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row an outcome and segment (0 = everyone): outcome, label, segment, name, value with
-        its 95% interval (Wilson), n of whom it is known, the same share among the others, how many
-        times it is theirs (`times`, with its 95% interval), p_adjusted (Holm's method, over all
-        segments and outcomes), differs, suppressed (few members, or few of them or the others).
+    One row an outcome and segment (0 = everyone): outcome, label, segment, name, value with its 95%
+    interval (Wilson), n of whom it is known, the same share among the others, how many times it is
+    theirs (`times`, with its 95% interval), p_adjusted (Holm's method, over all segments and
+    outcomes), differs, suppressed (few members, or few of them or the others).
     """
     if not run.has("outcomes.parquet"):
         return pd.DataFrame(columns=HELD).astype({"suppressed": bool, "differs": bool})

@@ -68,7 +68,6 @@ def index(spent: pd.DataFrame, labels: pd.Series, seed: int, draws: int = DRAWS)
 
 
 def _ratios(sums: np.ndarray) -> np.ndarray:
-    """Return each segment's share of each group against everyone else's, from sums of spend."""
     return _shares(sums) / _shares(sums.sum(axis=-2, keepdims=True) - sums)
 
 
@@ -143,7 +142,6 @@ def _against(sums: pd.DataFrame, segment: int) -> pd.DataFrame:
 
 
 def _variance(s: pd.DataFrame) -> pd.Series:
-    """Return the variance of log(sum a / sum b) from sums over customers."""
     a, b = s["a"].where(s["a"] > 0), s["b"]
     spread = s["aa"] / a**2 - 2 * s["ab"] / (a * b) + s["bb"] / b**2
     return spread.clip(lower=0) * s["n"] / (s["n"] - 1).where(s["n"] > 1)

@@ -131,7 +131,6 @@ def _finite(value) -> bool:
 
 
 def _sentence(ev: Evidence, fact: dict, figures: dict) -> str:
-    """Return a fact's sentence with its numbers written for a reader."""
     inside, outside = (
         str(v) if v is None or isinstance(v, str) else amount(v, figures["unit"])
         for v in (figures["inside"], figures["outside"])
@@ -244,7 +243,6 @@ def _stated(
 
 
 def _formed(ev: Evidence, segment: int) -> list[dict]:
-    """Return the claims about columns that formed the segments."""
     if len(ev.segments) == 1:
         return [c for name in ev.formed[:12] for c in _stated(ev, segment, "medians", name)]
     rows = ev.markers[(ev.markers["segment"] == segment) & (ev.markers["effect"].abs() >= SAY)]
@@ -280,7 +278,6 @@ def _worth_saying(row) -> bool:
 
 
 def _described(ev: Evidence, segment: int) -> list[dict]:
-    """Return the claims about columns that did not form the segments."""
     rows = ev.descriptors[ev.descriptors["segment"] == segment]
     rows = rows[rows["selected"].astype(bool)]
     lifts = rows[(rows["statistic"] == "lift") & (rows["value"] >= SAY_LIFT)]
@@ -321,13 +318,11 @@ def _products(ev: Evidence, segment: int, broad: set[str]) -> list[dict]:
 
 
 def _section(ev: Evidence, section: str, about: list[tuple[int, str]]) -> list[dict]:
-    """Return the claims of every fact of a section about segments, each with a level."""
     facts = [f for f in FACTS.values() if f["in"] == section]
     return [c for f in facts for s, level in about for c in state(ev, f["rule"], s, f["of"], level)]
 
 
 def _affinities(ev: Evidence) -> list[dict]:
-    """Return the affinities to groups of products that are beyond chance."""
     rows = ev.crossed[ev.crossed["selected"].astype(bool) & (ev.crossed["group"] != "other")]
     rules = np.where(rows["index"] > 1, "group-high", "group-low")
     return [
@@ -338,7 +333,6 @@ def _affinities(ev: Evidence) -> list[dict]:
 
 
 def _range(goods: Evidence) -> list[dict]:
-    """Return what is told of every product segment, then what sets it apart."""
     facts = [f for f in FACTS.values() if f["in"] == "range"]
     rules = {(f["of"], f["is"]): f["rule"] for f in facts if f["is"]}
     rows, result = goods.markers[goods.markers["effect"].abs() >= SAY], []
@@ -356,10 +350,7 @@ def _range(goods: Evidence) -> list[dict]:
 def check(run: Run) -> int:
     """Make claims, personas and playbook again from the tables, compare, and return how many.
 
-    Raises
-    ------
-    StudyError
-        Naming the first claim, or the first entry of a file, that the tables do not give.
+    A StudyError names the first claim, or entry of a file, that the tables do not give.
     """
     stored, people, book = (run.read(f"{n}.json") for n in ("claims", "personas", "playbook"))
     ev = Evidence(run)

@@ -23,13 +23,7 @@ SOFT = {"gmm", "latent_class"}  # methods whose probabilities of membership are 
 
 
 class Evidence:
-    """The tables of a run as claims need them, each read or computed once.
-
-    Parameters
-    ----------
-    run : Run
-        Needs customers, dictionary, segments and verdict; uses what else there is.
-    """
+    """The tables of a run as claims need them, each read or computed once."""
 
     of = "customers"  # what the segments are segments of
 

@@ -61,7 +61,6 @@ def _ends(estimate) -> dict:
 
 
 def _adjusted(row, among) -> dict:
-    """Return a row's estimate, its confidence, and the comparisons that it is adjusted for."""
     value = row["index"] if "index" in row else row["value"]
     ends = {key: row[key] for key in ("low", "high", "confidence")}
     return {"value": value, **ends, "comparisons": len(among)}
@@ -139,7 +138,6 @@ def _customers(ev, segment: int, column: str, _="") -> dict:
 
 
 def _median(ev, segment: int, column: str, _="") -> dict:
-    """Return the median of a number with its order-statistic interval."""
     if column not in ev.customers or kind(ev.customers[column]) != "numeric":
         return {}
     x = np.sort(ev.customers.loc[ev.inside(segment), column].dropna().to_numpy())
@@ -229,14 +227,12 @@ def _product(ev, segment: int, column: str, _="") -> dict:
 
 
 def _group(ev, segment: int, column: str, _="") -> dict:
-    """Return the affinity of a customer segment to a group of products."""
     row = _row_of(ev.crossed, segment, group=column)
     plain = re.sub(r"^\d+[.:]? (?=\D)", "", column)  # without the number of a product segment
     return {} if row is None else _spread(ev, row, ev.crossed, plain[0].lower() + plain[1:])
 
 
 def _row_of(rows: pd.DataFrame, segment: int, **keys):
-    """Return the row of a segment with such values; None if there is none."""
     own = rows[rows["segment"] == segment]
     for key, value in keys.items():
         own = own[own[key].astype(str) == value]
@@ -251,7 +247,6 @@ def _spread(ev, row, among, name: str) -> dict:
 
 
 def _takings(ev, segment: int, *_) -> dict:
-    """Return the part of all spend that a product segment takes."""
     if ev.people.spending is None or ev.people.spend is None:
         return {}
     spent = ev.people.spending[ev.names[segment]]
@@ -313,7 +308,6 @@ def _figures(ev) -> dict[int, dict[str, Estimate]]:
 
 
 def _criteria_of(ev, inside: np.ndarray) -> dict[str, Estimate]:
-    """Return the criteria among some customers, as far as the run knows them."""
     objective, campaigns = ev.run.study.objective_figure, ev.campaigns
     result = {"size": stats.share(int(inside.sum()), len(inside))}
     if ev.spend is not None:
@@ -331,7 +325,6 @@ def _criteria_of(ev, inside: np.ndarray) -> dict[str, Estimate]:
 
 
 def _answers(ev, inside: np.ndarray) -> tuple[int, int]:
-    """Return how many answered a campaign, and how many were addressed."""
     sent = answered(ev)[inside].dropna()
     return int(sent.sum()), len(sent)
 

@@ -290,7 +290,6 @@ def worded(name: str, rows: pd.DataFrame) -> list[dict]:
 
 
 def _traits(rows: pd.DataFrame, least: float) -> list[Trait]:
-    """Return the traits of markers beyond chance and not too weak, the strongest first."""
     rows = rows[(rows["low"] > 0) | (rows["high"] < 0)]
     rows = rows[rows["effect"].abs() >= least]
     traits = [(abs(row.effect), trait) for row in rows.itertuples() if (trait := _trait(row))]

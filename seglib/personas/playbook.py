@@ -179,7 +179,6 @@ def _means(scaled: pd.DataFrame, samples: np.ndarray) -> np.ndarray:
 
 
 def _rank(ev, segment: int, *_) -> dict:
-    """Return a segment's place by the study's weights, and by random ones."""
     rows = ev.once(ranking).set_index("segment")
     if segment not in rows.index or len(rows) < 2:
         return {}
@@ -294,7 +293,6 @@ def _alike(one: dict, other: dict) -> bool:
 
 
 def _pooled(tests: list[dict]) -> dict:
-    """Return how many there are in each half of several segments, and how many a test takes."""
     # halves are drawn within each segment, so only what differs within them is noise
     n = np.array([test["available"] for test in tests])
     baseline = float(np.average([test["baseline"] for test in tests], weights=n))

@@ -141,22 +141,10 @@ def _compared(values: pd.Series, inside: np.ndarray, level: str, shares, alpha=A
 def markers(frame: pd.DataFrame, labels: pd.Series, dictionary=()) -> pd.DataFrame:
     """Return how each segment differs from everyone else in each column, largest first.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        One row per customer or product; numeric, ordered and nominal columns, missing allowed.
-    labels : Series
-        Segment of each row, same index.
-    dictionary : list of dict, optional
-        Labels and units of the columns.
-
-    Returns
-    -------
-    DataFrame
-        segment, name, label, level, unit, kind; n, mean, overall, inside, outside; column (its
-        label), base, reply (yes or no, where the level means it). `effect`, with low and high, is
-        Cliff's delta, from -1 to 1; of a nominal level the difference of shares. No p-values: the
-        segments were made to differ.
+    segment, name, label, level, unit, kind; n, mean, overall, inside, outside; column (its label),
+    base, reply (yes or no, where the level means it). `effect`, with low and high, is Cliff's
+    delta, from -1 to 1; of a nominal level the difference of shares. No p-values: the segments were
+    made to differ.
     """
     about, labels = entries(dictionary, frame), labels.reindex(frame.index)
     rows = []
@@ -270,7 +258,6 @@ def _influence(values: np.ndarray, weights: np.ndarray, mean: float) -> np.ndarr
 
 
 def _below(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the weighted share of rows below each value, half of the equal ones included."""
     distinct, place = np.unique(x, return_inverse=True)
     mass = np.bincount(place, weights, minlength=len(distinct)) / weights.sum()
     return (np.cumsum(mass) - mass / 2)[place]

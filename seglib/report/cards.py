@@ -81,7 +81,6 @@ def tested(claims: list[dict], levers) -> list[dict]:
 
 
 def _parts(person: dict, claims: list[dict], elsewhere) -> list[dict]:
-    """Return the parts of a card: heading, claims, and what to ask where the data are silent."""
     told, gaps = dict(sections(person, claims)), {gap["topic"]: gap for gap in person["unknown"]}
     parts = []
     for part in WORDS["parts"]:
@@ -100,7 +99,6 @@ def _parts(person: dict, claims: list[dict], elsewhere) -> list[dict]:
 
 
 def _avoid(person: dict, claims: list[dict]) -> list[str]:
-    """Return what not to do, by the claims of a segment; the last line is for all."""
     rules = {c["rule"] for c in claims if c["segment"] == person["segment"]}
     rows = [row["say"] for row in LEVERS["avoid"] if rules & set(row["when"]) or not row["when"]]
     return [*rows[:-1][:AVOID], rows[-1]]
@@ -248,7 +246,6 @@ def portraits(folder: Path, dictionary: dict, minimum: int, people=()) -> dict[i
 
 
 def _named(person: dict, labels: dict, frame: pd.DataFrame) -> list[str]:
-    """Return the measures that the name of a segment is made of."""
     sources = [(row["column"], row["level"]) for row in person.get("named_for", ())]
     found = (labels.get(key, labels.get((key[0], ""))) for key in sources)
     return [label for label in found if label in frame]

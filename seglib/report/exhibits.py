@@ -90,16 +90,10 @@ class Page:
 
 
 def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
-    """Display a figure with its alt text and caption, and close it.
+    """Display a figure (or what has one, such as axes) with alt text and caption, and close it.
 
-    Parameters
-    ----------
-    figure
-        A matplotlib figure, or anything with a `figure` attribute (axes, a seaborn grid).
-    alt
-        What the figure shows, for who cannot see it; by default titles and values of its axes.
-    caption, absent
-        What stands below; why there is nothing to draw, displayed in the place of no data.
+    `alt` says what it shows for who cannot see it, by default titles and values of its axes;
+    `absent` is displayed in the place of no data.
     """
     figure = getattr(figure, "figure", figure)
     if absent and not any(map(drawn, figure.axes)):
@@ -117,24 +111,12 @@ def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
 def table(
     frame, caption: str, formats: Mapping | None = None, note: str = "", absent: str = ""
 ) -> None:
-    """Display a frame as a captioned table with row and column headers.
+    """Display a frame or series as a captioned table with row and column headers.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame or pandas.Series
-        The index becomes row headers; with the default index, the first column does.
-    caption
-        What the table shows.
-    formats
-        For a column, a function, a format such as ``".0%"`` or a text such as ``"${:,.2f}"``;
-        columns not named get as many decimals as their largest number needs.
-    note, absent
-        A sentence below; why there are no rows, displayed in their place.
-
-    Raises
-    ------
-    StudyError
-        If the caption is empty or `formats` names a column that is not there.
+    The index becomes row headers; with the default index, the first column does. `formats` has, for
+    a column, a function, a format such as ``".0%"`` or a text such as ``"${:,.2f}"``; columns not
+    named get as many decimals as their largest number needs. `note` stands below, `absent` in the
+    place of no rows.
     """
     frame = frame.to_frame() if isinstance(frame, pd.Series) else frame
     if not caption.strip():
@@ -172,14 +154,12 @@ def _style(texts: list[str]) -> str:
 
 
 def _split(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the columns that head the rows and the columns that fill them."""
     if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None and frame.shape[1]:
         return frame.iloc[:, :1], frame.iloc[:, 1:]
     return frame.index.to_frame(index=False).rename(columns=lambda n: "" if n == 0 else n), frame
 
 
 def _heading(name) -> str:
-    """Return a column's name as text; the levels of a nested one are joined."""
     parts = name if isinstance(name, tuple) else (name,)
     return " · ".join(str(part) for part in parts if str(part))
 

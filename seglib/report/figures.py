@@ -126,7 +126,6 @@ def _axes(ax: Axes) -> str:
 
 
 def _number(value: float, axis: Axis | None = None) -> str:
-    """Return a value as its axis shows it."""
     if isinstance(axis and axis.get_major_formatter(), PercentFormatter):
         return wording.amount(value, "share")
     return "–" if np.isnan(value) else "−" * bool(value < 0) + wording.figure(abs(value))
@@ -164,7 +163,6 @@ def _heat(ax: Axes) -> str:
 
 
 def _bars(ax: Axes) -> list[str]:
-    """Return name and length of each bar, lying or standing."""
     bars = [b for b in ax.patches if hasattr(b, "get_height") and b.get_height() and b.get_width()]
     bars = [b for b in bars if b.get_data_transform() == ax.transData]
     rows, columns = names(ax.yaxis), names(ax.xaxis)
@@ -263,7 +261,6 @@ def _side_by_side(panels: list[Axes]) -> bool:
 
 
 def _shrink(ax: Axes) -> None:
-    """Wrap the title and the names of axes, and make their letters small."""
     for loc in ("left", "center"):
         ax.set_title(textwrap.fill(ax.get_title(loc=loc), TITLE), loc=loc, fontsize=SMALL + 2)
     ax.set_xlabel(textwrap.fill(ax.get_xlabel(), LABEL), fontsize=SMALL)
@@ -300,7 +297,6 @@ def apart(figure: Figure) -> Figure:
 
 
 def _height(text) -> float:
-    """Return how high the place lies that a text names, in pixels."""
     ax, (x, y) = text.axes, text.xy
     return ax.transData.transform((ax.convert_xunits(x), ax.convert_yunits(y)))[1]
 

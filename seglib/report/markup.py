@@ -82,7 +82,6 @@ def _scope(table: Tag) -> None:
 
 
 def _place(cell: Tag) -> int:
-    """Return the number of a cell in its row."""
     return len(cell.find_previous_siblings(["td", "th"]))
 
 

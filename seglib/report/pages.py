@@ -113,7 +113,6 @@ def explain(title: str, manifest: Mapping, folder: str | Path) -> None:
 
 
 def _nav(manifest: Mapping) -> list[tuple[str, str]]:
-    """Return title and address of each page of a run."""
     names = [step["name"] for step in manifest["steps"]]
     pages = [(PAGES.get(name, (name,))[0], f"{name}.html") for name in names]
     return [*pages, ("Glossary", markup.GLOSSARY)]
@@ -163,7 +162,6 @@ def _read(notebook, html_path: Path) -> _Source:
 
 
 def _body(source: _Source) -> BeautifulSoup:
-    """Return the visible cells as HTML."""
     shown = copy.deepcopy(source.node)
     visible = [
         _visible(cell, number, source)
@@ -224,7 +222,6 @@ def _linked(body: BeautifulSoup, nav) -> str:
 
 
 def _places(nav: Sequence[tuple[str, str]], name: str) -> dict:
-    """Return the pages of a report, the address of this one, and its neighbours."""
     around = [None, *nav, None]
     here = next((i for i, (_, href) in enumerate(nav, 1) if href == name), None)
     before, after = (around[here - 1], around[here + 1]) if here else (None, None)

@@ -149,7 +149,6 @@ def _instead(verdict: Mapping) -> str:
 
 
 def _segments(folder: Path, read: dict, study: Study) -> list[dict]:
-    """Return a row a persona: its claims, how sound it is, its fingerprint, its months."""
     claims = {claim["id"]: claim for claim in read["claims"] or []}
     sound = {row["segment"]: row for row in (read["verdict"] or {}).get("segments", [])}
     people = read["personas"] or []
@@ -169,7 +168,6 @@ def _segments(folder: Path, read: dict, study: Study) -> list[dict]:
 
 
 def _matter(segments: list[dict], measures: dict) -> dict:
-    """Return what makes segments matter: revenue, an outcome in which they differ, or size."""
     valued = [row for row in segments if row.get("revenue_share") is not None]
     differing = [row for row in measures.get("outcomes", []) if row.get("differs")]
     if len(segments) < 2:
@@ -242,7 +240,6 @@ def product_groups(path: Path, names: Mapping, typical: int = 4) -> list[tuple]:
 
 
 def _readable(name: str) -> str:
-    """Return a name without the capital letters of the data."""
     return name.capitalize() if name.isupper() else name
 
 
@@ -267,7 +264,6 @@ def kind(verdict: Mapping) -> str:
 
 
 def _with_files(run: Mapping) -> dict:
-    """Return a run as `history` wants it: with its files as read, and what its segments are."""
     names = ("verdict", "personas", "measures", "model")
     read = {name: _read(Path(run["folder"]) / f"{name}.json") or {} for name in names}
     return {"day": run["day"], "pages": run["pages"], "kind": kind(read["verdict"])} | read
