@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import ibis
 import numpy as np
 import pandas as pd
 
 from seglib import privacy, stats
-from seglib.personas.profile import kind, level_label, levels_of, numbers, reply
+from seglib.personas.profile import reply
 from seglib.runs import Run
-
-FEWEST = 10  # members of a group that is compared
 
 
 def months(run: Run) -> pd.DataFrame:
@@ -128,64 +124,3 @@ def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> p
     result = pd.DataFrame.from_dict(rows, orient="index", columns=heads).dropna(subset="value")
     result["p_adjusted"] = stats.adjust(result["p_value"], "fdr_bh")
     return result.assign(differs=result["p_adjusted"] <= alpha)
-
-
-def related(
-    frame: pd.DataFrame, forming: list[str], describing: list[str], about: pd.DataFrame
-) -> pd.DataFrame:
-    """Return how the columns that form segments hang together with those that only describe.
-
-    `about` is the dictionary by column; of those that form, numeric and ordered ones are looked at.
-
-    Returns
-    -------
-    pandas.DataFrame
-        pair, value with its 95% interval (low, high), p_value, p_adjusted, differs (5% false
-        discoveries, Benjamini & Hochberg 1995); the strongest first. The value is Spearman's rank
-        correlation with a number or ordered answer; of a group, the chance that a member has more
-        of it than others, minus the chance of less. Both run from -1 to 1, 0 is no difference.
-    """
-    labels = about["label"]
-    rows = [
-        (f"{labels[what]} · {who}", *estimate)
-        for what in forming
-        if kind(frame[what]) != "nominal"
-        for column in describing
-        for who, estimate in _pairs(frame, what, column, about.loc[column])
-    ]
-    table = pd.DataFrame(rows, columns=["pair", "value", "low", "high", "p_value"])
-    table["p_adjusted"] = stats.adjust(table["p_value"], "fdr_bh")
-    table["differs"] = table["p_adjusted"] <= 0.05
-    return table.sort_values("value", key=lambda v: -v.abs(), kind="stable", ignore_index=True)
-
-
-def strongest(table: pd.DataFrame) -> dict:
-    """Return the strongest row of `related` that differs: lead, value, strength, n of all rows.
-
-    The strength is `none` without rows, and `chance` where none differs beyond it.
-    """
-    differs = table[table["differs"].astype(bool)]
-    if differs.empty:
-        return {"strength": "none" if table.empty else "chance", "n": len(table)}
-    lead, value = differs[["pair", "value"]].iloc[0]
-    strength = "strong" if abs(value) >= 0.43 else "middling" if abs(value) >= 0.28 else "weak"
-    return {"strength": strength, "lead": lead, "value": value, "n": len(table)}
-
-
-def _pairs(frame: pd.DataFrame, what: str, column: str, entry: dict) -> Iterator[tuple]:
-    """Yield each comparison of one column with one that describes."""
-    x = numbers(frame[what])
-    if kind(frame[column]) != "nominal":
-        y = numbers(frame[column])
-        both = x.notna() & y.notna()
-        if both.sum() > FEWEST and min(x[both].nunique(), y[both].nunique()) > 1:
-            yield entry["label"], stats.rank_correlation(x[both], y[both])
-        return
-    text = levels_of(frame[column])
-    levels = sorted(text.dropna().unique())
-    for level in levels[1:] if len(levels) == 2 else levels:  # of two, one tells both
-        inside, outside = x[text == level].dropna(), x[text.notna() & (text != level)].dropna()
-        if min(len(inside), len(outside)) >= FEWEST:
-            chance = stats.superiority(inside, outside)
-            sides = (2 * bound - 1 for bound in chance[:3])
-            yield level_label(entry, level, frame[column]), stats.Estimate(*sides, chance.p)

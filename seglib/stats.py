@@ -187,16 +187,6 @@ def _log_ratio(top, bottom) -> tuple[float, float]:
     return float(np.log(a / b)), float((influence**2).sum() * n / (n - 1))
 
 
-def rank_correlation(x, y, alpha: float = ALPHA) -> Estimate:
-    """Return Spearman's correlation with its interval by Fisher's z (Bonett & Wright 2000)."""
-    rho = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
-    freedom = len(x) - 2
-    p = 2 * t.sf(abs(rho) * np.sqrt(freedom / max(1 - rho**2, 1e-300)), freedom)
-    reach = norm.isf(alpha / 2) * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
-    low, high = np.tanh(np.arctanh(np.clip(rho, -1 + 1e-15, 1 - 1e-15)) + np.array([-reach, reach]))
-    return Estimate(rho, float(low), float(high), float(p))
-
-
 def _without_missing(values) -> np.ndarray:
     values = np.asarray(values, dtype=float)
     return values[~np.isnan(values)]

@@ -8,7 +8,6 @@ import pytest
 
 from seglib import explore
 from seglib.clustering import Encoder
-from seglib.collection import dictionary
 from seglib.runs import Run
 
 
@@ -124,18 +123,3 @@ def test_differences_with_no_difference_rarely_alarm():
         values = np.random.default_rng(seed).exponential(size=(200, 10))
         alarms += explore.differences(pd.DataFrame(values), group)["differs"].any()
     assert alarms <= 11  # 5 of 100 expected, three standard errors above
-
-
-def test_lines_to_try_use_columns_that_there_are():
-    frame = pd.DataFrame({"age": [30, 40], "says": ["a", "b"], "a b": [1, 2], "visits": [1, 4]})
-    tried = dictionary.examples(frame, ["says", "visits"])
-    assert tried.pop("group") == "says"
-    assert tried == {"numbers": "several", "one": "visits", "other": "age", "least": "2.5"}
-    assert dictionary.examples(frame[["says"]])["numbers"] == "none"
-    assert dictionary.examples(frame[["age"]])["group"] == ""
-
-
-def test_of_nothing_beyond_chance_none_is_called_strongest():
-    table = pd.DataFrame({"pair": ["a", "b"], "value": [-0.4, 0.3], "differs": [False, True]})
-    assert explore.strongest(table) == {"strength": "middling", "lead": "b", "value": 0.3, "n": 2}
-    assert explore.strongest(table.assign(differs=False)) == {"strength": "chance", "n": 2}

@@ -168,3 +168,51 @@ def test_descriptors_get_their_corrected_figures(tmp_path):
     assert rows.loc["Member", "corrected"] > rows.loc["Member", "plain"] > 1
     assert rows.loc["Age", "corrected"] > rows.loc["Age", "plain"] > 0.5
     assert list(ev.corrected) == ["segment", "attribute", "plain", "corrected", "from", "to"]
+
+
+# --- a segment in pictures ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plans():
+    """300 customers of three segments; the first orders more, and every plan is as common."""
+    index = pd.RangeIndex(300, name="customer")
+    labels = pd.Series(np.repeat([1, 2, 3], 100), index)
+    orders = np.arange(300) % 100 + 200.0 * (labels == 1)
+    plan = np.where(np.arange(300) % 100 < 50, "gold", "tin")
+    return pd.DataFrame({"orders": orders, "plan": plan}, index), labels
+
+
+def drawn(frame, labels, **named):
+    pictures = profile.portraits(frame, labels, minimum=10, **named)
+    return {s: [row["label"] for row in own["fingerprint"]] for s, own in pictures.items()}
+
+
+def test_a_picture_shows_how_a_segment_differs_and_the_middle_of_both(plans):
+    first = profile.portraits(*plans)[1]
+    assert first["fingerprint"][0]["value"] == 1.0
+    assert first["fingerprint"][1]["label"] == "plan: tin" and not first["fingerprint"][1]["value"]
+    assert first["tiles"] == [{"label": "orders", "what": "median", "value": "250", "others": "50"}]
+
+
+def test_a_picture_shows_nothing_of_small_groups_and_collinear_columns_once(plans):
+    frame, labels = plans
+    assert set(drawn(frame.assign(spend=2 * frame["orders"]), labels)[1]) == {"orders", "plan: tin"}
+    rare = frame.assign(plan=np.where(np.arange(300) < 9, "gold", "tin"))
+    assert set(drawn(rare, labels)[1]) == {"orders"}
+    unknown = frame.assign(orders=frame["orders"].where((labels > 1) | (np.arange(300) < 9)))
+    assert set(drawn(unknown, labels)[1]) == {"plan: tin"}
+
+
+def test_what_a_name_is_made_of_is_in_its_picture(plans):
+    frame, labels = plans
+    for number in range(8):
+        noise = np.random.default_rng(number).normal(size=300)
+        frame = frame.assign(**{f"m{number}": noise + number * (labels == 1)})
+    frame = frame.assign(spend=2 * frame["orders"])
+    made_of = {1: [("spend", ""), ("orders", "")], 2: [("m0", "")], 3: [("plan", "gold")]}
+    named = {s: [{"column": c, "level": lv} for c, lv in own] for s, own in made_of.items()}
+    labels_of = drawn(frame, labels, named=named)
+    assert {"spend", "orders"} <= set(labels_of[1])  # though they say the same
+    assert "m0" in labels_of[2] and "plan: tin" in labels_of[3]
+    assert {len(own) for own in labels_of.values()} == {6}

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
 from statsmodels.stats.nonparametric import rank_compare_2indep
 
 from seglib import stats
@@ -156,15 +155,6 @@ def test_the_bootstrap_of_rows_agrees_with_that_of_sums():
     )
     by_rows = stats.bootstrap_estimate(np.mean, x, draws=4000, seed=2)
     assert by_rows[1:3] == pytest.approx(np.ravel(by_sums.interval([80])), rel=0.03)
-
-
-def test_rank_correlation_is_spearmans():
-    rng = np.random.default_rng(3)
-    x, y = rng.normal(size=(2, 60)).round(1)
-    found, (rho, p) = stats.rank_correlation(x, x + y), spearmanr(x, x + y)
-    assert (found.value, found.p) == (pytest.approx(rho), pytest.approx(p))
-    assert found.low < rho < found.high
-    assert stats.rank_correlation(x, x).value == pytest.approx(1)
 
 
 def test_superiority_agrees_with_statsmodels():

@@ -4,13 +4,12 @@ import json
 import re
 from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
 from seglib.plots import colours
-from seglib.report import cards, exhibits, summary
+from seglib.report import exhibits, summary
 from seglib.report.pages import ReportError
 
 NAMES = {1: "Frequent shoppers", 2: "Weekly shoppers", 3: "Occasional shoppers"}
@@ -54,7 +53,8 @@ CONTENT = {
     + [claim(s, 1, f"They place {60 - 12 * s} orders.") for s in NAMES],
     "personas": [
         {"segment": s, "name": NAMES[s], "n": round(1000 * a), "share": a, "revenue_share": b,
-         "summary": [f"c-{s}-0", f"c-{s}-1"], "facts": {}, "formerly": ""}
+         "summary": [f"c-{s}-0", f"c-{s}-1"], "facts": {}, "formerly": "",
+         "fingerprint": [{"label": "Orders", "value": 1.0, "low": 0.9, "high": 1.0}]}
         for s, (a, b) in SHARES.items()
     ],
     "playbook": {
@@ -80,8 +80,6 @@ CONTENT = {
          "action": "kept"},
     ],
     "product_verdict": {"headline": "Two groups of categories.", "k": 2},
-    "dictionary": {"customers": [{"name": "orders", "label": "Orders"},
-                                 {"name": "plan", "label": "Plan"}]},
 }  # fmt: skip
 
 
@@ -92,14 +90,6 @@ def write_run(folder, day=DAYS[2], **changes):
     for name, content in (CONTENT | changes).items():
         if content is not None:
             (place / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-    customers = pd.RangeIndex(300, name="customer")
-    segment = np.repeat([1, 2, 3], 100)
-    orders = np.arange(300) % 100 + 200 * (segment == 1)
-    plan = np.where(np.arange(300) % 100 < 50, "gold", "tin")
-    pd.DataFrame({"orders": orders, "plan": plan}, customers).to_parquet(
-        place / "customers.parquet"
-    )
-    pd.DataFrame({"segment": segment}, customers).to_parquet(place / "segments.parquet")
     products = pd.DataFrame({"segment": [1, 1, 2], "probability": [0.6, 0.9, 0.8]},
                             pd.Index(["SOUP", "CHEESE", "FUEL"], name="product"))  # fmt: skip
     products.to_parquet(place / "product_segments.parquet")
@@ -170,41 +160,6 @@ def test_a_fingerprint_says_how_a_segment_differs_from_the_others(soup):
     drawn = soup.select(".fingerprint")
     assert len(drawn) == 3
     assert "Orders 1.0" in drawn[0]["aria-label"]
-    assert "Plan: tin 0" in drawn[0]["aria-label"]
-
-
-def test_a_fingerprint_shows_no_column_that_tells_a_small_group(tmp_path):
-    run = write_run(tmp_path)
-    frame = pd.read_parquet(run["folder"] / "customers.parquet")
-    frame["plan"] = np.where(np.arange(300) < 9, "gold", "tin")
-    frame.to_parquet(run["folder"] / "customers.parquet")
-    drawn = cards.portraits(run["folder"], CONTENT["dictionary"], 10)
-    assert {row["label"] for row in drawn[1]["fingerprint"]} == {"Orders"}
-
-
-def test_collinear_measures_are_one_line_of_a_fingerprint(tmp_path):
-    run = write_run(tmp_path)
-    frame = pd.read_parquet(run["folder"] / "customers.parquet")
-    frame.assign(spend=2.0 * frame["orders"]).to_parquet(run["folder"] / "customers.parquet")
-    rows = [*CONTENT["dictionary"]["customers"], {"name": "spend", "label": "Spend"}]
-    drawn = cards.portraits(run["folder"], {"customers": rows}, 10)
-    assert len({"Orders", "Spend"} & {row["label"] for row in drawn[1]["fingerprint"]}) == 1
-
-
-def test_a_tile_has_the_middle_of_the_segment_beside_that_of_the_others(tmp_path):
-    drawn = cards.portraits(write_run(tmp_path)["folder"], CONTENT["dictionary"], 10)
-    assert drawn[1]["tiles"] == [
-        {"label": "Orders", "what": "median", "value": "250", "others": "50"}
-    ]
-
-
-def test_what_is_known_of_few_is_not_drawn(tmp_path):
-    run = write_run(tmp_path)
-    frame = pd.read_parquet(run["folder"] / "customers.parquet")
-    frame.loc[frame.index[9:100], "orders"] = np.nan
-    frame.to_parquet(run["folder"] / "customers.parquet")
-    drawn = cards.portraits(run["folder"], CONTENT["dictionary"], 10)
-    assert {row["label"] for row in drawn[1]["fingerprint"]} == {"Plan: tin"}
 
 
 def test_months_are_drawn_with_the_figures_before_and_after(soup):
@@ -258,29 +213,6 @@ def test_another_measure_is_offered_and_what_else_would_help_is_said(tmp_path):
         "More of them: tested together with Occasional shoppers, there are 400 in each half, "
         "and 300 are needed.",
     ]
-
-
-def test_the_measures_that_name_a_segment_are_in_its_fingerprint(tmp_path):
-    run = write_run(tmp_path)
-    rows, frame = [], pd.read_parquet(run["folder"] / "customers.parquet")
-    for number in range(8):
-        frame[f"m{number}"] = np.random.default_rng(number).normal(size=300) + number * (
-            frame["orders"] > 200
-        )
-        rows.append({"name": f"m{number}", "label": f"Measure {number}"})
-    frame["spend"] = 2.0 * frame["orders"]
-    rows += [{"name": "spend", "label": "Spend"}, *CONTENT["dictionary"]["customers"]]
-    frame.to_parquet(run["folder"] / "customers.parquet")
-    made_of = {1: [("spend", ""), ("orders", "")], 2: [("m0", "")], 3: [("plan", "gold")]}
-    people = [
-        {"segment": s, "named_for": [{"column": c, "level": level} for c, level in own]}
-        for s, own in made_of.items()
-    ]
-    drawn = cards.portraits(run["folder"], {"customers": rows}, 10, people)
-    labels = {s: {row["label"] for row in own["fingerprint"]} for s, own in drawn.items()}
-    assert {"Spend", "Orders"} <= labels[1]  # though they say the same
-    assert "Measure 0" in labels[2] and "Plan: tin" in labels[3]
-    assert {len(own) for own in labels.values()} == {6}
 
 
 def test_at_most_three_tests_are_proposed_in_the_order_of_priority():

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
-from markupsafe import Markup
 
 from seglib.study import Study, StudyError, nearest
 
@@ -49,12 +46,6 @@ def forming(study: Study, rows: list[dict], unit: str = "customers") -> list[str
     return chosen
 
 
-def describing(study: Study, rows: list[dict]) -> list[str]:
-    """Return the columns that only describe customers."""
-    bases = set(study.segmentation.describe_with) - set(study.segmentation.bases)
-    return [each["name"] for each in rows if each["base"] in bases]
-
-
 def by_base(study: Study, rows: list[dict], unit: str = "customers") -> dict[str, list[str]]:
     """Return base → its columns: of a base that forms segments, those that form them."""
     chosen, names = set(forming(study, rows, unit)), {}
@@ -70,21 +61,3 @@ def value(frame: pd.DataFrame, unit: str = "customers") -> pd.Series | None:
     if unit == "products" and "spend_per_buyer" in frame:
         return frame["spend_per_buyer"] * frame["penetration"]
     return frame.get("spend")
-
-
-def examples(frame: pd.DataFrame, first: Sequence[str] = ()) -> dict:
-    """Return columns for lines of code to try, those of `first` before the others.
-
-    `numbers` (none, one, several) says how many numeric columns have names that are names in
-    Python too; `one`, `other`, `least` (the median of `one`) and `group`, a column of levels, are
-    empty where there is none.
-    """
-    names = [*first, *frame.columns.difference(first, sort=False)]
-    names = [name for name in names if name.isidentifier()]
-    numbers = [name for name in names if pd.api.types.is_numeric_dtype(frame[name])]
-    group = next((name for name in names if name not in numbers), "")
-    one, other = (numbers * 2)[:2] or ("", "")
-    least = f"{frame[one].median():g}" if one else ""
-    code = {"one": one, "other": other, "group": group, "least": least}
-    kind = ("none", "one", "several")[min(len(numbers), 2)]
-    return {"numbers": kind} | {key: Markup(text) for key, text in code.items()}  # no Markdown

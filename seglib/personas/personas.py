@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from seglib import wording
+from seglib.personas import profile
 from seglib.personas.profile import WORDS, has_level, label, numbers, quoted
 from seglib.runs import Run
 
@@ -29,6 +30,11 @@ def personas(ev, claims: list[dict]) -> list[dict]:
     """Return one persona per segment from its claims, as in personas.json."""
     earlier, n = before(ev.run), ev.labels.value_counts()
     stable = {s["segment"]: s for s in ev.verdict.get("segments", [])}
+    named = {s: worded(ev.names[s], ev.markers[ev.markers["segment"] == s]) for s in ev.segments}
+    before_date = [c for c in ev.customers if ev.entries[c]["base"] != "outcome"]
+    pictures = profile.portraits(
+        ev.customers[before_date], ev.labels, [*ev.entries.values()], ev.minimum, named
+    )
     result = []
     for segment in ev.segments:
         rows = [c for c in claims if c["segment"] == segment and c["of"] == ev.of]
@@ -38,9 +44,8 @@ def personas(ev, claims: list[dict]) -> list[dict]:
             {
                 "segment": segment,
                 "name": ev.names[segment],
-                "named_for": worded(
-                    ev.names[segment], ev.markers[ev.markers["segment"] == segment]
-                ),
+                "named_for": named[segment],
+                **pictures.get(segment, {"fingerprint": [], "tiles": []}),
                 "about": about(ev),
                 **_naming(ev, segment, earlier),
                 "n": int(n[segment]) if shown else None,

@@ -12,7 +12,7 @@ from scipy.stats import norm
 from seglib import stats
 from seglib.clustering.encoding import kind
 from seglib.stats import ALPHA, UNKNOWN, Estimate
-from seglib.wording import table
+from seglib.wording import amount, of_level, table
 
 WORDS = table("vocabulary")
 CODED = {"0": "no", "1": "yes"}  # where people answered, and no other code was given
@@ -205,6 +205,100 @@ def _tested(values: pd.Series) -> list[str]:
     if kind(values) == "nominal":
         return levels(values)
     return [""] if kind(values) == "numeric" else ["", *levels(values)]
+
+
+# --- a segment in pictures ------------------------------------------------------------------------
+
+MEASURES, COLLINEAR = 6, 0.8  # lines of a fingerprint; rank correlation above which one says it all
+
+
+def portraits(frame, labels: pd.Series, dictionary=(), minimum: int = 10, named=None) -> dict:
+    """Return of each segment its `fingerprint` and its `tiles`.
+
+    A row of a fingerprint: the chance that a member has more than one of the others, minus the
+    chance of less, from -1 to 1, with its 95% interval. A tile: a median or share (`what`) inside
+    and among others, as text, where they differ. Of each segment, column and level of what its name
+    is made of (`named`) come first. The segments were made of these columns: this tests nothing.
+    """
+    sizes = labels.value_counts().sort_index()
+    groups = sizes.index[(sizes >= minimum) & (len(sizes) > 1)]
+    if groups.empty or frame.columns.empty:
+        return {}
+    rows = markers(frame, labels, dictionary)
+    named_levels = {c: levels(frame[c]) for c in frame if kind(frame[c]) == "nominal"}
+    two = {c: of[0] for c, of in named_levels.items() if len(of) == 2}
+    rows = rows[rows["level"].eq("") | rows["level"].ne(rows["name"].map(two))]  # one of two tells
+    measures = {
+        r.label: has_level(frame[r.name], r.level) if r.level else numbers(frame[r.name])
+        for r in rows.sort_values("name", key=lambda n: n.map([*frame].index)).itertuples()
+    }
+    measures = {n: v for n, v in measures.items() if _countable(v, labels, groups, minimum)}
+    rows = rows[rows["label"].isin(measures) & rows["segment"].isin(groups)]
+    own = {s: _named(rows, wanted, two) for s, wanted in (named or {}).items()}
+    shared = _strongest(rows, pd.DataFrame(measures), set().union(*own.values()))
+    result = {}
+    for segment in map(int, groups):
+        first = [n for n in shared if n in own.get(segment, ())]
+        wanted = (first + [n for n in shared if n not in first])[: max(MEASURES, len(first))]
+        of = rows[rows["segment"] == segment].set_index("label")
+        of = of.loc[[name for name in shared if name in wanted]]
+        drawn = of[["effect", "low", "high"]].round(2).rename(columns={"effect": "value"})
+        result[segment] = {
+            "fingerprint": drawn.reset_index().to_dict("records"),
+            "tiles": _tiles(of, frame),
+        }
+    return result
+
+
+def _named(rows: pd.DataFrame, wanted: list[dict], two: dict) -> set[str]:
+    """Return the labels of what a name is made of; one level of two stands for the other."""
+    pairs = {(w["column"], w["level"]) for w in wanted}
+    both = {w["column"] for w in wanted} & {*two}
+    of = zip(rows["name"], rows["level"], rows["label"], strict=True)
+    return {label for name, level, label in of if (name, level) in pairs or name in both}
+
+
+def _countable(values: pd.Series, labels: pd.Series, groups: pd.Index, minimum: int) -> bool:
+    """Return whether a measure is known of enough, and tells of no small group as a share."""
+    by = values.groupby(labels).agg(["count", "sum"])
+    if by["count"].reindex(groups).min() < minimum:
+        return False
+    if not values.dropna().isin([0, 1]).all():
+        return True
+    cells = pd.concat([by["sum"], by["count"] - by["sum"]])
+    return not ((cells > 0) & (cells < minimum)).any()
+
+
+def _strongest(rows: pd.DataFrame, measures: pd.DataFrame, named: set[str]) -> list[str]:
+    """Return the measures of names, and up to `MEASURES` that differ most and say something else.
+
+    Those that differ most come first.
+    """
+    largest = rows["effect"].abs().groupby(rows["label"]).max().reindex(measures.columns).dropna()
+    largest = largest.sort_values(ascending=False, kind="stable")
+    alike = measures[largest.index].corr("spearman").abs()
+    chosen = [name for name in largest.index if name in named]
+    for name in largest.index.difference(chosen, sort=False):
+        if len(chosen) < MEASURES and not (alike.loc[name, chosen] > COLLINEAR).any():
+            chosen.append(name)
+    return [name for name in largest.index if name in chosen]
+
+
+def _tiles(rows: pd.DataFrame, frame: pd.DataFrame) -> list[dict]:
+    """Return what differs and reads differently inside and outside, what differs most first."""
+    result = []
+    rows = rows[(rows["low"] > 0) | (rows["high"] < 0)]
+    rows = rows.sort_values("effect", key=lambda e: -e.abs(), kind="stable")
+    for label, row in rows.iterrows():
+        texts = [row["inside"], row["outside"]]
+        if row["kind"] == "ordered":
+            texts = [of_level(v, list(frame[row["name"]].cat.categories)) for v in texts]
+        else:
+            texts = [amount(v, row["unit"]) for v in texts]
+        if texts[0] != texts[1]:
+            what = "share of them" if row["level"] else "median"
+            result.append({"label": label, "what": what, "value": texts[0], "others": texts[1]})
+    return result
 
 
 # --- descriptors of segments with soft membership -------------------------------------------------

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 
-import pandas as pd
 from IPython.display import display
 from markupsafe import Markup
 
-from seglib import stats, wording
+from seglib import wording
 from seglib.measuring import outcomes
 from seglib.personas.personas import ALWAYS, common, heading_of, opening, sections
 from seglib.personas.playbook import answerable
-from seglib.personas.profile import WORDS, level_label
+from seglib.personas.profile import WORDS
 from seglib.plots import colours
 from seglib.report import markup
-from seglib.report.exhibits import environment, missing
+from seglib.report.exhibits import by_month, days, environment, missing
 from seglib.report.pages import provenance, render
 from seglib.runs import Run
 
@@ -30,7 +27,7 @@ def html(person: dict, claims: list[dict], colour: str, levers=(), elsewhere=(),
     """Return a persona's card as HTML.
 
     `elsewhere` are topics of questions that stand there, because they concern everyone; `about` may
-    have `drawn` (what `portraits` returns of the segment), `who` (customers) and `names`.
+    have `drawn` (months, and what their line needs), `who` (customers) and `names`.
     """
     begins = opening(person, claims)
     size = [c for heading, own in begins if not heading for c in own if c["rule"] in ALWAYS]
@@ -51,7 +48,7 @@ def html(person: dict, claims: list[dict], colour: str, levers=(), elsewhere=(),
         portrait=portrait,
         parts=parts,
         opening=[(heading, rows) for heading, rows in first if rows],
-        tiles=(about.get("drawn") or {}).get("tiles", [])[: TILES - len(size)],
+        tiles=person.get("tiles", [])[: TILES - len(size)],
         levers=own,
         first=best[0] | {"test": answerable(best[0])} if best else None,
         tests=tests,
@@ -108,18 +105,16 @@ def show(people: list[dict], claims: list[dict], levers, run: Run) -> None:
     """Display the card of every persona; parameters as of `every`."""
     members, minimum = run.read("segments.parquet")[["segment"]], run.study.minimum_cell
     kpis = outcomes.by_month(members, run, minimum=minimum, seed=run.seed, draws=2)
-    pictures = _drawn(run, people, {"kpis": outcomes.records(kpis)})
+    pictures = _drawn(run, {"kpis": outcomes.records(kpis)})
     for person, card in zip(people, every(run, people, claims, levers, pictures), strict=True):
         _display(card, person["name"])
 
 
-def _drawn(run: Run, people: list[dict], measures: dict) -> dict[int, dict]:
-    """Return what draws each segment, with its months where orders or spend are known by month."""
-    dictionary, minimum = run.read("dictionary.json"), run.study.minimum_cell
-    drawn = portraits(run.folder, dictionary, minimum, people)
+def _drawn(run: Run, measures: dict) -> dict[int, dict]:
+    """Return what draws the months of each segment of which orders or spend are known by month."""
     about = {"study": run.study, "as_of": str(run.as_of), "days": days(measures)}
     months = by_month(measures.get("kpis", []))
-    return {s: own | about | {"months": months.get(s)} for s, own in drawn.items()}
+    return {segment: about | {"months": own} for segment, own in months.items()}
 
 
 def facts(
@@ -165,9 +160,9 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
     waiting = {row["segment"] for row in book["levers"]} - set(first)
     open_ = set(common(people)) - {topic for part in WORDS["parts"] for topic in part["topics"]}
     measures = run.read("measures.json") if run.has("measures.json") else {}
-    drawn = _drawn(run, people, measures)
+    drawn = _drawn(run, measures)
     made = every(run, people, claims, book["levers"], drawn)
-    dated = "some" if any(own["months"] for own in drawn.values()) else "none"
+    dated = "some" if drawn else "none"
     page = render(
         "handout.html.j2",
         study=run.study,
@@ -194,152 +189,3 @@ def _filled(template: str, **values) -> str:
 
 def _display(card: str, text: str) -> None:
     display({"text/html": card, "text/plain": text}, raw=True)
-
-
-# --- pictures of a segment, from the files of a run -----------------------------------------------
-
-# How many measures a fingerprint shows, and the rank correlation above which one says it all.
-MEASURES, COLLINEAR = 6, 0.8
-PARTS = "value", "low", "high"
-
-
-def portraits(folder: Path, dictionary: dict, minimum: int, people=()) -> dict[int, dict]:
-    """Return of each segment its `fingerprint` and its `tiles`, from the files of a run.
-
-    A row of a fingerprint: the chance that a member has more than one of the others, minus the
-    chance of less, from -1 to 1, with its 95% interval. A tile: a median or share (`what`) inside
-    and among others, as text. The segments were made of these columns, so this tests nothing.
-    What the names of `people`, the personas, are made of comes first.
-    """
-    paths = folder / "customers.parquet", folder / "segments.parquet"
-    if not all(path.is_file() for path in paths):
-        return {}
-    segment = pd.read_parquet(paths[1])["segment"].astype(int)
-    customers = pd.read_parquet(paths[0]).loc[segment.index]
-    entries = [row for row in dictionary.get("customers", []) if row["name"] in customers]
-    frame, writers, labels = _measures(customers, entries)
-    sizes = segment.value_counts().sort_index()
-    groups = sizes.index[(sizes >= minimum) & (len(sizes) > 1)]
-    frame = frame[[name for name in frame if _countable(frame[name], segment, groups, minimum)]]
-    effects = {
-        (name, s): stats.superiority(frame.loc[segment == s, name], frame.loc[segment != s, name])
-        for name in frame
-        for s in groups
-    }
-    named = {p["segment"]: _named(p, labels, frame) for p in people}
-    shared, result = (
-        _strongest(frame, effects, groups, {n for own in named.values() for n in own}),
-        {},
-    )
-    for s in groups:
-        own = [name for name in shared if name in named.get(s, [])]
-        wanted = (own + [name for name in shared if name not in own])[: max(MEASURES, len(own))]
-        rows = {name: effects[name, s] for name in shared if name in wanted}
-        result[int(s)] = {
-            "fingerprint": [
-                {"label": name} | {part: round(2 * getattr(e, part) - 1, 2) for part in PARTS}
-                for name, e in rows.items()
-            ],
-            "tiles": _tiles(frame, writers, segment == s, rows),
-        }
-    return result
-
-
-def _named(person: dict, labels: dict, frame: pd.DataFrame) -> list[str]:
-    sources = [(row["column"], row["level"]) for row in person.get("named_for", ())]
-    found = (labels.get(key, labels.get((key[0], ""))) for key in sources)
-    return [label for label in found if label in frame]
-
-
-def _tiles(frame: pd.DataFrame, writers: dict, inside: pd.Series, effects: dict) -> list[dict]:
-    """Return the middle of measures inside and outside, where they differ and read differently.
-
-    Those that differ most come first.
-    """
-    clear = [name for name, e in effects.items() if not e.low <= 0.5 <= e.high]
-    rows = []
-    for name in sorted(clear, key=lambda name: -abs(effects[name].value - 0.5)):
-        what, write = writers[name]
-        own, others = (write(frame.loc[part, name]) for part in (inside, ~inside))
-        if own != others:
-            rows.append({"label": name, "what": what, "value": own, "others": others})
-    return rows
-
-
-def _strongest(frame: pd.DataFrame, effects: dict, groups: pd.Index, named: set[str]) -> list[str]:
-    """Return the measures of names, and up to `MEASURES` that differ most and say something else.
-
-    Those that differ most come first.
-    """
-    largest = {n: max((abs(effects[n, s].value - 0.5) for s in groups), default=0) for n in frame}
-    largest = pd.Series(largest, dtype=float).dropna().sort_values(ascending=False, kind="stable")
-    alike = frame[largest.index].corr("spearman").abs()
-    chosen = [name for name in largest.index if name in named]
-    for name in largest.index.difference(chosen, sort=False):
-        if len(chosen) < MEASURES and not (alike.loc[name, chosen] > COLLINEAR).any():
-            chosen.append(name)
-    return [name for name in largest.index if name in chosen]
-
-
-def _measures(customers: pd.DataFrame, entries: list[dict]) -> tuple[pd.DataFrame, dict, dict]:
-    """Return what can be more or less, by label; what sums it up and writes it; labels by column.
-
-    Numbers are as they are, ordered levels their places, other levels 0 and 1. The labels are by
-    column and level; that of a whole column, or of the one level that stands for it, is under "".
-    """
-    columns, writers, labels = {}, {}, {}
-    for row in entries:
-        values, label = customers[row["name"]], row["label"]
-        labels[row["name"], ""] = label
-        if isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.ordered:
-            columns[label] = values.cat.codes.where(values.notna()).astype(float)
-            levels = list(values.cat.categories)
-            writers[label] = "median", lambda v, at=levels: wording.of_level(v.median(), at)
-        elif pd.api.types.is_numeric_dtype(values):
-            unit = row.get("unit", "")
-            columns[label] = values.astype(float)
-            writers[label] = "median", lambda v, unit=unit: wording.amount(v.median(), unit)
-        else:
-            levels = sorted(values.dropna().unique(), key=str)
-            for level in levels[-1:] if len(levels) == 2 else levels:
-                name = level_label({"base": ""} | row, level, values)
-                columns[name] = values.eq(level).where(values.notna()).astype(float)
-                writers[name] = "share of them", lambda v: wording.amount(v.mean(), "share")
-                labels[row["name"], str(level)] = labels[row["name"], ""] = name
-    return pd.DataFrame(columns, customers.index), writers, labels
-
-
-def _countable(values: pd.Series, segment: pd.Series, groups: pd.Index, minimum: int) -> bool:
-    """Return whether a measure is known of enough, and tells of no small group as a share."""
-    counts = values.groupby(segment).count()
-    if counts[counts.index.isin(groups)].min() < minimum:
-        return False
-    if not values.dropna().isin([0, 1]).all():
-        return True
-    cells = pd.crosstab(segment, values)
-    return not ((cells > 0) & (cells < minimum)).any(axis=None)
-
-
-def by_month(kpis: list[dict]) -> dict[int, dict]:
-    """Return each segment's months of spend, or share active, and the periods before and after."""
-    spent = [row for row in kpis if row["metric"] == "spend" and row["value"] is not None]
-    metric = "spend" if spent else "active"
-    result: dict[int, dict] = {}
-    for row in sorted(kpis, key=lambda row: str(row["period"])):
-        if row["metric"] == metric:
-            own = result.setdefault(row["segment"], {"metric": metric, "points": []})
-            if row["period"] in {"before", "after"}:
-                own[row["period"]] = row["value"]
-            else:
-                counts = row["value"] is not None
-                own["points"].append((row["period"], {"value": row["value"]} if counts else {}))
-    drawable = (s for s, own in result.items() if sum(bool(v) for _, v in own["points"]) > 2)
-    return {s: result[s] for s in drawable}
-
-
-def days(measures: Mapping | None) -> int:
-    """Return how many days the measures of a run are counted over; 0 where nothing follows."""
-    if not (measures or {}).get("until"):
-        return 0
-    until, start = (date.fromisoformat(str(measures[key])[:10]) for key in ("until", "as_of"))
-    return (until - start).days

@@ -240,3 +240,28 @@ def _short(text: str) -> str:
 def _day(text: str) -> date:
     """Return a date, of a month its middle."""
     return date.fromisoformat(text if len(text) > 7 else f"{text}-15")
+
+
+def by_month(kpis: list[dict]) -> dict[int, dict]:
+    """Return each segment's months of spend, or share active, and the periods before and after."""
+    spent = [row for row in kpis if row["metric"] == "spend" and row["value"] is not None]
+    metric = "spend" if spent else "active"
+    result: dict[int, dict] = {}
+    for row in sorted(kpis, key=lambda row: str(row["period"])):
+        if row["metric"] == metric:
+            own = result.setdefault(row["segment"], {"metric": metric, "points": []})
+            if row["period"] in {"before", "after"}:
+                own[row["period"]] = row["value"]
+            else:
+                counts = row["value"] is not None
+                own["points"].append((row["period"], {"value": row["value"]} if counts else {}))
+    drawable = (s for s, own in result.items() if sum(bool(v) for _, v in own["points"]) > 2)
+    return {s: result[s] for s in drawable}
+
+
+def days(measures: Mapping | None) -> int:
+    """Return how many days the measures of a run are counted over; 0 where nothing follows."""
+    if not (measures or {}).get("until"):
+        return 0
+    until, start = (date.fromisoformat(str(measures[key])[:10]) for key in ("until", "as_of"))
+    return (until - start).days

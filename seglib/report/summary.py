@@ -14,12 +14,12 @@ from seglib import wording
 from seglib.clustering.segmenter import numbered
 from seglib.personas.playbook import answerable
 from seglib.plots import colours
-from seglib.report import cards, markup
+from seglib.report import exhibits, markup
 from seglib.report.pages import PAGES, ReportError, provenance, render
 from seglib.runs import verify
 from seglib.study import Study
 
-FILES = ("verdict", "personas", "claims", "playbook", "measures", "quality", "dictionary")
+FILES = ("verdict", "personas", "claims", "playbook", "measures", "quality")
 # Sections of claims that only say what the line of sizes says.
 SAID_ABOVE = {"size", "value"}
 # Tests proposed at once: whoever starts more at a time cannot tell what worked.
@@ -80,7 +80,7 @@ def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
         footer=provenance(newest["manifest"]),
         history=past,
         history_colours=colours(past["names"]),
-        **values(Path(newest["folder"]), study),
+        **values(Path(newest["folder"])),
     )
     Path(out_path).write_text(markup.glossed(html, terms), encoding="utf-8")
     return Path(out_path)
@@ -104,12 +104,12 @@ def _read(path: Path):
         raise ReportError(text) from None
 
 
-def values(folder: Path, study: Study) -> dict:
+def values(folder: Path) -> dict:
     """Return what the sections of the summary show, from the files of a run."""
     read = {name: _read(folder / f"{name}.json") for name in FILES}
     verdict, measures = read["verdict"] or {}, read["measures"] or {}
     playbook = read["playbook"] or {}
-    segments = _segments(folder, read, study)
+    segments = _segments(read)
     ranking = (playbook.get("targeting") or {}).get("ranking", [])
     levers = playbook.get("levers", [])
     ready, waiting, later = actions(levers, [row["segment"] for row in ranking])
@@ -148,12 +148,11 @@ def _instead(verdict: Mapping) -> str:
 # --- the segments ---------------------------------------------------------------------------------
 
 
-def _segments(folder: Path, read: dict, study: Study) -> list[dict]:
+def _segments(read: dict) -> list[dict]:
     claims = {claim["id"]: claim for claim in read["claims"] or []}
     sound = {row["segment"]: row for row in (read["verdict"] or {}).get("segments", [])}
     people = read["personas"] or []
-    drawn = cards.portraits(folder, read["dictionary"] or {}, study.minimum_cell, people)
-    months = cards.by_month((read["measures"] or {}).get("kpis", []))
+    months = exhibits.by_month((read["measures"] or {}).get("kpis", []))
     rows = []
     for persona in people:
         number = persona["segment"]
@@ -162,7 +161,6 @@ def _segments(folder: Path, read: dict, study: Study) -> list[dict]:
         state = sound.get(number, {})
         own = {"claims": [c for c in stated if not SAID_ABOVE & set(c.get("sections", ()))][:2]}
         own |= {"doubtful": state if state.get("stable") in DOUBTFUL else None}
-        own |= {"fingerprint": drawn.get(number, {}).get("fingerprint", [])}
         rows.append(persona | own | {"months": months.get(number)})
     return rows
 
@@ -291,7 +289,7 @@ def history(found: Sequence[Mapping], study: Study) -> dict:
             {"key": key, "lines": own} for key, own in lines.items() if any(map(any, own.values()))
         ],
         "days": recent,
-        "length": next(filter(None, (cards.days(run["measures"]) for run in found)), 0),
+        "length": next(filter(None, (exhibits.days(run["measures"]) for run in found)), 0),
         "left_out": len(by_day) - len(recent),
         "names": dict(sorted(names.items())),
         "gone": [(s, names[s], last[s]) for s in sorted(names) if newest and s not in newest],
