@@ -146,9 +146,8 @@ def _check(options) -> None:
     from seglib import plan
 
     study = plan.check(options.study, read=False)
-    result = plan.outlook(study)
+    parts = plan.outlook(study)
     print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
-    parts = {"Rows": result.rows, "What the checks found": result.found, "Pages": result.pages}
     for heading, lines in parts.items():
         print(f"\n{heading}", *(f"  {line}" for line in lines or ["nothing"]), sep="\n")
 

@@ -6,7 +6,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from seglib import privacy, stats
+from seglib import privacy
 from seglib.personas.profile import reply
 from seglib.runs import Run
 
@@ -107,20 +107,3 @@ def called(encoder, rows: list[dict]) -> dict[str, str]:
         if rule["kind"] == "nominal" and len(levels) == 2 and set(replies) == {"yes", "no"}:
             del result[f"{rule['name']}: {replies['no']}"]
     return result
-
-
-def differences(frame: pd.DataFrame, group: pd.Series, alpha: float = 0.05) -> pd.DataFrame:
-    """Compare the customers for whom `group` is true with the others on every numeric column.
-
-    By column: value, the probability of superiority of the group (0.5 = no difference), with its
-    95% interval low to high; p_value, p_adjusted, differs, with a share `alpha` of false
-    discoveries (Benjamini & Hochberg 1995). Columns known of fewer than two on a side are left out.
-    """
-    rows = {
-        name: stats.superiority(frame.loc[group, name], frame.loc[~group, name])
-        for name in frame.select_dtypes("number")
-    }
-    heads = ["value", "low", "high", "p_value"]
-    result = pd.DataFrame.from_dict(rows, orient="index", columns=heads).dropna(subset="value")
-    result["p_adjusted"] = stats.adjust(result["p_value"], "fdr_bh")
-    return result.assign(differs=result["p_adjusted"] <= alpha)

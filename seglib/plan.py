@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
@@ -219,28 +219,8 @@ def wanted(plan: list[Step], only: str, current: Run) -> set[str]:
 # --- what the pages will say, before anything is run ----------------------------------------------
 
 
-class Page(NamedTuple):
-    """A page of the report: what it says, and what it leaves out with the reason."""
-
-    name: str
-    says: str
-    without: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        without = f"; left out: {'; '.join(self.without)}" if self.without else ""
-        return f"{self.name:<26} {self.says}{without}"
-
-
-class Outlook(NamedTuple):
-    """Lines on rows and customers, on what the checks found, and the pages."""
-
-    rows: list[str]
-    found: list[str]
-    pages: list[Page]
-
-
-def outlook(loaded: Study) -> Outlook:
-    """Return what a study will say, after checking its data; a StudyError if they stop a run."""
+def outlook(loaded: Study) -> dict[str, list[str]]:
+    """Return lines, by heading, on what a study will say; a StudyError if its data stop a run."""
     opened = tables.open_tables(loaded)
     clean, results = audit.audit(loaded, opened, loaded.as_of)
     data = activity.facts(loaded, clean, loaded.as_of)
@@ -257,7 +237,7 @@ def outlook(loaded: Study) -> Outlook:
     rows += _account(results) if "transactions" in clean else []
     rows.append(f"{'customers':<14} {len(people):>12,} known {loaded.known(loaded.as_of)}")
     told = pages(loaded, activity.extent(data), goods is not None)
-    return Outlook(rows, _found(results), told)
+    return {"Rows": rows, "What the checks found": _found(results), "Pages": told}
 
 
 def _account(results: list[dict]) -> list[str]:
@@ -283,7 +263,7 @@ def _found(results: list[dict]) -> list[str]:
     return [*lines, f"and {more} more, which page 01 shows"] if more > 0 else lines
 
 
-def pages(loaded: Study, days: dict | None, several: bool = True) -> list[Page]:
+def pages(loaded: Study, days: dict | None, several: bool = True) -> list[str]:
     """Return what each page will say and leave out, by wording/outlook.yaml.
 
     `days` is from `activity.extent`, None without transactions; `several` is whether enough
@@ -295,9 +275,9 @@ def pages(loaded: Study, days: dict | None, several: bool = True) -> list[Page]:
         there = has.get(page.get("needs", ""), True)
         lacking = [part for part, need in page.get("parts", {}).items() if not has[need]]
         without = lacking if there else [page["without"]]
-        says = page["says"] if there else NO_PAGE
-        without = tuple(part.format(**words) for part in without)
-        result.append(Page(page["page"], says.format(**words), without))
+        line = f"{page['page']:<26} {page['says'] if there else NO_PAGE}"
+        line += f"; left out: {'; '.join(without)}" if without else ""
+        result.append(line.format(**words))
     return result
 
 

@@ -104,22 +104,3 @@ def test_an_encoded_column_is_called_after_its_level_and_of_yes_and_no_only_the_
         "member: True": "Member: True",
         "cheap: 1": "Cheap: 1",
     }
-
-
-def test_differences_find_the_planted_one_only():
-    rng = np.random.default_rng(3)
-    group = pd.Series(np.arange(400) < 150)
-    frame = pd.DataFrame({f"noise {i}": rng.normal(size=400) for i in range(8)})
-    frame["shifted"] = rng.normal(size=400) + group
-    found = explore.differences(frame, group)
-    assert found.index[found["differs"]].tolist() == ["shifted"]
-    assert found.loc["shifted", "low"] > 0.5
-
-
-def test_differences_with_no_difference_rarely_alarm():
-    group = pd.Series(np.arange(200) < 80)
-    alarms = 0
-    for seed in range(100):
-        values = np.random.default_rng(seed).exponential(size=(200, 10))
-        alarms += explore.differences(pd.DataFrame(values), group)["differs"].any()
-    assert alarms <= 11  # 5 of 100 expected, three standard errors above

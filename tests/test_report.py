@@ -254,20 +254,6 @@ def test_build_makes_a_page_for_every_step_of_the_manifest(tmp_path):
     assert "Figures were computed when this page was made." in text(page.footer)
 
 
-def test_the_footer_shows_defaults_where_nothing_was_given(tmp_path):
-    source = (
-        'study: str = "toy"\nk: int = 0  # how many\nmethod: str = ""  # how; empty: auto\nseed = 3'
-    )
-    given = code(source, tags=["parameters"])
-    nbformat.write(new_notebook(cells=[*cells(), given]), tmp_path / "03_clustering.ipynb")
-    found = pages.defaults(tmp_path / "03_clustering.ipynb")
-    assert found["seed"] == "3 (default)"
-    assert found["method"] == "(default; empty: auto)"
-    manifest = {"steps": [{"name": "03_clustering", "parameters": {"k": 4}}]}
-    shown = pages.provenance(manifest, "03_clustering", found)["parameters"]
-    assert shown == {"k": 4, "method": "(default; empty: auto)", "seed": "3 (default)"}
-
-
 # --- helpers for notebooks ------------------------------------------------------------------------
 
 

@@ -355,9 +355,8 @@ def row(tmp_path, day, shares, **more):
             "verdict": verdict, "measures": {}, "model": {}} | more  # fmt: skip
 
 
-def over(*runs, names=()):
-    ordered = sorted(runs, key=lambda run: run["day"], reverse=True)
-    return summary.history(ordered, study(personas=SimpleNamespace(names=dict.fromkeys(names))))
+def over(*runs):
+    return summary.history(sorted(runs, key=lambda run: run["day"], reverse=True))
 
 
 def follows(tmp_path, day, reference, **more):
@@ -370,12 +369,10 @@ def test_a_segment_that_is_gone_breaks_its_line_and_is_named(tmp_path):
     past = over(
         row(tmp_path, DAYS[0], {1: 0.5, 2: 0.3, 3: 0.2}),
         row(tmp_path, DAYS[1], {1: 0.6, 2: 0.4}),
-        names=(1, 3),
     )
     assert past["days"] == list(DAYS[:2]) and past["counts"] == [(DAYS[0], 3), (DAYS[1], 2)]
     assert past["panels"][0]["lines"][3] == [{"value": 0.2}, {}]
     assert past["gone"] == [(3, "Name 3", DAYS[0])]
-    assert past["waiting"] == [3]
 
 
 def test_a_single_run_and_a_run_of_one_segment_have_no_line(tmp_path):
@@ -385,13 +382,11 @@ def test_a_single_run_and_a_run_of_one_segment_have_no_line(tmp_path):
     assert both["panels"] == both["gone"] == [] and both["counts"][1] == (DAYS[1], 1)
 
 
-def test_a_new_name_and_a_jump_of_the_members_are_kept_for_the_reader(tmp_path):
-    few = [{"segment": 1, "both": 20, "before": 50, "now": 30}]
-    later = follows(tmp_path, DAYS[1], DAYS[0], kept=few)
+def test_a_new_name_is_kept_for_the_reader(tmp_path):
+    later = follows(tmp_path, DAYS[1], DAYS[0])
     later["personas"][0]["formerly"] = "Old hands"
     past = over(row(tmp_path, DAYS[0], {1: 0.6, 2: 0.4}), later)
     assert past["renamed"] == [(1, "Name 1", DAYS[1], "Old hands")]
-    assert past["jumped"] == [(1, DAYS[1], 0.4)]
 
 
 def test_money_has_its_interval_and_too_few_are_not_shown(tmp_path):

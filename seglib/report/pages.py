@@ -33,7 +33,6 @@ PAGES = {
 }
 
 HIDDEN = {"parameters", "injected-parameters", "hide"}
-QUOTES = "'\""
 PLACEHOLDER = "The answer appears here"
 
 
@@ -99,7 +98,7 @@ def build(title: str, manifest: Mapping, folder: str | Path) -> list[Path]:
     result, nav = [], _nav(manifest)
     for step in manifest["steps"]:
         path = Path(folder) / f"{step['name']}.ipynb"
-        footer = provenance(manifest, path.stem, defaults(path))
+        footer = provenance(manifest, path.stem)
         result.append(page(path, path.with_suffix(".html"), study=title, nav=nav, footer=footer))
     return result
 
@@ -118,19 +117,7 @@ def _nav(manifest: Mapping) -> list[tuple[str, str]]:
     return [*pages, ("Glossary", markup.GLOSSARY)]
 
 
-def defaults(notebook: str | Path) -> dict[str, str]:
-    """Return what a notebook's parameters k, method and seed are unless given, marked as such."""
-    cells = nbformat.read(notebook, as_version=4).cells
-    result = [c.source for c in cells if "parameters" in c.metadata.get("tags", ())]
-    parts = r"^(k|method|seed)\b[^=\n]*= *([^#\n]*)(?:#[^;\n]*)?(;[^\n]*)?$"
-    lines = re.findall(parts, "\n".join(result), re.M)
-    return {
-        name: f"{value.strip().strip(QUOTES)} (default{meaning})".strip()
-        for name, value, meaning in lines
-    }
-
-
-def provenance(manifest: Mapping, name: str = "", unless: Mapping | None = None) -> dict:
+def provenance(manifest: Mapping, name: str = "") -> dict:
     """Return what the footer of a page says: of the step `name` of a run, or of the whole."""
     steps = {step["name"]: step for step in manifest.get("steps", ())}
     times = manifest.get("times", {})
@@ -140,7 +127,7 @@ def provenance(manifest: Mapping, name: str = "", unless: Mapping | None = None)
     run = {key: manifest[key] for key in ("study", "as_of") if key in manifest}
     return {
         "made by": f"{name}.ipynb" if name else ", ".join(steps),
-        "parameters": {**run, **(unless or {}), **steps.get(name, {}).get("parameters", {})},
+        "parameters": {**run, **steps.get(name, {}).get("parameters", {})},
         "data hash": manifest.get("data_hash"),
         "seed": manifest.get("seed"),
         "versions": manifest.get("versions"),

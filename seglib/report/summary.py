@@ -64,7 +64,7 @@ def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
     ordered = sorted(runs, key=lambda run: run["day"], reverse=True)
     newest = ordered[0]
     terms = f"{newest['day']}/{markup.GLOSSARY}"
-    past = history(list(map(_with_files, ordered)), study)
+    past = history(list(map(_with_files, ordered)))
     html = render(
         "summary.html.j2",
         study=study,
@@ -243,8 +243,6 @@ def _readable(name: str) -> str:
 
 # --- the runs over time ---------------------------------------------------------------------------
 
-# Share of members that stayed below which a jump may be a new boundary rather than a change.
-FEW = 2 / 3
 # Dates in the tables, the newest.
 SHOWN = 8
 # What is followed over the runs; `stayed` is in the table only.
@@ -267,7 +265,7 @@ def _with_files(run: Mapping) -> dict:
     return {"day": run["day"], "pages": run["pages"], "kind": kind(read["verdict"])} | read
 
 
-def history(found: Sequence[Mapping], study: Study) -> dict:
+def history(found: Sequence[Mapping]) -> dict:
     """Return what the summary shows of all runs, newest first, as `_with_files` returns them."""
     by_day = {run["day"]: figures(run) for run in reversed(found)}
     every = [(day, s, row) for day, rows in by_day.items() for s, row in rows.items()]
@@ -294,12 +292,6 @@ def history(found: Sequence[Mapping], study: Study) -> dict:
         "names": dict(sorted(names.items())),
         "gone": [(s, names[s], last[s]) for s in sorted(names) if newest and s not in newest],
         "renamed": [(s, names[s], *former[s]) for s in sorted(former)],
-        "jumped": [
-            (s, day, row["stayed"]["value"])
-            for day, s, row in every
-            if day in recent and row["stayed"].get("value", 1) < FEW
-        ],
-        "waiting": sorted(set(study.personas.names) - set(newest)) if newest else [],
     }
 
 
