@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from seglib import formats
-from seglib.clustering import Encoder, NullModel, SegmentModel, prediction, validity, verdict
+from seglib.clustering import prediction, validity, verdict
 from seglib.clustering.algorithms import fast
-from seglib.clustering.segmenter import check, choose_method
+from seglib.clustering.encoding import Encoder
+from seglib.clustering.null_model import NullModel
+from seglib.clustering.segmenter import SegmentModel, check, choose_method
 from seglib.clustering.verdict import Verdict
 from seglib.study import StudyError
 

@@ -11,8 +11,6 @@ from scipy.stats import norm
 from statsmodels.stats.power import NormalIndPower, TTestIndPower
 from statsmodels.stats.proportion import proportion_effectsize
 
-from seglib.runs import Run
-
 POWER, ALPHA = 0.8, 0.05
 LOOKED_FOR = 0.10  # relative effect a test looks for, unless it must be more to pay
 QUARTER = 91  # days that the study's cost of treating a customer is for
@@ -111,7 +109,7 @@ def share_test(yes, half: int | None = None) -> dict:
 
 
 def windows(
-    run: Run, customers: pd.Index, what: str = "spend"
+    run, customers: pd.Index, what: str = "spend"
 ) -> dict[int, tuple[pd.Series, pd.Series]] | None:
     """Return each customer's spend, or orders, in the last 1, 2 and 3 full months and before.
 
@@ -134,7 +132,7 @@ def windows(
     return {m: (spent[f"after{m}"], spent[f"before{m}"]) for m in WEEKS}
 
 
-def economics(run: Run, unit: str, customers: pd.Index) -> dict | None:
+def economics(run, unit: str, customers: pd.Index) -> dict | None:
     """Return margin, cost and the weeks of the holdout, or of the last quarter before the date.
 
     With that quarter's `spend` and the spend `before` where they are known; None if the study

@@ -31,7 +31,7 @@ from scipy.optimize import linprog
 from stdnum import iban, luhn
 
 from seglib import wording
-from seglib.study import Study, StudyError
+from seglib.formats import StudyError
 
 WORDS = wording.table("personal")
 SHAPES = {
@@ -222,7 +222,7 @@ def _free(values: list, texts: list[str]) -> bool:
 # --- pseudonyms -----------------------------------------------------------------------------------
 
 
-def pseudonym_key(study: Study) -> bytes | None:
+def pseudonym_key(study) -> bytes | None:
     """Return the key of a study's pseudonyms, None if it keeps its ids.
 
     Raises
@@ -243,7 +243,7 @@ def pseudonym_key(study: Study) -> bytes | None:
     return key.encode()
 
 
-def pseudonym_mark(study: Study) -> str:
+def pseudonym_mark(study) -> str:
     """Return a mark by which runs tell whether their ids are of one kind; empty without a key."""
     secret = pseudonym_key(study)
     return hmac.digest(secret, b"seglib: which key", "sha256").hex()[:8] if secret else ""

@@ -69,9 +69,9 @@ class Run:
         text = path.read_text(encoding="utf-8")
         return json.loads(text) if path.suffix == ".json" else text
 
-    def scan(self, name: str) -> ir.Table:
-        """Return a Parquet file of the run as a table on the engine; see `path`."""
-        return engine().read_parquet(self.path(name))
+    def scan(self, name: str, **configuration: Any) -> ir.Table:
+        """Return a Parquet file of the run as a table on an engine so configured; see `path`."""
+        return engine(**configuration).read_parquet(self.path(name))
 
     def path(self, name: str) -> Path:
         """Return where a file of the run is; what is written from now on is made from it.

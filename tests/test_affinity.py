@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seglib import runs
 from seglib.personas import affinity
 
 
@@ -19,17 +20,17 @@ def shop(tmp_path):
     path = tmp_path / "purchases.parquet"
     pd.DataFrame(rows, columns=["customer", "product", "amount", "orders"]).to_parquet(path)
     labels = pd.Series([1] * 30 + [2] * 30, index=pd.RangeIndex(60, name="customer"))
-    return path, labels
+    return runs.engine(threads=1).read_parquet(path), labels
 
 
 GROUPS = pd.Series({"tea": "drinks", "milk": "drinks", "bread": "food"})
 
 
 def test_spending_is_one_row_per_customer_and_keeps_every_cent(shop):
-    path, _ = shop
-    spent = affinity.spending(path, GROUPS)
+    bought, _ = shop
+    spent = affinity.spending(bought, GROUPS)
     assert spent.shape == (60, 2)
-    assert spent.sum().sum() == pytest.approx(pd.read_parquet(path)["amount"].sum())
+    assert spent.sum().sum() == pytest.approx(bought.execute()["amount"].sum())
 
 
 def test_the_index_is_the_share_inside_against_everyone_elses():
@@ -44,12 +45,12 @@ def test_the_index_is_the_share_inside_against_everyone_elses():
 
 def test_products_agree_with_the_bootstrap(shop):
     """The delta method on the engine and resampling in memory are two roads to one number."""
-    path, labels = shop
+    bought, labels = shop
     alone = GROUPS.index.to_series()
-    drawn = affinity.index(affinity.spending(path, alone), labels, seed=1).set_index(
+    drawn = affinity.index(affinity.spending(bought, alone), labels, seed=1).set_index(
         ["segment", "group"]
     )
-    exact = affinity.products(path, labels).set_index(["segment", "product"])
+    exact = affinity.products(bought, labels).set_index(["segment", "product"])
     assert set(exact.index) == set(drawn.index)
     for key in exact.index:
         assert exact.loc[key, "index"] == pytest.approx(drawn.loc[key, "index"], rel=1e-9)
@@ -64,5 +65,5 @@ def test_products_find_what_was_planted(shop):
 
 
 def test_products_with_few_buyers_are_left_out(shop):
-    path, labels = shop
-    assert affinity.products(path, labels, minimum=31).empty
+    bought, labels = shop
+    assert affinity.products(bought, labels, minimum=31).empty

@@ -16,13 +16,13 @@ BELOW = GROUND | {"runs"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
     ("", 4015, 17),
-    ("collection", 4924, 18),
-    ("clustering", 3482, 12),
-    ("personas", 2358, 8),
-    ("measuring", 2129, 7),
+    ("collection", 4932, 18),
+    ("clustering", 3470, 12),
+    ("personas", 2348, 8),
+    ("measuring", 2114, 7),
     ("report", 1509, 7),
 ]
-DEEPEST = 11  # modules in the longest chain of imports
+DEEPEST = 8  # modules in the longest chain of imports
 
 
 def imported(name):

@@ -4,7 +4,6 @@ import planted
 import pytest
 
 from seglib import stats
-from seglib.clustering import stability
 from seglib.personas import profile
 from seglib.personas.evidence import Evidence
 
@@ -136,7 +135,7 @@ def test_the_planted_lift_is_recovered_and_covered():
         rng = np.random.default_rng(seed)
         truth, chance = soft(800, rng)
         has = (rng.random(800) < np.where(truth, 0.6, 0.3)).astype(float)
-        inside, likely = stability.bch_weights(chance)[:, 1], chance.argmax(axis=1)
+        inside, likely = profile.bch_weights(chance)[:, 1], chance.argmax(axis=1)
         estimate = profile.weighted_lift(has, inside)
         plain.append(has[likely == 1].mean() / has[likely == 0].mean())
         found.append(estimate.value)
@@ -161,13 +160,11 @@ def test_descriptors_get_their_corrected_figures(tmp_path):
     run.write("segments.parquet", members)
     run.write("verdict.json", run.read("verdict.json") | {"columns": ["orders"]})
     ev = Evidence(run)
-    assert ev.chances is None and ev.corrected.empty  # there is no model of membership
-    ev.__dict__ |= {"chances": pd.DataFrame(chance, index, [1, 2])}
-    del ev.__dict__["corrected"]
-    rows = ev.corrected[ev.corrected["segment"] == ev.names[2]].set_index("attribute")
+    selected = ev.descriptors[ev.descriptors["selected"].astype(bool)]
+    made = profile.corrected(selected, ev.customers, pd.DataFrame(chance, index, [1, 2]))
+    rows = made[made["segment"] == 2].set_index("attribute")
     assert rows.loc["Member", "corrected"] > rows.loc["Member", "plain"] > 1
     assert rows.loc["Age", "corrected"] > rows.loc["Age", "plain"] > 0.5
-    assert list(ev.corrected) == ["segment", "attribute", "plain", "corrected", "from", "to"]
 
 
 # --- a segment in pictures ------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def text_file(path, delimiter=";", encoding="utf-8", frame=ROWS):
 
 
 def opened(path, **given):
-    return sources.Sources(path.parent).open(path.name, Format(**given))
+    return sources.Sources(path.parent, runs.engine()).open(path.name, Format(**given))
 
 
 def values(table, column):
@@ -59,7 +59,7 @@ WRITTEN = {
 def test_the_likeliest_encoding_of_letters_comes_first(tmp_path, encoding):
     for words in WRITTEN[encoding]:
         (tmp_path / "a.csv").write_bytes(f"id,x\n1,{words}\n2,{words}\n".encode(encoding))
-        likeliest, question = sources.Sources(tmp_path).encoding("a.csv")
+        likeliest, question = sources.Sources(tmp_path, runs.engine()).encoding("a.csv")
         assert likeliest == encoding and f"format: {{encoding: {encoding}}}" in question
         assert values(opened(tmp_path / "a.csv", encoding=encoding).table, "x") == [words] * 2
 
@@ -126,7 +126,7 @@ def test_blanks_set_columns_apart_and_names_come_from_the_study(tmp_path):
 def test_files_of_a_glob_are_one_table_whatever_their_order_of_columns(tmp_path):
     text_file(tmp_path / "2022.csv", ";")
     text_file(tmp_path / "2023.csv", ",", "utf-16", ROWS[ROWS.columns[::-1]])
-    found = sources.Sources(tmp_path).open("20*.csv").table
+    found = sources.Sources(tmp_path, runs.engine()).open("20*.csv").table
     assert found.count().execute() == 8
     assert sorted(values(found, "Betrag")) == sorted(ROWS["Betrag"].tolist() * 2)
 

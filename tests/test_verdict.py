@@ -11,6 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 import seglib
 from seglib.clustering import Encoder, NullModel, SegmentModel, algorithms, stability, verdict
 from seglib.clustering.validity import Decision
+from seglib.personas import profile
 
 KEYS = {
     "n", "columns", "method", "method_reason", "k", "k_suggested", "k_chosen_by", "kind",
@@ -276,7 +277,7 @@ def test_bch_undoes_the_mixing_of_doubtful_members():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, 20_000)
     assigned = np.where(rng.random(20_000) < 0.2, 1 - truth, truth)
-    weights = stability.bch_weights(np.where(np.arange(2) == assigned[:, None], 0.8, 0.2))
+    weights = profile.bch_weights(np.where(np.arange(2) == assigned[:, None], 0.8, 0.2))
     spend = 10.0 * truth + rng.normal(size=20_000)
     assert weights.T @ spend / weights.sum(axis=0) == pytest.approx([0, 10], abs=0.2)
     assert weights.sum(axis=1) == pytest.approx(np.ones(20_000))

@@ -13,7 +13,7 @@ import re
 
 import numpy as np
 import pandas as pd
-from scipy.stats import skew
+from scipy.stats import rankdata, skew
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from seglib.formats import StudyError
@@ -24,6 +24,9 @@ FOLLOWS = 0.999  # share of variance of a column that others must explain for it
 ROWS_PER_COLUMN = 10  # needed to say that a column follows from others
 SAME = 1e-6  # relative spread of a sum that is the same in every row
 PAIRS = 500  # near pairs are looked for among this many rows
+UNLIKE = 0.02  # share of neighbours in one column that may differ in another that follows from it
+NEAR = 0.02  # share of ranks within which two values are alike
+OF_CHANCE = 0.25  # and the largest part of what would differ if the columns were unrelated
 IDENTIFIER = re.compile(r"(^|[^a-z])(id|uuid|guid|key)$|_id$", re.IGNORECASE)
 
 
@@ -326,6 +329,34 @@ def parts_of_a_whole(frame: pd.DataFrame) -> list[str]:
         if len(whole) > 2 and total.std() <= SAME * total.mean():
             return [column for column in frame if column in whole]
     return []
+
+
+def following(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Say which columns of `others` are alike in rows that are neighbours in one of `values`."""
+    n, p = values.shape
+    rng = np.random.default_rng(0)
+    rank = np.column_stack([rankdata(np.nan_to_num(o, nan=np.inf)) for o in others.T * 1.0])
+    alone = np.array([_unlike(rank[:, [j]], rng.permutation(n))[0] for j in range(p)])
+    result = np.zeros((p, p), dtype=bool)
+    for i in range(p):
+        shuffled = rng.permutation(n)
+        order = shuffled[np.nan_to_num(values[shuffled, i], nan=np.inf).argsort(kind="stable")]
+        result[i] = _unlike(rank, order) <= np.minimum(UNLIKE, OF_CHANCE * alone)
+    return result & ~np.eye(p, dtype=bool) & (alone > 0)
+
+
+def _unlike(rank: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return the share of neighbours in an order that differ, column by column."""
+    return (np.abs(np.diff(rank[order], axis=0)) > NEAR * len(rank)).mean(axis=0)
+
+
+def donors(follows: np.ndarray) -> np.ndarray:
+    """Return for each column one from which it follows and that follows from none; else itself."""
+    donor = np.arange(len(follows))
+    for i in follows.sum(axis=1).argsort(kind="stable")[::-1]:
+        if donor[i] == i:
+            donor[follows[i] & (donor == np.arange(len(donor)))] = i
+    return donor
 
 
 # --- near pairs of rows ---------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.special import logsumexp
 
-from seglib.clustering.null_model import donors, following
+from seglib.clustering.encoding import donors, following
 
 ROWS = 1200  # on which groups are counted
 SHAPES = ("diag", "tied", "full")  # of the covariances, as scikit-learn calls them

@@ -29,7 +29,7 @@ from scipy.stats import norm, rankdata
 from sklearn.base import BaseEstimator
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from seglib.clustering.encoding import Encoder, encode, parts_of_a_whole
+from seglib.clustering.encoding import Encoder, donors, encode, following, parts_of_a_whole
 
 ROWS = 1200  # rows on which evidence is taken
 SPIKE = 0.05  # least share of rows at a structural value
@@ -43,9 +43,6 @@ SHALLOW = 0.7  # and the largest share of the lower peak it may fall to
 TIED = 0.02  # a value held by a larger share may be a spike, which is kept
 STEPS = 21  # values of a scale so fine that its steps may be none
 GRID = 200
-UNLIKE = 0.02  # share of neighbours in one column that may differ in another that follows from it
-NEAR = 0.02  # share of ranks within which two values are alike
-OF_CHANCE = 0.25  # and the largest part of what would differ if the columns were unrelated
 
 
 class NullModel(BaseEstimator):
@@ -223,34 +220,6 @@ def _strata(state: np.ndarray, gone: np.ndarray) -> np.ndarray:
     stratum, size = np.unique(holds, axis=0, return_inverse=True, return_counts=True)[1:]
     rare = size[stratum.ravel()] < STRATUM
     return np.unique(np.where(rare, -1, stratum.ravel()), return_inverse=True)[1].ravel()
-
-
-def following(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Say which columns of `others` are alike in rows that are neighbours in one of `values`."""
-    n, p = values.shape
-    rng = np.random.default_rng(0)
-    rank = np.column_stack([rankdata(np.nan_to_num(o, nan=np.inf)) for o in others.T * 1.0])
-    alone = np.array([_unlike(rank[:, [j]], rng.permutation(n))[0] for j in range(p)])
-    result = np.zeros((p, p), dtype=bool)
-    for i in range(p):
-        shuffled = rng.permutation(n)
-        order = shuffled[np.nan_to_num(values[shuffled, i], nan=np.inf).argsort(kind="stable")]
-        result[i] = _unlike(rank, order) <= np.minimum(UNLIKE, OF_CHANCE * alone)
-    return result & ~np.eye(p, dtype=bool) & (alone > 0)
-
-
-def _unlike(rank: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Return the share of neighbours in an order that differ, column by column."""
-    return (np.abs(np.diff(rank[order], axis=0)) > NEAR * len(rank)).mean(axis=0)
-
-
-def donors(follows: np.ndarray) -> np.ndarray:
-    """Return for each column one from which it follows and that follows from none; else itself."""
-    donor = np.arange(len(follows))
-    for i in follows.sum(axis=1).argsort(kind="stable")[::-1]:
-        if donor[i] == i:
-            donor[follows[i] & (donor == np.arange(len(donor)))] = i
-    return donor
 
 
 def _normal_scores(values, regular, stratum, rng=None) -> np.ndarray:

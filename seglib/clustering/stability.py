@@ -168,15 +168,3 @@ def doubt(params: dict, chance: np.ndarray, kept: float, rng) -> dict:
         "kept_on_refit": kept if chance.shape[1] > 1 else 1.0,
         "calibrated": distance <= CLOSE,
     }
-
-
-def bch_weights(chance: np.ndarray) -> np.ndarray:
-    """Weigh each row in each segment, shape (rows, k); rows sum to one, some are negative.
-
-    Comparing segments by their most likely members mixes in the members of others. The table of
-    assignment errors undoes the mixing (Bolck, Croon & Hagenaars 2004, *Political Analysis* 12;
-    Vermunt 2010, *Political Analysis* 18, eq. 9).
-    """
-    assigned = np.eye(chance.shape[1])[chance.argmax(axis=1)]
-    errors = chance.T @ assigned / np.maximum(chance.sum(axis=0), 1e-12)[:, None]
-    return np.linalg.pinv(errors)[chance.argmax(axis=1)]

@@ -19,7 +19,6 @@ import pandas as pd
 from seglib.collection import attributes, reading
 from seglib.collection.databases import keep
 from seglib.collection.reading import MONEY, fits, midnight
-from seglib.runs import Run
 from seglib.study import Study
 
 PLAIN = r"^\d+$"  # numbers of orders
@@ -154,11 +153,24 @@ def facts(study: Study, tables: dict[str, ir.Table], as_of: date) -> Facts:
     return Facts(study, as_of, rows, attributes.people(study, tables))
 
 
-def of_run(run: Run) -> Facts:
+def of_run(run) -> Facts:
     """Return the facts that notebook 01 wrote."""
     people = run.read("attributes.parquet") if run.has("attributes.parquet") else None
     rows = run.scan("activity.parquet") if run.has("activity.parquet") else None
     return Facts(run.study, run.as_of, rows, people)
+
+
+def seen(run, days: list[date], length: int, columns: Collection[str] = ()) -> list[Facts]:
+    """Return what the engine holds about customers at some days, from histories of one length.
+
+    A length of 0 means the study's own; `columns` are features that must be there.
+    """
+    wanted = run.study.segmentation
+    if columns:
+        wanted = wanted.model_copy(update={"features": list(columns)})
+    study = run.study.model_copy(update={"history": length or None, "segmentation": wanted})
+    facts = replace(of_run(run), study=study)
+    return [facts.at(day) for day in days]
 
 
 def lines(data: Facts) -> ir.Table | None:
@@ -335,7 +347,7 @@ def campaigns(tables: dict[str, ir.Table]) -> ir.Table | None:
     return responses.order_by("customer", "campaign")
 
 
-def holdout_outcomes(run: Run, unit: str = "customers") -> pd.DataFrame | None:
+def holdout_outcomes(run, unit: str = "customers") -> pd.DataFrame | None:
     """Return what happened after the cut-off date, a column an outcome that segments may predict.
 
     Spend (of a study with amounts), orders and active in the holdout, then each outcome as 'who …'

@@ -11,8 +11,8 @@ import pandas as pd
 
 from seglib import stats
 from seglib.collection.dictionary import row
+from seglib.formats import StudyError
 from seglib.layout import Attribute, Customers, plain
-from seglib.study import Study, StudyError
 
 CAME = 10  # customers who did and who did not, below which nothing is said of what foretells it
 ENOUGH = 0.5  # share of its items that must be answered for a scale to be known
@@ -35,7 +35,7 @@ def described(table: ir.Table, spec: Customers) -> pd.DataFrame:
     return frame
 
 
-def people(study: Study, tables: dict[str, ir.Table]) -> pd.DataFrame | None:
+def people(study, tables: dict[str, ir.Table]) -> pd.DataFrame | None:
     """Return the attributes and scales of all tables of customers; None without any."""
     specs = study.tables.people.items()
     frames = [described(tables[name], spec) for name, spec in specs if name in tables]
@@ -63,7 +63,7 @@ def _values(raw: pd.Series, about: Attribute) -> pd.Series | pd.Categorical:
     return pd.Categorical(text, names, ordered=about.kind == "ordered")
 
 
-def outcomes(study: Study, tables: dict[str, ir.Table], index: pd.Index) -> pd.DataFrame | None:
+def outcomes(study, tables: dict[str, ir.Table], index: pd.Index) -> pd.DataFrame | None:
     """Return what each customer did afterwards: 1 for yes, 0 for no; None without outcomes."""
     columns = {}
     for table, spec in study.tables.people.items():
@@ -80,9 +80,7 @@ def outcomes(study: Study, tables: dict[str, ir.Table], index: pd.Index) -> pd.D
     return pd.DataFrame(columns, index) if columns else None
 
 
-def arms(
-    study: Study, tables: dict[str, ir.Table], index: pd.Index | None = None
-) -> pd.DataFrame | None:
+def arms(study, tables: dict[str, ir.Table], index: pd.Index | None = None) -> pd.DataFrame | None:
     """Return the arm of each customer and what is compared between arms; None without arms.
 
     Each outcome of the same table by its name, a yes as 1; all customers of it without an index.
@@ -156,7 +154,7 @@ def rows(spec: Customers, columns: Iterable[str]) -> list[dict]:
     ]
 
 
-def outcome_rows(study: Study) -> list[dict]:
+def outcome_rows(study) -> list[dict]:
     """Return the row of each outcome."""
     words = {
         name: f"column {name} is {' or '.join(about.happened)}; what happened afterwards"

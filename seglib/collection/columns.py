@@ -19,8 +19,7 @@ import pandas as pd
 from seglib import privacy, wording
 from seglib.collection import reading
 from seglib.collection.reading import NUMBER, SAMPLE, TIME, WHOLE, Reading, Source, trimmed
-from seglib.formats import COUNTED
-from seglib.study import StudyError
+from seglib.formats import COUNTED, StudyError
 
 WORDS = wording.table("hints")
 LISTS = {role: words.split() for role, words in WORDS["roles"].items()}

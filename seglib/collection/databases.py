@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from seglib.study import StudyError, nearest
+from seglib.formats import StudyError, nearest
 
 SPARK = "SEGLIB_SPARK"  # the environment variable with the address of Spark for `engine: spark`
 CLUSTERS = r"(spark|k8s)://|local$|local\[|yarn$"  # how addresses of Spark begin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seglib.study import Study, StudyError, nearest
+from seglib.formats import StudyError, nearest
 
 
 def row(name: str, label: str, base: str, *, kind="numeric", unit="", meaning="", levels=None):
@@ -28,7 +28,7 @@ def labels(rows: list[dict]) -> dict[str, str]:
     return {each["name"]: each["label"] for each in rows}
 
 
-def forming(study: Study, rows: list[dict], unit: str = "customers") -> list[str]:
+def forming(study, rows: list[dict], unit: str = "customers") -> list[str]:
     """Return the columns that form the segments; a StudyError if one or all are missing."""
     key = "features" if unit == "customers" else "product_features"
     bases = study.segmentation.bases if unit == "customers" else ["product"]
@@ -46,7 +46,7 @@ def forming(study: Study, rows: list[dict], unit: str = "customers") -> list[str
     return chosen
 
 
-def by_base(study: Study, rows: list[dict], unit: str = "customers") -> dict[str, list[str]]:
+def by_base(study, rows: list[dict], unit: str = "customers") -> dict[str, list[str]]:
     """Return base → its columns: of a base that forms segments, those that form them."""
     chosen, names = set(forming(study, rows, unit)), {}
     for each in rows:

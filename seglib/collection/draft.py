@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from seglib import study
+from seglib import runs, study
 from seglib.collection import columns, kinds, reading, tables
 from seglib.collection.roles import DOUBTS, REASONS, WRITTEN, Guess
 from seglib.collection.sources import Sources, files, split
@@ -74,7 +74,7 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
     path = folder / "data" / "_".join(words) / "study.yaml"
     if path.exists():
         raise StudyError(f"{path} is there already: take another --name, or move it away first")
-    opener = Sources(folder)
+    opener = Sources(folder, runs.engine())
     looked = [look(opener, source) for source in dict.fromkeys(sources)]
     for one, other in pairwise(sorted(looked, key=lambda t: sorted(t.columns))):
         if {*one.columns} == {*other.columns}:

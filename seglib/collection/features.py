@@ -17,7 +17,6 @@ from seglib.collection import activity, attributes
 from seglib.collection.activity import Facts, orders, without_returns
 from seglib.collection.dictionary import apart, row
 from seglib.collection.reading import midnight
-from seglib.runs import Run
 from seglib.study import FEWEST, StudyError
 
 EVENING = 17  # hour from which a visit is one of the evening
@@ -295,7 +294,7 @@ def products(data: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
 
 
 def write(
-    run: Run, data: Facts, tables: dict[str, ir.Table], people: tuple, goods: tuple | None
+    run, data: Facts, tables: dict[str, ir.Table], people: tuple, goods: tuple | None
 ) -> None:
     """Write everything that later notebooks read, but for the quality checks."""
     (frame, rows), (sold, sold_rows), study = people, goods or (None, []), data.study

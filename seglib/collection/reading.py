@@ -16,12 +16,12 @@ import ibis.expr.types as ir
 
 from seglib import wording
 from seglib.formats import COUNTED, Format
-from seglib.study import LIMITS
 
 MONEY = "decimal(18, 6)"  # sums of decimals do not depend on the order of addition
 EXACT = {"amount", "price", "quantity", "discount", "coupon"}  # roles of numbers that are decimals
 NUMBER, TIME, WHOLE = "numbers", "dates or times", "ids"
 NAMED = "NAMED"  # the order of dates whose month is a name: no order is open
+STRAY = wording.table("checks")["limits"]["impossible_dates"]["most"]
 FIRST = 10_000  # rows by which a column is read if all others can be read so
 SAMPLE = 100_000  # rows that are looked at to describe a column
 BLANKS = "[\\s\u00a0\u202f\u2009'’]"
@@ -108,7 +108,7 @@ class Reading:
     @property
     def bearable(self) -> bool:
         """Whether so few times cannot be read that their rows are left out and the rest used."""
-        return self.what == TIME and self.failed <= LIMITS["impossible_dates"]["most"] * self.filled
+        return self.what == TIME and self.failed <= STRAY * self.filled
 
     def of(self, table: ir.Table) -> ir.Column:
         """Return what the texts of a table read as, by the first of the marks."""

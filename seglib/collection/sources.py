@@ -25,9 +25,7 @@ from python_calamine import CalamineError
 
 from seglib.collection import databases, reading
 from seglib.collection.reading import Source
-from seglib.formats import SPACES, Format
-from seglib.runs import engine
-from seglib.study import StudyError, nearest
+from seglib.formats import SPACES, Format, StudyError, nearest
 
 TEXT = {".csv", ".tsv", ".txt", ".dat"}
 JSON = {".json", ".jsonl", ".ndjson"}
@@ -52,9 +50,9 @@ WESTERN = set("éèàçêôâîûùëïœüäößáíóñúãõåøæìòðþý�
 class Sources:
     """Opens sources, relative paths from the folder; what it opens may outlive it."""
 
-    def __init__(self, folder: Path, cluster: ibis.BaseBackend | None = None):
-        self.folder, self.cluster = folder, cluster  # Parquet files are read on the cluster
-        self.local = engine()
+    def __init__(self, folder: Path, local: ibis.BaseBackend, cluster=None):
+        self.folder, self.local = folder, local
+        self.cluster = cluster  # Parquet files are read there, if there is one
         self._copies = Path(tempfile.mkdtemp(prefix="seglib-"))  # of text that is not UTF-8
         weakref.finalize(self.local, shutil.rmtree, self._copies, ignore_errors=True)
         self._servers: dict[str, ibis.BaseBackend] = {}

@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 from pydantic import BaseModel, ValidationError
 
-from seglib import layout, study
+from seglib import layout, runs, study
 from seglib.collection import databases, reading
 from seglib.collection.reading import EXACT, MONEY, NUMBER, TIME, WHOLE, Reading, Source
 from seglib.collection.sources import Sources, files
@@ -61,7 +61,9 @@ def open_tables(loaded: Study) -> Tables:
     """
     opened: dict[str, Opened] = {}
     raw = loaded.tables.model_dump(exclude_none=True)
-    sources = Sources(loaded.folder, databases.spark() if loaded.engine == "spark" else None)
+    sources = Sources(
+        loaded.folder, runs.engine(), databases.spark() if loaded.engine == "spark" else None
+    )
     study.complain(loaded.path, list(_problems(sources, raw, opened)))
     specs = {name: getattr(loaded.tables, name) for name in opened}
     zones = {"transactions": loaded.timezone}
@@ -85,7 +87,7 @@ def problems(raw: dict, path: Path) -> list[str]:
 
     The rest of a mistaken table is checked all the same; only columns of text are read.
     """
-    return list(_problems(Sources(path.parent), raw, {}))
+    return list(_problems(Sources(path.parent, runs.engine()), raw, {}))
 
 
 def source_files(loaded: Study) -> list[Path]:

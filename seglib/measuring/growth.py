@@ -8,7 +8,6 @@ segments are a placebo: when they were formed, nothing had been done to them.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 
@@ -209,7 +208,7 @@ def placebo(run: Run) -> tuple[tuple[pd.DataFrame, pd.DataFrame] | None, dict]:
         return None, about | {"kind": "too_short"}
     length = outcomes.history(run, earlier)
     try:
-        facts = seen(run, [run.as_of, earlier], length)
+        facts = activity.seen(run, [run.as_of, earlier], length)
         frames = [features.customers(each)[0] for each in facts]
     except StudyError as error:
         return None, about | {"kind": "failed", "error": str(error)}
@@ -220,19 +219,6 @@ def placebo(run: Run) -> tuple[tuple[pd.DataFrame, pd.DataFrame] | None, dict]:
     now = run.read("segments.parquet")["segment"].reindex(segments[0].index)
     same = float((segments[0] == now).mean())
     return pair, about | {"kind": "formed", "seen": length, "same": same}
-
-
-def seen(run: Run, days: list[date], length: int, columns: list[str] = ()) -> list[activity.Facts]:
-    """Return what the engine holds about customers at some days, from histories of one length.
-
-    A length of 0 means the study's own; `columns` are features that must be there.
-    """
-    wanted = run.study.segmentation
-    if columns:
-        wanted = wanted.model_copy(update={"features": list(columns)})
-    study = run.study.model_copy(update={"history": length or None, "segmentation": wanted})
-    facts = replace(activity.of_run(run), study=study)
-    return [facts.at(day) for day in days]
 
 
 def assigned(model: dict, frame: pd.DataFrame, reference: pd.DataFrame) -> pd.Series:

@@ -22,9 +22,8 @@ from scipy.stats import binomtest
 
 from seglib import privacy, stats, wording
 from seglib.clustering.segmenter import SegmentModel, assign
-from seglib.collection import features
+from seglib.collection import activity, features
 from seglib.measuring import drift, outcomes
-from seglib.measuring.growth import seen
 from seglib.runs import COMPARED, Run
 from seglib.stats import ALPHA
 from seglib.study import StudyError
@@ -84,7 +83,7 @@ def pair(run: Run) -> Pair:
             "begin later or the study says so: the two cannot be compared"
         )
     if long > short or (short and not set(wanted) <= set(now)):
-        now = features.customers(seen(run, [run.as_of], short, wanted)[0])[0]
+        now = features.customers(activity.seen(run, [run.as_of], short, wanted)[0])[0]
     if lacking := [name for name in wanted if name not in now]:
         raise StudyError(
             f"the rule of {last.as_of} needs the column {lacking[0]!r}, which the data of "

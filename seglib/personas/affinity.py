@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from seglib import runs, stats
+from seglib import stats
 from seglib.stats import ALPHA
 
 DRAWS = 2000
@@ -17,14 +16,13 @@ COLUMNS = ["segment", "product", "inside", "outside", "index", "low", "high", "n
 COLUMNS += ["others", "q", "selected", "confidence"]
 
 
-def spending(purchases: str | Path, groups: pd.Series) -> pd.DataFrame:
+def spending(purchases: ir.Table, groups: pd.Series) -> pd.DataFrame:
     """Return what each customer spent on each product group, a row a customer, a column a group.
 
     `groups` is the group of each product, the product its index; products without one are left out.
     """
-    engine = runs.engine(threads=1)  # one thread: sums in one order, so the same each time
     named = pd.DataFrame({"product": groups.index.astype(str), "group": groups.astype(str)})
-    bought = engine.read_parquet(str(purchases)).join(ibis.memtable(named), "product")
+    bought = purchases.join(ibis.memtable(named), "product")
     sums = {
         group: bought.amount.sum(where=bought["group"] == group).fill_null(0)
         for group in sorted(named["group"].unique())
@@ -76,7 +74,7 @@ def _shares(totals: np.ndarray) -> np.ndarray:
         return totals / totals.sum(axis=-1, keepdims=True)
 
 
-def products(purchases: str | Path, labels: pd.Series, minimum: int = 10) -> pd.DataFrame:
+def products(purchases: ir.Table, labels: pd.Series, minimum: int = 10) -> pd.DataFrame:
     """Return the affinity of each customer segment to every single product, against everyone else.
 
     As `index`, with product in place of group and without products of fewer buyers than `minimum`
@@ -109,9 +107,8 @@ def products(purchases: str | Path, labels: pd.Series, minimum: int = 10) -> pd.
 
 def _sums(purchases, labels: pd.Series) -> pd.DataFrame:
     """Return per segment and product the sums that a ratio and its variance need."""
-    engine = runs.engine(threads=1)
     members = pd.DataFrame({"customer": labels.index, "segment": labels.to_numpy()})
-    bought = engine.read_parquet(str(purchases)).join(ibis.memtable(members), "customer")
+    bought = purchases.join(ibis.memtable(members), "customer")
     bought = bought.mutate(a=ibis.greatest(bought.amount, 0))
     bought = bought.group_by("segment", "customer").mutate(b=bought.a.sum())
     per = bought.group_by("segment", "product").agg(

@@ -11,15 +11,12 @@ import numpy as np
 import pandas as pd
 
 from seglib import power, privacy, wording
-from seglib.clustering import prediction, stability
-from seglib.clustering.segmenter import SegmentModel
+from seglib.clustering import prediction
 from seglib.collection import attributes, dictionary
 from seglib.personas import affinity, personas, profile
 from seglib.personas.profile import entries, label
 from seglib.power import MONTHS
 from seglib.runs import Run
-
-SOFT = {"gmm", "latent_class"}  # methods whose probabilities of membership are those of a model
 
 
 class Evidence:
@@ -121,32 +118,6 @@ class Evidence:
         frame, about = self.customers[self.described], [*self.entries.values()]
         return profile.descriptors(frame, self.labels, about, minimum=self.minimum)
 
-    @cached_property
-    def chances(self) -> pd.DataFrame | None:
-        """Each customer's probability of each segment; None where membership is hard."""
-        model = self.run.read("model.json") if self.run.has("model.json") else None
-        if not model or model["parameters"]["method"] not in SOFT or len(self.segments) < 2:
-            return None
-        return SegmentModel.from_dict(model).predict_proba(self.customers)
-
-    @cached_property
-    def corrected(self) -> pd.DataFrame:
-        """The descriptors that differ, plain and with soft membership counted in; else empty.
-
-        segment, attribute, plain, corrected (of a level: times as common as elsewhere; of a number:
-        the probability of superiority), and the corrected interval: from, to.
-        """
-        rows = self.descriptors[self.descriptors["selected"].astype(bool)]
-        names = {"label": "attribute", "value": "plain", "corrected": "corrected"}
-        names |= {"corrected_low": "from", "corrected_high": "to"}
-        if self.chances is None or rows.empty:
-            return pd.DataFrame(columns=["segment", *names.values()])
-        weights = stability.bch_weights(self.chances.to_numpy())
-        weights = pd.DataFrame(weights, columns=self.chances.columns)
-        result = profile.corrected(rows, self.customers, weights).rename(columns=names)
-        segment = result["segment"].map(self.names)
-        return result.assign(segment=segment)[["segment", *names.values()]]
-
     # --- what is sold ---
 
     @cached_property
@@ -175,12 +146,16 @@ class Evidence:
         group = frame["group"] if "group" in frame else pd.Series(dtype="object")
         return group.astype("object").set_axis(group.index.astype(str))
 
+    def purchases(self):
+        """Return what was bought, on one thread: sums in one order, so the same each time."""
+        return self.run.scan("purchases.parquet", threads=1)
+
     @cached_property
     def products(self) -> pd.DataFrame:
         """Affinity of segments to single products; empty without purchases."""
         if not self.run.has("purchases.parquet"):
             return pd.DataFrame(columns=[*affinity.COLUMNS])
-        rows = affinity.products(self.run.path("purchases.parquet"), self.labels, self.minimum)
+        rows = affinity.products(self.purchases(), self.labels, self.minimum)
         gone = self.leftover | set(self.groups.index[self.groups.isin(self.leftover)])
         return rows[~rows["product"].astype(str).isin(gone)]
 
@@ -206,15 +181,15 @@ class Evidence:
         """What each customer spent on each product group; None without groups."""
         if self.product_groups is None:
             return None
-        path = self.run.path("purchases.parquet")
-        return affinity.spending(path, self.product_groups).reindex(self.labels.index).fillna(0.0)
+        spent = affinity.spending(self.purchases(), self.product_groups)
+        return spent.reindex(self.labels.index).fillna(0.0)
 
     @property
     def bought(self) -> dict[str, int]:
         """How many products were bought, are in a group, and are in none; empty without groups."""
         if self.product_groups is None:
             return {}
-        rows, grouped = self.run.scan("purchases.parquet"), len(self.product_groups)
+        rows, grouped = self.purchases(), len(self.product_groups)
         bought = int(rows["product"].nunique(where=rows.orders > 0).execute())
         return {"bought": bought, "grouped": grouped, "left": max(bought - grouped, 0)}
 

@@ -13,7 +13,6 @@ import pandas as pd
 from seglib import wording
 from seglib.personas import profile
 from seglib.personas.profile import WORDS, has_level, label, numbers, quoted
-from seglib.runs import Run
 
 CLAIMS = wording.table("claims")
 SECTIONS = CLAIMS["sections"]
@@ -342,7 +341,7 @@ def _choices(traits: list[Trait], noun: str, most: int = 5) -> dict[str, frozens
     return {name: frozenset(result[name]) for name in sorted(result, key=lambda n: len(n) > LONG)}
 
 
-def before(run: Run) -> dict[int, dict]:
+def before(run) -> dict[int, dict]:
     """Return the personas of the run that the numbers are from, of segments that kept theirs.
 
     Each also says whether that run is of an `earlier` date.

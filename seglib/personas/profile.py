@@ -304,24 +304,43 @@ def _tiles(rows: pd.DataFrame, frame: pd.DataFrame) -> list[dict]:
 # --- descriptors of segments with soft membership -------------------------------------------------
 
 
-def corrected(result: pd.DataFrame, frame: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
-    """Return descriptors with `corrected`, `corrected_low`, `corrected_high` added.
+SOFT = {"gmm", "latent_class"}  # methods whose probabilities of membership are those of a model
+
+
+def corrected(rows: pd.DataFrame, frame: pd.DataFrame, chances: pd.DataFrame) -> pd.DataFrame:
+    """Return descriptors, plain and with soft membership counted in.
 
     Comparing the most likely members mixes in members of other segments, so differences look
     smaller than they are. The weights of Bolck, Croon & Hagenaars (2004) undo the mixing: a row
-    counts in every segment, by weights that sum to one and may be negative: `weights`, a column a
-    segment. Intervals are linearised ones (Vermunt 2010, Political Analysis 18).
+    counts in every segment, by weights that sum to one and may be negative. `chances` has the
+    probability of each segment in a column of its number. segment, attribute, plain, corrected (of
+    a level: times as common as elsewhere; of a number: the probability of superiority), and the
+    corrected interval: from, to, linearised (Vermunt 2010, Political Analysis 18).
     """
-    rows = []
-    for row in result.itertuples():
+    weights = pd.DataFrame(bch_weights(chances.to_numpy()), columns=chances.columns)
+    result = []
+    for row in rows.itertuples():
         values = frame[row.name]
         x = has_level(values, row.level) if row.level else numbers(values)
         known = x.notna().to_numpy()
         x, inside = x[known].to_numpy(), weights[row.segment].to_numpy()[known]
         weighted = weighted_lift if row.level else weighted_superiority
-        rows.append(weighted(x, inside, 1 - row.confidence)[:3])
-    names = ["corrected", "corrected_low", "corrected_high"]
-    return result.join(pd.DataFrame(rows, index=result.index, columns=names))
+        own = weighted(x, inside, 1 - row.confidence)[:3]
+        result.append((row.segment, row.label, row.value, *own))
+    heads = ["segment", "attribute", "plain", "corrected", "from", "to"]
+    return pd.DataFrame(result, columns=heads)
+
+
+def bch_weights(chance: np.ndarray) -> np.ndarray:
+    """Weigh each row in each segment, shape (rows, k); rows sum to one, some are negative.
+
+    Comparing segments by their most likely members mixes in the members of others. The table of
+    assignment errors undoes the mixing (Bolck, Croon & Hagenaars 2004, *Political Analysis* 12;
+    Vermunt 2010, *Political Analysis* 18, eq. 9).
+    """
+    assigned = np.eye(chance.shape[1])[chance.argmax(axis=1)]
+    errors = chance.T @ assigned / np.maximum(chance.sum(axis=0), 1e-12)[:, None]
+    return np.linalg.pinv(errors)[chance.argmax(axis=1)]
 
 
 def weighted_lift(has: np.ndarray, inside: np.ndarray, alpha: float = ALPHA) -> Estimate:
