@@ -1,23 +1,39 @@
 """Runs made without notebooks: of the small shop, and of customers at two dates."""
 
 from datetime import date
+from typing import NamedTuple
 
 import duckdb
 import pandas as pd
 import planted
 
-from seglib import clustering, runs
+from seglib import clustering, runs, study
 from seglib.collection import activity, audit, features, tables
 from seglib.collection.dictionary import row as entry
+
+
+class Known(NamedTuple):
+    """What the engine holds of a study before a date, its clean tables, and the checks."""
+
+    facts: object
+    clean: dict
+    checks: list
+
+
+def known(path, as_of=None):
+    """Return what is known of a study, at its own cut-off date or at another."""
+    loaded = study.load(path)
+    day = date.fromisoformat(as_of) if as_of else loaded.as_of
+    clean, checks = audit.audit(loaded, tables.open_tables(loaded), day)
+    return Known(activity.facts(loaded, clean, day), clean, checks)
 
 
 def shop_run(path, k=3, as_of=None):
     """Return a run of the shop with the files of 01 and plain segments."""
     run = runs.open_run(path, as_of=str(as_of or ""))
-    clean, _ = audit.audit(run.study, tables.open_tables(run.study), run.as_of)
-    known = activity.facts(run.study, clean, run.as_of)
-    people = features.customers(known)
-    features.write(run, known, clean, people, None)
+    facts, clean, _ = known(path, run.as_of.isoformat())
+    people = features.customers(facts)
+    features.write(run, facts, clean, people, None)
     customers = people[0]
     frame = customers[["orders", "spend", "basket_items", "evening_share"]]
     model = clustering.SegmentModel(n_segments=k, random_state=1).fit(frame).to_dict()

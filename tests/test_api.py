@@ -37,15 +37,6 @@ def test_a_name_that_seglib_lacks_is_an_attribute_error():
         seglib.sgement  # noqa: B018
 
 
-def test_labels_and_probabilities_are_indexed_like_the_frame(found):
-    truth = np.repeat([0, 1, 2], 60)
-    for values in (found.labels, found.probabilities, found.runner_up):
-        assert list(values.index) == list(groups().index)
-    assert pd.crosstab(truth, found.labels.to_numpy()).to_numpy().max(axis=1).tolist() == [60] * 3
-    assert found.probabilities.between(1 / 3, 1).all()
-    assert (found.runner_up != found.labels).all()
-
-
 def test_the_verdict_has_its_evidence_beside_the_null_model(found):
     verdict = found.verdict
     assert (verdict.kind, verdict.k) == ("natural", 3)
@@ -102,3 +93,14 @@ def test_k_and_outcomes_are_taken():
     asked = seglib.segment(frame, k=2, outcomes=frame[["spend"]] * 2, k_max=4)
     assert asked.labels.nunique() == asked.verdict.k == 2
     assert any("predict" in reason for reason in asked.verdict.reasons)
+
+
+# --- cli ------------------------------------------------------------------------------------------
+
+
+LIGHT = "import sys, seglib.cli; print({'pandas', 'sklearn', 'papermill'} & set(sys.modules))"
+
+
+def test_help_loads_no_heavy_library():
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

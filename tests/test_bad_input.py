@@ -18,7 +18,6 @@ from seglib import cli
 SOLD = ("tables", "transactions")
 COLUMNS = (*SOLD, "columns")
 SEGMENTS = ("segmentation",)
-OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n"
     for old, new in zip("abcdefgh", "bcdefghi", strict=True)

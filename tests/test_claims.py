@@ -185,30 +185,6 @@ def test_few_who_are_left_out_of_a_cell_stay_hidden(runs, tmp_path):
     assert found["range-revenue"]["cell"] <= sum(planted.SEGMENTS.values()) - 10
 
 
-def test_no_claim_gives_away_the_size_of_a_small_segment(tmp_path):
-    labels = planted.customers(1)[1]
-    labels = labels.where(labels.index >= labels.index[6], 4)  # six customers, to be hidden
-    ev, found, people, book = planted.finished(
-        planted.add_purchases(planted.run(tmp_path, 1, labels))
-    )
-    sizes = labels.value_counts()
-    hidden = [s for s in sizes.index if s not in ev.sized]
-    assert 4 in hidden and len(hidden) == 2
-    other = next(s for s in hidden if s != 4)
-    own = [c for c in found if c["of"] == "customers" and c["segment"] == other]
-    assert own and not {"size", "target-size"} & {c["rule"] for c in own}
-    assert {(c["n"], c["at_least"], c["cell"]) for c in own} == {(10, True, 10)}
-    tests = [r["experiment"] for r in book["levers"] if r["segment"] == other]
-    assert tests and {(t["available"], t["at_least"]) for t in tests} == {(5, True)}
-    for t in tests:  # nor do the effect that it shows and the number that it needs tell how many
-        if t["unit"] == "$" and t["n_per_arm"]:
-            assert t["n_per_arm"] * (t["target"] / t["detectable"]) ** 2 < 8 < sizes[other] / 4
-    assert all("there are at least 5" in c["sentence"] for c in own if c["rule"] == "test-needed")
-    ranks = {row["segment"]: row["scores"] for row in book["targeting"]["ranking"]}
-    assert np.isnan(ranks[other]["size"])
-    assert people[ev.segments.index(other)]["n"] is None
-
-
 def test_a_claim_of_nearly_all_of_a_segment_does_not_count_the_few_left_out(runs):
     ev = runs[0][0]
     segment = ev.sized[0]
@@ -216,16 +192,6 @@ def test_a_claim_of_nearly_all_of_a_segment_does_not_count_the_few_left_out(runs
     assert ev.count(segment, size) == (size, False)
     assert ev.count(segment, size - 1) == (size - ev.minimum, True)
     assert ev.count(segment, size - ev.minimum) == (size - ev.minimum, False)
-
-
-def test_few_members_who_do_not_buy_a_product_are_not_counted(tmp_path):
-    ev, found, *_ = planted.finished(planted.add_purchases(planted.run(tmp_path, 1)))
-    own = [c for c in found if c["rule"] == "product-high"]
-    row = ev.products.copy()
-    row["buyers"] = row["n"] - 3
-    assert claims.state(ev, "product-high", own[0]["segment"], own[0]["source"]["column"])
-    ev.products = row
-    assert not claims.state(ev, "product-high", own[0]["segment"], own[0]["source"]["column"])
 
 
 # --- far and slightly -----------------------------------------------------------------------------
@@ -264,13 +230,6 @@ def measured(
 ])  # fmt: skip
 def test_the_adverb_follows_from_effect_and_level(found, word):
     assert claims.adverb(found) == word
-
-
-def test_every_sentence_of_a_persona_that_compares_takes_the_word():
-    alone = {"full-price", "coupon-none"}  # these speak of a level, not of a difference
-    for rule, fact in claims.FACTS.items():
-        persona = fact["in"] not in {"range", "affinity"}
-        assert ("{by}" in fact["say"]) == (persona and bool(fact["is"]) and rule not in alone)
 
 
 # --- what is said ---------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What `seglib new` makes of tables: roles by name and by value, a question wherever it guesses."""
+"""What seglib new makes of tables: roles by name and by value, a question wherever it guesses."""
 
 import ast
 from pathlib import Path
@@ -6,12 +6,25 @@ from string import Formatter
 
 import ibis
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 import yaml
+from runs import known
 
-from seglib import study
-from seglib.collection import columns, draft, kinds, roles
+from seglib import cli, study
+from seglib.collection import (
+    answers,
+    attributes,
+    checks,
+    columns,
+    draft,
+    features,
+    kinds,
+    reading,
+    roles,
+    tables,
+)
 from seglib.collection.sources import Source
 from seglib.formats import Format
 from seglib.study import StudyError
@@ -89,12 +102,6 @@ def test_lines_with_a_price_and_a_quantity_are_understood():
         "quantity": "Menge", "price": "Einzelpreis", "place": "Filiale",
     }  # fmt: skip
     assert "Artikelnr" in found.main.left
-
-
-def test_money_that_varies_with_the_quantity_is_that_of_the_line():
-    rows = lines()
-    found = guess(rows.assign(Wert=rows["Einzelpreis"] * rows["Menge"]).drop(columns="Einzelpreis"))
-    assert found.roles["amount"] == "Wert" and "price" not in found.roles
 
 
 def test_an_amount_that_is_price_times_quantity_is_taken_and_the_price_left():
@@ -194,24 +201,6 @@ def test_a_return_is_taken_off_and_a_cancelled_sale_counts_as_0(tmp_path, case):
     assert ("CHECK: 25.0% of the rows have the 'kind'" in text) == bool(kind)
 
 
-def test_numbers_that_begin_as_those_of_credit_notes_mark_returns(tmp_path):
-    numbers = [f"INV-{i}" if i % 10 else f"CN-{i}" for i in range(100, 100 + N)]
-    text, tables = drafted(tmp_path, a=orders(order=numbers).rename(columns={"order": "invoice"}))
-    assert tables["transactions"]["columns"]["order"] == "invoice"
-    assert "CHECK: 24 rows have a number in 'invoice' that is taken for that of a credit" in text
-    assert "24 rows are returns or reductions, which are taken off" in text
-
-
-def test_orders_whose_dates_are_not_understood_are_doubted_as_customers():
-    rows = orders().rename(columns={"order": "Order No"})
-    rows["when"] = rows["when"].dt.strftime("week %V of %Y")
-    assert "each row is taken as one customer, but 'client' returns in several" in guess(rows).asked
-
-
-def test_few_customers_are_said_at_once_with_what_they_allow():
-    assert "61 customers are few: two segments at most" in guess(orders()).asked
-
-
 def test_orders_and_customers_share_a_key_and_what_happened_is_an_outcome(tmp_path):
     clients = pd.DataFrame({"id": [f"C{n}" for n in range(61)], "age": np.arange(61) % 40 + 20,
                             "Churn": np.resize(["No", "No", "Yes"], 61)})  # fmt: skip
@@ -265,12 +254,6 @@ def test_what_tells_an_outcome_without_fault_is_left_out():
     assert set(found.main.outcomes) == {"churned"}
     assert "'refund' tells 'churned' nearly without fault" in found.asked
     assert "'churn_score' seems to be what you want to foresee" in found.asked
-
-
-def test_rows_told_apart_by_personal_data_alone_are_numbered():
-    found = guess(people(email=[f"p{i}@shop.org" for i in range(N)]).drop(columns="id"))
-    assert found.roles == {"customer": "<row>"}
-    assert "each row is taken as one customer: 'email' tells them apart" in found.asked
 
 
 # --- answers --------------------------------------------------------------------------------------
@@ -411,11 +394,6 @@ def test_other_groups_beside_what_customers_did_are_traits(name, values):
     assert "arm of an experiment" not in found.asked
 
 
-def test_a_group_of_two_codes_without_outcomes_is_a_trait():
-    found = guess(people(group=np.resize(["A", "B"], N), cell=np.resize([0, 1], N)))
-    assert "arm" not in found.roles and {"group", "cell"} <= {*found.main.attributes}
-
-
 # --- what is refused ------------------------------------------------------------------------------
 
 NAMES = [f"{a} {b}" for a in ("Anna", "Peter", "Maria") for b in ("Smith", "Garcia", "Jones")]
@@ -503,3 +481,168 @@ def test_every_doubt_has_its_facts():
     }
     assert len(wanted) > 30
     assert [d for d, facts in wanted.items() if None not in facts and not fields[d] <= facts] == []
+
+
+# --- misread --------------------------------------------------------------------------------------
+
+
+def begun(folder, monkeypatch, capsys, name="a.csv"):
+    """Run `seglib new` and return its code, what it said, and the study it wrote."""
+    monkeypatch.chdir(folder)
+    code = cli.main(["new", name, "--name", "s"])
+    said = capsys.readouterr()
+    path = folder / "data/s/study.yaml"
+    return code, said.out + said.err, yaml.safe_load(path.read_text()) if path.exists() else None
+
+
+def whens(folder):
+    """Return the times of a study as it reads them."""
+    loaded = study.load(folder / "data/s/study.yaml")
+    return tables.open_tables(loaded)["transactions"].time.execute()
+
+
+GERMAN = {3: "März", 5: "Mai", 10: "Okt.", 12: "Dez."}
+WAYS = {
+    "German": (lambda t: f"{t.day}. {GERMAN.get(t.month, t.strftime('%b'))} {t.year}", None),
+    "seconds": (lambda t: int(t.timestamp()), "unix"),
+    "spreadsheet": (lambda t: (t - pd.Timestamp("1899-12-30")).days, "excel"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_days_are_read_however_they_are_written(tmp_path, monkeypatch, capsys, way):
+    write, expected = WAYS[way]
+    frame = orders()
+    frame.assign(when=frame["when"].map(write)).to_csv(tmp_path / "a.csv", index=False)
+    code, said, raw = begun(tmp_path, monkeypatch, capsys)
+    assert code == 0, said
+    assert raw["tables"]["transactions"].get("format", {}).get("date") == expected
+    assert (np.sort(whens(tmp_path)) == np.sort(frame["when"].to_numpy())).all()
+
+
+def test_titles_above_the_names_are_passed_over(tmp_path, monkeypatch, capsys):
+    frame = orders().astype({"when": str})
+    book = openpyxl.Workbook()
+    for row in [["Sales of 2022"], ["Exported by", "A. Person"], [], list(frame),
+                *frame.itertuples(index=False)]:  # fmt: skip
+        book.active.append(list(row))
+    book.save(tmp_path / "a.xlsx")
+    code, _, raw = begun(tmp_path, monkeypatch, capsys, "a.xlsx")
+    assert (code, raw["tables"]["transactions"]["columns"]["customer"]) == (0, "client")
+    padded = "Sales of 2022,,,,\n" + frame.to_csv(index=False)
+    (tmp_path / "b.csv").write_text(padded)
+    (tmp_path / "data/s/study.yaml").unlink()
+    code, _, raw = begun(tmp_path, monkeypatch, capsys, "b.csv")
+    assert (code, raw["tables"]["transactions"]["columns"]["customer"]) == (0, "client")
+
+
+def subscribers(n=300, seed=4):
+    """Return one row a customer, with who left and what was written because they had."""
+    rng = np.random.default_rng(seed)
+    gone = rng.random(n) < 0.3
+    return pd.DataFrame({
+        "email": [f"u{i}@mail.org" for i in range(n)], "plan": rng.choice(["Free", "Team"], n),
+        "monthly": np.round(rng.normal(30, 8, n), 2), "tickets": rng.poisson(2 + gone, n),
+        "churned": np.where(gone, "Yes", "No"), "refund": np.where(gone, rng.normal(20, 3, n), 0),
+        "exit_survey": np.where(gone, rng.choice(["Price", "Moved"], n), ""),
+    })  # fmt: skip
+
+
+def test_a_column_that_knows_an_outcome_may_not_form_segments(tmp_path, monkeypatch, capsys):
+    subscribers().to_csv(tmp_path / "a.csv", index=False)
+    _, _, raw = begun(tmp_path, monkeypatch, capsys)
+    raw["tables"]["customers"]["attributes"]["refund"] = {"kind": "numeric", "base": "demographic"}
+
+    def leaks(bases):
+        raw["segmentation"] = {"bases": bases}
+        path = tmp_path / "data/s/study.yaml"
+        path.write_text(yaml.safe_dump(raw))
+        facts, clean, _ = known(path)
+        people, lines = features.customers(facts)
+        after = attributes.outcomes(facts.study, clean, people.index)
+        return checks.leakage(facts.study, people, lines, None, after)[0]
+
+    found = leaks(["plan"])
+    assert found["failing"] == 1
+    assert "“churned” (Refund, AUC 1.00)" in found["check"]
+    with pytest.raises(study.StudyError, match="'refund' forms the segments and tells who “churn"):
+        leaks(["plan", "demographic"])
+
+
+def test_times_and_numbers_in_the_usual_form_are_read_no_differently():
+    times = ["2024-01-01 23:59:59", "2024-01-01 24:00:00", "2024-02-30 00:00:00", "2024-01-01"]
+    rows = ibis.memtable({"at": times, "paid": ["-1.5", "1,234", "007", "999999999999.5"]})
+    read = rows.select(
+        at=reading.moment(rows.at, "DMY").cast("string"), paid=reading.number(rows.paid, ".")
+    ).execute()
+    assert read["at"].isna().tolist() == [False, True, True, False]
+    assert read["at"][0] == "2024-01-01 23:59:59"
+    assert read["paid"].astype(float).tolist() == [-1.5, 1234.0, 7.0, 999999999999.5]
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        ["Disagree", "Agree", "Strongly agree"],
+        ["Unzufrieden", "Zufrieden", "Sehr zufrieden"],
+        ["Never", "Sometimes", "Always"],
+        ["Under 18", "18-24", "65+"],
+        ["Under 15K", "15-24K", "25-34K", "250K+"],
+        ["0", "1", "2", "3+"],
+        ["unter 30", "30 bis 49", "50 und älter"],
+        ["Less than $25,000", "$25,000 - $49,999", "$50,000 or more"],
+        ["Never", "Once a year", "Once a week", "More than once a week", "Daily"],
+        ["Less often", "Less than once a month", "Once a month", "At least once a week"],
+        ["Nie", "Alle drei Monate", "Einmal pro Woche", "Täglich"],
+    ],
+)
+def test_usual_answers_are_ordered_from_lowest_to_highest(levels):
+    assert answers.ordered(sorted(levels))[1] == levels
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["Male", "Female"], ["1", "2", "3"], ["10-20", "15-25"], ["2020-01", "2020-02"],
+        ["Agree", "Berlin", "Paris"], ["Sector 7", "Sector 8", "9"], ["US-1", "US-2", "US-3"],
+    ],
+)  # fmt: skip
+def test_other_texts_are_in_no_order(texts):
+    assert answers.ordered(texts) is None
+
+
+def test_what_answers_nothing_is_told_apart():
+    assert answers.ordered(["Agree", "Don't know", "Disagree"]) == (
+        "agreement", ["Disagree", "Agree"], ["Don't know"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("phrase", "times"),
+    [
+        ("Never", 0), ("Once a year", 1), ("Every three months", 4), ("once every 2 weeks", 26),
+        ("2-3 times a week", 130), ("Twice weekly", 104), ("Every other day", 182.5),
+        ("once in two months", 6), ("4x a year", 4), ("6 times/month", 72), ("Daily", 365),
+        ("5 days a week", 260), ("Mehrmals pro Woche", 208), ("une fois par semaine", 52),
+        ("Cada tres meses", 4), ("3 months", None), ("In 2 weeks", None), ("Two year", None),
+        ("Month-to-month", None), ("in the last 3 months", None), ("Once", None), ("Yes", None),
+    ],
+)  # fmt: skip
+def test_how_often_is_times_a_year(phrase, times):
+    assert answers.per_year(phrase) == times
+
+
+@pytest.mark.parametrize(
+    ("ends", "points"),
+    [
+        ((1, 5, 5), range(1, 6)),
+        ((0, 10, 9), range(11)),
+        ((-5, 5, 11), range(-5, 6)),
+        ((1, 80, 60), ()),
+    ],
+)
+def test_whole_numbers_may_be_the_points_of_a_scale(ends, points):
+    assert (answers.points(*ends) or []) == [str(n) for n in points]

@@ -111,13 +111,6 @@ def advise(pair, rows=None, shares=CALM):
     return drift.advise(pair, rows, shares, PARTS)
 
 
-def test_without_any_shift_the_segments_are_kept_for_twice_the_time(tmp_path):
-    advice = advise(pair(tmp_path))
-    assert advice["advice"] == "keep" and advice["next_review"] == "2024-12-30"  # 2 × 91 days
-    assert advice["reasons"] == [{"kind": "calm"}, {"kind": "idle", "share": 0.2}]
-    assert set(advice) == {"advice", "reasons", "next_review", "compared"}
-
-
 def test_a_shift_that_is_certain_but_small_keeps_them_and_shortens_the_time(tmp_path):
     advice = advise(pair(tmp_path), looked_at(0.05, True))
     assert advice["advice"] == "keep" and advice["next_review"] == "2024-09-30"  # 91 days

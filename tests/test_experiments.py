@@ -74,12 +74,6 @@ def test_shrunk_effects_lie_between_their_own_and_the_mean():
     assert middle < outer["shrunk"] < outer["effect"]
 
 
-def test_planned_shares_are_respected():
-    units = trial([0, 0], 400, 1, 0.8, 0.2)
-    assert experiments.analyse(units, "off", planned={"on": 1, "off": 4}).problems == []
-    assert experiments.analyse(units, "off").problems
-
-
 def test_arms_that_differed_before_are_flagged():
     units = trial([0, 0])
     units.loc[units["arm"] == "on", "before_outcome"] += 20
@@ -134,15 +128,6 @@ def test_an_experiment_large_enough_without_an_answer_is_undecided():
         enough = np.minimum(rows["n"], rows["n_control"]) >= rows["needed"]
         told |= set(rows.loc[enough, "verdict"])
     assert "undecided" in told
-
-
-def test_small_segments_count_overall_as_one_stratum():
-    units = pd.concat([trial([10.0] * 2, 300), trial([10.0] * 8, 14, 2).assign(
-        segment=lambda frame: frame["segment"] + 2)], ignore_index=True)  # fmt: skip
-    result = experiments.analyse(units, "off", minimum=20)
-    whole, rows = result.overall.iloc[0], result.segments
-    assert rows["effect"].notna().sum() == 2
-    assert (whole["n"] + whole["n_control"], whole["pooled"], whole["left_out"]) == (712, 112, 0)
 
 
 def test_tea_tasting_finds_the_same_differences_intervals_and_sample_ratio():

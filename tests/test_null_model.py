@@ -97,18 +97,6 @@ def test_extreme_answers_still_come_together():
     assert after > 0.6 * before > 0.1
 
 
-def test_more_columns_than_rows_and_copies_of_columns_are_no_obstacle():
-    values = np.random.default_rng(0).normal(size=(20, 30))
-    values[:, 1] = values[:, 0]
-    assert np.isfinite(drawn(values)).all()
-
-
-def test_same_seed_same_table():
-    values = correlated()
-    assert (drawn(values, 3) == drawn(values, 3)).all()
-    assert (drawn(values, 3) != drawn(values, 4)).any()
-
-
 def test_categories_take_the_order_of_the_leading_axis():
     """Categories b < a < c rise with the number beside them."""
     number = np.arange(30.0)

@@ -33,12 +33,6 @@ def figures(minimum=1, frame=None):
     return rows.set_index(["metric", "period", "segment"])
 
 
-def test_rates_are_counted_for_each_segment_and_everyone():
-    rows = figures()
-    assert rows.loc[("active", "before", EVERYONE), ["value", "n"]].tolist() == [0.75, 8]
-    assert rows.loc[("active", "after", 2), "value"] == 0.5
-
-
 def test_retention_asks_only_those_active_before():
     rows = figures()
     assert rows.loc[("retained", "after", 2), ["value", "n"]].tolist() == [0.5, 2]

@@ -169,13 +169,6 @@ def test_the_analyst_may_rename_a_segment_and_a_true_name_is_kept():
     assert personas.names(rows, earlier={1: "Frequent customers with small baskets"})[1] != kept
 
 
-def test_the_page_has_the_analysts_names_and_notes(tmp_path):
-    own = {"names": {2: "Sunday bakers"}, "notes": {2: "They bake."}}
-    people = planted.finished(planted.run(tmp_path, 1, personas=own))[2]
-    assert (people[1]["name"], people[1]["note"]) == ("Sunday bakers", "They bake.")
-    assert (people[1]["named_by"], people[0]["named_by"]) == ("analyst", "rule")
-
-
 def named(columns, base, noun="respondents", **kinds):
     """Return the names of two segments, of 60 people each, by columns of 60 and 60 values."""
     frame = pd.DataFrame(
@@ -235,16 +228,6 @@ def test_ordered_answers_are_named_as_answers_and_other_figures_by_themselves():
 
 
 # --- files for others -----------------------------------------------------------------------------
-
-
-def test_segments_csv_has_a_row_a_customer_and_its_columns_are_explained(full):
-    ev = full[0]
-    table = ev.assignments()
-    assert list(table) == ["customer", "segment", "name", "probability"]
-    assert len(table) == len(ev.labels)
-    lines = {row["column"]: row["meaning"] for row in ev.assignment_columns()}
-    assert list(lines) == list(table)
-    assert lines["segment"] == "number of the segment, 1 the first; kept across refreshes"
 
 
 def test_a_persona_keeps_the_name_it_had_before(full, tmp_path):

@@ -8,9 +8,7 @@ import pytest
 from seglib import power
 from seglib.personas import claims, measures, playbook
 from seglib.personas.evidence import Evidence
-from seglib.report import cards
 from seglib.runs import Run
-from seglib.study import StudyError
 
 LEVERS, MEANINGS = playbook.WORDS["levers"], playbook.WORDS["meanings"]
 
@@ -44,14 +42,6 @@ def test_weights_are_equal_unless_given(full):
     table = measures.criteria(full[0])
     assert set(playbook.weights({}, table).values()) == {0.2}
     assert playbook.weights({"value": 3, "size": 1}, table)["value"] == 0.75
-
-
-@pytest.mark.parametrize(("given", "message"), [
-    ({"value": 0}, "above 0"),
-])  # fmt: skip
-def test_wrong_weights_are_refused(full, given, message):
-    with pytest.raises(StudyError, match=message):
-        playbook.weights(given, measures.criteria(full[0]))
 
 
 def scored(**columns):
@@ -104,17 +94,6 @@ def test_an_objective_that_chance_could_explain_does_not_rank(full, tmp_path):
 # --- levers and tests -----------------------------------------------------------------------------
 
 
-def test_levers_cite_claims_of_their_own_segment_and_can_be_tested(full):
-    _, found, _, book = full
-    by_id = {c["id"]: c for c in found}
-    assert {row["segment"] for row in book["levers"]} == {1, 2, 3}
-    for row in book["levers"]:
-        assert {by_id[i]["segment"] for i in row["evidence"]} == {row["segment"]}
-        test = row["experiment"]
-        if test["baseline"]:
-            assert test["enough"] == (test["n_per_arm"] <= test["available"])
-
-
 def plan(n, needed, **more):
     """A test of spend that a segment is too small for."""
     return {"metric": "spend", "unit": "$", "months": 3, "baseline": 100.0, "available": n,
@@ -136,20 +115,6 @@ def test_what_would_make_a_test_tell_enough_is_computed_from_its_figures():
     less = {"segment": 1, "experiment": plan(2500, 2300, metric="share that buys", enough=True)}
     way = playbook.ways(rows[0], [rows[0], less])[1]
     assert way == {"way": "measure", "metric": "share that buys", "there": 2500, "needed": 2300}
-
-
-def test_what_is_still_too_small_is_no_way_out():
-    rows = [{"segment": s, "experiment": plan(300, 4810)} for s in (1, 2)]
-    less = {"segment": 1, "experiment": plan(300, 310, metric="share that buys")}
-    assert [way["way"] for way in playbook.ways(rows[0], [*rows, less])] == ["effect"]
-
-
-def test_a_pooled_share_needs_what_the_mean_share_needs():
-    shares = [plan(4000, 9999, unit="share", baseline=b, detectable=0.1) for b in (0.2, 0.4)]
-    rows = [{"segment": s, "experiment": test} for s, test in enumerate(shares, 1)]
-    together = playbook.ways(rows[0], rows)[-1]
-    assert together["there"] == 8000
-    assert together["needed"] == power.share_test([0.3], 8000)["n_per_arm"]
 
 
 def test_a_measure_that_tells_enough_is_offered_where_spend_does_not(full, monkeypatch):
@@ -274,23 +239,7 @@ def test_customer_segments_lean_to_product_segments_by_more_than_chance(full):
     assert all(c["confidence"] >= 0.95 and c["comparisons"] == 9 for c in leans)
 
 
-def test_products_without_segments_are_grouped_as_the_study_groups_them(full, tmp_path):
-    run = copied(full[0].run, tmp_path)
-    things = full[0].run.read("product_segments.parquet").index
-    groups = ["DRINKS" if name == "tea" else "Tools" for name in things]
-    run.write("products.parquet", pd.DataFrame({"group": groups}, index=things))
-    run.write("product_segments.parquet", pd.DataFrame({"segment": 1}, index=things))
-    assert Evidence(run).product_groups["tea"] == "drinks"
-
-
 def test_without_products_nothing_is_said_of_the_range(tmp_path):
     ev, found, _, book = planted.finished(planted.run(tmp_path, 1))
     assert book["range"] == [] and ev.bought == {} and ev.product_groups is None
     assert not [c for c in found if c["of"] == "products"]
-
-
-def test_a_list_of_claims_is_shown_or_says_why_not(full, capsys):
-    cards.facts(full[1], "targeting", full[0].names, "The figures")
-    cards.facts(full[1], "no such section", absent="Nothing of the kind.")
-    out = capsys.readouterr().out
-    assert "The figures" in out and "Nothing of the kind." in out

@@ -1,10 +1,12 @@
+"""What sets a segment apart: markers, descriptors, pictures, affinity."""
+
 import numpy as np
 import pandas as pd
 import planted
 import pytest
 
-from seglib import stats
-from seglib.personas import profile
+from seglib import runs, stats
+from seglib.personas import affinity, profile
 from seglib.personas.evidence import Evidence
 
 DICTIONARY = [
@@ -84,13 +86,6 @@ def test_descriptors_select_the_real_difference_among_many_coins():
     table = profile.descriptors(frame, labels, DICTIONARY)
     assert set(table.loc[table["selected"], "name"]) == {"home"}
     assert (table["q"] >= table["p"] - 1e-12).all()
-
-
-def test_intervals_of_selected_descriptors_leave_out_no_difference():
-    frame, labels = described()
-    chosen = profile.descriptors(frame, labels, DICTIONARY).query("selected")
-    assert ((chosen["low"] > 1) | (chosen["high"] < 1)).all()
-    assert (chosen["confidence"] > 0.95).all()
 
 
 def test_descriptors_leave_out_small_cells_on_either_side():
@@ -213,3 +208,62 @@ def test_what_a_name_is_made_of_is_in_its_picture(plans):
     assert {"spend", "orders"} <= set(labels_of[1])  # though they say the same
     assert "m0" in labels_of[2] and "plan: tin" in labels_of[3]
     assert {len(own) for own in labels_of.values()} == {6}
+
+
+# --- affinity -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """Sixty customers; segment 1 spends half on tea, segment 2 a tenth."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for customer in range(60):
+        tea = (0.5 if customer < 30 else 0.1) * rng.uniform(0.8, 1.2)
+        spend = rng.uniform(50, 150)
+        bread = 0.3 * rng.uniform(0.9, 1.1)
+        parts = {"tea": tea, "bread": bread, "milk": 1 - bread - tea}
+        rows += [(customer, p, spend * share, 1) for p, share in parts.items()]
+    path = tmp_path / "purchases.parquet"
+    pd.DataFrame(rows, columns=["customer", "product", "amount", "orders"]).to_parquet(path)
+    labels = pd.Series([1] * 30 + [2] * 30, index=pd.RangeIndex(60, name="customer"))
+    return runs.engine(threads=1).read_parquet(path), labels
+
+
+GROUPS = pd.Series({"tea": "drinks", "milk": "drinks", "bread": "food"})
+
+
+def test_the_index_is_the_share_inside_against_everyone_elses():
+    spent = pd.DataFrame({"a": [6.0, 6, 1, 1], "b": [4.0, 4, 4, 4]})
+    labels = pd.Series([1, 1, 2, 2])
+    table = affinity.index(spent, labels, seed=1, draws=200).set_index(["segment", "group"])
+    assert table.loc[(1, "a"), "inside"] == pytest.approx(0.6)
+    assert table.loc[(1, "a"), "outside"] == pytest.approx(0.2)
+    assert table.loc[(1, "a"), "index"] == pytest.approx(3)
+    assert list(table["buyers"]) == [2, 2, 2, 2]
+
+
+def test_products_agree_with_the_bootstrap(shop):
+    """The delta method on the engine and resampling in memory are two roads to one number."""
+    bought, labels = shop
+    alone = GROUPS.index.to_series()
+    drawn = affinity.index(affinity.spending(bought, alone), labels, seed=1).set_index(
+        ["segment", "group"]
+    )
+    exact = affinity.products(bought, labels).set_index(["segment", "product"])
+    assert set(exact.index) == set(drawn.index)
+    for key in exact.index:
+        assert exact.loc[key, "index"] == pytest.approx(drawn.loc[key, "index"], rel=1e-9)
+        assert exact.loc[key, "low"] == pytest.approx(drawn.loc[key, "low"], rel=0.05)
+
+
+def test_products_find_what_was_planted(shop):
+    found = affinity.products(*shop).set_index(["segment", "product"])
+    assert found.loc[(1, "tea"), "selected"]
+    assert found.loc[(1, "tea"), "low"] > 3
+    assert not found.loc[(1, "bread"), "selected"]
+
+
+def test_products_with_few_buyers_are_left_out(shop):
+    bought, labels = shop
+    assert affinity.products(bought, labels, minimum=31).empty

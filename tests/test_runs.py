@@ -1,5 +1,6 @@
-"""Runs of a study: what their files are made from, whose numbers they follow, what they accept."""
+"""Runs of a study: what files are made from, whose numbers they follow, what a kill leaves."""
 
+import os
 from datetime import date
 
 import pandas as pd
@@ -119,11 +120,6 @@ def test_only_a_useful_cut_of_an_earlier_date_is_carried_on(tmp_path):
     assert made(tmp_path, "2024-04-01").numbering()["cut"] is None
 
 
-def test_products_have_numbers_of_their_own(tmp_path):
-    label(tmp_path, "2024-01-01", [1, 2])
-    assert made(tmp_path, "2024-02-01").numbering("product_") is None
-
-
 def test_a_step_runs_again_when_the_run_it_follows_has_changed_and_not_for_a_later_one(tmp_path):
     step = plan.Step("03_clustering", 2, {"unit": "customers"})
     current = made(tmp_path, "2024-02-01")
@@ -187,28 +183,56 @@ def test_two_files_of_one_name_are_two_inputs(tmp_path):
     assert inputs["sales.parquet"] != inputs["sales.parquet (2)"]
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("k", "50", "less than or equal to 20"),
-        ("k", "-3", "greater than or equal to 0"),
-        ("seed", "-1", "greater than or equal to 0"),
-        ("method", "kmean", "'kmeans'"),
-    ],
-)
-def test_parameter_out_of_bounds_is_refused_before_any_kernel(shop, name, value, words):
-    with pytest.raises(StudyError, match=words):
-        runner.run(str(shop), parameters={name: value})
-    assert not [path for path in shop.parent.glob("20*")]
-
-
-def test_accepted_parameters_are_those_of_the_notebooks(shop):
-    with pytest.raises(StudyError, match="expected one of k, labels, method, seed"):
-        plan.with_parameters(plan.steps(plan.check(str(shop))), {"nothing": "1"})
-
-
 def test_a_cell_of_a_csv_file_is_never_a_formula(tmp_path):
     ids = ["=cmd|x", "+44 20", "-5", "@me", "plain", None]
     formats.write_csv(pd.DataFrame({"id": ids, "n": [-1.0, 2, 3, 4, 5, 6]}), tmp_path / "a.csv")
     lines = (tmp_path / "a.csv").read_text().splitlines()
     assert lines[1:] == ["'=cmd|x,-1", "'+44 20,2", "-5,3", "'@me,4", "plain,5", ",6"]
+
+
+# --- publish --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def places(tmp_path):
+    return tmp_path / "data" / "2020-01-01", tmp_path / "reports" / "2020-01-01"
+
+
+def write(places, text):
+    with publish.staged(*places) as folders:
+        for folder in folders:
+            (folder / "page.html").write_text(text)
+
+
+def texts(places):
+    return [(place / "page.html").read_text() for place in places]
+
+
+def test_what_a_killed_run_left_is_removed(places):
+    write(places, "one")
+    abandoned = places[0].parent / f"{publish.STAGING}999999999-2020-01-01"
+    abandoned.mkdir()
+    publish.recover(*places)
+    assert not abandoned.exists()
+
+
+def test_the_staging_of_a_living_run_is_kept(places):
+    write(places, "one")
+    working = places[0].parent / f"{publish.STAGING}{os.getppid()}-2020-01-01"
+    working.mkdir()
+    publish.recover(*places)
+    assert working.exists()
+
+
+@pytest.mark.parametrize("moved", [1, 2, 3])
+def test_what_a_kill_set_aside_is_put_back_unless_all_is_new(places, moved):
+    write(places, "one")
+    aside = [place.parent / f"{publish.REPLACED}{place.name}" for place in places]
+    for place, old in zip(places, aside, strict=True):
+        place.rename(old)
+    for place in places[: moved - 1]:
+        place.mkdir()
+        (place / "page.html").write_text("two")
+    publish.recover(*places)
+    assert texts(places) == (["two", "two"] if moved == 3 else ["one", "one"])
+    assert not any(old.exists() for old in aside)

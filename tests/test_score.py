@@ -1,18 +1,167 @@
-"""Customers never seen get the segments that the rule gives; what is odd is counted and said."""
+"""The rule as SQL and for customers never seen gives the labels that Python gives."""
 
 import json
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from runs import shop_run
-from test_sql import planted
+from runs import by_sql, shop_run
 from worlds import write_shop
 
 from seglib import cli, clustering
+from seglib.clustering import Encoder, SegmentModel
 from seglib.clustering import scoring as score
-from seglib.clustering import segmenter
 from seglib.study import StudyError
+
+METHODS = ("kmeans", "mixed", "gmm", "latent_class")
+LEVELS = ["it's", "b", 'say "x"', "ß"]
+
+
+def planted(method, seed, n=450):
+    """A table of all kinds of columns with three groups in it, and names that SQL knows too."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(3, size=n)
+    frame = pd.DataFrame({
+        "spend": np.exp(group + rng.normal(0, 0.5, n)) * 10,
+        "x1": rng.normal(group, 0.5),
+        "x0": rng.normal(-group, 0.7),
+        "s1": rng.poisson(2 + 3 * group).astype(float),
+        "select": rng.normal(size=n) * 1e6,
+        "rating": pd.Categorical(np.clip(group + rng.integers(1, 4, n), 1, 5), [1, 2, 3, 4, 5],
+                                 ordered=True),
+    })  # fmt: skip
+    if method != "kmeans":
+        frame["plan"] = pd.Categorical(np.array(LEVELS)[(group + (rng.random(n) < 0.2)) % 4])
+        frame["member"] = rng.random(n) < 0.2 + 0.3 * group
+        frame["area code"] = pd.Categorical(100 + (group + rng.integers(2, size=n)) % 3)
+    return frame.mask(pd.DataFrame(rng.random(frame.shape) < 0.08, columns=frame.columns))
+
+
+def worse(frame, seed):
+    """The same customers later: levels never seen, values far out, rows with nothing known."""
+    rng = np.random.default_rng(seed)
+    new = frame.sample(frac=1, random_state=seed, ignore_index=True).astype(
+        {name: object for name in frame if not pd.api.types.is_float_dtype(frame[name])}
+    )
+    new.loc[::5, "rating"] = 9
+    new.loc[1::6, "spend"] = 10.0 ** rng.integers(4, 300, len(new.loc[1::6]))
+    new.loc[2::7, "spend"] = -5.0
+    new.loc[3::9, "x1"] = -1e9
+    if "plan" in new:
+        new.loc[::4, "plan"] = "IT'S"
+        new.loc[1::8, "area code"] = -1
+    new.loc[7::50] = None
+    return new
+
+
+def fitted(frame, k, method="kmeans", **about):
+    return SegmentModel(n_segments=k, method=method, **about).fit(frame).to_dict()
+
+
+def agree(model, frame):
+    model = json.loads(json.dumps(model, allow_nan=False))
+    return int(
+        (by_sql(model, frame) != clustering.assign(model, frame)["segment"].to_numpy()).sum()
+    )
+
+
+@pytest.mark.parametrize("seed", [5])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_gives_the_same_labels(method, seed):
+    frame = planted(method, seed)
+    encoder = Encoder().fit(frame)
+    for k in (1, 3):
+        model = fitted(frame, k, method, encoder=encoder, random_state=seed)
+        assert agree(model, frame) == 0
+        assert agree(model, worse(frame, seed)) == 0
+
+
+def scale(levels=5, columns=3):
+    """Every combination of answers on scales from 1 to 5: half of the rows lie between centres."""
+    grid = np.stack(np.meshgrid(*[np.arange(1.0, levels + 1)] * columns), -1).reshape(-1, columns)
+    return pd.DataFrame(grid, columns=[f"q{i}" for i in range(columns)])
+
+
+@pytest.mark.parametrize("turn", [False, True])
+def test_a_row_as_near_to_two_centres_goes_to_the_first(turn):
+    frame = scale()
+    encoder = Encoder(near_scale=False).fit(frame)
+    rules = encoder.rules_
+    edge = encoder.transform(pd.DataFrame(
+        [[1, 3, 3], [5, 3, 3], [3, 1, 3], [3, 5, 3], [3, 3, 1], [3, 3, 5]], columns=list(frame)
+    ))  # fmt: skip
+    angle = np.array([[0.8, 0.6, 0], [-0.6, 0.8, 0], [0, 0, 1.0]]) if turn else np.eye(3)
+    params = {"method": "kmeans", "centres": (edge @ angle).tolist(), "softness": 0.3}
+    params |= {"metric": angle.tolist()} if turn else {}
+    model = {"method": "kmeans", "k": 6, "columns": rules, "parameters": params}
+    away = ((encoder.transform(frame)[:, None] - edge) ** 2).sum(axis=2)
+    first = (away <= away.min(axis=1, keepdims=True) + 1e-9).argmax(axis=1) + 1
+    assert (np.sort(away, axis=1)[:, 1] - away.min(axis=1) < 1e-9).mean() > 0.3  # many ties
+    assert (clustering.assign(model, frame)["segment"] == first).all()
+    assert (by_sql(model, frame) == first).all()
+
+
+def test_classes_that_answer_alike_tie_and_the_first_wins():
+    frame = scale(3, 4).astype(int).astype(str)
+    rules = Encoder().fit(frame.astype("category")).rules_
+    up, down = [0.2, 0.3, 0.5], [0.5, 0.3, 0.2]
+    tables = [[up] * 2 + [down] * 2, [down] * 2 + [up] * 2]
+    params = {"method": "latent_class", "weights": [0.5, 0.5], "tables": tables, "levels": [3] * 4,
+              "means": [[], []], "variances": [[], []]}  # fmt: skip
+    model = {"method": "latent_class", "k": 2, "columns": rules, "parameters": params}
+    assert agree(model, frame) == 0
+    middle = frame.eq("2").all(axis=1)
+    assert clustering.assign(model, frame)["segment"][middle].eq(1).all()
+
+
+def test_not_a_number_and_infinity_count_as_missing():
+    frame = planted("kmeans", 1)
+    model = fitted(frame, 3, random_state=1)
+    connection = duckdb.connect()
+    connection.register("known", frame.astype({"rating": object}))
+    for name in ("spend", "x1"):
+        for odd in ("'nan'::DOUBLE", "'infinity'::DOUBLE", "'-infinity'::DOUBLE"):
+            connection.execute(
+                f"CREATE OR REPLACE VIEW customers AS SELECT row_number() OVER () AS customer, * "
+                f"REPLACE ({odd} AS {name}) FROM known"
+            )
+            asked = clustering.to_sql(model, "customers", "customer")
+            answer = connection.execute(f"{asked} ORDER BY 1").df()["segment"]
+            missing = frame.assign(**{name: np.nan})
+            assert (answer == clustering.assign(model, missing)["segment"]).all(), (name, odd)
+            infinite = frame.assign(**{name: np.inf})
+            assert (answer == clustering.assign(model, infinite)["segment"]).all(), (name, odd)
+
+
+@pytest.mark.parametrize("key", ["customer", "x0", "s1", "segment", "Client Nr"])
+def test_the_key_may_have_any_name(key):
+    frame = planted("kmeans", 2)[["spend", "rating"]]
+    model = fitted(frame, 3, random_state=1)
+    connection = duckdb.connect()
+    connection.register("people", frame.astype({"rating": object}).assign(**{key: range(450)}))
+    answer = connection.execute(clustering.to_sql(model, "people", key)).df()
+    assert (answer.sort_values(key).iloc[:, -1] == clustering.assign(model, frame)["segment"]).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_hundred_thousand_hostile_rows_have_no_mismatch(method):
+    frame = planted(method, 9)
+    model = fitted(frame, 4, method, random_state=9)
+    many = pd.concat([worse(frame, seed) for seed in range(223)], ignore_index=True)
+    noise = np.random.default_rng(0).normal(1, 0.2, len(many))
+    many["x0"] = many["x0"].astype(float) * noise
+    assert len(many) > 100_000
+    assert agree(model, many) == 0
+
+
+def test_every_step_is_computed_once_on_postgresql():
+    frame = planted("kmeans", 2)
+    text = clustering.to_sql(fitted(frame, 3), "customers", "customer")
+    assert text.count(" AS MATERIALIZED (") == text.count("FROM ") - 1
+
+
+# --- score ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -48,37 +197,6 @@ def test_rows_without_ids_are_called_by_their_number_if_that_is_wanted(model, tm
     assert found["segment"].tolist() == clustering.assign(rule, frame)["segment"].tolist()
 
 
-def test_the_run_s_own_customers_get_their_segments_again(run):
-    found = score.score(run.folder, run.folder / "customers.parquet").members
-    members = run.read("segments.parquet")
-    pd.testing.assert_frame_equal(found.drop(columns="name"), members, check_names=False)
-    assert found["name"].tolist() == [f"Name {s}" for s in members["segment"]]
-
-
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_a_file_gives_the_labels_of_the_frame(model, tmp_path, kind):
-    folder, frame, rule = model
-    table = tmp_path / f"new.{kind}"
-    frame.assign(extra="x").to_csv(table) if kind == "csv" else frame.to_parquet(table)
-    found = score.score(folder, table).members
-    assert found["segment"].tolist() == clustering.assign(rule, frame)["segment"].tolist()
-
-
-def test_missing_odd_far_and_unseen_values_are_counted_and_said(model, tmp_path):
-    folder, frame, _ = model
-    new = frame.iloc[:100].astype(object)
-    new["spend"] = pd.Series(50.0, new.index, dtype=object)
-    new.iloc[:7, new.columns.get_loc("spend")] = 1e6
-    new.iloc[7:10, new.columns.get_loc("spend")] = "lots"
-    new["plan"] = "b"
-    new.iloc[:4, new.columns.get_loc("plan")] = "gold"
-    new.to_csv(tmp_path / "new.csv")
-    told = " ".join(score.score(folder, tmp_path / "new.csv").notes)
-    assert "spend 7" in told.partition("beyond the limits")[2]
-    assert "spend 3" in told.partition("a text where a number")[2]
-    assert "plan 4 ('gold')" in told
-
-
 def test_a_customer_s_key_keeps_its_leading_zeros(model, tmp_path):
     folder, frame, _ = model
     frame.head(3).rename_axis("client").set_axis(["007", "008", "1e5"]).rename_axis(
@@ -89,17 +207,6 @@ def test_a_customer_s_key_keeps_its_leading_zeros(model, tmp_path):
 
 
 # --- on the command line --------------------------------------------------------------------------
-
-
-def test_score_writes_what_is_asked_and_says_how_many(run, tmp_path, capsys):
-    out = tmp_path / "scored.csv"
-    table = str(run.folder / "customers.parquet")
-    assert cli.main(["score", str(run.folder), table, "-o", str(out)]) == 0
-    head = ["customer", "segment", "name", "probability", "runner_up", "margin"]
-    assert list(pd.read_csv(out)) == head
-    assert "1 Name 1: " in capsys.readouterr().err
-    assert cli.main(["score", str(run.folder), table]) == 0
-    assert capsys.readouterr().out == out.read_text()
 
 
 def refused(words, capsys):
@@ -159,21 +266,6 @@ def test_neither_the_table_nor_the_run_is_overwritten(run, tmp_path, capsys):
     assert "ends in .csv" in refused([run.folder, table, "-o", tmp_path / "o.txt"], capsys)
     assert table.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["t.parquet"]
-
-
-def test_the_model_s_version_is_known(run):
-    assert run.read("model.json")["version"] == segmenter.VERSION
-    with pytest.raises(StudyError, match="there is no"):
-        score.score("nowhere", "t.csv")
-
-
-def test_a_row_without_any_value_gets_no_segment(run, tmp_path):
-    people = pd.read_parquet(run.folder / "customers.parquet")
-    people.iloc[0] = None
-    people.to_parquet(tmp_path / "people.parquet")
-    found = score.score(run.folder, tmp_path / "people.parquet")
-    assert found.members["segment"].isna().sum() == 1
-    assert any("get no segment" in note for note in found.notes)
 
 
 def test_a_table_seen_for_longer_than_the_rule_is_told(run, tmp_path):

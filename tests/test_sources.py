@@ -1,4 +1,4 @@
-"""The same rows from files of every kind and layout."""
+"""Rows from files of every kind and layout become tables by role."""
 
 import csv
 
@@ -6,12 +6,12 @@ import duckdb
 import openpyxl
 import pandas as pd
 import pytest
+import yaml
 from worlds import shop_study, shop_tables, write_shop
 
 from seglib import runner, runs, study
-from seglib.collection import columns, reading, sources, tables
+from seglib.collection import reading, sources, tables
 from seglib.formats import Format
-from seglib.study import StudyError
 
 ROWS = pd.DataFrame(
     {
@@ -110,17 +110,6 @@ def test_lines_above_the_names_and_quoted_lines_are_no_rows(tmp_path):
     (tmp_path / "a.csv").write_text(text)
     found = opened(tmp_path / "a.csv").table
     assert values(found, "b") == ["two\nlines", "5"]
-
-
-def test_blanks_set_columns_apart_and_names_come_from_the_study(tmp_path):
-    (tmp_path / "a.txt").write_text(
-        " 00001  1 19970101  1   11.77\n 00002 12 19970112  2   12.00\n"
-    )
-    names = ["id", "n", "day", "units", "paid"]
-    found = opened(tmp_path / "a.txt", delimiter="spaces", header=names, date="YYYYMMDD").table
-    assert values(found, "id") == ["00001", "00002"]
-    day = reading.moment(found["day"], "YMD").name("x").to_pyarrow().to_pylist()
-    assert [d.day for d in day] == [1, 12]
 
 
 def test_files_of_a_glob_are_one_table_whatever_their_order_of_columns(tmp_path):
@@ -227,24 +216,6 @@ def test_a_lookup_on_a_server_counts_as_a_database_for_the_fingerprint(tmp_path)
     assert runner._fingerprint(runs.open_run(write_shop(tmp_path / "b")), {}) != ""
 
 
-def test_sheets_and_tables_of_files_count_as_files(tmp_path):
-    path = shop_as(tmp_path, "DuckDB")
-    assert {p.name for p in tables.source_files(study.load(path))} == {"shop.duckdb"}
-
-
-def test_columns_are_described_for_who_has_to_guess(tmp_path):
-    frame = ROWS.assign(day="03/04/2023", blank=None)
-    found = {
-        c["name"]: c for c in columns.describe(opened(text_file(tmp_path / "a.csv", frame=frame)))
-    }
-    kinds = {name: column["kind"] for name, column in found.items()}
-    assert kinds == {"Kunde": "integer", "Größe": "text", "Datum": "time", "Betrag": "number",
-                     "day": "time", "blank": "text"}  # fmt: skip
-    assert found["Datum"]["date"] == ("DMY",)
-    assert found["day"]["date"] == ("DMY", "MDY")
-    assert found["Betrag"]["decimal"] == (",",)
-
-
 NUMBERS = {
     # text: (with a decimal point, with a decimal comma)
     "1": (1, 1), "-2.5": (-2.5, None), "1,234.50": (1234.5, None), "1.234,50": (None, 1234.5),
@@ -300,34 +271,113 @@ def test_times_are_read_by_their_order_or_not_at_all(order):
     assert [value and str(value) for value in read] == [*written.values()]
 
 
-def test_a_file_whose_only_column_of_text_is_empty_is_described(tmp_path):
-    frame = pd.DataFrame({"id": [1, 2, 3], "note": pd.Series([None] * 3, dtype="string")})
-    frame.to_parquet(tmp_path / "a.parquet")
-    kinds = {
-        line["name"]: line["kind"] for line in columns.describe(opened(tmp_path / "a.parquet"))
-    }
-    assert kinds == {"id": "integer", "note": "text"}
-
-
-def test_a_column_with_a_few_dates_is_text(tmp_path):
-    (tmp_path / "a.csv").write_text("a,b\n1/2/2023,5\nsoon,1 234\nlater,x\n5 May 2023,\n")
-    kinds = {line["name"]: line["kind"] for line in columns.describe(opened(tmp_path / "a.csv"))}
-    assert kinds == {"a": "text", "b": "text"}
-
-
 def texts(*values):
     import ibis  # noqa: PLC0415
 
     return ibis.memtable({"x": list(values)}, schema={"x": "string"}).x
 
 
-def test_a_file_of_another_encoding_is_not_copied_beside_it(tmp_path):
-    text_file(tmp_path / "a.csv", encoding="utf-16")
-    opened(tmp_path / "a.csv")
-    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+# --- tables ---------------------------------------------------------------------------------------
 
 
-def test_a_source_that_ends_early_is_refused_when_opened(tmp_path):
-    (tmp_path / "a.csv").write_text('a,b\n1,"never closed\n' + "2,3\n" * 10)
-    with pytest.raises(StudyError, match=r"a\.csv"):
-        opened(tmp_path / "a.csv")
+COUNTS = {
+    "transactions": 1_469_307, "customers": 801, "products": 92_331, "campaigns": 6_589,
+    "responses": 2_102,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def journey():
+    return tables.open_tables(study.load("complete_journey"))
+
+
+def test_the_complete_journey_has_the_rows_it_is_known_for(journey):
+    assert {name: table.count().execute() for name, table in journey.items()} == COUNTS
+
+
+def test_the_complete_journey_has_the_households_it_is_known_for(journey):
+    sold, sent = journey["transactions"], journey["campaigns"]
+    assert sold.customer.nunique().execute() == 2_469
+    assert sold.order.nunique().execute() == 155_848
+    assert sent.customer.nunique().execute() == 1_559
+    assert sent.campaign.nunique().execute() == 27
+    assert journey["products"].level.nunique().execute() == 303
+
+
+def test_times_are_those_of_the_customers(journey):
+    first, last = journey["transactions"].time.min(), journey["transactions"].time.max()
+    assert str(first.execute()) == "2017-01-01 06:53:26"  # stored as 11:53:26 UTC
+    assert str(last.execute()) == "2017-12-31 23:01:20"
+
+
+def changed(folder, change):
+    raw = shop_study()
+    change(raw["tables"])
+    return write_shop(folder, study=raw)
+
+
+def test_listed_columns_are_added_up(tmp_path):
+    def change(raw):
+        raw["transactions"]["columns"]["discount"] = ["saved", "saved"]
+
+    opened = tables.open_tables(study.load(changed(tmp_path, change)))
+    table = opened["transactions"]
+    once = shop_tables()["transactions"]["saved"].sum()
+    assert float(table.discount.sum().execute()) == pytest.approx(2 * once)
+
+
+def test_lookup_adds_the_columns_of_a_second_file(tmp_path):
+    def change(raw):
+        raw["campaigns"]["lookup"] = {"source": "raw/kinds.csv", "key": "mailing"}
+        raw["campaigns"]["columns"]["type"] = "kind"
+
+    path = changed(tmp_path, change)
+    (path.parent / "raw/kinds.csv").write_text("mailing,kind\n1,letter\n2,card\n")
+    table = tables.open_tables(study.load(path))["campaigns"]
+    kinds = table.group_by("campaign").agg(kind=table.type.min()).execute()
+    assert dict(zip(kinds["campaign"], kinds["kind"], strict=True)) == {1: "letter", 2: "card"}
+
+
+def test_a_mistaken_table_is_checked_for_what_is_right_in_it(shop):
+    raw = yaml.safe_load(shop.read_text())["tables"]
+    raw["customers"]["columns"] = {"client": "x"}
+    raw["products"] |= {"source": "raw/product.parquet", "colour": "red"}
+    raw["transactions"]["columns"] |= {"amount": "payed", "time": 3, "discount": ["saved", "sved"]}
+    raw["campaigns"]["attributes"] = {"weight": 3}
+    raw["responses"] = "nothing"
+    found = tables.problems(raw, shop)
+    assert [line.split(": ")[0] for line in found] == [
+        "tables.transactions.columns.amount",
+        "tables.transactions.columns.discount",
+        "tables.products.source",
+        "tables.campaigns.attributes.weight",
+    ]
+
+
+def test_text_that_reads_as_numbers_and_times_is_accepted(tmp_path):
+    shop = shop_tables()
+    sold = shop["transactions"]
+    shop["transactions"] = sold.assign(paid=sold["paid"].astype(str), at=sold["at"].astype(str))
+    opened = tables.open_tables(study.load(write_shop(tmp_path, tables=shop)))
+    total = opened["transactions"].amount.sum().execute()
+    assert float(total) == pytest.approx(sold["paid"].sum())
+
+
+@pytest.mark.parametrize("amount", [float("inf"), float("nan"), 1e20])
+def test_an_amount_beyond_all_money_is_missing(tmp_path, amount):
+    shop = shop_tables()
+    shop["transactions"].loc[0, "paid"] = amount
+    found = tables.open_tables(study.load(write_shop(tmp_path, tables=shop)))["transactions"]
+    assert found.amount.isnull().sum().execute() == 1
+    assert float(found.amount.max().execute()) < 100
+
+
+@pytest.mark.parametrize("kind", ["float64", "string"])
+def test_ids_that_a_tool_wrote_as_fractions_meet_whole_ones(tmp_path, kind):
+    shop = shop_tables()
+    shop["transactions"]["client"] = shop["transactions"]["client"].astype(kind)
+    found = tables.open_tables(study.load(write_shop(tmp_path, tables=shop)))
+    kinds = {found[name].customer.type().is_string() for name in ("transactions", "customers")}
+    assert kinds == {kind == "string"}
+    both = found["transactions"].customer.isin(found["customers"].customer)
+    assert both.mean().execute() == 1

@@ -1,10 +1,14 @@
-"""Intervals agree with the textbook, and cover the truth as often as they say."""
+"""Intervals agree with the textbook and cover the truth as often as they say; so does power."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import ttest_ind
 from statsmodels.stats.nonparametric import rank_compare_2indep
 
-from seglib import stats
+from seglib import power, stats
+from seglib.clustering import prediction
+from seglib.study import Economics
 
 
 def means(sums):
@@ -81,19 +85,6 @@ def test_superiority_counts_pairs_won_and_half_of_the_ties():
     assert found.low < found.value < found.high < 1
 
 
-def test_superiority_is_one_half_between_the_same_values():
-    found = stats.superiority([1, 2, 3], [1, 2, 3])
-    assert found.value == 0.5
-    assert found.low < 0.5 < found.high
-    assert found.p == pytest.approx(1)
-
-
-def test_superiority_turns_round_with_its_arguments():
-    a = stats.superiority([5, 6, 7, 2], [1, 2, 3, 4])
-    b = stats.superiority([1, 2, 3, 4], [5, 6, 7, 2])
-    assert (a.value, a.low, a.high) == pytest.approx((1 - b.value, 1 - b.high, 1 - b.low))
-
-
 def test_superiority_has_an_interval_even_where_groups_do_not_overlap():
     found = stats.superiority([4, 5, 6], [1, 2, 3])
     assert found.value == found.high == 1
@@ -104,13 +95,6 @@ def test_superiority_has_an_interval_even_where_groups_do_not_overlap():
 def test_superiority_passes_over_missing_values_and_needs_two_of_each():
     assert stats.superiority([1, np.nan, 2], [1, 2]).value == 0.5
     assert np.isnan(stats.superiority([1.0], [1, 2]).value)
-
-
-def test_share_has_the_wilson_interval():
-    found = stats.share(8, 10)
-    assert found.value == 0.8
-    assert (found.low, found.high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert np.isnan(stats.share(0, 0).value)
 
 
 def test_difference_has_newcombes_interval():
@@ -137,24 +121,11 @@ def test_ratio_of_means_against_others_is_a_ratio_of_ratios():
     assert found.low < 2 < found.high
 
 
-def test_ratio_of_means_is_unknown_without_a_positive_sum():
-    assert np.isnan(stats.ratio_of_means([0, 0], [1, 1]).value)
-
-
 def test_holm_and_benjamini_hochberg_are_the_textbooks():
     p = [0.01, 0.04, 0.03, np.nan]
     assert stats.adjust(p)[:3] == pytest.approx([0.03, 0.06, 0.06])
     assert stats.adjust(p, "fdr_bh")[:3] == pytest.approx([0.03, 0.04, 0.04])
     assert np.isnan(stats.adjust(p)[3]) and len(stats.adjust([])) == 0
-
-
-def test_the_bootstrap_of_rows_agrees_with_that_of_sums():
-    x = np.random.default_rng(2).gamma(2, size=80)
-    by_sums = stats.bootstrap(
-        np.column_stack([np.ones(80), x]), np.zeros(80, int), means, draws=4000, seed=1
-    )
-    by_rows = stats.bootstrap_estimate(np.mean, x, draws=4000, seed=2)
-    assert by_rows[1:3] == pytest.approx(np.ravel(by_sums.interval([80])), rel=0.03)
 
 
 def test_superiority_agrees_with_statsmodels():
@@ -163,3 +134,71 @@ def test_superiority_agrees_with_statsmodels():
     other = rank_compare_2indep(x, y, use_t=False)
     assert stats.superiority(x, y).value == pytest.approx(other.prob1)
     assert stats.superiority(x, y)[1:3] == pytest.approx(other.conf_int(), abs=0.01)
+
+
+# --- power ----------------------------------------------------------------------------------------
+
+
+def test_the_sample_is_the_textbooks():
+    """Cohen (1988, table 2.3.5): 64 an arm for d = 0.5, 26 for 0.8, 394 for 0.2."""
+    assert [power.needed(d) for d in (0.2, 0.5, 0.8)] == [394, 64, 26]
+    assert power.needed(0) is None
+
+
+def test_the_smallest_difference_is_the_one_that_needs_as_many():
+    assert power.needed(power.smallest(64)) == 64
+    assert np.isnan(power.smallest(2))
+
+
+def test_a_stricter_level_needs_more_customers():
+    """Two-sided level 1%, d = 0.5: 96 an arm; 64 at 5%."""
+    assert power.needed(0.5, alpha=0.01) == 96
+    assert power.smallest(64, alpha=0.01) > power.smallest(64)
+    found = [power.needed(d, alpha) for d in np.geomspace(0.01, 60, 40) for alpha in (0.05, 0.001)]
+    assert min(found) == 4
+
+
+def test_earlier_spend_takes_out_what_it_explains():
+    rng = np.random.default_rng(1)
+    before = rng.normal(100, 20, 4000)
+    after = before + rng.normal(0, 15, 4000)
+    assert power.noise(after) == pytest.approx(25, rel=0.03)
+    assert power.noise(after, before) == pytest.approx(15, rel=0.03)
+    assert power.noise(after, np.ones(4000)) == power.noise(after)
+
+
+def test_a_test_of_the_planned_size_finds_its_target_in_four_of_five():
+    """Simulated: spend that earlier spend explains in part, halves drawn at random, ANCOVA."""
+    rng = np.random.default_rng(2)
+    before = rng.gamma(4, 25, 400)
+    after = 0.7 * before + rng.normal(0, 30, 400)
+    size = power.spend_test(after, before)["detectable"]
+    found = 0
+    for _ in range(400):
+        treated = rng.permutation(400) < 200
+        y = 0.7 * before + rng.normal(0, 30, 400) + size * treated
+        left = y - np.polyval(np.polyfit(before, y, 1), before)
+        found += ttest_ind(left[treated], left[~treated]).pvalue < 0.05
+    assert 0.73 < found / 400 < 0.87
+
+
+def test_the_page_on_segments_and_the_playbook_say_the_same():
+    """Both pages plan the same test of the same spend, so their figures are the same."""
+    rng = np.random.default_rng(3)
+    before = pd.Series(rng.gamma(4, 25, 300))
+    after = 0.7 * before + rng.normal(0, 30, 300)
+    money = Economics(margin=0.25, cost_per_customer=1.0)
+    plan = power.spend_test(after, before, money=money)
+    row = prediction.worth(
+        pd.Series(1, after.index), after, before=before, weeks=13, **money.model_dump()
+    ).iloc[0]
+    assert row["lift_detectable"] * row["mean_spend"] == pytest.approx(plan["detectable"])
+    assert row["lift_that_pays"] * row["mean_spend"] == pytest.approx(plan["break_even"])
+    assert row["adjusted"]
+
+
+def test_a_share_that_all_have_needs_no_test():
+    assert power.share_test(np.ones(100, bool))["n_per_arm"] is None
+    found = power.share_test(np.arange(400) % 2 == 0)
+    assert (found["baseline"], found["available"]) == (0.5, 200)
+    assert found["detectable"] == pytest.approx(0.139, abs=0.005)  # 2.8 · √(2 · 0.25 / 200)

