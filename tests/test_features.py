@@ -35,11 +35,31 @@ def test_every_definition_is_computed_and_every_feature_is_defined(tmp_path):
     tables = {
         "customers": features.behaviour(facts.past, facts.as_of),
         "usage": features.usage(facts.past, facts.as_of),
-        "products": features.selling(facts.past, 10),
+        "products": features.selling(facts, 10),
     }
     helpers = {"customer", "level", "buyers", "change"}
     for kind, about in wording.table("features").items():
         assert set(about) == set(tables[kind].columns) - helpers
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_an_order_with_a_level_in_two_groups_is_one_order(tmp_path, groups):
+    shop = shop_tables()
+    goods = shop["products"]
+    goods["department"] = goods.groupby("category")["department"].transform("first")
+    if groups == 2:
+        goods.loc[25, "department"] = "Elsewhere"  # beside 24 and 26 of category 08
+    few = [(1, 901, sku, "2023-07-01 10:00", 1.0) for sku in (24, 25)]
+    few.append((1, 902, 25, "2023-07-02 10:00", 1.0))
+    rows = pd.DataFrame(few, columns=["client", "ticket", "sku", "at", "paid"])
+    rows = rows.assign(at=pd.to_datetime(rows["at"]), units=1, saved=0.0)
+    own = shop["transactions"]["client"] == 1
+    shop["transactions"] = pd.concat([rows, shop["transactions"][~own]], ignore_index=True)
+    known = features_of(tmp_path, shop)[2]
+    pairs = known.past.select("level", "group").distinct()
+    assert pairs.count().execute() - pairs.level.nunique().execute() == groups - 1
+    bought = activity.purchases(known).execute().set_index(["customer", "product"])
+    assert bought.loc[(1, "category 08")].tolist() == [3.0, 2]
 
 
 def test_products_with_few_buyers_are_left_out(tmp_path):

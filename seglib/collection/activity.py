@@ -11,13 +11,14 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
 from seglib.collection import attributes, reading
-from seglib.collection.databases import keep
+from seglib.collection.databases import in_order, keep
 from seglib.collection.reading import MONEY, fits, midnight
 from seglib.study import Study
 
@@ -29,6 +30,7 @@ MANY_UNITS = 100  # a line of more units than this is a weight or a volume, not 
 PAUSE = 30 * 60  # seconds without an event after which the next one begins a session
 SUMMED = {"amount": "amount", "discount": "discount", "coupon": "coupon"}
 SUMMED |= {"own_label": "brand", "units": "quantity", "priced": "quantity"}  # what each needs
+ORDER = "customer", "order", "level", "group", "is_return", "time"  # in which the lines are kept
 
 
 # --- returns --------------------------------------------------------------------------------------
@@ -133,6 +135,18 @@ class Facts:
         days = self.study.history
         return within(self.all, days and self.as_of - timedelta(days=days), self.as_of)
 
+    @cached_property
+    def bought(self) -> ir.Table:
+        """Amount and orders by customer and level before the cut-off date, kept on the engine."""
+        rows = self.past.filter(self.past.level.notnull())
+        pairs = rows.select("level", "group").distinct()
+        one = reading.row(pairs, {"pairs": pairs.count(), "levels": pairs.level.nunique()})
+        single, sold = one["pairs"] == one["levels"], ~rows.is_return
+        # of a level in one group an order has one row, and counting rows is four times as fast
+        orders = rows.count(where=sold) if single else rows.order.nunique(where=sold)
+        sums = rows.group_by("customer", "level").agg(amount=rows.amount.sum(), orders=orders)
+        return keep(sums, "customer", "level")
+
     @property
     def roles(self) -> set[str]:
         """What the transactions have a column for; `own_label` if the study says which brand is."""
@@ -177,10 +191,7 @@ def lines(data: Facts) -> ir.Table | None:
     """Return `all` in an order of its own, to be written."""
     if data.all is None:
         return None
-    sums = {name: data.all[name].cast(MONEY) for name in SUMMED}
-    return data.all.mutate(**sums).order_by(
-        "customer", "order", "level", "group", "is_return", "time"
-    )
+    return in_order(data.all, *ORDER)
 
 
 def cube(tables: dict[str, ir.Table], study: Study) -> ir.Table:
@@ -197,7 +208,7 @@ def cube(tables: dict[str, ir.Table], study: Study) -> ir.Table:
         lines = _sessions(lines)
     roles = set(lines.columns)
     level = next((name for name in ("level", "product", "event") if name in roles), None)
-    zero = ibis.literal(0).cast("decimal(18, 6)")
+    zero = ibis.literal(0).cast(MONEY)
     amount, units = (lines[n] if n in roles else zero for n in ("amount", "quantity"))
     countable = (units > 0) & (units <= MANY_UNITS) & ~lines.is_return
     own = study.tables.products.own_label if study.tables.products else []
@@ -214,12 +225,13 @@ def cube(tables: dict[str, ir.Table], study: Study) -> ir.Table:
         units=ibis.ifelse(countable, units, zero),
         priced=ibis.ifelse(countable, amount, zero),
     )
-    sums = {name: lines[name].sum() for name, role in SUMMED.items() if role in roles}
-    zeros = {name: zero.cast("decimal(38, 6)") for name in SUMMED if name not in sums}
+    sums = {name: lines[name].sum().cast(MONEY) for name, role in SUMMED.items() if role in roles}
+    zeros = {name: zero for name in SUMMED if name not in sums}
     day = ibis.ifelse(lines.is_return, lines.time.truncate("D"), None)
     rows = lines.group_by("customer", "order", "level", "group", "is_return", returned=day)
     rows = rows.agg(time=lines.time.min(), place=lines.place.min(), lines=lines.count(), **sums)
-    return keep(rows.drop("returned").mutate(**zeros).relocate(*SUMMED, after="lines"))
+    rows = keep(rows.drop("returned"), *ORDER)
+    return rows.mutate(**zeros).relocate(*SUMMED, after="lines")
 
 
 def _sessions(lines: ir.Table) -> ir.Table:
@@ -310,9 +322,9 @@ def purchases(data: Facts) -> ir.Table | None:
     """Return amount and orders by customer and product before the cut-off date."""
     if data.past is None or "product" not in data.roles:
         return None
-    rows = data.past.filter(data.past.level.notnull())
-    sums = _sums(rows, "customer", "level").order_by("customer", "level")
-    return sums.select("customer", product="level", amount="spend", orders="orders")
+    rows = in_order(data.bought, "customer", "level")
+    money = rows.amount.cast("float64")
+    return rows.select("customer", product="level", amount=money, orders="orders")
 
 
 def monthly(data: Facts) -> ir.Table | None:

@@ -154,9 +154,11 @@ def _plain(table: ir.Table) -> ir.Table:
     return ibis.get_backend(table).sql(query, schema=schema)
 
 
-def keep(expression: ir.Table) -> ir.Table:
-    """Materialise a table on its engine for the life of the connection."""
+def keep(expression: ir.Table, *order: str) -> ir.Table:
+    """Materialise a table on its engine for the life of the connection, on DuckDB in an order."""
     engine, name = ibis.get_backend(expression), ibis.util.gen_name("seglib")
+    if engine.name == "duckdb" and order:
+        expression = expression.order_by(*order)
     if engine.name != "postgres":
         return engine.create_table(name, expression, temp=True)
     try:
@@ -171,6 +173,11 @@ def keep(expression: ir.Table) -> ir.Table:
             "the server: grant TEMPORARY on the database, or use a server that is not a replica"
         ) from None
     return _plain(engine.table(name))
+
+
+def in_order(table: ir.Table, *order: str) -> ir.Table:
+    """Return the rows of a table that `keep` put in an order; DuckDB has them so."""
+    return table if ibis.get_backend(table).name == "duckdb" else table.order_by(*order)
 
 
 def bring(table: ir.Table, home: ibis.BaseBackend) -> ir.Table:

@@ -16,7 +16,7 @@ from seglib import wording
 from seglib.collection import activity, attributes
 from seglib.collection.activity import Facts, orders, without_returns
 from seglib.collection.dictionary import apart, row
-from seglib.collection.reading import midnight
+from seglib.collection.reading import MONEY, midnight
 from seglib.study import FEWEST, StudyError
 
 EVENING = 17  # hour from which a visit is one of the evening
@@ -175,13 +175,11 @@ def _first_week(events: ir.Table, as_of: date) -> ir.Table:
 # --- products -------------------------------------------------------------------------------------
 
 
-def selling(rows: ir.Table, minimum: int) -> ir.Table:
+def selling(data: Facts, minimum: int) -> ir.Table:
     """Return how each product sells, at the study's level; those with fewer buyers left out."""
+    rows = data.past
     listed = rows.filter(rows.level.notnull())
-    buyers = listed.group_by("level", "customer").agg(
-        amount=listed.amount.sum().cast("decimal(18, 6)"),
-        orders=listed.order.nunique(where=~listed.is_return),
-    )
+    buyers = data.bought.mutate(amount=data.bought.amount.cast(MONEY))
     buyers = buyers.filter(buyers.orders > 0)
     squared = buyers.amount.cast(REAL).pow(2).cast("decimal(38, 12)")
     spread = buyers.group_by("level").agg(
@@ -277,7 +275,7 @@ def products(data: Facts) -> tuple[pd.DataFrame, list[dict]] | None:
     """
     if data.past is None or "product" not in data.roles:
         return None
-    frame = selling(data.past, data.study.minimum_cell).execute().set_index("level")
+    frame = selling(data, data.study.minimum_cell).execute().set_index("level")
     if len(frame) < 2:
         return None
     rows = _rows(data, "products", "product")
