@@ -16,7 +16,7 @@ BELOW = GROUND | {"runs"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
     ("", 4015, 17),
-    ("collection", 4932, 18),
+    ("collection", 4949, 18),
     ("clustering", 3470, 12),
     ("personas", 2348, 8),
     ("measuring", 2114, 7),
