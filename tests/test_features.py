@@ -55,10 +55,10 @@ def test_an_order_with_a_level_in_two_groups_is_one_order(tmp_path, groups):
     rows = rows.assign(at=pd.to_datetime(rows["at"]), units=1, saved=0.0)
     own = shop["transactions"]["client"] == 1
     shop["transactions"] = pd.concat([rows, shop["transactions"][~own]], ignore_index=True)
-    known = features_of(tmp_path, shop)[2]
-    pairs = known.past.select("level", "group").distinct()
+    facts = features_of(tmp_path, shop)[2]
+    pairs = facts.past.select("level", "group").distinct()
     assert pairs.count().execute() - pairs.level.nunique().execute() == groups - 1
-    bought = activity.purchases(known).execute().set_index(["customer", "product"])
+    bought = activity.purchases(facts).execute().set_index(["customer", "product"])
     assert bought.loc[(1, "category 08")].tolist() == [3.0, 2]
 
 
