@@ -50,8 +50,9 @@ def test_a_planted_shift_is_named_with_its_size():
 
 
 def test_luck_alone_seldom_shifts_anything():
-    alarms = [columns(two_dates(seed, n=300))["drifted"].any() for seed in range(30)]
-    assert sum(alarms) <= 4
+    seeds = range(20)
+    alarms = [columns(two_dates(seed, n=200), draws=199)["drifted"].any() for seed in seeds]
+    assert sum(alarms) <= 3
 
 
 def test_the_usual_index_allows_for_customers_seen_twice():

@@ -122,12 +122,9 @@ def test_not_enough_data_never_stands_where_there_are_enough(seed):
 
 
 def test_an_experiment_large_enough_without_an_answer_is_undecided():
-    told = set()
-    for seed in range(8):
-        rows = experiments.analyse(trial([2.7, 2.7], 150, seed), "off", worth=5.5).segments
-        enough = np.minimum(rows["n"], rows["n_control"]) >= rows["needed"]
-        told |= set(rows.loc[enough, "verdict"])
-    assert "undecided" in told
+    rows = experiments.analyse(trial([2.7, 2.7], 150, 0), "off", worth=5.5).segments
+    enough = np.minimum(rows["n"], rows["n_control"]) >= rows["needed"]
+    assert "undecided" in set(rows.loc[enough, "verdict"])
 
 
 def test_tea_tasting_finds_the_same_differences_intervals_and_sample_ratio():
