@@ -37,20 +37,6 @@ def test_a_name_that_seglib_lacks_is_an_attribute_error():
         seglib.sgement  # noqa: B018
 
 
-def test_the_verdict_has_its_evidence_beside_the_null_model(found):
-    verdict = found.verdict
-    assert (verdict.kind, verdict.k) == ("natural", 3)
-    assert "3 groups" in verdict.headline
-    assert all(isinstance(reason, str) for reason in verdict.reasons)
-    assert list(verdict.evidence.index) == [1, 2, 3, 4]
-    row = verdict.evidence.loc[3]
-    assert row["stability"] > row["stability_null"]
-    assert row["dispersion_z"] > 3
-    tables = int(verdict.null_model.split()[0])
-    assert row["dispersion_p"] == verdict.p_value == pytest.approx(1 / (1 + tables))
-    assert verdict.evidence[["stability_p", "separation_p"]].loc[2:].gt(0).all(axis=None)
-
-
 def same(one, other):
     return (one.to_numpy() == other.to_numpy()).all()
 

@@ -8,12 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from runs import known, shop_run
 from worlds import shop_study, shop_tables, write_shop
 
 from seglib import cli, formats, runs, study, wording
-from seglib.collection import activity, attributes, tables
+from seglib.collection import activity, attributes
 from seglib.measuring import campaigns, experiments, outcomes
 
 START = datetime(2023, 8, 5)
@@ -137,15 +136,6 @@ def test_what_is_undecided_or_pooled_is_said(autumn):
     assert any(text.startswith("12 customers of segments too small") for text in texts)
 
 
-def test_a_segment_in_which_nothing_happened_says_so(autumn):
-    run, trials, _ = autumn
-    nothing = dict.fromkeys(["effect", "low", "high", *experiments.LEVELS], 0.0)
-    result = trials[0]["result"]
-    changed = dataclasses.replace(result, segments=result.segments.assign(**nothing))
-    texts = said(run, trials[0] | {"result": changed})
-    assert texts[-1].endswith("nothing happened here.") and "(0 to 0)" not in " ".join(texts)
-
-
 @pytest.mark.parametrize("sizes", [(60, 1), (1, 60), (1, 1)])
 def test_one_customer_in_an_arm_gives_no_effect_and_a_sentence(autumn, sizes):
     rng = np.random.default_rng(1)
@@ -240,14 +230,6 @@ def test_a_planted_effect_is_found_and_its_levels_are_those_of_the_table(planted
     assert null["low"] < 0 < null["high"] and null["p_adjusted"] > 0.05
 
 
-def test_levels_effect_and_interval_are_said(planted):
-    frame, run, _, trials, _ = planted
-    text = " ".join(said(run, trials[0]))
-    level = frame.loc[frame["segment"] == "Mens E-Mail", "visit"].mean()
-    assert f"{level:.0%} visited with Mens E-Mail" in text and "with No E-Mail" in text
-    assert "points (95% interval" in text and "within chance" in text and "how many visited" in text
-
-
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -290,26 +272,6 @@ def test_an_outcome_that_is_not_wanted_harms_when_it_rises():
     for wanted, verdict in ((True, "works"), (False, "harms")):
         given = {"left": experiments.Outcome("yes/no", wanted)}
         assert experiments.analyse(units, "off", given).segments["verdict"].tolist() == [verdict]
-
-
-def letters(**columns):
-    """Return 400 customers of two equally large arms, what was known before in front of them."""
-    rng = np.random.default_rng(4)
-    frame = pd.DataFrame({"id": [f"P{i}" for i in range(400)], "age": rng.integers(18, 80, 400),
-                          "past_spend": rng.gamma(2, 80, 400).round(2)})  # fmt: skip
-    return frame.assign(**columns)
-
-
-def test_an_outcome_with_blanks_written_as_decimals_is_no_attribute(tmp_path, monkeypatch):
-    bought = np.resize([1.0, 0.0, 0.0, np.nan, 1.0], 400)
-    frame = letters(group=np.resize(["control", "letter"], 400), purchased=bought)
-    path, text = begun(tmp_path, frame, monkeypatch)
-    raw = yaml.safe_load(text)["tables"]["customers"]
-    assert "purchased" not in raw["attributes"]
-    assert raw["outcomes"]["purchased"]["happened"] == "1.0"
-    loaded = study.load(path)
-    did = attributes.arms(loaded, tables.open_tables(loaded))["purchased"]
-    assert (did.sum(), did.isna().sum()) == (160, 80)
 
 
 @pytest.mark.parametrize("called", ["test", ""])
@@ -368,10 +330,6 @@ def sent_by(rows):
     return campaigns.sent(run, members())
 
 
-def nothing():
-    return campaigns.sent(SimpleNamespace(has=lambda name: False), members())
-
-
 def described(rows=ROWS, minimum=1):
     sent = sent_by(mailed(rows))
     found = campaigns.reach(sent, members(), minimum=minimum)
@@ -413,12 +371,6 @@ def test_every_campaign_is_listed_and_few_who_were_addressed_are_not_counted():
     assert few.to_dict() == {"a": False, "b": False, "c": True, "d": True}
 
 
-def test_without_campaigns_everything_is_empty():
-    sent = nothing()
-    assert campaigns.reach(sent, members(), minimum=1).empty
-    assert campaigns.each(sent, minimum=1).empty
-
-
 @pytest.mark.parametrize(("end", "whole"), [("2020-06-30", True), ("2020-07-01", False)])
 def test_a_campaign_is_whole_if_the_data_hold_its_last_day(end, whole):
     """The last day of the data is 30 June."""
@@ -431,14 +383,6 @@ def test_nobody_who_was_answered_converted_with_an_interval():
     row = campaigns.reach(sent, members(), minimum=1).set_index(["metric", "segment"])
     assert row.loc[("converted", 0), ["value", "low"]].tolist() == [0, 0]
     assert 0.3 < row.loc[("converted", 0), "high"] < 0.5
-
-
-def test_campaigns_still_open_are_named():
-    sent, _ = described()
-    run = SimpleNamespace()
-    run.study = SimpleNamespace(tables=SimpleNamespace(campaigns=None))
-    found = campaigns.described(run, campaigns.each(sent, minimum=1))
-    assert found == {"kind": "some", "before": 1, "after": 2, "open": ["d"]}
 
 
 def test_a_response_before_its_campaign_does_not_count(shop):

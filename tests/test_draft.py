@@ -10,18 +10,13 @@ import openpyxl
 import pandas as pd
 import pytest
 import yaml
-from runs import known
 
 from seglib import cli, study
 from seglib.collection import (
     answers,
-    attributes,
-    checks,
     columns,
     draft,
-    features,
     kinds,
-    reading,
     roles,
     tables,
 )
@@ -536,50 +531,6 @@ def test_titles_above_the_names_are_passed_over(tmp_path, monkeypatch, capsys):
     assert (code, raw["tables"]["transactions"]["columns"]["customer"]) == (0, "client")
 
 
-def subscribers(n=300, seed=4):
-    """Return one row a customer, with who left and what was written because they had."""
-    rng = np.random.default_rng(seed)
-    gone = rng.random(n) < 0.3
-    return pd.DataFrame({
-        "email": [f"u{i}@mail.org" for i in range(n)], "plan": rng.choice(["Free", "Team"], n),
-        "monthly": np.round(rng.normal(30, 8, n), 2), "tickets": rng.poisson(2 + gone, n),
-        "churned": np.where(gone, "Yes", "No"), "refund": np.where(gone, rng.normal(20, 3, n), 0),
-        "exit_survey": np.where(gone, rng.choice(["Price", "Moved"], n), ""),
-    })  # fmt: skip
-
-
-def test_a_column_that_knows_an_outcome_may_not_form_segments(tmp_path, monkeypatch, capsys):
-    subscribers().to_csv(tmp_path / "a.csv", index=False)
-    _, _, raw = begun(tmp_path, monkeypatch, capsys)
-    raw["tables"]["customers"]["attributes"]["refund"] = {"kind": "numeric", "base": "demographic"}
-
-    def leaks(bases):
-        raw["segmentation"] = {"bases": bases}
-        path = tmp_path / "data/s/study.yaml"
-        path.write_text(yaml.safe_dump(raw))
-        facts, clean, _ = known(path)
-        people, lines = features.customers(facts)
-        after = attributes.outcomes(facts.study, clean, people.index)
-        return checks.leakage(facts.study, people, lines, None, after)[0]
-
-    found = leaks(["plan"])
-    assert found["failing"] == 1
-    assert "“churned” (Refund, AUC 1.00)" in found["check"]
-    with pytest.raises(study.StudyError, match="'refund' forms the segments and tells who “churn"):
-        leaks(["plan", "demographic"])
-
-
-def test_times_and_numbers_in_the_usual_form_are_read_no_differently():
-    times = ["2024-01-01 23:59:59", "2024-01-01 24:00:00", "2024-02-30 00:00:00", "2024-01-01"]
-    rows = ibis.memtable({"at": times, "paid": ["-1.5", "1,234", "007", "999999999999.5"]})
-    read = rows.select(
-        at=reading.moment(rows.at, "DMY").cast("string"), paid=reading.number(rows.paid, ".")
-    ).execute()
-    assert read["at"].isna().tolist() == [False, True, True, False]
-    assert read["at"][0] == "2024-01-01 23:59:59"
-    assert read["paid"].astype(float).tolist() == [-1.5, 1234.0, 7.0, 999999999999.5]
-
-
 # --- answers --------------------------------------------------------------------------------------
 
 
@@ -633,16 +584,3 @@ def test_what_answers_nothing_is_told_apart():
 )  # fmt: skip
 def test_how_often_is_times_a_year(phrase, times):
     assert answers.per_year(phrase) == times
-
-
-@pytest.mark.parametrize(
-    ("ends", "points"),
-    [
-        ((1, 5, 5), range(1, 6)),
-        ((0, 10, 9), range(11)),
-        ((-5, 5, 11), range(-5, 6)),
-        ((1, 80, 60), ()),
-    ],
-)
-def test_whole_numbers_may_be_the_points_of_a_scale(ends, points):
-    assert (answers.points(*ends) or []) == [str(n) for n in points]

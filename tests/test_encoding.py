@@ -88,13 +88,6 @@ def test_what_cannot_be_clustered_is_refused_in_one_sentence(column, words):
         Encoder().fit(base().assign(extra=column))
 
 
-def test_a_table_in_which_nothing_varies_is_refused():
-    with pytest.raises(StudyError, match="None of the 1 columns varies"):
-        Encoder().fit(pd.DataFrame({"same": [1, 1, 1]}))
-    with pytest.raises(StudyError, match="'a' appears more than once"):
-        Encoder().fit(base().set_axis(["a", "a", "b"], axis=1))
-
-
 # --- columns that follow from others --------------------------------------------------------------
 
 

@@ -38,12 +38,6 @@ def verdicts(*args, **kwargs):
     return result.segments.set_index("segment")["verdict"].to_dict()
 
 
-def test_the_effect_is_the_difference_of_means():
-    units = pd.concat([six().drop(columns="before_outcome")] * 4, ignore_index=True)
-    rows = experiments.analyse(units, "off", minimum=10).segments
-    assert rows["effect"].tolist() == [3.0] and rows["baseline"].tolist() == [2.0]
-
-
 def test_cuped_takes_away_what_the_past_predicts_and_keeps_the_effect():
     adjusted, saved = experiments.cuped(six(), earlier="before_outcome")
     means = adjusted.groupby("arm")["outcome"].mean()
@@ -54,10 +48,6 @@ def test_cuped_takes_away_what_the_past_predicts_and_keeps_the_effect():
 
 def test_planted_effects_are_found_where_they_are():
     assert verdicts([12, 0], 800, worth=4) == {1: "works", 2: "does not"}
-
-
-def test_a_harmful_action_is_called_harmful():
-    assert verdicts([-12.0, 0], 800, worth=4)[1] == "harms"
 
 
 def test_different_effects_show_in_the_interaction_and_equal_ones_do_not():
@@ -94,11 +84,6 @@ def test_without_a_control_arm_the_message_says_which_arms_there_are(control):
     units = six().assign(arm="on")
     with pytest.raises(StudyError, match="the arms are on"):
         experiments.analyse(units, control)
-
-
-def test_sample_ratio_is_the_chi_squared_test():
-    found = experiments.sample_ratio(pd.Series({"off": 60, "on": 40}))
-    assert found["p"] == pytest.approx(0.0455, abs=1e-4)
 
 
 def test_what_would_do_is_judged_by_the_level_of_the_verdict():

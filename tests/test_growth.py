@@ -85,28 +85,6 @@ def test_segments_with_few_customers_are_suppressed():
     assert rows.loc[("spend", 2), "suppressed"] and np.isnan(rows.loc[("spend", 2), "gap"])
 
 
-def members(n=60):
-    """Two segments, of which the second bought nothing after the cut-off date."""
-    rng = np.random.default_rng(1)
-    segment = np.repeat([1, 2], n // 2)
-    before, after = rng.gamma(2, 20, n), np.where(segment == 1, rng.gamma(2, 20, n), 0.0)
-    columns = {"segment": segment, "newcomer": False}
-    for period, spend in (("before", before), ("after", after)):
-        columns |= {f"active_{period}": (spend > 0) * 1.0, f"orders_{period}": (spend > 0) * 2.0,
-                    f"spend_{period}": spend}  # fmt: skip
-    return pd.DataFrame(columns, pd.Index(range(n), name="customer"))
-
-
-def test_a_segment_without_transactions_before_has_no_growth_and_no_traceback():
-    people = members()
-    for metric in ("active", "orders", "spend"):
-        people.loc[people["segment"] == 2, f"{metric}_before"] = 0.0
-        people.loc[people["segment"] == 2, f"{metric}_after"] = 1.0
-    rows = changes(people, None, minimum=5, seed=1, draws=200)
-    row = rows[(rows["metric"] == "spend") & (rows["segment"] == 2)].iloc[0]
-    assert np.isnan(row["change"]) and not row["differs"]
-
-
 # --- placebo segments -----------------------------------------------------------------------------
 
 

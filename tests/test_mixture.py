@@ -49,14 +49,6 @@ def test_gaps_and_a_frequent_zero_add_no_group(what):
     assert counted(x).k == 2
 
 
-def test_a_curve_is_joined_again():
-    """A mixture cuts half a circle into pieces, between which the density does not fall."""
-    rng = np.random.default_rng(0)
-    t = rng.uniform(0, np.pi, 600)
-    count = counted(np.column_stack([np.cos(t), np.sin(t)]) + rng.normal(0, 0.12, (600, 2)))
-    assert count.k > 1 and count.apart == 1
-
-
 def test_classes_of_answers_are_counted_without_numbers():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 500)

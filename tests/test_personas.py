@@ -34,14 +34,6 @@ def test_personas_state_what_was_planted_and_not_what_is_chance(tmp_path):
         assert (stated, false) == (wanted, 0)
 
 
-def test_a_persona_knows_worth_growth_products_and_campaigns(full):
-    rules = {s: {c["rule"] for c in full[1] if c["segment"] == s} for s in (1, 3)}
-    assert {"value-high", "revenue", "overlooked", "product-high"} <= rules[1]
-    assert {"growth-down", "ignores"} <= rules[3]
-    tea = [c for c in full[1] if c["rule"] == "product-high" and c["segment"] == 1]
-    assert [c["source"]["column"] for c in tea] == ["tea"]
-
-
 def test_one_segment_gets_a_portrait_of_everyone(tmp_path):
     labels = planted.customers(1)[1]
     ev, found, people, book = planted.finished(planted.run(tmp_path, 1, labels * 0 + 1))

@@ -72,16 +72,6 @@ def test_shuffled_segments_are_not_useful():
     assert found["outcomes"][1]["placebo"]["mean"] == pytest.approx(0.5, abs=0.02)  # not below
 
 
-def test_a_score_that_beats_segments_is_said_to():
-    rng = np.random.default_rng(0)
-    features = pd.DataFrame({"level": rng.normal(size=600)})
-    outcomes = pd.DataFrame({"spend": 10 * features["level"] + rng.normal(size=600)})
-    halves = 1 + (features["level"] > 0).astype(int)
-    found, _ = use.usefulness(halves, features, outcomes)
-    assert found["score_beats_segments"]
-    assert found["outcomes"][0]["deciles"]["value"] > found["outcomes"][0]["segments"]["value"]
-
-
 def continuum(n=600, noise=1.0):
     """Two halves of one level, which spend follows; and spend with noise so large that it hides."""
     rng = np.random.default_rng(0)
@@ -140,15 +130,6 @@ def test_the_lift_that_pays_is_cost_over_margin_and_spend():
     first, second = frame.to_dict("records")
     assert first["lift_that_pays"] == pytest.approx(1 / (0.2 * 100))
     assert np.isnan(second["lift_that_pays"]) and second["word"] == "nothing"
-
-
-def test_the_detectable_lift_is_the_textbook_one():
-    """About 2.8 standard errors of the difference of two halves: 2.8 * sd * 2 / sqrt(n)."""
-    rng = np.random.default_rng(0)
-    spend = pd.Series(rng.normal(100, 30, 1000))
-    row = use.worth(pd.Series(1, index=spend.index), spend, margin=1, cost_per_customer=1, weeks=4)
-    expected = 2.802 * spend.std() * 2 / np.sqrt(1000) / spend.mean()
-    assert row["lift_detectable"][0] == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -40,13 +40,6 @@ def test_writing_again_what_was_written_and_read_is_no_mixture(blank):
     runs.verify(blank.folder)
 
 
-def test_files_of_before_there_was_a_lineage_are_taken_as_they_are(blank):
-    blank.write("verdict.json", {"k": 3})
-    (blank.folder / runs.LINEAGE).unlink()
-    (blank.folder / "verdict.json").write_text('{"k": 4}')
-    assert blank.read("verdict.json") == {"k": 4}
-
-
 def test_a_file_that_was_edited_and_what_was_made_from_it_are_refused(blank):
     blank.write("segments.parquet", pd.DataFrame({"segment": [1, 2]}))
     again = runs.open_run(blank.study.path)

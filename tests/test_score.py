@@ -155,12 +155,6 @@ def test_a_hundred_thousand_hostile_rows_have_no_mismatch(method):
     assert agree(model, many) == 0
 
 
-def test_every_step_is_computed_once_on_postgresql():
-    frame = planted("kmeans", 2)
-    text = clustering.to_sql(fitted(frame, 3), "customers", "customer")
-    assert text.count(" AS MATERIALIZED (") == text.count("FROM ") - 1
-
-
 # --- score ----------------------------------------------------------------------------------------
 
 

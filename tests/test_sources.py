@@ -9,7 +9,7 @@ import pytest
 import yaml
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import runner, runs, study
+from seglib import runs, study
 from seglib.collection import reading, sources, tables
 from seglib.formats import Format
 
@@ -208,16 +208,6 @@ def test_ids_with_leading_zeros_stay_text_and_meet_their_like(tmp_path):
     assert found["customers"].customer.type().is_string()  # else they could not be compared
 
 
-def test_a_lookup_on_a_server_counts_as_a_database_for_the_fingerprint(tmp_path):
-    raw = shop_study()
-    raw["tables"]["campaigns"]["lookup"] = {"source": "${KINDS}#kinds", "key": "mailing"}
-    path = write_shop(tmp_path, study=raw)
-    current = runs.open_run(path)
-    assert tables.on_a_server(current.study)
-    assert runner._fingerprint(current, {}) == ""
-    assert runner._fingerprint(runs.open_run(write_shop(tmp_path / "b")), {}) != ""
-
-
 NUMBERS = {
     # text: (with a decimal point, with a decimal comma)
     "1": (1, 1), "-2.5": (-2.5, None), "1,234.50": (1234.5, None), "1.234,50": (None, 1234.5),
@@ -354,15 +344,6 @@ def test_a_mistaken_table_is_checked_for_what_is_right_in_it(shop):
         "tables.products.source",
         "tables.campaigns.attributes.weight",
     ]
-
-
-def test_text_that_reads_as_numbers_and_times_is_accepted(tmp_path):
-    shop = shop_tables()
-    sold = shop["transactions"]
-    shop["transactions"] = sold.assign(paid=sold["paid"].astype(str), at=sold["at"].astype(str))
-    opened = tables.open_tables(study.load(write_shop(tmp_path, tables=shop)))
-    total = opened["transactions"].amount.sum().execute()
-    assert float(total) == pytest.approx(sold["paid"].sum())
 
 
 @pytest.mark.parametrize("amount", [float("inf"), float("nan"), 1e20])

@@ -15,9 +15,7 @@ from worlds import shop_study, shop_tables, write_shop
 
 from seglib import cli, plan, runs, study
 from seglib.collection import activity, attributes, features
-from seglib.formats import load_yaml
 from seglib.personas import measures
-from seglib.study import StudyError
 
 
 def mistakes(**changes):
@@ -61,14 +59,6 @@ def test_a_mistake_names_its_key_what_was_found_and_what_is_expected(changes, wo
 def test_weeks_are_days():
     loaded = study.Study.model_validate({"path": "x", **shop_study(), "holdout": "2 weeks"})
     assert loaded.holdout == 14
-
-
-@pytest.mark.parametrize("text", ["a: !!int x", "a: !!python/object/apply:os.system ['true']"])
-def test_a_value_that_yaml_cannot_build_is_refused_in_a_sentence(tmp_path, text):
-    path = tmp_path / "study.yaml"
-    path.write_text(text)
-    with pytest.raises(StudyError):
-        study.load(path)
 
 
 def test_names_known_before_any_table_are_those_of_their_owners():
@@ -124,26 +114,6 @@ def test_rows_taken_as_customers_stand_in_no_study_with_other_tables():
     }  # fmt: skip
     assert len(study.problems(raw)) == 1
     assert "survey takes each row as a customer (<row>), whom no" in study.problems(raw)[0]
-
-
-def test_a_name_that_is_taken_gets_that_of_its_table_before_it():
-    raw = shop_study()
-    age = {"kind": "numeric", "base": "psychographic"}
-    raw["tables"]["survey"] = {
-        "source": "a.csv", "columns": {"customer": "c"}, "attributes": {"Age": age, "mood": age},
-        "scales": {"tenure": {"items": ["Age", "mood"]}},
-    }  # fmt: skip
-    survey = study.Study.model_validate({"path": "x", **raw}).tables.survey
-    assert list(survey.attributes) == ["survey_Age", "mood"]
-    assert survey.attributes["survey_Age"].column == "Age"
-    assert survey.attributes["survey_Age"].label == "Age (survey table)"
-    assert survey.scales["survey_tenure"].items == ["survey_Age", "mood"]
-
-
-def test_aliases_are_read_unless_they_grow_without_end():
-    assert load_yaml("a: &a [x, x]\nb: [*a, *a]")["b"] == [["x", "x"], ["x", "x"]]
-    with pytest.raises(ValueError, match="aliases"):
-        load_yaml("a: &a [*a]")
 
 
 # --- studies --------------------------------------------------------------------------------------
@@ -229,15 +199,6 @@ def test_what_cannot_be_meant_is_refused_in_a_sentence(tmp_path, change, words):
         plan.check(str(path))
         facts, clean, _ = known(path)
         attributes.outcomes(facts.study, clean, features.customers(facts)[0].index)
-
-
-def test_an_outcome_named_among_the_features_is_refused(tmp_path):
-    raw = yaml.safe_load((ROOT / "data" / "telco_churn" / "study.yaml").read_text())
-    raw["segmentation"]["features"].append("churn")
-    path = tmp_path / "study.yaml"
-    path.write_text(yaml.safe_dump(raw))
-    with pytest.raises(study.StudyError, match="'churn'"):
-        study.load(path)
 
 
 # --- sound ----------------------------------------------------------------------------------------

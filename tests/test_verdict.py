@@ -11,7 +11,6 @@ from sklearn.metrics import adjusted_rand_score
 import seglib
 from seglib.clustering import Encoder, NullModel, SegmentModel, algorithms, stability, verdict
 from seglib.clustering.validity import Decision
-from seglib.personas import profile
 
 KEYS = {
     "n", "columns", "method", "method_reason", "k", "k_suggested", "k_chosen_by", "kind",
@@ -249,17 +248,6 @@ def test_probabilities_are_checked_against_groups_of_the_assumed_shape(apart, ca
     params = algorithms.fit("kmeans", x, 2, seed=0, restarts=5)
     chance = algorithms.probabilities(params, x)
     assert stability.doubt(params, chance, 0.95, rng)["calibrated"] == calibrated
-
-
-def test_bch_undoes_the_mixing_of_doubtful_members():
-    """Two classes with means 0 and 10; one in five is put in the wrong one."""
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, 2, 20_000)
-    assigned = np.where(rng.random(20_000) < 0.2, 1 - truth, truth)
-    weights = profile.bch_weights(np.where(np.arange(2) == assigned[:, None], 0.8, 0.2))
-    spend = 10.0 * truth + rng.normal(size=20_000)
-    assert weights.T @ spend / weights.sum(axis=0) == pytest.approx([0, 10], abs=0.2)
-    assert weights.sum(axis=1) == pytest.approx(np.ones(20_000))
 
 
 @pytest.mark.parametrize(("k", "does"), [(2, "puts some of them together"), (5, "splits some")])
