@@ -246,7 +246,7 @@ def _odd_values(counts: dict[str, dict], rows: int) -> list[str]:
 def select(model: dict, table: str, key: str) -> str:
     """Write a query for ``key`` and ``segment`` of every row of ``table``, as a model predicts.
 
-    Plain SQL (CASE, LEAST, GREATEST, ABS, LN, POWER), checked on DuckDB and PostgreSQL. There every
+    Plain SQL (CASE, LEAST, GREATEST, ABS, LN), checked on DuckDB and PostgreSQL. There every
     step is computed once: inlined, PostgreSQL would write each expression as often as it is used.
     """
     params, rules = model["parameters"], model["columns"]
@@ -292,10 +292,13 @@ def _first_best(model: dict) -> str:
 
 
 def _kmeans(params: dict, _rules: list[dict]) -> list[str]:
-    return [
-        "-(" + " + ".join(f"POWER(x{i} - ({number(c)}), 2)" for i, c in enumerate(centre)) + ")"
-        for centre in params["centres"]
-    ]
+    sums = (" + ".join(map(_squared, range(len(c)), c)) for c in params["centres"])
+    return [f"-({total})" for total in sums]
+
+
+def _squared(i: int, centre: float) -> str:
+    """Write the square of a column's distance: POWER takes twice the time of the whole query."""
+    return f"(x{i} - ({number(centre)})) * (x{i} - ({number(centre)}))"
 
 
 def _gmm(params: dict, _rules: list[dict]) -> list[str]:
@@ -320,7 +323,7 @@ def _latent(params: dict, rules: list[dict]) -> list[str]:
             if rule["kind"] == "numeric":
                 mean, variance = next(bells)
                 base = float(np.log(2 * np.pi * variance))
-                away = f"POWER(x{j} - ({number(mean)}), 2) / {number(variance)}"
+                away = f"{_squared(j, mean)} / {number(variance)}"
                 terms.append(f"COALESCE(-0.5 * ({number(base)} + {away}), 0)")
             else:
                 shares = map(number, np.log(next(tables)))
