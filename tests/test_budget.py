@@ -17,7 +17,7 @@ LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.item
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
     ("", 4015, 17),
     ("collection", 4949, 18),
-    ("clustering", 3470, 12),
+    ("clustering", 3473, 12),
     ("personas", 2348, 8),
     ("measuring", 2114, 7),
     ("report", 1509, 7),
