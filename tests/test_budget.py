@@ -20,7 +20,7 @@ ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what
     ("clustering", 3473, 12),
     ("personas", 2348, 8),
     ("measuring", 2114, 7),
-    ("report", 1509, 7),
+    ("report", 1515, 7),
 ]
 DEEPEST = 8  # modules in the longest chain of imports
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -62,6 +63,11 @@ def say(text: str, at=None) -> None:
     """
     put = at.update if at else display
     put(Markdown(re.sub(r"(?<!\\)\$", r"\\$", text)))
+
+
+def tell(text: str) -> None:
+    """Say what is being done while it takes its time; pages leave it out."""
+    print(text, file=sys.stderr)
 
 
 def missing(reason: str) -> None:
