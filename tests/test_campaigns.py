@@ -1,7 +1,6 @@
 """Experiments of a study and its campaigns: what is read, refused, estimated and said."""
 
 import dataclasses
-import json
 from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 
@@ -11,7 +10,7 @@ import pytest
 from runs import known, shop_run
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import cli, formats, runs, study, wording
+from seglib import cli, runs, study, wording
 from seglib.collection import activity, attributes
 from seglib.measuring import campaigns, experiments, outcomes
 
@@ -62,15 +61,6 @@ def autumn(shop_with_arms):
     return shop_with_arms[0], *read(*shop_with_arms)
 
 
-def test_a_planted_effect_is_found_overall_and_said(autumn):
-    run, trials, notes = autumn
-    assert notes == [] and trials[0]["days"] in (56, 60)  # 56 as long as the end is a guess
-    assert trials[0]["result"].overall.iloc[0]["low"] > 0
-    texts = said(run, trials[0])
-    assert texts[0].startswith("spend per customer averaged ") and ", an effect of " in texts[0]
-    assert any(": works, " in text for text in texts)
-
-
 @pytest.mark.parametrize(
     ("change", "kind", "word"),
     [
@@ -85,32 +75,6 @@ def test_what_cannot_be_analysed_is_refused_with_the_reason(shop_with_arms, chan
     run, sent = shop_with_arms
     trials, notes = read(run, sent.assign(**change))
     assert trials == [] and notes[0]["kind"] == kind and word in notes[0]["error"]
-
-
-def test_without_randomisation_or_a_control_no_effect_is_stated(shop_with_arms):
-    trials, notes = read(*shop_with_arms, randomised=False)
-    assert trials == [] and notes == [{"kind": "campaigns_not_random"}]
-    trials, notes = read(*shop_with_arms, control="nobody")
-    assert trials == [] and "letter, none" in notes[0]["error"]
-
-
-@pytest.fixture(scope="module")
-def lost(shop_with_arms):
-    """The same campaign, where most of the control were lost after the assignment."""
-    run, sent = shop_with_arms
-    others = sent.index[sent["arm"] == "none"]
-    return run, *read(run, sent.drop(others.difference(others[::5])))
-
-
-def test_a_broken_experiment_says_only_that_and_publishes_no_effect(lost):
-    run, trials, _ = lost
-    texts = said(run, trials[0])
-    assert "not equally large" in texts[0] and texts[1:] == ["Therefore no effect is stated."]
-    kept = json.loads(formats.as_json(campaigns.record(trials[0])))
-    for row in kept["overall"] + kept["segments"]:
-        assert all(row.get(name) is None for name in experiments.CLAIMS)
-    assert {row["verdict"] for row in kept["segments"]} == {"not valid"}
-    assert campaigns.effects(trials, outcomes.names(run)).empty
 
 
 def test_a_campaign_is_judged_to_its_last_day_or_says_how_many_are(shop_with_arms):
@@ -272,27 +236,6 @@ def test_an_outcome_that_is_not_wanted_harms_when_it_rises():
     for wanted, verdict in ((True, "works"), (False, "harms")):
         given = {"left": experiments.Outcome("yes/no", wanted)}
         assert experiments.analyse(units, "off", given).segments["verdict"].tolist() == [verdict]
-
-
-@pytest.mark.parametrize("called", ["test", ""])
-def test_a_list_of_arms_may_call_its_campaign_a_test_or_nothing(tmp_path, monkeypatch, called):
-    days = pd.date_range("2024-01-01", periods=300).strftime("%Y-%m-%d")
-    orders = pd.DataFrame({"customer": [f"K{i % 120}" for i in range(1200)],
-                           "day": np.resize(days, 1200), "revenue": 10.5})  # fmt: skip
-    orders["revenue"] += np.arange(1200) % 7
-    listed = pd.DataFrame({"customer": [f"K{i}" for i in range(120)], "assigned_on": "2024-08-15",
-                           "variant": np.resize(["A", "B"], 120)})  # fmt: skip
-    if called:
-        listed.insert(1, called, "autumn voucher")
-    orders.to_csv(tmp_path / "orders.csv", index=False)
-    listed.to_csv(tmp_path / "autumn.csv", index=False)
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["new", "orders.csv", "autumn.csv", "--name", "x"]) == 0
-    loaded = study.load(tmp_path / "data/x/study.yaml")
-    roles = loaded.tables.campaigns.columns
-    assert str(loaded.as_of) == "2024-08-15"  # segments know nothing from the assignment on
-    assert (roles.campaign, roles.arm) == (called or "<file>", "variant")
-    assert (loaded.tables.campaigns.control, loaded.tables.campaigns.randomised) == ("A", True)
 
 
 # --- campaigns ------------------------------------------------------------------------------------
