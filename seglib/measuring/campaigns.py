@@ -268,16 +268,6 @@ def effects(analysed: list[dict], called: dict[int, str], currency: str = "") ->
     return rows.assign(name=rows["segment"].map(called))
 
 
-def soundness(trial: dict) -> pd.DataFrame:
-    """Return a row an arm: its size, p of the sizes, its largest difference before and that p."""
-    ratio, uneven = trial["result"].ratio, trial["result"].balance.groupby("arm")
-    counts = pd.Series(ratio["counts"]).rename_axis("arm")
-    table = pd.DataFrame({"customers": counts, "share": counts / counts.sum()})
-    table = table.assign(planned=pd.Series(ratio["planned"]), sizes=ratio["p"])
-    largest = uneven["difference"].agg(lambda d: d.abs().max())
-    return table.assign(difference=largest, p=uneven["p_adjusted"].min())
-
-
 def record(trial: dict, **sentences) -> dict:
     """Return an experiment for measures.json with sentences, without numbers of few customers."""
     overall, segments = _without_few(trial)

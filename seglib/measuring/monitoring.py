@@ -234,15 +234,6 @@ def split(pair: Pair, moved: pd.DataFrame) -> dict:
     return parts | {"expected": None if kept is None else 1 - kept}
 
 
-def kept(pair: Pair, moved: pd.DataFrame) -> pd.DataFrame:
-    """Return today's customers by the earlier rule, with keys, as segments.csv has them."""
-    here = moved[moved["now"] > 0].rename_axis("customer").reset_index()
-    here = here.rename(columns={"now": "segment"}).assign(
-        name=lambda f: f["segment"].map(pair.names)
-    )
-    return here[["customer", "segment", "name", "probability"]]
-
-
 def downgraded(pair: Pair, moved: pd.DataFrame, flows: pd.DataFrame) -> pd.DataFrame:
     """Return who went to a segment worth less, or ordered nothing more: a list for a CRM.
 
