@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from seglib import formats, privacy, runs, study, wording
 from seglib.clustering import segmenter
 from seglib.clustering.encoding import Encoder
-from seglib.collection import activity, attributes, audit, checks, dictionary, features, tables
+from seglib.collection import activity, attributes, audit, checks, features, tables
 from seglib.runs import COMPARED, Run
 from seglib.study import Segmentation, Study, StudyError
 
@@ -230,7 +230,7 @@ def outlook(loaded: Study) -> dict[str, list[str]]:
     goods = features.products(data)
     for unit, made in {"customers": (people, lines), "products": goods}.items():
         if made:  # refused now if it cannot form segments, or not so many
-            frame = made[0][dictionary.forming(loaded, made[1], unit)]
+            frame = made[0][attributes.forming(loaded, made[1], unit)]
             k, most = loaded.segmentation.k * (unit == "customers"), loaded.segmentation.k_max
             segmenter.check(frame, Encoder().fit(frame), k, most, loaded.seed)
     rows = [f"{n:<14} {table.count().execute():>12,} rows" for n, table in opened.items()]

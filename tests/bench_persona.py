@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import seglib
 from seglib import stats
-from seglib.collection.dictionary import row as entry
+from seglib.collection.attributes import row as entry
 from seglib.personas import claims
 from seglib.personas.evidence import Evidence
 from seglib.runs import Run

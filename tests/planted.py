@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib.collection.dictionary import row as entry
+from seglib.collection.attributes import row as entry
 from seglib.personas import claims, personas, playbook
 from seglib.personas.evidence import Evidence
 from seglib.runs import Run

@@ -9,7 +9,7 @@ import planted
 
 from seglib import clustering, runs, study
 from seglib.collection import activity, audit, features, tables
-from seglib.collection.dictionary import row as entry
+from seglib.collection.attributes import row as entry
 
 
 class Known(NamedTuple):

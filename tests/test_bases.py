@@ -7,7 +7,7 @@ import planted
 import pytest
 
 from seglib.clustering import bases
-from seglib.collection import dictionary
+from seglib.collection import attributes
 
 
 def looked(family, seed=0, n=400, **keys):
@@ -93,13 +93,13 @@ def test_without_outcomes_or_with_one_base_nothing_is_compared(two):
 def test_columns_by_base_are_those_that_form_the_segments(tmp_path):
     study = planted.study(tmp_path, segmentation={"bases": ["behavioural"], "features": ["orders"]})
     lines = [
-        dictionary.row("orders", "Orders", "behavioural"),
-        dictionary.row("spend", "Spend", "behavioural"),
-        dictionary.row("age", "Age", "demographic"),
+        attributes.row("orders", "Orders", "behavioural"),
+        attributes.row("spend", "Spend", "behavioural"),
+        attributes.row("age", "Age", "demographic"),
     ]
-    assert dictionary.by_base(study, lines) == {"behavioural": ["orders"], "demographic": ["age"]}
+    assert attributes.by_base(study, lines) == {"behavioural": ["orders"], "demographic": ["age"]}
     products = [
-        dictionary.row("price", "Price", "product"),
-        dictionary.row("group", "Group", "plan"),
+        attributes.row("price", "Price", "product"),
+        attributes.row("group", "Group", "plan"),
     ]
-    assert dictionary.by_base(study, products, "products") == {"product": ["price"]}
+    assert attributes.by_base(study, products, "products") == {"product": ["price"]}

@@ -10,7 +10,7 @@ import pytest
 
 from seglib import runner, wording
 from seglib.collection import attributes
-from seglib.collection.dictionary import row as entry
+from seglib.collection.attributes import row as entry
 from seglib.formats import plain
 from seglib.personas import claims, measures, playbook
 from seglib.personas.evidence import Evidence

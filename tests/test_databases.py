@@ -21,7 +21,7 @@ from worlds import log_study, log_tables, shop_study, shop_tables, write_shop
 
 from seglib import cli, runs, study
 from seglib.clustering import Encoder, SegmentModel
-from seglib.collection import databases, dictionary, features, sources, tables
+from seglib.collection import attributes, databases, features, sources, tables
 from seglib.study import StudyError
 
 ABSENT = next(
@@ -155,7 +155,7 @@ def same(one, other):
 def segments(facts):
     """Return the segments of customers by the columns that form them."""
     frame, rows = features.customers(facts)
-    X = frame[dictionary.forming(facts.study, rows)]
+    X = frame[attributes.forming(facts.study, rows)]
     assert len(X.columns) > 10
     model = SegmentModel(Encoder(), n_segments=4, random_state=1).fit(X)
     return model.number(X).predict(X)["segment"]

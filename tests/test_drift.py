@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from runs import two_runs, verdict
 
-from seglib.collection.dictionary import row as entry
+from seglib.collection.attributes import row as entry
 from seglib.measuring import drift, monitoring
 
 LINES = [entry("spend", "Spend", "behavioural", unit="$"), entry("visits", "Visits", "behavioural"),

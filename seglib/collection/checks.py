@@ -21,7 +21,7 @@ from ibis import _
 
 from seglib import wording
 from seglib.collection import attributes, reading
-from seglib.collection.dictionary import forming
+from seglib.collection.attributes import forming
 from seglib.collection.reading import EXACT, SIGN, absent, trimmed
 from seglib.layout import Attribute
 from seglib.study import FEWEST, LIMITS, Study, StudyError

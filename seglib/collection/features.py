@@ -15,7 +15,7 @@ import pandas as pd
 from seglib import wording
 from seglib.collection import activity, attributes
 from seglib.collection.activity import Facts, orders, without_returns
-from seglib.collection.dictionary import apart, row
+from seglib.collection.attributes import apart, row
 from seglib.collection.reading import MONEY, midnight
 from seglib.study import FEWEST, StudyError
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from seglib import power, privacy, wording
 from seglib.clustering import prediction
-from seglib.collection import attributes, dictionary
+from seglib.collection import attributes
 from seglib.personas import affinity, personas, profile
 from seglib.personas.profile import entries, label
 from seglib.power import MONTHS
@@ -36,7 +36,7 @@ class Evidence:
             self.customers = self.customers.join(after)
             rows = rows | {"customers": [*rows["customers"], *rows["outcomes"]]}
         self.entries = entries(rows, self.customers)
-        self._sort(self.verdict.get("columns") or dictionary.forming(run.study, rows["customers"]))
+        self._sort(self.verdict.get("columns") or attributes.forming(run.study, rows["customers"]))
         bases = {self.entries[c]["base"] for c in self.formed}
         same = bases | ({"behavioural", "needs"} if bases & {"behavioural", "needs"} else set())
         self.described = [c for c in self.described if self.entries[c]["base"] not in same]
