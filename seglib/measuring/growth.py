@@ -276,7 +276,10 @@ def headline(changes: pd.DataFrame, called: dict[int, str], gaps: list[dict], ru
     judged, new = own[own["p_adjusted"].notna()], whole["newcomers"]
     better = {called[s]: row[row["tested"]] > 0 for s, row in judged[judged["differs"]].iterrows()}
     words = {"state": "few" if pd.isna(whole["change"]) else "changed", "metric": metric}
-    words |= _moved(whole) | _late(run) | {"newcomers": new, "kinds": []}
+    tenure = run.read("customers.parquet").get("tenure") if run.has("customers.parquet") else None
+    began = 0.0 if tenure is None else float((tenure <= run.study.holdout).mean())
+    late = "all" if began == 1 else "most" if began >= MOSTLY else "few"  # then, first orders
+    words |= _moved(whole) | {"began": began, "late": late, "newcomers": new, "kinds": []}
     words["left_out"] = "few" if pd.isna(new) else "some" if new else "none"
     words["standing"] = "alone" if len(own) == 1 else "unjudged" if judged.empty else "judged"
     words["against"] = "placebo" if (judged["tested"] == "excess").any() else "others"
@@ -291,13 +294,6 @@ def _moved(row: pd.Series) -> dict:
     change = {"value": abs(value), "low": low, "high": high}
     words = {"direction": way, "chance": "within" if low <= 0 <= high else "beyond"}
     return {"change": change, "width": low != high} | words
-
-
-def _late(run: Run) -> dict:
-    """Return whether most began within the period before, whose figures then hold first orders."""
-    tenure = run.read("customers.parquet").get("tenure") if run.has("customers.parquet") else None
-    new = 0.0 if tenure is None else float((tenure <= run.study.holdout).mean())
-    return {"began": new, "late": "all" if new == 1 else "most" if new >= MOSTLY else "few"}
 
 
 def of_segments(changes: pd.DataFrame, kpis: pd.DataFrame, called: dict[int, str]) -> list[dict]:

@@ -40,7 +40,11 @@ def index(spent: pd.DataFrame, labels: pd.Series, seed: int, draws: int = DRAWS)
     """
     table = spent.reindex(labels.index).fillna(0).clip(lower=0)
     segments, codes = np.unique(labels.to_numpy(), return_inverse=True)
-    drawn = stats.bootstrap(table.to_numpy(), codes, _ratios, draws=draws, seed=seed)
+
+    def ratios(sums: np.ndarray) -> np.ndarray:
+        return _shares(sums) / _shares(sums.sum(axis=-2, keepdims=True) - sums)
+
+    drawn = stats.bootstrap(table.to_numpy(), codes, ratios, draws=draws, seed=seed)
     n = np.bincount(codes)[:, None]
     q = stats.adjust(np.nan_to_num(drawn.p_value(n, null=1.0), nan=1.0), "fdr_bh")
     selected = q <= ALPHA
@@ -63,10 +67,6 @@ def index(spent: pd.DataFrame, labels: pd.Series, seed: int, draws: int = DRAWS)
     places = pd.MultiIndex.from_product([segments, table.columns], names=["segment", "group"])
     flat = {name: values.ravel() for name, values in cell.items()}
     return pd.DataFrame(flat, index=places).assign(confidence=confidence).reset_index()
-
-
-def _ratios(sums: np.ndarray) -> np.ndarray:
-    return _shares(sums) / _shares(sums.sum(axis=-2, keepdims=True) - sums)
 
 
 def _shares(totals: np.ndarray) -> np.ndarray:

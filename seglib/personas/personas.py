@@ -34,6 +34,7 @@ def personas(ev, claims: list[dict]) -> list[dict]:
     pictures = profile.portraits(
         ev.customers[before_date], ev.labels, [*ev.entries.values()], ev.minimum, named
     )
+    revenue = None if ev.spend is None else ev.spend.groupby(ev.labels).sum() / ev.spend.sum()
     result = []
     for segment in ev.segments:
         rows = [c for c in claims if c["segment"] == segment and c["of"] == ev.of]
@@ -49,7 +50,7 @@ def personas(ev, claims: list[dict]) -> list[dict]:
                 **_naming(ev, segment, earlier),
                 "n": int(n[segment]) if shown else None,
                 "share": n[segment] / n.sum() if shown else None,
-                "revenue_share": _revenue_share(ev, segment) if shown else None,
+                "revenue_share": revenue[segment] if shown and revenue is not None else None,
                 "size_rank": int((n > n[segment]).sum()) + 1,
                 "jaccard": stable.get(segment, {}).get("jaccard"),
                 "stable": stable.get(segment, {}).get("stable"),
@@ -61,13 +62,6 @@ def personas(ev, claims: list[dict]) -> list[dict]:
             }
         )
     return result
-
-
-def _revenue_share(ev, segment: int) -> float | None:
-    if ev.spend is None:
-        return None
-    whole = ev.spend.sum()
-    return ev.spend[ev.inside(segment)].sum() / whole if whole > 0 else float("nan")
 
 
 def _naming(ev, segment: int, before: dict[int, dict]) -> dict:

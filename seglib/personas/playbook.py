@@ -235,18 +235,13 @@ def levers(ev, claims: list[dict]) -> list[dict]:
                 least = amount(test["break_even"], study.currency or "money")
                 words = {"least": least, "who": study.customer, **_time(test["months"])}
                 about["effect"] += f" {TEXTS['pays'].format(**words)}"
-            rows.append(about | {"experiment": test, "other": _other(ev, segment, metric, test)})
+            able = metric == "spend" and not test["enough"] and testable(ev, segment, "active")
+            other = experiment(ev, segment, "active") if able else {"enough": False}
+            rows.append(about | {"experiment": test, "other": other if other["enough"] else None})
     for row in rows:
         row["also"] = [r["name"] for r in rows if r["action"] == row["action"] and r is not row]
         row["ways"] = ways(row, rows)
     return rows
-
-
-def _other(ev, segment: int, metric: str, test: dict) -> dict | None:
-    """Return the test of who buys at all, if it tells enough where one of spend does not."""
-    able = metric == "spend" and not test["enough"] and testable(ev, segment, "active")
-    other = experiment(ev, segment, "active") if able else {"enough": False}
-    return other if other["enough"] else None
 
 
 def answerable(row: dict) -> dict | None:
@@ -317,12 +312,6 @@ def called_for(row: dict, own: list[dict]) -> list[dict]:
 
     called = [[c for c in own if c["rule"] in w.split("|") and able(c)] for w in row["when"]]
     return [c for rules in called for c in rules] if all(called) else []
-
-
-def advice(row: dict) -> str:
-    """Return what a row of the playbook says to do, and for whom else it says the same."""
-    also = f" {TEXTS['also'].format(names=listing(row['also']))}" if row["also"] else ""
-    return f"{row['action']}{also}"
 
 
 def assorted(ev, claims: list[dict]) -> list[dict]:

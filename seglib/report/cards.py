@@ -38,6 +38,8 @@ def html(person: dict, claims: list[dict], colour: str, levers=(), elsewhere=(),
     own = [row for row in levers if row["segment"] == person["segment"]]
     best = ([row for row in own if answerable(row)] or own)[:1]
     tests = tested(claims, best)
+    rules = {c["rule"] for c in claims if c["segment"] == person["segment"]}
+    avoid = [row["say"] for row in LEVERS["avoid"] if rules & {*row["when"]} or not row["when"]]
     told = [size, portrait, *(rows for _, rows in first), *(part["rows"] for part in parts)]
     cited = list({c["id"]: c for rows in [*told, tests] for c in rows}.values())
     return _filled(
@@ -52,7 +54,7 @@ def html(person: dict, claims: list[dict], colour: str, levers=(), elsewhere=(),
         levers=own,
         first=best[0] | {"test": answerable(best[0])} if best else None,
         tests=tests,
-        avoid=_avoid(person, claims),
+        avoid=[*avoid[:-1][:AVOID], avoid[-1]],
         cited=cited,
         notes={c["id"]: number for number, c in enumerate(cited, 1)},
         **{"who": "customers", "names": {}, "drawn": {}} | about,
@@ -93,12 +95,6 @@ def _parts(person: dict, claims: list[dict], elsewhere) -> list[dict]:
         if topic not in elsewhere
     ]
     return parts
-
-
-def _avoid(person: dict, claims: list[dict]) -> list[str]:
-    rules = {c["rule"] for c in claims if c["segment"] == person["segment"]}
-    rows = [row["say"] for row in LEVERS["avoid"] if rules & set(row["when"]) or not row["when"]]
-    return [*rows[:-1][:AVOID], rows[-1]]
 
 
 def show(people: list[dict], claims: list[dict], levers, run: Run) -> None:

@@ -115,11 +115,13 @@ def values(folder: Path) -> dict:
     ready, waiting, later = actions(levers, [row["segment"] for row in ranking])
     checks = read["quality"] and [row for row in read["quality"] if not row.get("period")]
     names = {row["segment"]: row["name"] for row in segments}
+    none = verdict.get("kind") == "none"
+    use = (verdict.get("usefulness") or {}).get("instead", "nothing")
     return {
         "verdict": verdict,
         "kind": kind(verdict),
         "trust": TRUST.get(kind(verdict), "low") if verdict else "",
-        "instead": _instead(verdict),
+        "instead": wording.plain("verdict", "instead", instead=use) if none else "",
         "segments": segments,
         "matter": _matter(segments, measures),
         "names": names,
@@ -137,12 +139,6 @@ def values(folder: Path) -> dict:
         ),
         "quality": checks,
     }
-
-
-def _instead(verdict: Mapping) -> str:
-    """Return what to use where no segments are, empty if nothing was found to be better."""
-    use = (verdict.get("usefulness") or {}).get("instead", "nothing")
-    return wording.plain("verdict", "instead", instead=use) if verdict.get("kind") == "none" else ""
 
 
 # --- the segments ---------------------------------------------------------------------------------
@@ -232,13 +228,10 @@ def product_groups(path: Path, names: Mapping, typical: int = 4) -> list[tuple]:
         members = members.sort_values("probability", ascending=False, kind="stable")
     groups = members.groupby("segment", sort=True)
     return [
-        (int(s), names.get(s, ""), len(g), [_readable(str(n)) for n in g.index[:typical]])
+        (int(s), names.get(s, ""), len(g), [n.capitalize() if n.isupper() else n for n in members])
         for s, g in groups
+        for members in [g.index.astype(str)[:typical]]
     ]
-
-
-def _readable(name: str) -> str:
-    return name.capitalize() if name.isupper() else name
 
 
 # --- the runs over time ---------------------------------------------------------------------------
