@@ -89,11 +89,6 @@ class Run:
             self._inputs[name] = digest(path)
         return path
 
-    def earlier(self, name: str) -> Any:
-        """Return a file of the newest earlier run of the study, None if there is none."""
-        run = self.predecessor(name)
-        return None if run is None else run.read(name)
-
     def predecessor(self, *names: str) -> Run | None:
         """Return the newest earlier run of the study that has all the files, None if none has."""
         days = [path.name for path in self.study.folder.glob("*") if _is_day(path.name)]
