@@ -1,7 +1,5 @@
 """What `import seglib` offers: a table segmented, or anybody's segments judged, in one call."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Questions to a table of customers before anything is clustered."""
 
-from __future__ import annotations
-
 import ibis
 import numpy as np
 import pandas as pd

@@ -1,7 +1,5 @@
 """How study.yaml is written: safe YAML, kinds of values, mistakes in words; and how results are."""
 
-from __future__ import annotations
-
 import codecs
 import difflib
 import json

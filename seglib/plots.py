@@ -1,7 +1,5 @@
 """Figures that seaborn does not draw in two lines: data and an axis in, the axis out."""
 
-from __future__ import annotations
-
 import textwrap
 
 import matplotlib as mpl

@@ -1,7 +1,5 @@
 """What an experiment can show: one calculation for every page that plans or judges a test."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

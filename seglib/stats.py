@@ -3,8 +3,6 @@
 Functions take arrays and return an `Estimate` or arrays; none knows of customers or segments.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """study.yaml: found, read and checked; every mistake at once, in the user's words."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from datetime import date, timedelta

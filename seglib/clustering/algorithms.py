@@ -7,8 +7,6 @@
 The segment of a row is the one with the highest score; probabilities are the softmax of scores.
 """
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 
 import numpy as np

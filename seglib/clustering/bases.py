@@ -5,8 +5,6 @@ each are made without looking at what happened next; then each alone and all tog
 out of sample, on the customers of whom every base is known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ Features and segments are frozen before the outcomes happen. Every prediction is
 outcomes are scored by AUC, others by R² after cutting the top 1 %.
 """
 
-from __future__ import annotations
-
 import operator
 import re
 

@@ -1,7 +1,5 @@
 """Segments for customers never seen: a run's rule applied to a table, or written as one SELECT."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

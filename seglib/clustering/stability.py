@@ -1,7 +1,5 @@
 """Do segments come back? Refits on redrawn rows, other choices, and how sure membership is."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -9,8 +9,6 @@ separation  for two segments, how far the density falls between their centres: t
             lower peak over the lowest point between; the least over all pairs counts
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations

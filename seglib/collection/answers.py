@@ -1,7 +1,5 @@
 """What a table with a row a customer says of them: traits, answers, and what happened to them."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

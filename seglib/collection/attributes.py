@@ -1,7 +1,5 @@
 """What customers are and answered: attributes, scales, outcomes, arms; and the data dictionary."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import reduce
 

@@ -1,7 +1,5 @@
 """The audit of a study's tables: what cannot be used is dropped, and everything odd is counted."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from functools import reduce
 from operator import or_

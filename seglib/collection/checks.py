@@ -4,8 +4,6 @@ What each check is called, what was done about it and at which limit a run stops
 wording/checks.yaml.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from datetime import date

@@ -1,7 +1,5 @@
 """What columns hold and what their names suggest; values are trusted more than names."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

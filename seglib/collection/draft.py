@@ -1,7 +1,5 @@
 """A study.yaml written by looking at the data, every guess with what it is based on."""
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """What several tables are to each other: kinds, keys between them, and one study of all."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The roles of orders and events: when, what of, for how much, and which rows are returns."""
 
-from __future__ import annotations
-
 import re
 
 from seglib.collection import activity, reading

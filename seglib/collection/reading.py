@@ -4,8 +4,6 @@ Text is read on the engine in this process, by expressions; a server is to hold 
 as such. Ids are read on every engine.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime

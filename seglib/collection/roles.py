@@ -1,7 +1,5 @@
 """What a table seems to be, which column tells customers apart, and which are arms of a test."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

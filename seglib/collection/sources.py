@@ -1,7 +1,5 @@
 """Any file or database as a table on an engine: text, JSON, Parquet, Excel, DuckDB, servers."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import importlib

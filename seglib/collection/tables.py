@@ -1,7 +1,5 @@
 """The tables of a study, their columns named by role and of the role's type."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce

@@ -5,8 +5,6 @@ addressed and the rest, or between segments, therefore describes; only arms assi
 (`experiments`) say what a campaign did.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import numpy as np

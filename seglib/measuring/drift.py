@@ -5,8 +5,6 @@ tables for the population stability index do not hold. The null model here is th
 could be exchanged: for each customer a coin decides which of the two rows is called the earlier.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 from itertools import pairwise
 

@@ -6,8 +6,6 @@ Segments, and how many there are, may have been judged by the outcomes of all ar
 the arms anew leaves them as they are, so that false alarms stay as rare as they are said to be.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -6,8 +6,6 @@ the same rule at two dates, one period apart, does so as far as the periods are 
 segments are a placebo: when they were formed, nothing had been done to them.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from functools import partial
 

@@ -11,8 +11,6 @@ reverse and the segment that it leaves has shrunk, or the one that it reaches ha
 chance.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import timedelta
 

@@ -4,8 +4,6 @@ Membership is frozen at the cut-off date. Everything is per customer of the segm
 resampled customer by customer, and always beside everyone (segment 0).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 

@@ -1,7 +1,5 @@
 """Which products a customer segment buys more, and less, than everyone else."""
 
-from __future__ import annotations
-
 import ibis
 import ibis.expr.types as ir
 import numpy as np

@@ -1,7 +1,5 @@
 """Claims: sentences that carry their evidence, and the check that they still hold."""
 
-from __future__ import annotations
-
 import math
 import re
 from fnmatch import fnmatchcase

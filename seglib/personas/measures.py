@@ -6,8 +6,6 @@ unit, and `words` for the sentence; it is empty where the run cannot tell. What 
 stands in `wording/claims.yaml`.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Personas: what the claims say about each segment, what they cannot say, and what to ask."""
 
-from __future__ import annotations
-
 import json
 import re
 from itertools import combinations, product

@@ -1,7 +1,5 @@
 """What to try, on which evidence, and the test that would show that it works."""
 
-from __future__ import annotations
-
 import math
 import re
 

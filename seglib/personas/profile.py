@@ -1,7 +1,5 @@
 """What a segment is: its markers, and what else differs; and what columns and levels are called."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 
