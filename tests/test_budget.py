@@ -15,12 +15,12 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
 BELOW = GROUND | {"runs"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 4015, 17),
-    ("collection", 4949, 18),
-    ("clustering", 3473, 12),
-    ("personas", 2348, 8),
-    ("measuring", 2114, 7),
-    ("report", 1515, 7),
+    ("", 3952, 17),
+    ("collection", 4917, 17),
+    ("clustering", 3461, 12),
+    ("personas", 2319, 8),
+    ("measuring", 2079, 7),
+    ("report", 1504, 7),
 ]
 DEEPEST = 8  # modules in the longest chain of imports
 
