@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, skew
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.tree import DecisionTreeClassifier
 
 from seglib.formats import StudyError
 
@@ -23,6 +24,8 @@ TAILS = (0.005, 0.995)  # winsor limits as quantiles
 FOLLOWS = 0.999  # share of variance of a column that others must explain for it to be left out
 ROWS_PER_COLUMN = 10  # needed to say that a column follows from others
 SAME = 1e-6  # relative spread of a sum that is the same in every row
+TIERS = 20  # levels of a tier at most
+DECIDED = 0.98  # share of rows whose tier two other columns give
 PAIRS = 500  # near pairs are looked for among this many rows
 UNLIKE = 0.02  # share of neighbours in one column that may differ in another that follows from it
 NEAR = 0.02  # share of ranks within which two values are alike
@@ -77,6 +80,12 @@ class Encoder(TransformerMixin, BaseEstimator):
             del rules[name]
             self.notes_.append(
                 f"Column {name!r} follows from the others (a sum or a product of them) and was "
+                "left out: it would count twice."
+            )
+        for name in tiers(X[list(rules)]):
+            del rules[name]
+            self.notes_.append(
+                f"Column {name!r} follows from two others by fixed borders, as a tier does, and was "
                 "left out: it would count twice."
             )
         if not rules:
@@ -357,6 +366,24 @@ def donors(follows: np.ndarray) -> np.ndarray:
         if donor[i] == i:
             donor[follows[i] & (donor == np.arange(len(donor)))] = i
     return donor
+
+
+def tiers(frame: pd.DataFrame) -> list[str]:
+    """Return columns of few levels that two others decide by borders, as bronze, silver, gold."""
+    x, out, used = every_nth(frame), [], set()
+    codes = {c: x[c].astype(float) if kind(x[c]) == "numeric" else pd.factorize(x[c])[0] for c in x}
+    for name in x:
+        tier, others = pd.factorize(x[name])[0], [c for c in codes if c != name and c not in out]
+        if name in used or len(others) < 2 or not 3 <= x[name].nunique() <= TIERS:
+            continue
+        table = np.column_stack([codes[other] for other in others])
+        tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=0.02, random_state=0)
+        tree.fit(table, tier)
+        by = {others[i] for i in tree.tree_.feature if i >= 0}
+        if len(by) == 2 and tree.score(table, tier) >= DECIDED:
+            out.append(name)
+            used |= by
+    return out
 
 
 # --- near pairs of rows ---------------------------------------------------------------------------

@@ -1,14 +1,17 @@
-"""How many groups there are, whatever their shape: a mixture of normal groups, counted by ICL.
+"""How many groups there are, whatever their shape: a mixture of normal groups, and its number.
 
 Within a group, numbers are normal, with variances of the group's own, one covariance for all, or
 one of the group's own; answers are independent of all else (location model, Olkin & Tate 1961).
 EM starts from Ward's trees on standardised and on whitened columns (Scrucca & Raftery 2015,
-*Adv. Data Anal. Classif.* 9), and the shape with the least criterion is taken. ICL is BIC with a
-penalty for rows that could be of another group (Biernacki, Celeux & Govaert 2000).
+*Adv. Data Anal. Classif.* 9) and from one group fewer, each split in turn. For every shape, a
+parameter costs twice what it gains once there are too many groups (slope heuristic, Baudry, Maugis
+& Michel 2012, *Stat. Comput.* 22), at least as much as in BIC; the shape is that of least BIC. ICL
+is BIC with a penalty for rows that could be of another group (Biernacki, Celeux & Govaert 2000).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -22,25 +25,59 @@ from seglib.clustering.encoding import donors, following
 
 ROWS = 1200  # on which groups are counted
 SHAPES = ("diag", "tied", "full")  # of the covariances, as scikit-learn calls them
+MOST, LAST = 8, 6  # groups tried, and the last of them, which show what a parameter gains
 LEAST = 1e-3  # variance of a column within a group, in variances of the column
 LOOK, ROUNDS = 10, 200  # of EM, from each start and from the best of them
 CLOSE = 1e-5  # EM ends where the log-likelihood of a row gains less
 SPIKE = 3  # a value so many times as frequent as any other is a state, such as no spend at all
 DISTINCT = 20  # values a column has at least whose spikes are states
-PASSED_OVER = 0.25  # share of the rows at most
+FILLED = 0.5  # share of rows that have a number at least; of other columns only the state counts
 FEWEST = 5  # rows of a group
 BINS = 60  # from one centre distance before the first centre to one beyond the second
 BANDWIDTH = 0.1  # of the kernel, in centre distances
 
 
 @dataclass(frozen=True)
+class Groups:
+    """Memberships of rows in groups, shape (rows, k), and what they are worth."""
+
+    share: np.ndarray
+    shape: str
+    free: int  # parameters
+    loglik: float
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion; less is better."""
+        return float(self.free * np.log(len(self.share)) - 2 * self.loglik)
+
+    @property
+    def icl(self) -> float:
+        """BIC and twice the entropy of the memberships."""
+        return self.bic - 2 * float((self.share * np.log(np.maximum(self.share, 1e-300))).sum())
+
+
+@dataclass(frozen=True)
 class Columns:
-    """The rows that are complete, their numbers with ties spread out, and answers as indicators."""
+    """Rows in which groups are counted: numbers without ties, and answers as indicators."""
 
     rows: np.ndarray
     numbers: np.ndarray
     answers: list[np.ndarray]
-    spread: np.ndarray  # all columns side by side, standardised, answers blurred
+    diagonal: dict[int, Groups] = field(default_factory=dict, repr=False)  # by their number
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """All columns side by side, standardised, with answers blurred and gaps at the mean."""
+        rng = np.random.default_rng(len(self.rows))
+        fuzzy = [hot[:, 1:] + rng.uniform(-0.5, 0.5, hot[:, 1:].shape) for hot in self.answers]
+        x = np.hstack(
+            [
+                np.where(np.isnan(self.numbers), np.nanmean(self.numbers, axis=0), self.numbers),
+                *fuzzy,
+            ]
+        )
+        return (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
 
     @cached_property
     def trees(self) -> list[np.ndarray]:
@@ -50,24 +87,14 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Groups:
-    """Memberships of rows in groups, shape (rows, k), and what they are worth."""
-
-    share: np.ndarray
-    shape: str
-    bic: float
-    icl: float
-
-
-@dataclass(frozen=True)
 class Count:
-    """The number of groups by ICL, and by two other looks.
+    """The number of groups, and what other looks say.
 
     Attributes
     ----------
-    k, by_bic, apart
-        With the least ICL; with the least BIC; how many remain of k when those are joined between
-        which the density falls too little.
+    k, by_bic, by_icl, apart
+        By the slope heuristic; with the least BIC; with the least ICL; how many remain of k when
+        those are joined between which the density falls too little.
     depth
         How far the density falls between the two closest of k groups, as a log ratio.
     table : DataFrame
@@ -76,6 +103,7 @@ class Count:
 
     k: int
     by_bic: int
+    by_icl: int
     apart: int
     depth: float
     table: pd.DataFrame = field(repr=False)
@@ -83,58 +111,102 @@ class Count:
 
 def count(columns: Columns, k_max: int, least: pd.Series) -> Count:
     """Count groups; between two of k the density falls by `least` of k, as a log ratio."""
-    fits = {}
-    for shape in SHAPES:
-        for k in range(1, k_max + 1):
-            groups = best(columns, k, (shape,))
-            if groups is None:
-                break
-            fits[k, shape] = groups
-            bics = [fits[i, shape].bic for i in range(1, k + 1)]
-            if int(np.argmin(bics)) < k - 2:  # two more groups have not made it better
-                break
-    by = pd.DataFrame({key: {"bic": one.bic, "icl": one.icl} for key, one in fits.items()}).T
-    chosen = by["icl"].idxmin()
-    depth, apart = _apart(columns.spread, fits[chosen].share.argmax(axis=1), least[chosen[0]])
-    table = by.groupby(level=0).min().rename_axis("k")
-    return Count(int(chosen[0]), int(by["bic"].idxmin()[0]), apart, depth, table)
+    fits = [list(_sizes(columns, shape)) for shape in SHAPES]
+    groups = min((_number(each, k_max) for each in fits), key=lambda one: one.bic)
+    k = groups.share.shape[1]
+    scores = [(i, one.bic, one.icl) for each in fits for i, one in enumerate(each[:k_max], 1)]
+    table = pd.DataFrame(scores, columns=["k", "bic", "icl"]).groupby("k").min()
+    depth, apart = _apart(columns.spread, groups.share.argmax(axis=1), least[k])
+    return Count(k, int(table["bic"].idxmin()), int(table["icl"].idxmin()), apart, depth, table)
 
 
 def best(columns: Columns, k: int, shapes: tuple = SHAPES) -> Groups | None:
     """Return k groups of the shape with the least BIC; None where no start has so many."""
-    labels = [np.zeros(len(columns.spread), int)] if k == 1 else []
+    starts = _starts(columns, k)
+    diagonal = _diagonal(columns, k)
+    made = [
+        diagonal if shape == "diag" else _converged(columns, [*starts, diagonal.share], shape)
+        for shape in shapes
+        if diagonal
+    ]
+    return min(made, key=lambda groups: groups.bic, default=None)
+
+
+def _sizes(columns: Columns, shape: str) -> Iterator[Groups]:
+    """Yield 1, 2, ... groups of a shape, while there are fewer parameters than rows."""
+    for k in range(1, MOST + 1):
+        groups = best(columns, k, (shape,))
+        if groups is None or (k > 1 and groups.free > len(columns.rows)):
+            return
+        yield groups
+
+
+def _number(groups: list[Groups], k_max: int) -> Groups:
+    """Choose the number of groups of one shape."""
+    free, loglik = (np.array([getattr(one, name) for one in groups]) for name in ("free", "loglik"))
+    cost = np.log(len(groups[0].share))
+    if len(groups) > LAST:
+        cost = max(cost, 4 * np.polyfit(free[-LAST:], loglik[-LAST:], 1)[0])
+    return groups[int((cost * free - 2 * loglik)[:k_max].argmin())]
+
+
+def _starts(columns: Columns, k: int) -> list[np.ndarray]:
+    """Return memberships of k groups by Ward's trees."""
+    labels = [np.zeros(len(columns.rows), int)] if k == 1 else []
     labels += [fcluster(tree, k, "maxclust") - 1 for tree in columns.trees if k > 1]
-    starts = [np.eye(k)[label] for label in labels if label.max() == k - 1]
-    if not starts:
-        return None
-    made = [_converged(columns, starts, shape) for shape in shapes]
-    return min(made, key=lambda groups: groups.bic)
+    return [np.eye(k)[label] for label in labels if label.max() == k - 1]
+
+
+def _diagonal(columns: Columns, k: int) -> Groups | None:
+    """Return k groups of shape diag, also looked for by splitting each of one group fewer."""
+    if k not in columns.diagonal:
+        fewer = _diagonal(columns, k - 1) if k > 1 else None
+        starts = _starts(columns, k) + (_splits(columns.spread, fewer.share) if fewer else [])
+        columns.diagonal[k] = _converged(columns, starts, "diag") if starts else None
+    return columns.diagonal[k]
+
+
+def _splits(x: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
+    """Split each group in turn across the direction in which it is longest."""
+    label, (_, k) = share.argmax(axis=1), share.shape
+    parts = []
+    for group in range(k):
+        rows = np.flatnonzero(label == group)
+        if len(rows) > 2 * FEWEST:
+            away = x[rows] - x[rows].mean(axis=0)
+            axis = np.linalg.svd(away, full_matrices=False)[2][0]
+            split = label.copy()
+            split[rows[away @ axis > 0]] = k
+            parts.append(np.eye(k + 1)[split])
+    return parts
 
 
 def rule(z: np.ndarray, share: np.ndarray, shape: str) -> tuple[np.ndarray, ...]:
-    """Return weights, means and covariances of groups of rows, given who belongs where."""
-    size, floor = share.sum(axis=0) + 1e-10, z.var(axis=0) + 1e-12
-    mean = share.T @ z / size[:, None]
+    """Return weights, means and covariances of groups of rows; `z` has gaps for shape diag only."""
+    size, floor = share.sum(axis=0)[:, None] + 1e-10, np.nanvar(z, axis=0) + 1e-12
     if shape == "diag":
-        scatter = share.T @ z**2 - size[:, None] * mean**2
-        scatter = np.maximum(scatter, 0)[:, :, None] * np.eye(z.shape[1])
+        there, x = ~np.isnan(z), np.nan_to_num(z)
+        size = share.T @ there + 1e-10
+        mean = share.T @ x / size
+        spread = np.maximum(share.T @ x**2 - size * mean**2, 0)
+        scatter, size = spread[:, :, None] * np.eye(z.shape[1]), size[:, :, None]
     else:
+        mean = share.T @ z / size
         away = [(z - m) * np.sqrt(s)[:, None] for m, s in zip(mean, share.T, strict=True)]
-        scatter = np.array([x.T @ x for x in away])
+        scatter, size = np.array([x.T @ x for x in away]), size[:, :, None]
     if shape == "tied":
-        scatter[:], size = scatter.sum(axis=0), np.full(len(size), float(len(z)))
-    prior = np.diag(0.1 * floor)
-    covariance = (scatter + prior) / (size[:, None, None] + 1) + LEAST * np.diag(floor)
+        scatter[:], size = scatter.sum(axis=0), float(len(z))
+    covariance = (scatter + np.diag(0.1 * floor)) / (size + 1) + LEAST * np.diag(floor)
     return share.mean(axis=0) + 1e-12, mean, covariance
 
 
 def log_density(z: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Log of the normal density of each row in each group."""
+    """Log of the normal density of each row in each group, of its cells that are not missing."""
     roots = np.linalg.inv(np.linalg.cholesky(covariance))
-    scale = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
-    away = [((z - m) @ root.T) for m, root in zip(mean, roots, strict=True)]
+    scale = np.log(np.diagonal(roots, axis1=1, axis2=2)) - np.log(2 * np.pi) / 2
+    away = [np.nan_to_num(z - m) @ root.T for m, root in zip(mean, roots, strict=True)]
     squared = np.column_stack([np.einsum("ij,ij->i", x, x) for x in away])
-    return scale - squared / 2 - z.shape[1] / 2 * np.log(2 * np.pi)
+    return ~np.isnan(z) @ scale.T - squared / 2
 
 
 def _converged(columns: Columns, starts: list[np.ndarray], shape: str) -> Groups:
@@ -142,13 +214,11 @@ def _converged(columns: Columns, starts: list[np.ndarray], shape: str) -> Groups
     short = [_em(columns, share, shape, LOOK) for share in starts]
     share, loglik = max(short, key=lambda run: run[1])
     share, loglik = _em(columns, share, shape, ROUNDS, loglik)
-    (n, k), p = share.shape, columns.numbers.shape[1]
+    k, p = share.shape[1], columns.numbers.shape[1]
     pairs = p * (p + 1) // 2
     free = {"diag": k * p, "tied": pairs, "full": k * pairs}[shape]
     free += k * (p + sum(hot.shape[1] - 1 for hot in columns.answers)) + k - 1
-    bic = float(free * np.log(n) - 2 * loglik)
-    doubt = float(-(share * np.log(np.maximum(share, 1e-300))).sum())
-    return Groups(share, shape, bic, bic + 2 * doubt)
+    return Groups(share, shape, free, float(loglik))
 
 
 def _em(columns: Columns, share: np.ndarray, shape: str, rounds: int, before: float = -np.inf):
@@ -229,38 +299,45 @@ def fall(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
 def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0) -> Columns:
     """Return the columns for a mixture, from numbers and positions of levels; NaN is missing.
 
-    A column that follows from others is left out. Rows without a number, or in a state such as no
-    spend at all, are passed over; of columns for which too few rows would be left, only the state
-    counts.
+    A column that follows from others is left out. A state, such as no spend at all, is an answer;
+    numbers that are missing, there or elsewhere, are drawn from groups of shape diag (Di Zio,
+    Guarnera & Luzi 2007, *Comput. Stat. Data Anal.* 51).
     """
     rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(values))[:ROWS])
     own = donors(following(values, values)) == np.arange(values.shape[1])
-    numbers, answers = [], []
-    for named, column in zip(np.asarray(nominal)[own], values.T[own], strict=True):
-        x = column.copy()
-        levels, counts = np.unique(x[~np.isnan(x)], return_counts=True)
+    numbers, answers = [np.empty((len(rows), 0))], []
+    for named, column in zip(np.asarray(nominal)[own], values[rows].T[own], strict=True):
+        x, there = column.copy(), ~np.isnan(column)
+        levels, counts = np.unique(x[there], return_counts=True)
         if named or len(levels) < 3:
             answers.append((x[:, None] == levels).astype(float))
             continue
         most = np.sort(counts)[-2:]
         if len(levels) > DISTINCT and most[1] > SPIKE * most[0] and most[1] >= 0.05 * len(x):
             spike = x == levels[counts.argmax()]
-            answers.append(np.column_stack([spike, ~spike & ~np.isnan(x)]).astype(float))
+            answers.append(np.column_stack([spike, ~spike & there]).astype(float))
             x[spike] = np.nan
-        numbers.append(x)
-    numbers = np.column_stack([np.empty((len(values), 0)), *numbers])
-    gone = np.isnan(numbers)
-    kept = gone.mean(axis=0).argsort(kind="stable")
-    while len(kept) > (not answers) and gone[:, kept].any(axis=1).mean() > PASSED_OVER:
-        kept = kept[:-1]
-    rows = np.flatnonzero(~gone[:, kept].any(axis=1))
-    rows = np.sort(rng.permutation(rows)[:ROWS])
-    answers = [hot[rows] for hot in answers]
-    numbers = [np.empty((len(rows), 0)), *(_spread(x, rng) for x in numbers[rows][:, kept].T)]
-    numbers = np.column_stack(numbers)
-    fuzzy = [hot[:, 1:] + rng.uniform(-0.5, 0.5, hot[:, 1:].shape) for hot in answers]
-    x = np.hstack([numbers, *fuzzy])
-    return Columns(rows, numbers, answers, (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9))
+            there &= ~spike
+        if there.mean() >= FILLED:
+            x[there] = _spread(x[there], rng)
+            numbers.append(x)
+    return _filled(Columns(rows, np.column_stack(numbers), answers), rng)
+
+
+def _filled(columns: Columns, rng: np.random.Generator) -> Columns:
+    """Draw what is missing from the groups of shape diag with the least BIC."""
+    gone = np.isnan(columns.numbers)
+    if not gone.any():
+        return columns
+    groups = min(
+        (_diagonal(columns, k) for k in range(1, MOST)), key=lambda g: g.bic if g else np.inf
+    )
+    _, mean, covariance = rule(columns.numbers, groups.share, "diag")
+    group = (groups.share.cumsum(axis=1) > rng.uniform(size=(len(gone), 1))).argmax(axis=1)
+    scale = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    drawn = mean[group] + scale[group] * rng.normal(size=gone.shape)
+    return Columns(columns.rows, np.where(gone, drawn, columns.numbers), columns.answers)
 
 
 def _spread(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
