@@ -85,8 +85,8 @@ class Encoder(TransformerMixin, BaseEstimator):
         for name in tiers(X[list(rules)]):
             del rules[name]
             self.notes_.append(
-                f"Column {name!r} follows from two others by fixed borders, as a tier does, and was "
-                "left out: it would count twice."
+                f"Column {name!r} follows from two others by fixed borders, as a tier does, and "
+                "was left out: it would count twice."
             )
         if not rules:
             raise StudyError(

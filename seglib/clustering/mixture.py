@@ -1,12 +1,11 @@
-"""How many groups there are, whatever their shape: a mixture of normal groups, and its number.
+"""How many groups there are, whatever their shape: a mixture of normal groups, counted by ICL.
 
 Within a group, numbers are normal, with variances of the group's own, one covariance for all, or
 one of the group's own; answers are independent of all else (location model, Olkin & Tate 1961).
 EM starts from Ward's trees on standardised and on whitened columns (Scrucca & Raftery 2015,
-*Adv. Data Anal. Classif.* 9) and from one group fewer, each split in turn. For every shape, a
-parameter costs twice what it gains once there are too many groups (slope heuristic, Baudry, Maugis
-& Michel 2012, *Stat. Comput.* 22), at least as much as in BIC; the shape is that of least BIC. ICL
-is BIC with a penalty for rows that could be of another group (Biernacki, Celeux & Govaert 2000).
+*Adv. Data Anal. Classif.* 9) and from one group fewer, each split in turn; the shape with the least
+criterion is taken. ICL is BIC with a penalty for rows that could be of another group (Biernacki,
+Celeux & Govaert 2000).
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 from seglib.clustering.encoding import donors, following
 
 ROWS = 1200  # on which groups are counted
 SHAPES = ("diag", "tied", "full")  # of the covariances, as scikit-learn calls them
-MOST, LAST = 8, 6  # groups tried, and the last of them, which show what a parameter gains
 LEAST = 1e-3  # variance of a column within a group, in variances of the column
 LOOK, ROUNDS = 10, 200  # of EM, from each start and from the best of them
 CLOSE = 1e-5  # EM ends where the log-likelihood of a row gains less
+DRAWN = 8  # groups at most from which missing numbers are drawn
 SPIKE = 3  # a value so many times as frequent as any other is a state, such as no spend at all
 DISTINCT = 20  # values a column has at least whose spikes are states
 FILLED = 0.5  # share of rows that have a number at least; of other columns only the state counts
@@ -45,6 +44,11 @@ class Groups:
     shape: str
     free: int  # parameters
     loglik: float
+
+    @property
+    def k(self) -> int:
+        """How many groups."""
+        return self.share.shape[1]
 
     @property
     def bic(self) -> float:
@@ -65,6 +69,12 @@ class Columns:
     numbers: np.ndarray
     answers: list[np.ndarray]
     diagonal: dict[int, Groups] = field(default_factory=dict, repr=False)  # by their number
+
+    def of(self, rows, numbers=slice(None)) -> Columns:
+        """Return some of the rows, and of their numbers."""
+        return Columns(
+            self.rows[rows], self.numbers[rows][:, numbers], [a[rows] for a in self.answers]
+        )
 
     @cached_property
     def spread(self) -> np.ndarray:
@@ -92,9 +102,9 @@ class Count:
 
     Attributes
     ----------
-    k, by_bic, by_icl, apart
-        By the slope heuristic; with the least BIC; with the least ICL; how many remain of k when
-        those are joined between which the density falls too little.
+    k, by_bic, apart
+        With the least ICL; with the least BIC; how many remain of k when those are joined between
+        which the density falls too little.
     depth
         How far the density falls between the two closest of k groups, as a log ratio.
     table : DataFrame
@@ -103,7 +113,6 @@ class Count:
 
     k: int
     by_bic: int
-    by_icl: int
     apart: int
     depth: float
     table: pd.DataFrame = field(repr=False)
@@ -111,13 +120,12 @@ class Count:
 
 def count(columns: Columns, k_max: int, least: pd.Series) -> Count:
     """Count groups; between two of k the density falls by `least` of k, as a log ratio."""
-    fits = [list(_sizes(columns, shape)) for shape in SHAPES]
-    groups = min((_number(each, k_max) for each in fits), key=lambda one: one.bic)
-    k = groups.share.shape[1]
-    scores = [(i, one.bic, one.icl) for each in fits for i, one in enumerate(each[:k_max], 1)]
+    fits = [groups for shape in SHAPES for groups in _sizes(columns, shape, k_max)]
+    chosen = min(fits, key=lambda groups: groups.icl)
+    scores = [(groups.k, groups.bic, groups.icl) for groups in fits]
     table = pd.DataFrame(scores, columns=["k", "bic", "icl"]).groupby("k").min()
-    depth, apart = _apart(columns.spread, groups.share.argmax(axis=1), least[k])
-    return Count(k, int(table["bic"].idxmin()), int(table["icl"].idxmin()), apart, depth, table)
+    depth, apart = _apart(columns.spread, chosen.share.argmax(axis=1), least[chosen.k])
+    return Count(chosen.k, int(table["bic"].idxmin()), apart, depth, table)
 
 
 def best(columns: Columns, k: int, shapes: tuple = SHAPES) -> Groups | None:
@@ -132,22 +140,15 @@ def best(columns: Columns, k: int, shapes: tuple = SHAPES) -> Groups | None:
     return min(made, key=lambda groups: groups.bic, default=None)
 
 
-def _sizes(columns: Columns, shape: str) -> Iterator[Groups]:
-    """Yield 1, 2, ... groups of a shape, while there are fewer parameters than rows."""
-    for k in range(1, MOST + 1):
-        groups = best(columns, k, (shape,))
-        if groups is None or (k > 1 and groups.free > len(columns.rows)):
+def _sizes(columns: Columns, shape: str, most: int) -> Iterator[Groups]:
+    """Yield 1, 2, ... groups of a shape, until two more have not made it better."""
+    bics = []
+    while len(bics) < min(most, int(np.argmin([*bics, np.inf])) + 3):
+        groups = best(columns, len(bics) + 1, (shape,))
+        if groups is None:
             return
+        bics.append(groups.bic)
         yield groups
-
-
-def _number(groups: list[Groups], k_max: int) -> Groups:
-    """Choose the number of groups of one shape."""
-    free, loglik = (np.array([getattr(one, name) for one in groups]) for name in ("free", "loglik"))
-    cost = np.log(len(groups[0].share))
-    if len(groups) > LAST:
-        cost = max(cost, 4 * np.polyfit(free[-LAST:], loglik[-LAST:], 1)[0])
-    return groups[int((cost * free - 2 * loglik)[:k_max].argmin())]
 
 
 def _starts(columns: Columns, k: int) -> list[np.ndarray]:
@@ -233,13 +234,14 @@ def _em(columns: Columns, share: np.ndarray, shape: str, rounds: int, before: fl
     return share, loglik
 
 
-def _joint(columns: Columns, share: np.ndarray, shape: str) -> np.ndarray:
-    """Log of the share of each group times the density of each row in it."""
+def _joint(columns: Columns, share: np.ndarray, shape: str, of: Columns | None = None):
+    """Log of the share of each group times the density of each row in it, or of other rows."""
+    of = of or columns
     weight, mean, covariance = rule(columns.numbers, share, shape)
-    joint = np.log(weight) + log_density(columns.numbers, mean, covariance)
-    for hot in columns.answers:
+    joint = np.log(weight) + log_density(of.numbers, mean, covariance)
+    for hot, other in zip(columns.answers, of.answers, strict=True):
         table = share.T @ hot + 0.5 * hot.mean(axis=0) + 1e-6
-        joint = joint + hot @ np.log(table / table.sum(axis=1, keepdims=True)).T
+        joint = joint + other @ np.log(table / table.sum(axis=1, keepdims=True)).T
     return joint
 
 
@@ -300,8 +302,8 @@ def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0) -> Columns:
     """Return the columns for a mixture, from numbers and positions of levels; NaN is missing.
 
     A column that follows from others is left out. A state, such as no spend at all, is an answer;
-    numbers that are missing, there or elsewhere, are drawn from groups of shape diag (Di Zio,
-    Guarnera & Luzi 2007, *Comput. Stat. Data Anal.* 51).
+    numbers that are missing, there or elsewhere, are drawn from groups (Di Zio, Guarnera & Luzi
+    2007, *Comput. Stat. Data Anal.* 51).
     """
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(values))[:ROWS])
@@ -326,18 +328,35 @@ def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0) -> Columns:
 
 
 def _filled(columns: Columns, rng: np.random.Generator) -> Columns:
-    """Draw what is missing from the groups of shape diag with the least BIC."""
+    """Draw missing numbers from groups: of the rows without gaps if they are many, else of all."""
     gone = np.isnan(columns.numbers)
     if not gone.any():
         return columns
-    groups = min(
-        (_diagonal(columns, k) for k in range(1, MOST)), key=lambda g: g.bic if g else np.inf
-    )
-    _, mean, covariance = rule(columns.numbers, groups.share, "diag")
-    group = (groups.share.cumsum(axis=1) > rng.uniform(size=(len(gone), 1))).argmax(axis=1)
-    scale = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-    drawn = mean[group] + scale[group] * rng.normal(size=gone.shape)
-    return Columns(columns.rows, np.where(gone, drawn, columns.numbers), columns.answers)
+    whole = ~gone.any(axis=1)
+    some, shapes = (columns.of(whole), SHAPES) if whole.mean() >= FILLED else (columns, SHAPES[:1])
+    fits = [groups for shape in shapes for groups in _sizes(some, shape, DRAWN)]
+    groups, numbers = min(fits, key=lambda one: one.bic), columns.numbers.copy()
+    _, mean, covariance = rule(some.numbers, groups.share, groups.shape)
+    for pattern in np.unique(gone[~whole], axis=0):
+        rows = np.flatnonzero((gone == pattern).all(axis=1))
+        there, known = columns.of(rows, ~pattern), some.of(slice(None), ~pattern)
+        chance = softmax(_joint(known, groups.share, groups.shape, there), axis=1)
+        group = (chance.cumsum(axis=1) > rng.uniform(size=(len(rows), 1))).argmax(axis=1)
+        for g in np.unique(group):
+            here = rows[group == g]
+            centre, scatter = _given(mean[g], covariance[g], pattern, numbers[here])
+            drawn = centre + rng.multivariate_normal(np.zeros(pattern.sum()), scatter, len(here))
+            numbers[np.ix_(here, pattern)] = drawn
+    return Columns(columns.rows, numbers, columns.answers)
+
+
+def _given(mean: np.ndarray, covariance: np.ndarray, gone: np.ndarray, x: np.ndarray):
+    """Return mean and covariance of the missing numbers of a group given the others."""
+    known = ~gone
+    between = covariance[np.ix_(gone, known)]
+    turn = np.linalg.solve(covariance[np.ix_(known, known)], between.T)
+    centre = mean[gone] + (x[:, known] - mean[known]) @ turn
+    return centre, covariance[np.ix_(gone, gone)] - between @ turn
 
 
 def _spread(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
