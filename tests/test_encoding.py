@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from seglib.clustering import Encoder, NullModel
-from seglib.clustering.encoding import near_spread, parts_of_a_whole, redundant
+from seglib.clustering.encoding import near_spread, parts_of_a_whole, redundant, tiers
 from seglib.study import StudyError
 
 
@@ -138,3 +138,22 @@ def test_simulated_shares_add_up_to_the_whole_and_missing_rows_stay_missing():
     assert filled.sum() == 20
     assert (raw[~filled].sum(axis=1) < 1).all() and (raw > 0).all()
     assert np.abs(raw[~filled].mean(axis=0) - frame[list("abc")].mean()).max() < 0.02
+
+
+def test_a_tier_that_two_columns_decide_is_left_out_and_one_that_tells_more_stays():
+    frame = amounts()
+    rich, often = (frame[name] > frame[name].median() for name in ("value", "orders"))
+    tier = pd.Categorical.from_codes(rich.astype(int) + often * rich, ["bronze", "silver", "gold"])
+    assert tiers(frame.assign(tier=tier)) == ["tier"]
+    noisy = pd.Series(tier).where(np.random.default_rng(0).random(300) < 0.9, "bronze")
+    assert tiers(frame.assign(tier=noisy)) == []
+    (note,) = Encoder().fit(frame.assign(tier=tier)).notes_
+    assert note.startswith("Column 'tier' follows from two others by borders and was left out")
+
+
+def test_answers_that_groups_share_are_no_tiers():
+    """Two questions follow from one another where groups are pure; the numbers do not."""
+    truth = np.arange(300) % 3
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": 3 * truth + rng.normal(size=300), "y": rng.normal(size=300)})
+    assert tiers(frame.assign(a=truth, b=2 - truth)) == []

@@ -81,3 +81,24 @@ def test_a_column_that_nobody_fills_who_fills_another_stops_nothing():
     other = np.where(np.isnan(one), rng.normal(size=500), np.nan)
     found = mixture.columns(np.column_stack([one, other, rng.normal(size=500)]), np.zeros(3, bool))
     assert not np.isnan(found.numbers).any()
+
+
+def test_missing_numbers_are_drawn_from_the_group_of_their_row():
+    """A fifth of two correlated columns is missing; means, spread and correlation come back."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(900) % 2
+    x = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 900) + 6 * truth[:, None]
+    holes = rng.random(x.shape) < 0.2
+    filled = mixture.columns(np.where(holes, np.nan, x), np.zeros(2, bool)).numbers
+    assert (filled[~holes] == x[~holes]).all()
+    for group in (0, 1):
+        drawn = holes.any(axis=1) & ~holes.all(axis=1) & (truth == group)
+        assert filled[drawn].mean(axis=0) == pytest.approx([6 * group] * 2, abs=0.3)
+        assert np.cov(filled[drawn].T) == pytest.approx(np.array([[1, 0.8], [0.8, 1]]), abs=0.3)
+
+
+def test_a_group_that_both_trees_miss_is_found_by_splitting():
+    rng = np.random.default_rng(0)
+    columns = mixture.columns(cigars(rng), np.zeros(2, bool))
+    short = [mixture._em(columns, s, "diag", 200)[1] for s in mixture._starts(columns, 4)]
+    assert mixture.best(columns, 4, ("diag",)).loglik > max(short)

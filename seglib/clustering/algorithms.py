@@ -19,7 +19,7 @@ from seglib.clustering import mixture
 
 STARTS = 20  # of the segments that are published
 WHOLE = 2  # rounds of EM on all rows, after the mixture was made from those without gaps
-MANY = 10  # from so many restarts on, latent classes are carried to convergence
+MANY = 10  # from so many restarts on, classes converge and groups are looked for by splitting
 QUICK, EXACT = 1e-5, 1e-8  # EM of classes ends where the log-likelihood of a row gains less
 LEAST_VARIANCE = 1e-3  # of a number within a latent class, in variances of the column
 CLOSE = 1e-9  # scores that differ by less, relatively, are a tie: arithmetic cannot tell them apart
@@ -53,7 +53,8 @@ def fit(
     if method == "latent_class":
         return _latent_class(data, k, levels, seed, restarts)
     if method == "gmm":
-        return _gaussian_mixture(data, k, encoder, (shape,) if shape else mixture.SHAPES, seed)
+        shapes = (shape,) if shape else mixture.SHAPES
+        return _gaussian_mixture(data, k, encoder, shapes, seed, restarts >= MANY)
     return _kmeans(data, k, seed, restarts)
 
 
@@ -172,12 +173,14 @@ def _kmeans_scores(params: dict, x: np.ndarray) -> np.ndarray:
 # --- Gaussian mixture ---------------------------------------------------------------------------
 
 
-def _gaussian_mixture(x: np.ndarray, k: int, encoder, shapes: tuple, seed: int) -> dict:
+def _gaussian_mixture(
+    x: np.ndarray, k: int, encoder, shapes: tuple, seed: int, split: bool
+) -> dict:
     """Gaussian mixture of encoded rows that has the groups of :mod:`seglib.clustering.mixture`."""
     values = encoder.decode(x) if encoder else x
     nominal = encoder.nominal if encoder else np.zeros(x.shape[1], bool)
-    columns = mixture.columns(values, nominal, seed)
-    groups = mixture.best(columns, k, shapes)
+    columns = mixture.columns(values, nominal, seed, draw=False)
+    groups = mixture.best(columns, k, shapes, split=split)
     share, shape = groups.share, groups.shape
     rule = mixture.rule(x[columns.rows], share, shape)
     for _ in range(WHOLE):

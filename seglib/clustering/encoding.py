@@ -76,17 +76,12 @@ class Encoder(TransformerMixin, BaseEstimator):
             else:
                 rules[name] = self._rule(str(name), X[name])
         numeric = [name for name, rule in rules.items() if rule["kind"] == "numeric"]
-        for name in redundant(X[numeric].astype(float)):
+        left = dict.fromkeys(redundant(X[numeric].astype(float)), "the others (a sum or a product)")
+        rest = X[[name for name in rules if name not in left]]
+        for name, others in (left | dict.fromkeys(tiers(rest), "two others by borders")).items():
             del rules[name]
             self.notes_.append(
-                f"Column {name!r} follows from the others (a sum or a product of them) and was "
-                "left out: it would count twice."
-            )
-        for name in tiers(X[list(rules)]):
-            del rules[name]
-            self.notes_.append(
-                f"Column {name!r} follows from two others by fixed borders, as a tier does, and "
-                "was left out: it would count twice."
+                f"Column {name!r} follows from {others} and was left out: it would count twice."
             )
         if not rules:
             raise StudyError(
@@ -291,11 +286,7 @@ def _plain(value: object) -> object:
 
 
 def redundant(frame: pd.DataFrame) -> list[str]:
-    """Return the numeric columns to leave out, so that none follows from the rest.
-
-    Spend is orders times their value, shares add up to one: distances would weigh one thing twice.
-    Of columns that follow from one another, the last is left out.
-    """
+    """Return the last numeric columns that follow from the rest: spend is orders times value."""
     kept, out = list(frame.columns), []
     for name in reversed(list(frame.columns)):
         others = [other for other in kept if other != name]
@@ -373,16 +364,14 @@ def tiers(frame: pd.DataFrame) -> list[str]:
     x, out, used = every_nth(frame), [], set()
     codes = {c: x[c].astype(float) if kind(x[c]) == "numeric" else pd.factorize(x[c])[0] for c in x}
     for name in x:
-        tier, others = pd.factorize(x[name])[0], [c for c in codes if c != name and c not in out]
-        if name in used or len(others) < 2 or not 3 <= x[name].nunique() <= TIERS:
-            continue
-        table = np.column_stack([codes[other] for other in others])
-        tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=0.02, random_state=0)
-        tree.fit(table, tier)
-        by = {others[i] for i in tree.tree_.feature if i >= 0}
-        if len(by) == 2 and tree.score(table, tier) >= DECIDED:
-            out.append(name)
-            used |= by
+        level, others = pd.factorize(x[name])[0], [c for c in x if c != name and c not in out]
+        if name not in used and len(others) > 1 and 3 <= x[name].nunique() <= TIERS:
+            table = np.column_stack([codes[other] for other in others])
+            tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=0.02, random_state=0)
+            by = {others[i] for i in tree.fit(table, level).tree_.feature if i >= 0}
+            if len(by) == 2 and tree.score(table, level) >= DECIDED:
+                out.append(name)
+                used |= by
     return out
 
 
@@ -396,11 +385,9 @@ def every_nth(rows):
 
 
 def near_spread(x: np.ndarray, share: float = 0.2) -> np.ndarray:
-    """Within-group spread of each column relative to the column that spreads most.
+    """Within-group spread of each column, as the differences of near pairs of rows show it.
 
-    Near pairs of rows mostly lie inside one group, so their differences show the spread within
-    groups before any clustering (Art, Gnanadesikan & Kettenring 1982, *Utilitas Mathematica* 21A).
-    The nearest fifth of pairs, in units of that spread itself, iterated.
+    Art, Gnanadesikan & Kettenring 1982, *Utilitas Mathematica* 21A; relative to the largest spread.
     """
     first, second = np.triu_indices(len(x), 1)
     gaps = (x[first] - x[second]) ** 2

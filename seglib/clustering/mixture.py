@@ -128,15 +128,12 @@ def count(columns: Columns, k_max: int, least: pd.Series) -> Count:
     return Count(chosen.k, int(table["bic"].idxmin()), apart, depth, table)
 
 
-def best(columns: Columns, k: int, shapes: tuple = SHAPES) -> Groups | None:
+def best(columns: Columns, k: int, shapes: tuple = SHAPES, *, split: bool = True) -> Groups | None:
     """Return k groups of the shape with the least BIC; None where no start has so many."""
     starts = _starts(columns, k)
-    diagonal = _diagonal(columns, k)
-    made = [
-        diagonal if shape == "diag" else _converged(columns, [*starts, diagonal.share], shape)
-        for shape in shapes
-        if diagonal
-    ]
+    if split and (groups := _diagonal(columns, k)):
+        starts = [*starts, groups.share]
+    made = [_converged(columns, starts, shape) for shape in shapes if starts]
     return min(made, key=lambda groups: groups.bic, default=None)
 
 
@@ -298,12 +295,12 @@ def fall(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
 # --- what the columns are -------------------------------------------------------------------------
 
 
-def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0) -> Columns:
+def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0, draw: bool = True) -> Columns:
     """Return the columns for a mixture, from numbers and positions of levels; NaN is missing.
 
     A column that follows from others is left out. A state, such as no spend at all, is an answer;
     numbers that are missing, there or elsewhere, are drawn from groups (Di Zio, Guarnera & Luzi
-    2007, *Comput. Stat. Data Anal.* 51).
+    2007, *Comput. Stat. Data Anal.* 51). Without `draw`, rows without gaps do, where they are many.
     """
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(values))[:ROWS])
@@ -324,7 +321,9 @@ def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0) -> Columns:
         if there.mean() >= FILLED:
             x[there] = _spread(x[there], rng)
             numbers.append(x)
-    return _filled(Columns(rows, np.column_stack(numbers), answers), rng)
+    made = Columns(rows, np.column_stack(numbers), answers)
+    whole = ~np.isnan(made.numbers).any(axis=1)
+    return made.of(whole) if not draw and whole.mean() >= FILLED else _filled(made, rng)
 
 
 def _filled(columns: Columns, rng: np.random.Generator) -> Columns:
