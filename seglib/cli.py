@@ -110,7 +110,7 @@ def _new(options) -> None:
 
 
 def _run(options) -> None:
-    from seglib import kernels, runner  # noqa: F401 - in this order
+    from seglib import runner
 
     index = runner.run(
         options.study,

@@ -1,4 +1,4 @@
-"""Kernels that begin with their libraries loaded: half of a small study's time was imports.
+"""Notebooks run in kernels that begin with their libraries loaded: these took half of the time.
 
 On Linux one process imports what all notebooks need, and each kernel is a fork of it (Python's
 `forkserver`); elsewhere, where forks of such a process are not safe, kernels start as always.
@@ -6,15 +6,19 @@ On Linux one process imports what all notebooks need, and each kernel is a fork 
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
+from traitlets.config import Config
 
 for unused in ("rfc3987_syntax", "debugpy"):  # jsonschema and each kernel would load them
     sys.modules.setdefault(unused, None)
@@ -31,7 +35,47 @@ LIBRARIES = [
     "seglib.report.cards",
 ]
 FORKING = sys.platform == "linux"
+logging.getLogger("papermill").setLevel(logging.ERROR)
 ONE = threading.Lock()  # two kernels may start at once, and the environment is everyone's
+
+
+def start() -> None:
+    """Begin to load the libraries, where kernels can be forks of a process that has them."""
+    if FORKING:
+        _context()
+
+
+def parameters(notebook: Path) -> dict[str, dict]:
+    """Return the parameters of a notebook as papermill knows them."""
+    import papermill
+
+    return papermill.inspect_notebook(str(notebook))
+
+
+def execute(notebook: Path, executed: Path, parameters: dict, name: str) -> Exception | None:
+    """Run a notebook by papermill; return the error that ended it, None if it was done.
+
+    Its kernel talks through files, where there are such sockets, not through ports of the network.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    with tempfile.TemporaryDirectory(prefix="seglib-") as folder:
+        sockets = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
+        try:
+            papermill.execute_notebook(
+                str(notebook),
+                str(executed),
+                parameters=parameters,
+                progress_bar={"desc": name, "leave": False, "disable": None},  # on a terminal
+                request_save_on_cell_execute=False,  # written once: each save writes all figures
+                config=Config({"KernelManager": sockets}),
+                extra_arguments=["--log-level=50"],  # it logs its own end as an error
+                kernel_manager_class=KernelManager,
+            )
+        except PapermillExecutionError as error:
+            return error
+    return None
 
 
 class ForkedKernel:
@@ -95,7 +139,7 @@ class KernelManager(AsyncKernelManager):
 
 def _context() -> multiprocessing.context.ForkServerContext:
     """Return the context whose processes are forks of the one with the libraries."""
-    from multiprocessing import forkserver  # noqa: PLC0415 - not there on every system
+    from multiprocessing import forkserver
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(LIBRARIES)
@@ -122,7 +166,7 @@ def _serve(arguments: list[str], environment: dict[str, str], folder: str) -> No
     os.chdir(folder)
     threading.Thread(target=_end_with_runner, daemon=True).start()
 
-    from ipykernel import kernelapp  # noqa: PLC0415 - loaded already
+    from ipykernel import kernelapp
 
     kernelapp.launch_new_instance(argv=arguments)
 

@@ -11,9 +11,7 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from seglib import formats, privacy, runs, study, wording
-from seglib.clustering import segmenter
-from seglib.clustering.encoding import Encoder
-from seglib.collection import activity, attributes, audit, checks, features, tables
+from seglib.collection import tables
 from seglib.runs import COMPARED, Run
 from seglib.study import Segmentation, Study, StudyError
 
@@ -56,7 +54,7 @@ class Step:
 
 
 def check(name: str, *, read: bool = True) -> Study:
-    """Return the study if its file and its tables are sound.
+    """Return the study if its file, its tables and its key of pseudonyms are sound.
 
     A StudyError lists every mistake in keys, sources and columns at once. Without `read`, the
     tables of a sound file are not looked at: `tables.open_tables` says the same of them.
@@ -148,7 +146,7 @@ def _before(step: Step, current: Run, prefix: str) -> Path | None:
 
 def with_parameters(plan: list[Step], given: dict) -> list[Step]:
     """Return the plan with parameters added to the notebooks that know them, else a StudyError."""
-    known = {step.name: _open_parameters(step) for step in plan}
+    known = {step.name: _open_parameters(step) for step in plan if given}
     accepted = {name: about for result in known.values() for name, about in result.items()}
     added = {step.name: {} for step in plan}
     for name, text in given.items():
@@ -163,9 +161,9 @@ def with_parameters(plan: list[Step], given: dict) -> list[Step]:
 
 
 def _open_parameters(step: Step) -> dict[str, dict]:
-    import papermill  # noqa: PLC0415 - a second that only parameters need
+    from seglib import kernels
 
-    result = papermill.inspect_notebook(str(step.path))
+    result = kernels.parameters(step.path)
     return {name: about for name, about in result.items() if name not in OWN}
 
 
@@ -221,6 +219,10 @@ def wanted(plan: list[Step], only: str, current: Run) -> set[str]:
 
 def outlook(loaded: Study) -> dict[str, list[str]]:
     """Return lines, by heading, on what a study will say; a StudyError if its data stop a run."""
+    from seglib.clustering import segmenter
+    from seglib.clustering.encoding import Encoder
+    from seglib.collection import activity, attributes, audit, checks, dictionary, features
+
     opened = tables.open_tables(loaded)
     clean, results = audit.audit(loaded, opened, loaded.as_of)
     data = activity.facts(loaded, clean, loaded.as_of)
@@ -234,15 +236,15 @@ def outlook(loaded: Study) -> dict[str, list[str]]:
             k, most = loaded.segmentation.k * (unit == "customers"), loaded.segmentation.k_max
             segmenter.check(frame, Encoder().fit(frame), k, most, loaded.seed)
     rows = [f"{n:<14} {table.count().execute():>12,} rows" for n, table in opened.items()]
-    rows += _account(results) if "transactions" in clean else []
+    rows += _account(checks.account(results), results) if "transactions" in clean else []
     rows.append(f"{'customers':<14} {len(people):>12,} known {loaded.known(loaded.as_of)}")
     told = pages(loaded, activity.extent(data), goods is not None)
     return {"Rows": rows, "What the checks found": _found(results), "Pages": told}
 
 
-def _account(results: list[dict]) -> list[str]:
+def _account(rows: pd.DataFrame, results: list[dict]) -> list[str]:
     """Return what becomes of the rows of transactions, and for which reasons rows are dropped."""
-    frame = checks.account(results).query("rows > 0").drop("all rows", errors="ignore")
+    frame = rows.query("rows > 0").drop("all rows", errors="ignore")
     lines = [
         f"{'':<14} {n:>12,} {what.removesuffix(', see above')} ({share:.1%})"
         for what, n, share in frame.itertuples()

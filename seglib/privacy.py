@@ -27,7 +27,6 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import phonenumbers
-from scipy.optimize import linprog
 from stdnum import iban, luhn
 
 from seglib import wording
@@ -316,6 +315,8 @@ def _width(groups: np.ndarray, sums: np.ndarray, mask: np.ndarray, target: int) 
     """Return how many more numbers than one a group can have, given what is shown."""
     if mask.all():
         return np.inf
+    from scipy.optimize import linprog  # noqa: PLC0415 - half a second that few counts need
+
     goal = groups[target]
     ends = [
         linprog(way * goal, A_eq=groups[~mask], b_eq=sums[~mask], method="highs") for way in (1, -1)

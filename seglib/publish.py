@@ -13,7 +13,7 @@ STAGING, REPLACED = ".staging-", ".replaced-"
 
 @contextmanager
 def staged(*places: Path) -> Iterator[list[Path]]:
-    """Yield an empty folder beside each place; put them all in place if nothing fails.
+    """Yield an empty folder beside each place, or for a name with an ending where to make a file.
 
     A place with an ending is a file, still to be made. All old places are set aside before the
     first new one is moved in, so a process that dies in between leaves old ones, new ones or none,

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import multiprocessing
 import os
 import platform
 import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
-import papermill
-from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
-
-from seglib import formats, kernels, plan, privacy, publish, runs
+from seglib import formats, plan, privacy, publish, runs
 from seglib.collection import tables
-from seglib.measuring import monitoring
-from seglib.personas import claims
-from seglib.report import cards, summary
-from seglib.report.pages import build, explain
 from seglib.runs import Run
-from seglib.study import StudyError
+from seglib.study import Study, StudyError
 
 VERSIONS = (
     "seglib",
@@ -46,7 +36,6 @@ VERSIONS = (
 )
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # one thread a process; kernels inherit it
-logging.getLogger("papermill").setLevel(logging.ERROR)
 CODE = {".py", ".j2", ".yaml", ".css", ".json"}  # words too: an edited sentence is a new run
 
 
@@ -79,7 +68,8 @@ def run(
     publish.recover(*places)
     todo = plan.with_parameters(plan.steps(loaded), parameters or {})
     wanted = plan.wanted(todo, only, current)
-    _verify_others(current)
+    for other in _others(current):  # a mixture there is refused: the summary shows it too
+        runs.verify(other)
     before = runs.digest(loaded.path)
     with publish.staged(*places) as staging, chdir(plan.ROOT):  # one folder for all threads
         manifest = _execute(current, todo, wanted, staging[:2], force, say)
@@ -93,11 +83,12 @@ def run(
     return reports / "index.html"
 
 
-def _verify_others(current: Run) -> None:
-    """Refuse a mixture in another run of the study, which the summary shows too."""
-    for other in summary.runs(current.study):
-        if other["folder"] != current.folder:
-            runs.verify(other["folder"])
+def _others(current: Run) -> list[Path]:
+    """Return the folders of the other runs of the study that have pages."""
+    study = current.study
+    folders = sorted(path.parent for path in study.folder.glob("[!.]*/manifest.json"))
+    others = [folder for folder in folders if folder != current.folder]
+    return [folder for folder in others if any((study.reports / folder.name).glob("*.html"))]
 
 
 def _personal(path: Path) -> list[str]:
@@ -107,47 +98,70 @@ def _personal(path: Path) -> list[str]:
 
 
 def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: Path) -> None:
-    loaded = current.study
-    if not _same_pages(current, manifest, pages):
-        for page in build(loaded.title, manifest, pages):
-            manifest["times"][page.stem]["html"] = runs.digest(page)
-    (data / "manifest.json").write_text(formats.as_json(manifest), encoding="utf-8")
-    explain(loaded.title, manifest, pages)
-    cards.handout(replace(current, folder=data), manifest, pages)
-    every = summary.runs(loaded, (current.as_of.isoformat(), data, pages))
-    summary.build(loaded, every, index)
+    """Write the manifest, and the pages and the summary where the last run has made others."""
+    loaded, times, path = current.study, manifest["times"], data / "manifest.json"
+    state = [times, runs.lineage(data), *(_state(loaded, other) for other in _others(current))]
+    times["pages"]["whole"] = _hash("", formats.as_json(state))
+    for page in _same_pages(current, times):
+        shutil.copy2(page, index if page.name == "index.html" else pages)
+    if not index.exists():
+        from seglib.report import cards, summary
+        from seglib.report.pages import build, explain
+
+        path.write_text(formats.as_json(manifest), encoding="utf-8")
+        build(loaded.title, manifest, pages)
+        explain(loaded.title, manifest, pages)
+        cards.handout(replace(current, folder=data), manifest, pages)
+        every = summary.runs(loaded, (current.as_of.isoformat(), data, pages))
+        summary.build(loaded, every, index)
+    digests = {page.name: runs.digest(page) for page in sorted(pages.glob("*.html"))}
+    times["pages"]["files"] = digests | {"../index.html": runs.digest(index)}
+    path.write_text(formats.as_json(manifest), encoding="utf-8")
 
 
-def _same_pages(current: Run, manifest: dict, pages: Path) -> bool:
-    """Copy the pages of the last run and return True, if it was the same and they are as it was."""
-    last = current.read("manifest.json") if current.has("manifest.json") else {}
+def _state(study: Study, folder: Path) -> list:
+    """Return what tells whether anything in a run has changed that the summary shows."""
+    names = [sorted(os.listdir(place)) for place in (folder, study.reports / folder.name)]
+    return [folder.name, names, runs.digest(folder / "manifest.json"), runs.lineage(folder)]
+
+
+def _same_pages(current: Run, times: dict) -> list[Path]:
+    """Return the pages of the last run that would be made again as they are.
+
+    That of a step depends on its notebook and on what is common to all steps, the rest on all.
+    """
+    last = _last(current).get("times", {})
+    now, old = times["pages"], last.get("pages", {})
+    if not now["common"] or now["common"] != old.get("common"):
+        return []
     place = current.study.reports / current.as_of.isoformat()
-    made = {place / f"{name}.html": about.get("html") for name, about in manifest["times"].items()}
-    if last != manifest or _differ(made):
-        return False
-    for page in made:
-        shutil.copy2(page, pages)
-    return True
+    files = {place / name: digest for name, digest in old["files"].items()}
+    sound = [path for path in files if path.name not in _differ(files)]
+    if len(sound) == len(files) and now["whole"] == old["whole"]:
+        return sound
+    return [path for path in sound if path.stem in last and times.get(path.stem) == last[path.stem]]
+
+
+def _last(current: Run) -> dict:
+    """Return the manifest of the last run, empty if there is none."""
+    return current.read("manifest.json") if current.has("manifest.json") else {}
 
 
 def _execute(current, todo, wanted, staging, force, say) -> dict:
     """Run or reuse each step into the staging folders and return the manifest."""
-    last = current.read("manifest.json") if current.has("manifest.json") else {}
+    last = _last(current)
     old = {
         entry["name"]: entry | {"page": last["times"][entry["name"]].get("page")}
         for entry in last.get("steps", [])
     }
     inputs = _inputs(current)
-    fingerprint = _fingerprint(current, inputs)
+    fingerprint = common = _fingerprint(current, inputs)
     entries, times, ran, stale, reason = {}, {}, False, False, ""
     for _, stage in groupby(todo, key=lambda step: step.stage):
         due, prints = [], {}
         for step in stage:
             here = replace(current, folder=staging[0])
-            reason = plan.left_out(step, here)
-            if step.notebook == "07_monitoring":
-                reason = monitoring.incomparable(here)
-            if reason:
+            if reason := _left_out(step, here):
                 say(f"{step.name:<26} left out: {reason}")
                 continue
             asked = formats.as_json(step.parameters) + plan.reads_earlier(step, current)
@@ -161,6 +175,8 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             _reuse(current, former, staging)
             stale |= not same  # by the study or the code as it is now, its claims may be others
             if stale and "claims.json" in former["files"]:
+                from seglib.personas import claims
+
                 claims.check(replace(current, folder=staging[0]))
             times[step.name] = last["times"][step.name]
             entries[step.name] = {k: v for k, v in former.items() if k != "page"}
@@ -172,7 +188,9 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             entries[step.name] = _entry(step, prints[step.name], changed, staging[0])
         ran = ran or bool(due)  # whatever comes later and is not the same must follow
         fingerprint = _hash(fingerprint, *prints.values()) if fingerprint else ""
-    monitoring.assemble(replace(current, folder=staging[0]), reason)
+    _measure(current, replace(current, folder=staging[0]), reason, again=ran or stale)
+    names = [step.name for step in todo if step.name in entries]
+    times["pages"] = {"common": common and _hash(common, *names)}
     return formats.plain(
         {
             "study": current.study.name,
@@ -183,14 +201,40 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             "data_hash": _hash("", formats.as_json(inputs))[:12],
             "versions": {name: version(name) for name in VERSIONS}
             | {"python": platform.python_version()},
-            "steps": [entries[step.name] for step in todo if step.name in entries],
+            "steps": [entries[name] for name in names],
             "times": times,
         }
     )
 
 
+def _left_out(step: plan.Step, here: Run) -> str:
+    """Return why a step has nothing to say; empty if it has."""
+    if step.notebook != "07_monitoring":
+        return plan.left_out(step, here)
+    from seglib.measuring import monitoring
+
+    return monitoring.incomparable(here)
+
+
+def _measure(current: Run, staged: Run, reason: str, again: bool) -> None:
+    """Write measures.json, or take that of the last run if it would be the same."""
+    name = "measures.json"
+    was = runs.lineage(current.folder).get(name, {}).get(name)
+    if again or reason or _differ({current.folder / name: was}):
+        from seglib.measuring import monitoring
+
+        monitoring.assemble(staged, reason)
+    else:
+        staged.take(name, current)
+
+
 def _execute_all(current: Run, due: list[plan.Step], staging, say) -> dict[str, dict]:
     """Run steps, two at a time where that is faster; return the times of each."""
+    if not due:
+        return {}
+    from seglib import kernels
+
+    kernels.start()
     if len(due) < 2 or (os.cpu_count() or 1) < 2 or not kernels.FORKING:
         return {step.name: _timed(current, step, staging, say) for step in due}
     with ThreadPoolExecutor(2) as pool:
@@ -301,45 +345,24 @@ def _reuse(current: Run, entry: dict, staging: tuple[Path, Path]) -> None:
 
 
 def _execute_one(current: Run, step: plan.Step, staging: tuple[Path, Path]) -> None:
+    from seglib import kernels
+
     data, pages = staging
     executed = pages / f"{step.name}.ipynb"
-    own = {
-        "study": str(current.study.path),
-        "as_of": current.as_of.isoformat(),
-        "out": str(data),
-    }
-    try:
-        with kernel() as config:
-            papermill.execute_notebook(
-                str(step.path),
-                str(executed),
-                parameters={**own, **step.parameters},
-                progress_bar={"desc": step.name, "leave": False, "disable": None},  # on a terminal
-                request_save_on_cell_execute=False,  # written once: each save writes all figures
-                config=config,
-                extra_arguments=["--log-level=50"],  # it logs its own end as an error
-                kernel_manager_class=kernels.KernelManager,
-            )
-    except PapermillExecutionError as error:
-        if error.ename in {"StudyError", "ReportError"}:
-            raise StudyError(error.evalue) from None
+    own = {"study": str(current.study.path), "as_of": current.as_of.isoformat(), "out": str(data)}
+    error = kernels.execute(step.path, executed, {**own, **step.parameters}, step.name)
+    if error and error.ename in {"StudyError", "ReportError"}:
+        raise StudyError(error.evalue)
+    if error:
         copy = current.study.reports / f"failed_{step.name}.ipynb"
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(executed, copy)
         raise NotebookError(
             f"{step.name} failed in cell {error.exec_count}: {error.ename}: "
             f"{(error.evalue.splitlines() or [''])[0]} (executed copy: {copy})"
-        ) from None
+        )
     reports = current.study.reports / current.as_of.isoformat()
     _rewrite(executed, {str(data): str(current.folder), str(pages): str(reports)})
-
-
-@contextmanager
-def kernel() -> Iterator[Config]:
-    """Yield the configuration of a kernel that talks through files, not through network ports."""
-    with tempfile.TemporaryDirectory(prefix="seglib-") as folder:
-        sockets = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
-        yield Config({"KernelManager": sockets})
 
 
 def _rewrite(executed: Path, places: dict[str, str]) -> None:

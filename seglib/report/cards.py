@@ -15,7 +15,6 @@ from seglib.personas.profile import WORDS
 from seglib.plots import colours
 from seglib.report import markup
 from seglib.report.exhibits import by_month, days, environment, missing
-from seglib.report.pages import provenance, render
 from seglib.runs import Run
 
 LEVERS = wording.table("levers")
@@ -149,6 +148,8 @@ def assortment(rows: list[dict], claims: list[dict], absent: str = "") -> None:
 
 def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
     """Write personas.html, the personas alone for printing; None before 04 has run."""
+    from seglib.report.pages import provenance, render  # noqa: PLC0415 - kernels do without
+
     if not (run.has("personas.json") and run.has("claims.json")):
         return None
     people, claims, book = (run.read(f"{n}.json") for n in ("personas", "claims", "playbook"))

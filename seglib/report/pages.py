@@ -94,13 +94,12 @@ def page(
 
 
 def build(title: str, manifest: Mapping, folder: str | Path) -> list[Path]:
-    """Write the pages of a run beside its executed notebooks; the manifest has the steps."""
-    result, nav = [], _nav(manifest)
-    for step in manifest["steps"]:
-        path = Path(folder) / f"{step['name']}.ipynb"
-        footer = provenance(manifest, path.stem)
-        result.append(page(path, path.with_suffix(".html"), study=title, nav=nav, footer=footer))
-    return result
+    """Write the pages that a run lacks beside its executed notebooks, by its manifest."""
+    paths = [Path(folder) / f"{step['name']}.html" for step in manifest["steps"]]
+    for path in (path for path in paths if not path.exists()):
+        footer, notebook = provenance(manifest, path.stem), path.with_suffix(".ipynb")
+        page(notebook, path, study=title, nav=_nav(manifest), footer=footer)
+    return paths
 
 
 def explain(title: str, manifest: Mapping, folder: str | Path) -> None:
@@ -121,7 +120,8 @@ def provenance(manifest: Mapping, name: str = "") -> dict:
     """Return what the footer of a page says: of the step `name` of a run, or of the whole."""
     steps = {step["name"]: step for step in manifest.get("steps", ())}
     times = manifest.get("times", {})
-    timed = [times[name]] if name in times else sorted(times.values(), key=lambda t: t["started"])
+    timed = [times[each] for each in ([name] if name in steps else steps) if each in times]
+    timed.sort(key=lambda t: t["started"])
     began = datetime.fromisoformat(timed[0]["started"]).astimezone(UTC) if timed else None
     seconds = f"{sum(t['seconds'] for t in timed):,.0f} s" + ", added up" * (len(timed) > 1)
     run = {key: manifest[key] for key in ("study", "as_of") if key in manifest}
