@@ -221,7 +221,7 @@ def outlook(loaded: Study) -> dict[str, list[str]]:
     """Return lines, by heading, on what a study will say; a StudyError if its data stop a run."""
     from seglib.clustering import segmenter
     from seglib.clustering.encoding import Encoder
-    from seglib.collection import activity, attributes, audit, checks, dictionary, features
+    from seglib.collection import activity, attributes, audit, checks, features
 
     opened = tables.open_tables(loaded)
     clean, results = audit.audit(loaded, opened, loaded.as_of)

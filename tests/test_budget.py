@@ -15,12 +15,12 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
 BELOW = GROUND | {"runs"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 3952, 17),
+    ("", 4023, 17),
     ("collection", 4917, 17),
     ("clustering", 3573, 12),
     ("personas", 2319, 8),
     ("measuring", 2079, 7),
-    ("report", 1504, 7),
+    ("report", 1505, 7),
 ]
 DEEPEST = 8  # modules in the longest chain of imports
 
