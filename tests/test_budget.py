@@ -18,7 +18,7 @@ ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what
     ("", 4023, 17),
     ("collection", 4917, 17),
     ("clustering", 3573, 12),
-    ("personas", 2319, 8),
+    ("personas", 2322, 8),
     ("measuring", 2079, 7),
     ("report", 1505, 7),
 ]

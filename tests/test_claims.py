@@ -295,3 +295,12 @@ def test_a_studys_own_column_of_a_features_name_is_told_by_itself(tmp_path):
 
 def test_an_edited_sentence_is_a_new_run():
     assert {path.suffix for path in wording.FOLDER.iterdir()} <= runner.CODE
+
+
+def test_a_difference_is_said_in_one_short_sentence():
+    read, again = {"cards": [{"n": "x" * 500}]}, {"cards": [{"n": "y" * 500}]}
+    assert claims.differs(read, again).startswith("cards[0].n is 'xxx")
+    assert len(claims.differs(read, again)) < 250
+    other = {"cards": [{"n": "x" * 500, "tiles": []}]}
+    assert claims.differs(read, other) == "cards[0] 'tiles' is only in what the tables give"
+    assert claims.differs(other, read) == "cards[0] 'tiles' is not in what the tables give"

@@ -378,7 +378,10 @@ def verify(stored: list[dict], again: list[dict]) -> None:
 
 def differs(read, again, place: str = "") -> str:
     """Return where two contents differ first, and how; empty if they do not."""
-    if isinstance(read, dict) and isinstance(again, dict) and read.keys() == again.keys():
+    if isinstance(read, dict) and isinstance(again, dict):
+        for key in sorted(read.keys() ^ again.keys()):
+            side = "is not in" if key in read else "is only in"
+            return f"{place.lstrip('.') or 'its'} {key!r} {side} what the tables give"
         return next(filter(None, (differs(read[k], again[k], f"{place}.{k}") for k in read)), "")
     if isinstance(read, list) and isinstance(again, list) and len(read) == len(again):
         pairs = enumerate(zip(read, again, strict=True))
@@ -386,4 +389,4 @@ def differs(read, again, place: str = "") -> str:
         return next(filter(None, parts), "")
     numbers = all(isinstance(v, Real) and not isinstance(v, bool) for v in (read, again))
     same = math.isclose(read, again, rel_tol=1e-7, abs_tol=1e-9) if numbers else read == again
-    return "" if same else f"{place.lstrip('.')} is {read!r}, the tables give {again!r}"
+    return "" if same else f"{place.lstrip('.')} is {read!r:.80}, the tables give {again!r:.80}"
