@@ -17,7 +17,7 @@ LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.item
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
     ("", 4023, 17),
     ("collection", 4917, 17),
-    ("clustering", 3573, 12),
+    ("clustering", 3575, 12),
     ("personas", 2322, 8),
     ("measuring", 2079, 7),
     ("report", 1505, 7),

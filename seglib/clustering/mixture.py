@@ -31,6 +31,7 @@ DRAWN = 8  # groups at most from which missing numbers are drawn
 SPIKE = 3  # a value so many times as frequent as any other is a state, such as no spend at all
 DISTINCT = 20  # values a column has at least whose spikes are states
 FILLED = 0.5  # share of rows that have a number at least; of other columns only the state counts
+MANY = 0.75  # share of rows without gaps, of which segments may be made as if there were no others
 FEWEST = 5  # rows of a group
 BINS = 60  # from one centre distance before the first centre to one beyond the second
 BANDWIDTH = 0.1  # of the kernel, in centre distances
@@ -300,7 +301,7 @@ def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0, draw: bool =
 
     A column that follows from others is left out. A state, such as no spend at all, is an answer;
     numbers that are missing, there or elsewhere, are drawn from groups (Di Zio, Guarnera & Luzi
-    2007, *Comput. Stat. Data Anal.* 51). Without `draw`, rows without gaps do, where they are many.
+    2007, *Comput. Stat. Data Anal.* 51). Without `draw`, rows without gaps do if they are most.
     """
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(values))[:ROWS])
@@ -323,20 +324,21 @@ def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0, draw: bool =
             numbers.append(x)
     made = Columns(rows, np.column_stack(numbers), answers)
     whole = ~np.isnan(made.numbers).any(axis=1)
-    return made.of(whole) if not draw and whole.mean() >= FILLED else _filled(made, rng)
+    if not draw and whole.mean() >= MANY:
+        return made.of(whole)
+    return _filled(made, rng, whole if draw and whole.mean() >= FILLED else None)
 
 
-def _filled(columns: Columns, rng: np.random.Generator) -> Columns:
-    """Draw missing numbers from groups: of the rows without gaps if they are many, else of all."""
+def _filled(columns: Columns, rng: np.random.Generator, whole: np.ndarray | None) -> Columns:
+    """Draw missing numbers from groups of the whole rows, or those of shape diag of all rows."""
     gone = np.isnan(columns.numbers)
     if not gone.any():
         return columns
-    whole = ~gone.any(axis=1)
-    some, shapes = (columns.of(whole), SHAPES) if whole.mean() >= FILLED else (columns, SHAPES[:1])
+    some, shapes = (columns, SHAPES[:1]) if whole is None else (columns.of(whole), SHAPES)
     fits = [groups for shape in shapes for groups in _sizes(some, shape, DRAWN)]
     groups, numbers = min(fits, key=lambda one: one.bic), columns.numbers.copy()
     _, mean, covariance = rule(some.numbers, groups.share, groups.shape)
-    for pattern in np.unique(gone[~whole], axis=0):
+    for pattern in np.unique(gone[gone.any(axis=1)], axis=0):
         rows = np.flatnonzero((gone == pattern).all(axis=1))
         there, known = columns.of(rows, ~pattern), some.of(slice(None), ~pattern)
         chance = softmax(_joint(known, groups.share, groups.shape, there), axis=1)
