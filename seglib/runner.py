@@ -122,7 +122,9 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: P
 def _state(study: Study, folder: Path) -> list:
     """Return what tells whether anything in a run has changed that the summary shows."""
     names = [sorted(os.listdir(place)) for place in (folder, study.reports / folder.name)]
-    return [folder.name, names, runs.digest(folder / "manifest.json"), runs.lineage(folder)]
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["times"].pop("pages", None)  # which follow from the other runs in turn
+    return [folder.name, names, manifest, runs.lineage(folder)]
 
 
 def _same_pages(current: Run, times: dict) -> list[Path]:
@@ -164,7 +166,8 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             if reason := _left_out(step, here):
                 say(f"{step.name:<26} left out: {reason}")
                 continue
-            asked = formats.as_json(step.parameters) + plan.reads_earlier(step, current)
+            asked = formats.as_json([step.parameters, _labels(step, current)])
+            asked += plan.reads_earlier(step, current)
             prints[step.name] = own = _hash(fingerprint, step.path.read_bytes(), asked)
             former = old.get(step.name)
             same = not force and fingerprint and _unchanged(current, former, own)
@@ -188,7 +191,8 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             entries[step.name] = _entry(step, prints[step.name], changed, staging[0])
         ran = ran or bool(due)  # whatever comes later and is not the same must follow
         fingerprint = _hash(fingerprint, *prints.values()) if fingerprint else ""
-    _measure(current, replace(current, folder=staging[0]), reason, again=ran or stale)
+    again = ran or stale or entries.keys() != old.keys()
+    _measure(current, replace(current, folder=staging[0]), reason, again)
     names = [step.name for step in todo if step.name in entries]
     times["pages"] = {"common": common and _hash(common, *names)}
     return formats.plain(
@@ -205,6 +209,12 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             "times": times,
         }
     )
+
+
+def _labels(step: plan.Step, current: Run) -> str:
+    """Return the digest of a file of labels that a step is given; empty if there is none."""
+    path = current.study.folder / str(step.parameters.get("labels") or "")
+    return runs.digest(path) if path.is_file() else ""
 
 
 def _left_out(step: plan.Step, here: Run) -> str:
@@ -317,7 +327,7 @@ def _fingerprint(current: Run, inputs: dict) -> str:
     if tables.on_a_server(current.study):
         return ""
     code = sorted(p for p in Path(__file__).parent.rglob("*") if p.suffix in CODE)
-    installed = {name: version(name) for name in VERSIONS}
+    installed = {name: version(name) for name in VERSIONS} | {"python": platform.python_version()}
     return _hash(
         runs.digest(current.study.path, *code),
         formats.as_json([inputs, installed, current.as_of, current.seed]),

@@ -15,9 +15,9 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
 BELOW = GROUND | {"runs"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 4023, 17),
+    ("", 4033, 17),
     ("collection", 4917, 17),
-    ("clustering", 3575, 12),
+    ("clustering", 3608, 13),
     ("personas", 2322, 8),
     ("measuring", 2079, 7),
     ("report", 1505, 7),

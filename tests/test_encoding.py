@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from seglib.clustering import Encoder, NullModel
-from seglib.clustering.encoding import near_spread, parts_of_a_whole, redundant, tiers
+from seglib.clustering.dependence import parts_of_a_whole, redundant
+from seglib.clustering.encoding import near_spread
 from seglib.study import StudyError
 
 
@@ -140,20 +141,40 @@ def test_simulated_shares_add_up_to_the_whole_and_missing_rows_stay_missing():
     assert np.abs(raw[~filled].mean(axis=0) - frame[list("abc")].mean()).max() < 0.02
 
 
+def left_out(frame):
+    return [note.split("'")[1] for note in Encoder().fit(frame).notes_]
+
+
+def tiered(frame, one, other):
+    rich, often = frame[one], frame[other]
+    code = (rich > rich.median()).astype(int) * (1 + (often > often.median()))
+    return pd.Categorical.from_codes(code, ["bronze", "silver", "gold"])
+
+
 def test_a_tier_that_two_columns_decide_is_left_out_and_one_that_tells_more_stays():
     frame = amounts()
-    rich, often = (frame[name] > frame[name].median() for name in ("value", "orders"))
-    tier = pd.Categorical.from_codes(rich.astype(int) + often * rich, ["bronze", "silver", "gold"])
-    assert tiers(frame.assign(tier=tier)) == ["tier"]
-    noisy = pd.Series(tier).where(np.random.default_rng(0).random(300) < 0.9, "bronze")
-    assert tiers(frame.assign(tier=noisy)) == []
+    tier = tiered(frame, "value", "orders")
     (note,) = Encoder().fit(frame.assign(tier=tier)).notes_
     assert note.startswith("Column 'tier' follows from two others by borders and was left out")
+    noisy = pd.Series(tier).where(np.random.default_rng(0).random(300) < 0.9, "bronze")
+    assert left_out(frame.assign(tier=noisy)) == []
+    assert left_out(frame.assign(tier=tier, large=1e45 * np.random.default_rng(0).random(300))) == [
+        "tier"
+    ]
 
 
-def test_answers_that_groups_share_are_no_tiers():
-    """Two questions follow from one another where groups are pure; the numbers do not."""
-    truth = np.arange(300) % 3
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tier_of_ordered_answers_is_left_out_whatever_the_order_of_rows(seed):
+    codes = pd.DataFrame(np.random.default_rng(seed).integers(1, 6, (300, 2)), columns=["a", "b"])
+    frame = codes.apply(lambda c: pd.Categorical(c, range(1, 6), ordered=True))
+    assert left_out(frame.assign(tier=tiered(codes, "a", "b"))) == ["tier"]
+
+
+def test_what_names_real_groups_or_is_rare_is_no_tier():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"x": 3 * truth + rng.normal(size=300), "y": rng.normal(size=300)})
-    assert tiers(frame.assign(a=truth, b=2 - truth)) == []
+    truth = np.arange(300) % 3
+    frame = pd.DataFrame(rng.normal(size=(300, 2)), columns=["x", "y"])
+    apart = frame.assign(x=frame["x"] + 10 * (truth == 1), y=frame["y"] + 10 * (truth == 2))
+    assert left_out(apart.assign(brand=pd.Categorical.from_codes(truth, list("abc")))) == []
+    rare = rng.permutation(np.r_[np.ones(3), 2 * np.ones(3), np.zeros(294)])
+    assert left_out(frame.assign(complaints=rare)) == []

@@ -102,3 +102,19 @@ def test_a_group_that_both_trees_miss_is_found_by_splitting():
     columns = mixture.columns(cigars(rng), np.zeros(2, bool))
     short = [mixture._em(columns, s, "diag", 200)[1] for s in mixture._starts(columns, 4)]
     assert mixture.best(columns, 4, ("diag",)).loglik > max(short)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_those_who_buy_nothing_are_not_shared_out_among_the_groups_of_buyers(share):
+    """Numbers drawn for them must not make as many groups again."""
+    rng = np.random.default_rng(0)
+    group, none = rng.random(500) < share, rng.random(500) < 0.4
+    x = rng.normal(size=(500, 2)) + 6 * group[:, None] + 10
+    x[none] = 0
+    assert counted(x).k <= 3
+
+
+def test_a_column_that_few_have_is_counted_where_there_is_no_other():
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random(200) < 0.6, np.nan, rng.normal(size=200))
+    assert looks(counted(x[:, None], k_max=3)) == (1, 1, 1)

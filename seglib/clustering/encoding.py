@@ -13,23 +13,15 @@ import re
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata, skew
+from scipy.stats import skew
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.tree import DecisionTreeClassifier
 
+from seglib.clustering.dependence import redundant, tiers
 from seglib.formats import StudyError
 
 RARE = 0.01  # levels held by a smaller share of rows carry no distance
 TAILS = (0.005, 0.995)  # winsor limits as quantiles
-FOLLOWS = 0.999  # share of variance of a column that others must explain for it to be left out
-ROWS_PER_COLUMN = 10  # needed to say that a column follows from others
-SAME = 1e-6  # relative spread of a sum that is the same in every row
-TIERS = 20  # levels of a tier at most
-DECIDED = 0.98  # share of rows whose tier two other columns give
 PAIRS = 500  # near pairs are looked for among this many rows
-UNLIKE = 0.02  # share of neighbours in one column that may differ in another that follows from it
-NEAR = 0.02  # share of ranks within which two values are alike
-OF_CHANCE = 0.25  # and the largest part of what would differ if the columns were unrelated
 IDENTIFIER = re.compile(r"(^|[^a-z])(id|uuid|guid|key)$|_id$", re.IGNORECASE)
 
 
@@ -75,18 +67,19 @@ class Encoder(TransformerMixin, BaseEstimator):
                 self.notes_.append(f"Column {name!r} {why} and was left out.")
             else:
                 rules[name] = self._rule(str(name), X[name])
-        numeric = [name for name, rule in rules.items() if rule["kind"] == "numeric"]
-        left = dict.fromkeys(redundant(X[numeric].astype(float)), "the others (a sum or a product)")
-        rest = X[[name for name in rules if name not in left]]
-        for name, others in (left | dict.fromkeys(tiers(rest), "two others by borders")).items():
-            del rules[name]
-            self.notes_.append(
-                f"Column {name!r} follows from {others} and was left out: it would count twice."
-            )
         if not rules:
             raise StudyError(
                 f"None of the {X.shape[1]} columns varies ({', '.join(map(str, X.columns))}): "
                 "give at least one that has two values in more than a few rows."
+            )
+        numeric = [name for name, rule in rules.items() if rule["kind"] == "numeric"]
+        left = dict.fromkeys(redundant(X[numeric].astype(float)), "the others (a sum or a product)")
+        rest = [name for name in rules if name not in left]
+        left |= dict.fromkeys(_tiers(every_nth(X[rest]), rules), "two others by borders")
+        for name, others in left.items():
+            del rules[name]
+            self.notes_.append(
+                f"Column {name!r} follows from {others} and was left out: it would count twice."
             )
         self.rules_ = list(rules.values())
         smooth = [rules[name] for name in numeric if name in rules and _continuous(X[name])]
@@ -282,97 +275,10 @@ def _plain(value: object) -> object:
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
-# --- columns that follow from others --------------------------------------------------------------
-
-
-def redundant(frame: pd.DataFrame) -> list[str]:
-    """Return the last numeric columns that follow from the rest: spend is orders times value."""
-    kept, out = list(frame.columns), []
-    for name in reversed(list(frame.columns)):
-        others = [other for other in kept if other != name]
-        if others and _follows(frame[[*others, name]].dropna().to_numpy()):
-            kept.remove(name)
-            out.append(name)
-    return out[::-1]
-
-
-def _follows(table: np.ndarray) -> bool:
-    """Say whether a sum of the others, or of those never negative a product, is the last column."""
-    if not len(table) or _explained(table) >= FOLLOWS:
-        return len(table) > 0
-    amounts = table[:, table.min(axis=0) >= 0]
-    positive = amounts[(amounts > 0).all(axis=1)]
-    enough = table[:, -1].min() >= 0 and len(positive) > len(table) / 2
-    return bool(enough and _explained(np.log(positive)) >= FOLLOWS)
-
-
-def _explained(table: np.ndarray) -> float:
-    if table.shape[1] < 2 or len(table) < ROWS_PER_COLUMN * table.shape[1]:
-        return 0.0
-    scaled = (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-12)
-    left = scaled[:, -1] - scaled[:, :-1] @ np.linalg.lstsq(scaled[:, :-1], scaled[:, -1])[0]
-    return 1.0 - float(left.var() / max(scaled[:, -1].var(), 1e-12))
-
-
-def parts_of_a_whole(frame: pd.DataFrame) -> list[str]:
-    """Return the numeric columns that add up to the same sum in every row; empty if none."""
-    table = frame.dropna()
-    amounts = table.loc[:, table.min() >= 0]
-    for name in reversed(list(amounts.columns)):
-        others = amounts.drop(columns=name)
-        if others.shape[1] < 2 or _explained(amounts[[*others, name]].to_numpy()) < FOLLOWS:
-            continue
-        x = np.column_stack([np.ones(len(others)), others])
-        weight = np.linalg.lstsq(x, amounts[name].to_numpy())[0][1:]
-        whole = [*others.columns[np.isclose(weight, -1, atol=0.01)], name]
-        total = amounts[whole].sum(axis=1)
-        if len(whole) > 2 and total.std() <= SAME * total.mean():
-            return [column for column in frame if column in whole]
-    return []
-
-
-def following(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Say which columns of `others` are alike in rows that are neighbours in one of `values`."""
-    n, p = values.shape
-    rng = np.random.default_rng(0)
-    rank = np.column_stack([rankdata(np.nan_to_num(o, nan=np.inf)) for o in others.T * 1.0])
-    alone = np.array([_unlike(rank[:, [j]], rng.permutation(n))[0] for j in range(p)])
-    result = np.zeros((p, p), dtype=bool)
-    for i in range(p):
-        shuffled = rng.permutation(n)
-        order = shuffled[np.nan_to_num(values[shuffled, i], nan=np.inf).argsort(kind="stable")]
-        result[i] = _unlike(rank, order) <= np.minimum(UNLIKE, OF_CHANCE * alone)
-    return result & ~np.eye(p, dtype=bool) & (alone > 0)
-
-
-def _unlike(rank: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Return the share of neighbours in an order that differ, column by column."""
-    return (np.abs(np.diff(rank[order], axis=0)) > NEAR * len(rank)).mean(axis=0)
-
-
-def donors(follows: np.ndarray) -> np.ndarray:
-    """Return for each column one from which it follows and that follows from none; else itself."""
-    donor = np.arange(len(follows))
-    for i in follows.sum(axis=1).argsort(kind="stable")[::-1]:
-        if donor[i] == i:
-            donor[follows[i] & (donor == np.arange(len(donor)))] = i
-    return donor
-
-
-def tiers(frame: pd.DataFrame) -> list[str]:
-    """Return columns of few levels that two others decide by borders, as bronze, silver, gold."""
-    x, out, used = every_nth(frame), [], set()
-    codes = {c: x[c].astype(float) if kind(x[c]) == "numeric" else pd.factorize(x[c])[0] for c in x}
-    for name in x:
-        level, others = pd.factorize(x[name])[0], [c for c in x if c != name and c not in out]
-        if name not in used and len(others) > 1 and 3 <= x[name].nunique() <= TIERS:
-            table = np.column_stack([codes[other] for other in others])
-            tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=0.02, random_state=0)
-            by = {others[i] for i in tree.fit(table, level).tree_.feature if i >= 0}
-            if len(by) == 2 and tree.score(table, level) >= DECIDED:
-                out.append(name)
-                used |= by
-    return out
+def _tiers(x: pd.DataFrame, rules: dict) -> list[str]:
+    ordered = [name for name in x if rules[name]["kind"] != "nominal"]
+    codes = {c: x[c].cat.codes.where(x[c].notna()) for c in ordered if kind(x[c]) == "ordered"}
+    return tiers(x.assign(**codes), ordered)
 
 
 # --- near pairs of rows ---------------------------------------------------------------------------

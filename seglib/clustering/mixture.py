@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.special import logsumexp, softmax
 
-from seglib.clustering.encoding import donors, following
+from seglib.clustering.dependence import donors, following
 
 ROWS = 1200  # on which groups are counted
 SHAPES = ("diag", "tied", "full")  # of the covariances, as scikit-learn calls them
@@ -299,29 +299,31 @@ def fall(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
 def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0, draw: bool = True) -> Columns:
     """Return the columns for a mixture, from numbers and positions of levels; NaN is missing.
 
-    A column that follows from others is left out. A state, such as no spend at all, is an answer;
-    numbers that are missing, there or elsewhere, are drawn from groups (Di Zio, Guarnera & Luzi
-    2007, *Comput. Stat. Data Anal.* 51). Without `draw`, rows without gaps do if they are most.
+    A column that follows from others is left out. Numbers that are missing, or in a state such as
+    no spend at all, are drawn from groups (Di Zio, Guarnera & Luzi 2007, *Comput. Stat. Data Anal.*
+    51); of a column with fewer numbers than gaps only the state counts. Without `draw`, rows
+    without gaps do if they are most.
     """
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(values))[:ROWS])
     own = donors(following(values, values)) == np.arange(values.shape[1])
     numbers, answers = [np.empty((len(rows), 0))], []
+    enough = min(FILLED, (~np.isnan(values[rows])).mean(axis=0).max(initial=0))
     for named, column in zip(np.asarray(nominal)[own], values[rows].T[own], strict=True):
         x, there = column.copy(), ~np.isnan(column)
         levels, counts = np.unique(x[there], return_counts=True)
         if named or len(levels) < 3:
             answers.append((x[:, None] == levels).astype(float))
             continue
-        most = np.sort(counts)[-2:]
+        most, state = np.sort(counts)[-2:], np.zeros(len(x), bool)
         if len(levels) > DISTINCT and most[1] > SPIKE * most[0] and most[1] >= 0.05 * len(x):
-            spike = x == levels[counts.argmax()]
-            answers.append(np.column_stack([spike, ~spike & there]).astype(float))
-            x[spike] = np.nan
-            there &= ~spike
-        if there.mean() >= FILLED:
-            x[there] = _spread(x[there], rng)
+            state = x == levels[counts.argmax()]
+        known = there & ~state
+        if known.mean() >= enough:
+            x[state], x[known] = np.nan, _spread(x[known], rng)
             numbers.append(x)
+        elif state.any():
+            answers.append(np.column_stack([state, known]).astype(float))
     made = Columns(rows, np.column_stack(numbers), answers)
     whole = ~np.isnan(made.numbers).any(axis=1)
     if not draw and whole.mean() >= MANY:

@@ -29,7 +29,8 @@ from scipy.stats import norm, rankdata
 from sklearn.base import BaseEstimator
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from seglib.clustering.encoding import Encoder, donors, encode, following, parts_of_a_whole
+from seglib.clustering.dependence import donors, following, parts_of_a_whole
+from seglib.clustering.encoding import Encoder, encode
 
 ROWS = 1200  # rows on which evidence is taken
 SPIKE = 0.05  # least share of rows at a structural value

@@ -26,7 +26,7 @@ def test_a_run_prints_a_line_a_notebook_and_the_index(finished, name):
     done = finished(name)
     notebooks = [first for first, _ in steps(done.output)]
     assert Path(done.output.splitlines()[-1]) == done.reports / "index.html"
-    assert notebooks == sorted(set(notebooks)) and len(notebooks) >= 4
+    assert len(notebooks) == len(set(notebooks)) >= 4
     pages = {page.stem for page in (done.reports / done.files.name).glob("*.html")}
     assert set(notebooks) <= pages
     assert {last for _, last in steps(done.output)} == {"s"}
@@ -50,7 +50,7 @@ def test_an_unchanged_second_run_says_so_and_leaves_identical_files(
     again.pages[1].write_text("scribbled over")
     result = call("run", again.path)
     assert result.returncode == 0
-    assert steps(result.stdout) == [(step, "unchanged") for step, _ in steps(again.output)]
+    assert steps(result.stdout) == sorted((step, "unchanged") for step, _ in steps(again.output))
     assert tree(tmp_path / "data") == before
     assert tree(again.reports) == pages
 
@@ -87,6 +87,19 @@ def test_k_of_a_step_changes_that_step_and_those_after(club, three):
     assert copy.frame("segments.csv")["segment"].nunique() == 3
     names = set(copy.frame("segments.csv")["name"])
     assert len(names) == 3 and all(name in copy.text("*/04*.html") for name in names)
+
+
+@pytest.mark.point(6)
+def test_a_file_of_labels_is_read_again_when_it_changed(club, tmp_path, call):
+    copy = club.copy(tmp_path)
+    members = copy.frame("segments.csv")[["customer"]]
+    for every in (2, 4):
+        rows = members.assign(segment=["a" if i % every else "b" for i in range(len(members))])
+        rows.to_csv(copy.path.parent / "mine.csv", index=False)
+        result = call("run", copy.path, "-p", "03_clustering.labels", "mine.csv")
+        assert result.returncode == 0, result.stderr
+        sizes = copy.frame("segments.csv")["segment"].value_counts()
+        assert sorted(sizes) == [80 // every, 80 - 80 // every]
 
 
 def of_one_run(copy, day):
