@@ -118,15 +118,22 @@ def test_what_would_make_a_test_tell_enough_is_computed_from_its_figures():
 
 
 def test_a_measure_that_tells_enough_is_offered_where_spend_does_not(full, monkeypatch):
-    ev = full[0]
-    enough = {"spend": False, "active": True}
-    monkeypatch.setattr(playbook, "experiment", lambda e, s, m: {"metric": m, "enough": enough[m]})
+    ev, held = full[0], claims.claims(full[0])
+    monkeypatch.setattr(playbook, "ways", lambda row, rows: [])
+    told = {"n_per_arm": 9, "detectable": 1, "break_even": None, "months": 1}
     monkeypatch.setattr(playbook, "testable", lambda e, s, m: True)
-    other = playbook._other(ev, 1, "spend", {"enough": False})
-    assert other == {"metric": "active", "enough": True}
-    assert playbook.answerable({"experiment": {"enough": False}, "other": other}) == other
-    assert playbook._other(ev, 1, "spend", {"enough": True}) is None
-    assert playbook._other(ev, 1, "active", {"enough": False}) is None
+    for spend, active in ((False, True), (True, True), (False, False)):
+        enough = {"spend": spend, "active": active}
+        monkeypatch.setattr(
+            playbook, "experiment", lambda e, s, m, on=enough: told | {"metric": m, "enough": on[m]}
+        )
+        rows = playbook.levers(ev, held)
+        others = [r["other"] for r in rows if r["experiment"]["metric"] == "spend"]
+        offered = active and not spend
+        assert others and all(
+            (o or {}).get("metric") == ("active" if offered else None) for o in others
+        )
+        assert all((playbook.answerable(r) is None) == (not spend and not active) for r in rows)
 
 
 def test_break_even_is_cost_over_margin(tmp_path):
