@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from seglib.clustering import mixture
 
 STARTS = 20  # of the segments that are published
-WHOLE = 2  # rounds of EM on all rows, after the mixture was made from those without gaps
+WHOLE = 2  # rounds of EM on all encoded rows, after the mixture was made from some of them
 MANY = 10  # from so many restarts on, classes converge and groups are looked for by splitting
 QUICK, EXACT = 1e-5, 1e-8  # EM of classes ends where the log-likelihood of a row gains less
 LEAST_VARIANCE = 1e-3  # of a number within a latent class, in variances of the column

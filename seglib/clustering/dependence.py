@@ -102,20 +102,17 @@ def tiers(table: pd.DataFrame, ordered: list[str]) -> list[str]:
     for name in table:
         level, others = pd.factorize(table[name])[0], [c for c in ordered if c not in {name, *out}]
         if name not in used and len(others) > 1 and 3 <= table[name].nunique() <= TIERS:
+            x = rank[others].to_numpy()
             tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=0.02, random_state=0)
-            tree.fit(rank[others].to_numpy(), level)
-            parts = [(others[i], at) for i, at in zip(*_borders(tree), strict=True) if i >= 0]
-            right = balanced_accuracy_score(level, tree.predict(rank[others].to_numpy()))
-            narrow = all(_is_narrow(table[by], rank[by], at) for by, at in parts)
-            if len(by := {by for by, _ in parts}) == 2 and right >= DECIDED and narrow:
+            splits = tree.fit(x, level).tree_  # the column of a leaf is negative
+            pairs = zip(splits.feature, splits.threshold, strict=True)
+            borders = [(others[i], at) for i, at in pairs if i >= 0]
+            decided = balanced_accuracy_score(level, tree.predict(x)) >= DECIDED
+            narrow = all(_is_narrow(table[by], rank[by], at) for by, at in borders)
+            if len(by := {by for by, _ in borders}) == 2 and decided and narrow:
                 out.append(name)
                 used |= by
     return out
-
-
-def _borders(tree: DecisionTreeClassifier) -> tuple[np.ndarray, np.ndarray]:
-    """Return the column and the border of each split; the column of a leaf is negative."""
-    return tree.tree_.feature, tree.tree_.threshold
 
 
 def _is_narrow(x: pd.Series, rank: pd.Series, border: float) -> bool:

@@ -82,12 +82,8 @@ class Columns:
         """All columns side by side, standardised, with answers blurred and gaps at the mean."""
         rng = np.random.default_rng(len(self.rows))
         fuzzy = [hot[:, 1:] + rng.uniform(-0.5, 0.5, hot[:, 1:].shape) for hot in self.answers]
-        x = np.hstack(
-            [
-                np.where(np.isnan(self.numbers), np.nanmean(self.numbers, axis=0), self.numbers),
-                *fuzzy,
-            ]
-        )
+        means = np.nanmean(self.numbers, axis=0)
+        x = np.hstack([np.where(np.isnan(self.numbers), means, self.numbers), *fuzzy])
         return (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
 
     @cached_property
