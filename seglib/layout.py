@@ -61,11 +61,7 @@ class Scale(Part):
 
 
 class Outcome(Part):
-    """What a customer did after the date of the data; never a feature.
-
-    A yes or no judges the segments. A count or an amount of money is compared between the arms of
-    an experiment, and more of it is wanted unless the study says otherwise.
-    """
+    """What a customer did after the date of the data; never a feature."""
 
     column: str = ""  # as of an attribute
     label: str = Field(min_length=1)  # in the past tense, such as "left within the month"; or spend
@@ -225,11 +221,7 @@ class Transactions(_Table):
 
 
 class Customers(_Arms):
-    """Attributes, one row per customer; also used for survey answers.
-
-    With columns.arm it holds an experiment: arms that were assigned on the day `start`, by default
-    the study's as_of, and the outcomes since then.
-    """
+    """Attributes, one row per customer; also used for survey answers."""
 
     columns: CustomerColumns
     excluded: Names = []  # values of the status whose rows are left out, such as previews
@@ -275,10 +267,7 @@ class Customers(_Arms):
         return [*self.attributes, *self.scales, *self.events]
 
     def apart(self, table: str, taken: Collection[str]) -> Customers:
-        """Return the table with its name before each name that is taken, in labels after it.
-
-        Taken names are in small letters: no engine tells `Tenure` from `tenure`.
-        """
+        """Return the table with its name before each name that is taken, in labels after it."""
         names = {name: f"{table}_{name}" for name in self.names if name.lower() in taken}
 
         def renamed(block: dict[str, Part]) -> dict[str, Part]:

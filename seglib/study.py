@@ -89,10 +89,7 @@ class Figure(Part):
 
 
 class Study(Part):
-    """A checked study.yaml.
-
-    Attributes mirror the keys of the file; `path` is where it was read from.
-    """
+    """A checked study.yaml."""
 
     path: Path
     title: str = Field(min_length=1)
@@ -290,10 +287,7 @@ def problems(raw: dict) -> list[str]:
 
 
 def _unmet(study: Study) -> Iterator[str]:
-    """Yield a sentence for each base without a column, and each feature that nothing gives.
-
-    The names of `share_` features come from the data.
-    """
+    """Yield a sentence for each base without a column, and each feature that nothing gives."""
     asked, goods, gives = study.segmentation, study.tables.products, {}
     for table in study.tables.people.values():
         for name, about in {**table.attributes, **table.scales}.items():

@@ -15,8 +15,8 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
 BELOW = GROUND | {"runs"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 4033, 17),
-    ("collection", 4917, 17),
+    ("", 3945, 16),
+    ("collection", 4750, 16),
     ("clustering", 3608, 13),
     ("personas", 2322, 8),
     ("measuring", 2079, 7),

@@ -175,10 +175,7 @@ def of_run(run) -> Facts:
 
 
 def seen(run, days: list[date], length: int, columns: Collection[str] = ()) -> list[Facts]:
-    """Return what the engine holds about customers at some days, from histories of one length.
-
-    A length of 0 means the study's own; `columns` are features that must be there.
-    """
+    """Return what the engine holds about customers at some days, from histories of one length."""
     wanted = run.study.segmentation
     if columns:
         wanted = wanted.model_copy(update={"features": list(columns)})
@@ -195,12 +192,7 @@ def lines(data: Facts) -> ir.Table | None:
 
 
 def cube(tables: dict[str, ir.Table], study: Study) -> ir.Table:
-    """Aggregate transactions to customer × order × product level, kept on the engine.
-
-    Every feature, of customers and of products, is computed from this table. Returns have rows of
-    their own, one a day, because they may be of a later day than the order; `priced` is the amount
-    of lines with a sensible number of units.
-    """
+    """Aggregate transactions to customer × order × product level, kept on the engine."""
     lines = tables["transactions"]
     if "product" in lines.columns and "products" in tables:
         lines = lines.left_join(tables["products"], "product")
@@ -289,11 +281,7 @@ def extent(data: Facts) -> dict | None:
 def between(
     data: Facts, start: date, end: date, index: pd.Index, key: str = "customer"
 ) -> pd.DataFrame | None:
-    """Return what each customer did from `start` to before `end`; None without transactions.
-
-    By the index, of customers or, with the key `level`, of products: spend, orders, discount (0
-    where nothing happened), active; returns lower spend and are no orders.
-    """
+    """Return what each customer did from `start` to before `end`; None without transactions."""
     if data.all is None:
         return None
     frame = _sums(within(data.all, start, end), key).execute().set_index(key)
@@ -336,10 +324,7 @@ def monthly(data: Facts) -> ir.Table | None:
 
 
 def campaigns(tables: dict[str, ir.Table]) -> ir.Table | None:
-    """Return customer × campaign with what the customer did.
-
-    A response counts if the campaign was sent to that customer and had begun.
-    """
+    """Return customer × campaign with what the customer did."""
     if "campaigns" not in tables:
         return None
     sent = tables["campaigns"]
