@@ -69,7 +69,7 @@ def test_every_row_has_one_membership_and_all_shapes_are_proper_covariances():
     for shape in mixture.SHAPES:
         groups = mixture.best(columns, 3, (shape,))
         assert groups.share.sum(axis=1) == pytest.approx(np.ones(200))
-        weight, _, covariance = mixture.rule(columns.numbers, groups.share, shape)
+        weight, _, covariance = mixture.rule(columns.products(shape), groups.share, shape)
         assert weight.sum() == pytest.approx(1) and (np.linalg.eigvalsh(covariance) > 0).all()
         same = np.allclose(covariance, covariance[0])
         assert same == (shape == "tied")

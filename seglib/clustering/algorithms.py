@@ -182,11 +182,12 @@ def _gaussian_mixture(
     columns = mixture.columns(values, nominal, seed, draw=False)
     groups = mixture.best(columns, k, shapes, split=split)
     share, shape = groups.share, groups.shape
-    rule = mixture.rule(x[columns.rows], share, shape)
+    of = mixture.products(x, shape)
+    rule = mixture.rule(of[columns.rows], share, shape)
     for _ in range(WHOLE):
-        joint = np.log(rule[0]) + mixture.log_density(x, *rule[1:])
+        joint = np.log(rule[0]) + mixture.log_density(of, *rule[1:], shape)
         share = softmax(joint, axis=1)
-        rule = mixture.rule(x, share, shape)
+        rule = mixture.rule(of, share, shape)
     loglik = float(logsumexp(joint, axis=1).sum())
     weights, means, covariances = (part.tolist() for part in rule)
     about = {"objective": -loglik, "bic": groups.bic, "at_best": None}

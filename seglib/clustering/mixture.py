@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from seglib.clustering.dependence import donors, following
 
@@ -70,12 +70,25 @@ class Columns:
     numbers: np.ndarray
     answers: list[np.ndarray]
     diagonal: dict[int, Groups] = field(default_factory=dict, repr=False)  # by their number
+    made: dict[bool, np.ndarray] = field(default_factory=dict, repr=False)  # products, squares only
 
     def of(self, rows, numbers=slice(None)) -> Columns:
         """Return some of the rows, and of their numbers."""
         return Columns(
             self.rows[rows], self.numbers[rows][:, numbers], [a[rows] for a in self.answers]
         )
+
+    def products(self, shape: str) -> np.ndarray:
+        """Return products of the numbers as a shape needs them."""
+        if (squares := shape == "diag") not in self.made:
+            self.made[squares] = products(self.numbers, shape)
+        return self.made[squares]
+
+    @cached_property
+    def hot(self) -> tuple[np.ndarray, np.ndarray]:
+        """Indicators of all answers side by side, and which two are of the same column."""
+        of = np.repeat(np.arange(len(self.answers)), [hot.shape[1] for hot in self.answers])
+        return np.hstack(self.answers), (of[:, None] == of).astype(float)
 
     @cached_property
     def spread(self) -> np.ndarray:
@@ -176,32 +189,60 @@ def _splits(x: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
     return parts
 
 
-def rule(z: np.ndarray, share: np.ndarray, shape: str) -> tuple[np.ndarray, ...]:
-    """Return weights, means and covariances of groups of rows; `z` has gaps for shape diag only."""
-    size, floor = share.sum(axis=0)[:, None] + 1e-10, np.nanvar(z, axis=0) + 1e-12
+_pairs = cache(np.triu_indices)
+
+
+def products(z: np.ndarray, shape: str) -> np.ndarray:
+    """Return what moments are sums of: which numbers are there, they, and products of two.
+
+    Numbers may be missing for shape diag only, whose products are squares. EM is then two products
+    of matrices a round.
+    """
     if shape == "diag":
-        there, x = ~np.isnan(z), np.nan_to_num(z)
-        size = share.T @ there + 1e-10
-        mean = share.T @ x / size
-        spread = np.maximum(share.T @ x**2 - size * mean**2, 0)
-        scatter, size = spread[:, :, None] * np.eye(z.shape[1]), size[:, :, None]
-    else:
-        mean = share.T @ z / size
-        away = [(z - m) * np.sqrt(s)[:, None] for m, s in zip(mean, share.T, strict=True)]
-        scatter, size = np.array([x.T @ x for x in away]), size[:, :, None]
+        x = np.where(there := ~np.isnan(z), z, 0.0)
+        return np.hstack([there, x, x**2])
+    one, other = _pairs(z.shape[1])
+    return np.hstack([np.ones((len(z), 1)), z, z[:, one] * z[:, other]])
+
+
+def rule(of: np.ndarray, share: np.ndarray, shape: str) -> tuple[np.ndarray, ...]:
+    """Return weights, means and covariances of groups, from :func:`products` of rows."""
+    everybody = np.ones((len(share), 1))
+    size, mean, scatter = _moments(np.hstack([share, everybody]).T @ of, shape)
+    floor = scatter[-1].diagonal() / size[-1, :, 0] + 1e-12
+    size, scatter = size[:-1], scatter[:-1]
     if shape == "tied":
-        scatter[:], size = scatter.sum(axis=0), float(len(z))
+        scatter[:], size = scatter.sum(axis=0), float(len(share))
     covariance = (scatter + np.diag(0.1 * floor)) / (size + 1) + LEAST * np.diag(floor)
-    return share.mean(axis=0) + 1e-12, mean, covariance
+    return share.mean(axis=0) + 1e-12, mean[:-1], covariance
 
 
-def log_density(z: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Log of the normal density of each row in each group, of its cells that are not missing."""
-    roots = np.linalg.inv(np.linalg.cholesky(covariance))
-    scale = np.log(np.diagonal(roots, axis1=1, axis2=2)) - np.log(2 * np.pi) / 2
-    away = [np.nan_to_num(z - m) @ root.T for m, root in zip(mean, roots, strict=True)]
-    squared = np.column_stack([np.einsum("ij,ij->i", x, x) for x in away])
-    return ~np.isnan(z) @ scale.T - squared / 2
+def _moments(total: np.ndarray, shape: str) -> tuple[np.ndarray, ...]:
+    """Return sizes, means and scatter matrices from sums of products in each group."""
+    if shape == "diag":
+        size, mean, square = np.split(total, 3, axis=1)
+        mean = mean / (size := size + 1e-10)
+        spread = np.maximum(square - size * mean**2, 0)
+        return size[:, :, None], mean, spread[:, :, None] * np.eye(spread.shape[1])
+    p = int(np.sqrt(2 * total.shape[1] + 0.25) - 1.5)  # of 1 + p + p (p + 1) / 2 products
+    mean = total[:, 1 : p + 1] / (size := total[:, :1] + 1e-10)
+    square, (one, other) = np.empty((len(total), p, p)), _pairs(p)
+    square[:, one, other] = square[:, other, one] = total[:, p + 1 :]
+    size = size[:, :, None]
+    return size, mean, square - size * mean[:, :, None] * mean[:, None, :]
+
+
+def log_density(of: np.ndarray, mean: np.ndarray, covariance: np.ndarray, shape: str):
+    """Log of the normal density of rows in each group, from :func:`products` of rows."""
+    if shape == "diag":
+        variance = covariance.diagonal(0, 1, 2)
+        once = -(mean**2 / variance + np.log(2 * np.pi * variance)) / 2
+        return of @ np.hstack([once, mean / variance, -1 / (2 * variance)]).T
+    precision, (one, other) = np.linalg.inv(covariance), _pairs(mean.shape[1])
+    centre = (precision @ mean[:, :, None])[:, :, 0]
+    once = -(np.linalg.slogdet(2 * np.pi * covariance)[1] + (centre * mean).sum(axis=1)) / 2
+    pairs = precision[:, one, other] * np.where(one == other, -0.5, -1.0)
+    return of @ np.hstack([once[:, None], centre, pairs]).T
 
 
 def _converged(columns: Columns, starts: list[np.ndarray], shape: str) -> Groups:
@@ -220,9 +261,11 @@ def _em(columns: Columns, share: np.ndarray, shape: str, rounds: int, before: fl
     """Return memberships and log-likelihood after some rounds, or where a round gains little."""
     for _ in range(rounds):
         joint = _joint(columns, share, shape)
-        row = logsumexp(joint, axis=1)
-        share, loglik = np.exp(joint - row[:, None]), row.sum()
-        if loglik - before < CLOSE * len(row):
+        top = joint.max(axis=1, keepdims=True)
+        share = np.exp(joint - top)
+        total = share.sum(axis=1, keepdims=True)
+        share, loglik = share / total, float((np.log(total) + top).sum())
+        if loglik - before < CLOSE * len(share):
             break
         before = loglik
     return share, loglik
@@ -231,11 +274,12 @@ def _em(columns: Columns, share: np.ndarray, shape: str, rounds: int, before: fl
 def _joint(columns: Columns, share: np.ndarray, shape: str, of: Columns | None = None):
     """Log of the share of each group times the density of each row in it, or of other rows."""
     of = of or columns
-    weight, mean, covariance = rule(columns.numbers, share, shape)
-    joint = np.log(weight) + log_density(of.numbers, mean, covariance)
-    for hot, other in zip(columns.answers, of.answers, strict=True):
+    weight, mean, covariance = rule(columns.products(shape), share, shape)
+    joint = np.log(weight) + log_density(of.products(shape), mean, covariance, shape)
+    if columns.answers:
+        hot, same = columns.hot
         table = share.T @ hot + 0.5 * hot.mean(axis=0) + 1e-6
-        joint = joint + other @ np.log(table / table.sum(axis=1, keepdims=True)).T
+        joint += of.hot[0] @ np.log(table / (table @ same)).T
     return joint
 
 
@@ -335,7 +379,7 @@ def _filled(columns: Columns, rng: np.random.Generator, whole: np.ndarray | None
     some, shapes = (columns, SHAPES[:1]) if whole is None else (columns.of(whole), SHAPES)
     fits = [groups for shape in shapes for groups in _sizes(some, shape, DRAWN)]
     groups, numbers = min(fits, key=lambda one: one.bic), columns.numbers.copy()
-    _, mean, covariance = rule(some.numbers, groups.share, groups.shape)
+    _, mean, covariance = rule(some.products(groups.shape), groups.share, groups.shape)
     for pattern in np.unique(gone[gone.any(axis=1)], axis=0):
         rows = np.flatnonzero((gone == pattern).all(axis=1))
         there, known = columns.of(rows, ~pattern), some.of(slice(None), ~pattern)
