@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from seglib.clustering import Encoder, NullModel, mixture, validity
+from seglib.clustering import Encoder, NullModel, density, mixture, validity
 
 
 def search(frame, k_max=4, seed=0):
@@ -38,13 +38,13 @@ def test_a_valley_is_deep_between_blobs_and_absent_within_one():
     apart = np.r_[rng.normal(0, 1, 500), rng.normal(6, 1, 500)][:, None]
     one = rng.normal(0, 1, 1000)[:, None]
     halves = (one[:, 0] > 0).astype(int)
-    assert validity.valley(apart, np.repeat([0, 1], 500), np.array([[0.0], [6.0]])) > 1
-    assert validity.valley(one, halves, np.array([[-0.8], [0.8]])) < 0.1
+    assert density.valley(apart, np.repeat([0, 1], 500), np.array([[0.0], [6.0]])) > 1
+    assert density.valley(one, halves, np.array([[-0.8], [0.8]])) < 0.1
 
 
 def test_blurring_fills_the_gap_between_the_steps_of_a_scale():
     x = np.array([[1.0], [2.0], [2.0], [4.0]])
-    fuzzy = validity.blurring(x)(np.repeat(x, 500, axis=0), np.random.default_rng(0))
+    fuzzy = density.blurring(x)(np.repeat(x, 500, axis=0), np.random.default_rng(0))
     assert fuzzy[:500].min() >= 0.5 and fuzzy[:500].max() <= 1.5
     assert 1.5 <= fuzzy[500:1500].min() < fuzzy[500:1500].max() <= 3.0
     assert fuzzy[1500:].max() <= 5.0

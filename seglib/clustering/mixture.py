@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.special import softmax
 
+from seglib.clustering.density import FEWEST, apart, edges
 from seglib.clustering.dependence import donors, following
 
 ROWS = 1200  # on which groups are counted
@@ -32,9 +32,6 @@ SPIKE = 3  # a value so many times as frequent as any other is a state, such as 
 DISTINCT = 20  # values a column has at least whose spikes are states
 FILLED = 0.5  # share of rows that have a number at least; of other columns only the state counts
 MANY = 0.75  # share of rows without gaps, of which segments may be made as if there were no others
-FEWEST = 5  # rows of a group
-BINS = 60  # from one centre distance before the first centre to one beyond the second
-BANDWIDTH = 0.1  # of the kernel, in centre distances
 
 
 @dataclass(frozen=True)
@@ -134,8 +131,8 @@ def count(columns: Columns, k_max: int, least: pd.Series) -> Count:
     chosen = min(fits, key=lambda groups: groups.icl)
     scores = [(groups.k, groups.bic, groups.icl) for groups in fits]
     table = pd.DataFrame(scores, columns=["k", "bic", "icl"]).groupby("k").min()
-    depth, apart = _apart(columns.spread, chosen.share.argmax(axis=1), least[chosen.k])
-    return Count(chosen.k, int(table["bic"].idxmin()), apart, depth, table)
+    depth, several = apart(columns.spread, chosen.share.argmax(axis=1), least[chosen.k])
+    return Count(chosen.k, int(table["bic"].idxmin()), several, depth, table)
 
 
 def best(columns: Columns, k: int, shapes: tuple = SHAPES, *, split: bool = True) -> Groups | None:
@@ -283,56 +280,6 @@ def _joint(columns: Columns, share: np.ndarray, shape: str, of: Columns | None =
     return joint
 
 
-def _apart(x: np.ndarray, label: np.ndarray, least: float) -> tuple[float, int]:
-    """Return the least depth between two groups, and how many there are when shallow ones join."""
-    first, label, depths = None, label.copy(), {}
-    while len(names := np.unique(label)) > 1:
-        for pair in combinations(names, 2):
-            if pair not in depths:
-                depths[pair] = _between(*(x[label == name] for name in pair))
-        pair = min(depths, key=depths.get)
-        first = depths[pair] if first is None else first
-        if depths[pair] >= least:
-            break
-        label[label == pair[1]] = pair[0]
-        depths = {two: depth for two, depth in depths.items() if not {*two} & {*pair}}
-    return first or 0.0, len(names)
-
-
-def _between(one: np.ndarray, other: np.ndarray) -> float:
-    """Return how far the density falls along the direction that parts two groups best (Fisher)."""
-    if min(len(one), len(other)) < FEWEST:
-        return 0.0
-    within = sum(len(x) * np.atleast_2d(np.cov(x.T, bias=True)) for x in (one, other))
-    within = within / (len(one) + len(other)) + 0.01 * np.eye(one.shape[1])
-    turn = np.linalg.cholesky(np.linalg.inv(within))
-    centres = [x.mean(axis=0) @ turn for x in (one, other)]
-    return fall(np.vstack([one, other]) @ turn, *centres)
-
-
-# --- how far the density falls -------------------------------------------------------------------
-
-_STEP = 3 / BINS
-_KERNEL = np.exp(-0.5 * (np.arange(-10, 11) * _STEP / BANDWIDTH) ** 2)
-_KERNEL /= _KERNEL.sum()
-
-
-def fall(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """Return how far the density falls between two centres: the log of the lower peak over it."""
-    axis = second - first
-    length = axis @ axis
-    if length <= 0:
-        return 0.0
-    place = (x - first) @ axis / length  # 0 at the first centre, 1 at the second
-    bins = np.floor((place + 1) / _STEP).astype(int)
-    counts = np.bincount(bins[(bins >= 0) & (bins < BINS)], minlength=BINS)
-    density = np.convolve(counts, _KERNEL, "same") + 0.5
-    third = BINS // 3
-    low = third + third // 4 + int(density[third + third // 4 : 2 * third - third // 4].argmin())
-    peaks = density[third // 2 : low + 1].max(), density[low : 2 * third + third // 2].max()
-    return float(np.log(min(peaks) / density[low]))
-
-
 # --- what the columns are -------------------------------------------------------------------------
 
 
@@ -407,7 +354,6 @@ def _spread(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     levels, place, counts = np.unique(x, return_inverse=True, return_counts=True)
     if len(levels) < 2 or len(levels) >= 0.7 * len(x):
         return x
-    middle = (levels[1:] + levels[:-1]) / 2
-    edges = np.r_[2 * levels[0] - middle[0], middle, 2 * levels[-1] - middle[-1]]
-    fuzzy = edges[place] + (edges[place + 1] - edges[place]) * rng.uniform(size=len(x))
+    ends = edges(levels)
+    fuzzy = ends[place] + (ends[place + 1] - ends[place]) * rng.uniform(size=len(x))
     return np.where(counts[place] > 1, fuzzy, x)

@@ -11,7 +11,6 @@ separation  for two segments, how far the density falls between their centres: t
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,8 @@ from scipy.optimize import linear_sum_assignment
 
 from seglib.clustering import mixture
 from seglib.clustering.algorithms import fast, k_means
+from seglib.clustering.density import blurring, valley
 from seglib.clustering.encoding import every_nth
-from seglib.clustering.mixture import fall
 from seglib.clustering.null_model import NullModel
 
 COMPACT = 3.0  # null standard deviations
@@ -238,42 +237,6 @@ def _resampled(x: np.ndarray, k: int, rng, pairs: int) -> float:
         rows = rng.integers(len(x), size=len(x))
         labels.append(nearest(x, cluster(x[rows], k, rng, 6 if len(x) <= SMALL else 2)[0]))
     return float(np.mean([rand_index(*labels[i : i + 2]) for i in range(0, 2 * pairs, 2)]))
-
-
-def blurring(Z: np.ndarray) -> Callable:
-    """Return a function that spreads every value over the gap to its neighbours.
-
-    Then the steps of a scale, the gap between two categories, and the gap beside a value that
-    many rows share, are no valley in the density: several columns together make one.
-    """
-    lists = [_edges(np.unique(column)) for column in Z.T]
-
-    def blurred(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        out = x.copy()
-        for i, edges in enumerate(lists):
-            place = np.clip(np.searchsorted(edges, x[:, i], "right") - 1, 0, len(edges) - 2)
-            low, high = edges[place], edges[place + 1]
-            out[:, i] = low + (high - low) * rng.uniform(size=len(x))
-        return out
-
-    return blurred
-
-
-def _edges(values: np.ndarray) -> np.ndarray:
-    """Midpoints between values, and as far beyond the first and last."""
-    if len(values) < 2:
-        return np.array([values[0] - 1e-9, values[0] + 1e-9])
-    middle = (values[1:] + values[:-1]) / 2
-    return np.r_[2 * values[0] - middle[0], middle, 2 * values[-1] - middle[-1]]
-
-
-def valley(x: np.ndarray, label: np.ndarray, centres: np.ndarray) -> float:
-    """Measure the least depth of the valley between two segments; 0 is no valley."""
-    depths = [
-        fall(x[(label == i) | (label == j)], *centres[[i, j]])
-        for i, j in combinations(range(len(centres)), 2)
-    ]
-    return float(min(depths))
 
 
 def near_metric(Z: np.ndarray, share: float = 0.1) -> np.ndarray:

@@ -1,0 +1,92 @@
+"""How far the density falls between groups: groups apart have a valley between them."""
+
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+
+FEWEST = 5  # rows of a group
+BINS = 60  # from one centre distance before the first centre to one beyond the second
+BANDWIDTH = 0.1  # of the kernel, in centre distances
+STEP = 3 / BINS
+KERNEL = np.exp(-0.5 * (np.arange(-10, 11) * STEP / BANDWIDTH) ** 2)
+KERNEL /= KERNEL.sum()
+
+
+def fall(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    """Return how far the density falls between two centres: the log of the lower peak over it."""
+    axis = second - first
+    length = axis @ axis
+    if length <= 0:
+        return 0.0
+    place = (x - first) @ axis / length  # 0 at the first centre, 1 at the second
+    bins = np.floor((place + 1) / STEP).astype(int)
+    counts = np.bincount(bins[(bins >= 0) & (bins < BINS)], minlength=BINS)
+    density = np.convolve(counts, KERNEL, "same") + 0.5
+    third = BINS // 3
+    low = third + third // 4 + int(density[third + third // 4 : 2 * third - third // 4].argmin())
+    peaks = density[third // 2 : low + 1].max(), density[low : 2 * third + third // 2].max()
+    return float(np.log(min(peaks) / density[low]))
+
+
+def apart(x: np.ndarray, label: np.ndarray, least: float) -> tuple[float, int]:
+    """Return the least depth between two groups, and how many there are when shallow ones join."""
+    first, label, depths = None, label.copy(), {}
+    while len(names := np.unique(label)) > 1:
+        for pair in combinations(names, 2):
+            if pair not in depths:
+                depths[pair] = between(*(x[label == name] for name in pair))
+        pair = min(depths, key=depths.get)
+        first = depths[pair] if first is None else first
+        if depths[pair] >= least:
+            break
+        label[label == pair[1]] = pair[0]
+        depths = {two: depth for two, depth in depths.items() if not {*two} & {*pair}}
+    return first or 0.0, len(names)
+
+
+def between(one: np.ndarray, other: np.ndarray) -> float:
+    """Return how far the density falls along the direction that parts two groups best (Fisher)."""
+    if min(len(one), len(other)) < FEWEST:
+        return 0.0
+    within = sum(len(x) * np.atleast_2d(np.cov(x.T, bias=True)) for x in (one, other))
+    within = within / (len(one) + len(other)) + 0.01 * np.eye(one.shape[1])
+    turn = np.linalg.cholesky(np.linalg.inv(within))
+    centres = [x.mean(axis=0) @ turn for x in (one, other)]
+    return fall(np.vstack([one, other]) @ turn, *centres)
+
+
+def valley(x: np.ndarray, label: np.ndarray, centres: np.ndarray) -> float:
+    """Measure the least depth of the valley between two segments; 0 is no valley."""
+    depths = [
+        fall(x[(label == i) | (label == j)], *centres[[i, j]])
+        for i, j in combinations(range(len(centres)), 2)
+    ]
+    return float(min(depths))
+
+
+def blurring(Z: np.ndarray) -> Callable:
+    """Return a function that spreads every value over the gap to its neighbours.
+
+    Then the steps of a scale, the gap between two categories, and the gap beside a value that
+    many rows share, are no valley in the density: several columns together make one.
+    """
+    lists = [edges(np.unique(column)) for column in Z.T]
+
+    def blurred(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        out = x.copy()
+        for i, ends in enumerate(lists):
+            place = np.clip(np.searchsorted(ends, x[:, i], "right") - 1, 0, len(ends) - 2)
+            low, high = ends[place], ends[place + 1]
+            out[:, i] = low + (high - low) * rng.uniform(size=len(x))
+        return out
+
+    return blurred
+
+
+def edges(values: np.ndarray) -> np.ndarray:
+    """Midpoints between values, and as far beyond the first and last."""
+    if len(values) < 2:
+        return np.array([values[0] - 1e-9, values[0] + 1e-9])
+    middle = (values[1:] + values[:-1]) / 2
+    return np.r_[2 * values[0] - middle[0], middle, 2 * values[-1] - middle[-1]]
