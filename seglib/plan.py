@@ -72,8 +72,8 @@ def steps(loaded: Study) -> list[Step]:
         Step("03_clustering_products", 2, {"unit": "products"}, PRODUCTS),
         Step("04_persona_definition", 3),
         Step("05_measuring_results", 4),
-        Step("06_experiments", 5),
-        Step("07_monitoring", 6),
+        Step("06_experiments", 4),
+        Step("07_monitoring", 4),
     ]
     gone = set() if sold else {"03_clustering_products"}
     tables = loaded.tables
