@@ -534,17 +534,15 @@ Targets are of the ratio of the clock's times unless a row says otherwise.
 
 - Stability: a process needs more than a second to start and import. In the loop, two fifths of
   the time are scikit-learn's own k-means and a fifth is the choice of starts.
-- 01 on ten million rows: SQL by hand is not five times faster than pandas on two cores either.
-  Since November 2026 order lines are summed and sorted once, and the orders of each product
-  counted once: 32.2 s of the processor in place of 40.5 s and 3.1 GB in place of 4.4 GB, in one
-  session and with the same files. Codes in place of texts gained hardly anything, compressed
-  tables in memory nothing; tables in a file took a fifth more time.
+- 01 on ten million rows: SQL by hand is not five times faster than pandas on two cores either
+  (11.2 s beside 30.4 s). Order lines are summed and sorted once, and the orders of each product
+  counted once, which took 01 from 40.5 s to 32.2 s of the processor and from 4.4 GB to 3.1 GB.
+  Codes in place of texts gained hardly anything, compressed tables in memory nothing; tables in a
+  file took a fifth more time.
 - The peak of memory is the summing of order lines. Before that change, `SEGLIB_MEMORY=1GB` held
   the process at 1.4 GB, in about half as much time again.
 - Scoring: the square of a distance in segments.sql is a product, since POWER took half of the
-  time of the query (8.9 s, then 4.7 s). Steps that are not materialised are no faster on
-  DuckDB.
-- The unchanged rerun: not looked into yet.
+  time of the query. Steps that are not materialised are no faster on DuckDB.
 """
 
 
