@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from seglib.clustering import mixture
 
 STARTS = 20  # of the segments that are published
+ROUNDS = 25  # of EM for the softness of k-means
 WHOLE = 2  # rounds of EM on all encoded rows, after the mixture was made from some of them
 MANY = 10  # from so many restarts on, classes converge and groups are looked for by splitting
 QUICK, EXACT = 1e-5, 1e-8  # EM of classes ends where the log-likelihood of a row gains less
@@ -147,11 +148,12 @@ def _kmeans(x: np.ndarray, k: int, seed: int, restarts: int) -> dict:
     inertias = np.array([inertia for *_, inertia in runs])
     best = float(inertias.min())
     at_best = float(np.mean(inertias <= best * (1 + 1e-6) + 1e-12))
-    params = from_centres(x, runs[int(inertias.argmin())][0])
+    rounds = ROUNDS if restarts >= STARTS else 0  # of segments made again only labels are asked
+    params = from_centres(x, runs[int(inertias.argmin())][0], rounds)
     return params | {"objective": best, "at_best": at_best}
 
 
-def from_centres(x: np.ndarray, centres: np.ndarray, rounds: int = 25) -> dict:
+def from_centres(x: np.ndarray, centres: np.ndarray, rounds: int = ROUNDS) -> dict:
     """Return the rule of the nearest centre as parameters of k-means.
 
     Its softness is the variance of a spherical mixture with these centres and equal weights (EM).
