@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
 
-from seglib.clustering import mixture
+from seglib.clustering import density, mixture
 
 LEAST = pd.Series(0.69, range(1, 9))  # the density falls by half
 
@@ -118,3 +119,16 @@ def test_a_column_that_few_have_is_counted_where_there_is_no_other():
     rng = np.random.default_rng(0)
     x = np.where(rng.random(200) < 0.6, np.nan, rng.normal(size=200))
     assert looks(counted(x[:, None], k_max=3)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(60, 13), (60, 40), (120, 20)])
+def test_no_direction_of_many_parts_the_rows_that_gave_it(rows, columns):
+    apart = {"halves of one cloud": [], "two clouds": []}
+    for seed in range(10):
+        x, half = np.random.default_rng(seed).normal(size=(rows, columns)), np.arange(rows) % 2
+        cut = KMeans(2, n_init=3, random_state=seed).fit_predict(x)
+        apart["halves of one cloud"].append(density.apart(x, cut, 0.69)[1] > 1)
+        x[half == 1, 0] += 5
+        apart["two clouds"].append(density.apart(x, half, 0.69)[1] > 1)
+    assert np.mean(apart["halves of one cloud"]) <= 0.1
+    assert np.mean(apart["two clouds"]) >= 0.7
