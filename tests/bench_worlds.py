@@ -248,6 +248,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
         ("no groups, bent or tied: called natural", natural[odd], "at most 2%"),
         ("no groups, bent or tied: called reproducible", rows["kind"][odd].eq("reproducible"), ""),
         ("all: natural, with another number", wrong, "at most 1%"),
+        ("no group below 30 rows: natural, with another number", wrong[rows["smallest"] >= 30], ""),
         ("all: natural with too many groups", wrong & (rows["k"] > rows["true_k"]), ""),
         ("all: 'at least k groups' where there are fewer", least & fewer, "at most 1%"),
         ("'at least k groups' said: there are as many", ~fewer[least], "calibrated"),
