@@ -17,7 +17,7 @@ LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.item
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
     ("", 4091, 16),
     ("collection", 4750, 16),
-    ("clustering", 3608, 13),
+    ("clustering", 3664, 14),
     ("personas", 2132, 7),
     ("measuring", 1985, 7),
     ("report", 1134, 5),
