@@ -131,12 +131,7 @@ def _before(step: Step, current: Run, prefix: str) -> Path | None:
 
 def with_parameters(plan: list[Step], given: dict) -> list[Step]:
     """Return the plan with parameters added to the notebooks that know them, else a StudyError."""
-    if not given:
-        return plan
-    from seglib import kernels
-
-    every = {step.name: kernels.parameters(step.path).items() for step in plan}
-    known = {step: {n: about for n, about in rows if n not in OWN} for step, rows in every.items()}
+    known = {step.name: _open_parameters(step) for step in plan if given}
     accepted = {name: about for result in known.values() for name, about in result.items()}
     added = {step.name: {} for step in plan}
     for name, text in given.items():
@@ -148,6 +143,13 @@ def with_parameters(plan: list[Step], given: dict) -> list[Step]:
             if short in known[step]:
                 added[step][short] = value
     return [replace(step, parameters={**added[step.name], **step.parameters}) for step in plan]
+
+
+def _open_parameters(step: Step) -> dict[str, dict]:
+    from seglib import kernels
+
+    result = kernels.parameters(step.path)
+    return {name: about for name, about in result.items() if name not in OWN}
 
 
 def _expected(scope: str, short: str, known: dict[str, dict]) -> str:
@@ -250,13 +252,15 @@ def _found(results: list[dict]) -> list[str]:
 
 def pages(loaded: Study, days: dict | None, several: bool = True) -> list[str]:
     """Return what each page will say and leave out, by wording/outlook.yaml."""
-    has, result = _has(loaded, days, several), []
+    has, words = _has(loaded, days, several), _words(loaded, days)
+    result = []
     for page in wording.table("outlook"):
         there = has.get(page.get("needs", ""), True)
         lacking = [part for part, need in page.get("parts", {}).items() if not has[need]]
         without = lacking if there else [page["without"]]
         line = f"{page['page']:<26} {page['says'] if there else NO_PAGE}"
-        result.append(line + f"; left out: {'; '.join(without)}" * bool(without))
+        line += f"; left out: {'; '.join(without)}" if without else ""
+        result.append(line.format(**words))
     return result
 
 
@@ -285,4 +289,21 @@ def _has(loaded: Study, days: dict | None, several: bool) -> dict[str, bool]:
         "random campaigns": not has.campaigns or bool(has.campaigns.randomised),
         "random arms": not loaded.arms or bool(loaded.arms.randomised),
         "another run": "07" in numbers and any(day < loaded.as_of.isoformat() for day in runs),
+    }
+
+
+def _words(loaded: Study, days: dict | None) -> dict[str, str]:
+    has, sold = loaded.tables, loaded.tables.transactions
+    product = sold.columns.product if sold else None
+    drawn = any(table and table.randomised for table in (loaded.arms, has.campaigns))
+    ends = f"the data end on {days['last']}, before the holdout does" if days else ""
+    few = f"fewer than two products have {loaded.minimum_cell} buyers"
+    arms = "what each arm of the experiment brought, overall and by segment"
+    return {
+        "bases": " and ".join(loaded.segmentation.bases),
+        "unjudged": ends or "no transactions",
+        "level": (has.products and has.products.columns.level) or product,
+        "no_goods": few if product else "no column has the role product",
+        "results": "what each segment did before and after" if sold else "what is known now",
+        "experiments": arms if drawn else "whom campaigns reached",
     }

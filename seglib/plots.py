@@ -1,31 +1,12 @@
-"""Figures that seaborn does not draw in two lines, and any figure as SVG and in words."""
+"""Figures that seaborn does not draw in two lines: data and an axis in, the axis out."""
 
-from __future__ import annotations
-
-import base64
-import hashlib
-import io
-import math
-import re
 import textwrap
-from html import escape
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.category import StrCategoryFormatter
-from matplotlib.collections import PathCollection, QuadMesh
-from matplotlib.colors import to_hex
-from matplotlib.dates import AutoDateLocator
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FuncFormatter, PercentFormatter
-from PIL import Image
-
-from seglib import wording
 
 # Colour-blind safe and dark enough to be told from white (after Okabe & Ito 2008, darkened).
 PALETTE = (
@@ -119,7 +100,7 @@ def intervals(rows: pd.DataFrame, ax: Axes, at: float = 0.0, colour=ACCENT) -> A
     ax.hlines(place, rows["low"], rows["high"], color=colour, lw=2)
     ax.scatter(rows["value"], place, color=colour, zorder=3, s=28)
     ax.axvline(at, color=MUTED, lw=1)
-    ax.set_yticks(place, [wrap(name, 32) for name in rows.index])
+    ax.set_yticks(place, rows.index)
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.grid(axis="y", visible=False)
     return ax
@@ -138,244 +119,86 @@ def lineup(panels: list[np.ndarray], axes) -> None:
         ax.grid(False)
 
 
-def lifts(rows: pd.DataFrame, ax: Axes, colour) -> Axes:
-    """Draw how many times as common each row is as among others, on a logarithmic axis."""
-    intervals(rows, ax, at=1.0, colour=colour).set_xscale("log", base=2)
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.set_xlabel("times as common as among others (1 = no difference)")
+def compared(rows: pd.DataFrame, ax: Axes, by: str, pale: str = "") -> Axes:
+    """Draw estimates with their intervals, a line a segment, its kinds one below the other.
+
+    `rows`: segment, name, value, low, high, and `by`: of what kind, each named beside its first
+    mark; a `hollow` mark is not filled. The kind `pale` is drawn paler.
+    """
+    names, kinds = rows["name"].unique(), list(rows[by].unique())
+    place = {name: len(names) - 1 - i for i, name in enumerate(names)}
+    shade = {0: MUTED} | colours(set(rows["segment"]) - {0})
+    for i, kind in enumerate(kinds):
+        of = rows[rows[by] == kind].dropna(subset="value")
+        y = of["name"].map(place).astype(float) + 0.34 * (0.5 - i / max(len(kinds) - 1, 1))
+        colour = [shade[s] for s in of["segment"]]
+        hollow = of["hollow"] if "hollow" in of else np.zeros(len(of), bool)
+        fill = ["white" if h else c for h, c in zip(hollow, colour, strict=True)]
+        alpha = 0.45 if kind == pale else 1
+        ax.hlines(y, of["low"], of["high"], color=colour, lw=2, alpha=alpha)
+        ax.scatter(of["value"], y, c=fill, edgecolor=colour, zorder=3, s=34, alpha=alpha)
+        if len(of):
+            named(ax, {str(kind): (of["high"].iloc[0], y.iloc[0])})
+    ax.set_ylim(-0.6, len(names) - 0.4)
+    ax.set_yticks(list(place.values()), [wrap(name, 30) for name in place])
+    ax.grid(axis="y", visible=False)
     return ax
 
 
-# --- for a page: as SVG, and in words -------------------------------------------------------------
+def affinity(rows: pd.DataFrame, names: dict[int, str], ax: Axes) -> Axes:
+    """Draw how much more or less than everyone else each segment spends on each product group.
 
-DENSITY = 2  # image pixels for one pixel of the page: sharp on phones and in print
-# Points of a cloud above which it is drawn as pixels: lighter than so many marks.
-MANY = 400
-PIXELS = r"(?<=data:image/png;base64,)\s*([^\"]+)"
-SHAPE = r"<(?:path|use)\b[^>]*>"
-SIZE = r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"'
-# Colours of figures, and the names under which a page has them for light and dark. Bars of seaborn
-# are paler by a quarter, the lines of their intervals and labels have greys of their own.
-THEME = {INK: "--ink", MUTED: "--muted", GRID: "--rule", "#424242": "--ink", "#808080": "--muted"}
-for number, colour in enumerate(PALETTE, 1):
-    THEME |= dict.fromkeys((colour, to_hex(sns.desaturate(colour, 0.75))), f"--segment-{number}")
-
-
-# --- as SVG ---------------------------------------------------------------------------------------
-
-
-def svg(figure, alt: str, mark: str = "f") -> str:
-    """Return a figure as SVG that takes the colours of the page it stands on, light or dark.
-
-    A cloud of more than `MANY` points is pixels; text stays text. `mark` tells two drawings of one
-    name apart. The same figure gives the same text.
+    `rows`: segment, group, index (1 is no difference), selected (beyond chance; others in
+    brackets).
     """
-    clouds = [drawn for ax in figure.axes for drawn in ax.collections]
-    many = sum(len(points.get_offsets()) for points in clouds) > MANY
-    for points in clouds:
-        points.set_rasterized(many and len(points.get_offsets()) > MANY / 10)
-    own = f"{mark}{hashlib.sha256(alt.encode()).hexdigest()[:7]}"
-    file = io.StringIO()
-    with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": own}):
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(
-            file,
-            format="svg",
-            bbox_inches="tight",
-            transparent=True,
-            metadata=nothing,
-            dpi=96 * DENSITY,
-        )
-    drawing = re.sub(PIXELS, _few_colours, file.getvalue())
-    drawing = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", drawing, flags=re.S)
-    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', drawing))
-    drawing = re.sub(
-        r' id="([^"]*)"', lambda m: f' id="{own}-{m[1]}"' if m[1] in used else "", drawing
+    if rows.empty:
+        return ax
+    index, clear = (
+        rows.pivot(index="segment", columns="group", values=value).rename(names)
+        for value in ("index", "selected")
     )
-    drawing = re.sub(r'(url\(|href=")#', rf"\g<1>#{own}-", drawing)
-    for colour, name in THEME.items():
-        drawing = drawing.replace(colour, f"var({name}, {colour})")
-    drawing = re.sub(SHAPE, lambda m: m[0].replace("#ffffff", "var(--paper, #ffffff)"), drawing)
-    width, height = (round(float(x) * 4 / 3) for x in re.search(SIZE, drawing).groups())
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'role="img" aria-label="{escape(alt)}" width="{width}" height="{height}" '
-        f'style="stroke-linejoin:round;max-width:100%;height:auto" viewBox='
+    text = index.map("{:.2f}".format)
+    text = text.where(clear.eq(True), "(" + text + ")")
+    shade = np.log2(index.clip(0.25, 4))
+    reach = max(float(shade.abs().max().max()), 0.3)
+    sns.heatmap(
+        shade,
+        annot=text,
+        fmt="",
+        center=0,
+        vmin=-reach,
+        vmax=reach,
+        cmap="PuOr_r",
+        cbar=False,
+        linewidths=1,
+        ax=ax,
     )
-    _, box, rest = re.split(r'<svg [^>]*?viewBox=("[^"]*")[^>]*>', drawing, maxsplit=1)
-    return f"{head}{box}>{rest}".strip()
-
-
-def _few_colours(found: re.Match) -> str:
-    """Return a PNG in base 64 with 64 colours: a cloud of points has few, and takes less room."""
-    file = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(found[1]))).quantize(64).save(file, "png", optimize=True)
-    return base64.b64encode(file.getvalue()).decode()
-
-
-def drawn(ax) -> bool:
-    """Return whether axes show any data; a line of reference is none."""
-    lines = [ln for ln in ax.lines if ln.get_transform() == ax.transData]
-    if any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in lines):
-        return True
-    points = [
-        c.get_offsets() if c.get_array() is None else c.get_array()
-        for c in ax.collections
-        if not hasattr(c, "get_segments")
-    ]
-    return bool(ax.patches or ax.images or any(np.size(values) for values in points))
-
-
-# --- in words -------------------------------------------------------------------------------------
-
-# Values that are all said of a line and of a heat map, and points above which none is.
-SHOWN, CELLS, CLOUD = 12, 40, 400
-
-
-def described(figure) -> str:
-    """Return the titles and values of a figure's axes."""
-    axes = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
-    return ". ".join(filter(None, map(_axes, axes))) or "A figure."
-
-
-def _axes(ax: Axes) -> str:
-    title = (ax.get_title(loc="left") or ax.get_title()).replace("\n", " ")
-    values = _heat(ax) or "; ".join(_bars(ax) or [*_marks(ax), *_lines(ax)])
-    label = "" if names(ax.yaxis) else ax.get_ylabel()
-    if label and _marks(ax) and ax.get_xlabel():
-        label = f"{ax.get_xlabel()} and {label}"
-    return ": ".join(filter(None, (title, label, values)))
-
-
-def _number(value: float, axis: Axis | None = None) -> str:
-    if isinstance(axis and axis.get_major_formatter(), PercentFormatter):
-        return wording.amount(value, "share")
-    return "–" if np.isnan(value) else "−" * bool(value < 0) + wording.figure(abs(value))
-
-
-def names(axis: Axis) -> dict[int, str]:
-    """Return the names along an axis of categories by place; empty for one of numbers."""
-    named = FixedFormatter | FuncFormatter | StrCategoryFormatter
-    if not isinstance(axis.get_major_formatter(), named):
-        return {}
-    texts = (text.get_text().replace("\n", " ") for text in axis.get_ticklabels())
-    return dict(zip(np.floor(axis.get_ticklocs()).astype(int).tolist(), texts, strict=True))
-
-
-def _heat(ax: Axes) -> str:
-    """Return the rows of a heat map."""
-    for mesh in (drawn for drawn in ax.collections if isinstance(drawn, QuadMesh)):
-        cells = np.ma.filled(np.ma.asarray(mesh.get_array(), float), np.nan)
-        finite, written = ~np.isnan(cells), [text.get_text() for text in ax.texts]
-        texts = np.full(cells.shape, "–", dtype=object)
-        texts[finite] = written if len(written) == finite.sum() else [*map(_number, cells[finite])]
-        ends = (np.flatnonzero(row).max(initial=-1) + 1 for row in finite)
-        lines = (
-            ", ".join([*row[:end][:SHOWN], *["…"] * int(end > SHOWN)])
-            for row, end in zip(texts, ends, strict=True)
-        )
-        rows = names(ax.yaxis)
-        return "; ".join(f"{rows.get(i, i + 1)} {line}" for i, line in enumerate(lines))
-    return ""
-
-
-def _bars(ax: Axes) -> list[str]:
-    bars = [b for b in ax.patches if hasattr(b, "get_height") and b.get_height() and b.get_width()]
-    bars = [b for b in bars if b.get_data_transform() == ax.transData]
-    rows, columns = names(ax.yaxis), names(ax.xaxis)
-    if rows and not columns:
-        sizes = [(rows, b.get_y(), b.get_height(), b.get_width(), ax.xaxis) for b in bars]
+    ax.set(xlabel="", ylabel="")
+    if index.shape[1] > 6:
+        ax.set_xticklabels(index.columns, rotation=30, ha="right")
     else:
-        sizes = [(columns, b.get_x(), b.get_width(), b.get_height(), ax.yaxis) for b in bars]
-    return [
-        f"{of.get(round(start + breadth / 2), '')} {_number(length, axis)}".strip()
-        for of, start, breadth, length, axis in sizes[:CELLS]
-    ]
+        ax.set_xticklabels([wrap(name, 16) for name in index.columns], rotation=0)
+    ax.tick_params(axis="y", rotation=0)
+    ax.grid(False)
+    return ax
 
 
-def _marks(ax: Axes) -> list[str]:
-    """Return name and values of each row of marks, or their places where neither axis has names.
+STEPS = (0.1, 0.2, 0.33, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10)
 
-    Of a cloud of many the middle and the ends.
+
+def lifts(rows: pd.DataFrame, ax: Axes, colour) -> Axes:
+    """Draw how many times as common each row is as among others, on a logarithmic axis.
+
+    As `intervals`.
     """
-    clouds = [c.get_offsets() for c in ax.collections if isinstance(c, PathCollection)]
-    points = np.ma.filled(np.ma.vstack(clouds), np.nan) if clouds else np.empty((0, 2))
-    points = points[~np.isnan(points).any(axis=1)]
-    if len(points) > CLOUD:
-        ways = zip(("across", "up"), points.T, strict=True)
-        spans = [(way, *map(_number, (v.min(), v.max(), np.median(v)))) for way, v in ways]
-        spans = [f"{way} {low} to {high}, median {middle}" for way, low, high, middle in spans]
-        return [f"{len(points):,} points", *spans]
-    if rows := names(ax.yaxis):
-        own = {i: [_number(x, ax.xaxis) for x, y in points if round(y) == i] for i in rows}
-        return [f"{rows[i]} {', '.join(values)}" for i, values in own.items() if values]
-    written = {tuple(map(float, t.xy)): t.get_text() for t in ax.texts if t.get_gid() == NAMED}
-    return [
-        f"{written.get((x, y), name)} {_number(x, ax.xaxis)} and {_number(y, ax.yaxis)}".strip()
-        for name, (x, y) in zip(_legend(ax, len(points)), points.tolist(), strict=True)
-    ][:CELLS]
-
-
-def _legend(ax: Axes, n: int) -> list[str]:
-    """Return the texts of a legend of so many lines, and else as many empty ones."""
-    texts = [text.get_text() for text in ax.get_legend().texts] if ax.get_legend() else []
-    return texts if len(texts) == n else [""] * n
-
-
-def _lines(ax: Axes) -> list[str]:
-    """Return name and values of each line; of a long one its ends, its lowest and its highest."""
-    lines = [ln for ln in ax.lines if ln.get_transform() == ax.transData and len(ln.get_ydata())]
-    values = [_values(np.asarray(line.get_ydata(), float), ax.yaxis) for line in lines]
-    return [f"{n} {v}".strip() for n, v in zip(_legend(ax, len(lines)), values, strict=True)]
-
-
-def _values(values: np.ndarray, axis: Axis | None = None) -> str:
-    finite = values[~np.isnan(values)]
-    if len(values) <= SHOWN or not len(finite):
-        return ", ".join(_number(v, axis) for v in values)
-    ends = (finite[0], finite[-1], finite.min(), finite.max())
-    return "from {} to {}, lowest {}, highest {}".format(*(_number(v, axis) for v in ends))
-
-
-# --- nothing covered ------------------------------------------------------------------------------
-
-WIDE = 8  # letters of a title for an inch of a panel
-LINES = 3  # of a legend, from which more would cover the figure
-
-
-def apart(figure: Figure) -> Figure:
-    """Return the figure, names of lines and points moved up where they would overlap."""
-    named = [[t for t in ax.texts if t.get_gid() == NAMED] for ax in figure.axes]
-    if any(named):
-        figure.draw_without_rendering()
-    for texts in named:
-        free = -math.inf  # lower end of what is free, in points
-        for text in sorted(texts, key=_height):
-            at = _height(text) * 72 / figure.dpi
-            half = 0.62 * text.get_fontsize() * (1 + text.get_text().count("\n"))
-            middle = max(at, free + half)
-            text.xyann, free = (7, middle - at), middle + half
-    return figure
-
-
-def _height(text) -> float:
-    ax, (x, y) = text.axes, text.xy
-    return ax.transData.transform((ax.convert_xunits(x), ax.convert_yunits(y)))[1]
-
-
-def uncovered(figure: Figure) -> Figure:
-    """Return the figure, its titles wrapped, long legends put beside what they would cover."""
-    panels = [ax for ax in figure.axes if ax.get_subplotspec()]
-    columns = max((ax.get_subplotspec().get_gridspec().ncols for ax in panels), default=1)
-    for ax in panels:
-        width = int(WIDE * figure.get_figwidth() / columns)
-        ax.set_title(textwrap.fill(ax.get_title(loc="left"), width), loc="left")
-    for ax in figure.axes:
-        legend = ax.get_legend()
-        if legend and len(legend.texts) > LINES and legend.get_bbox_to_anchor() is ax.bbox:
-            legend.set_loc("upper left")
-            legend.set_bbox_to_anchor((1.01, 1), transform=ax.transAxes)
-            legend.set_frame_on(False)
-            if isinstance(ax.xaxis.get_major_locator(), AutoDateLocator):
-                ax.xaxis.set_major_locator(AutoDateLocator(maxticks=6))
-    return apart(figure)
+    intervals(rows, ax, at=1.0, colour=colour)
+    if rows.empty:
+        return ax
+    ax.set_xscale("log")
+    ends = rows[["low", "high"]].to_numpy()
+    ax.set_xlim(min(ends.min() / 1.1, 0.65), max(ends.max() * 1.1, 1.55))
+    ax.set_xticks([t for t in STEPS if ax.get_xlim()[0] <= t <= ax.get_xlim()[1]])
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+    ax.set_xlabel("times as common as among others (1 = no difference)")
+    return ax

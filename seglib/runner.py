@@ -122,13 +122,17 @@ def _state(study: Study, folder: Path) -> list:
 
 
 def _same_pages(current: Run, times: dict) -> list[Path]:
-    """Return the pages of the last run if all would be made again as they are, else none."""
-    now, old = times["pages"], _last(current).get("times", {}).get("pages", {})
-    if not now["common"] or any(now[key] != old.get(key) for key in ("common", "whole")):
+    """Return the pages of the last run that would be made again as they are."""
+    last = _last(current).get("times", {})
+    now, old = times["pages"], last.get("pages", {})
+    if not now["common"] or now["common"] != old.get("common"):
         return []
     place = current.study.reports / current.as_of.isoformat()
     files = {place / name: digest for name, digest in old["files"].items()}
-    return [] if _differ(files) else [*files]
+    sound = [path for path in files if path.name not in _differ(files)]
+    if len(sound) == len(files) and now["whole"] == old["whole"]:
+        return sound
+    return [path for path in sound if path.stem in last and times.get(path.stem) == last[path.stem]]
 
 
 def _last(current: Run) -> dict:
@@ -157,20 +161,17 @@ def _execute(current, todo, wanted, staging, force, say) -> dict:
             asked += plan.reads_earlier(step, current)
             prints[step.name] = own = _hash(fingerprint, step.path.read_bytes(), asked)
             former = old.get(step.name)
-            same = not force and fingerprint and former and former["fingerprint"] == own
-            same = same and not _altered(current, former)
+            same = not force and fingerprint and _unchanged(current, former, own)
             if not former or not (same or (step.name not in wanted and not ran)):
                 due.append(step)
                 continue
             _refuse_altered(current, former)
-            for name in former["files"]:
-                here.take(name, current)
-            shutil.copy2(_executed(current, step.name), staging[1])
+            _reuse(current, former, staging)
             stale |= not same  # by the study or the code as it is now, its claims may be others
             if stale and "claims.json" in former["files"]:
                 from seglib.personas import claims
 
-                claims.check(here)
+                claims.check(replace(current, folder=staging[0]))
             times[step.name] = last["times"][step.name]
             entries[step.name] = {k: v for k, v in former.items() if k != "page"}
             say(f"{step.name:<26} {'unchanged' if same else 'kept'}")
@@ -213,11 +214,7 @@ def _left_out(step: plan.Step, here: Run) -> str:
         return plan.left_out(step, here)
     from seglib.measuring import monitoring
 
-    try:
-        monitoring.pair(here)
-    except StudyError as reason:
-        return str(reason)
-    return ""
+    return monitoring.incomparable(here)
 
 
 def _measure(current: Run, staged: Run, reason: str, again: bool) -> None:
@@ -274,6 +271,13 @@ def _entry(step: plan.Step, fingerprint: str, changed: list[str], folder: Path) 
         "fingerprint": fingerprint,
         "files": {name: runs.digest(folder / name) for name in mine},
     }
+
+
+def _unchanged(current: Run, known: dict | None, fingerprint: str) -> bool:
+    """Return whether a step was run the same way and its files are still what it wrote."""
+    if not known or known["fingerprint"] != fingerprint:
+        return False
+    return not _altered(current, known)
 
 
 def _altered(current: Run, entry: dict) -> list[str]:
@@ -333,6 +337,12 @@ def _stamps(folder: Path) -> dict[str, tuple]:
     """Return what tells whether a file was written, but of those that belong to no single step."""
     result = {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.iterdir()}
     return {name: stamp for name, stamp in result.items() if name not in runs.SHARED}
+
+
+def _reuse(current: Run, entry: dict, staging: tuple[Path, Path]) -> None:
+    for name in entry["files"]:
+        replace(current, folder=staging[0]).take(name, current)
+    shutil.copy2(_executed(current, entry["name"]), staging[1])
 
 
 def _execute_one(current: Run, step: plan.Step, staging: tuple[Path, Path]) -> None:

@@ -54,7 +54,7 @@ TRUE_RULES = {
     1: {"value-high", "growth-up", "overlooked", "responds"},
     2: {"value-low", "growth-up", "addressed", "responds"},
     3: {"value-low", "growth-down", "addressed", "ignores"},
-}  # of what add_purchases plants
+}  # of what add_purchases plants; in segment 1 tea crowds out the rest, so elsewhere the rest leads
 PLANTED_RULES = {(1, "value-high"), (1, "overlooked"), (3, "growth-down"),
                  (3, "ignores")}  # fmt: skip
 
@@ -62,6 +62,8 @@ PLANTED_RULES = {(1, "value-high"), (1, "overlooked"), (3, "growth-down"),
 def is_true(claim: dict, true: dict[tuple, str]) -> bool:
     """Return whether a claim says what was planted."""
     segment, column = claim["segment"], claim["source"]["column"]
+    if claim["rule"] == "product-high":
+        return (column == "tea") == (segment == 1)
     if (segment, column, claim["source"]["level"]) in true:
         return true[segment, column, claim["source"]["level"]] == claim["direction"]
     return claim["rule"] in TRUE_RULES[segment]
@@ -75,7 +77,7 @@ def judge(seed: int, folder: Path) -> tuple[int, int, int, int]:
     true = truths()
     said = {(c["segment"], c["source"]["column"], c["direction"]) for c in stated}
     rules = {(c["segment"], c["rule"]) for c in stated}
-    wanted = planted_traits()
+    wanted = planted_traits() | {(1, "tea", "higher")}
     right = len(wanted & said) + len(PLANTED_RULES & rules)
     false = sum(not is_true(c, true) for c in stated)
     return right, len(wanted) + len(PLANTED_RULES), false, len(stated)

@@ -46,7 +46,7 @@ def read(run, sent, randomised=True, control="none"):
 def said(run, trial):
     """Return what page 06 says of an experiment, sentence by sentence."""
     words = {"who": "customer", "minimum": 10}
-    blocks = campaigns.statements(trial, "")
+    blocks = campaigns.statements(trial, outcomes.names(run), "")
     return [wording.plain("06_experiments", name, **words | row) for name, row in blocks]
 
 
@@ -89,11 +89,14 @@ def test_a_campaign_is_judged_to_its_last_day_or_says_how_many_are(shop_with_arm
     ) in said(run, trial)
 
 
-def test_who_is_pooled_or_left_out_is_said(autumn):
+def test_what_is_undecided_or_pooled_is_said(autumn):
     run, trials, _ = autumn
-    whole = trials[0]["result"].overall.assign(pooled=12, left_out=12)
-    changed = dataclasses.replace(trials[0]["result"], overall=whole)
+    result = trials[0]["result"]
+    rows = result.segments.assign(verdict="undecided", low=-1.0)
+    whole = result.overall.assign(pooled=12, left_out=12)
+    changed = dataclasses.replace(result, segments=rows, overall=whole)
     texts = said(run, trials[0] | {"result": changed})
+    assert "neither that nor none can be ruled out" in texts[-1]
     assert any(text.startswith("12 customers of segments too small") for text in texts)
 
 
@@ -109,7 +112,7 @@ def test_one_customer_in_an_arm_gives_no_effect_and_a_sentence(autumn, sizes):
     assert set(result.segments["verdict"]) == {"not enough data"}
     about = {"outcomes": {"outcome": experiments.Outcome("money", label="spend")}, "result": result}
     texts = said(autumn[0], autumn[1][0] | about)
-    assert "nan" not in " ".join(texts)
+    assert "not enough data" in texts[-1] and "nan" not in " ".join(texts)
 
 
 # --- experiments tables ---------------------------------------------------------------------------

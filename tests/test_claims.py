@@ -272,10 +272,14 @@ def test_a_leftover_of_the_data_is_never_a_trait(tmp_path, given):
     tables = {**GOODS, "products": {**GOODS["products"], **given}}
     run = planted.add_purchases(planted.run(tmp_path, 1, tables=tables))
     planted.with_column(run, "share_unsorted", junk, "needs", "share", "Unsorted share")
+    goods = run.read("products.parquet")
+    run.write("products.parquet",
+              goods.assign(group=np.where(goods.index == "tea", "Unsorted", "Sorted")))  # fmt: skip
     ev = Evidence(run)
     about = {c["source"]["column"] for c in claims.claims(ev) if c["of"] == "customers"}
     assert ("share_unsorted" in about) == (not given)
     assert ("unsorted" in " ".join(ev.names.values())) <= (not given)
+    assert "tea" not in about  # narrower than its group, or a leftover with it
 
 
 def test_a_studys_own_column_of_a_features_name_is_told_by_itself(tmp_path):

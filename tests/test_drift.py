@@ -44,8 +44,9 @@ def test_a_planted_shift_is_named_with_its_size():
     assert rows["drifted"].to_dict() == {"spend": True, "visits": False, "plan": False}
     spend = rows.loc["spend"]
     assert spend["psi"] > spend["usual"] and 0 < spend["low"] < spend["change"] < spend["high"]
-    words = drift.shift_words(rows.reset_index())
-    assert (words["n"], words["looked"], words["state"]) == (1, 3, "some")
+    words = drift.shift_words(rows.reset_index(), LINES)
+    assert words["looked"] == 3 and len(words["shifted"]) == 1
+    assert words["shifted"][0]["direction"] == "up" and words["shifted"][0]["unit"] == "$"
 
 
 def test_luck_alone_seldom_shifts_anything():

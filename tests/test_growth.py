@@ -10,7 +10,7 @@ from test_outcomes import eight
 from worlds import write_shop
 
 from seglib import wording
-from seglib.measuring import growth
+from seglib.measuring import growth, outcomes
 from seglib.measuring.growth import changes
 
 
@@ -194,3 +194,28 @@ def test_few_newcomers_are_not_counted(run):
     assert changes.loc[changes["segment"] == 2, "newcomers"].isna().all()  # none is few
     changes = growth.changes(crowd(n=100), minimum=10, seed=1, draws=100)
     assert changes["newcomers"].eq(0).all() and changes["n"].notna().all()
+
+
+@pytest.fixture(scope="module")
+def measured(run):
+    people = outcomes.members(run)[0]
+    kpis = outcomes.kpis(people, minimum=10, seed=1, draws=100)
+    return kpis, growth.changes(people, minimum=10, seed=1, draws=100)
+
+
+def test_every_finding_carries_its_number_interval_and_n(run, measured):
+    kpis, changes = measured
+    for row in growth.of_segments(changes, kpis, outcomes.names(run)):
+        assert row["low"] <= row["value"] <= row["high"] and row["n"] >= 10
+        text = wording.plain("05_measuring_results", "finding", **WORDS, **row)
+        assert text.endswith(".") and "nan" not in text
+
+
+def test_a_segment_of_whom_nobody_came_again_says_so(measured):
+    kpis, changes = measured
+    stayed = (kpis["metric"] == "retained") & (kpis["segment"] == 1)
+    kpis = kpis.assign(value=kpis["value"].mask(stayed, 0.0), low=kpis["low"].mask(stayed, 0.0))
+    rows = growth.of_segments(changes, kpis, CALLED)
+    row = next(r for r in rows if r["metric"] == "retained" and r["segment"] == 1)
+    text = wording.plain("05_measuring_results", "finding", **WORDS, **row)
+    assert "nobody ordered again" in text and "0%" not in text

@@ -10,7 +10,6 @@ from worlds import write_shop
 
 from seglib import wording
 from seglib.measuring import monitoring
-from seglib.study import StudyError
 
 
 def moved(counts):
@@ -55,23 +54,14 @@ def test_small_flows_are_suppressed_and_others_rounded_so_that_they_do_not_follo
     rows = found(counts, minimum=10)
     assert rows.loc[(1, 2), "n"] == 20 and rows.loc[(1, 1), "n"] == 60
     small = rows.loc[(2, 1)]
-    assert small["suppressed"] and small[["n", "low", "high", "p"]].isna().all()
-    assert rows.loc[(1, 2), ["reverse", "p", "p_adjusted"]].isna().all()
+    assert small["suppressed"] and small[["n", "low", "high", "net", "p"]].isna().all()
+    assert rows.loc[(1, 2), ["reverse", "net", "p", "p_adjusted"]].isna().all()
     assert rows.loc[(1, 2), "beyond"]  # that it is more than chance may be said
-    shown = rows[["n", "low", "high"]].stack().dropna()
-    assert len(shown) > 8 and (shown % 10 == 0).all()
+    shown = rows[["n", "low", "high", "net", "net_low", "net_high"]].stack().dropna()
+    assert len(shown) > 10 and (shown % 10 == 0).all()
 
 
 # --- two runs -----------------------------------------------------------------------------------
-
-
-def incomparable(run):
-    """Return why a run is not compared, empty if it is."""
-    try:
-        monitoring.pair(run)
-    except StudyError as reason:
-        return str(reason)
-    return ""
 
 
 def two_dates(seed, n=400, fallen=0):
@@ -175,16 +165,16 @@ def test_what_limits_a_comparison_is_said(shops):
 
 
 def test_without_an_earlier_run_there_is_a_sentence(shops):
-    assert "no run of this study before 2023-04-01" in incomparable(shops[0])
-    assert incomparable(shops[1]) == ""
+    assert "no run of this study before 2023-04-01" in monitoring.incomparable(shops[0])
+    assert monitoring.incomparable(shops[1]) == ""
 
 
 def test_runs_that_cannot_be_compared_say_why(tmp_path, shops):
     run = two_runs(tmp_path, two_dates(1))
     run.write("customers.parquet", two_dates(1)[1].drop(columns="spend"))
-    assert "'spend'" in incomparable(run)
+    assert "'spend'" in monitoring.incomparable(run)
     last, run = shops
     was = last.read("extent.json")
     last.write("extent.json", was | {"first": "2022-01-01"})
-    assert "cannot be compared" in incomparable(run)
+    assert "cannot be compared" in monitoring.incomparable(run)
     last.write("extent.json", was)

@@ -102,13 +102,19 @@ def plan(n, needed, **more):
 
 
 def test_what_would_make_a_test_tell_enough_is_computed_from_its_figures():
-    row = {"segment": 1, "experiment": plan(2500, 4810)}
-    effect = {"way": "effect", "value": row["experiment"]["detectable"]}
-    assert playbook.ways(row, [row]) == [effect]
-    assert not playbook.ways({"segment": 1, "experiment": plan(5000, 4810, enough=True)}, [row])
+    rows = [{"segment": s, "experiment": plan(n, 4810)} for s, n in ((1, 2500), (2, 2400))]
+    effect, again, together = playbook.ways(rows[0], rows)
+    assert effect == {"way": "effect", "value": rows[0]["experiment"]["detectable"]}
+    assert again == {"way": "again", "value": 2}  # two tests of 2,500 are one of 5,000
+    assert together == {"way": "together", "there": 4900, "needed": power.needed(10 / 175),
+                        "segments": [2]}  # fmt: skip
+    assert together["needed"] == pytest.approx(4810, abs=5)
+    alone = playbook.ways(rows[0], [rows[0], {"segment": 2, "experiment": plan(9, 9, months=1)}])
+    assert [way["way"] for way in alone] == ["effect", "again"]
+    assert not playbook.ways({"segment": 1, "experiment": plan(5000, 4810, enough=True)}, rows)
     less = {"segment": 1, "experiment": plan(2500, 2300, metric="share that buys", enough=True)}
-    other = {"way": "measure", "metric": "share that buys", "there": 2500, "needed": 2300}
-    assert playbook.ways(row, [row, less]) == [effect, other]
+    way = playbook.ways(rows[0], [rows[0], less])[1]
+    assert way == {"way": "measure", "metric": "share that buys", "there": 2500, "needed": 2300}
 
 
 def test_a_measure_that_tells_enough_is_offered_where_spend_does_not(full, monkeypatch):
@@ -185,13 +191,15 @@ def test_a_lever_on_the_range_needs_enough_spend_and_more_than_a_slight_differen
     inside, word, called
 ):
     row = next(row for row in LEVERS if row["lever"] == "range")
-    assert bool(playbook.called_for(row, [claim("need-high", inside, 0.001, word)])) == called
+    assert bool(playbook.called_for(row, [claim("product-high", inside, 0.001, word)])) == called
 
 
 def test_a_lever_cites_every_claim_that_calls_for_it():
-    row = next(r for r in LEVERS if r["when"] == ["overlooked", "ignores", "need-high"])
-    own = [claim(r) for r in ("overlooked", "ignores", "need-high", "orders-low")]
-    assert playbook.called_for(row, own) == own[:3]
+    row = next(
+        r for r in LEVERS if r["when"] == ["overlooked", "ignores", "need-high|product-high"]
+    )
+    own = [claim(r) for r in ("overlooked", "ignores", "need-high", "product-high", "orders-low")]
+    assert playbook.called_for(row, own) == own[:4]
     assert playbook.called_for(row, own[1:]) == []
 
 

@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from seglib import plots, wording
 from seglib.plots import PALETTE
-from seglib.report import exhibits, pages
+from seglib.report import exhibits, figures, markup, pages
 from seglib.report.pages import ReportError
 from seglib.study import StudyError
 
@@ -220,7 +220,7 @@ def test_the_words_of_a_figure_name_rows_bars_cells_and_the_ends_of_long_lines()
     axes[0, 1].set_yticks([0, 1], ["low", "high"])
     axes[1, 0].plot(range(30))
     sns.heatmap(pd.DataFrame([[1, -0.5]], ["row"], ["x", "y"]), ax=axes[1, 1], cbar=False)
-    assert plots.described(figure) == (
+    assert figures.described(figure) == (
         "a 5; b 6. low 0.25; high 0.10. from 0 to 29, lowest 0, highest 29. row 1, −0.50"
     )
     plt.close(figure)
@@ -255,15 +255,25 @@ def test_the_cut_off_date_lies_between_the_months_before_and_after_it():
     found = {"run": SimpleNamespace(as_of="2017-10-01"), "outcomes": by_month, "people": None}
     found |= {"pd": pd, "sns": sns, "plots": plots, "draw": {}, "called": {0: "Everyone"}}
     figure, found["ax"] = plt.subplots()
-    found |= {"shades": {"Everyone": plots.MUTED}, "wording": wording}
-    ax = found["ax"]
-    parts = [cells[f"months-{part}"] for part in ("compute", "figure")]
-    exec("\n".join([*parts, "\nby_month(months, ax)"]), found)
+    found["wording"], ax = wording, found["ax"]
+    parts = [cells[f"months-{part}"] for part in ("compute", "shades", "figure")]
+    exec("\n".join([*parts, "\nby_month(drawn, ax)"]), found)
     months, line = ax.lines[0], ax.lines[-1]
     gaps = np.asarray(months.get_xdata(orig=False)) - line.get_xdata(orig=False)[0]
     assert (gaps[:2] < -10).all() and (gaps[2:] > 10).all()
     assert [text.get_text() for text in ax.texts] == ["Everyone"]  # beside its line, no legend
     plt.close(figure)
+
+
+def test_a_figure_is_drawn_again_for_phones_panels_below_one_another(displayed):
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4))
+    axes[0].plot([1, 2])
+    exhibits.show(figure, alt="Two panels.")
+    data, about = displayed[-1][0], displayed[-1][1]["metadata"]
+    widths = [int(re.search(r'width="(\d+)"', svg)[1])
+              for svg in (data["image/svg+xml"], about["narrow"])]  # fmt: skip
+    assert widths[1] < 0.5 * widths[0]
+    assert figure.get_size_inches()[1] > figure.get_size_inches()[0]
 
 
 def test_a_figure_without_data_says_why(displayed):
@@ -343,7 +353,7 @@ def test_the_number_in_a_swatch_is_readable_on_every_colour():
 
 @pytest.mark.parametrize(
     ("confidence", "text"),
-    [(0.95, "95%"), (0.99, "99%"), (0.996, "99.6%"), (0.99996, "99.996%"), (1.0, "99.999%")],
+    [(0.95, "95%"), (0.99, "99%"), (0.996, "99.6%"), (0.99996, "99.996%"), (1.0, "99.9999999%")],
 )
 def test_no_interval_is_of_100_per_cent(confidence, text):
     assert exhibits.level(confidence) == text
@@ -364,26 +374,31 @@ def test_every_mark_of_a_drawing_is_there_under_an_id_of_its_own():
 
 def test_the_first_use_of_a_term_leads_to_its_meaning_and_names_are_left_alone():
     html = "<main><h2>Stability</h2><p>A stability of 1. Stability <code>AUC</code></p></main>"
-    page = BeautifulSoup(pages.glossed(html, "day/glossary.html"), "html.parser")
+    page = BeautifulSoup(markup.glossed(html, "day/glossary.html"), "html.parser")
     (link,) = page.select("a.term")
     assert (link.text, link["href"]) == ("stability", "day/glossary.html#stability")
-    assert link["title"] == pages.TERMS["stability"]["is"]
+    assert link["title"] == markup.TERMS["stability"]["is"]
     assert page.p.text == "A stability of 1. Stability AUC"
 
 
-@pytest.mark.parametrize("term", pages.TERMS)
+@pytest.mark.parametrize("term", markup.TERMS)
 def test_every_term_is_a_sentence_and_is_seen_by_its_own_name(term):
-    about = pages.TERMS[term]
+    about = markup.TERMS[term]
     assert about["is"].endswith(".")
-    page = pages.glossed(f"<main><p>x {term} y</p></main>")
-    assert f"glossary.html#{exhibits.slug(term)}" in page
+    page = markup.glossed(f"<main><p>x {term} y</p></main>")
+    assert f"glossary.html#{markup.slug(term)}" in page
+
+
+def test_emblems_of_ten_segments_are_ten_shapes():
+    assert len({exhibits.emblem(segment) for segment in range(1, 11)}) == 10
+    assert exhibits.emblem(4).startswith("24.0,0.0 48.0,24.0")  # a diamond
 
 
 def test_names_beside_lines_that_end_together_are_moved_apart():
     figure, ax = plt.subplots()
     plots.named(ax, {"one": (1, 1.0), "two": (1, 1.001), "far": (1, 3.0)})
     ax.set(xlim=(0, 1), ylim=(0, 4))
-    plots.apart(figure)
+    figures.apart(figure)
     one, two, far = (text.xyann[1] for text in ax.texts)
     assert one == pytest.approx(0) and far == pytest.approx(0)
     assert two > 1.1 * ax.texts[0].get_fontsize()

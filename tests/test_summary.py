@@ -196,7 +196,9 @@ def test_another_measure_is_offered_and_what_else_would_help_is_said(tmp_path):
     other = {"enough": True, "unit": "share", "detectable": 0.05, "baseline": 0.8}
     first["other"] = first["experiment"] | other | {"metric": "share that buys"}
     fewer = {"metric": "share that buys", "there": 205, "needed": 180}
-    second["ways"] = [{"way": "effect", "value": 0.4}, {"way": "measure"} | fewer]
+    together = {"segments": [3], "there": 400, "needed": 300}
+    second["ways"] = [{"way": "effect", "value": 0.4}, {"way": "again", "value": 2},
+                      {"way": "measure"} | fewer, {"way": "together"} | together]  # fmt: skip
     page = built(tmp_path, write_run(tmp_path, playbook={"levers": [first, second]}))
     assert words(section(page, "answer")).startswith("The answer") and "Start with" in words(page)
     monday = section(page, "monday")
@@ -204,7 +206,10 @@ def test_another_measure_is_offered_and_what_else_would_help_is_said(tmp_path):
     assert "too coarse a measure: a test needs 310 in each half" in words(monday)
     assert [words(li) for li in monday.select(".ways li")] == [
         "A larger effect: a test in this segment shows one of 0.40 or more, 9.8% of 4.1.",
+        "Longer: 2 such tests one after another, the halves drawn anew for each, taken together.",
         "Another measure: a test of the share that buys needs 180 in each half, and there are 205.",
+        "More of them: tested together with Occasional shoppers, there are 400 in each half, "
+        "and 300 are needed.",
     ]
 
 
@@ -231,9 +236,9 @@ def test_a_first_action_that_passes_over_the_objective_says_why(fit, expected):
     assert summary.passed_over(None, levers, ranking) == {}
 
 
-def test_trust_is_said(soup):
+def test_trust_is_drawn_and_said(soup):
     told = section(soup, "trust")
-    assert "A table without groups gives 0.40" in words(told)
+    assert "without groups 0.40" in told.svg["aria-label"]
     assert "0.71 (95 of 100 refits from 0.58 to 0.83)" in words(told)
     assert "12% of households are near a boundary" in words(told)
 

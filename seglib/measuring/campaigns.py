@@ -247,7 +247,7 @@ def effects(analysed: list[dict], called: dict[int, str], currency: str = "") ->
     experiments that are not believed.
     """
     columns = ["campaign", "label", "kind", "arm", "segment", "name", "verdict", "unit"]
-    columns += ["effect_unit", "n", "n_control", "needed"]
+    columns += ["effect_unit", "n", "n_control"]
     parts = [pd.DataFrame(columns=[*columns, *experiments.CLAIMS])]
     for trial in analysed:
         arms = trial["result"].ratio["counts"]
@@ -263,8 +263,7 @@ def effects(analysed: list[dict], called: dict[int, str], currency: str = "") ->
     scaled = [*experiments.SHRUNK, "effect", "low", "high", "detectable", "worth"]
     scaled = [name for name in scaled if name in rows]
     rows[scaled] = rows[scaled].mul(np.where(rows["kind"] == "yes/no", 100, 1), axis=0)
-    lacking = rows["verdict"].eq("not enough data") & rows["n"].notna()
-    return rows.assign(name=rows["segment"].map(called), needed=rows["needed"].where(lacking))
+    return rows.assign(name=rows["segment"].map(called))
 
 
 def record(trial: dict, **sentences) -> dict:
@@ -294,10 +293,15 @@ def title(campaign: str) -> str:
     return campaign if campaign == ONE else f"Campaign {campaign}"
 
 
-def statements(trial: dict, currency: str) -> list[tuple[str, dict]]:
+def joined(sentences: list[str]) -> str:
+    """Return sentences as a text that follows a colon: all but the first begin with a capital."""
+    return " ".join(sentences[:1] + [text[:1].upper() + text[1:] for text in sentences[1:]])
+
+
+def statements(trial: dict, called: dict[int, str], currency: str) -> list[tuple[str, dict]]:
     """Return what page 06 says of an experiment, block by block with what it needs.
 
-    First everyone, then whether effects differ between segments.
+    First everyone, then whether effects differ between segments, then each segment.
     """
     if trial["problems"]:
         return [("problem", problem) for problem in trial["problems"]] + [("no_effect", {})]
@@ -314,7 +318,9 @@ def statements(trial: dict, currency: str) -> list[tuple[str, dict]]:
         about = {"arm": row.arm, "kind": outcome.kind, "label": outcome.label}
         about |= {"p": row.interaction_adjusted, "differs": "yes" if differs else "no"}
         blocks.append(("interaction", about))
-    return blocks
+    if len(called) == 2:
+        return [*blocks, ("one_segment", {})]
+    return blocks + [("segment", row) for row in _by_segment(trial, called, currency)]
 
 
 def _in_words(problems: list[dict]) -> list[dict]:
@@ -335,10 +341,7 @@ def everyone(trial: dict, currency: str) -> list[dict]:
         about |= {"state": "known" if len(arms) else "rare", "control": trial["control"]}
         within = arms["low"].le(0) & arms["high"].ge(0)
         chance = np.select([arms["p_adjusted"] < ALPHA, within], ["beyond", "within"], "several")
-        ends = arms[["effect", "low", "high"]] * (100 if about["kind"] == "yes/no" else 1)
-        ends = ends.rename(columns={"effect": "value"}).to_dict("records")
-        arms = arms.assign(chance=chance, effect=ends)
-        effects = arms[["arm", "level", "baseline", "chance", "effect"]].to_dict("records")
+        effects = [_effect(row, about["kind"]) for _, row in arms.assign(chance=chance).iterrows()]
         blocks.append(about | {"several": "arms" if len(arms) > 1 else "one", "arms": effects})
     return blocks
 
@@ -350,3 +353,30 @@ def _about(trial: dict, name: str, currency: str) -> dict:
     about = {"kind": outcome.kind, "label": outcome.label}
     about |= {"unit": "share" if yes else unit, "effect_unit": "points" if yes else unit}
     return about | {"free": "adjusted" if trial["adjusted"] and not yes else "plain"}
+
+
+def _effect(row: pd.Series, kind: str) -> dict:
+    """Return an effect with its interval, of shares in percentage points."""
+    scaled = row[["effect", "low", "high"]] * (100 if kind == "yes/no" else 1)
+    effect = dict(zip(("value", "low", "high"), scaled, strict=True))
+    names = ("arm", "level", "baseline", "chance")
+    return {"effect": effect} | {name: row[name] for name in names if name in row}
+
+
+def _by_segment(trial: dict, called: dict[int, str], currency: str) -> list[dict]:
+    """Return what block `segment` of page 06 says: of the first outcome, and what is clear."""
+    rows, first = trial["result"].segments, next(iter(trial["outcomes"]), None)
+    clear = rows["verdict"].isin(["works", "works too little", "harms"])
+    blocks = []
+    for _, row in rows[(rows["outcome"] == first) | clear].iterrows():
+        about, known = _about(trial, row["outcome"], currency), pd.notna(row["effect"])
+        needed = row["verdict"] == "not enough data" and pd.notna(row["needed"]) and not row["few"]
+        more = "needed" if needed else "undecided" if row["verdict"] == "undecided" else "nothing"
+        nothing = known and row["level_high"] == row["baseline_high"] == 0
+        about |= _effect(row, about["kind"])
+        about |= {key: row[key] for key in ("needed", "n", "n_control")}
+        about |= {"name": called[row["segment"]], "state": "known" if known else "unknown"}
+        about["worth"] = row["worth"] * (100 if about["kind"] == "yes/no" else 1)
+        about |= {"verdict": row["verdict"], "more": more}
+        blocks.append(about | (dict.fromkeys(("verdict", "more"), "nothing") if nothing else {}))
+    return blocks

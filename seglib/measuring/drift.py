@@ -175,13 +175,20 @@ def _proportions(sums: np.ndarray) -> np.ndarray:
     return np.concatenate([before, after, after - before], axis=-1)
 
 
-def shift_words(columns: pd.DataFrame) -> dict:
-    """Return how many columns shifted beyond chance, and how large the largest is called."""
-    psi = columns.loc[columns["drifted"], "psi"]
-    largest = psi.max() if len(psi) else 0.0
+def shift_words(columns: pd.DataFrame, lines: list[dict]) -> dict:
+    """Return which columns shifted beyond chance, the largest first, and how large that is."""
+    line, shifted = {of["name"]: of for of in lines}, []
+    for _, row in columns[columns["drifted"]].sort_values("psi", ascending=False).iterrows():
+        way = "up" if row["change"] > 0 else "down"
+        way = "shape" if row["low"] <= 0 <= row["high"] else way
+        of, level = line[row["column"]], f" = {row['level']}" if row["level"] else ""
+        about = {"label": of["label"] + level, "unit": "share" if level else of["unit"]}
+        about |= {"direction": way, "before": row["before"], "after": row["after"]}
+        shifted.append(about)
+    largest = columns.loc[columns["drifted"], "psi"].max() if shifted else 0.0
     size = "large" if largest >= LARGE else "some" if largest >= PSI else "none"
-    about = {"n": len(psi), "looked": len(columns), "state": "some" if len(psi) else "none"}
-    return about | {"largest": round(largest, 2), "size": size}
+    about = {"looked": len(columns), "largest": round(largest, 2), "size": size}
+    return about | {"shifted": shifted}
 
 
 def share_words(names: dict, whole: dict, each: pd.DataFrame) -> dict:

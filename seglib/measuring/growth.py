@@ -173,17 +173,16 @@ def _judged(frame: pd.DataFrame, minimum: int) -> pd.DataFrame:
 def beside_placebo(changes: pd.DataFrame, metric: str, called: dict[int, str]) -> pd.DataFrame:
     """Return the gap of each segment formed again to all others, and that of its placebo.
 
-    Without a placebo that does not compare, and segments without any.
+    `hollow`: the placebo does not compare.
     """
     rows = changes[(changes["metric"] == metric) & (changes["segment"] > 0)]
     parts = []
-    for part, formed in (("again_gap", "formed now"), ("placebo_gap", "placebo")):
+    for part, formed in (("again_gap", "formed now"), ("placebo_gap", "placebo, formed earlier")):
         of = rows.reindex(columns=["segment", part, f"{part}_low", f"{part}_high", "tested"])
         of.columns = ["segment", "value", "low", "high", "tested"]
-        of = of[of["tested"].ne("nothing") | (part == "again_gap")]
-        parts.append(of.assign(formed=formed, name=of["segment"].map(called).astype(object)))
-    both = pd.concat(parts).dropna(subset="value").drop(columns="tested")
-    return both.sort_values("segment", kind="stable")
+        of = of.assign(formed=formed, name=of["segment"].map(called).astype(object))
+        parts.append(of.assign(hollow=of["tested"].eq("nothing") & (part == "placebo_gap")))
+    return pd.concat(parts).dropna(subset="value").drop(columns="tested")
 
 
 # --- placebo: the segments formed again at an earlier date ----------------------------------------
@@ -278,14 +277,52 @@ def headline(changes: pd.DataFrame, called: dict[int, str], gaps: list[dict], ru
     tenure = run.read("customers.parquet").get("tenure") if run.has("customers.parquet") else None
     began = 0.0 if tenure is None else float((tenure <= run.study.holdout).mean())
     late = "all" if began == 1 else "most" if began >= MOSTLY else "few"  # then, first orders
-    value, low, high = whole["change"], whole["change_low"], whole["change_high"]
-    words["direction"] = "same" if abs(value) < 0.0005 else "up" if value > 0 else "down"
-    words |= {"change": {"value": abs(value), "low": low, "high": high}, "width": low != high}
-    words["chance"] = "within" if low <= 0 <= high else "beyond"
-    words |= {"began": began, "late": late, "newcomers": new, "kinds": []}
+    words |= _moved(whole) | {"began": began, "late": late, "newcomers": new, "kinds": []}
     words["left_out"] = "few" if pd.isna(new) else "some" if new else "none"
     words["standing"] = "alone" if len(own) == 1 else "unjudged" if judged.empty else "judged"
     words["against"] = "placebo" if (judged["tested"] == "excess").any() else "others"
     words |= {"unjudged": len(own) - len(judged), "segments": len(own)}
     words["better"] = [name for name, up in better.items() if up]
     return words | {"worse": [name for name, up in better.items() if not up]}
+
+
+def _moved(row: pd.Series) -> dict:
+    value, low, high = row["change"], row["change_low"], row["change_high"]
+    way = "same" if abs(value) < 0.0005 else "up" if value > 0 else "down"
+    change = {"value": abs(value), "low": low, "high": high}
+    words = {"direction": way, "chance": "within" if low <= 0 <= high else "beyond"}
+    return {"change": change, "width": low != high} | words
+
+
+def of_segments(changes: pd.DataFrame, kpis: pd.DataFrame, called: dict[int, str]) -> list[dict]:
+    """Return what is found of each segment, its growth and its retention, for block `finding`.
+
+    segment, name, metric, value, low, high, n, and words: `direction`, `tested`, `chance`,
+    `towards` (regression to the mean pulls the same way), `again` (of retention).
+    """
+    metric, result = main_metric(changes), []
+    for segment, name in called.items():
+        about = {"segment": segment, "name": name, "whose": "one" if segment else "everyone"}
+        of = changes[(changes["segment"] == segment) & (changes["metric"] == metric)]
+        for _, row in of[of["change"].notna()].iterrows():
+            result.append(about | {"metric": metric, "kind": "change"} | _change_words(row))
+        about |= {"metric": "retained", "kind": "retained"}
+        stayed = kpis[(kpis["segment"] == segment) & (kpis["metric"] == "retained")]
+        for _, row in stayed[stayed["value"].notna()].iterrows():
+            again = {"again": "some" if row["value"] else "nobody"}
+            result.append(about | again | {key: row[key] for key in ("value", "low", "high", "n")})
+    return result
+
+
+def _change_words(row: pd.Series) -> dict:
+    parts = {
+        part: {"value": row[part], "low": row[f"{part}_low"], "high": row[f"{part}_high"]}
+        for part in PARTS
+    }
+    beside = "none" if row["segment"] == 0 or pd.isna(row["gap"]) else row["tested"]
+    mean = pd.notna(row["level"]) and (row["gap"] < 0) == (row["level"] > 1)
+    chance = "within" if row["excess_low"] <= 0 <= row["excess_high"] else "several"
+    words = {"tested": beside, "towards": "mean" if mean else "other"}
+    words |= {"chance": "beyond" if row["differs"] else chance}
+    n = None if pd.isna(row["n"]) else int(row["n"])
+    return parts | _moved(row) | parts["change"] | words | {"n": n}

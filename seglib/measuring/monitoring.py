@@ -99,6 +99,15 @@ def missing(run: Run) -> str:
     return "" if last else f"there is no run of this study before {run.as_of} to compare with"
 
 
+def incomparable(run: Run) -> str:
+    """Return why a run cannot be compared with an earlier one; empty if it can."""
+    try:
+        pair(run)
+    except StudyError as reason:
+        return str(reason)
+    return ""
+
+
 def basis(pair: Pair) -> dict:
     """Return what is compared, and the words for what limits it: overlap, season."""
     days, gap, seen = pair.days, (pair.run.as_of - pair.last.as_of).days, outcomes.history(pair.run)
@@ -139,19 +148,17 @@ def flows(
     Counts under `minimum` are suppressed, the others rounded to multiples of it, and intervals
     (bootstrap over customers, the rule held fixed) outwards, so that small ones do not follow from
     the sizes of the segments. Columns: origin, goal (0 = outside); n; reverse (n of the other
-    direction); share of the origin; n and share with low and high (95%); p, p_adjusted (exact, Holm
-    over pairs); uneven (this direction exceeds the other beyond chance); beyond (and its origin
-    shrank or its goal grew beyond chance); suppressed.
+    direction); net (n - reverse); share of the origin; n, net and share with low and high (95%); p,
+    p_adjusted (exact, Holm over pairs); uneven (this direction exceeds the other beyond chance);
+    beyond (and its origin shrank or its goal grew beyond chance); suppressed.
     """
     labels = [OUTSIDE, *numbers]
     counts = pd.crosstab(moved["then"], moved["now"])
     table = counts.reindex(index=labels, columns=labels, fill_value=0).to_numpy()
     rows = pd.DataFrame(
         {"origin": np.repeat(labels, len(labels)), "goal": np.tile(labels, len(labels))}
-    ).assign(n=table.ravel().astype(float), reverse=table.T.ravel())
-    drawn = np.random.default_rng(seed).multinomial(len(moved), table.ravel() / len(moved), draws)
-    sorted_ = np.sort(drawn.astype(float), axis=0)
-    rows["low"], rows["high"] = stats.Bootstrap(rows["n"].to_numpy(), sorted_).interval(len(moved))
+    ).assign(**_intervals(table, len(moved), seed, draws))
+    rows["reverse"] = table.T.ravel()
     once = (rows["origin"] < rows["goal"]) & (rows["n"] + rows["reverse"] > 0)
     tests = [even(*cell) for cell in rows.loc[once, ["n", "reverse"]].to_numpy(int)]
     both = rows.loc[once, ["origin", "goal"]].assign(p=tests, p_adjusted=stats.adjust(tests))
@@ -172,15 +179,28 @@ def even(one: int, other: int) -> float:
     return float(binomtest(int(one), int(one + other)).pvalue) if one + other else 1.0
 
 
+def _intervals(table: np.ndarray, n: int, seed: int, draws: int) -> dict[str, np.ndarray]:
+    """Return each cell's count and net flow with their bootstrap intervals, cell by cell."""
+    samples = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=draws)
+    samples, cells = samples.reshape(draws, *table.shape), {}
+    for name, of in (("", lambda t: t), ("net_", lambda t: t - np.swapaxes(t, -1, -2))):
+        made = stats.Bootstrap(of(table).astype(float), np.sort(of(samples).astype(float), axis=0))
+        low, high = made.interval(n)
+        cells |= {name.strip("_") or "n": made.estimate, f"{name}low": low, f"{name}high": high}
+    return {name: values.ravel() for name, values in cells.items()}
+
+
 def _coarse(rows: pd.DataFrame, minimum: int) -> pd.DataFrame:
     few, back = rows["n"] < minimum, rows["reverse"] < minimum
-    for name, write in (("low", np.floor), ("high", np.ceil)):
-        rows[name] = write(rows[name] / minimum) * minimum
+    for ends, write in (("low", np.floor), ("high", np.ceil)):
+        for name in (ends, f"net_{ends}"):
+            rows[name] = write(rows[name] / minimum) * minimum
     for name in ("n", "reverse"):
         rows[name] = np.floor(rows[name] / minimum + 0.5) * minimum
+    rows["net"] = rows["n"] - rows["reverse"]
     rows.loc[few, ["n", "low", "high"]] = np.nan
     rows.loc[back, "reverse"] = np.nan
-    rows.loc[few | back, ["p", "p_adjusted"]] = np.nan
+    rows.loc[few | back, ["net", "net_low", "net_high", "p", "p_adjusted"]] = np.nan
     return rows.assign(suppressed=few)
 
 
@@ -285,7 +305,7 @@ def downgraded_words(listed: pd.DataFrame, minimum: int) -> dict:
 # --- measures.json --------------------------------------------------------------------------------
 
 PARTS = "experiments.json", "results.json", "monitoring.json"  # the headline is in this order
-LISTS = "headline", "outcomes", "kpis", "changes", "campaigns", "experiments", "notes"
+LISTS = "headline", "sentences", "outcomes", "kpis", "changes", "campaigns", "experiments", "notes"
 
 
 def assemble(run: Run, reason: str = "") -> None:

@@ -30,8 +30,9 @@ UNITS = {"share": "share", "superiority": "share", "difference": "share"}
 
 SAY = 0.25  # |Cliff's delta| from which a forming feature is worth a sentence (d of about 0.5)
 SAY_OTHER = 0.11  # the same for a descriptor, whose difference is a finding (d of about 0.2)
-SAY_LIFT = 1.2  # and for a level: that many times as common, or as rare
-SAY_SHARE = 0.01  # needs with a smaller part of spend are not worth a sentence
+SAY_LIFT = 1.2  # and for a level or product: that many times as common, or as rare
+SAY_SHARE = 0.01  # products and needs with a smaller part of spend are not worth a sentence
+SAY_BUYERS = 0.5  # nor products that fewer members buy: a few would stand for all
 MATERIAL = 0.05  # medians that differ by less than this part of the larger are not worth one
 AGAIN = "run 04_persona_definition again on the tables as they are"
 
@@ -45,7 +46,7 @@ def claims(ev: Evidence) -> list[dict]:
     several = ev.shown if len(ev.segments) > 1 else []
     tests = [(s, m) for s in ev.shown for m in ("spend", "active") if playbook.testable(ev, s, m)]
     rows = {
-        "c": [claim for s in ev.segments for claim in personas.strongest(_able(ev, s), ev.named)],
+        "c": [claim for s in ev.segments for claim in personas.strongest(_able(ev, s))],
         "t": _section(ev, "targeting", [(s, "") for s in several]),
         "x": [c for test in tests for c in _section(ev, "tests", [test])],
         "a": _affinities(ev),
@@ -213,7 +214,9 @@ def _able(ev: Evidence, segment: int) -> list[dict]:
         if source != "revenue" or len(ev.segments) > 1
         for c in _stated(ev, segment, source, column, way=way)
     ]
-    return [*always, *_formed(ev, segment), *_described(ev, segment)]
+    columns = _formed(ev, segment) + _described(ev, segment)
+    broad = {c["source"]["column"] for c in columns if c["rule"] == "need-high"}
+    return [*always, *columns, *_products(ev, segment, broad)]
 
 
 def _stated(
@@ -291,6 +294,25 @@ def _described(ev: Evidence, segment: int) -> list[dict]:
             if max(row.value, 1 / row.value) >= SAY_LIFT and not mirror:
                 result += _stated(ev, segment, "levels", row.name, row.level, way, apart)
     return result
+
+
+def _products(ev: Evidence, segment: int, broad: set[str]) -> list[dict]:
+    """Return the claims about the products that the segment puts more of its spend into.
+
+    Only those that most members buy, and none of a group that a column in `broad` speaks of.
+    """
+    rows = ev.products[ev.products["segment"] == segment]
+    rows = rows[rows["selected"].astype(bool) & (rows["index"] >= SAY_LIFT)]
+    rows = rows[rows["inside"] >= SAY_SHARE]
+    broad_groups = {ev.entries[column]["label"].removesuffix(" share") for column in broad}
+    group = rows["product"].astype(str).map(lambda p: ev.groups.get(p, p))
+    rows = rows[(rows["buyers"] >= SAY_BUYERS * rows["n"]) & ~group.isin(broad_groups)]
+    rows = rows.assign(gain=rows["inside"] - rows["outside"]).sort_values("gain", ascending=False)
+    return [
+        claim
+        for row in rows.head(3).itertuples()
+        for claim in _stated(ev, segment, "products", str(row.product), "", "higher", row.gain)
+    ]
 
 
 def _section(ev: Evidence, section: str, about: list[tuple[int, str]]) -> list[dict]:

@@ -7,21 +7,16 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
 
-from seglib import power, privacy, stats, wording
+from seglib import power, privacy, wording
 from seglib.clustering import prediction
 from seglib.collection import attributes
-from seglib.personas import personas, profile
+from seglib.personas import affinity, personas, profile
 from seglib.personas.profile import entries, label
 from seglib.power import MONTHS
 from seglib.runs import Run
-from seglib.stats import ALPHA
-
-AFFINITY = ["segment", "group", "inside", "outside", "index", "low", "high", "n", "buyers"]
-AFFINITY += ["others", "q", "selected", "confidence"]
 
 
 class Evidence:
@@ -97,12 +92,6 @@ class Evidence:
         return personas.names(self.markers, noun, few | self.analyst_names, earlier)
 
     @cached_property
-    def named(self) -> dict[int, list[dict]]:
-        """Column and level of what each segment's name is made of."""
-        own = {s: self.markers[self.markers["segment"] == s] for s in self.segments}
-        return {s: personas.worded(self.names[s], rows) for s, rows in own.items()}
-
-    @cached_property
     def analyst_names(self) -> dict[int, str]:
         """Names that the analyst gave: labels that are words, or by number in study.yaml."""
         model = self.run.read("model.json") if self.run.has("model.json") else {}
@@ -150,9 +139,25 @@ class Evidence:
         shares = {f"{name} share" for name in self.leftover} | {"other groups share"}
         return {c for c, e in self.entries.items() if e["base"] == "needs" and e["label"] in shares}
 
+    @cached_property
+    def groups(self) -> pd.Series:
+        """Group of each product; empty where products are in none."""
+        frame = self.run.read("products.parquet") if self.run.has("products.parquet") else {}
+        group = frame["group"] if "group" in frame else pd.Series(dtype="object")
+        return group.astype("object").set_axis(group.index.astype(str))
+
     def purchases(self):
         """Return what was bought, on one thread: sums in one order, so the same each time."""
         return self.run.scan("purchases.parquet", threads=1)
+
+    @cached_property
+    def products(self) -> pd.DataFrame:
+        """Affinity of segments to single products; empty without purchases."""
+        if not self.run.has("purchases.parquet"):
+            return pd.DataFrame(columns=[*affinity.COLUMNS])
+        rows = affinity.products(self.purchases(), self.labels, self.minimum)
+        gone = self.leftover | set(self.groups.index[self.groups.isin(self.leftover)])
+        return rows[~rows["product"].astype(str).isin(gone)]
 
     @cached_property
     def product_groups(self) -> pd.Series | None:
@@ -165,10 +170,9 @@ class Evidence:
             return None
         if goods := self.assortment:
             return goods.labels.map(goods.names)
-        goods = self.run.read("products.parquet")
-        if "group" not in goods or goods["group"].nunique() < 2:
+        group = self.groups
+        if group.nunique() < 2:
             return None
-        group = goods["group"].astype("object").rename(index=str)
         group = group.mask(group.isin(self.leftover)).fillna("other").map(label)
         return group.where(group.isin(group.value_counts().head(8).index), "other")
 
@@ -177,15 +181,8 @@ class Evidence:
         """What each customer spent on each product group; None without groups."""
         if self.product_groups is None:
             return None
-        groups = self.product_groups.astype(str)
-        named = pd.DataFrame({"product": groups.index.astype(str), "group": groups.to_numpy()})
-        bought = self.purchases().join(ibis.memtable(named), "product")
-        sums = {
-            group: bought.amount.sum(where=bought["group"] == group).fill_null(0)
-            for group in sorted(groups.unique())
-        }
-        spent = bought.group_by("customer").agg(**sums).order_by("customer").execute()
-        return spent.set_index("customer").reindex(self.labels.index).fillna(0.0)
+        spent = affinity.spending(self.purchases(), self.product_groups)
+        return spent.reindex(self.labels.index).fillna(0.0)
 
     @property
     def bought(self) -> dict[str, int]:
@@ -200,8 +197,8 @@ class Evidence:
     def crossed(self) -> pd.DataFrame:
         """The affinity of every customer segment to every product group; empty without."""
         if self.spending is None or len(self.segments) < 2:
-            return pd.DataFrame(columns=AFFINITY)
-        return affinity(self.spending, self.labels, self.run.seed)
+            return pd.DataFrame(columns=["segment", "group", *affinity.COLUMNS[2:]])
+        return affinity.index(self.spending, self.labels, self.run.seed)
 
     # --- months and campaigns ---
 
@@ -296,49 +293,3 @@ class Assortment(Evidence):
         """Product segment → name, with its number."""
         rows = profile.markers(self.customers[self.formed], self.labels, [*self.entries.values()])
         return {s: f"{s} {name}" for s, name in personas.names(rows, "products").items()}
-
-
-# --- affinity to what is sold ---------------------------------------------------------------------
-
-
-def affinity(spent: pd.DataFrame, labels: pd.Series, seed: int, draws: int = 2000) -> pd.DataFrame:
-    """Return the affinity of each customer segment to each product group, against everyone else.
-
-    Columns: segment, group, inside and outside (shares of spend), index (inside / outside), low,
-    high (bootstrap over customers, at the level of the selection), n (customers), buyers (of them),
-    others, q (Benjamini & Hochberg over the whole table), selected, confidence.
-    """
-    table = spent.reindex(labels.index).fillna(0).clip(lower=0)
-    segments, codes = np.unique(labels.to_numpy(), return_inverse=True)
-
-    def ratios(sums: np.ndarray) -> np.ndarray:
-        return _shares(sums) / _shares(sums.sum(axis=-2, keepdims=True) - sums)
-
-    drawn = stats.bootstrap(table.to_numpy(), codes, ratios, draws=draws, seed=seed)
-    n = np.bincount(codes)[:, None]
-    q = stats.adjust(np.nan_to_num(drawn.p_value(n, null=1.0), nan=1.0), "fdr_bh")
-    selected = q <= ALPHA
-    confidence = 1 - max(int(selected.sum()), 1) * ALPHA / selected.size
-    low, high = drawn.interval(n, confidence)
-    sums = table.groupby(codes).sum().to_numpy()
-    bought = (table > 0).groupby(codes).sum().to_numpy()
-    cell = {
-        "inside": _shares(sums),
-        "outside": _shares(sums.sum(axis=0) - sums),
-        "index": drawn.estimate,
-        "low": low,
-        "high": high,
-        "n": np.broadcast_to(n, q.shape),
-        "buyers": bought,
-        "others": bought.sum(axis=0) - bought,
-        "q": q,
-        "selected": selected,
-    }
-    places = pd.MultiIndex.from_product([segments, table.columns], names=["segment", "group"])
-    flat = {name: values.ravel() for name, values in cell.items()}
-    return pd.DataFrame(flat, index=places).assign(confidence=confidence).reset_index()
-
-
-def _shares(totals: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return totals / totals.sum(axis=-1, keepdims=True)

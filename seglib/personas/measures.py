@@ -49,9 +49,9 @@ def measure(
     return result | {"cell": cell, "statistic": result["statistic"].format_map(result["words"])}
 
 
-def smallest(count: int, n: int) -> int:
-    """Return the fewest customers that a share tells of; that nobody or everybody did is of n."""
-    return min(few for few in (count, n - count) if few)
+def smallest(cell: int, count: int, n: int) -> int:
+    """Return the smallest of a cell, the customers counted and those left; all of n leaves none."""
+    return min(cell, count, n - count) if count < n else min(cell, count)
 
 
 def _ends(estimate) -> dict:
@@ -160,7 +160,7 @@ def _two_by_two(ev, yes: pd.Series, segment: int, estimate) -> dict:
         return {}
     if subtracted(ev, yes, segment):
         return {}
-    cell = min(smallest(a, n), smallest(b, others))
+    cell = min(smallest(a, a, n), smallest(b, b, others))
     shares = {"inside": a / n, "outside": b / others, "unit": "share"}
     return {**_ends(result), "n": n, "cell": cell, **shares}
 
@@ -214,15 +214,20 @@ def answered(ev) -> pd.Series:
 # --- what they buy, and what is sold --------------------------------------------------------------
 
 
+def _product(ev, segment: int, column: str, _="") -> dict:
+    """Return the affinity to a product, but where it would tell how few do not buy it."""
+    row = _row_of(ev.products, segment, product=column)
+    if row is None or privacy.tells(row["buyers"], int(row["n"]), ev.minimum):
+        return {}
+    result = _spread(ev, row, ev.products, column)
+    buyers = amount(row["buyers"] / row["n"], "share")
+    return result | {"words": result["words"] | {"buyers": buyers}}
+
+
 def _group(ev, segment: int, column: str, _="") -> dict:
     row = _row_of(ev.crossed, segment, group=column)
-    if row is None:
-        return {}
     plain = re.sub(r"^\d+[.:]? (?=\D)", "", column)  # without the number of a product segment
-    shares = {"inside": row["inside"], "outside": row["outside"], "unit": "share"}
-    about = {"n": int(row["n"]), "cell": int(min(row["buyers"], row["others"]))} | shares
-    about |= {"label": plain[0].lower() + plain[1:], "words": {"name": ev.names[segment]}}
-    return _adjusted(row, ev.crossed) | about
+    return {} if row is None else _spread(ev, row, ev.crossed, plain[0].lower() + plain[1:])
 
 
 def _row_of(rows: pd.DataFrame, segment: int, **keys):
@@ -230,6 +235,13 @@ def _row_of(rows: pd.DataFrame, segment: int, **keys):
     for key, value in keys.items():
         own = own[own[key].astype(str) == value]
     return own.iloc[0] if len(own) else None
+
+
+def _spread(ev, row, among, name: str) -> dict:
+    cell = int(min(row["buyers"], row["others"]))
+    shares = {"inside": row["inside"], "outside": row["outside"], "unit": "share"}
+    words = {"label": name, "words": {"name": ev.names[int(row["segment"])]}}
+    return _adjusted(row, among) | {"n": int(row["n"]), "cell": cell} | shares | words
 
 
 def _takings(ev, segment: int, *_) -> dict:
@@ -246,7 +258,7 @@ def _buyers(ev, segment: int, *_) -> dict:
         return {}
     spent = ev.people.spending[ev.names[segment]]
     n, count = len(spent), int((spent > 0).sum())
-    return _ends(stats.share(count, n)) | {"n": n, "cell": smallest(count, n)}
+    return _ends(stats.share(count, n)) | {"n": n, "cell": smallest(count, count, n)}
 
 
 # --- criteria of targeting ------------------------------------------------------------------------
@@ -343,7 +355,7 @@ def _criterion(ev, segment: int, column: str, _="") -> dict:
     value, n, cell = float(scores.loc[segment, column]), int(inside.sum()), {}
     if column == "reach":
         yes, n = _answers(ev, inside)
-        cell = {"cell": smallest(yes, n)}
+        cell = {"cell": smallest(yes, yes, n)}
     own = ev.once(_figures)[segment].get(column, UNKNOWN)  # of everyone's there are no ends
     ends = {"low": own.low, "high": own.high} if np.isfinite(own.low) else {}
     words = {"meaning": meaning(ev, column)}
@@ -361,6 +373,7 @@ MEASURES = {
     "levels": _levels,
     "losses": _outcome,
     "gains": _outcome,
+    "products": _product,
     "growth": _growth,
     "contacts": _contacts,
     "responses": _responses,

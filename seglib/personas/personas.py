@@ -20,15 +20,17 @@ MARKS = 3
 LEAST = 5  # sentences that a card begins with, if there are so many
 ALWAYS = "size", "revenue"
 RECORDED = {"demographic", "geographic"}  # bases of columns that say who somebody is
+DEFINES, BESIDES = (CLAIMS["headings"][key] for key in ("defines", "besides"))
 
 
 def personas(ev, claims: list[dict]) -> list[dict]:
     """Return one persona per segment from its claims, as in personas.json."""
     earlier, n = before(ev.run), ev.labels.value_counts()
     stable = {s["segment"]: s for s in ev.verdict.get("segments", [])}
+    named = {s: worded(ev.names[s], ev.markers[ev.markers["segment"] == s]) for s in ev.segments}
     before_date = [c for c in ev.customers if ev.entries[c]["base"] != "outcome"]
     pictures = profile.portraits(
-        ev.customers[before_date], ev.labels, [*ev.entries.values()], ev.minimum, ev.named
+        ev.customers[before_date], ev.labels, [*ev.entries.values()], ev.minimum, named
     )
     revenue = None if ev.spend is None else ev.spend.groupby(ev.labels).sum() / ev.spend.sum()
     result = []
@@ -40,7 +42,7 @@ def personas(ev, claims: list[dict]) -> list[dict]:
             {
                 "segment": segment,
                 "name": ev.names[segment],
-                "named_for": ev.named[segment],
+                "named_for": named[segment],
                 **pictures.get(segment, {"fingerprint": [], "tiles": []}),
                 "about": about(ev),
                 **_naming(ev, segment, earlier),
@@ -108,30 +110,23 @@ def common(people: list[dict]) -> list[str]:
 
 
 def marks(ev, rows: list[dict]) -> list[dict]:
-    """Return the claims that define a segment: of its name, or strong and about something else."""
+    """Return the claims that define a segment: strong, and each about something else."""
     able = [c for c in rows if c["strength"] >= MARK and c["kind"] != "ratio"]
     able = [c for c in able if "afterwards" not in c["sections"]]
     chosen: list[dict] = []
-    for claim in sorted(able, key=lambda c: (not _in_name(c, ev.named), -c["strength"])):
-        own = _in_name(claim, ev.named) or not any(akin(ev, claim, other) for other in chosen)
-        if len(chosen) < MARKS and own:
+    for claim in sorted(able, key=lambda c: -c["strength"]):
+        if len(chosen) < MARKS and not any(akin(ev, claim, other) for other in chosen):
             chosen.append(claim)
     return chosen
 
 
-def _in_name(claim: dict, named: dict[int, list[dict]]) -> bool:
-    keys = {key: claim["source"][key] for key in ("column", "level")}
-    return keys in named[claim["segment"]]
-
-
-def strongest(claims: list[dict], named: dict[int, list[dict]]) -> list[dict]:
-    """Return the claims of each section that names rest on, and the strongest, by section."""
+def strongest(claims: list[dict]) -> list[dict]:
+    """Return the strongest claims of each section, in the order of the sections."""
     chosen: list[dict] = []
     for section in ["size", *SECTIONS]:
         rows = [c for c in claims if c["sections"][0] == section]
         size = moved if section == "goals" else lambda c: c["strength"]
-        rows.sort(key=lambda c: (c["source"]["column"], c["source"]["level"]))
-        rows.sort(key=lambda c, size=size: (not _in_name(c, named), -size(c)))
+        rows.sort(key=lambda c, size=size: (-size(c), c["source"]["column"], c["source"]["level"]))
         chosen += rows[: CLAIMS["most"].get(section, 2)]
     return chosen
 
@@ -173,6 +168,36 @@ def summary(rows: list[dict], own: list[dict]) -> list[dict]:
     parts = ("pain_points", "who", "goals", *SECTIONS)
     spare = {c["id"]: c for key in parts for c in rows if key in c["sections"] and c not in order}
     return order + [*spare.values()][: max(0, LEAST - len(order))]
+
+
+def opening(person: dict, claims: list[dict]) -> list[tuple[str, list[dict]]]:
+    """Return the claims that a card begins with: how large, what defines them, what comes next."""
+    by_id = {c["id"]: c for c in claims}
+    rows = [by_id[i] for i in person["summary"]]
+    size = [c for c in rows if c["rule"] in ALWAYS]
+    own = [c for c in rows if c["id"] in person["marks"]]
+    more = [c for c in rows if c not in size and c not in own]
+    parts = ("", size), (DEFINES, own), (BESIDES if person["marks"] else "", more)
+    return [(heading, part) for heading, part in parts if part]
+
+
+def sections(person: dict, claims: list[dict]) -> list[tuple[str, list[dict]]]:
+    """Return heading and claims of each part of a persona; none of the summary, none twice."""
+    by_id, already = {c["id"]: c for c in claims}, {*person["summary"]}
+    headings = {key: heading_of(part, person) for part in WORDS["parts"] for key in part["in"]}
+    headings = {key: headings.get(key, heading) for key, heading in SECTIONS.items()}
+    parts: dict[str, list[dict]] = {heading: [] for heading in headings.values()}
+    for key in ["pain_points", *SECTIONS]:  # a warning is told as such, and not again
+        ids = [i for i in person["facts"].get(key, []) if i not in already]
+        already |= set(ids)
+        parts[headings[key]] += [by_id[i] for i in ids]
+    return [(heading, rows) for heading, rows in parts.items() if rows]
+
+
+def heading_of(part: dict, person: dict) -> str:
+    """Return the heading of a part of a card, by whom the study is about."""
+    heading = part["heading"]
+    return heading if isinstance(heading, str) else heading[person.get("about", "buyers")]
 
 
 # --- how far to trust them, and the answer --------------------------------------------------------

@@ -18,8 +18,9 @@ WORDS = table("levers")
 TEXTS, FIGURES_OF = WORDS["texts"], CLAIMS["figures"]
 STILL_HERE = 0.9  # segments of which more than this share still buys need no winning back
 WORTH = {"value-high", "growth-up"}  # who is worth this and overlooked is underserved
-ITEMS = {"need-high", "need-low"}
+ITEMS = {"need-high", "product-high", "need-low"}
 ENOUGH = 0.02  # of the spend, theirs or that of others, from which an item is worth a test
+AGAIN = 4  # tests of three months, one after another, that are worth proposing: a year
 DRAWS = 10_000  # sets of weights
 MEANT = 2  # possibilities that are named for a product segment
 FIGURES = ["baseline", "detectable", "n_per_arm", "weeks", "months", "target", "enough"]
@@ -118,7 +119,7 @@ def _test(ev, segment: int, column: str, level: str) -> dict:
     words |= {"measured": plan["metric"], "figure": FIGURES_OF[column]}
     if column == "detectable":
         words["value"] = gain(plan["detectable"], plan["unit"])
-    cell = min(there, smallest(round(plan["baseline"] * n), n)) if active else there
+    cell = smallest(there, round(plan["baseline"] * n), n) if active else there
     unit = "count" if column == "n_per_arm" else plan["unit"]
     result = {"n": n, "value": float(plan[column]), "inside": there, "words": words, "cell": cell}
     return result | {"unit": unit} | ({"table": "study.yaml"} if column == "break_even" else {})
@@ -247,18 +248,54 @@ def answerable(row: dict) -> dict | None:
 
 
 def ways(row: dict, rows: list[dict]) -> list[dict]:
-    """Return what would make a test tell enough: a larger `effect`, another `measure`."""
-    test, result = row["experiment"], []
+    """Return what would make a test of a lever tell enough, from its figures and those of others.
+
+    `effect`: the smallest change that it shows as it is; `measure`: one for which there are enough;
+    `again`: so many such tests, one after another with halves drawn anew; `together`: other
+    segments that lack the same test, if there are enough in all.
+    """
+    test = row["experiment"]
     if test["enough"] or test["baseline"] is None or not math.isfinite(test["detectable"]):
         return []
+    result = []
     if test["unit"] != "share" or test["baseline"] + test["detectable"] < 0.999:
         result.append({"way": "effect", "value": test["detectable"]})
+    if test["at_least"]:  # how many there are is not told
+        return result
+    times = (test["n_per_arm"] or math.inf) / test["available"]
     own = [r["experiment"] for r in rows if r["segment"] == row["segment"]]
-    enough = [] if test["at_least"] else [t for t in own if t["enough"]]  # how many is not told
-    for other in sorted(enough, key=lambda t: t["n_per_arm"])[:1]:
+    for other in sorted((t for t in own if t["enough"]), key=lambda t: t["n_per_arm"])[:1]:
         about = {"there": other["available"], "needed": other["n_per_arm"]}
         result.append({"way": "measure", "metric": other["metric"]} | about)
+    if test["months"] and times <= AGAIN:
+        result.append({"way": "again", "value": math.ceil(times)})
+    same = {r["segment"]: r for r in rows if _alike(r["experiment"], test)} | {row["segment"]: row}
+    pool = _pooled([r["experiment"] for r in same.values()])
+    if pool["needed"] and pool["needed"] <= pool["there"]:
+        result.append(
+            {"way": "together", "segments": sorted(same.keys() - {row["segment"]})} | pool
+        )
     return result
+
+
+def _alike(one: dict, other: dict) -> bool:
+    """Return whether two tests that do not tell enough measure the same over the same time."""
+    same = all(one[key] == other[key] for key in ("metric", "unit", "months"))
+    small = one["baseline"] is not None and math.isfinite(one["detectable"]) and not one["enough"]
+    return same and small and not one["at_least"]
+
+
+def _pooled(tests: list[dict]) -> dict:
+    # halves are drawn within each segment, so only what differs within them is noise
+    n = np.array([test["available"] for test in tests])
+    baseline = float(np.average([test["baseline"] for test in tests], weights=n))
+    if tests[0]["unit"] == "share":
+        needed = power.share_test([baseline], int(n.sum()))["n_per_arm"]
+    else:
+        noise = [test["detectable"] / power.smallest(test["available"]) for test in tests]
+        target = max(tests[0]["break_even"] or 0.0, power.LOOKED_FOR * baseline)
+        needed = power.needed(target / float(np.sqrt(np.average(np.square(noise), weights=n))))
+    return {"there": int(n.sum()), "needed": needed}
 
 
 def called_for(row: dict, own: list[dict]) -> list[dict]:

@@ -9,14 +9,15 @@ from markupsafe import Markup
 
 from seglib import wording
 from seglib.measuring import outcomes
-from seglib.personas.personas import ALWAYS, CLAIMS, SECTIONS, common
+from seglib.personas.personas import ALWAYS, common, heading_of, opening, sections
 from seglib.personas.playbook import answerable
 from seglib.personas.profile import WORDS
 from seglib.plots import colours
+from seglib.report import markup
 from seglib.report.exhibits import by_month, days, environment, missing
 from seglib.runs import Run
 
-LEVERS, HEADINGS = wording.table("levers"), CLAIMS["headings"]
+LEVERS = wording.table("levers")
 # How many figures a card begins with, and how many cautions it gives beside the last.
 TILES, AVOID = 5, 2
 
@@ -25,32 +26,29 @@ def html(person: dict, claims: list[dict], colour: str, levers=(), elsewhere=(),
     """Return a persona's card as HTML.
 
     `elsewhere` are topics of questions that stand there, because they concern everyone; `about` may
-    have `drawn` (months, and what their line needs) and `who` (customers).
+    have `drawn` (months, and what their line needs), `who` (customers) and `names`.
     """
-    by_id = {c["id"]: c for c in claims}
-    begin = [by_id[i] for i in person["summary"]]
-    size = {c["rule"]: c for c in begin if c["rule"] in ALWAYS}
-    rest = [c for c in begin if c["rule"] not in ALWAYS]
-    marks = [c for c in rest[1:] if c["id"] in person["marks"]]
-    besides = HEADINGS["besides"] if person["marks"] else ""
-    opening = [(HEADINGS["defines"], marks), (besides, [c for c in rest[1:] if c not in marks])]
-    parts = _parts(person, by_id, elsewhere)
+    begins = opening(person, claims)
+    size = [c for heading, own in begins if not heading for c in own if c["rule"] in ALWAYS]
+    first = [(heading, [c for c in own if c not in size]) for heading, own in begins]
+    portrait = next((own[:1] for _, own in first if own), [])
+    first = [(heading, [c for c in own if c not in portrait]) for heading, own in first]
+    parts = _parts(person, claims, elsewhere)
     own = [row for row in levers if row["segment"] == person["segment"]]
     best = ([row for row in own if answerable(row)] or own)[:1]
     tests = tested(claims, best)
     rules = {c["rule"] for c in claims if c["segment"] == person["segment"]}
     avoid = [row["say"] for row in LEVERS["avoid"] if rules & {*row["when"]} or not row["when"]]
-    shown = [*size.values(), *rest[:1], *(c for _, rows in opening for c in rows)]
-    shown += [c for part in parts for c in part["rows"]] + tests
-    cited = list({c["id"]: c for c in shown}.values())
+    told = [size, portrait, *(rows for _, rows in first), *(part["rows"] for part in parts)]
+    cited = list({c["id"]: c for rows in [*told, tests] for c in rows}.values())
     return _filled(
         "persona",
         person=person,
         colour=colour,
-        size=size,
-        portrait=rest[:1],
+        size={c["rule"]: c for c in size},
+        portrait=portrait,
         parts=parts,
-        opening=[(heading, rows) for heading, rows in opening if rows],
+        opening=[(heading, rows) for heading, rows in first if rows],
         tiles=person.get("tiles", [])[: TILES - len(size)],
         levers=own,
         first=best[0] | {"test": answerable(best[0])} if best else None,
@@ -58,15 +56,15 @@ def html(person: dict, claims: list[dict], colour: str, levers=(), elsewhere=(),
         avoid=[*avoid[:-1][:AVOID], avoid[-1]],
         cited=cited,
         notes={c["id"]: number for number, c in enumerate(cited, 1)},
-        **{"who": "customers", "drawn": {}} | about,
+        **{"who": "customers", "names": {}, "drawn": {}} | about,
     )
 
 
 def every(run: Run, people: list[dict], claims: list[dict], levers, pictures: dict) -> list[str]:
     """Return the card of every persona; parameters as of `html`, pictures by segment."""
-    about = {"who": f"{run.study.customer}s", "elsewhere": common(people)}
-    by_segment = {person["segment"]: person for person in people}
-    shades = colours(by_segment)
+    names = {person["segment"]: person["name"] for person in people}
+    about = {"who": f"{run.study.customer}s", "names": names, "elsewhere": common(people)}
+    shades, by_segment = colours(names), {person["segment"]: person for person in people}
     return [
         html(person, claims, shades[s], levers, drawn=pictures.get(s) or {}, **about)
         for s, person in by_segment.items()
@@ -80,35 +78,22 @@ def tested(claims: list[dict], levers) -> list[dict]:
     return [c for c in claims if (c["segment"], c["statistic"].rpartition(": ")[0]) in wanted]
 
 
-def _parts(person: dict, by_id: dict[str, dict], elsewhere) -> list[dict]:
-    """Return heading, claims and questions of each part of a card; no claim of it stands twice."""
-    gaps, already = {gap["topic"]: gap for gap in person["unknown"]}, {*person["summary"]}
-    own = {id(part): _heading(part, person) for part in WORDS["parts"]}
-    headings = SECTIONS | {key: own[id(part)] for part in WORDS["parts"] for key in part["in"]}
-    rows: dict[str, list[dict]] = {}
-    for key in ["pain_points", *SECTIONS]:  # a warning is told as such, and not again
-        ids = [i for i in person["facts"].get(key, []) if i not in already]
-        already |= set(ids)
-        rows[headings[key]] = rows.get(headings[key], []) + [by_id[i] for i in ids]
+def _parts(person: dict, claims: list[dict], elsewhere) -> list[dict]:
+    told, gaps = dict(sections(person, claims)), {gap["topic"]: gap for gap in person["unknown"]}
     parts = []
     for part in WORDS["parts"]:
-        told = rows.pop(own[id(part)], [])
+        heading = heading_of(part, person)
         gap = next((gaps.pop(topic) for topic in part["topics"] if topic in gaps), {})
-        ask = gap.get("questions", [])[:1] if told or gap else part["ask"]
-        about = {"heading": own[id(part)], "rows": told, "ask": ask, "why": gap.get("why", "")}
-        parts.append(about)
-    parts += [{"heading": heading, "rows": told} for heading, told in rows.items() if told]
-    return parts + [
+        rows = told.pop(heading, [])
+        ask = gap.get("questions", [])[:1] or [] if rows or gap else part["ask"]
+        parts.append({"heading": heading, "rows": rows, "ask": ask, "why": gap.get("why", "")})
+    parts += [{"heading": heading, "rows": rows} for heading, rows in told.items()]
+    parts += [
         {"heading": topic.capitalize(), "rows": [], "ask": gap["questions"], "why": gap["why"]}
         for topic, gap in gaps.items()
         if topic not in elsewhere
     ]
-
-
-def _heading(part: dict, person: dict) -> str:
-    """Return the heading of a part of a card, by whom the study is about."""
-    heading = part["heading"]
-    return heading if isinstance(heading, str) else heading[person.get("about", "buyers")]
+    return parts
 
 
 def show(people: list[dict], claims: list[dict], levers, run: Run) -> None:
@@ -163,7 +148,7 @@ def assortment(rows: list[dict], claims: list[dict], absent: str = "") -> None:
 
 def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
     """Write personas.html, the personas alone for printing; None before 04 has run."""
-    from seglib.report.pages import glossed, provenance, render  # noqa: PLC0415 - kernels do without
+    from seglib.report.pages import provenance, render  # noqa: PLC0415 - kernels do without
 
     if not (run.has("personas.json") and run.has("claims.json")):
         return None
@@ -191,7 +176,7 @@ def handout(run: Run, manifest: dict, folder: Path) -> Path | None:
         footer=provenance(manifest, "04_persona_definition"),
     )
     path = folder / "personas.html"
-    path.write_text(glossed(page), encoding="utf-8")
+    path.write_text(markup.glossed(page), encoding="utf-8")
     return path
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
-from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,11 +17,13 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from seglib import wording
-from seglib.plots import described, drawn, svg, uncovered
+from seglib.report.figures import described, drawn, narrowed, svg, uncovered
+from seglib.report.markup import slug
 from seglib.study import StudyError
 
 TEMPLATES = Path(__file__).parent / "template"
 FILTERS = wording.number, wording.share, wording.count, wording.day, wording.dated, wording.ink
+LEFT = "text-align:left"
 
 
 @cache
@@ -35,19 +37,18 @@ def environment() -> jinja2.Environment:
     )
     env.filters |= {f.__name__: f for f in FILTERS}
     env.filters |= {"fragment": quote, "level": level, "line_chart": line_chart, "gap": gap}
-    env.filters |= {"amount": wording.amount, "slug": slug}
+    env.filters |= {"amount": wording.amount, "emblem": emblem, "slug": slug}
     env.globals["zip"] = zip
     return env
 
 
 def level(confidence: float) -> str:
-    """Return a level of confidence as text, with the decimals that keep it from 100%."""
-    return f"{100 * min(confidence, 0.99999):.5g}%"
-
-
-def slug(term: str) -> str:
-    """Return the id of a term on its page."""
-    return re.sub(r"\W+", "-", term.lower()).strip("-")
+    """Return a level of confidence as text: '95%', or with the decimals that keep it from 100%."""
+    if math.isclose(confidence, 0.95):
+        return "95%"
+    missed = max(1 - confidence, 1e-9)
+    places = max(math.ceil(-math.log10(missed)) - 2, 1)
+    return f"{1 - missed:.{places}%}".replace(".0%", "%")
 
 
 def gap(value: float, unit: str) -> str:
@@ -106,8 +107,9 @@ def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
         return missing(absent)
     alt = alt.strip() or described(figure)
     data = {"image/svg+xml": svg(uncovered(figure), alt), "text/plain": alt}
+    about = {"alt": alt, "caption": caption.strip(), "narrow": svg(narrowed(figure), alt, "n")}
     plt.close(figure)
-    display(data, raw=True, metadata={"alt": alt, "caption": caption.strip()})
+    display(data, raw=True, metadata=about)
     if caption.strip():  # for JupyterLab; on the page it stands in the figure's own caption
         display({"text/markdown": f"*{caption.strip()}*"}, raw=True, metadata={"figcaption": True})
 
@@ -129,21 +131,38 @@ def table(
         return missing(absent)
     if unknown := set(formats or {}) - set(frame.columns) - set(frame.index.names):
         raise StudyError(f"formats names {sorted(map(str, unknown))}: not a column of the table")
-    html = _html(frame, caption.strip(), formats or {})
-    html += f'\n<p class="note">{escape(note.strip())}</p>' if note.strip() else ""
+    html = table_html(frame, caption, formats or {}, note)
     display({"text/html": html, "text/plain": frame.to_string()}, raw=True)
 
 
-def _html(frame: pd.DataFrame, caption: str, formats: Mapping) -> str:
+def table_html(frame: pd.DataFrame, caption: str, formats: Mapping, note: str = "") -> str:
+    """Return the HTML that `table` displays."""
+    labels, body = _split(frame)
+    written = [_column(values, formats.get(name)) for name, values in body.items()]
+    styles = [_style(texts) for texts in written]
+    head = [(_heading(name), LEFT) for name in labels.columns]
+    head += [(_heading(name), style) for name, style in zip(body.columns, styles, strict=True)]
+    stubs = zip(*(_column(own, formats.get(n)) for n, own in labels.items()), strict=True)
+    cells = zip(*written, strict=True) if written else ([] for _ in range(len(frame)))
+    rows = [(s, list(zip(c, styles, strict=True))) for s, c in zip(stubs, cells, strict=True)]
+    page = environment().get_template("table.html.j2")
+    return page.render(caption=caption.strip(), head=head, rows=rows, note=note.strip())
+
+
+def _style(texts: list[str]) -> str:
+    """Return the style of a column: numbers as the page has them, right; text left, long text wide.
+
+    Styles stand in the cells, because JupyterLab does not have the page's style sheet.
+    """
+    if all(re.match(r"–|[−+-]?[^\w\s]?\d", text) for text in texts):
+        return ""
+    return LEFT + ";min-width:14em" * (max(map(len, texts)) > 40)
+
+
+def _split(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None and frame.shape[1]:
-        frame = frame.set_index(frame.columns[0])
-    elif frame.index.nlevels > 1:
-        frame = frame.reset_index([*range(1, frame.index.nlevels)])
-    own, (name,) = frame.index.to_series(), frame.index.names
-    texts = {_heading(column): _column(frame[column], formats.get(column)) for column in frame}
-    texts = pd.DataFrame(texts, pd.Index(_column(own, formats.get(name)), dtype=str))
-    html = texts.rename_axis(columns=name).to_html(border=0)
-    return html.replace("<thead>", f"<caption>{escape(caption)}</caption>\n  <thead>", 1)
+        return frame.iloc[:, :1], frame.iloc[:, 1:]
+    return frame.index.to_frame(index=False).rename(columns=lambda n: "" if n == 0 else n), frame
 
 
 def _heading(name) -> str:
@@ -168,7 +187,7 @@ def _plain(value) -> str:
     return value.date().isoformat() if midnight else str(value)
 
 
-# --- marks of line charts, which templates draw --------------------------------------------------
+# --- marks of line charts and emblems, which templates draw ---------------------------------------
 
 # Of the chart in its own units, and the space kept free around the line.
 WIDTH, HEIGHT, EDGE = 220, 58, 5
@@ -204,6 +223,18 @@ def line_chart(points: Sequence[tuple[str, Mapping]], cut_off: str = "") -> dict
         "bars": [(at, y(low), y(high)) for at, low, high in ranges if None not in (low, high)],
         "mark": x(mark) if mark and days[0] < mark < days[-1] else None,
     }
+
+
+# Sides and turn, in degrees, of the emblem of each segment; one of 40 sides looks round.
+SHAPES = (40, 0), (4, 45), (3, 0), (4, 0), (5, 0), (6, 0), (3, 180), (8, 22.5), (5, 180), (6, 30)
+
+
+def emblem(segment: int) -> str:
+    """Return the corners of a segment's emblem in a box of 48, as an SVG polygon has them."""
+    sides, turn = SHAPES[(segment - 1) % len(SHAPES)]
+    angles = (math.radians(turn + 360 * corner / sides) for corner in range(sides))
+    corners = ((24 + 24 * math.sin(a), 24 - 24 * math.cos(a)) for a in angles)
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
 
 
 def _short(text: str) -> str:

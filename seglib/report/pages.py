@@ -6,18 +6,18 @@ import copy
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain, count, islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
-from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4 import BeautifulSoup
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_markdown_cell
 
-from seglib import wording
-from seglib.report.exhibits import TEMPLATES, environment, slug
+from seglib.report import markup
+from seglib.report.exhibits import TEMPLATES, environment
 from seglib.study import StudyError
 
 # The pages of a report in order: file stem → (title, the question it answers).
@@ -71,18 +71,18 @@ def page(
     html_path = Path(html_path)
     source, name = _read(notebook, html_path), html_path.name
     body = _body(source)
-    title = headings(body) or source.node.metadata.get("title")
+    title = markup.headings(body) or source.node.metadata.get("title")
     title = title or PAGES.get(html_path.stem, (html_path.stem,))[0]
-    tables(body)
-    if GLOSSARY in (href for _, href in nav):
-        gloss(body)
+    markup.tables(body)
+    if markup.GLOSSARY in (href for _, href in nav):
+        markup.gloss(body)
     eyebrow = next((title for title, href in nav if href == name), "")
     html = render(
         "page.html.j2",
         page_title=" · ".join(filter(None, (title, eyebrow, study))),
         heading=title,
         eyebrow=eyebrow,
-        contents=contents(body),
+        contents=markup.contents(body),
         body=Markup(_linked(body, nav)),
         study=study,
         footer=footer or {},
@@ -94,9 +94,9 @@ def page(
 
 
 def build(title: str, manifest: Mapping, folder: str | Path) -> list[Path]:
-    """Write the pages of a run beside its executed notebooks, by its manifest."""
+    """Write the pages that a run lacks beside its executed notebooks, by its manifest."""
     paths = [Path(folder) / f"{step['name']}.html" for step in manifest["steps"]]
-    for path in paths:
+    for path in (path for path in paths if not path.exists()):
         footer, notebook = provenance(manifest, path.stem), path.with_suffix(".ipynb")
         page(notebook, path, study=title, nav=_nav(manifest), footer=footer)
     return paths
@@ -105,15 +105,15 @@ def build(title: str, manifest: Mapping, folder: str | Path) -> list[Path]:
 def explain(title: str, manifest: Mapping, folder: str | Path) -> None:
     """Write the page of all terms beside the pages of a run."""
     about = {"study": title, "page_title": f"Glossary · {title}", "home": "../index.html"}
-    about |= {"terms": TERMS, "footer": provenance(manifest)}
-    html = render("glossary.html.j2", **about, **_places(_nav(manifest), GLOSSARY))
-    (Path(folder) / GLOSSARY).write_text(html, encoding="utf-8")
+    about |= {"terms": markup.TERMS, "footer": provenance(manifest)}
+    html = render("glossary.html.j2", **about, **_places(_nav(manifest), markup.GLOSSARY))
+    (Path(folder) / markup.GLOSSARY).write_text(html, encoding="utf-8")
 
 
 def _nav(manifest: Mapping) -> list[tuple[str, str]]:
     names = [step["name"] for step in manifest["steps"]]
     pages = [(PAGES.get(name, (name,))[0], f"{name}.html") for name in names]
-    return [*pages, ("Glossary", GLOSSARY)]
+    return [*pages, ("Glossary", markup.GLOSSARY)]
 
 
 def provenance(manifest: Mapping, name: str = "") -> dict:
@@ -167,8 +167,8 @@ def _body(source: _Source) -> BeautifulSoup:
     html, _ = exporter.from_notebook_node(shown, {"metadata": {"path": source.folder}})
     body = BeautifulSoup(html, "html.parser")
     for tag in body.find_all(True):  # what a reader could not see, or would need the network
-        if what := fault(tag):
-            raise source.error(tag.find_parent(attrs={"data-cell": True})["data-cell"], what)
+        if fault := markup.fault(tag):
+            raise source.error(tag.find_parent(attrs={"data-cell": True})["data-cell"], fault)
     return body
 
 
@@ -260,127 +260,3 @@ def _split(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
         part.source, part.id = text, f"{cell.get('id', 'cell')}-{number}"
         parts.append(part)
     return parts
-
-
-# --- what the HTML needs to be read by everyone ---------------------------------------------------
-
-NO_ALT = {"", "No description has been provided for this image"}  # the latter is nbconvert's own
-NUMBER = re.compile(r"\s*(–|[−+-]?[^\w\s]?\d|NaN|nan|inf|$)")  # how a number begins
-
-
-def fault(tag: Tag) -> str:
-    """Return what keeps an element off a page that is offline and read by everyone, or ''."""
-    named = tag.get("aria-label") or tag.get("aria-hidden") == "true" or tag.find("title")
-    unnamed = tag.name == "svg" and not named
-    if unnamed or (tag.name == "img" and tag.get("alt", "").strip() in NO_ALT):
-        return "a figure has no alt text: show it with report.show(figure, alt=…)"
-    if tag.name in ("script", "iframe", "object", "embed"):
-        return f"its output needs <{tag.name}>, which pages do not have: show a static figure"
-    address = tag.get("src") or (tag.get("href") if tag.name == "link" else "") or ""
-    if address and not address.startswith("data:"):
-        return f"it loads {address[:60]!r}, but pages are self-contained: embed it"
-    if "url(http" in tag.get("style", "") or (tag.name == "style" and "http" in tag.text):
-        return "its style loads something from the network: leave that out"
-    return ""
-
-
-def headings(body: BeautifulSoup) -> str:
-    """Take the title out of a page's body; return it.
-
-    The headings that stay begin at level 2, skip no level, and each has its own id (JupyterLab's:
-    the text with hyphens for blanks, numbered when it occurs again).
-    """
-    first = body.find("h1")
-    title = first.extract().get_text(" ", strip=True) if first else ""
-    ids, level = {"main"}, 1
-    for heading in body.find_all(re.compile("^h[1-6]$")):
-        level = min(max(int(heading.name[1]), 2), level + 1)
-        heading.name = f"h{level}"
-        name = re.sub(r"\s+", "-", heading.get_text(" ", strip=True)) or "section"
-        numbers = (f"{name}-{number}" for number in count(2))
-        heading["id"] = next(free for free in chain([name], numbers) if free not in ids)
-        ids.add(heading["id"])
-    return title
-
-
-def contents(body: BeautifulSoup) -> list[tuple[int, str, str]]:
-    """Return level, id and text of the headings that a contents list names."""
-    result = body.find_all(["h2", "h3"])
-    return [(int(h.name[1]), h["id"], h.get_text(" ", strip=True)) for h in result]
-
-
-def tables(body: BeautifulSoup) -> None:
-    """Give tables written by pandas or Markdown a caption, scoped headers and a scrolling box."""
-    for table in body.find_all("table"):
-        _scope(table)
-        caption = table.find("caption") or _caption(table)
-        label = f"Table: {caption.get_text(' ', strip=True)}"
-        box = {"class": "pan", "tabindex": "0", "role": "region", "aria-label": label}
-        table.wrap(BeautifulSoup("", "html.parser").new_tag("div", attrs=box))
-
-
-def _scope(table: Tag) -> None:
-    del table["border"]
-    for row in table.find_all("tr"):
-        del row["style"]
-    for cell in table.find_all("th"):
-        if cell.get_text(strip=True):
-            cell["scope"] = "col" if cell.find_parent("thead") else "row"
-        else:
-            cell.name = "td"
-    texts = {_place(cell) for cell in table.find_all("td") if not NUMBER.match(cell.get_text())}
-    for cell in table.select("thead tr:last-child > *, td"):
-        if _place(cell) in texts:
-            wide = ";min-width:14em" * (len(cell.get_text()) > 40)
-            cell["style"] = f"text-align:left{wide}"
-
-
-def _place(cell: Tag) -> int:
-    return len(cell.find_previous_siblings(["td", "th"]))
-
-
-def _caption(table: Tag) -> Tag:
-    """Add a caption: the cell's own `caption`, or else the heading that the table stands under."""
-    cell = table.find_parent(attrs={"data-caption": True})
-    heading = table.find_previous(re.compile("^h[2-6]$"))
-    caption = BeautifulSoup("", "html.parser").new_tag("caption")
-    caption.string = cell["data-caption"] if cell else heading.get_text() if heading else "Table"
-    table.insert(0, caption)
-    return caption
-
-
-# --- terms: the glossary, and a gloss at the first use of each ------------------------------------
-
-TERMS = wording.table("glossary")
-GLOSSARY = "glossary.html"
-PLACES = re.compile("^(p|li|td|figcaption|dd)$")
-# Elements whose words are not explained: names, headings, and what can be pressed itself.
-APART = re.compile("^(a|code|pre|svg|h[1-6]|summary|caption|thead|button|dfn)$")
-
-
-def glossed(html: str, address: str = GLOSSARY) -> str:
-    """Return a page with a link at the first use of each term to `address`, the glossary."""
-    soup = BeautifulSoup(html, "html.parser")
-    gloss(soup, address)
-    return str(soup)
-
-
-def gloss(body: BeautifulSoup, address: str = GLOSSARY) -> None:
-    """Link the first use of each term on a page to the glossary."""
-    texts = [
-        text
-        for text in (body.find("main") or body).find_all(string=True)
-        if type(text) is NavigableString and text.strip()
-        if text.find_parent(PLACES) and not text.find_parent(APART)
-    ]
-    for term, about in TERMS.items():
-        pattern = re.compile(rf"(?<![\w-])({'|'.join(about['seen'])})(?![\w-])", re.I)
-        found = ((i, match) for i, text in enumerate(texts) if (match := pattern.search(text)))
-        for i, match in islice(found, 1):
-            there = {"href": f"{address}#{slug(term)}", "title": about["is"], "class": "term"}
-            link = BeautifulSoup("", "html.parser").new_tag("a", attrs=there)
-            link.string = match[0]
-            ends = texts[i][: match.start()], texts[i][match.end() :]
-            before, after = map(NavigableString, ends)
-            texts[i].replace_with(before, link, after)
-            texts[i : i + 1] = [before, after]

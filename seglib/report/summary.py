@@ -14,8 +14,8 @@ from seglib import wording
 from seglib.clustering.segmenter import numbered
 from seglib.personas.playbook import answerable
 from seglib.plots import colours
-from seglib.report import exhibits
-from seglib.report.pages import GLOSSARY, PAGES, ReportError, glossed, provenance, render
+from seglib.report import exhibits, markup
+from seglib.report.pages import PAGES, ReportError, provenance, render
 from seglib.runs import verify
 from seglib.study import Study
 
@@ -54,7 +54,8 @@ def runs(study: Study, staged: tuple | None = None) -> list[dict]:
 def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
     """Write the summary of the newest run; a file that is missing leaves its section out.
 
-    Raises ReportError if there is no run, StudyError if the files of a run are not of one make.
+    Raises ReportError if there is no run or a file is not readable, StudyError if the files of a
+    run are not of one make.
     """
     if not runs:
         raise ReportError(f"no run of {study.title!r} has pages yet: run the study first")
@@ -62,7 +63,7 @@ def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
         verify(Path(each["folder"]))
     ordered = sorted(runs, key=lambda run: run["day"], reverse=True)
     newest = ordered[0]
-    terms = f"{newest['day']}/{GLOSSARY}"
+    terms = f"{newest['day']}/{markup.GLOSSARY}"
     past = history(list(map(_with_files, ordered)))
     html = render(
         "summary.html.j2",
@@ -81,7 +82,7 @@ def build(study: Study, runs: Sequence[dict], out_path: str | Path) -> Path:
         history_colours=colours(past["names"]),
         **values(Path(newest["folder"])),
     )
-    Path(out_path).write_text(glossed(html, terms), encoding="utf-8")
+    Path(out_path).write_text(markup.glossed(html, terms), encoding="utf-8")
     return Path(out_path)
 
 
@@ -94,7 +95,13 @@ def documents(run: Mapping, study: Study) -> dict[str, str]:
 
 def _read(path: Path):
     """Return the content of a JSON file, or None if there is no such file."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        text = f"{path} is not readable JSON ({error}): run its notebook again"
+        raise ReportError(text) from None
 
 
 def values(folder: Path) -> dict:
@@ -231,7 +238,8 @@ def product_groups(path: Path, names: Mapping, typical: int = 4) -> list[tuple]:
 
 # Dates in the tables, the newest.
 SHOWN = 8
-MEASURES = "share", "revenue_share", "spend"  # what is followed over the runs
+# What is followed over the runs; `stayed` is in the table only.
+MEASURES = "share", "revenue_share", "spend", "stayed"
 
 
 def kind(verdict: Mapping) -> str:
@@ -281,18 +289,21 @@ def history(found: Sequence[Mapping]) -> dict:
 
 
 def figures(run: Mapping) -> dict[int, dict]:
-    """Return name, share, revenue share and spend of each segment of a run by number.
+    """Return name, share, revenue share, spend and stayed of each segment of a run by number.
 
     Empty if everybody is in one segment. Shares count all customers and have no interval; money is
     that of the holdout's number of days before the date. What may not be shown is {}.
     """
     people = run["personas"] or run["verdict"].get("segments", [])
+    earlier = run["model"].get("numbered") or {}
+    kept = earlier.get("kept", []) if earlier.get("as_of", run["day"]) < run["day"] else []
+    stayed = {row["segment"]: {"value": row["both"] / row["before"]} for row in kept}
     kpis = [k for k in run["measures"].get("kpis", []) if k.get("period") == "before"]
     money = {(k["segment"], k["metric"]): k for k in kpis}
     rows = {}
     for person in people if len(people) > 1 else ():
         s = person["segment"]
-        own = {"share": {"value": person.get("share")}}
+        own = {"share": {"value": person.get("share")}, "stayed": stayed.get(s, {})}
         own["revenue_share"] = {"value": person.get("revenue_share")}
         own |= {key: money[s, key] for key in ("revenue_share", "spend") if (s, key) in money}
         hidden = (k for k, v in own.items() if v.get("value") is None or v.get("suppressed"))
