@@ -25,7 +25,11 @@ OWN = {"study", "as_of", "out", "unit"}  # parameters that only the runner sets
 
 @dataclass(frozen=True)
 class Step:
-    """One notebook with its parameters; `name` is also the name of its page."""
+    """One notebook with its parameters; `name` is also the name of its page.
+
+    Without the file that it `needs`, which an earlier step writes where there is enough for it, it
+    is left out. Steps of one `stage` read nothing of each other; 05 to 07 share measures.json.
+    """
 
     name: str
     stage: int
@@ -72,8 +76,8 @@ def steps(loaded: Study) -> list[Step]:
         Step("03_clustering_products", 2, {"unit": "products"}, PRODUCTS),
         Step("04_persona_definition", 3),
         Step("05_measuring_results", 4),
-        Step("06_experiments", 4),
-        Step("07_monitoring", 4),
+        Step("06_experiments", 5),
+        Step("07_monitoring", 6),
     ]
     gone = set() if sold else {"03_clustering_products"}
     tables = loaded.tables

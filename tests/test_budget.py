@@ -15,12 +15,12 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
 BELOW = GROUND | {"runs"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 3945, 16),
+    ("", 3949, 16),
     ("collection", 4750, 16),
     ("clustering", 3664, 14),
-    ("personas", 2132, 7),
-    ("measuring", 1985, 7),
-    ("report", 1134, 5),
+    ("personas", 2322, 8),
+    ("measuring", 2079, 7),
+    ("report", 1505, 7),
 ]
 DEEPEST = 8  # modules in the longest chain of imports
 
