@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import ibis
 
-from seglib.collection import answers, columns, roles
+from seglib.collection import answers, columns, orders
 from seglib.collection.columns import (
     DOUBTS,
     LEAST_PEOPLE,
@@ -19,8 +19,8 @@ from seglib.collection.columns import (
     repeats,
     suggested,
 )
+from seglib.collection.orders import NAMED
 from seglib.collection.reading import NUMBER, TIME
-from seglib.collection.roles import NAMED
 from seglib.layout import FILE, ROW
 from seglib.study import FEWEST, StudyError
 
@@ -47,7 +47,7 @@ def study(tables: list[Table]) -> list[Guess]:
     events = [t for t in others if _is_events(t)]
     rows = [t for t in others if t not in events]
     main = max(events, key=lambda t: (_has_money(t), t.rows), default=None)
-    sold = roles.transactions(main, *roles.customer(main)) if main else None
+    sold = orders.transactions(main, *orders.customer(main)) if main else None
     listed = [t for t in rows if main and t.times and _lists_arms(t)]
     guesses = [sold] if main else []
     guesses += [_addressed(t) for t in [*events, *listed] if t is not main]
@@ -110,7 +110,7 @@ def _joined(tables: list[Table]) -> list[Table]:
                 break
     sells = {id(table): bool(table.named("goods")) for table in tables}
     for lines in sorted(tables, key=lambda t: (not sells[id(t)], -t.rows)):
-        for heads in tables if not (lines.times and roles.customer(lines)) else ():
+        for heads in tables if not (lines.times and orders.customer(lines)) else ():
             if heads is not lines and (key := _order_of(lines, heads)):
                 rest = [t for t in tables if t is not lines and t is not heads]
                 return [_with_lookup(lines, heads, key), *rest]
@@ -118,9 +118,9 @@ def _joined(tables: list[Table]) -> list[Table]:
 
 
 def _order_of(lines: Table, heads: Table) -> str:
-    if not heads.times or not roles.customer(heads):
+    if not heads.times or not orders.customer(heads):
         return ""
-    own = (roles.customer(lines) or ("", 0))[1] >= NAMED  # as many lines as orders: same customers
+    own = (orders.customer(lines) or ("", 0))[1] >= NAMED  # as many lines as orders: same customers
     keys = (c.name for c in heads.named("order") if c.unique and c.is_key)
     shared = (key for key in keys if key in lines.columns)
     return next((key for key in shared if not (own and lines.columns[key].unique)), "")
@@ -128,7 +128,7 @@ def _order_of(lines: Table, heads: Table) -> str:
 
 def _with_persons(heads: Table, persons: Table) -> Table | None:
     """Return orders with the ids of persons, if each order has a customer of its own; else None."""
-    who = roles.customer(heads)
+    who = orders.customer(heads)
     if not who or who[1] < NAMED or not heads.times or who[0] not in persons.columns:
         return None
     column, key = heads.columns[who[0]], persons.columns[who[0]]
@@ -163,7 +163,7 @@ def _has_money(table: Table) -> bool:
 
 
 def _is_events(table: Table) -> bool:
-    who = roles.customer(table)
+    who = orders.customer(table)
     if who is None or not table.times:
         return False
     column = table.columns[who[0]]
@@ -180,7 +180,7 @@ def _is_events(table: Table) -> bool:
 
 
 def _addressed(table: Table) -> Guess:
-    who, guess, campaign = roles.customer(table), Guess("other", table), _campaign(table)
+    who, guess, campaign = orders.customer(table), Guess("other", table), _campaign(table)
     if not who or not (campaign or _lists_arms(table)):
         return guess
     words = (" ".join(table.columns) + table.source).lower()
@@ -315,7 +315,7 @@ def _refuse_rows(table: Table, key: str) -> None:
 
 def _is_of_rows(table: Table) -> bool:
     """Return whether each row of a table without ids may be one customer: no order, no event."""
-    who = roles.customer(table)
+    who = orders.customer(table)
     things = table.named("order", "product", "campaign")
     numbered = any(c.distinct > answers.GROUPS and (c.is_key or c.kind == "text") for c in things)
     sold = table.named("quantity") and table.named("price")
@@ -348,7 +348,7 @@ def misread(table: Table) -> list[str]:
 
 def nobody(table: Table) -> str:
     """Return why a table is of no use."""
-    who, whens = roles.customer(table), table.times
+    who, whens = orders.customer(table), table.times
     if not whens and (unread := misread(table)):
         return f"{table.source}: {unread[0]}"
     if who and who[1] >= NAMED and not whens:

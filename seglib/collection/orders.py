@@ -1,4 +1,4 @@
-"""Which column plays which role: who, when, what of, for how much, and which rows are returns."""
+"""The roles of orders and events: when, what of, for how much, and which rows are returns."""
 
 import re
 
