@@ -64,7 +64,11 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_scalar)
 
 
 def load_yaml(text: str) -> Any:
-    """Return what a text of YAML holds."""
+    """Return what a text of YAML holds.
+
+    ValueError or yaml.YAMLError if it is not YAML, holds a key twice, asks for code to run, or
+    grows through its aliases.
+    """
     nodes, size = [yaml.compose(text, Loader=_Loader)], 0
     while nodes:  # an alias is counted wherever it stands, so what holds itself has no end
         value = getattr(nodes.pop(), "value", None)
@@ -246,7 +250,11 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def write_csv(frame: pd.DataFrame, target: Any) -> None:
-    """Write a frame, without its index, as CSV that a spreadsheet shows and does not run."""
+    """Write a frame, without its index, as CSV that a spreadsheet shows and does not run.
+
+    Text that begins as a formula does (=, +, -, @, a tab or a line end) and is no number gets an
+    apostrophe in front, ids too; numbers have six significant digits.
+    """
     frame = frame.copy()
     for name in frame.columns[[not is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
         text = frame[name].astype(object).where(frame[name].notna(), "").astype(str)

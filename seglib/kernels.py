@@ -53,7 +53,10 @@ def parameters(notebook: Path) -> dict[str, dict]:
 
 
 def execute(notebook: Path, executed: Path, parameters: dict, name: str) -> Exception | None:
-    """Run a notebook by papermill; return the error that ended it, None if it was done."""
+    """Run a notebook by papermill; return the error that ended it, None if it was done.
+
+    Its kernel talks through files, where there are such sockets, not through ports of the network.
+    """
     import papermill
     from papermill.exceptions import PapermillExecutionError
 

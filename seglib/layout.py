@@ -61,7 +61,11 @@ class Scale(Part):
 
 
 class Outcome(Part):
-    """What a customer did after the date of the data; never a feature."""
+    """What a customer did after the date of the data; never a feature.
+
+    A yes or no judges the segments. A count or an amount of money is compared between the arms of
+    an experiment, and more of it is wanted unless the study says otherwise.
+    """
 
     column: str = ""  # as of an attribute
     label: str = Field(min_length=1)  # in the past tense, such as "left within the month"; or spend
@@ -221,7 +225,11 @@ class Transactions(_Table):
 
 
 class Customers(_Arms):
-    """Attributes, one row per customer; also used for survey answers."""
+    """Attributes, one row per customer; also used for survey answers.
+
+    With columns.arm it holds an experiment: arms that were assigned on the day `start`, by default
+    the study's as_of, and the outcomes since then.
+    """
 
     columns: CustomerColumns
     excluded: Names = []  # values of the status whose rows are left out, such as previews
@@ -267,7 +275,10 @@ class Customers(_Arms):
         return [*self.attributes, *self.scales, *self.events]
 
     def apart(self, table: str, taken: Collection[str]) -> Customers:
-        """Return the table with its name before each name that is taken, in labels after it."""
+        """Return the table with its name before each name that is taken, in labels after it.
+
+        Taken names are in small letters: no engine tells `Tenure` from `tenure`.
+        """
         names = {name: f"{table}_{name}" for name in self.names if name.lower() in taken}
 
         def renamed(block: dict[str, Part]) -> dict[str, Part]:

@@ -28,7 +28,7 @@ class Step:
     """One notebook with its parameters; `name` is also the name of its page.
 
     Without the file that it `needs`, which an earlier step writes where there is enough for it, it
-    is left out. Steps of one `stage` read nothing of each other; 05 to 07 share measures.json.
+    is left out. Steps of one `stage` read nothing of each other.
     """
 
     name: str
@@ -54,7 +54,11 @@ class Step:
 
 
 def check(name: str, *, read: bool = True) -> Study:
-    """Return the study if its file, its tables and its key of pseudonyms are sound."""
+    """Return the study if its file, its tables and its key of pseudonyms are sound.
+
+    A StudyError lists every mistake in keys, sources and columns at once. Without `read`, the
+    tables of a sound file are not looked at: `tables.open_tables` says the same of them.
+    """
     path = study.find(name)
     raw = study.read(path)
     result = study.problems(raw)
@@ -67,7 +71,11 @@ def check(name: str, *, read: bool = True) -> Study:
 
 
 def steps(loaded: Study) -> list[Step]:
-    """Return the steps of a study in order: those that have something to say."""
+    """Return the steps of a study in order: those that have something to say.
+
+    Product segments need products; results need transactions or outcomes, experiments need
+    campaigns or arms, monitoring needs a run of another date to compare with.
+    """
     sold = loaded.tables.transactions and loaded.tables.transactions.columns.product
     result = [
         Step("01_data_collection", 1),
@@ -91,7 +99,10 @@ def steps(loaded: Study) -> list[Step]:
 
 
 def _ran(loaded: Study) -> bool:
-    """Return whether a study has runs of several dates, or of another than its own, to compare."""
+    """Return whether a study has runs of several dates, or of another than its own, to compare.
+
+    Customers who are called by the number of their row are nobody at another date.
+    """
     if loaded.numbered:
         return False
     days = [path.parent.name for path in loaded.folder.glob("*/segments.parquet")]
@@ -255,7 +266,11 @@ def _found(results: list[dict]) -> list[str]:
 
 
 def pages(loaded: Study, days: dict | None, several: bool = True) -> list[str]:
-    """Return what each page will say and leave out, by wording/outlook.yaml."""
+    """Return what each page will say and leave out, by wording/outlook.yaml.
+
+    `days` is from `activity.extent`, None without transactions; `several` is whether enough
+    products are bought by enough customers to be told apart.
+    """
     has, words = _has(loaded, days, several), _words(loaded, days)
     result = []
     for page in wording.table("outlook"):

@@ -82,7 +82,10 @@ def of_most(values: Iterable, name: str = "") -> str | None:
 
 
 def ids(values: Iterable, name: str = "") -> str | None:
-    """Return what at least half of the ids in a column point at, None if they are only ids."""
+    """Return what at least half of the ids in a column point at, None if they are only ids.
+
+    A name that nothing else has, such as IBAN, is enough.
+    """
     texts = sorted({_text(value) for value in values} - {""})
     if re.search(WORDS["says"], name.lower()) and (reason := promised(name)):
         return reason
@@ -219,7 +222,13 @@ def _free(values: list, texts: list[str]) -> bool:
 
 
 def pseudonym_key(study) -> bytes | None:
-    """Return the key of a study's pseudonyms, None if it keeps its ids."""
+    """Return the key of a study's pseudonyms, None if it keeps its ids.
+
+    Raises
+    ------
+    StudyError
+        If the variable is not set or its key is so short that it could be guessed.
+    """
     name = study.privacy.pseudonymise
     if name is None:
         return None

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
-from seglib import formats, plan, privacy, runs
+from seglib import formats, plan, privacy, publish, runs
 from seglib.collection import tables
 from seglib.runs import Run
 from seglib.study import Study, StudyError
@@ -54,18 +54,24 @@ def run(
     parameters: dict[str, str] | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Run the notebooks of a study, publish files and pages together; return the index page."""
+    """Run the notebooks of a study, publish files and pages together; return the index page.
+
+    `only` is the beginning of the names of the steps to run again: those before are taken from the
+    last run, those after follow if they depend on what has changed. A StudyError is the user's to
+    mend, and nothing has been written; a NotebookError names the cell, the error and the executed
+    copy.
+    """
     loaded = plan.check(name)
     current = runs.open_run(loaded.path, as_of)
     reports = loaded.reports
     places = current.folder, reports / current.as_of.isoformat(), reports / "index.html"
-    runs.recover(*places)
+    publish.recover(*places)
     todo = plan.with_parameters(plan.steps(loaded), parameters or {})
     wanted = plan.wanted(todo, only, current)
     for other in _others(current):  # a mixture there is refused: the summary shows it too
         runs.verify(other)
     before = runs.digest(loaded.path)
-    with runs.staged(*places) as staging, chdir(plan.ROOT):  # one folder for all threads
+    with publish.staged(*places) as staging, chdir(plan.ROOT):  # one folder for all threads
         manifest = _execute(current, todo, wanted, staging[:2], force, say)
         if runs.digest(loaded.path) != before:
             raise StudyError(f"{loaded.path} was edited while its notebooks ran: run it again")
@@ -122,7 +128,10 @@ def _state(study: Study, folder: Path) -> list:
 
 
 def _same_pages(current: Run, times: dict) -> list[Path]:
-    """Return the pages of the last run that would be made again as they are."""
+    """Return the pages of the last run that would be made again as they are.
+
+    That of a step depends on its notebook and on what is common to all steps, the rest on all.
+    """
     last = _last(current).get("times", {})
     now, old = times["pages"], last.get("pages", {})
     if not now["common"] or now["common"] != old.get("common"):

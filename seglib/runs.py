@@ -37,7 +37,6 @@ MEMORY = "SEGLIB_MEMORY"  # the environment variable with the most memory of the
 # For each file that a notebook wrote: its own digest, and those of the files it was made from.
 LINEAGE = "lineage.json"
 
-STAGING, REPLACED = ".staging-", ".replaced-"
 SHARED = {LINEAGE, "measures.json"}  # several notebooks write them together
 COMPARED = "model.json", "verdict.json", "customers.parquet", "segments.parquet"  # of two dates
 
@@ -75,7 +74,11 @@ class Run:
         return engine(**configuration).read_parquet(self.path(name))
 
     def path(self, name: str) -> Path:
-        """Return where a file of the run is; what is written from now on is made from it."""
+        """Return where a file of the run is; what is written from now on is made from it.
+
+        A StudyError names the notebook to run if it is not there, or is not of one make with what
+        it was made from.
+        """
         path = self.folder / name
         if not path.is_file():
             home = self.study.folder / self.as_of.isoformat()
@@ -146,7 +149,10 @@ class Run:
         return known.get("pseudonyms", "") == privacy.pseudonym_mark(self.study)
 
     def write(self, name: str, what: Any, *, made_from: str = "") -> None:
-        """Write a frame, a table on the engine, JSON or text, and from what it was made."""
+        """Write a frame, a table on the engine, JSON or text, and from what it was made.
+
+        That is what was read, and `made_from`, a file written just before that this one speaks of.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / name
         if isinstance(what, ir.Table):
@@ -172,7 +178,10 @@ class Run:
 
 
 def engine(**configuration: Any) -> ibis.BaseBackend:
-    """Return an engine in this process, with DuckDB's settings; it draws no bars into notebooks."""
+    """Return an engine in this process, with DuckDB's settings; it draws no bars into notebooks.
+
+    What goes beyond the memory that SEGLIB_MEMORY allows is put into a temporary folder.
+    """
     configuration["temp_directory"] = f"{tempfile.gettempdir()}/{ibis.util.gen_name('seglib')}"
     if memory := os.environ.get(MEMORY, "").strip():
         configuration["memory_limit"] = memory
@@ -201,11 +210,17 @@ def open_run(
     data/<study>/<as_of>/, a seed of 0 the study's. A StudyError if study or date cannot be read.
     """
     loaded = study_module.load(study)
-    if as_of and not _is_day(as_of):
-        raise StudyError(f"as_of is {as_of!r}: expected a date such as 2017-10-01")
-    day = date.fromisoformat(as_of) if as_of else loaded.as_of
+    day = parse_day(as_of) if as_of else loaded.as_of
     folder = Path(out) if out else loaded.folder / day.isoformat()
     return Run(loaded, day, folder, seed or loaded.seed)
+
+
+def parse_day(text: str) -> date:
+    """Return a date from YYYY-MM-DD, or raise a StudyError that says so."""
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        raise StudyError(f"as_of is {text!r}: expected a date such as 2017-10-01") from None
 
 
 def _is_day(text: str) -> bool:
@@ -296,73 +311,3 @@ def _digest(paths: tuple[Path, ...], *stamp: int) -> str:
             while block := file.read(1 << 20):
                 hasher.update(block)
     return hasher.hexdigest()
-
-
-# --- files and folders that appear together or not at all: staged beside, then moved --------------
-
-
-@contextlib.contextmanager
-def staged(*places: Path) -> Iterator[list[Path]]:
-    """Yield an empty folder beside each place, or for a name with an ending where to make a file.
-
-    A place with an ending is a file, still to be made. All old places are set aside before the
-    first new one is moved in, so a process that dies in between leaves old ones, new ones or none,
-    and never old beside new; `recover` puts the old ones back if not all the new ones had arrived.
-    """
-    recover(*places)
-    above = [p for place in places for p in (place.parent, place.parent.parent)]
-    made = [folder for folder in above if not folder.exists()]
-    new = [place.parent / f"{STAGING}{os.getpid()}-{place.name}" for place in places]
-    try:
-        for path in new:
-            _remove(path)
-            (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
-        yield new
-        for place in places:
-            if place.exists():
-                place.rename(_aside(place))
-        for path, place in zip(new, places, strict=True):
-            path.rename(place)
-    finally:
-        recover(*places)
-        for path in new:
-            _remove(path)
-        for folder in made:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
-
-
-def recover(*places: Path) -> None:
-    """Tidy up after `staged`: put back places set aside, remove what dead processes staged."""
-    complete = all(place.exists() for place in places)
-    for place in places:
-        if _aside(place).exists():
-            if not complete:
-                _remove(place)
-                _aside(place).rename(place)
-            _remove(_aside(place))
-        for path in place.parent.glob(f"{STAGING}*"):
-            pid = path.name.removeprefix(STAGING).partition("-")[0]
-            if not (pid.isdigit() and _alive(int(pid))):
-                _remove(path)
-
-
-def _aside(place: Path) -> Path:
-    return place.parent / f"{REPLACED}{place.name}"
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -89,7 +89,10 @@ class Figure(Part):
 
 
 class Study(Part):
-    """A checked study.yaml."""
+    """A checked study.yaml.
+
+    Attributes mirror the keys of the file; `path` is where it was read from.
+    """
 
     path: Path
     title: str = Field(min_length=1)
@@ -287,7 +290,10 @@ def problems(raw: dict) -> list[str]:
 
 
 def _unmet(study: Study) -> Iterator[str]:
-    """Yield a sentence for each base without a column, and each feature that nothing gives."""
+    """Yield a sentence for each base without a column, and each feature that nothing gives.
+
+    The names of `share_` features come from the data.
+    """
     asked, goods, gives = study.segmentation, study.tables.products, {}
     for table in study.tables.people.values():
         for name, about in {**table.attributes, **table.scales}.items():

@@ -17,6 +17,7 @@ from seglib.collection import (
     columns,
     draft,
     kinds,
+    roles,
     tables,
 )
 from seglib.collection.sources import Source
@@ -240,11 +241,13 @@ def test_traits_are_described_and_what_is_personal_stays_out():
     assert not any(secret in found.asked for secret in ("Anna", "p1@", "0171"))
 
 
-def test_what_is_named_after_an_outcome_is_left_out():
+def test_what_tells_an_outcome_without_fault_is_left_out():
     gone = np.arange(N) % 3 == 0
-    found = guess(people(churned=np.where(gone, "Yes", "No"), churn_score=np.linspace(0, 1, N)))
+    found = guess(people(churned=np.where(gone, "Yes", "No"), churn_score=np.linspace(0, 1, N),
+                         refund=np.where(gone, 20.5, 0)))  # fmt: skip
     assert set(found.main.attributes) == {"age", "past_spend"}
     assert set(found.main.outcomes) == {"churned"}
+    assert "'refund' tells 'churned' nearly without fault" in found.asked
     assert "'churn_score' seems to be what you want to foresee" in found.asked
 
 
@@ -364,7 +367,7 @@ AFTER = {
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("cell", ["control", "treatment"])],
+    [("ab_cell", ["C", "T"]), ("cell", ["control", "treatment"])],
 )
 def test_groups_beside_outcomes_are_arms_and_asked_about(name, values):
     found = guess(people(**{name: np.resize(values, N)}, **AFTER))
@@ -462,13 +465,13 @@ def asked_for():
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "ask":
                 words = [n.value for n in ast.walk(node.args[0]) if isinstance(n, ast.Constant)]
                 facts = {word.arg for word in node.keywords}
-                yield from ((word, facts) for word in words if word in columns.DOUBTS)
+                yield from ((word, facts) for word in words if word in roles.DOUBTS)
 
 
 def test_every_doubt_has_its_facts():
     wanted = dict(asked_for())
     fields = {
-        doubt: {name for _, name, _, _ in Formatter().parse(columns.DOUBTS[doubt]) if name}
+        doubt: {name for _, name, _, _ in Formatter().parse(roles.DOUBTS[doubt]) if name}
         for doubt in wanted
     }
     assert len(wanted) > 30
@@ -566,3 +569,18 @@ def test_what_answers_nothing_is_told_apart():
     assert answers.ordered(["Agree", "Don't know", "Disagree"]) == (
         "agreement", ["Disagree", "Agree"], ["Don't know"],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("phrase", "times"),
+    [
+        ("Never", 0), ("Once a year", 1), ("Every three months", 4), ("once every 2 weeks", 26),
+        ("2-3 times a week", 130), ("Twice weekly", 104), ("Every other day", 182.5),
+        ("once in two months", 6), ("4x a year", 4), ("6 times/month", 72), ("Daily", 365),
+        ("5 days a week", 260), ("Mehrmals pro Woche", 208), ("une fois par semaine", 52),
+        ("Cada tres meses", 4), ("3 months", None), ("In 2 weeks", None), ("Two year", None),
+        ("Month-to-month", None), ("in the last 3 months", None), ("Once", None), ("Yes", None),
+    ],
+)  # fmt: skip
+def test_how_often_is_times_a_year(phrase, times):
+    assert answers.per_year(phrase) == times

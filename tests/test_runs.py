@@ -8,7 +8,7 @@ import pytest
 from planted import study as planted_study
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import formats, plan, runner, runs
+from seglib import formats, plan, publish, runner, runs
 from seglib.runs import Run
 from seglib.study import StudyError
 
@@ -154,7 +154,7 @@ def test_what_is_read_from_a_database_is_never_unchanged(shop, monkeypatch):
         monkeypatch.setattr(runner.tables, "on_a_server", lambda study: on_a_server)
         lines, names = [], {step.name for step in todo}
         pages = current.study.reports / current.as_of.isoformat()
-        with runs.staged(current.folder, pages) as staging:
+        with publish.staged(current.folder, pages) as staging:
             manifest = runner._execute(current, todo, names, staging, False, lines.append)
             (staging[0] / "manifest.json").write_text(formats.as_json(manifest))
         return ["unchanged" in line for line in lines]
@@ -192,7 +192,7 @@ def places(tmp_path):
 
 
 def write(places, text):
-    with runs.staged(*places) as folders:
+    with publish.staged(*places) as folders:
         for folder in folders:
             (folder / "page.html").write_text(text)
 
@@ -203,29 +203,29 @@ def texts(places):
 
 def test_what_a_killed_run_left_is_removed(places):
     write(places, "one")
-    abandoned = places[0].parent / f"{runs.STAGING}999999999-2020-01-01"
+    abandoned = places[0].parent / f"{publish.STAGING}999999999-2020-01-01"
     abandoned.mkdir()
-    runs.recover(*places)
+    publish.recover(*places)
     assert not abandoned.exists()
 
 
 def test_the_staging_of_a_living_run_is_kept(places):
     write(places, "one")
-    working = places[0].parent / f"{runs.STAGING}{os.getppid()}-2020-01-01"
+    working = places[0].parent / f"{publish.STAGING}{os.getppid()}-2020-01-01"
     working.mkdir()
-    runs.recover(*places)
+    publish.recover(*places)
     assert working.exists()
 
 
 @pytest.mark.parametrize("moved", [1, 2, 3])
 def test_what_a_kill_set_aside_is_put_back_unless_all_is_new(places, moved):
     write(places, "one")
-    aside = [place.parent / f"{runs.REPLACED}{place.name}" for place in places]
+    aside = [place.parent / f"{publish.REPLACED}{place.name}" for place in places]
     for place, old in zip(places, aside, strict=True):
         place.rename(old)
     for place in places[: moved - 1]:
         place.mkdir()
         (place / "page.html").write_text("two")
-    runs.recover(*places)
+    publish.recover(*places)
     assert texts(places) == (["two", "two"] if moved == 3 else ["one", "one"])
     assert not any(old.exists() for old in aside)

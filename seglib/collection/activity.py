@@ -175,7 +175,10 @@ def of_run(run) -> Facts:
 
 
 def seen(run, days: list[date], length: int, columns: Collection[str] = ()) -> list[Facts]:
-    """Return what the engine holds about customers at some days, from histories of one length."""
+    """Return what the engine holds about customers at some days, from histories of one length.
+
+    A length of 0 means the study's own; `columns` are features that must be there.
+    """
     wanted = run.study.segmentation
     if columns:
         wanted = wanted.model_copy(update={"features": list(columns)})
@@ -192,7 +195,12 @@ def lines(data: Facts) -> ir.Table | None:
 
 
 def cube(tables: dict[str, ir.Table], study: Study) -> ir.Table:
-    """Aggregate transactions to customer × order × product level, kept on the engine."""
+    """Aggregate transactions to customer × order × product level, kept on the engine.
+
+    Every feature, of customers and of products, is computed from this table. Returns have rows of
+    their own, one a day, because they may be of a later day than the order; `priced` is the amount
+    of lines with a sensible number of units.
+    """
     lines = tables["transactions"]
     if "product" in lines.columns and "products" in tables:
         lines = lines.left_join(tables["products"], "product")
@@ -281,7 +289,11 @@ def extent(data: Facts) -> dict | None:
 def between(
     data: Facts, start: date, end: date, index: pd.Index, key: str = "customer"
 ) -> pd.DataFrame | None:
-    """Return what each customer did from `start` to before `end`; None without transactions."""
+    """Return what each customer did from `start` to before `end`; None without transactions.
+
+    By the index, of customers or, with the key `level`, of products: spend, orders, discount (0
+    where nothing happened), active; returns lower spend and are no orders.
+    """
     if data.all is None:
         return None
     frame = _sums(within(data.all, start, end), key).execute().set_index(key)
@@ -324,7 +336,10 @@ def monthly(data: Facts) -> ir.Table | None:
 
 
 def campaigns(tables: dict[str, ir.Table]) -> ir.Table | None:
-    """Return customer × campaign with what the customer did."""
+    """Return customer × campaign with what the customer did.
+
+    A response counts if the campaign was sent to that customer and had begun.
+    """
     if "campaigns" not in tables:
         return None
     sent = tables["campaigns"]

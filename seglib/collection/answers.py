@@ -7,22 +7,11 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from seglib import privacy, wording
-from seglib.collection.columns import (
-    COMMON,
-    LEAST_PEOPLE,
-    WORDS,
-    Column,
-    Guess,
-    Table,
-    has,
-    heading,
-    parts,
-    suggested,
-    told_apart,
-    unique_key,
-    unused,
-)
+from seglib.collection import attributes
+from seglib.collection.columns import COMMON, WORDS, Column, Table, heading, suggested
+from seglib.collection.roles import LEAST_PEOPLE, Guess, experiment, told_apart, unique_key, unused
 from seglib.layout import ROW
+from seglib.study import LIMITS
 from seglib.wording import listing
 
 GROUPS = 25  # more different texts than this are no groups
@@ -37,14 +26,18 @@ RANKS = {
     scale: {word.strip(): rank for rank, words in enumerate(steps) for word in words.split("|")}
     for scale, steps in SCALES["scales"].items()
 }
-OF_TWO = {"how often", "agreement", "satisfaction", "frequency", "importance", "bands"}
+OF_TWO = {"agreement", "satisfaction", "frequency", "importance", "bands", "how often"}
 POINTS = ((1, 5), (1, 6), (1, 7), (1, 4), (1, 10), (0, 10), (-2, 2), (-3, 3), (-5, 5))
-MOST_ARMS = 8
-CONTROL = re.compile(WORDS["control_called"], re.IGNORECASE)
-RANDOM = re.compile(WORDS["random_called"], re.IGNORECASE)
-AMOUNTS = {"amount", "order", "quantity"}  # roles of names of amounts and counts
 PATTERNS = {name: re.compile(pattern) for name, pattern in SCALES["patterns"].items()}
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m)?")
+TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:-[^\W\d_]+)*|/")
+TIMES = {  # kind → word → times a year, or the number that it counts
+    kind: {word: times for times, words in rows.items() for word in words.split()}
+    for kind, rows in SCALES["frequency"].items()
+}
+VOCABULARY = set().union(*TIMES.values())
+SELDOM_A_YEAR = 0.01  # below all that is counted, above never
+ASIDE = 1.01  # more, or less, than a frequency: next to it
 
 
 def battery(table: Table) -> list[str]:
@@ -117,6 +110,7 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
     for column in table:
         if column.name not in {*guess.taken, *after}:
             _describe(guess, column, column.name in boxes, platform)
+    _leaks(guess)
     abouts = [about for about in guess.attributes.values() if "scale" in about]
     for about in abouts:  # the same levels on the same scale, also those that nobody chose here
         alike = [other["levels"] for other in abouts if other["scale"] == about["scale"]]
@@ -132,6 +126,8 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
         names = listing([*map(repr, questions[:3]), *["others"] * (len(questions) > 3)])
         words = " or ".join(sorted(table.columns[questions[0]].values, reverse=True))
         guess.ask("battery_asked" if asked else "battery_had", names=names, words=words)
+    if kind == "customers":
+        _ask_of_rows(guess, key)
     return guess
 
 
@@ -203,6 +199,8 @@ def _ordered(guess: Guess, column: Column, name: str, levels: list[str], silent:
         why += f"; {answered} of {', '.join(silent)} count as missing"
     guess.silent |= set(silent)
     _add(guess, column, "ordered", why, base, levels=levels, scale=name)
+    if name == "how often":
+        guess.ask("how_often", name=column.name, least=levels[0], most=levels[-1])
     label = heading(column.name)
     if name in OPINIONS and len(label.split()) >= STATEMENT:  # words that were put to people
         guess.attributes[column.name]["label"] = f"“{label}”"
@@ -232,6 +230,19 @@ def _ended(column: Column) -> str:
     return next((value for low, value in values.items() if running and low in over), "")
 
 
+def _leaks(guess: Guess) -> None:
+    """Leave out the columns that tell an outcome nearly without fault: they were written after."""
+    for what, about in guess.outcomes.items():
+        did = guess.table.columns[what].text.str.lower() == about.get("happened", "").lower()
+        for name in list(guess.attributes) if "happened" in about else ():
+            column = guess.table.columns[name]
+            area = attributes.auc(column.read if column.numeric else column.text, did)
+            if area >= LIMITS["leakage"]["most"]:
+                del guess.attributes[name]
+                guess.left[name] = f"tells {what!r} nearly without fault (AUC {area:.2f})"
+                guess.ask("leak", name=name, outcome=what)
+
+
 def _previews(guess: Guess) -> None:
     for column in guess.table.named("status"):
         counts = guess.table.counts(column.name) if column.distinct <= GROUPS else {}
@@ -245,119 +256,38 @@ def _previews(guess: Guess) -> None:
             return
 
 
-# --- experiments ----------------------------------------------------------------------------------
+# --- questions ------------------------------------------------------------------------------------
 
 
-def arms(table: Table, beside: str = "") -> tuple[Column, str] | None:
-    """Return the column of arms and its control, '' if nothing tells it; None without arms.
-
-    A value that only a control is called tells arms, best under a name such as arm or treatment;
-    such a name alone does beside what happened, or beside a campaign, whose column is `beside`.
-    """
-    result: dict[int, tuple[Column, str]] = {}
-    for column in table:
-        few = 2 <= column.distinct <= MOST_ARMS and column.kind in {"text", "integer", "truth"}
-        few = (few or column.no) and min(column.values.values(), default=0) >= LEAST_PEOPLE
-        if not few or column.name == beside:
-            continue
-        plain = {value.strip().lower(): value for value in column.values}
-        control = next((v for low, v in plain.items() if CONTROL.fullmatch(low)), "")
-        treated = column.no and has(column.name, WORDS["treated"]) and not column.is_earlier
-        by_name = "arm" in column.says or treated
-        if control:
-            result.setdefault(not by_name, (column, control))
-        elif by_name:
-            control = next((plain[w] for w in WORDS["controls"] if w in plain), column.no)
-            if control or beside or any(_event(other) for other in table if other is not column):
-                result.setdefault(2, (column, control))
-    return result[min(result)] if result else None
-
-
-def take_arms(guess: Guess, column: Column, control: str) -> None:
-    """Take a column as the arms of an experiment, and ask whether they were drawn at random."""
-    shown, counts = ", ".join(column.values), column.values
-    guess.take("arm", column.name, f"{column.distinct} arms: {shown}"[:80])
-    campaign = guess.table.columns.get(str(guess.roles.get("campaign")))
-    texts = [column.name, *counts, guess.table.source]
-    texts += [campaign.name, *campaign.values] if campaign else []
-    drawn = bool(control) and any(RANDOM.search(text.replace("_", " ")) for text in texts)
-    guess.keys |= {"randomised": drawn} | ({"control": control} if control else {})
-    by_name = "" if control else ", and control: the name of the control arm"
-    facts = {"name": column.name, "shown": shown[:60], "control": control, "named": by_name}
-    guess.ask("arms_random" if drawn else "arms_unsure", **facts)
-
-
-def experiment(guess: Guess) -> list[str]:
-    """Take the arms of an experiment and what happened after; return the columns of the latter."""
-    if not (result := arms(guess.table)):
-        return []
-    take_arms(guess, *result)
-    days = [when for when in guess.table.times if when.distinct == 1]
-    guess.keys |= {"start": days[0].least.date()} if days else {}
-    taken, doubtful, behind = [], [], False
-    for column in guess.table:
-        behind = behind or column is result[0]
-        if column.name in guess.taken or column.is_earlier:
-            continue
-        silent = column.personal or column.free_text or column.kind == "time" or column.unique
-        trait = not silent and column.distinct > 1 and column.base == "plan"
-        if _event(column) or (behind and _is_amount(column)):
-            guess.outcomes[column.name] = _outcome(guess, column)
-            taken.append(column.name)
-        elif _is_amount(column) or (behind and trait):
-            guess.left[column.name] = "known before the arms were assigned, or an outcome?"
-            doubtful.append(column.name)
-    for doubt, names in (("arms_after", taken), ("arms_before", doubtful)):
-        if names:
-            guess.ask(doubt, names=listing(map(repr, names)))
-    return [*taken, *doubtful]
-
-
-def _event(column: Column) -> str:
-    """Return what customers did by whom a column is a yes, or ''."""
-    if column.distinct != 2 or not column.yes or column.is_earlier:
-        return ""
-    words = parts(column.name)
-    did = (did for start, did in WORDS["did"].items() for w in words if w.startswith(start))
-    other = column.says & AMOUNTS or {*words} & {*WORDS["measured"], "target", "label"}
-    return next(did, "bought" if "order" in column.says else "had it" if other else "")
-
-
-def _outcome(guess: Guess, column: Column) -> dict:
-    if not (did := _event(column)):
-        money = "amount" in column.says or column.whole < 1
-        ends = f"from {column.least:,.10g} to {column.most:,.10g}"
-        label = column.name.replace("_", " ").strip().lower()
-        return {"label": label, "kind": "money" if money else "count", "why": ends}
-    share = column.values[column.yes] / max(sum(column.values.values()), 1)
-    twice = did == "had it" or did in {about["label"] for about in guess.outcomes.values()}
-    return {
-        "label": f"had {column.name}" if twice else did,
-        "happened": column.yes,
-        "wanted": not column.name.lower().startswith(tuple(WORDS["unwanted"])),
-        "why": f"{column.yes!r} in {share:.2%}",
-    }
-
-
-def _is_amount(column: Column) -> bool:
-    numbers = column.numeric and column.distinct > 2 and not column.unique
-    by_name = column.says & AMOUNTS or has(column.name, WORDS["measured"])
-    return numbers and by_name and "id" not in column.says and column.negative <= 0.5
+def _ask_of_rows(guess: Guess, key: str) -> None:
+    whens = guess.table.times
+    if whens and key and "customer" not in suggested(key):
+        guess.ask("rows_dated", name=key, time=whens[0].name)
+    for column in guess.table.named("customer") if not whens else ():
+        many = column.is_key and column.distinct >= max(LEAST_PEOPLE, column.rows / 50)
+        if many and column.name != key and column.distinct < column.filled:
+            guess.ask("rows_return", name=column.name)
 
 
 # --- ordered answers: usual wordings, bands such as 25-34, points, how often in words -------------
 
 
 def ordered(values: Iterable[str]) -> tuple[str, list[str], list[str]] | None:
-    """Return the scale of texts, those texts in order, and those that answer nothing."""
+    """Return the scale of texts, the texts from lowest to highest, and those that answer nothing.
+
+    Such as ("agreement", ["Disagree", "Agree"], ["Don't know"]); the scale is one of
+    wording/scales.yaml, `bands` or `how often`. None if they are no usual scale.
+    """
     silent = [v for v in values if _plain(v) in NO_ANSWER]
     answers = [v for v in values if v not in silent]
-    bands = {v: _band(v) for v in answers}
+    bands, rates = {v: _band(v) for v in answers}, {v: per_year(v) for v in answers}
     ranked = {}
     if None not in bands.values():
         ends = sorted(bands.values())
         apart = all(a[1] <= b[0] and a != b for a, b in pairwise(ends))
         ranked |= {"bands": bands} if apart and any(low != high for low, high in ends) else {}
+    if any((rate or 0) > SELDOM_A_YEAR for rate in rates.values()):
+        ranked["how often"] = rates
     ranked |= {scale: {v: ranks.get(_plain(v)) for v in answers} for scale, ranks in RANKS.items()}
     for name, ranks in ranked.items():
         apart = None not in ranks.values() and len(set(ranks.values())) == len(answers)
@@ -397,3 +327,34 @@ def _band(text: str) -> tuple[float, float] | None:
     if plain.endswith("k") and ends[0] < ends[-1] / 1e3:
         ends[0] *= 1e3  # 15-24K
     return (ends[0], ends[-1]) if ends[0] <= ends[-1] else None
+
+
+def per_year(text: str) -> float | None:
+    """Return how many times a year a phrase means, such as '2-3 times a month'; None if none."""
+    plain = re.sub(r"\([^)]*\)", " ", text.casefold().replace("’", "'")).strip(" .!")
+    if plain in SCALES["never"] or plain in SCALES["seldom"]:
+        return 0.0 if plain in SCALES["never"] else SELDOM_A_YEAR
+    more, less = PATTERNS["more"], PATTERNS["less"]
+    beyond = ASIDE if more.search(plain) else 1 / ASIDE if less.search(plain) else 1.0
+    tokens = TOKEN.findall(less.sub(" ", more.sub(" ", plain)))
+    if any(not token[0].isdigit() and token not in VOCABULARY for token in tokens):
+        return None
+    units, adverbs = TIMES["units"], [t for t in tokens if t in TIMES["adverbs"]]
+    if adverbs:  # 'twice weekly'
+        return beyond * TIMES["adverbs"][adverbs[0]] * (_count(tokens) or 1)
+    last = max((i for i, token in enumerate(tokens) if token in units), default=0)
+    before, unit = tokens[:last], units.get(tokens[last], 0) * beyond if tokens else 0
+    for i, token in enumerate(before):  # 'every two weeks' or, behind a count, 'in two weeks'
+        times, steps = _count(before[:i]), [TIMES["steps"].get(t) for t in before[i:]]
+        step = next(filter(None, steps), _count(before[i + 1 :]))
+        if token in TIMES["every"] or (token == "in" and times and step):
+            return unit * (times or 1) / (step or 1)
+    count = _count(before)  # 'two times a week'
+    return unit * count if count and before[-1] in TIMES["per"] else None
+
+
+def _count(tokens: list[str]) -> float | None:
+    """Return the count that words or figures give, of '2 to 3' the middle; None without one."""
+    figures = [t.replace(",", ".") if t[0].isdigit() else TIMES["counts"].get(t) for t in tokens]
+    counts = [float(figure) for figure in figures if figure is not None]
+    return sum(counts) / len(counts) if counts else None

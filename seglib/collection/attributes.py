@@ -16,7 +16,12 @@ ENOUGH = 0.5  # share of its items that must be answered for a scale to be known
 
 
 def described(table: ir.Table, spec: Customers) -> pd.DataFrame:
-    """Return the attributes and scales of `customers` or `survey`, one row per customer."""
+    """Return the attributes and scales of `customers` or `survey`, one row per customer.
+
+    Numbers are floats: those out of their bounds are missing, reversed items are turned. Levels are
+    categoricals under the names that reports use. A scale is the mean of its items that were
+    answered. What points at persons is left out, and so is a scale that needs it.
+    """
     given = {name: about for name, about in spec.attributes.items() if name in table.columns}
     raw = _by_customer(table, given)
     frame = pd.DataFrame({n: _values(raw[n], about) for n, about in given.items()}, raw.index)
@@ -73,7 +78,10 @@ def outcomes(study, tables: dict[str, ir.Table], index: pd.Index) -> pd.DataFram
 
 
 def arms(study, tables: dict[str, ir.Table], index: pd.Index | None = None) -> pd.DataFrame | None:
-    """Return the arm of each customer and what is compared between arms; None without arms."""
+    """Return the arm of each customer and what is compared between arms; None without arms.
+
+    Each outcome of the same table by its name, a yes as 1; all customers of it without an index.
+    """
     spec = study.arms
     if spec is None:
         return None

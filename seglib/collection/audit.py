@@ -86,13 +86,17 @@ def _transactions(
     table = activity.mark_returns(raw, given.returned, given.cancelled)
     unusable = _unusable(table, tests)
     usable = ~reduce(or_, (test.condition for test in unusable))
-    tests = _periods(study, table, as_of) + _odd(table, tables.get("products"))
-    tests = [test._replace(condition=test.condition & usable) for test in tests]
-    results = counted(table, "transactions", [*unusable, *tests])
+    periods = _periods(study, table, as_of)
+    periods = [test._replace(condition=test.condition & usable) for test in periods]
+    odd = _odd(table, tables.get("products"))
+    lost = [Test(test.name, test.condition & ~usable, test.words) for test in odd]
+    results = counted(table, "transactions", [*unusable, *periods, *odd, *lost])
+    results, lost = results[: len(results) - len(odd)], results[len(results) - len(odd) :]
+    for check, twice in zip(results[len(results) - len(odd) :], lost, strict=True):
+        _say_dropped(check, twice["failing"])
     rows = results[0]["rows"]
     _refuse(study, rows, results[: len(unusable)])
-    table = table.filter(usable)
-    clean = activity.net_returns(table)
+    clean = activity.net_returns(table.filter(usable))
     seen = by_day(clean)
     _fit(study, as_of, seen.index[0].date(), seen.index[-1].date())
     sizes = clean.group_by("customer").agg(n=clean.count())
@@ -100,18 +104,14 @@ def _transactions(
     large = most["n"] > HOUSE_ACCOUNT * rows and most["customers"] >= FEWEST
     n = most["n"] if large else 0
     large = result("house_account", "transactions", rows, n, share=HOUSE_ACCOUNT)
-    results += [_copies(raw, table, rows), large, *checks.thin(seen)]
-    if TAKEN_BACK & set(raw.columns):
-        seen = activity.within(
-            clean, study.history and as_of - timedelta(days=study.history), as_of
-        )
-        each = seen.group_by("customer").agg(bought=(~seen.is_return).sum())
-        words = {
-            "as_of": as_of,
-            "kept": "returns or cancelled sales" if given.cancelled else "returns",
-        }
-        results += counted(each, "transactions", [Test("returned_only", each.bought == 0, words)])
+    results += [_copies(raw, table, usable), large, *checks.thin(seen)]
+    results += _returned_only(study, clean, as_of) if TAKEN_BACK & set(raw.columns) else []
     return clean, results
+
+
+def _say_dropped(check: dict, n: int) -> None:
+    if n:
+        check["action"] = f"{n:,} dropped for another reason; the others: {check['action']}"
 
 
 def _unusable(table: ir.Table, tests: ir.Table | None) -> list[Test]:
@@ -194,9 +194,22 @@ def _fit(study: Study, as_of: date, first: date, last: date) -> None:
         )
 
 
-def _copies(raw: ir.Table, table: ir.Table, rows: int) -> dict:
-    same = table.group_by(*raw.columns).agg(n=_.count())
-    return result("copy", "transactions", rows, row(same, {"n": (same.n - 1).sum()})["n"])
+def _copies(raw: ir.Table, table: ir.Table, usable: ir.BooleanValue) -> dict:
+    same = table.mutate(usable=usable).group_by(*raw.columns)
+    same = same.agg(n=_.count(), kept=_.usable.sum())
+    extra = {"all": (same.n - 1).sum(), "kept": ibis.greatest(same.kept - 1, 0).sum()}
+    n = row(same, extra | {"rows": same.n.sum()})
+    check = result("copy", "transactions", n["rows"], n["all"])
+    _say_dropped(check, int(n["all"] - n["kept"]))
+    return check
+
+
+def _returned_only(study: Study, clean: ir.Table, as_of: date) -> list[dict]:
+    seen = activity.within(clean, study.history and as_of - timedelta(days=study.history), as_of)
+    each = seen.group_by("customer").agg(bought=(~seen.is_return).sum())
+    rows = "returns or cancelled sales" if study.tables.transactions.cancelled else "returns"
+    words = {"as_of": as_of, "kept": rows}
+    return counted(each, "transactions", [Test("returned_only", each.bought == 0, words)])
 
 
 # --- personal data and test accounts --------------------------------------------------------------
@@ -307,7 +320,10 @@ def _texts(table: ir.Table, name: str, role: str, study: Study) -> tuple[ir.Tabl
 def test_accounts(
     tables: dict[str, ir.Table], study: Study, personal: list[dict]
 ) -> tuple[ir.Table | None, list[dict]]:
-    """Return the customers that are test accounts, None if there are none, and the check."""
+    """Return the customers that are test accounts, None if there are none, and the check.
+
+    `personal`, from `kept_out`, says which columns hold names and addresses.
+    """
     holders = {name: table for name, table in tables.items() if "customer" in table.columns}
     tests = []
     for name in holders.keys() - {"campaigns", "responses"}:

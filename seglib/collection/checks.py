@@ -54,7 +54,11 @@ class Test(NamedTuple):
 
 
 def result(name: str, table: str, rows: int, failing: int, *, case: str = "", **words) -> dict:
-    """Return a check as quality.json holds it: of how many rows of a table something is true."""
+    """Return a check as quality.json holds it: of how many rows of a table something is true.
+
+    `case` is which of its wordings, for a check that has several; `words` fill the places in them,
+    and `column` and `reason` are keys of a personal column.
+    """
     about = WORDS[name]
     texts = about["check"], about["action"]
     check, action = (text[case] if isinstance(text, dict) else text for text in texts)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -27,11 +27,6 @@ COMMON = 60  # values of a column that are looked at, the most frequent first
 KEYS = 5_000  # values of a key that are looked for in another table
 CODE = 40  # letters of the longest ids
 YEARS = 1990, 2040  # of times that are written as numbers
-DOUBTS = wording.table("doubts")
-REASONS = DOUBTS["reasons"]
-WRITTEN = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY", "YMD": "YYYY-MM-DD"}
-WRITTEN["NAMED"] = "31 January 2024"
-LEAST_PEOPLE = 10  # fewer different values than this are groups of people, not people
 BIRTH, EMAIL, PERSON = "dates of birth", "e-mail addresses", "names of persons"
 
 
@@ -216,12 +211,13 @@ class Table:
 
 
 def profile(source: str, opened: Source) -> Table:
-    """Return what the columns of an opened source look like."""
+    """Return what the columns of an opened source look like, their kinds as `describe` says."""
     table, measures, values = opened.table, {}, {}
-    kinds = _kinds(opened)
-    for name, about in kinds.items():
+    kinds = [_kind(opened, about) for about in describe(opened)]
+    for about in kinds:
+        name, kind = about["name"], about["kind"]
         text = trimmed(table[name])
-        cast = {"time": "timestamp", "integer": "float64", "number": "float64"}.get(about["kind"])
+        cast = {"time": "timestamp", "integer": "float64", "number": "float64"}.get(kind)
         read = _value(table[name], *(about[key] for key in ("kind", "marks", "counted")))
         read = read.cast(cast) if cast else text
         counts = {"filled": text.count(), "distinct": text.nunique()}
@@ -229,51 +225,59 @@ def profile(source: str, opened: Source) -> Table:
         values |= {f"text {name}": text, f"read {name}": read}
     rows, measured = table.count().to_pyarrow().as_py(), reading.each(table, measures, missing=None)
     first, columns = table.limit(SAMPLE).select(**values).to_pandas(), {}
-    for name, about in kinds.items():
-        some = {"text": first[f"text {name}"], "read": first[f"read {name}"], "rows": rows}
-        columns[name] = Column(name, **about, **measured[name], **some)
+    for about in kinds:
+        name = about["name"]
+        some = {"text": first[f"text {name}"], "read": first[f"read {name}"]}
+        columns[name] = Column(**about, **measured[name], **some, rows=rows)
     return Table(source, opened, columns, rows)
 
 
-def _kinds(source: Source) -> dict[str, dict]:
-    """Return kind, marks, counted and nearly of each column, from its first rows."""
+def describe(source: Source) -> list[dict]:
+    """Return what each column of an opened source holds, from its first rows.
+
+    A dict a column: `name`; `kind` (integer, number, time, truth, text, other); `least` and `most`
+    as text; of text that reads as numbers or dates, the `decimal` marks or `date` orders; where
+    only some can be read, `nearly`: as what, by which mark, the share that cannot, one of those.
+    """
     table, served = source.table.limit(SAMPLE), source.on_a_server
     table = ibis.memtable(table.to_pyarrow()) if served else table
-    types = table.schema()
-    texts = [name for name, kind in types.items() if kind.is_string() or kind.is_json()]
-    readings = reading.readings(table.select(texts), source.given) if texts else {}
-    result = {}
-    for name, type_ in types.items():
-        kind, marks, nearly = _kind(type_, readings.get(name, {}), source.typed)
-        if served and name in texts and kind == "time":
+    kinds = table.schema()
+    texts = [name for name, kind in kinds.items() if kind.is_string() or kind.is_json()]
+    readings, ends = reading.readings(table.select(texts), source.given) if texts else ({}, {})
+    ends = {name: {"least": None, "most": None} for name in texts} | ends
+    shown = {name: trimmed(table[name]) for name in kinds if name not in texts}
+    ends |= reading.each(
+        table, {n: {"least": v.min(), "most": v.max()} for n, v in shown.items()}, None
+    )
+    result = []
+    for name, kind in kinds.items():
+        about = _type_or_text(kind, readings.get(name, {}), source.typed)
+        if served and name in texts and about["kind"] == "time":
             raise StudyError(f"column {name!r} {reading.cast(name, TIME)}")
-        if served and name in texts and kind == "number":
-            example = trimmed(table[name]).min().to_pyarrow().as_py()
-            kind, nearly, marks = "text", (NUMBER, marks[0], 0.0, example), ()
-        order = _counted(source, name) if kind in {"integer", "number"} else ""
-        if order:
-            kind, marks = "time", (order,)
-        elif kind == "number" and not source.typed and _codes(source.table[name], name):
-            kind, marks = "text", ()
-        result[name] = {"kind": kind, "marks": marks, "counted": bool(order), "nearly": nearly}
+        if served and name in texts and about["kind"] == "number":
+            nearly = NUMBER, about["decimal"][0], 0.0, ends[name]["least"]
+            about = {"kind": "text", "nearly": nearly}
+        result.append({"name": name} | ends[name] | about)
     return result
 
 
-def _kind(kind: dt.DataType, by: dict[str, Reading], typed: bool) -> tuple:
-    """Return kind and marks of a column by its type or its text, and what it nearly is."""
+def _type_or_text(kind: dt.DataType, by: dict[str, Reading], typed: bool) -> dict:
+    """Return the kind of a column: that of its type, else that by which all its text is read."""
     full = [what for what, r in by.items() if r.filled and not r.failed]
     if WHOLE in full and not typed:
-        return "integer", (), None
+        return {"kind": "integer"}
     if NUMBER in full and WHOLE not in full:
-        return "number", by[NUMBER].marks, None
+        return {"kind": "number", "decimal": by[NUMBER].marks}
     parts = [by[what] for what in (TIME, NUMBER) if what in by]
     part = next((r for r in parts if r.marks and 0 < r.failed < r.filled), None)
     nearly = part and (part.what, part.marks[0], part.failed / part.filled, part.example)
     if TIME in full or (part and part.bearable):
-        return "time", by[TIME].marks, nearly
-    kinds = {"time": kind.is_timestamp() or kind.is_date(), "truth": kind.is_boolean()}
-    kinds |= {"integer": kind.is_integer(), "number": kind.is_numeric(), "text": kind.is_string()}
-    return next((name for name, fit in kinds.items() if fit), "other"), (), nearly
+        return {"kind": "time", "date": by[TIME].marks, "nearly": nearly}
+    if kind.is_timestamp() or kind.is_date():
+        return {"kind": "time"}
+    kinds = {"truth": kind.is_boolean(), "integer": kind.is_integer(), "number": kind.is_numeric()}
+    names = [name for name, fit in kinds.items() if fit] + ["text" if kind.is_string() else "other"]
+    return {"kind": names[0], "nearly": nearly}
 
 
 def _value(column: ir.Column, kind: str, marks: tuple[str, ...], counted: bool) -> ir.Column:
@@ -284,116 +288,22 @@ def _value(column: ir.Column, kind: str, marks: tuple[str, ...], counted: bool) 
     return column
 
 
-def _codes(column: ir.Column, name: str) -> bool:
-    """Return whether numbers begin with three letters that are no currency, such as INV-100."""
-    if suggested(name) & {"amount", "price"}:
-        return False
-    codes = trimmed(column).upper().re_extract(r"^([A-Z]{3})[^A-Z]", 1).name("code")
-    codes = codes.as_table().distinct().to_pyarrow()["code"].to_pylist()
-    return bool({code for code in codes if code} - {*WORDS["currencies"].split()})
-
-
-def _counted(source: Source, name: str) -> str:
-    """Return how numbers count days or times, such as 20231231; '' if they count none."""
-    text = trimmed(source.table[name])
-    row = reading.row(
-        source.table, {"all": text.count(), "days": reading.fits(text, r"^\d{8}$").sum()}
-    )
-    days = ["YMD"] * (0 < row["all"] == row["days"])
-    for order in days + [*COUNTED] * ("time" in suggested(name)):
-        when = reading.moment(source.table[name], order)
-        ends = {"n": when.count(), "a": when.year().min(), "b": when.year().max()}
-        ends = reading.row(source.table, ends)
-        if 0 < ends["n"] == row["all"] and YEARS[0] <= ends["a"] <= ends["b"] <= YEARS[1]:
-            return order
-    return ""
-
-
-# --- guesses --------------------------------------------------------------------------------------
-
-
-@dataclass
-class Guess:
-    """What a table seems to be: its name under `tables` in study.yaml, and what stands there."""
-
-    kind: str
-    table: Table
-    roles: dict[str, str | list[str]] = field(default_factory=dict)
-    why: dict[str, str] = field(default_factory=dict)  # role → what the guess is based on
-    left: dict[str, str] = field(default_factory=dict)  # column → why it is left out
-    attributes: dict[str, dict] = field(default_factory=dict)  # with `why` beside their keys
-    outcomes: dict[str, dict] = field(default_factory=dict)
-    keys: dict[str, object] = field(default_factory=dict)
-    silent: set[str] = field(default_factory=set)  # answers that are none: Prefer not to say
-    doubts: list[str] = field(default_factory=list)
-    currency: str = ""
-
-    def take(self, role: str, column: str | list[str], why: str) -> None:
-        """Give a role to a column."""
-        self.roles[role], self.why[role] = column, why
-
-    def ask(self, doubt: str, **facts) -> None:
-        """Add a doubt, a sentence of wording/doubts.yaml."""
-        self.doubts.append(DOUBTS[doubt].format(**facts))
-
-    def column(self, role: str) -> Column:
-        """Return the column of a role."""
-        return self.table.columns[self.roles[role]]
-
-    @property
-    def money(self) -> str:
-        """The role that holds money, or ''."""
-        return next((role for role in ("amount", "price") if role in self.roles), "")
-
-    @property
-    def taken(self) -> set[str]:
-        """The columns that have a role."""
-        return {c for v in self.roles.values() for c in (v if isinstance(v, list) else [v])}
-
-    def free(self, role: str = "") -> list[Column]:
-        """Return the columns without a role that vary, those whose names suggest it first."""
-        free = [c for c in self.table if c.name not in self.taken and c.distinct > 1]
-        return sorted((c for c in free if not c.personal), key=lambda c: role not in c.says)
-
-    def first(self, role: str, fits: Callable[[Column], bool]) -> Column | None:
-        """Return the first column without a role that fits one, by name or else by value."""
-        return next((column for column in self.free(role) if fits(column)), None)
-
-    def leave_others(self) -> None:
-        """Say of each column that has no role and is not told of yet why it is left out."""
-        for column in self.table:
-            if column.name not in {*self.taken, *self.attributes, *self.outcomes}:
-                self.left.setdefault(column.name, unused(column))
-
-
-def unused(column: Column) -> str:
-    """Return why a column is left out."""
-    reasons = {
-        f"personal data ({column.personal}); not needed": column.personal,
-        "empty": column.filled == 0,
-        "the same in every row that has it": column.distinct == 1,
-        "free text": column.free_text,
-        "another time": column.kind == "time",
-        "lists or the like, which are not read": column.kind == "other",
-        "numbers the rows": column.unique,
-    }
-    other = f"no role known for it ({column.distinct:,} different)"
-    return next((why for why, fits in reasons.items() if fits), other)
-
-
-def repeats(column: Column) -> str:
-    """Return how often the values of a key return."""
-    return f"{column.distinct:,} distinct in {column.filled:,} rows, {column.per_value:.1f} each"
-
-
-def unique_key(table: Table) -> str:
-    """Return the column that identifies a row and is no personal data, or ''."""
-    keys = [c for c in table if c.unique and c.is_key and not c.personal]
-    keys = [c for c in keys if c.says & {"id", "customer", "line"} or c.kind == "text"]
-    keys.sort(key=lambda c: ("customer" not in c.says, "id" not in c.says))
-    return keys[0].name if keys else ""
-
-
-def told_apart(table: Table) -> str:
-    """Return the personal column of which each row holds another value, or ''."""
-    return next((c.name for c in table if c.unique and c.personal), "")
+def _kind(opened: Source, about: dict) -> dict:
+    """Return kind and marks of a column that is described; INV-100 is no number, 20231231 a day."""
+    name, kind, says = about["name"], about["kind"], suggested(about["name"])
+    marks, nearly = tuple(about.get("decimal", about.get("date", ()))), about.get("nearly")
+    known = {"name": name, "kind": kind, "marks": marks, "counted": False, "nearly": nearly}
+    column, numeric = opened.table[name], kind in {"integer", "number"}
+    if kind == "number" and not opened.typed and not says & {"amount", "price"}:
+        codes = trimmed(column).upper().re_extract(r"^([A-Z]{3})[^A-Z]", 1).name("code")
+        codes = codes.as_table().distinct().to_pyarrow()["code"].to_pylist()
+        if {code for code in codes if code} - {*WORDS["currencies"].split()}:
+            return known | {"kind": "text", "marks": ()}
+    days = all(re.fullmatch(r"\d{8}", str(about[end])) for end in ("least", "most"))
+    for order in ["YMD"] * days + [*COUNTED] * ("time" in says) if numeric else ():
+        when, filled = reading.moment(column, order), trimmed(column).count()
+        ends = {"n": when.count(), "all": filled, "a": when.year().min(), "b": when.year().max()}
+        row = reading.row(opened.table, ends)
+        if 0 < row["n"] == row["all"] and YEARS[0] <= row["a"] <= row["b"] <= YEARS[1]:
+            return known | {"kind": "time", "marks": (order,), "counted": True}
+    return known

@@ -139,7 +139,11 @@ def names(engine: ibis.BaseBackend, schema: str, catalog: str | None = None) -> 
 
 
 def _plain(table: ir.Table) -> ir.Table:
-    """Return a table of PostgreSQL with text as text, compared byte by byte as everywhere else."""
+    """Return a table of PostgreSQL with text as text, compared byte by byte as everywhere else.
+
+    Enumerations, identifiers and the like become text; a server's own sorting would change the
+    order of customers, and the least of several values, from one machine to the next.
+    """
     columns, schema = [], {}
     for name, kind in table.schema().items():
         quoted = '"' + name.replace('"', '""') + '"'

@@ -12,7 +12,7 @@ import yaml
 
 from seglib import runs, study
 from seglib.collection import columns, kinds, reading, tables
-from seglib.collection.columns import DOUBTS, REASONS, WRITTEN, Guess
+from seglib.collection.roles import DOUBTS, REASONS, WRITTEN, Guess
 from seglib.collection.sources import Sources, files, split
 from seglib.formats import COUNTED, Format, load_yaml
 from seglib.study import StudyError
@@ -58,7 +58,11 @@ class Draft:
 
 
 def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft:
-    """Look at files and write a commented study.yaml into data/<name>/ of a folder."""
+    """Look at files and write a commented study.yaml into data/<name>/ of a folder.
+
+    Sources are paths, globs, `book.xlsx#Sheet`, `file.duckdb#table`, `${VARIABLE}#table`. A
+    StudyError is one sentence; then nothing has been written.
+    """
     folder = (folder or Path.cwd()).resolve()
     where, part = split(sources[0])
     called = part.rpartition(".")[2] if where.startswith("${") else part or Path(where).stem

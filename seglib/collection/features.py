@@ -41,7 +41,10 @@ def _joined(table: ir.Table, *others: ir.Table, key: str = "customer") -> ir.Tab
 
 
 def behaviour(rows: ir.Table, as_of: date) -> ir.Table:
-    """Return the behavioural features of `Facts.past`, one row per customer with an order."""
+    """Return the behavioural features of `Facts.past`, one row per customer with an order.
+
+    Orders and their rhythm are counted without returns; money is netted, each line at its own time.
+    """
     visits = orders(rows)
     recent, earlier = _windows(rows, as_of, RECENT["customers"])
     late, early = (ratio(rows.amount.sum(where=w), 1).fill_null(0) for w in (recent, earlier))

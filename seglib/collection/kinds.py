@@ -5,29 +5,14 @@ from typing import NamedTuple
 
 import ibis
 
-from seglib.collection import answers, columns, orders
-from seglib.collection.columns import (
-    DOUBTS,
-    LEAST_PEOPLE,
-    PERSON,
-    WORDS,
-    WRITTEN,
-    Column,
-    Guess,
-    Table,
-    has,
-    repeats,
-    suggested,
-)
-from seglib.collection.orders import NAMED
-from seglib.collection.reading import NUMBER, TIME
+from seglib.collection import answers, columns, orders, roles
+from seglib.collection.columns import PERSON, WORDS, Column, Table, suggested
+from seglib.collection.roles import DOUBTS, LEAST_PEOPLE, NAMED, Guess
 from seglib.layout import FILE, ROW
 from seglib.study import FEWEST, StudyError
 
 KEYS = {"customer", "product", "order", "campaign"}
 MOST_LEVELS = 300  # different groups of products
-MIXED = 0.7  # of values that cannot be read, from which a column is not what the others are
-FEW = 5  # different times below which a column is not looked at as one
 PEOPLE = 100  # customers below which little can be told of segments
 
 
@@ -47,8 +32,8 @@ def study(tables: list[Table]) -> list[Guess]:
     events = [t for t in others if _is_events(t)]
     rows = [t for t in others if t not in events]
     main = max(events, key=lambda t: (_has_money(t), t.rows), default=None)
-    sold = orders.transactions(main, *orders.customer(main)) if main else None
-    listed = [t for t in rows if main and t.times and _lists_arms(t)]
+    sold = orders.transactions(main, *roles.customer(main)) if main else None
+    listed = [t for t in rows if main and t.times and roles.lists_arms(t)]
     guesses = [sold] if main else []
     guesses += [_addressed(t) for t in [*events, *listed] if t is not main]
     guesses += [_described(t, sold, t in surveys) for t in [*rows, *surveys] if t not in listed]
@@ -56,7 +41,7 @@ def study(tables: list[Table]) -> list[Guess]:
         guesses += _grouped(sold)
     for guess in guesses:
         if guess is sold or guess.table is not main:
-            guess.doubts = [*guess.table.doubts, *guess.doubts, *misread(guess.table)]
+            guess.doubts = [*guess.table.doubts, *guess.doubts, *roles.misread(guess.table)]
     kept: dict[str, Guess] = {}
     for guess in guesses:
         why = f"a study has one table of {guess.kind}, and there is another"
@@ -110,7 +95,7 @@ def _joined(tables: list[Table]) -> list[Table]:
                 break
     sells = {id(table): bool(table.named("goods")) for table in tables}
     for lines in sorted(tables, key=lambda t: (not sells[id(t)], -t.rows)):
-        for heads in tables if not (lines.times and orders.customer(lines)) else ():
+        for heads in tables if not (lines.times and roles.customer(lines)) else ():
             if heads is not lines and (key := _order_of(lines, heads)):
                 rest = [t for t in tables if t is not lines and t is not heads]
                 return [_with_lookup(lines, heads, key), *rest]
@@ -118,9 +103,9 @@ def _joined(tables: list[Table]) -> list[Table]:
 
 
 def _order_of(lines: Table, heads: Table) -> str:
-    if not heads.times or not orders.customer(heads):
+    if not heads.times or not roles.customer(heads):
         return ""
-    own = (orders.customer(lines) or ("", 0))[1] >= NAMED  # as many lines as orders: same customers
+    own = (roles.customer(lines) or ("", 0))[1] >= NAMED  # as many lines as orders: same customers
     keys = (c.name for c in heads.named("order") if c.unique and c.is_key)
     shared = (key for key in keys if key in lines.columns)
     return next((key for key in shared if not (own and lines.columns[key].unique)), "")
@@ -128,7 +113,7 @@ def _order_of(lines: Table, heads: Table) -> str:
 
 def _with_persons(heads: Table, persons: Table) -> Table | None:
     """Return orders with the ids of persons, if each order has a customer of its own; else None."""
-    who = orders.customer(heads)
+    who = roles.customer(heads)
     if not who or who[1] < NAMED or not heads.times or who[0] not in persons.columns:
         return None
     column, key = heads.columns[who[0]], persons.columns[who[0]]
@@ -163,7 +148,7 @@ def _has_money(table: Table) -> bool:
 
 
 def _is_events(table: Table) -> bool:
-    who = orders.customer(table)
+    who = roles.customer(table)
     if who is None or not table.times:
         return False
     column = table.columns[who[0]]
@@ -180,13 +165,13 @@ def _is_events(table: Table) -> bool:
 
 
 def _addressed(table: Table) -> Guess:
-    who, guess, campaign = orders.customer(table), Guess("other", table), _campaign(table)
-    if not who or not (campaign or _lists_arms(table)):
+    who, guess, campaign = roles.customer(table), Guess("other", table), roles.campaign(table)
+    if not who or not (campaign or roles.lists_arms(table)):
         return guess
     words = (" ".join(table.columns) + table.source).lower()
     answered = any(word in words for word in WORDS["responses"])
     guess.kind = "responses" if answered else "campaigns"
-    guess.take("customer", who[0], repeats(table.columns[who[0]]))
+    guess.take("customer", who[0], roles.repeats(table.columns[who[0]]))
     no_name = FILE, "no column names it: the name of the file does"
     by_name = (campaign.name, f"{campaign.distinct:,} different") if campaign else no_name
     guess.take("campaign", *by_name)
@@ -198,8 +183,8 @@ def _addressed(table: Table) -> Guess:
         return guess
     if ends := [c for c in table.times if "end" in c.says and c is not start]:
         guess.take("end", ends[0].name, f"to {ends[0].most:%Y-%m-%d}")
-    if arm := answers.arms(table, campaign.name if campaign else ""):
-        answers.take_arms(guess, *arm)
+    if arm := roles.arms(table, campaign.name if campaign else ""):
+        roles.take_arms(guess, *arm)
     guess.leave_others()
     return guess
 
@@ -212,7 +197,7 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
         return Guess("other", table, why={"other": f"its {link.one!r} is that of the orders"})
     if link and not of_buyers and not survey and "customer" not in suggested(link.one):
         return _products(table, link, main)
-    key = link.one if of_buyers else columns.unique_key(table)
+    key = link.one if of_buyers else roles.unique_key(table)
     if main and not key:
         order = main.roles.get("order")
         why = f"several rows an order, by {order!r}; a study has one table of lines of orders"
@@ -220,8 +205,6 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
     if not of_buyers and not survey:
         _refuse_rows(table, key)
     guess = answers.describe(table, "survey" if survey else "customers", key if of_buyers else "")
-    if not survey:
-        _ask_of_rows(guess)
     if of_buyers:
         guess.why["customer"] += f"; holds {link.share:.0%} of those in {main.table.source}"
         if table.columns[key].personal:
@@ -229,16 +212,6 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
     elif main:
         guess.ask("no_link", one=table.source, other=main.table.source)
     return guess
-
-
-def _ask_of_rows(guess: Guess) -> None:
-    key, whens = guess.roles["customer"], guess.table.times
-    if whens and key != ROW and "customer" not in suggested(key):
-        guess.ask("rows_dated", name=key, time=whens[0].name)
-    for column in guess.table.named("customer") if not whens else ():
-        many = column.is_key and column.distinct >= max(LEAST_PEOPLE, column.rows / 50)
-        if many and column.name != key and column.distinct < column.filled:
-            guess.ask("rows_return", name=column.name)
 
 
 def _products(table: Table, link: Link, main: Guess) -> Guess:
@@ -280,23 +253,6 @@ def _groups(guess: Guess, beside: list[Column]) -> None:
         guess.take("brand", brands[0].name, f"{brands[0].distinct:,} different")
 
 
-def _campaign(table: Table) -> Column | None:
-    """Return the column that names campaigns; a list of arms may call them tests."""
-    fits = [c for c in table if c.kind in {"integer", "text"}]
-    groups = {*WORDS["arms"]} - {*WORDS["tests"]}
-    by_name = [c for c in fits if "campaign" in c.says]
-    tests = [c for c in fits if has(c.name, WORDS["tests"]) and not has(c.name, groups)]
-    return next(iter(by_name + tests), None)
-
-
-def _lists_arms(table: Table) -> bool:
-    """Return whether a table says who was in which arm of which campaign."""
-    if by_name := _campaign(table):
-        return answers.arms(table, by_name.name) is not None
-    days = [c for c in table if c.kind == "time" and c.distinct == 1]
-    return len(days) == 1 and len(table.columns) == 3 and answers.arms(table) is not None
-
-
 # --- what no study can be made of -----------------------------------------------------------------
 
 
@@ -308,14 +264,14 @@ def _refuse_rows(table: Table, key: str) -> None:
             f"{table.source} has a row for each {key!r}, orders it seems, but no column that "
             "tells whose they are: add one such as customer_id"
         )
-    alone = key or _is_of_rows(table) or columns.told_apart(table)
+    alone = key or _is_of_rows(table) or roles.told_apart(table)
     if (thing and "product" in suggested(key)) or not alone:
         raise StudyError(nobody(table))
 
 
 def _is_of_rows(table: Table) -> bool:
     """Return whether each row of a table without ids may be one customer: no order, no event."""
-    who = orders.customer(table)
+    who = roles.customer(table)
     things = table.named("order", "product", "campaign")
     numbered = any(c.distinct > answers.GROUPS and (c.is_key or c.kind == "text") for c in things)
     sold = table.named("quantity") and table.named("price")
@@ -324,32 +280,10 @@ def _is_of_rows(table: Table) -> bool:
     return not lines and described and not any(c.personal == PERSON for c in table)
 
 
-def misread(table: Table) -> list[str]:
-    """Return a sentence for each column of dates or money that is not understood."""
-    doubts = []
-    for column in table:
-        first = next(iter(column.values), "")
-        what, mark, share, example = column.nearly or ("", "", 1.0, first)
-        part = f"{max(round(share * column.filled), 1):,} of {column.filled:,}"
-        facts = {"name": column.name, "shown": example[:40], "part": part}
-        plain = column.kind == "text" and not column.personal
-        numbers = what == NUMBER and column.says & {"amount", "price", "quantity"}
-        timed = "time" in column.says and sum(c.isdigit() for c in example) >= 4
-        conditions = {
-            "no_days": column.kind == "time" and column.nearly,
-            "mixed_dates": plain and what == TIME and share < MIXED,
-            "mixed_numbers": plain and numbers and share < MIXED,
-            "called_time": plain and column.distinct > FEW and timed,
-        }
-        doubt = next((doubt for doubt, fits in conditions.items() if fits), "")
-        doubts += [DOUBTS[doubt].format(**facts, way=WRITTEN.get(mark, mark))] if doubt else []
-    return doubts
-
-
 def nobody(table: Table) -> str:
     """Return why a table is of no use."""
-    who, whens = orders.customer(table), table.times
-    if not whens and (unread := misread(table)):
+    who, whens = roles.customer(table), table.times
+    if not whens and (unread := roles.misread(table)):
         return f"{table.source}: {unread[0]}"
     if who and who[1] >= NAMED and not whens:
         return (

@@ -3,65 +3,14 @@
 import re
 
 from seglib.collection import activity, reading
-from seglib.collection.columns import (
-    BIRTH,
-    EMAIL,
-    LEAST_PEOPLE,
-    PERSON,
-    WORDS,
-    Column,
-    Guess,
-    Table,
-    has,
-    parts,
-    repeats,
-)
+from seglib.collection.columns import WORDS, Column, Table, has, parts
+from seglib.collection.roles import LEAST_PEOPLE, NAMED, Guess, is_other, repeats
 from seglib.wording import listing
 
-NAMED, DECIDED = 4, 2  # what speaks for a key, in points
 GUESTS = 0.15  # of the rows without a customer, from which they are pointed at
 LINES = 1.2  # rows an order, above which rows are its lines
 SELDOM = 0.5  # of the rows with an amount, below which rows are events
 MOST_STATES = 10  # different values of a status
-
-
-def customer(table: Table) -> tuple[str, int] | None:
-    """Return the column most like customers who return, and how many points speak for it."""
-    keys = [column for column in table if column.is_key and not _never_who(column)]
-    points = {c.name: _points(table, c, keys) for c in keys}
-    best = max(keys, key=lambda c: (points[c.name], not c.personal, c.distinct), default=None)
-    return (best.name, points[best.name]) if best and points[best.name] >= 1 else None
-
-
-def _never_who(column: Column) -> bool:
-    """Return whether a name says that values are of persons, times or measures, not ids."""
-    is_id = "id" in column.says
-    money = column.says & {"amount", "aside", "discount", "converted"}
-    measured = column.kind != "text" and not is_id and money
-    described = "demographic" in column.says or column.promise in {PERSON, BIRTH}
-    other = measured or described or column.is_count or ("time" in column.says and not is_id)
-    return other and "customer" not in column.says
-
-
-def _points(table: Table, column: Column, keys: list[Column]) -> int:
-    by_name = "customer" in column.says
-    things = column.says & {"order", "product", "campaign", "level", "price"}
-    other = bool(is_other(column) or things)
-    points = (
-        NAMED * by_name
-        - NAMED * (other and not by_name)
-        + (not by_name and column.personal == EMAIL)
-    )
-    points += column.distinct <= 0.9 * column.filled
-    points -= 2 * NAMED * (column.distinct < LEAST_PEOPLE)
-    points -= NAMED * (column.unique and not by_name)
-    finer = [k for k in keys if k.distinct > 1.2 * column.distinct and not k.unique]
-    return points + DECIDED * any(table.decides(k.name, column.name) for k in finer[:4])
-
-
-def is_other(column: Column) -> bool:
-    """Return whether a name is that of a place, a number or a line, and never of a key."""
-    return column.base == "geographic" or column.says & {"place", "quantity", "line"}
 
 
 def transactions(table: Table, who: str, points: int) -> Guess:

@@ -4,8 +4,7 @@ Text is read on the engine in this process, by expressions; a server is to hold 
 as such. Ids are read on every engine.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -57,7 +56,7 @@ ORDERS = {  # the two ways in which a time of an order may be written
     NAMED: (DAY_NAME, NAME_DAY),
 }
 EVIDENCE = {".": "point", ",": "comma", "YMD": "years", "DMY": "day_first", "MDY": "month_first"}
-EVIDENCE |= {NAMED: "named"} | dict.fromkeys(COUNTED, "")  # the count of what only a mark can read
+EVIDENCE[NAMED] = "named"  # the count of values that only a mark can read
 NUMBERS = {name: f"{i:02d}" for i, names in wording.table("months").items() for name in names}
 MOMENT = dict.fromkeys(["year", "month", "day", *PARTS], "string")
 
@@ -98,7 +97,6 @@ class Reading:
     filled: int = 0
     failed: int = 0
     example: str = ""
-    sure: bool = True  # values say by which mark, and by no other
 
     @property
     def name(self) -> str:
@@ -167,109 +165,93 @@ def each(table: ir.Table, aggregates: Mapping[str, Mapping[str, ir.Scalar]], mis
     return {c: {name: only[f"{c} {name}"] for name in values} for c, values in aggregates.items()}
 
 
-def readings(
-    texts: ir.Table, given: Format, wanted: Mapping[str, str] | None = None
-) -> dict[str, dict[str, Reading]]:
-    """Return how each column of text reads as numbers, as times, as ids: as all, or as wanted."""
-    cells = (texts.select(column=ibis.literal(c), value=trimmed(texts[c])) for c in texts.columns)
-    cells = ibis.union(*cells).group_by("column", "value").aggregate(n=lambda t: t.count())
-    cells = _keep(cells.filter(cells.value.notnull()))
-    filled, result = _by_column(cells, {"filled": cells.n.sum()}), {}
-    for what in (NUMBER, TIME, WHOLE):
-        names = [c for c in texts.columns if not wanted or wanted[c] == what]
-        if not names:
-            continue
-        some = cells.filter(cells.column.isin(names))
-        counts = {} if what == WHOLE else _by_column(some, _shapes(some.value, what, some.n))
-        marks = {c: _marks(counts.get(c, Counter()), what, given) for c in names}
-        marks = _settled(marks, counts) if what == NUMBER else marks
-        bad = _read(some, what, marks).isnull()
-        bad = {"failed": bad.ifelse(some.n, 0).sum(), "example": some.value.min(where=bad)}
-        for c, row in ({c: {} for c in names} | _by_column(some, bad)).items():
-            example = counts[c]["either_way"] if marks[c][1:] else row.get("example")
-            n = filled.get(c, {}).get("filled", 0), row.get("failed", 0)
-            sure = what == WHOLE or bool({given.decimal, given.date} & {*marks[c]})
-            sure |= len(marks[c]) == 1 and bool(counts.get(c, {}).get(EVIDENCE[marks[c][0]]))
-            result.setdefault(c, {})[what] = Reading(c, what, marks[c], *n, example or "", sure)
-    return result
-
-
 def look(
-    table: ir.Table, wanted: Mapping[str, str], given: Format
+    table: ir.Table, wanted: Mapping[str, str], given: Format, whole: Sequence[str] = ()
 ) -> tuple[dict[str, Reading], ir.Table]:
-    """Return how columns of text are read, and the table with `Reading.name` for each of them."""
+    """Return how columns of text are to be read, by column, and the table with what they read as.
+
+    `wanted` is column → `NUMBER`, `TIME` or `WHOLE`; values are in columns of `Reading.name`,
+    missing where they cannot be read. The first rows say how, all rows of the columns in `whole`:
+    of those whose first rows leave it open or do not speak for the others. Decimal marks that one
+    column leaves open are those of the other columns.
+    """
     if not wanted:
         return {}, table
-    by = readings(table.select(*wanted).limit(FIRST), given, wanted)
-    result = {c: by[c][what] for c, what in wanted.items()}
-    read = _keep(table.mutate(**{r.name: r.of(table) for r in result.values()}))
-    gone = {c: read[c].notnull() & read[r.name].isnull() for c, r in result.items()}
-    sums = each(read, {c: {"filled": read[c].count(), "failed": gone[c].sum()} for c in wanted})
-    result = {c: replace(r, **sums[c]) for c, r in result.items()}
-    unsure = {c: r.what for c, r in result.items() if r.failed or not r.sure}
-    if not unsure:
-        return result, read
-    by = readings(table.select(*unsure), given, unsure)
-    marks = {r.marks for r in result.values() if r.what == NUMBER and r.sure}
-    for c, what in unsure.items():
-        settled = what == NUMBER and len(marks) == 1 and len(by[c][what].marks) > 1
-        result[c] = replace(by[c][what], marks=next(iter(marks))) if settled else by[c][what]
-    return result, _keep(read.mutate(**{result[c].name: result[c].of(read) for c in unsure}))
+    counts, first = {}, table.limit(FIRST)
+    for rows, names in ((table, whole), (first, [c for c in wanted if c not in whole])):
+        counts |= each(rows, {c: _shapes(rows[c], wanted[c]) for c in names})
+    marks = {c: _marks(counts[c], what, given) for c, what in wanted.items()}
+    texts = [c for c, what in wanted.items() if what != WHOLE and c not in whole]
+    if unsure := [c for c in texts if not _shown(counts[c], marks[c], given)]:
+        return look(table, wanted, given, (*whole, *unsure))
+    marks |= _settled({c: marks[c] for c, what in wanted.items() if what == NUMBER}, counts)
+    readings = {c: Reading(c, what, marks[c]) for c, what in wanted.items()}
+    read = table.mutate(**{r.name: r.of(table) for r in readings.values()})
+    read = _keep(read) if ibis.get_backend(read).name == "duckdb" else read
+    gone = {c: read[r.name].isnull() & read[c].notnull() for c, r in readings.items()}
+    sums = {c: {"failed": gone[c].sum(), "filled": read[c].count()} for c in wanted}
+    seen = each(read, sums)
+    failed = {c: gone[c] & trimmed(read[c]).notnull() for c in wanted if seen[c]["failed"]}
+    sums = {c: {"filled": trimmed(read[c]).count(), "failed": n.sum()} for c, n in failed.items()}
+    seen |= each(read, sums)  # without blanks, which are nothing
+    if unlike := [c for c in texts if seen[c]["failed"]]:
+        return look(table, wanted, given, (*whole, *unlike))
+    bad = {c: trimmed(read[c]).min(where=n) for c, n in failed.items() if seen[c]["failed"]}
+    examples = row(read, bad)  # only now: what is asked of single rows costs twice as much
+    for c in wanted:
+        example = counts[c]["either_way"] if len(marks[c]) > 1 else examples.get(c)
+        readings[c] = replace(readings[c], **seen[c], example=str(example or ""))
+    return readings, read
 
 
 def _keep(table: ir.Table) -> ir.Table:
-    engine = ibis.get_backend(table)
-    if engine.name != "duckdb":
-        return table
-    return engine.create_table(ibis.util.gen_name("seglib"), table, temp=True)
+    return ibis.get_backend(table).create_table(ibis.util.gen_name("seglib"), table, temp=True)
 
 
-def _by_column(cells: ir.Table, aggregates: Mapping[str, ir.Scalar]) -> dict[str, dict]:
-    rows = cells.group_by("column").aggregate(**aggregates).to_pyarrow().to_pylist()
-    return {row.pop("column"): row for row in rows}
-
-
-def _read(cells: ir.Table, what: str, marks: Mapping[str, tuple[str, ...]]) -> ir.Column:
-    """Return what the values of columns read as, each by the first of its column's marks."""
-    alike: dict[tuple, list[str]] = {}
-    for name, own in marks.items():
-        alike.setdefault(own[:1], []).append(name)
-    value = {own: Reading("value", what, own).of(cells) for own in alike}
-    return ibis.coalesce(*(cells.column.isin(c).ifelse(value[m], None) for m, c in alike.items()))
+def _shown(count: dict, marks: tuple[str, ...], given: Format) -> bool:
+    """Return whether values of the first rows can be read by one mark, and only by that."""
+    fixed = {given.decimal, given.date} & {*marks}
+    return len(marks) == 1 and bool(fixed or count.get(EVIDENCE[marks[0]]))
 
 
 def _settled(marks: dict[str, tuple[str, ...]], counts: Mapping[str, dict]) -> dict:
     """Return decimal marks of columns: what one leaves open is as in the others."""
-    certain = {marks[c] for c, n in counts.items() if n["point"] or n["comma"]}
+    certain = {marks[c] for c in marks if counts[c]["point"] or counts[c]["comma"]}
     if len(certain) != 1 or len(*certain) != 1:
         return marks
     return {c: next(iter(certain)) if len(own) > 1 else own for c, own in marks.items()}
 
 
-def _shapes(filled: ir.StringColumn, what: str, n: ir.Column) -> dict[str, ir.Scalar]:
-    """Return how many values have which shape, and the least of those that read in two ways."""
-    if what == NUMBER:
-        clean = _clean(filled)
-        point, comma = fits(clean, _pattern(".")), fits(clean, _pattern(","))
-        both = point & comma & clean.re_search("[.,]")
-        shapes = {"point": point & ~comma, "comma": comma & ~point, "either": both}
-    else:
-        last = fits(filled, LAST + CLOCK)
-        one, two = (last.ifelse(filled.re_extract(LAST, i), None).cast("int64") for i in (1, 2))
-        both = one != two
-        shapes = {
-            "either": last,
-            "years": fits(filled, YEAR_FIRST[0] + CLOCK) | fits(filled, COMPACT[0] + CLOCK),
-            "named": fits(filled, DAY_NAME[0] + CLOCK) | fits(filled, NAME_DAY[0] + CLOCK),
-            "day_first": one > 12,
-            "month_first": two > 12,
-            "differ": both,
-        }
+def _shapes(column: ir.Column, what: str, n: ir.Column | int = 1) -> dict[str, ir.Scalar]:
+    filled = trimmed(column)
+    if what == WHOLE:
+        return {}
+    shapes = (_of_numbers if what == NUMBER else _of_times)(filled)
     counts = {name: shape.ifelse(n, 0).sum() for name, shape in shapes.items()}
-    return counts | {"either_way": filled.min(where=both)}
+    return counts | {"either_way": filled.min(where=shapes.get("differ", shapes["either"]))}
 
 
-def _marks(count: Mapping, what: str, given: Format) -> tuple[str, ...]:
+def _of_numbers(filled: ir.StringColumn) -> dict[str, ir.BooleanColumn]:
+    clean = _clean(filled)
+    point, comma = fits(clean, _pattern(".")), fits(clean, _pattern(","))
+    either = point & comma & clean.re_search("[.,]")
+    return {"point": point & ~comma, "comma": comma & ~point, "either": either}
+
+
+def _of_times(filled: ir.StringColumn) -> dict[str, ir.BooleanColumn]:
+    last = fits(filled, LAST + CLOCK)
+    first, second = (last.ifelse(filled.re_extract(LAST, i), None).cast("int64") for i in (1, 2))
+    return {
+        "either": last,
+        "years": fits(filled, YEAR_FIRST[0] + CLOCK) | fits(filled, COMPACT[0] + CLOCK),
+        "named": fits(filled, DAY_NAME[0] + CLOCK) | fits(filled, NAME_DAY[0] + CLOCK),
+        "day_first": first > 12,
+        "month_first": second > 12,
+        "differ": first != second,
+    }
+
+
+def _marks(count: dict, what: str, given: Format) -> tuple[str, ...]:
     """Return the marks by which a column is read, all of them if it could be either."""
     if what == WHOLE:
         return ()
@@ -315,7 +297,11 @@ def number(column: ir.Column, mark: str, kind: str = MONEY) -> ir.NumericColumn:
 
 
 def moment(column: ir.Column, order: str) -> ir.TimestampColumn:
-    """Return text as times without zone; what is on no calendar is missing, a zone becomes UTC."""
+    """Return text as times without zone; what is on no calendar is missing, a zone becomes UTC.
+
+    The order is `DMY`, `MDY` or `YMD`, a year in front being one in any case; `NAMED` for months
+    in words (31 Dec 2023, 3. Mär 2022); a key of `formats.COUNTED` for numbers since a day.
+    """
     filled = trimmed(column)
     if order in COUNTED:
         start, seconds, most = COUNTED[order]
@@ -350,6 +336,52 @@ def _zone(shift: ir.StringColumn) -> ir.StringColumn:
     """Return +2, +0200 or +02:00 as +02:00; none is UTC."""
     digits = shift.replace(":", "").re_replace(r"^([+-])(\d|\d{3})$", r"\10\2").nullif("")
     return digits.re_replace(r"^(...)(..)?$", r"\1:\2").re_replace(":$", ":00").fill_null("+00:00")
+
+
+def readings(texts: ir.Table, given: Format) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Return how each column of text would be read as what, and the ends of its text.
+
+    Columns without a value are left out. All columns are put into one, each value once, since
+    queries about many columns take longer to write than to answer.
+    """
+    cells = (texts.select(column=ibis.literal(c), value=trimmed(texts[c])) for c in texts.columns)
+    cells = ibis.union(*cells).group_by("column", "value").aggregate(n=lambda t: t.count())
+    cells = _keep(cells.filter(lambda t: t.value.notnull()))
+    shapes = {w: _by_column(cells, _shapes(cells.value, w, cells.n)) for w in (NUMBER, TIME)}
+    marks = {w: {c: _marks(n, w, given) for c, n in counts.items()} for w, counts in shapes.items()}
+    if not marks[TIME]:  # all columns are empty
+        return {}, {}
+    marks[NUMBER] = _settled(marks[NUMBER], shapes[NUMBER])
+    marks[WHOLE] = dict.fromkeys(marks[TIME], ())
+    failed = {what: _read(cells, what, of).isnull() for what, of in marks.items()}
+    sums = {"filled": cells.n.sum(), "least": cells.value.min(), "most": cells.value.max()}
+    for what, bad in failed.items():
+        sums[what] = bad.ifelse(cells.n, 0).sum()
+        sums[f"{what} example"] = cells.value.min(where=bad)
+    result, ends = {}, {}
+    for c, row in _by_column(cells, sums).items():
+        ends[c] = {end: row[end] for end in ("least", "most")}
+        for what, of in marks.items():
+            example = shapes[what][c]["either_way"] if of[c][1:] else row[f"{what} example"]
+            one = Reading(c, what, of[c], row["filled"], row[what], example or "")
+            result.setdefault(c, {})[what] = one
+    return result, ends
+
+
+def _by_column(cells: ir.Table, aggregates: Mapping[str, ir.Scalar]) -> dict[str, dict]:
+    rows = cells.group_by("column").aggregate(**aggregates).to_pyarrow().to_pylist()
+    return {row.pop("column"): row for row in rows}
+
+
+def _read(cells: ir.Table, what: str, marks: Mapping[str, tuple[str, ...]]) -> ir.Column:
+    """Return what the values of columns read as, each by the first of its column's marks."""
+    alike: dict[tuple, list[str]] = {}
+    for name, own in marks.items():
+        alike.setdefault(own[:1], []).append(name)
+    value = {own: Reading("value", what, own).of(cells) for own in alike}
+    return ibis.coalesce(
+        *(cells["column"].isin(c).ifelse(value[m], None) for m, c in alike.items())
+    )
 
 
 def cast(column: str, what: str) -> str:

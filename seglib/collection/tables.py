@@ -50,7 +50,13 @@ class Opened:
 
 
 def open_tables(loaded: Study) -> Tables:
-    """Open every table of a study with its columns renamed to their roles."""
+    """Open every table of a study with its columns renamed to their roles.
+
+    By table name; columns are the roles, then the attributes under their own names, all on the
+    engine of the study, or else of the first table. Lists of columns (`discount`, `coupon`) are
+    summed; times of transactions are local; attributes that are not numeric are text. A StudyError
+    lists everything that cannot be opened or found.
+    """
     opened: dict[str, Opened] = {}
     raw = loaded.tables.model_dump(exclude_none=True)
     sources = Sources(
@@ -75,7 +81,10 @@ def open_tables(loaded: Study) -> Tables:
 
 
 def problems(raw: dict, path: Path) -> list[str]:
-    """Return a sentence for each source or column of raw `tables` that is not there or unfit."""
+    """Return a sentence for each source or column of raw `tables` that is not there or unfit.
+
+    The rest of a mistaken table is checked all the same; only columns of text are read.
+    """
     return list(_problems(Sources(path.parent, runs.engine()), raw, {}))
 
 
