@@ -126,19 +126,26 @@ CASES = {
         ["not readable YAML", "python"],
     ),
     "YAML that expands": (text(LAUGHS + "title: *i\n"), ["aliases", "write"]),
+    "YAML that holds itself": (text("title: &a [*a]\n"), ["aliases", "write"]),
     "role given twice": (
         text("tables:\n  transactions:\n    columns:\n      time: a\n      time: b\n"),
         ["'time' stands twice", "line"],
     ),
     "column in two roles": (put(*COLUMNS, "order", to="client"), ["'client'", "customer", "order"]),
+    "unknown role": (put(*COLUMNS, "amout", to="x"), ["did you mean 'amount'"]),
     "responses to nothing": (put("tables", "campaigns", to=None), ["need a `campaigns`"]),
     "level listed twice": (
         put("tables", "customers", "attributes", "age", "levels", to=["young", "young"]),
         ["level is listed twice"],
     ),
+    "unknown format key": (put(*SOLD, "format", to={"delimitr": ";"}), ["'delimiter'"]),
     "strange date": (put(*SOLD, "format", to={"date": "Y/D/M"}), ["Y/D/M", "DD/MM/YYYY"]),
     "unknown column": (put(*COLUMNS, "amount", to="payed"), ["'payed'", "did you mean 'paid'"]),
+    "unknown attribute": (
+        put("tables", "customers", "attributes", "ages", to={}), ["'ages'", "did you mean 'age'"]
+    ),
     "numbers as times": (put(*COLUMNS, "time", to="units"), ["'units'", "dates or times"]),
+    "times as numbers": (put(*COLUMNS, "amount", to="at"), ["'at'", "expected numbers"]),
     "missing file": (source("raw/transaction.parquet"), ["did you mean 'transactions.parquet'"]),
     "path outside": (source("../../secret.csv"), ["leads out", "whole path"]),
     "missing package": (source("package:no_such/x.csv"), ["pip install no_such"]),
@@ -154,6 +161,7 @@ CASES = {
     "empty CSV": (source("t.csv", ""), ["t.csv is empty", "a line of names"]),
     "header only": (source("t.csv", "client,ticket\n"), ["no rows", "export it again"]),
     "binary CSV": (source("t.csv", bytes(range(256)) * 40), ["t.csv is not text", "export"]),
+    "Excel named CSV": (source("t.csv", b"PK\3\4" + bytes(99)), ["not text", "ending"]),
     "wrong encoding": (source("t.csv", LATIN, encoding="utf-8"), ["not written in utf-8"]),
     "line too long": (
         source("t.csv", "client,ticket\n" + "1,2\n" * 600 + "1,2,3\n"), ["line 602", "mend"]
