@@ -15,13 +15,11 @@ KERNEL = np.exp(-0.5 * (np.arange(-10, 11) * STEP / BANDWIDTH) ** 2)
 KERNEL /= KERNEL.sum()
 
 
-def fall(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """Return how far the density falls between two centres: the log of the lower peak over it."""
-    axis = second - first
-    length = axis @ axis
-    if length <= 0:
-        return 0.0
-    place = (x - first) @ axis / length  # 0 at the first centre, 1 at the second
+def fall(place: np.ndarray) -> float:
+    """Return how far the density falls between two centres: the log of the lower peak over it.
+
+    `place` is where rows lie: 0 at the first centre, 1 at the second.
+    """
     bins = np.floor((place + 1) / STEP).astype(int)
     counts = np.bincount(bins[(bins >= 0) & (bins < BINS)], minlength=BINS)
     density = np.convolve(counts, KERNEL, "same") + 0.5
@@ -60,7 +58,7 @@ def between(one: np.ndarray, other: np.ndarray) -> float:
         _along(one[folds[0] != i], other[folds[1] != i], (one[folds[0] == i], other[folds[1] == i]))
         for i in range(FOLDS)
     ]
-    return fall(np.concatenate(places)[:, None], np.zeros(1), np.ones(1))
+    return fall(np.concatenate(places))
 
 
 def _along(one: np.ndarray, other: np.ndarray, rows: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -73,11 +71,12 @@ def _along(one: np.ndarray, other: np.ndarray, rows: tuple[np.ndarray, ...]) -> 
 
 def valley(x: np.ndarray, label: np.ndarray, centres: np.ndarray) -> float:
     """Measure the least depth of the valley between two segments; 0 is no valley."""
-    depths = [
-        fall(x[(label == i) | (label == j)], *centres[[i, j]])
-        for i, j in combinations(range(len(centres)), 2)
-    ]
-    return float(min(depths))
+    depths = []
+    for i, j in combinations(range(len(centres)), 2):
+        axis, rows = centres[j] - centres[i], x[(label == i) | (label == j)]
+        length = axis @ axis
+        depths.append(fall((rows - centres[i]) @ axis / length) if length > 0 else 0.0)
+    return min(depths)
 
 
 def blurring(Z: np.ndarray) -> Callable:

@@ -216,9 +216,8 @@ class SegmentModel(BaseEstimator):
         centres = pd.DataFrame(data).groupby(label[rows]).mean()
         centres = centres.reindex(range(self.n_segments)).to_numpy()
         centres = np.where(np.isnan(centres), params["centres"], centres)
-        return algorithms.from_centres(
-            data, algorithms.k_means(data, self.n_segments, init=centres)[0]
-        )
+        again = algorithms.k_means(data, self.n_segments, init=centres)[0]
+        return algorithms.from_centres(data, again, rounds=0)  # only labels are asked
 
 
 def assign(model: dict, X: pd.DataFrame) -> pd.DataFrame:
