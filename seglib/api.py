@@ -125,8 +125,8 @@ def judge(
     frame
         As of :func:`segment`.
     labels : Series or array
-        The segment of each row, a number or a name, indexed like the frame. Rows without one
-        belong to the nearest centre.
+        The segment of each row, a number or a name: by the index of the frame, or by position if
+        it has none. Rows without one belong to the nearest centre.
     k_max, value, outcomes, seed, progress
         As of :func:`segment`.
 
@@ -136,8 +136,10 @@ def judge(
         Segments are numbered; `verdict.segments` has the label of each.
     """
     X = table(frame)
-    labels = pd.Series(labels) if not isinstance(labels, pd.Series) else labels
-    labels = labels.set_axis(X.index) if len(labels) == len(X) else labels
+    labels = _by_row(X, labels, "labels")
+    if labels.shape[1] != 1:
+        raise StudyError(f"The labels have {labels.shape[1]} columns; give the one that counts.")
+    labels = labels.iloc[:, 0]
     with fast():
         encoder = Encoder().fit(X)
         model = SegmentModel.from_labels(X, labels, encoder, seed).number(X, value)
@@ -157,6 +159,31 @@ def decided(X, encoder, k=0, k_max=8, seed=0, progress=None) -> tuple[NullModel,
 def _result(model, X, *evidence, **about) -> Result:
     judged = verdict.judge(model, X, *evidence, **about)
     return Result(model.predict(X), formats.plain(model.to_dict()), judged)
+
+
+def _by_row(X: pd.DataFrame, values, what: str) -> pd.DataFrame:
+    """Return what is known of the rows of a table: by its index, by position if it has none."""
+    values = pd.Series(values) if isinstance(values, dict) else values
+    if not isinstance(values, pd.Series | pd.DataFrame):
+        array = np.asarray(values, dtype=object)
+        if array.ndim not in {1, 2} or len(array) != len(X):
+            seen = f"{len(array)} values" if array.ndim else f"A {type(values).__name__}"
+            raise StudyError(
+                f"{seen} came as {what}: expected one for each of the {len(X)} rows of the table, "
+                "or a Series by their index."
+            )
+        values = pd.DataFrame(array, X.index)
+    frame, rows = pd.DataFrame(values), set(X.index)
+    if frame.index.equals(pd.RangeIndex(len(X))) and not rows <= set(frame.index):
+        return frame.set_axis(X.index)  # numbered, as pandas does by itself
+    if frame.index.has_duplicates or not rows & set(frame.index):
+        twice = frame.index.has_duplicates
+        raise StudyError(
+            f"The index of {what}, {frame.index[:3].tolist()} …, "
+            f"{'has a row more than once' if twice else 'shares nothing with that of the table'}: "
+            f"expected each row once, as in {X.index[:3].tolist()} …"
+        )
+    return frame.reindex(X.index)
 
 
 def table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:

@@ -81,6 +81,59 @@ def test_k_and_outcomes_are_taken():
     assert any("predict" in reason for reason in asked.verdict.reasons)
 
 
+# --- what goes with the rows of a table ---------------------------------------------------------
+
+
+def labels(frame):
+    """Return the planted groups of :func:`groups`."""
+    return pd.Series(np.repeat(["a", "b", "c"], len(frame) // 3), frame.index)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda own: own.sample(frac=1, random_state=1),
+        lambda own: pd.concat([own, pd.Series(["x", "y"], ["new", "newer"])]),
+        lambda own: own.reset_index(drop=True),
+        lambda own: own.to_frame("segment"),
+        lambda own: own.to_numpy()[:, None],
+        lambda own: own.to_dict(),
+        lambda own: own.astype("category").cat.add_categories("none"),
+    ],
+    ids=["shuffled", "longer", "numbered", "frame", "array", "dict", "categories"],
+)
+def test_labels_go_by_the_index_and_by_position_where_there_is_none(given):
+    frame = groups(size=15)
+    own = labels(frame)
+    judged = seglib.judge(frame, given(own), k_max=2)
+    named = judged.labels.map(judged.verdict.segments["label"])
+    assert same(named, own)
+
+
+def test_the_number_of_a_row_is_no_customer():
+    frame = groups(size=15).set_axis(range(1, 46))
+    judged = seglib.judge(frame, labels(frame).reset_index(drop=True), k_max=2)
+    assert same(judged.labels.map(judged.verdict.segments["label"]), labels(frame))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (lambda own: own.tolist()[:9], "9 values came as labels"),
+        (lambda own: own.set_axis(own.index + "?"), "index of labels, .*shares nothing"),
+        (lambda own: pd.concat([own, own.head(2)]), "index of labels, .*more than once"),
+        (lambda own: "tier", "A str came as labels"),
+        (lambda own: None, "A NoneType came as labels"),
+        (lambda own: pd.concat([own, own], axis=1), "labels have 2 columns"),
+    ],
+)
+def test_labels_of_no_row_are_one_sentence(given, words):
+    frame = groups()
+    with pytest.raises(seglib.StudyError, match=words) as caught:
+        seglib.judge(frame, given(labels(frame)))
+    assert "\n" not in str(caught.value)
+
+
 # --- cli ------------------------------------------------------------------------------------------
 
 

@@ -88,6 +88,7 @@ class SegmentModel(BaseEstimator):
     @classmethod
     def from_labels(cls, X: pd.DataFrame, labels: pd.Series, encoder=None, seed=0) -> SegmentModel:
         """Return segments that somebody else made."""
+        labels = labels.reindex(X.index)
         return cls(encoder, labels.nunique(), random_state=seed).fit(X, labels)
 
     def _start(self, encoder: Encoder) -> None:
@@ -96,7 +97,7 @@ class SegmentModel(BaseEstimator):
         self.agrees_ = 1.0
 
     def _keep(self, X: pd.DataFrame, labels: pd.Series) -> SegmentModel:
-        labels = labels.reindex(X.index).dropna()
+        labels = labels.reindex(X.index).dropna().astype(object)  # no level that nobody has
         sizes = labels.value_counts()
         if len(sizes) < 2 or sizes.min() < 2:
             raise StudyError(
