@@ -55,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar=("NAME", "VALUE"),
-        help="a parameter of every notebook that knows it; STEP.NAME for one alone",
+        help="a parameter of every notebook that knows it, but k, method and labels only of the "
+        "segments of customers; STEP.NAME for one alone",
     )
     study.set_defaults(command=_run)
 

@@ -21,6 +21,7 @@ PRODUCTS = "products.parquet"
 SHOWN = 12  # checks that are named before a run
 NO_PAGE = "no such page"
 OWN = {"study", "as_of", "out", "unit"}  # parameters that only the runner sets
+OF_SEGMENTS = {"k", "method", "labels"}  # parameters that are about customers
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,10 @@ def _before(step: Step, current: Run, prefix: str) -> Path | None:
 
 
 def with_parameters(plan: list[Step], given: dict) -> list[Step]:
-    """Return the plan with parameters added to the notebooks that know them, else a StudyError."""
+    """Return the plan with parameters added to the notebooks that know them, else a StudyError.
+
+    What is asked of segments is asked of those of customers, unless the step of others is named.
+    """
     known = {step.name: _open_parameters(step) for step in plan if given}
     accepted = {name: about for result in known.values() for name, about in result.items()}
     added = {step.name: {} for step in plan}
@@ -154,7 +158,8 @@ def with_parameters(plan: list[Step], given: dict) -> list[Step]:
         if short not in accepted or (scope and short not in known.get(scope, {})):
             raise StudyError(f"unknown parameter {name!r}{_expected(scope, short, known)}")
         value = _within_bounds(short, _typed(short, text, accepted[short]["inferred_type_name"]))
-        for step in [scope] if scope else added:
+        others = {step.name for step in plan if short in OF_SEGMENTS and step.needs == PRODUCTS}
+        for step in [scope] if scope else set(added) - others:
             if short in known[step]:
                 added[step][short] = value
     return [replace(step, parameters={**added[step.name], **step.parameters}) for step in plan]

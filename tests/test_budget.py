@@ -15,7 +15,7 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
 BELOW = GROUND | {"runs"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 4060, 17),
+    ("", 4066, 17),
     ("collection", 4917, 17),
     ("clustering", 3664, 14),
     ("personas", 2322, 8),
