@@ -565,6 +565,16 @@ def test_other_texts_are_in_no_order(texts):
     assert answers.ordered(texts) is None
 
 
+def test_every_answer_of_the_word_list_is_found_as_people_write_it():
+    scales = [["Äußerst wichtig", "Wichtig", "Unwichtig"], ["trifft zu", "trifft mittelmäßig zu"]]
+    assert [answers.ordered(levels)[0] for levels in scales] == ["importance", "agreement"]
+    known = answers.NO_ANSWER.union(*answers.RANKS.values())
+    assert {answers._plain(word) for word in known} == known
+    assert answers.ordered(["trifft zu", "trifft nicht zu", "k. A.", "weiß nicht"])[2] == [
+        "k. A.", "weiß nicht",
+    ]  # fmt: skip
+
+
 def test_what_answers_nothing_is_told_apart():
     assert answers.ordered(["Agree", "Don't know", "Disagree"]) == (
         "agreement", ["Disagree", "Agree"], ["Don't know"],

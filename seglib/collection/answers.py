@@ -21,9 +21,13 @@ BATTERY = 3, 5  # columns of the same yes and no that look like questions: witho
 SEVERAL = 0.2  # of the cells that hold more than one answer
 SCALES = wording.table("scales")
 OPINIONS = {*SCALES["opinions"]}
-NO_ANSWER = {word.strip() for word in SCALES["no_answer"].split("|")}
+NO_ANSWER = {word.strip(" .") for word in SCALES["no_answer"].casefold().split("|")}
 RANKS = {
-    scale: {word.strip(): rank for rank, words in enumerate(steps) for word in words.split("|")}
+    scale: {
+        word.strip(" ."): rank
+        for rank, words in enumerate(steps)
+        for word in words.casefold().split("|")
+    }
     for scale, steps in SCALES["scales"].items()
 }
 OF_TWO = {"agreement", "satisfaction", "frequency", "importance", "bands", "how often"}

@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -156,6 +157,17 @@ def _body(source: _Source) -> BeautifulSoup:
         if not HIDDEN & set(cell.metadata.get("tags", ()))
     ]
     shown.cells = trimmed(visible)
+    html, _ = _exporter().from_notebook_node(shown, {"metadata": {"path": source.folder}})
+    body = BeautifulSoup(html, "html.parser")
+    for tag in body.find_all(True):  # what a reader could not see, or would need the network
+        if fault := markup.fault(tag):
+            raise source.error(tag.find_parent(attrs={"data-cell": True})["data-cell"], fault)
+    return body
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    """Return what turns cells into HTML: its templates take longer to read than a page to fill."""
     exporter = HTMLExporter(
         extra_template_basedirs=[str(TEMPLATES.parent)],
         template_name=TEMPLATES.name,
@@ -164,12 +176,7 @@ def _body(source: _Source) -> BeautifulSoup:
         embed_images=True,
     )
     exporter.log.setLevel("ERROR")  # missing alt text is an error here, not a warning
-    html, _ = exporter.from_notebook_node(shown, {"metadata": {"path": source.folder}})
-    body = BeautifulSoup(html, "html.parser")
-    for tag in body.find_all(True):  # what a reader could not see, or would need the network
-        if fault := markup.fault(tag):
-            raise source.error(tag.find_parent(attrs={"data-cell": True})["data-cell"], fault)
-    return body
+    return exporter
 
 
 def _visible(cell, number: int, source: _Source):
