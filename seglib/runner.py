@@ -245,13 +245,11 @@ def _execute_all(current: Run, due: list[plan.Step], staging, say) -> dict[str, 
     from seglib import kernels
 
     kernels.start()
-    if (os.cpu_count() or 1) < 2 or not kernels.FORKING:
+    if len(due) < 2 or (os.cpu_count() or 1) < 2 or not kernels.FORKING:
         return {step.name: _timed(current, step, staging, say) for step in due}
     with ThreadPoolExecutor(2) as pool:
         futures = {s.name: pool.submit(_timed, current, s, staging, say) for s in due}
         try:
-            from seglib.report import cards, summary  # noqa: F401  # for the pages, meanwhile
-
             for future in as_completed(futures.values()):
                 future.result()
         except BaseException:
