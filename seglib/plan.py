@@ -66,7 +66,7 @@ def check(name: str, *, read: bool = True) -> Study:
     if isinstance(raw.get("tables"), dict) and (read or result):
         result += tables.problems(raw["tables"], path)
     study.complain(path, result)
-    loaded = study.load(path)
+    loaded = Study.model_validate({**raw, "path": path})
     privacy.pseudonym_key(loaded)
     return loaded
 

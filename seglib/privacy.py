@@ -264,6 +264,12 @@ def tells(count: float, n: int, minimum: int) -> bool:
     return any(0 < few < minimum for few in (round(count), n - round(count)))
 
 
+def known(frame: pd.DataFrame, minimum: int) -> pd.Series:
+    """Return the share of rows of which each column is known, missing where it tells of few."""
+    n = frame.notna().sum()
+    return (n / len(frame)).mask([tells(of, len(frame), minimum) for of in n])
+
+
 def coarse(figure):
     """Return a number with two digits, from which nobody works out of how many it is; else as is.
 

@@ -222,6 +222,13 @@ def test_a_share_tells_of_few_who_did_and_of_few_who_did_not():
     assert privacy.tells(0.98 * 200, 200, 10) and not privacy.tells(200, 200, 10)
 
 
+def test_of_whom_a_column_is_known_is_hidden_where_it_tells_of_few():
+    known = {"all": 100, "nobody": 0, "most": 97, "hardly any": 3, "half": 50}
+    frame = pd.DataFrame({name: [1.0] * n + [None] * (100 - n) for name, n in known.items()})
+    shares = privacy.known(frame, 10)
+    assert shares.dropna().to_dict() == {"all": 1.0, "nobody": 0.0, "half": 0.5}
+
+
 def test_figures_that_tell_the_same_count_are_hidden_together():
     """A share tells how many do and do not; beside the total of two segments it tells the other."""
     counts, groups = [5, 55, 30, 30], [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1],

@@ -67,9 +67,12 @@ def test_tables_of_words_are_read(path):
 def states(source, given):
     """Yield the values of a sentence in every state: each word that it branches on, and none."""
     words = {}
-    for name, word in re.findall(r"(\w+) == [\"'](\w+)[\"']", source):
+    for name, word in re.findall(r"(\w+) [!=]= [\"'](\w+)[\"']", source):
         words.setdefault(name, {"another"}).add(word)
-    flags = set(re.findall(r"{% (?:el)?if (?:not )?(\w+) (?:%}|and|or)", source)) - set(words)
+    flags = set(
+        re.findall(r"\b(?:if|and|or) (?:not )?(\w+)(?= -?%}| and | or | else | }})", source)
+    )
+    flags -= set(words) | {"loop"}
     choices = {**{n: sorted(w) for n, w in words.items()}, **{n: [given[n], None] for n in flags}}
     for combination in product(*choices.values()):
         yield given | dict(zip(choices, combination, strict=True))

@@ -209,6 +209,18 @@ def test_no_share_beside_how_many_are_known_tells_of_few(case):
 
 
 @pytest.mark.point(17)
+def test_no_share_of_whom_a_column_is_known_tells_of_few(case):
+    run, minimum = case
+    n = len(run.frame("customers.parquet"))
+    shares = [
+        share for table in tables(run) if "known for" in table for share in table["known for"]
+    ]
+    assert len(shares) > 10
+    counts = [rounded(share.rstrip("%"), n) for share in shares if share != "–"]
+    assert not any(told(of, n, minimum) for of in counts)
+
+
+@pytest.mark.point(17)
 def test_no_claim_gives_a_share_that_tells_of_few(case):
     run, minimum = case
     known = sizes(run)
