@@ -15,12 +15,12 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy"}
 BELOW = GROUND | {"runs"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 4066, 17),
-    ("collection", 4917, 17),
-    ("clustering", 3664, 14),
-    ("personas", 2322, 8),
-    ("measuring", 2079, 7),
-    ("report", 1505, 7),
+    ("", 4150, 17),
+    ("collection", 5000, 17),
+    ("clustering", 3740, 14),
+    ("personas", 2360, 8),
+    ("measuring", 2100, 7),
+    ("report", 1550, 7),
 ]
 DEEPEST = 8  # modules in the longest chain of imports
 
