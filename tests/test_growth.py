@@ -124,6 +124,15 @@ def test_ranks_decide_and_not_amounts(made):
     assert again.equals(run.read("segments.parquet")["segment"])
 
 
+def test_a_rank_becomes_the_number_of_that_rank_among_the_others():
+    rng = np.random.default_rng(4)
+    values, others = pd.Series(rng.integers(9, size=80) * 1.5), pd.Series(rng.gamma(2, size=57))
+    values[3], others[5] = np.nan, np.nan
+    place = (values.rank() - 0.5) / 79
+    expected = np.quantile(others.dropna(), place.dropna(), method="hazen")
+    assert growth._ranked(values, others).dropna().to_numpy() == pytest.approx(expected, abs=1e-12)
+
+
 # --- what page 05 says ---------------------------------------------------------------------------
 
 CALLED = {0: "Everyone", 1: "Regulars", 2: "Others"}

@@ -186,6 +186,29 @@ def test_labels_that_were_given_are_kept_and_newcomers_go_to_the_nearest_centre(
     assert model.to_dict()["names"]["1"] == "gold"
 
 
+@pytest.mark.parametrize("method", ["kmeans", "gmm", "labels"])
+def test_rows_assigned_in_blocks_are_assigned_as_in_one(method, monkeypatch):
+    frame, truth = table()
+    frame.iloc[::7, 0] = np.nan
+    model = SegmentModel(n_segments=4, method="auto" if method == "labels" else method)
+    model.fit(frame, truth if method == "labels" else None).number(frame)
+    whole, chances = model.predict(frame), model.predict_proba(frame)
+    monkeypatch.setattr("seglib.clustering.segmenter.BLOCK", 50)
+    assert (model.predict(frame)["segment"] == whole["segment"]).all()
+    pd.testing.assert_frame_equal(model.predict(frame), whole)
+    pd.testing.assert_frame_equal(model.predict_proba(frame), chances)
+    assert model.predict(frame.head(0)).empty
+
+
+def test_segments_of_a_large_table_are_those_of_its_sample(monkeypatch):
+    frame, _ = table()
+    monkeypatch.setattr("seglib.stats.sample", lambda x, seed: x.iloc[::2])
+    model, half = (SegmentModel(Encoder().fit(frame), 4) for _ in range(2))
+    model.fit(frame)
+    monkeypatch.undo()
+    assert model.parameters_ == half.fit(frame.iloc[::2]).parameters_
+
+
 def test_one_label_for_all_is_refused():
     frame, truth = table()
     with pytest.raises(StudyError, match="make 1 segments of 180 of 180 rows"):

@@ -156,3 +156,38 @@ def test_a_share_that_all_have_needs_no_test():
     found = power.share_test(np.arange(400) % 2 == 0)
     assert (found["baseline"], found["available"]) == (0.5, 200)
     assert found["detectable"] == pytest.approx(0.139, abs=0.005)  # 2.8 · √(2 · 0.25 / 200)
+
+
+# --- many customers -------------------------------------------------------------------------------
+
+
+def test_a_sample_is_drawn_at_random_in_order_and_a_small_table_is_whole():
+    frame = pd.DataFrame({"x": range(100)})
+    some = stats.sample(frame, seed=1, most=30)
+    assert len(some) == 30
+    assert some["x"].is_monotonic_increasing
+    assert some["x"].max() > 70
+    assert stats.sample(frame).equals(frame)
+
+
+@pytest.mark.parametrize("n", [50_000, 200_000])
+def test_bundles_of_customers_vary_as_much_as_customers(n):
+    rng = np.random.default_rng(n)
+    groups = (rng.random(n) < 0.9).astype(int) + (rng.random(n) < 0.001)  # the last one is small
+    money = np.exp(rng.normal(size=n)) * (1 + groups)
+    values = np.column_stack([np.ones(n), money])
+
+    def figures(sums):  # means, and shares of the whole
+        return np.concatenate([means(sums), sums[..., 1] / sums[..., 1].sum(-1)[..., None]], -1)
+
+    found = stats.bootstrap(values, groups, figures, draws=1500, seed=1)
+    size = np.bincount(groups)
+    parts = [money[groups == i] for i in range(3)]
+    spread = np.array([part.std() / np.sqrt(len(part)) for part in parts])
+    own = np.array([(groups == i) - part.sum() / money.sum() for i, part in enumerate(parts)])
+    of_shares = np.sqrt(((own * money) ** 2).sum(axis=1)) / money.sum()
+    assert size[2] < 300
+    total = np.array([[len(part), part.sum()] for part in parts])
+    assert found.estimate == pytest.approx(figures(total))
+    ratio = found.replicates.std(axis=0) / np.concatenate([spread, of_shares])
+    assert ratio == pytest.approx(np.ones(6), abs=0.1)

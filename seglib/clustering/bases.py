@@ -89,8 +89,8 @@ def compare(
     """Compare what the bases tell about what happened next, each alone and all together.
 
     `outcomes` has a row a customer; without it nothing is compared. `used`, the segments in use,
-    are a rival. Returned are ``bases`` and ``left_out``; ``n`` customers compared, ``of`` those
-    with outcomes; and per outcome the ``rows`` (name, value, low, high, tells; lead over the best
+    are a rival. Returned are ``bases`` and ``left_out``; ``n`` compared (5,000 at most), ``of``
+    all with outcomes; per outcome the ``rows`` (name, value, low, high, tells; lead over the best
     with low and high), the ``best`` base alone, whom it is certainly ``ahead`` of, the ``gain`` of
     all together, and what is ``recommended``: a base, all together where the gain is 0.01 for
     certain, or ''.
@@ -115,7 +115,7 @@ def compare(
             for b in usable
         ],
         "left_out": left_out,
-        "n": len(both),
+        "n": len(part),
         "of": len(everyone),
         "outcomes": _outcomes(usable, everyone.loc[part], used, seed) if several else [],
     }

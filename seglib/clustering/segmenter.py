@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import hypergeom
 from sklearn.base import BaseEstimator
 
-from seglib import wording
+from seglib import stats, wording
 from seglib.clustering import algorithms
 from seglib.clustering.encoding import Encoder
 from seglib.clustering.null_model import NullModel
@@ -25,7 +25,7 @@ from seglib.study import StudyError, nearest
 
 VERSION = 1  # of model.json
 METHODS = ("auto", "kmeans", "gmm", "latent_class", "mixed")
-ROWS = 20_000  # on which the segments are fitted
+BLOCK = 50_000  # rows that are assigned at a time: temporary tables stay small
 MOST = 0.5  # of the customers of one of two segments that must be in both
 CHANCE = 0.01  # probability from which as many in common could be chance
 
@@ -72,11 +72,10 @@ class SegmentModel(BaseEstimator):
         if y is not None:
             return self._keep(X, y)
         self.method_ = choose_method(self.method, self.encoder_)
-        rows = np.sort(np.random.default_rng(self.random_state).permutation(len(X))[:ROWS])
         family = "kmeans" if self.method_ == "mixed" else self.method_
         self.parameters_ = algorithms.fit(
             family,
-            self.data(X.iloc[rows]),
+            self.data(stats.sample(X, self.random_state)),
             self.n_segments,
             levels=self.encoder_.levels,
             encoder=self.encoder_,
@@ -119,15 +118,20 @@ class SegmentModel(BaseEstimator):
 
     def predict_proba(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the probability of every segment, a column each."""
-        chance = algorithms.probabilities(self.parameters_, self.data(X))
+        chance = algorithms.softmax(self._scores(X), axis=1)
         return pd.DataFrame(chance, X.index, self.numbers_)
+
+    def _scores(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the score of every row and segment; only so many rows are encoded at a time."""
+        blocks = (X.iloc[start : start + BLOCK] for start in range(0, max(len(X), 1), BLOCK))
+        return np.concatenate([algorithms.scores(self.parameters_, self.data(b)) for b in blocks])
 
     def predict(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return segment, probability, runner_up and margin of every row.
 
         Labels that were given are kept; their probability is that of the rule.
         """
-        score = algorithms.scores(self.parameters_, self.data(X))
+        score = self._scores(X)
         best, rows = self._codes(X, score), np.arange(len(X))
         chance = algorithms.softmax(score, axis=1)
         top, rest = chance[rows, best], chance.copy()
@@ -143,7 +147,7 @@ class SegmentModel(BaseEstimator):
 
     def codes(self, X: pd.DataFrame) -> np.ndarray:
         """Return the place of every row's segment in the order of the parameters."""
-        return self._codes(X, algorithms.scores(self.parameters_, self.data(X)))
+        return self._codes(X, self._scores(X))
 
     def _codes(self, X: pd.DataFrame, score: np.ndarray) -> np.ndarray:
         best = algorithms.first_best(score)

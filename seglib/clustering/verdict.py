@@ -250,8 +250,7 @@ def _about(model: SegmentModel, X: pd.DataFrame, decision: Decision, null: NullM
 
 def _trust(model: SegmentModel, X, decision: Decision, null: NullModel, agreement, rng) -> dict:
     """Return the evidence, and how sure membership is."""
-    most, data, k = len(decision.evidence), model.data(X), model.n_segments
-    chance = algorithms.probabilities(model.parameters_, data)
+    most, k, chance = len(decision.evidence), model.n_segments, model.predict_proba(X).to_numpy()
     persists = stability.persistence(null, most, rng)
     persists = persists.map(lambda _: []) if model.method_ == "gmm" else persists
     doubt = stability.doubt(model.parameters_, chance, agreement["kept"], rng)

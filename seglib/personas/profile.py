@@ -274,7 +274,7 @@ def _strongest(rows: pd.DataFrame, measures: pd.DataFrame, named: set[str]) -> l
     """
     largest = rows["effect"].abs().groupby(rows["label"]).max().reindex(measures.columns).dropna()
     largest = largest.sort_values(ascending=False, kind="stable")
-    alike = measures[largest.index].corr("spearman").abs()
+    alike = stats.sample(measures[largest.index]).corr("spearman").abs()
     chosen = [name for name in largest.index if name in named]
     for name in largest.index.difference(chosen, sort=False):
         if len(chosen) < MEASURES and not (alike.loc[name, chosen] > COLLINEAR).any():
