@@ -253,14 +253,20 @@ def write_csv(frame: pd.DataFrame, target: Any) -> None:
     """Write a frame, without its index, as CSV that a spreadsheet shows and does not run.
 
     Text that begins as a formula does (=, +, -, @, a tab or a line end) and is no number gets an
-    apostrophe in front, ids too; numbers have six significant digits.
+    apostrophe in front, ids and names of columns too; numbers have six significant digits.
     """
     frame = frame.copy()
     for name in frame.columns[[not is_numeric_dtype(dtype) for dtype in frame.dtypes]]:
-        text = frame[name].astype(object).where(frame[name].notna(), "").astype(str)
-        runs = text.str.match(r"[=+\-@\t\r]") & ~text.str.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?")
-        frame[name] = frame[name].astype(object).mask(runs, "'" + text)
+        frame[name] = _inert(frame[name].astype(object))
+    frame.columns = _inert(pd.Series(frame.columns, dtype=object))
     frame.to_csv(target, index=False, float_format="%.6g")
+
+
+def _inert(values: pd.Series) -> pd.Series:
+    """Return values with an apostrophe before each that a spreadsheet would run."""
+    text = values.where(values.notna(), "").astype(str)
+    runs = text.str.match(r"[=+\-@\t\r\n]") & ~text.str.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?")
+    return values.mask(runs, "'" + text)
 
 
 def as_json(what: Any) -> str:

@@ -23,7 +23,11 @@ from markupsafe import Markup
 
 FOLDER = Path(__file__).with_suffix("")
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is built
-MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|$~])")
+MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|$~^=])")
+LISTED = re.compile(r"^( ?\d*)([-+.):])(?=[-\s]|$)")  # what begins an item or a rule
+LINKED = re.compile(r"&|(?<=:)/(?=/)|@|(?<=www)\.", re.I)  # of addresses, which links are made of
+# Control characters, and those that turn the direction of what follows them.
+UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 PLAIN = {"", "orders", "count", "index", "ratio", "per month", "money"}
 
@@ -282,18 +286,29 @@ def _strict(write):
 
 def code(value: Any) -> Markup:
     """Return a value as it stands between backticks, where Markdown escapes nothing."""
-    return Markup(str(value).replace("`", "'"))
+    return Markup(str(_written(value)).replace("`", "'"))
 
 
 def _listing(items: list[str]) -> Markup:
     return Markup(listing([_escaped(item) for item in items]))
 
 
+def visible(text: str) -> str:
+    """Return a text without what cannot be seen in it."""
+    return UNSEEN.sub("", text)
+
+
 def _written(value: Any) -> Any:
+    """Return a date in words, a text in one line."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return re.sub(r"\s+", " ", visible(value))
     return day(value.isoformat()) if type(value) is date else value
 
 
 def _escaped(value: Any) -> Any:
     """Return a value as Markdown that shows it as it is; what is marked as safe stays."""
     value = _written(value)
-    return value if isinstance(value, Markup) else Markup(MARKDOWN.sub(r"\\\1", str(value)))
+    if isinstance(value, Markup):
+        return value
+    text = LISTED.sub(r"\1\\\2", MARKDOWN.sub(r"\\\1", str(value)))
+    return Markup(LINKED.sub(lambda match: f"&#{ord(match[0])};", text))

@@ -111,7 +111,9 @@ def test_nothing_is_loaded_from_elsewhere(soup):
     assert not re.search(r"url\(|@import|https?://", soup.style.text)
     assert not any(a["href"].startswith("http") for a in soup.select("a"))
     policy = soup.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
-    assert policy.startswith("default-src 'none'")
+    rules = {name: words for name, *words in (rule.split() for rule in policy.split(";"))}
+    # default-src speaks neither of where a form goes nor of what an address begins with
+    assert all(rules[name] == ["'none'"] for name in ("default-src", "form-action", "base-uri"))
 
 
 def test_equal_headings_have_distinct_ids_and_the_contents_lead_to_each(soup):
@@ -152,6 +154,17 @@ def test_footer_says_how_the_page_was_made(soup):
         (new_markdown_cell(f"![](data:image/png;base64,{PNG})"), "no alt text"),
         (new_markdown_cell("![a map](https://example.org/map.png)"), "self-contained"),
         (code("plotly()", shown({"text/html": "<script>1</script>"})), "<script>"),
+        (code("ask()", shown({"text/html": "<form action='/x'></form>"})), "<form>"),
+        (code("base()", shown({"text/html": "<base href='data:,'>"})), "<base>"),
+        (code("away()", shown({"text/html": "<meta http-equiv=refresh>"})), "<meta>"),
+        (code("a()", shown({"text/html": "<a href=' java\tscript:f()'>x</a>"})), "a link to"),
+        (
+            code(
+                "a()",
+                shown({"text/html": "<svg role=img aria-label=x><image href='h.png'/></svg>"}),
+            ),
+            "self-contained",
+        ),
         (
             code("css()", shown({"text/html": "<link href='https://e.org/x.css'>"})),
             "self-contained",

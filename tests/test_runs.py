@@ -177,10 +177,12 @@ def test_two_files_of_one_name_are_two_inputs(tmp_path):
 
 
 def test_a_cell_of_a_csv_file_is_never_a_formula(tmp_path):
-    ids = ["=cmd|x", "+44 20", "-5", "@me", "plain", None]
-    formats.write_csv(pd.DataFrame({"id": ids, "n": [-1.0, 2, 3, 4, 5, 6]}), tmp_path / "a.csv")
+    ids = ["=cmd|x", "+44 20", "-5", "@me", "plain", None, "\n=cmd"]
+    frame = pd.DataFrame({"id": ids, "=n": [-1.0, 2, 3, 4, 5, 6, 7]})
+    formats.write_csv(frame, tmp_path / "a.csv")
     lines = (tmp_path / "a.csv").read_text().splitlines()
-    assert lines[1:] == ["'=cmd|x,-1", "'+44 20,2", "-5,3", "'@me,4", "plain,5", ",6"]
+    assert lines[:7] == ["id,'=n", "'=cmd|x,-1", "'+44 20,2", "-5,3", "'@me,4", "plain,5", ",6"]
+    assert lines[7:] == ["\"'", '=cmd",7'] and list(frame) == ["id", "=n"]
 
 
 # --- publish --------------------------------------------------------------------------------------

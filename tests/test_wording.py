@@ -6,6 +6,8 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
+from bs4 import BeautifulSoup
+from nbconvert.filters import markdown2html as markdown
 
 from seglib import wording
 
@@ -52,6 +54,28 @@ def test_text_of_the_data_is_text(page):
     values = {"product": "*A* $5 <b>", "others": ["b_c", "d"]}
     assert wording.text(name, "one", **values) == r"**\*A\* \$5 \<b\>** and b\_c and d"
     assert wording.plain(name, "one", **values) == "***A* $5 <b>** and b_c and d"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("http://evil.example/x", "www.evil.example", "me@evil.example", "&copy; &lt;b&gt;"),
+        *("- item", "+ plus", "1. one", "1) one", "---", "===", ": meaning", "[a]: b", "a | b"),
+        *("~~gone~~", "==hi==", "x[^1]", "!x", "> said", "# head", "`code`", "$x$ ^x^"),
+    ],
+)
+def test_text_of_the_data_is_the_same_text_on_a_page(page, value):
+    shown = BeautifulSoup(markdown(wording.text(page("{{ value }} {{ value }}\n{{ value }}"), "one",
+                                                value=value)), "html.parser")  # fmt: skip
+    assert [tag.name for tag in shown.find_all(True)] == ["p"]
+    assert shown.text.split() == [*value.split()] * 3
+
+
+def test_text_of_the_data_is_one_line_without_what_cannot_be_seen(page):
+    name, value = page("{{ value }} and {{ values | listing }}"), "two\n\n# li\u202enes\x08\t x"
+    given = {"value": value, "values": [value, "é 日本"]}
+    assert wording.plain(name, "one", **given) == "two # lines x and two # lines x and é 日本"
+    assert wording.text(name, "one", **given).count("two \\# lines x and") == 2
 
 
 def test_a_missing_name_is_an_error(page):

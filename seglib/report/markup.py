@@ -10,6 +10,8 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 from seglib import wording
 
 NO_ALT = {"", "No description has been provided for this image"}  # the latter is nbconvert's own
+ABSENT = {"script", "iframe", "object", "embed", "form", "base", "meta"}  # what pages do not have
+BEYOND = re.compile(r"(?!https?:|mailto:)[a-z][a-z0-9+.-]*:", re.I)  # a link that is no address
 NUMBER = re.compile(r"[\s\d.,%$€£+−–-]*|NaN|nan|inf")
 
 
@@ -18,11 +20,14 @@ def fault(tag: Tag) -> str:
     named = tag.get("aria-label") or tag.get("aria-hidden") == "true" or tag.find("title")
     unnamed = tag.name == "svg" and not named
     if unnamed or (tag.name == "img" and tag.get("alt", "").strip() in NO_ALT):
-        return "a figure has no alt text: show it with report.show(figure, alt=…)"
-    if tag.name in ("script", "iframe", "object", "embed"):
+        return "a figure has no alt text: show it with show(figure, alt=…)"
+    if tag.name in ABSENT:
         return f"its output needs <{tag.name}>, which pages do not have: show a static figure"
-    address = tag.get("src") or (tag.get("href") if tag.name == "link" else "") or ""
-    if address and not address.startswith("data:"):
+    link = re.sub(r"[\x00-\x20]", "", tag.get("href") or tag.get("xlink:href") or "")
+    if tag.name == "a" and BEYOND.match(link):
+        return f"it has a link to {link[:60]!r}, which is no page: leave that out"
+    address = tag.get("src") or ("" if tag.name == "a" else link)
+    if address and not address.startswith(("data:", "#")):
         return f"it loads {address[:60]!r}, but pages are self-contained: embed it"
     if "url(http" in tag.get("style", "") or (tag.name == "style" and "http" in tag.text):
         return "its style loads something from the network: leave that out"

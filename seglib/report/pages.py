@@ -189,7 +189,7 @@ def _visible(cell, number: int, source: _Source):
         if output.output_type == "error":
             raise source.error(number, f"failed with {output.ename}: {output.evalue}")
         if PLACEHOLDER in output.get("data", {}).get("text/plain", ""):
-            raise source.error(number, "its answer was never filled in: call report.say(…, answer)")
+            raise source.error(number, "its answer was never filled in: call say(…, answer)")
     cell.outputs = [output for output in cell.outputs if not _is_noise(output)]
     return cell
 
