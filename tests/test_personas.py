@@ -9,7 +9,9 @@ import pandas as pd
 import planted
 import pytest
 
+from seglib import wording
 from seglib.personas import personas, playbook, profile
+from seglib.personas.evidence import Evidence
 from seglib.report import cards
 from seglib.runs import Run
 
@@ -40,6 +42,21 @@ def test_one_segment_gets_a_portrait_of_everyone(tmp_path):
     assert [p["name"] for p in people] == ["All shoppers"]
     assert not any(c["direction"] for c in found) and "typical" in {c["rule"] for c in found}
     assert playbook.answer(ev, people, book)["use"] == "none"
+
+
+def test_the_column_of_which_segments_were_made_is_no_finding(tmp_path):
+    run = planted.run(tmp_path)
+    before = Evidence(run)
+    assert {"member", "age"} <= set(before.described)
+    reason = "The segments were given; 8 of 600 had no label."
+    verdict = run.read("verdict.json") | {"method": "labels", "method_reason": reason}
+    run.write("verdict.json", verdict)
+    run.write("model.json", {"labels_from": "member"})
+    after = Evidence(run)
+    assert set(before.described) - set(after.described) == {"member"}
+    words = personas.trust(after)
+    assert words["labels"] == reason
+    assert reason in wording.plain("04_persona_definition", "trust", who="customer", **words)
 
 
 def test_a_card_begins_with_size_then_marks_and_says_nothing_twice(full):

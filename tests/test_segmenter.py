@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import seglib
-from seglib import plan, study
+from seglib import plan, study, wording
 from seglib.clustering import Encoder, SegmentModel, assign, to_sql
 from seglib.clustering.segmenter import check, choose_method, read_labels
 from seglib.study import StudyError
@@ -207,6 +207,19 @@ def test_segments_of_a_large_table_are_those_of_its_sample(monkeypatch):
     model.fit(frame)
     monkeypatch.undo()
     assert model.parameters_ == half.fit(frame.iloc[::2]).parameters_
+
+
+def test_a_model_tells_the_column_of_its_labels_and_how_many_had_none():
+    frame, truth = table()
+    labels = truth.rename("tier").where(truth.index >= 40)
+    model = SegmentModel.from_labels(frame, labels)
+    assert (model.unlabelled_, model.to_dict()["labels_from"]) == ("40", "tier")
+    assert "labels_from" not in SegmentModel.from_labels(frame, truth.rename(None)).to_dict()
+    words = {"method": "labels", "chosen": "verdict", "agrees": 1.0, "n": "180"}
+    assert "; 40 of 180 had no label and" in wording.plain(
+        "verdict", "method", **words, without="40"
+    )
+    assert "had no label" not in wording.plain("verdict", "method", **words, without="")
 
 
 def test_one_label_for_all_is_refused():

@@ -93,10 +93,12 @@ class SegmentModel(BaseEstimator):
     def _start(self, encoder: Encoder) -> None:
         self.encoder_, self.numbers_ = encoder, list(range(1, self.n_segments + 1))
         self.first_, self.numbered_, self.names_, self.labels_ = "largest", None, [], None
-        self.agrees_ = 1.0
+        self.agrees_, self.unlabelled_, self.labels_from_ = 1.0, "", ""
 
     def _keep(self, X: pd.DataFrame, labels: pd.Series) -> SegmentModel:
+        self.labels_from_ = labels.name if isinstance(labels.name, str) else ""
         labels = labels.reindex(X.index).dropna().astype(object)  # no level that nobody has
+        self.unlabelled_ = f"{len(X) - len(labels):,}" if len(labels) < len(X) else ""
         sizes = labels.value_counts()
         if len(sizes) < 2 or sizes.min() < 2:
             raise StudyError(
@@ -169,6 +171,7 @@ class SegmentModel(BaseEstimator):
         }
         about |= {"numbered": self.numbered_} if self.numbered_ else {}
         named = {str(n): str(name) for n, name in zip(self.numbers_, self.names_, strict=False)}
+        about |= {"labels_from": self.labels_from_} if self.labels_from_ else {}
         return about | ({"names": named} if named else {})
 
     @classmethod
@@ -245,7 +248,7 @@ def read_labels(where: str, frame: pd.DataFrame, folder: Path) -> pd.Series | No
         )
     table = pd.read_csv(path, dtype=str) if path.suffix == ".csv" else pd.read_parquet(path)
     table = table.reset_index() if table.index.name else table
-    labels = table.set_axis(table.iloc[:, 0].astype(str)).iloc[:, 1]
+    labels = table.set_axis(table.iloc[:, 0].astype(str)).iloc[:, 1].rename(None)
     return labels.reindex(frame.index.astype(str)).set_axis(frame.index)
 
 

@@ -231,14 +231,14 @@ def _about(model: SegmentModel, X: pd.DataFrame, decision: Decision, null: NullM
     tables, rows = int(decision.evidence["tables"].iloc[0]), len(null.rows_)
     own = model.method_ != model.method or model.method in {"labels", decision.method()}
     chosen = "verdict" if own else "analyst"
-    sentences = [_words("method", method=model.method_, chosen=chosen, agrees=model.agrees_)]
+    labels = {"agrees": model.agrees_, "without": model.unlabelled_, "n": f"{len(X):,}"}
     return {
         "k": model.n_segments,
         "apart": decision.apart,
         "n": len(X),
         "columns": model.encoder_.columns,
         "method": model.method_,
-        "method_reason": " ".join(sentences),
+        "method_reason": _words("method", method=model.method_, chosen=chosen, **labels),
         "p_value": decision.p_value,
         "rule": _words("rule"),
         "tables": tables,

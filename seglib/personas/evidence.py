@@ -30,6 +30,7 @@ class Evidence:
         self.labels = run.read("segments.parquet")["segment"].astype(int).rename_axis("customer")
         self.customers = run.read("customers.parquet").reindex(self.labels.index)
         self.verdict = run.read("verdict.json")
+        self.model = run.read("model.json") if run.has("model.json") else {}
         rows = run.read("dictionary.json")
         if run.has("outcomes.parquet"):  # described like any attribute that formed no segment
             after = attributes.as_levels(run.read("outcomes.parquet"))
@@ -39,7 +40,11 @@ class Evidence:
         self._sort(self.verdict.get("columns") or attributes.forming(run.study, rows["customers"]))
         bases = {self.entries[c]["base"] for c in self.formed}
         same = bases | ({"behavioural", "needs"} if bases & {"behavioural", "needs"} else set())
-        self.described = [c for c in self.described if self.entries[c]["base"] not in same]
+        self.described = [
+            c
+            for c in self.described
+            if self.entries[c]["base"] not in same and c != self.model.get("labels_from")
+        ]
 
     def _sort(self, formed: list[str]) -> None:
         """Keep which segments there are, which may be shown, and which columns formed them."""
@@ -94,8 +99,7 @@ class Evidence:
     @cached_property
     def analyst_names(self) -> dict[int, str]:
         """Names that the analyst gave: labels that are words, or by number in study.yaml."""
-        model = self.run.read("model.json") if self.run.has("model.json") else {}
-        labels = {int(s): name for s, name in model.get("names", {}).items()}
+        labels = {int(s): name for s, name in self.model.get("names", {}).items()}
         words = {s: name for s, name in labels.items() if any(map(str.isalpha, name))}
         named = words | self.run.study.personas.names
         return {s: name for s, name in named.items() if s in self.segments}

@@ -204,12 +204,16 @@ def heading_of(part: dict, person: dict) -> str:
 
 
 def trust(ev) -> dict:
-    """Return the words of the verdict: use, headline, doubt, poor (the doubtful segments) and n."""
+    """Return the words of the verdict: use, headline, labels (how they were taken), doubt, poor, n.
+
+    `poor` are the doubtful segments.
+    """
     rows = ev.verdict.get("segments", [])
     poor = [str(row["segment"]) for row in rows if row.get("stable") in {"doubtful", "distrust"}]
     usable = len(ev.segments) > 1 and ev.verdict.get("kind") != "none"
     judged = "none" if any(row.get("stable") for row in rows) else "unknown"
     about = {"use": "some" if usable else "none", "headline": ev.verdict["headline"]}
+    about["labels"] = ev.verdict["method_reason"] if ev.verdict.get("method") == "labels" else ""
     return about | {"doubt": "some" if poor else judged, "poor": poor, "n": len(rows)}
 
 
