@@ -95,8 +95,9 @@ def called(encoder, rows: list[dict]) -> dict[str, str]:
 
     Of a column with the levels yes and no, which tell the same, only the yes.
     """
-    about, owners = {row["name"]: row for row in rows}, np.array(encoder.columns)[encoder.owners]
-    result = {}
+    about = {name: {"label": name, "base": ""} for name in encoder.columns}  # of no dictionary
+    about |= {row["name"]: row for row in rows}
+    result, owners = {}, np.array(encoder.columns)[encoder.owners]
     for name, owner in zip(encoder.get_feature_names_out(), owners, strict=True):
         result[str(name)] = about[owner]["label"] + name.removeprefix(owner)
     for rule in encoder.rules_:

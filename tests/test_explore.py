@@ -92,6 +92,7 @@ def test_an_encoded_column_is_called_after_its_level_and_of_yes_and_no_only_the_
         }
     )
     rows = [{"name": name, "label": name.title(), "base": "plan"} for name in frame]
+    frame["own"] = frame["visits"] ** 2 % 5  # of no dictionary
     rows[-1]["base"] = "psychographic"
     assert explore.called(Encoder().fit(frame), rows) == {
         "visits": "Visits",
@@ -103,4 +104,5 @@ def test_an_encoded_column_is_called_after_its_level_and_of_yes_and_no_only_the_
         "town: Genf": "Town: Genf",
         "member: True": "Member: True",
         "cheap: 1": "Cheap: 1",
+        "own": "own",
     }

@@ -14,6 +14,7 @@ from seglib.personas import personas, playbook, profile
 from seglib.personas.evidence import Evidence
 from seglib.report import cards
 from seglib.runs import Run
+from seglib.study import StudyError
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,13 @@ def test_the_column_of_which_segments_were_made_is_no_finding(tmp_path):
     words = personas.trust(after)
     assert words["labels"] == reason
     assert reason in wording.plain("04_persona_definition", "trust", who="customer", **words)
+
+
+def test_segments_of_a_column_that_no_dictionary_has_are_refused(tmp_path):
+    run = planted.run(tmp_path)
+    run.write("verdict.json", run.read("verdict.json") | {"columns": ["orders", "ratio"]})
+    with pytest.raises(StudyError, match="'ratio', of which the segments were made, is not"):
+        Evidence(run)
 
 
 def test_a_card_begins_with_size_then_marks_and_says_nothing_twice(full):

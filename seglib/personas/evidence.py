@@ -17,6 +17,7 @@ from seglib.personas import affinity, personas, profile
 from seglib.personas.profile import entries, label
 from seglib.power import MONTHS
 from seglib.runs import Run
+from seglib.study import StudyError
 
 
 class Evidence:
@@ -52,6 +53,12 @@ class Evidence:
         self.segments = [int(s) for s in size.index]
         self.shown = [s for s in self.segments if size[s] >= self.minimum]
         self.sized = [s for s in self.segments if privacy.shown(size, self.minimum).notna()[s]]
+        if own := [c for c in self.verdict.get("columns", ()) if c not in self.customers]:
+            raise StudyError(
+                f"Column {own[0]!r}, of which the segments were made, is not in the data "
+                "dictionary, so no page can describe it: make them of columns that are, or add it "
+                "to a table of study.yaml."
+            )
         self.formed = [c for c in self.customers if c in set(formed)]
         self.described = [c for c in self.customers if c not in set(formed)]
 
