@@ -343,6 +343,15 @@ def test_a_table_of_spark_is_named_as_one_of_a_server(session, tmp_path, monkeyp
         assert cli.main(["check", str(write_shop(tmp_path / name, shop, raw))]) == code
 
 
+def test_a_small_table_is_kept_in_few_parts(session):
+    fresh = type(session)()
+    fresh.do_connect(session._session.newSession())
+    assert fresh._session.conf.get("spark.sql.shuffle.partitions") == "200"
+    table = fresh.create_table("few", ibis.memtable({"x": [1, 2, 2]}).distinct())
+    assert table.count().execute() == 2
+    assert fresh._session.table("few").rdd.getNumPartitions() == 1
+
+
 def test_times_in_nanoseconds_are_read_as_times(session, tmp_path):
     moments = pd.Series(pd.to_datetime(["2024-02-03 04:05:06.789", None])).astype("datetime64[ns]")
     pd.DataFrame({"at": moments}).to_parquet(tmp_path / "a.parquet")

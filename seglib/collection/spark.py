@@ -19,6 +19,9 @@ from pyspark.sql import DataFrame, SparkSession
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.legacy.parquet.nanosAsLong": "true",  # see `read_parquet`
+    # Tables that are kept get as many parts as their size asks for: of 200 parts each, as Spark
+    # has it, every later question would write 200 times 200 pieces.
+    "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -75,7 +78,9 @@ class Spark(Backend):
 def connect(address: str = "") -> Spark:
     """Return a session on a cluster or on this machine; one a process, as Spark has it."""
     builder = SparkSession.builder.appName("seglib").master(address or "local[*]")
-    engine = Spark()
+    session, engine = builder.config(map=SETTINGS).getOrCreate(), Spark()
+    if session.sparkContext.master.startswith("local"):  # 200 parts are for clusters
+        session.conf.set("spark.sql.shuffle.partitions", session.sparkContext.defaultParallelism)
     engine.register_options()
-    engine.do_connect(builder.config(map=SETTINGS).getOrCreate())
+    engine.do_connect(session)
     return engine
