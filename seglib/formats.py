@@ -103,7 +103,8 @@ def _day(value: Any) -> date:
         raise ValueError("expected a date such as 2017-10-01") from None
 
 
-def _texts(value: Any) -> Any:
+def texts(value: Any) -> Any:
+    """Accept 3 where '3' is meant, also as a key of a block."""
     if isinstance(value, dict):
         return {str(key): v for key, v in value.items()}
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -155,9 +156,8 @@ def _zone(value: str) -> str:
 
 
 Names = Annotated[list[str], BeforeValidator(strings)]
-Text = Annotated[str, BeforeValidator(_texts)]
-Labels = Annotated[dict[str, str], BeforeValidator(_texts)]
-Shares = Annotated[dict[str, Annotated[float, Field(gt=0, lt=1)]], BeforeValidator(_texts)]
+Text = Annotated[str, BeforeValidator(texts)]
+Shares = Annotated[dict[str, Annotated[float, Field(gt=0, lt=1)]], BeforeValidator(texts)]
 Day = Annotated[date, BeforeValidator(_day)]
 Days = Annotated[int, BeforeValidator(_days), Field(ge=1)]
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -207,7 +207,7 @@ def sentence(error: dict, model: type[BaseModel]) -> str:
     loc, value, kind = error["loc"], error["input"], error["type"]
     is_key = loc[-1:] == ("[key]",)
     loc = loc[:-1] if is_key else loc
-    where = ".".join(str(part) for part in loc) or "study"
+    where = ".".join(repr(str(part))[1:-1] for part in loc) or "study"
     if kind == "missing":
         return f"{where}: is missing"
     if kind == "extra_forbidden":

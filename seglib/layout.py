@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from seglib.formats import Day, Format, Labels, Names, Part, Shares, Text
-from seglib.wording import listing
+from seglib.formats import Day, Format, Names, Part, Shares, Text, texts
+from seglib.wording import UNSEEN, listing
 
 SOLD = ("amount", "price", "product")  # roles of which one at least says that something is sold
 EXCLUSIVE = (  # roles of which no two can be one column
@@ -20,6 +20,19 @@ FILE = "<file>"  # in place of a column: a file is one campaign, and its name is
 Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
 
 
+def _one_line(text: str) -> str:
+    """Refuse a text of the study's author that a page cannot show as it is."""
+    text = text.strip()
+    if UNSEEN.search(text) or len(text.splitlines()) > 1:
+        raise ValueError("expected one line without control characters")
+    return text
+
+
+Label = Annotated[str, AfterValidator(_one_line)]
+Labels = Annotated[dict[str, Label], BeforeValidator(texts)]
+Name = Annotated[str, Field(max_length=80), AfterValidator(_one_line)]
+
+
 # --- columns --------------------------------------------------------------------------------------
 
 
@@ -27,10 +40,10 @@ class Attribute(Part):
     """A column that describes a customer or an answer in a survey."""
 
     column: str = ""  # in the source; empty where it has the attribute's own name
-    label: str = ""
+    label: Label = ""
     base: Base = "demographic"
     kind: Literal["numeric", "ordered", "nominal"] = "nominal"
-    unit: str = ""
+    unit: Label = ""
     levels: Names | None = None
     labels: Labels = {}  # values as the reports write them
     bounds: tuple[float, float] | None = None  # lowest and highest answer; others are missing
@@ -55,7 +68,7 @@ class Attribute(Part):
 class Scale(Part):
     """The mean of several numeric attributes of the same table, known if half of them are."""
 
-    label: str = ""
+    label: Label = ""
     base: Base = "psychographic"
     items: Names = Field(min_length=2)
 
@@ -68,7 +81,9 @@ class Outcome(Part):
     """
 
     column: str = ""  # as of an attribute
-    label: str = Field(min_length=1)  # in the past tense, such as "left within the month"; or spend
+    label: Label = Field(
+        min_length=1
+    )  # in the past tense, such as "left within the month"; or spend
     kind: Literal["yes/no", "count", "money"] = "yes/no"
     wanted: bool = False  # something to bring about, rather than to prevent
     happened: Names = []  # the values that mean it did; all others: it did not
@@ -183,7 +198,7 @@ class _Table(Part):
     source: str
     format: Format = Format()
     lookup: Lookup | None = None
-    attributes: dict[str, Attribute] = {}
+    attributes: dict[Label, Attribute] = {}
 
 
 class _Arms(_Table):
@@ -233,8 +248,8 @@ class Customers(_Arms):
 
     columns: CustomerColumns
     excluded: Names = []  # values of the status whose rows are left out, such as previews
-    scales: dict[str, Scale] = {}
-    outcomes: dict[str, Outcome] = {}
+    scales: dict[Label, Scale] = {}
+    outcomes: dict[Label, Outcome] = {}
     start: Day | None = None
 
     def _mistakes(self) -> Iterator[str]:
@@ -309,7 +324,7 @@ class Products(_Table):
 
     columns: ProductColumns
     own_label: Names = []
-    labels: dict[str, str] = {}  # levels and groups as the reports write them
+    labels: dict[str, Label] = {}  # levels and groups as the reports write them
     leftover: Names = []  # levels and groups that hold what was not sorted: never a trait
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from seglib import wording
 from seglib.formats import Day, Days, Names, Part, StudyError, Zone, load_yaml, nearest, sentence
-from seglib.layout import ROW, Base, Customers, Outcome, Scale, Tables
+from seglib.layout import ROW, Base, Customers, Name, Outcome, Scale, Tables
 
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
 _FEATURES = wording.table("features")  # what is computed, known before any table is opened
@@ -77,7 +77,7 @@ class Privacy(Part):
 class Personas(Part):
     """The analyst's own words, shown as such."""
 
-    names: dict[int, str] = {}
+    names: dict[int, Name] = {}
     notes: dict[int, str] = {}
 
 
@@ -95,12 +95,12 @@ class Study(Part):
     """
 
     path: Path
-    title: str = Field(min_length=1)
+    title: Name = Field(min_length=1)
     objective: str = Field(min_length=1)
     objective_figure: Figure | None = None
     about: str = ""  # what a reader must know of where the data come from
-    customer: str = "customer"
-    currency: str = ""
+    customer: Name = "customer"
+    currency: Name = ""
     as_of: Day
     holdout: Days | None = None
     history: Days | None = None

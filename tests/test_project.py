@@ -10,6 +10,8 @@ import papermill
 import pytest
 import yaml
 
+from seglib import runs
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -109,6 +111,14 @@ def test_every_parameter_is_typed_and_explained(path):
     for parameter in known.values():
         assert parameter["inferred_type_name"] in {"str", "int", "float", "bool"}
         assert parameter["help"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_notebook_that_writes_a_file_is_known_as_its_maker(path):
+    code = "\n".join(cell["source"] for cell in papermill.iorw.load_notebook_node(str(path)).cells)
+    names = re.findall(r"\.write\(f?[\"']((?:\{prefix\})?[\w.]+)[\"']", code)
+    for name in (name.replace("{prefix}", "") for name in names):
+        assert runs.maker(name).startswith(path.stem), name
 
 
 def test_no_function_is_longer_than_sixty_lines():

@@ -142,6 +142,14 @@ def test_footer_says_how_the_page_was_made(soup):
         assert part in told
 
 
+def test_what_nobody_sees_and_what_turns_the_reading_direction_is_not_on_a_page(tmp_path):
+    odd = pd.DataFrame({"n\x0b": ["\u202e321", "a\x08b"]}, index=["\u2066x", "مرحبا"])
+    html = exhibits.table_html(odd, "Odd", {})
+    page = made(tmp_path, new_markdown_cell("# \u202eT"), code("t", shown({"text/html": html})))
+    assert page.h1.text == "T" and not re.search("[\x08\x0b\u202e\u2066]", str(page))
+    assert [text(cell) for cell in page.select("tbody tr > *")] == ["x", "321", "مرحبا", "ab"]
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 
@@ -276,6 +284,22 @@ def test_the_cut_off_date_lies_between_the_months_before_and_after_it():
     assert (gaps[:2] < -10).all() and (gaps[2:] > 10).all()
     assert [text.get_text() for text in ax.texts] == ["Everyone"]  # beside its line, no legend
     plt.close(figure)
+
+
+def test_a_long_name_leaves_room_for_what_is_drawn_and_stands_whole_in_the_alt_text(displayed):
+    long = ["N" * 300, "word " * 60, "short"]
+    figure, (left, right) = plt.subplots(1, 2)
+    left.barh(long, [1, 2, 3])
+    right.plot([1, 2], label=long[0])
+    right.legend()
+    plots.named(right, {long[1]: (1, 2.0)})
+    exhibits.show(figure)
+    shown = [text.get_text() for text in left.get_yticklabels()]
+    shown += [right.get_legend().texts[0].get_text(), right.texts[0].get_text()]
+    shown = [text.replace("\n", "") for text in shown]  # a name is wrapped for a phone
+    assert max(map(len, shown)) <= 60 and "short" in shown
+    assert long[0] in displayed[0][1]["metadata"]["alt"]
+    assert left.get_position().width > 0.2
 
 
 def test_a_figure_is_drawn_again_for_phones_panels_below_one_another(displayed):

@@ -56,6 +56,40 @@ def test_a_mistake_names_its_key_what_was_found_and_what_is_expected(changes, wo
     assert all(word in text for word in words), text
 
 
+def _titled(key, text):
+    """Return a study in which one of the texts that the pages show is another."""
+    raw = shop_study()
+    customers = raw["tables"]["customers"]
+    texts = {"attributes.age.label": {"age": {"kind": "numeric", "label": text}}}
+    texts |= {"attributes": {text: {"column": "age", "kind": "numeric"}}}
+    texts |= {"attributes.plan.labels": {"plan": {"labels": {"\x08": text}}}}
+    if key in texts:
+        customers["attributes"] = texts[key]
+        return raw
+    return raw | ({"personas": {"names": {1: text}}} if key == "personas.names" else {key: text})
+
+
+TITLES = ["title", "customer", "currency", "personas.names"]
+
+
+@pytest.mark.parametrize(
+    "key", [*TITLES, "attributes", "attributes.age.label", "attributes.plan.labels"]
+)
+@pytest.mark.parametrize("text", ["two\nlines", "back\bspace", "\u202eturned", "\u2066apart"])
+def test_what_a_page_cannot_show_is_a_mistake(key, text):
+    (mistake,) = study.problems(_titled(key, text))
+    assert key.split(".")[-1] in mistake and "expected one line without control" in mistake
+    assert repr(text)[1:-1] in mistake and mistake.isprintable()
+    assert study.problems(_titled(key, "Größe 5 · 👩\u200d💻 مرحبا\n")) == []
+
+
+@pytest.mark.parametrize("key", TITLES)
+def test_a_name_is_no_longer_than_a_line(key):
+    (mistake,) = study.problems(_titled(key, "x" * 81))
+    assert "expected at most 80 characters" in mistake
+    assert study.problems(_titled(key, "x" * 80)) == []
+
+
 def test_weeks_are_days():
     loaded = study.Study.model_validate({"path": "x", **shop_study(), "holdout": "2 weeks"})
     assert loaded.holdout == 14

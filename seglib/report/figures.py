@@ -228,6 +228,8 @@ WIDTH, LINE, SMALL = 4.3, 0.16, 8
 TITLE, NAME, LABEL = 38, 17, 44
 # Letters of a title for an inch of a panel.
 WIDE = 8
+# Letters of a line of a name beside a figure, and its lines.
+LONGEST, ROWS = 60, 3
 # Lines of a legend from which more would cover the figure.
 LINES = 3
 
@@ -310,10 +312,26 @@ def uncovered(figure: Figure) -> Figure:
         ax.set_title(textwrap.fill(ax.get_title(loc="left"), width), loc="left")
     for ax in figure.axes:
         legend = ax.get_legend()
+        _shorten(ax)
         if legend and len(legend.texts) > LINES and legend.get_bbox_to_anchor() is ax.bbox:
             _place(legend, (1.01, 1))
             _thin(ax, 6)
     return apart(figure)
+
+
+def _shorten(ax: Axes) -> None:
+    """Cut names that would leave no room for what is drawn; the alt text has them whole."""
+    for axis in (ax.xaxis, ax.yaxis):
+        if any(len(name) > LONGEST for name in names(axis).values()):
+            axis.set_ticks(axis.get_ticklocs(), [_cut(t.get_text()) for t in axis.get_ticklabels()])
+    named = [text for text in ax.texts if text.get_gid() == NAMED]
+    for text in [*named, *(ax.get_legend().texts if ax.get_legend() else ())]:
+        text.set_text(_cut(text.get_text()))
+
+
+def _cut(name: str) -> str:
+    lines = [n if len(n) <= LONGEST else f"{n[: LONGEST - 1]}…" for n in name.split("\n")]
+    return "\n".join(lines[:ROWS] + ["…"] * (len(lines) > ROWS))
 
 
 def _thin(ax: Axes, most: int) -> None:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_markdown_cell
 
+from seglib import wording
 from seglib.report import markup
 from seglib.report.exhibits import TEMPLATES, environment
 from seglib.study import StudyError
@@ -139,7 +140,7 @@ def provenance(manifest: Mapping, name: str = "") -> dict:
 def render(template: str, **values) -> str:
     """Return a template of the report filled in, with the style sheet."""
     css = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
-    return environment().get_template(template).render(css=css, **values)
+    return wording.visible(environment().get_template(template).render(css=css, **values))
 
 
 def _read(notebook, html_path: Path) -> _Source:
