@@ -9,15 +9,19 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import threading
+import time
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
+from traitlets import Unicode
 from traitlets.config import Config
 
 for unused in ("rfc3987_syntax", "debugpy"):  # jsonschema and each kernel would load them
@@ -35,7 +39,7 @@ LIBRARIES = [
     "seglib.report.cards",
 ]
 FORKING = sys.platform == "linux"
-logging.getLogger("papermill").setLevel(logging.ERROR)
+logging.getLogger("papermill").setLevel(logging.CRITICAL)  # errors are raised too
 ONE = threading.Lock()  # two kernels may start at once, and the environment is everyone's
 
 
@@ -56,12 +60,15 @@ def execute(notebook: Path, executed: Path, parameters: dict, name: str) -> Exce
     """Run a notebook by papermill; return the error that ended it, None if it was done.
 
     Its kernel talks through files, where there are such sockets, not through ports of the network.
+    These, and all else that it leaves in the folder of temporary files, are removed with it.
     """
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    with tempfile.TemporaryDirectory(prefix="seglib-") as folder:
-        sockets = {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}
+    with tempfile.TemporaryDirectory(dir=get_temp_dir(), ignore_cleanup_errors=True) as folder:
+        about = {"temporary": folder, "connection_file": f"{folder}/kernel.json"}
+        if os.name == "posix":
+            about |= {"transport": "ipc", "ip": f"{folder}/kernel"}
         try:
             papermill.execute_notebook(
                 str(notebook),
@@ -69,7 +76,7 @@ def execute(notebook: Path, executed: Path, parameters: dict, name: str) -> Exce
                 parameters=parameters,
                 progress_bar={"desc": name, "leave": False, "disable": None},  # on a terminal
                 request_save_on_cell_execute=False,  # written once: each save writes all figures
-                config=Config({"KernelManager": sockets}),
+                config=Config({"KernelManager": about}),
                 extra_arguments=["--log-level=50"],  # it logs its own end as an error
                 kernel_manager_class=KernelManager,
             )
@@ -129,7 +136,10 @@ class ForkingProvisioner(LocalProvisioner):
 class KernelManager(AsyncKernelManager):
     """Manages a kernel that begins with its libraries loaded."""
 
+    temporary = Unicode(config=True)  # the folder of the kernel's temporary files
+
     async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
+        kwargs["env"] = {**(kwargs.get("env") or os.environ), "TMPDIR": self.temporary}
         if FORKING and self.provisioner is None:
             self.provisioner = ForkingProvisioner(
                 parent=self, kernel_id=self.kernel_id or "", kernel_spec=self.kernel_spec
@@ -164,6 +174,7 @@ def _serve(arguments: list[str], environment: dict[str, str], folder: str) -> No
     os.environ.clear()
     os.environ.update(environment | {"JPY_PARENT_PID": str(os.getppid())})
     os.chdir(folder)
+    tempfile.tempdir = None  # what a library has asked for before is another
     threading.Thread(target=_end_with_runner, daemon=True).start()
 
     from ipykernel import kernelapp
@@ -172,5 +183,12 @@ def _serve(arguments: list[str], environment: dict[str, str], folder: str) -> No
 
 
 def _end_with_runner() -> None:
+    """Wait for the end of the runner; remove its temporary files when nobody writes any more."""
+    kernel, folder = os.getpid(), Path(os.environ["TMPDIR"]).parent
     multiprocessing.parent_process().join()
-    os._exit(1)
+    if os.fork():
+        os._exit(1)
+    while os.getppid() == kernel:
+        time.sleep(0.01)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)

@@ -366,7 +366,7 @@ def _execute_one(current: Run, step: plan.Step, staging: tuple[Path, Path]) -> N
     if error:
         copy = current.study.reports / f"failed_{step.name}.ipynb"
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(executed, copy)
+        executed.replace(copy)  # a full disk has room for that
         raise NotebookError(
             f"{step.name} failed in cell {error.exec_count}: {error.ename}: "
             f"{(error.evalue.splitlines() or [''])[0]} (executed copy: {copy})"

@@ -46,6 +46,15 @@ def test_text_is_read_in_any_usual_layout(tmp_path, delimiter, encoding):
     assert values(found, "Größe") == ["S; klein", "Größe €", None, 'mit "Zoll"']
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_no_copy_of_rows_is_left_beside_an_open_table(tmp_path, monkeypatch, encoding):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    found = opened(text_file(tmp_path / "a.csv", ";", encoding), encoding=encoding).table
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert values(found, "Betrag") == ["1.234,50", "-3,00", "0,99", "12"]
+
+
 WRITTEN = {
     # encoding: what is written in it, each in files of its own
     "cp1252": ["Größe Köln", "Orléans Besançon", "Año Muñoz José", "Malmö Växjö", "Men’s Women’s"],

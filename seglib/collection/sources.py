@@ -5,9 +5,7 @@ import csv
 import importlib
 import importlib.util
 import re
-import shutil
 import tempfile
-import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -51,8 +49,6 @@ class Sources:
     def __init__(self, folder: Path, local: ibis.BaseBackend, cluster=None):
         self.folder, self.local = folder, local
         self.cluster = cluster  # Parquet files are read there, if there is one
-        self._copies = Path(tempfile.mkdtemp(prefix="seglib-"))  # of text that is not UTF-8
-        weakref.finalize(self.local, shutil.rmtree, self._copies, ignore_errors=True)
         self._servers: dict[str, ibis.BaseBackend] = {}
         self._attached: dict[Path, str] = {}
 
@@ -95,7 +91,10 @@ class Sources:
             return databases.put(_sheet(path, part), self.local)
         if ending == ".parquet":
             return self._read("read_parquet", path, path)
-        copy = as_utf8(path, given, self._copies)
+        with tempfile.TemporaryDirectory(prefix="seglib-") as folder:  # not for long
+            return self._text(as_utf8(path, given, Path(folder)), path, ending, given)
+
+    def _text(self, copy: Path, path: Path, ending: str, given: Format) -> ir.Table:
         if ending in JSON:
             return self._read("read_json", copy, path, sample_size=-1)
         names, delimiter, skip = layout(copy, path.name, given)
@@ -236,7 +235,7 @@ def as_utf8(path: Path, given: Format, folder: Path) -> Path:
         raise StudyError(encoding_question(path)[1])
     if encoding == "utf-8" and not spaced and (not given.encoding or _unicode(path)):
         return path
-    copy = folder / f"{len(list(folder.iterdir()))}{path.suffix}"
+    copy = folder / f"copy{path.suffix}"
     try:
         with (
             path.open(encoding=encoding, newline="") as text,

@@ -260,6 +260,12 @@ def outside():
     return environment
 
 
+@pytest.fixture(scope="session")
+def temporary(tmp_path_factory):
+    """A function: an empty folder for temporary files; its path is short, as that of sockets."""
+    return lambda: tmp_path_factory.mktemp("t")
+
+
 @pytest.fixture(name="tree", scope="session")
 def _tree():
     """A function: every file and folder below a folder, with what files hold."""

@@ -27,6 +27,17 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_last_run(
     assert all(name in result.stderr for name in set(after) - set(before))
 
 
+def test_a_disk_full_in_the_middle_of_a_file_is_one_sentence_and_leaves_the_last_run(
+    club, tmp_path, seglib, outside, tree
+):
+    copy = club.copy(tmp_path)
+    before = tree(tmp_path)
+    result = seglib("run", copy.path, "--force", env=outside("small", tmp_path))
+    assert one_sentence(result) and result.returncode == 2, result.stderr[-500:]
+    assert str(copy.path.parent) in result.stderr
+    assert tree(tmp_path) == before
+
+
 @pytest.mark.parametrize("below", ["data", "reports"])
 def test_a_read_only_folder_is_one_sentence_and_leaves_the_last_run(
     club, tmp_path, seglib, outside, tree, below
@@ -49,16 +60,17 @@ def test_a_file_in_place_of_the_reports_is_one_sentence_that_names_it(club, tmp_
     assert tree(tmp_path) == before
 
 
-def test_ctrl_c_is_one_sentence_and_leaves_the_last_run(club, tmp_path, started, tree):
-    copy = club.copy(tmp_path)
+def test_ctrl_c_is_one_sentence_and_leaves_the_last_run(club, tmp_path, started, tree, temporary):
+    copy, rest = club.copy(tmp_path), temporary()
     before = tree(tmp_path)
-    process = started("run", copy.path, "--force")
+    process = started("run", copy.path, "--force", env={"TMPDIR": str(rest)})
     process.stdout.readline()
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=120)
     assert tree(tmp_path) == before
     assert process.returncode not in {0, -signal.SIGKILL}
     assert "Traceback" not in error and len(error.strip().splitlines()) <= 1
+    assert tree(rest) == {}
 
 
 def test_deleted_reports_are_made_again(club, tmp_path, call, tree):

@@ -67,12 +67,14 @@ def test_the_same_inputs_give_the_same_files(club, tmp_path, call, tree):
 
 
 @pytest.fixture(scope="module")
-def three(club, tmp_path_factory, seglib, outside):
+def three(club, tmp_path_factory, seglib, outside, temporary, tree):
     """A copy of the club cut into three, what was printed, and what a kill at each move leaves."""
     place, kept = tmp_path_factory.mktemp("three"), tmp_path_factory.mktemp("kept")
-    copy = club.copy(place)
-    result = seglib("run", copy.path, *K3, env=outside("kill", place, kept))
+    copy, rest = club.copy(place), temporary()
+    environment = outside("kill", place, kept) | {"TMPDIR": str(rest)}
+    result = seglib("run", copy.path, *K3, env=environment)
     assert result.returncode == 0, result.stderr
+    assert tree(rest) == {}
     return copy, result.stdout, sorted(kept.iterdir())
 
 
@@ -133,10 +135,13 @@ def marked(mark):
 
 
 @pytest.mark.point(8)
-def test_a_killed_run_leaves_the_last_pages_and_the_next_works(club, tmp_path, started, call, tree):
-    copy = club.copy(tmp_path)
+def test_a_killed_run_leaves_the_last_pages_and_the_next_works(
+    club, tmp_path, started, call, tree, temporary
+):
+    copy, rest = club.copy(tmp_path), temporary()
     before = {page: page.read_bytes() for page in copy.pages}
-    process = started("run", copy.path, "--force", env={"MARK": str(tmp_path)})
+    environment = {"MARK": str(tmp_path), "TMPDIR": str(rest)}
+    process = started("run", copy.path, "--force", env=environment)
     assert re.match(r"01\S+ +\d", process.stdout.readline())
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -144,6 +149,7 @@ def test_a_killed_run_leaves_the_last_pages_and_the_next_works(club, tmp_path, s
     while marked(str(tmp_path)) and time.monotonic() < end:
         time.sleep(0.2)
     assert marked(str(tmp_path)) == []  # no kernel goes on alone
+    assert {path.name for path in rest.rglob("*") if path.is_file()} <= {"kernel.json"}
     assert {page: page.read_bytes() for page in copy.pages} == before
     assert call("run", copy.path).returncode == 0
     assert sorted(tree(tmp_path)) == sorted(tree(club.root))

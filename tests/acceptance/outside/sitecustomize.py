@@ -1,6 +1,7 @@
 """What the world does to a process that writes below a folder; tests put this on PYTHONPATH.
 
 FAULT=full        every file opened for writing below BELOW meets a full disk
+FAULT=small       no file can become larger than 100 kB; who writes on is told so, but not where
 FAULT=read-only   and nothing can be made there either, for want of permission
 FAULT=kill        before each step that moves or removes something below BELOW, and at some of those
                   that open a file, all of BELOW is copied below KEEP: what a kill then would leave
@@ -9,6 +10,7 @@ FAULT=kill        before each step that moves or removes something below BELOW, 
 import errno
 import os
 import random
+import resource
 import shutil
 import sys
 import time
@@ -45,5 +47,7 @@ def hook(event, about):
         keep(True)
 
 
-if FAULT:
+if FAULT == "small":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+elif FAULT:
     sys.addaudithook(hook)
