@@ -267,7 +267,7 @@ def tells(count: float, n: int, minimum: int) -> bool:
 def known(frame: pd.DataFrame, minimum: int) -> pd.Series:
     """Return the share of rows of which each column is known, missing where it tells of few."""
     n = frame.notna().sum()
-    return (n / len(frame)).mask([tells(of, len(frame), minimum) for of in n])
+    return (n / len(frame)).mask(np.array([tells(of, len(frame), minimum) for of in n], bool))
 
 
 def coarse(figure):

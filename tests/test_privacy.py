@@ -229,6 +229,10 @@ def test_of_whom_a_column_is_known_is_hidden_where_it_tells_of_few():
     assert shares.dropna().to_dict() == {"all": 1.0, "nobody": 0.0, "half": 0.5}
 
 
+def test_of_no_columns_nothing_is_known():
+    assert privacy.known(pd.DataFrame(index=range(5)), 10).empty
+
+
 def test_figures_that_tell_the_same_count_are_hidden_together():
     """A share tells how many do and do not; beside the total of two segments it tells the other."""
     counts, groups = [5, 55, 30, 30], [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1],

@@ -89,7 +89,7 @@ def test_a_table_of_more_than_a_sample_says_what_is_of_all_and_what_of_some(fini
     assert [row["n"] for row in run.json("verdict.json")["segments"]] == [*sizes.sort_index()]
     assert f"Of 20,000 of the {n} customers, drawn at random." in text["02_exploratory_analysis"]
     for said in (
-        f"differences are those of all {n} customers",
+        f"differences and probabilities are those of all {n} customers",
         "The segments were fitted on 20,000.",
         f"Drawn are 20,000 of the {n} customers",
     ):
