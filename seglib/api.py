@@ -1,6 +1,6 @@
 """What `import seglib` offers: a table segmented, or anybody's segments judged, in one call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from numbers import Real
@@ -11,13 +11,14 @@ import pandas as pd
 from seglib import formats
 from seglib.clustering import prediction, validity, verdict
 from seglib.clustering.algorithms import fast
-from seglib.clustering.encoding import Encoder
+from seglib.clustering.encoding import Encoder, kind, named_once
 from seglib.clustering.null_model import NullModel
 from seglib.clustering.segmenter import SegmentModel, check, choose_method
 from seglib.clustering.verdict import Verdict
 from seglib.study import StudyError
 
 __all__ = ["Result", "StudyError", "Verdict", "judge", "segment"]
+LARGEST = 1e100  # a number whose square is one
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,10 @@ def segment(
         With one sentence: what was seen, what was expected, what to do (`seglib.StudyError`).
     """
     X = table(frame)
+    k, k_max, seed = _whole("k", k or 0), _whole("k_max", k_max, 1), _whole("seed", seed or 0)
+    value, outcomes = _figures(X, value, "value"), _figures(X, outcomes, "outcomes")
+    _needs("economics", economics, "margin", "cost_per_customer", "weeks")
+    _needs("previous", previous, "segments", "used")
     with fast():
         encoder = Encoder().fit(X)
         choose_method(method, encoder)
@@ -136,10 +141,9 @@ def judge(
         Segments are numbered; `verdict.segments` has the label of each.
     """
     X = table(frame)
-    labels = _by_row(X, labels, "labels")
-    if labels.shape[1] != 1:
-        raise StudyError(f"The labels have {labels.shape[1]} columns; give the one that counts.")
-    labels = labels.iloc[:, 0]
+    k_max, seed = _whole("k_max", k_max, 1), _whole("seed", seed or 0)
+    value, outcomes = _figures(X, value, "value"), _figures(X, outcomes, "outcomes")
+    labels = _by_row(X, labels, "labels").iloc[:, 0]
     with fast():
         encoder = Encoder().fit(X)
         model = SegmentModel.from_labels(X, labels, encoder, seed).number(X, value)
@@ -161,29 +165,49 @@ def _result(model, X, *evidence, **about) -> Result:
     return Result(model.predict(X), formats.plain(model.to_dict()), judged)
 
 
+def _whole(name: str, value, least: int = 0) -> int:
+    """Return a whole number, however it was written."""
+    number = isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer()
+    if not number or not least <= value < 2**31:
+        raise StudyError(f"{name} = {value!r}: expected a whole number, {least} or more.")
+    return int(value)
+
+
+def _needs(name: str, value: dict | None, *keys: str) -> None:
+    """Refuse what lacks a key."""
+    lacking = [key for key in keys if not isinstance(value, dict) or key not in value]
+    if value is not None and lacking:
+        raise StudyError(f"{name} lacks {', '.join(lacking)}: expected a dict of {list(keys)}.")
+
+
 def _by_row(X: pd.DataFrame, values, what: str) -> pd.DataFrame:
     """Return what is known of the rows of a table: by its index, by position if it has none."""
     values = pd.Series(values) if isinstance(values, dict) else values
-    if not isinstance(values, pd.Series | pd.DataFrame):
-        array = np.asarray(values, dtype=object)
-        if array.ndim not in {1, 2} or len(array) != len(X):
-            seen = f"{len(array)} values" if array.ndim else f"A {type(values).__name__}"
-            raise StudyError(
-                f"{seen} came as {what}: expected one for each of the {len(X)} rows of the table, "
-                "or a Series by their index."
-            )
-        values = pd.DataFrame(array, X.index)
-    frame, rows = pd.DataFrame(values), set(X.index)
-    if frame.index.equals(pd.RangeIndex(len(X))) and not rows <= set(frame.index):
-        return frame.set_axis(X.index)  # numbered, as pandas does by itself
-    if frame.index.has_duplicates or not rows & set(frame.index):
-        twice = frame.index.has_duplicates
+    frame, bare = pd.DataFrame(values if np.ndim(values) else []), not hasattr(values, "loc")
+    there = X.index.to_flat_index().isin(frame.index.to_flat_index())
+    counted = bare or not there.all()  # as pandas numbers rows by itself
+    if counted and frame.index.equals(pd.RangeIndex(len(X))):
+        return frame.set_axis(X.index)
+    wide, twice = frame.shape[1] > 1 and what != "outcomes", frame.index.has_duplicates
+    if bare or wide or twice or not there.any():
+        seen = f"{len(frame)} rows {frame.index[:2].tolist()} …"
         raise StudyError(
-            f"The index of {what}, {frame.index[:3].tolist()} …, "
-            f"{'has a row more than once' if twice else 'shares nothing with that of the table'}: "
-            f"expected each row once, as in {X.index[:3].tolist()} …"
+            f"{'Several columns' if wide else 'A row twice' if twice else seen} came as {what}: "
+            f"expected one value for each of the {len(X)} rows of the table, by its index "
+            f"{X.index[:2].tolist()} … or in its order."
         )
     return frame.reindex(X.index)
+
+
+def _figures(X: pd.DataFrame, values, what: str) -> pd.DataFrame | pd.Series | None:
+    """Return numbers of the rows of a table, a yes as 1; None as it is."""
+    if values is None:
+        return None
+    frame = table(_by_row(X, values, what))
+    for name in frame.columns[[not pd.api.types.is_numeric_dtype(t) for t in frame.dtypes]]:
+        raise StudyError(f"Column {name!r} of {what} is no number; give 1 for yes and 0 for no.")
+    frame = frame.astype(float).dropna(how="all")
+    return frame if what == "outcomes" else frame.iloc[:, 0]
 
 
 def table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:
@@ -195,11 +219,15 @@ def table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:
         If it is no table of one row a customer.
     """
     if not isinstance(frame, pd.DataFrame):
-        values = np.asarray(frame)
+        values = (
+            np.asarray(frame, dtype=object)
+            if isinstance(frame, list | tuple)
+            else np.asanyarray(frame)
+        )
         if values.ndim != 2:
             raise StudyError(
-                f"The table has {values.ndim} dimensions; give one row per customer and one column "
-                "per feature."
+                f"The table came as {type(frame).__name__} of {values.ndim} dimensions; give a "
+                "DataFrame, or rows of one length: one per customer, one value per feature."
             )
         frame = pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
     if len(frame) < 2:
@@ -212,22 +240,38 @@ def table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:
             f"The row {str(twice)!r} appears more than once; give one row per customer."
         )
     frame = frame.rename(columns=str)
-    if frame.columns.has_duplicates:
-        return frame  # refused by the encoder
-    return frame.assign(**{name: _numbers(frame[name]) for name in frame})
+    named_once(frame)
+    return pd.DataFrame({name: _numbers(frame[name]) for name in frame}, frame.index)
 
 
 def _numbers(values: pd.Series) -> pd.Series:
-    """Return a column of numbers that came as objects as numbers; refuse what can be either."""
-    if values.dtype != object and not pd.api.types.is_string_dtype(values.dtype):
-        return values
-    present = values.dropna()
-    number = present.map(lambda v: isinstance(v, Real | Decimal) and not isinstance(v, bool))
-    if len(present) and number.all():
-        return values.where(values.notna(), np.nan).astype(float)
+    """Return a column whose numbers, or yes and no, came as objects as such; refuse the unclear."""
+    if values.dtype == object or pd.api.types.is_string_dtype(values.dtype):
+        values = _typed(values, values.dropna())
+    if values.dtype.kind == "c":
+        raise StudyError(f"Column {values.name!r} holds complex numbers; give each part its own.")
+    if kind(values) == "numeric" and (values.abs() > LARGEST).any():
+        raise StudyError(
+            f"Column {values.name!r} holds infinite values, or beyond {LARGEST:g}; make them "
+            "missing, or give them in a larger unit."
+        )
+    return values
+
+
+def _typed(values: pd.Series, present: pd.Series) -> pd.Series:
+    for cell in present[[not isinstance(v, Hashable) for v in present]]:
+        raise StudyError(f"Column {values.name!r} holds {cell!r} in a cell; give one value a cell.")
+    yes = present.map(lambda v: isinstance(v, bool | np.bool_))
+    number = present.map(lambda v: isinstance(v, Real | Decimal)) & ~yes
+    if yes.all():
+        return values.astype("boolean") if len(present) else values
+    if number.all():  # what no float can hold is refused as too large
+        return present.map(lambda v: float(min(max(v, -2 * LARGEST), 2 * LARGEST))).reindex(
+            values.index
+        )
     if number.any():
         raise StudyError(f"Column {values.name!r} holds numbers and texts; give it one type.")
-    if len(present) and pd.to_numeric(present, errors="coerce").notna().all():
+    if pd.to_numeric(present, errors="coerce").notna().all():
         raise StudyError(
             f"Column {values.name!r} holds numbers as text, such as {present.iloc[0]!r}; give it "
             "as numbers, or as a category if they are codes."

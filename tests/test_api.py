@@ -61,7 +61,16 @@ def test_numbers_as_objects_are_numbers(found, read):
     [
         (lambda f: f.assign(spend=f["spend"].astype(str)), "'spend' holds numbers as text"),
         (lambda f: f.assign(spend=[*f["spend"][:-1], "many"]), "'spend' holds numbers and texts"),
-        (lambda f: f["spend"].to_numpy(), "1 dimensions"),
+        (lambda f: f["spend"].to_numpy(), "ndarray of 1 dimensions"),
+        (lambda f: f.to_dict("list"), "came as dict"),
+        (lambda f: f.to_records(), "came as recarray"),
+        (lambda f: [[1, 2], [3]], "rows of one length"),
+        (lambda f: f.assign(spend=[[1, 2]] * len(f)), "'spend' holds \\[1, 2\\] in a cell"),
+        (lambda f: f.assign(spend=[*f["spend"][:-1], {}]), "'spend' holds {} in a cell"),
+        (lambda f: f.assign(spend=f["spend"] + 1j), "complex"),
+        (lambda f: f.assign(spend=f["spend"] * -1e300), "beyond 1e\\+100"),
+        (lambda f: f.assign(spend=[-(10**400)] * len(f)), "beyond 1e\\+100"),
+        (lambda f: f.assign(spend=pd.to_timedelta(f["spend"], "D")), "holds durations"),
         (lambda f: f.assign(spend=np.inf), "infinite"),
         (lambda f: f.head(1), "fewer than two rows"),
         (lambda f: f.set_axis(["a", "a"], axis=1), "more than once"),
@@ -119,12 +128,12 @@ def test_the_number_of_a_row_is_no_customer():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (lambda own: own.tolist()[:9], "9 values came as labels"),
-        (lambda own: own.set_axis(own.index + "?"), "index of labels, .*shares nothing"),
-        (lambda own: pd.concat([own, own.head(2)]), "index of labels, .*more than once"),
-        (lambda own: "tier", "A str came as labels"),
-        (lambda own: None, "A NoneType came as labels"),
-        (lambda own: pd.concat([own, own], axis=1), "labels have 2 columns"),
+        (lambda own: own.tolist()[:9], "9 rows .* came as labels"),
+        (lambda own: own.set_axis(own.index + "?"), "180 rows \\['c000\\?'"),
+        (lambda own: pd.concat([own, own.head(2)]), "A row twice came as labels"),
+        (lambda own: "tier", "0 rows .* came as labels"),
+        (lambda own: None, "0 rows .* came as labels"),
+        (lambda own: pd.concat([own, own], axis=1), "Several columns came as labels"),
     ],
 )
 def test_labels_of_no_row_are_one_sentence(given, words):
@@ -132,6 +141,48 @@ def test_labels_of_no_row_are_one_sentence(given, words):
     with pytest.raises(seglib.StudyError, match=words) as caught:
         seglib.judge(frame, given(labels(frame)))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"value": ["much"] * 180}, "of value is no number"),
+        ({"value": groups()}, "Several columns came as value"),
+        ({"value": groups()["spend"].set_axis(range(900, 1080))}, "180 rows .* came as value"),
+        ({"outcomes": groups()[["spend", "spend"]]}, "more than once"),
+        ({"outcomes": groups().set_axis(range(900, 1080))}, "180 rows .* came as outcomes"),
+        ({"outcomes": groups().assign(spend=np.inf)}, "infinite"),
+        ({"outcomes": pd.Series("yes", groups().index)}, "of outcomes is no number"),
+        ({"economics": {"margin": 0.3}}, "economics lacks cost_per_customer, weeks"),
+        ({"previous": {"a": 1}}, "previous lacks segments, used"),
+        ({"previous": 3}, "previous lacks segments, used"),
+        ({"k": 2.5}, "k = 2.5: expected a whole number"),
+        ({"k": "3"}, "k = '3': expected a whole number"),
+        ({"k": True}, "k = True: expected a whole number"),
+        ({"k_max": None}, "k_max = None: expected a whole number, 1 or more"),
+        ({"seed": -1}, "seed = -1: expected a whole number, 0 or more"),
+    ],
+)
+def test_what_cannot_be_taken_is_one_sentence(given, words):
+    with pytest.raises(seglib.StudyError, match=words) as caught:
+        seglib.segment(groups(), **given)
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_are_taken_however_they_are_written():
+    frame = groups(size=15)
+    spend = frame["spend"].tolist()
+    found = seglib.segment(frame, k=3, k_max=3, value=frame["spend"])
+    asked = {"k": 3.0, "k_max": np.int64(3), "seed": None, "value": spend, "outcomes": spend}
+    again = seglib.segment(frame.rename(columns={"spend": "self"}), **asked)
+    assert same(again.labels, found.labels) and again.verdict.usefulness is None
+
+
+def test_yes_and_no_and_rows_of_several_types_are_taken():
+    rows = [(1.5, "x", True), (2, "y", None), (9, "x", False)] * 20
+    columns = seglib.segment(rows, k=None, k_max=2).model["columns"]
+    assert [rule["kind"] for rule in columns] == ["numeric", "nominal", "nominal"]
+    assert columns[2]["levels"] == [False, True]
 
 
 # --- cli ------------------------------------------------------------------------------------------

@@ -57,9 +57,7 @@ class Encoder(TransformerMixin, BaseEstimator):
 
     def fit(self, X: pd.DataFrame, y=None) -> Encoder:
         """Learn the rule of every column; refuse identifiers, dates and infinities."""
-        if X.columns.has_duplicates:
-            name = X.columns[X.columns.duplicated()][0]
-            raise StudyError(f"Column {name!r} appears more than once; rename or drop one of them.")
+        named_once(X)
         rules, self.notes_ = {}, []
         for name in X:
             refuse(name, X[name])
@@ -193,13 +191,20 @@ def kind(values: pd.Series) -> str:
     return "numeric"
 
 
+def named_once(X: pd.DataFrame) -> None:
+    """Raise StudyError where two columns have one name."""
+    for name in X.columns[X.columns.duplicated()]:
+        raise StudyError(f"Column {name!r} appears more than once; rename or drop one of them.")
+
+
 def refuse(name: str, values: pd.Series) -> None:
     """Raise StudyError for identifiers, dates and infinities."""
     present = values.dropna()
     dated = len(present) and hasattr(present.iloc[0], "month")
     if dated or values.dtype.kind in "Mm":
+        times = "durations" if values.dtype.kind == "m" else "dates"
         raise StudyError(
-            f"Column {name!r} holds dates; turn it into a number first, such as days before as_of."
+            f"Column {name!r} holds {times}; make it a number first, such as days before as_of."
         )
     numeric = kind(values) == "numeric"
     numbers = present.to_numpy(dtype=float) if numeric else np.empty(0)
