@@ -8,57 +8,114 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from seglib.formats import StudyError
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
+
 STAGING, REPLACED = ".staging-", ".replaced-"
+JOURNAL = ".moves"  # beside the first place: the places to which what is staged is to be moved
 
 
 @contextmanager
 def staged(*places: Path) -> Iterator[list[Path]]:
     """Yield an empty folder beside each place, or for a name with an ending where to make a file.
 
-    A place with an ending is a file, still to be made. All old places are set aside before the
-    first new one is moved in, so a process that dies in between leaves old ones, new ones or none,
-    and never old beside new; `recover` puts the old ones back if not all the new ones had arrived.
+    A place with an ending is a file, still to be made. Until a journal of the places is there,
+    which takes one rename, a process that dies has changed nothing; from then on `recover` finishes
+    what it began. Who else wants to stage something there meanwhile gets a StudyError.
     """
-    recover(*places)
+    folder, new = places[0].parent, [_beside(place, STAGING) for place in places]
     above = [p for place in places for p in (place.parent, place.parent.parent)]
-    made = [folder for folder in above if not folder.exists()]
-    new = [place.parent / f"{STAGING}{os.getpid()}-{place.name}" for place in places]
+    made = [each for each in above if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        for path in new:
-            _remove(path)
-            (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
-        yield new
-        for place in places:
-            if place.exists():
-                place.rename(_aside(place))
-        for path, place in zip(new, places, strict=True):
-            path.rename(place)
+        with locked(folder, wait=False):
+            _finish(folder)
+            try:
+                for path in [old for one in new for old in one.parent.glob(f"{STAGING}*")]:
+                    _remove(path)
+                for path in new:
+                    (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
+                yield new
+                draft = folder / f"{STAGING}{JOURNAL}"
+                new.append(draft)
+                lines = (os.path.relpath(place, folder) for place in places)
+                draft.write_text("\n".join(lines), encoding="utf-8")
+                draft.rename(folder / JOURNAL)
+                try:
+                    _finish(folder)
+                except KeyboardInterrupt:  # too late: all is there
+                    _finish(folder)
+            finally:
+                for path in new if not (folder / JOURNAL).exists() else []:
+                    _remove(path)
     finally:
-        recover(*places)
-        for path in new:
-            _remove(path)
-        for folder in made:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        for each in made:
+            if each.is_dir() and not any(each.iterdir()):
+                each.rmdir()
 
 
-def recover(*places: Path) -> None:
-    """Tidy up after `staged`: put back places set aside, remove what dead processes staged."""
-    complete = all(place.exists() for place in places)
+def recover(folder: Path) -> None:
+    """Finish the moves that a process which died has left in the folder of a first place."""
+    if (folder / JOURNAL).exists():
+        with locked(folder):
+            _finish(folder)
+
+
+def _finish(folder: Path) -> None:
+    """Do what is left of the moves in the journal, if there is one."""
+    journal = folder / JOURNAL
+    if not journal.exists():
+        return
+    lines = journal.read_text(encoding="utf-8").splitlines()
+    try:
+        _move([Path(os.path.normpath(folder / line)) for line in lines])
+    except OSError as error:
+        raise StudyError(
+            f"{error.filename} cannot be moved ({error.strerror}): close what has it open; the "
+            f"next command for {folder.name} finishes the move"
+        ) from None
+    journal.unlink()
+
+
+def _move(places: list[Path]) -> None:
+    """Set aside all old places before a new one is moved in: never is old beside new."""
+    moves = {_beside(place, STAGING): place for place in places}
+    moves = {new: place for new, place in moves.items() if new.exists()}
+    for place in moves.values():
+        if place.exists():
+            _remove(_beside(place, REPLACED))
+            place.rename(_beside(place, REPLACED))
+    for new, place in moves.items():
+        new.rename(place)
     for place in places:
-        if _aside(place).exists():
-            if not complete:
-                _remove(place)
-                _aside(place).rename(place)
-            _remove(_aside(place))
-        for path in place.parent.glob(f"{STAGING}*"):
-            pid = path.name.removeprefix(STAGING).partition("-")[0]
-            if not (pid.isdigit() and _alive(int(pid))):
-                _remove(path)
+        _remove(_beside(place, REPLACED))
 
 
-def _aside(place: Path) -> Path:
-    return place.parent / f"{REPLACED}{place.name}"
+@contextmanager
+def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder for one process alone, but on Windows: wait for others, or refuse."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise StudyError(
+                f"another run of {folder.name} is under way: wait for its end, then run it again"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def _beside(place: Path, mark: str) -> Path:
+    return place.with_name(f"{mark}{place.name}")
 
 
 def _remove(path: Path) -> None:
@@ -66,13 +123,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

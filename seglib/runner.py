@@ -65,7 +65,6 @@ def run(
     current = runs.open_run(loaded.path, as_of)
     reports = loaded.reports
     places = current.folder, reports / current.as_of.isoformat(), reports / "index.html"
-    publish.recover(*places)
     todo = plan.with_parameters(plan.steps(loaded), parameters or {})
     wanted = plan.wanted(todo, only, current)
     for other in _others(current):  # a mixture there is refused: the summary shows it too

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -20,15 +19,10 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from seglib import privacy, wording
+from seglib import privacy, publish, wording
 from seglib import study as study_module
 from seglib.formats import as_json, write_csv
 from seglib.study import Study, StudyError
-
-try:
-    import fcntl
-except ImportError:  # on Windows
-    fcntl = None
 
 TABLE = wording.table("files")
 MAKERS = {notebook: names.split() for notebook, names in TABLE["makers"].items()}
@@ -210,6 +204,7 @@ def open_run(
     data/<study>/<as_of>/, a seed of 0 the study's. A StudyError if study or date cannot be read.
     """
     loaded = study_module.load(study)
+    publish.recover(loaded.folder)
     day = parse_day(as_of) if as_of else loaded.as_of
     folder = Path(out) if out else loaded.folder / day.isoformat()
     return Run(loaded, day, folder, seed or loaded.seed)
@@ -249,25 +244,11 @@ def lineage(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def _record(folder: Path, entries: dict[str, dict[str, str]]) -> None:
-    """Add to what is recorded; several notebooks may do so at once."""
-    with _locked(folder):
+    """Add to what is recorded; several notebooks may do so at once, but on Windows."""
+    with publish.locked(folder):
         whole = folder / f".{LINEAGE}"
         whole.write_text(as_json(lineage(folder) | entries), encoding="utf-8")
         whole.replace(folder / LINEAGE)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Wait until no other process has a folder locked; on Windows notebooks run one by one."""
-    if fcntl is None:
-        yield
-        return
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(place)
 
 
 def verify(folder: Path, *names: str) -> None:

@@ -1,6 +1,8 @@
 """Runs of a study: what files are made from, whose numbers they follow, what a kill leaves."""
 
 import os
+import shutil
+import sys
 from datetime import date
 
 import pandas as pd
@@ -187,47 +189,99 @@ def test_a_cell_of_a_csv_file_is_never_a_formula(tmp_path):
 
 # --- publish --------------------------------------------------------------------------------------
 
+OPERATIONS = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree", "open"}
+
 
 @pytest.fixture
 def places(tmp_path):
-    return tmp_path / "data" / "2020-01-01", tmp_path / "reports" / "2020-01-01"
+    """The folders of a run and its pages, and the index that all dates of a study share."""
+    reports = tmp_path / "reports" / "club"
+    return tmp_path / "data" / "club" / "2020-01-01", reports / "2020-01-01", reports / "index.html"
 
 
 def write(places, text):
-    with publish.staged(*places) as folders:
-        for folder in folders:
-            (folder / "page.html").write_text(text)
+    with publish.staged(*places) as (data, pages, index):
+        for file in (data / "a.csv", pages / "page.html", index):
+            file.write_text(text)
 
 
 def texts(places):
-    return [(place / "page.html").read_text() for place in places]
+    """Return what each place holds, None if it is not there."""
+    files = places[0] / "a.csv", places[1] / "page.html", places[2]
+    return [file.read_text() if file.exists() else None for file in files]
 
 
-def test_what_a_killed_run_left_is_removed(places):
+def hidden(folder):
+    return [path.name for path in folder.rglob(".*")]
+
+
+def killed(places, moment):
+    """Write "two" in a process that dies before a file operation; return whether it did."""
+    process = os.fork()
+    if process == 0:
+        left = iter(range(moment))
+
+        def hook(event, about):
+            if event in OPERATIONS and next(left, None) is None:
+                os._exit(9)
+
+        sys.addaudithook(hook)
+        write(places, "two")
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("date", ["2020-01-01", "2021-01-01"], ids=["again", "new"])
+def test_a_kill_at_any_moment_leaves_all_old_or_all_new_for_whoever_comes_next(
+    places, tmp_path, tmp_path_factory, date
+):
     write(places, "one")
-    abandoned = places[0].parent / f"{publish.STAGING}999999999-2020-01-01"
-    abandoned.mkdir()
-    publish.recover(*places)
-    assert not abandoned.exists()
+    later = places[0].with_name(date), places[1].with_name(date), places[2]
+    old = texts(later)
+    kept = shutil.copytree(tmp_path, tmp_path_factory.mktemp("kept") / "all")
+    results = []
+    for moment in range(1000):
+        if not killed(later, moment):
+            break
+        assert not {"one", "two"} <= set(texts(later))  # even for who only looks
+        publish.recover(later[0].parent)
+        results.append(texts(later))
+        write(later, "three")  # and the next run works
+        assert texts(later) == ["three"] * 3 and hidden(tmp_path) == []
+        shutil.rmtree(tmp_path)
+        shutil.copytree(kept, tmp_path)
+    assert texts(later) == ["two"] * 3 and hidden(tmp_path) == []
+    turn = results.index(["two"] * 3)
+    assert results == [old] * turn + [["two"] * 3] * (len(results) - turn)
+    assert turn >= 10 and len(results) - turn > 5
 
 
-def test_the_staging_of_a_living_run_is_kept(places):
+def test_a_kill_while_another_is_finished_is_finished_too(places):
     write(places, "one")
-    working = places[0].parent / f"{publish.STAGING}{os.getppid()}-2020-01-01"
-    working.mkdir()
-    publish.recover(*places)
-    assert working.exists()
+    moment = 0
+    while killed(places, moment) and not (places[0].parent / publish.JOURNAL).exists():
+        moment += 1
+    for again in range(1, 30):
+        if not killed(places, again):  # each begins with what the last has left
+            break
+        assert not {"one", "two"} <= set(texts(places))
+    publish.recover(places[0].parent)
+    assert texts(places) == ["two"] * 3
 
 
-@pytest.mark.parametrize("moved", [1, 2, 3])
-def test_what_a_kill_set_aside_is_put_back_unless_all_is_new(places, moved):
+def test_a_run_that_fails_leaves_the_last_one(places, tmp_path):
     write(places, "one")
-    aside = [place.parent / f"{publish.REPLACED}{place.name}" for place in places]
-    for place, old in zip(places, aside, strict=True):
-        place.rename(old)
-    for place in places[: moved - 1]:
-        place.mkdir()
-        (place / "page.html").write_text("two")
-    publish.recover(*places)
-    assert texts(places) == (["two", "two"] if moved == 3 else ["one", "one"])
-    assert not any(old.exists() for old in aside)
+    with pytest.raises(ValueError), publish.staged(*places) as folders:
+        (folders[0] / "a.csv").write_text("two")
+        raise ValueError
+    assert texts(places) == ["one"] * 3 and hidden(tmp_path) == []
+
+
+@pytest.mark.skipif(publish.fcntl is None, reason="there are no such locks on Windows")
+def test_a_second_run_of_a_study_is_refused_while_one_is_under_way(places):
+    with (
+        publish.staged(*places),
+        pytest.raises(StudyError, match="another run of club is under way"),
+        publish.staged(*places),
+    ):
+        pass

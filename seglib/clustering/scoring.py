@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib import formats, runs, study, wording
+from seglib import formats, publish, runs, study, wording
 from seglib.clustering import algorithms, segmenter
 from seglib.study import ROW, StudyError
 
@@ -92,6 +92,8 @@ def check(out: str | Path, model: str | Path, table: str | Path) -> None:
 
 
 def _model_path(path: Path) -> Path:
+    for folder in (path.parent, path.parent.parent):
+        publish.recover(folder)
     path = path / "model.json" if path.is_dir() else path
     if not path.is_file():
         raise StudyError(
