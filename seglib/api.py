@@ -1,8 +1,7 @@
 """What `import seglib` offers: a table segmented, or anybody's segments judged, in one call."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from numbers import Real
 
 import numpy as np
@@ -11,14 +10,13 @@ import pandas as pd
 from seglib import formats
 from seglib.clustering import prediction, validity, verdict
 from seglib.clustering.algorithms import fast
-from seglib.clustering.encoding import Encoder, kind, named_once
+from seglib.clustering.encoding import Encoder, named_once, numbers
 from seglib.clustering.null_model import NullModel
 from seglib.clustering.segmenter import SegmentModel, check, choose_method
 from seglib.clustering.verdict import Verdict
 from seglib.study import StudyError
 
 __all__ = ["Result", "StudyError", "Verdict", "judge", "segment"]
-LARGEST = 1e100  # a number whose square is one
 
 
 @dataclass(frozen=True)
@@ -186,17 +184,16 @@ def _by_row(X: pd.DataFrame, values, what: str) -> pd.DataFrame:
     frame, bare = pd.DataFrame(values if np.ndim(values) else []), not hasattr(values, "loc")
     there = X.index.to_flat_index().isin(frame.index.to_flat_index())
     counted = bare or not there.all()  # as pandas numbers rows by itself
-    if counted and frame.index.equals(pd.RangeIndex(len(X))):
-        return frame.set_axis(X.index)
+    counted = counted and frame.index.equals(pd.RangeIndex(len(X)))
     wide, twice = frame.shape[1] > 1 and what != "outcomes", frame.index.has_duplicates
-    if bare or wide or twice or not there.any():
+    if wide or twice or not (counted or there.any()) or bare > counted:
         seen = f"{len(frame)} rows {frame.index[:2].tolist()} …"
         raise StudyError(
             f"{'Several columns' if wide else 'A row twice' if twice else seen} came as {what}: "
             f"expected one value for each of the {len(X)} rows of the table, by its index "
             f"{X.index[:2].tolist()} … or in its order."
         )
-    return frame.reindex(X.index)
+    return frame.set_axis(X.index) if counted else frame.reindex(X.index)
 
 
 def _figures(X: pd.DataFrame, values, what: str) -> pd.DataFrame | pd.Series | None:
@@ -219,11 +216,7 @@ def table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:
         If it is no table of one row a customer.
     """
     if not isinstance(frame, pd.DataFrame):
-        values = (
-            np.asarray(frame, dtype=object)
-            if isinstance(frame, list | tuple)
-            else np.asanyarray(frame)
-        )
+        values = np.asanyarray(frame, dtype=object if isinstance(frame, list | tuple) else None)
         if values.ndim != 2:
             raise StudyError(
                 f"The table came as {type(frame).__name__} of {values.ndim} dimensions; give a "
@@ -241,39 +234,4 @@ def table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:
         )
     frame = frame.rename(columns=str)
     named_once(frame)
-    return pd.DataFrame({name: _numbers(frame[name]) for name in frame}, frame.index)
-
-
-def _numbers(values: pd.Series) -> pd.Series:
-    """Return a column whose numbers, or yes and no, came as objects as such; refuse the unclear."""
-    if values.dtype == object or pd.api.types.is_string_dtype(values.dtype):
-        values = _typed(values, values.dropna())
-    if values.dtype.kind == "c":
-        raise StudyError(f"Column {values.name!r} holds complex numbers; give each part its own.")
-    if kind(values) == "numeric" and (values.abs() > LARGEST).any():
-        raise StudyError(
-            f"Column {values.name!r} holds infinite values, or beyond {LARGEST:g}; make them "
-            "missing, or give them in a larger unit."
-        )
-    return values
-
-
-def _typed(values: pd.Series, present: pd.Series) -> pd.Series:
-    for cell in present[[not isinstance(v, Hashable) for v in present]]:
-        raise StudyError(f"Column {values.name!r} holds {cell!r} in a cell; give one value a cell.")
-    yes = present.map(lambda v: isinstance(v, bool | np.bool_))
-    number = present.map(lambda v: isinstance(v, Real | Decimal)) & ~yes
-    if yes.all():
-        return values.astype("boolean") if len(present) else values
-    if number.all():  # what no float can hold is refused as too large
-        return present.map(lambda v: float(min(max(v, -2 * LARGEST), 2 * LARGEST))).reindex(
-            values.index
-        )
-    if number.any():
-        raise StudyError(f"Column {values.name!r} holds numbers and texts; give it one type.")
-    if pd.to_numeric(present, errors="coerce").notna().all():
-        raise StudyError(
-            f"Column {values.name!r} holds numbers as text, such as {present.iloc[0]!r}; give it "
-            "as numbers, or as a category if they are codes."
-        )
-    return values
+    return pd.DataFrame({name: numbers(frame[name]) for name in frame}, frame.index)

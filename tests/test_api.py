@@ -134,6 +134,7 @@ def test_the_number_of_a_row_is_no_customer():
         (lambda own: "tier", "0 rows .* came as labels"),
         (lambda own: None, "0 rows .* came as labels"),
         (lambda own: pd.concat([own, own], axis=1), "Several columns came as labels"),
+        (lambda own: np.c_[own, own], "Several columns came as labels"),
     ],
 )
 def test_labels_of_no_row_are_one_sentence(given, words):

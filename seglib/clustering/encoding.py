@@ -10,6 +10,9 @@ A missing value, or a level the rule has never seen, sits at the centre and adds
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
+from decimal import Decimal
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -19,6 +22,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from seglib.clustering.dependence import redundant, tiers
 from seglib.formats import StudyError
 
+LARGEST = 1e100  # a number whose square is one
 RARE = 0.01  # levels held by a smaller share of rows carry no distance
 TAILS = (0.005, 0.995)  # winsor limits as quantiles
 PAIRS = 500  # near pairs are looked for among this many rows
@@ -189,6 +193,39 @@ def kind(values: pd.Series) -> str:
     if pd.api.types.is_bool_dtype(values.dtype) or not pd.api.types.is_numeric_dtype(values.dtype):
         return "nominal"
     return "numeric"
+
+
+def numbers(values: pd.Series) -> pd.Series:
+    """Return a column whose numbers, or yes and no, came as objects as such; refuse the unclear."""
+    if values.dtype == object or pd.api.types.is_string_dtype(values.dtype):
+        values = _typed(values, values.dropna())
+    if values.dtype.kind == "c":
+        raise StudyError(f"Column {values.name!r} holds complex numbers; give each part its own.")
+    if kind(values) == "numeric" and (values.abs() > LARGEST).any():
+        raise StudyError(
+            f"Column {values.name!r} holds infinite values, or beyond {LARGEST:g}; make them "
+            "missing, or give them in a larger unit."
+        )
+    return values
+
+
+def _typed(values: pd.Series, present: pd.Series) -> pd.Series:
+    for cell in present[[not isinstance(v, Hashable) for v in present]]:
+        raise StudyError(f"Column {values.name!r} holds {cell!r} in a cell; give one value a cell.")
+    yes = present.map(lambda v: isinstance(v, bool | np.bool_))
+    number = present.map(lambda v: isinstance(v, Real | Decimal)) & ~yes
+    if yes.all():
+        return values.astype("boolean") if len(present) else values
+    if number.all():  # what no float can hold is refused as too large
+        return present.map(lambda v: float(min(max(v, -1e200), 1e200))).reindex(values.index)
+    if number.any():
+        raise StudyError(f"Column {values.name!r} holds numbers and texts; give it one type.")
+    if pd.to_numeric(present, errors="coerce").notna().all():
+        raise StudyError(
+            f"Column {values.name!r} holds numbers as text, such as {present.iloc[0]!r}; give it "
+            "as numbers, or as a category if they are codes."
+        )
+    return values
 
 
 def named_once(X: pd.DataFrame) -> None:
