@@ -20,14 +20,17 @@ FILE = "<file>"  # in place of a column: a file is one campaign, and its name is
 Base = Literal["behavioural", "needs", "psychographic", "demographic", "geographic", "plan"]
 
 
-def _one_line(text: str) -> str:
-    """Refuse a text of the study's author that a page cannot show as it is."""
-    text = text.strip()
-    if UNSEEN.search(text) or len(text.splitlines()) > 1:
-        raise ValueError("expected one line without control characters")
+def _visible(text: str) -> str:
+    if UNSEEN.search(text):
+        raise ValueError("expected text without control characters")
     return text
 
 
+def _one_line(text: str) -> str:
+    return " ".join(_visible(text).split())
+
+
+Key = Annotated[str, AfterValidator(_visible)]  # often the name of a column
 Label = Annotated[str, AfterValidator(_one_line)]
 Labels = Annotated[dict[str, Label], BeforeValidator(texts)]
 Name = Annotated[str, Field(max_length=80), AfterValidator(_one_line)]
@@ -198,7 +201,7 @@ class _Table(Part):
     source: str
     format: Format = Format()
     lookup: Lookup | None = None
-    attributes: dict[Label, Attribute] = {}
+    attributes: dict[Key, Attribute] = {}
 
 
 class _Arms(_Table):
@@ -248,8 +251,8 @@ class Customers(_Arms):
 
     columns: CustomerColumns
     excluded: Names = []  # values of the status whose rows are left out, such as previews
-    scales: dict[Label, Scale] = {}
-    outcomes: dict[Label, Outcome] = {}
+    scales: dict[Key, Scale] = {}
+    outcomes: dict[Key, Outcome] = {}
     start: Day | None = None
 
     def _mistakes(self) -> Iterator[str]:
@@ -316,7 +319,7 @@ def _aside(part: Part, name: str, table: str, names: dict[str, str]) -> Part:
 
 def plain(name: str) -> str:
     """Return a column's name as a label."""
-    return name.replace("_", " ").capitalize()
+    return " ".join(name.replace("_", " ").split()).capitalize()
 
 
 class Products(_Table):

@@ -75,12 +75,23 @@ TITLES = ["title", "customer", "currency", "personas.names"]
 @pytest.mark.parametrize(
     "key", [*TITLES, "attributes", "attributes.age.label", "attributes.plan.labels"]
 )
-@pytest.mark.parametrize("text", ["two\nlines", "back\bspace", "\u202eturned", "\u2066apart"])
+@pytest.mark.parametrize("text", ["back\bspace", "\u202eturned", "\u2066apart", "red\x1b[31m"])
 def test_what_a_page_cannot_show_is_a_mistake(key, text):
     (mistake,) = study.problems(_titled(key, text))
-    assert key.split(".")[-1] in mistake and "expected one line without control" in mistake
+    assert key.split(".")[-1] in mistake and "expected text without control" in mistake
     assert repr(text)[1:-1] in mistake and mistake.isprintable()
     assert study.problems(_titled(key, "Größe 5 · 👩\u200d💻 مرحبا\n")) == []
+
+
+def test_a_label_is_one_line():
+    raw = shop_study() | {"title": "A shop\n", "personas": {"names": {1: "two\n\n===\n"}}}
+    attribute = {"kind": "numeric", "label": " how\told "}
+    raw["tables"]["customers"]["attributes"] = {"age\n(years)": {"kind": "numeric"}, "a": attribute}
+    loaded = study.Study.model_validate({"path": "x", **raw})
+    assert (loaded.title, loaded.personas.names[1]) == ("A shop", "two ===")
+    assert loaded.tables.customers.attributes["a"].label == "how old"
+    rows = attributes.rows(loaded.tables.customers, ["age\n(years)"])
+    assert rows[0]["label"] == "Age (years)"
 
 
 @pytest.mark.parametrize("key", TITLES)
