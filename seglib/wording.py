@@ -267,21 +267,21 @@ def _environment(markdown: bool) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     filters = (amount, count, dated, day, estimate, interval, number, p_value, plural, share)
-    environment.filters |= {f.__name__: _strict(f) for f in filters}
-    environment.filters["code"] = _strict(code)
+    environment.filters |= {f.__name__: strict(f) for f in filters}
+    environment.filters["code"] = strict(code)
     environment.filters["listing"] = _listing if markdown else listing
     return environment
 
 
-def _strict(write):
+def strict(write):
     """Return a filter that fails for a name that is not given, as writing it plainly would."""
 
-    def strict(value, *arguments):
+    def apply(value, *arguments):
         if isinstance(value, jinja2.Undefined):
             str(value)
         return write(value, *arguments)
 
-    return strict
+    return apply
 
 
 def code(value: Any) -> Markup:

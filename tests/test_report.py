@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import jinja2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -366,6 +367,21 @@ def test_table_without_caption_or_with_an_unknown_format_is_refused(displayed):
 def test_say_keeps_dollars_from_becoming_formulas(displayed):
     exhibits.say(r"From $5 to \$10")
     assert displayed[0][0].data == r"From \$5 to \$10"
+
+
+# --- templates ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", ["{{ nobody }}", "{% if nobody %}{% endif %}", "{{ nobody.x }}",
+                                   "{{ given.x }}", "{{ given.x | number }}"])  # fmt: skip
+def test_a_template_prints_nothing_that_is_not_there(wrong):
+    with pytest.raises(jinja2.UndefinedError, match=r"undefined|no attribute"):
+        exhibits.environment().from_string(wrong).render(given={"y": 1})
+
+
+def test_a_template_may_ask_whether_a_key_is_there():
+    asked = "{{ given.x or given.y }}{{ 'a' if given.x.z }}{{ 'b' if given.x is number }}"
+    assert exhibits.environment().from_string(asked).render(given={"y": 1}) == "1"
 
 
 # --- numbers --------------------------------------------------------------------------------------

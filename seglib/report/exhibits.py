@@ -22,22 +22,34 @@ from seglib.report.markup import slug
 from seglib.study import StudyError
 
 TEMPLATES = Path(__file__).parent / "template"
-FILTERS = wording.number, wording.share, wording.count, wording.day, wording.dated, wording.ink
+FILTERS = (
+    *(wording.amount, wording.number, wording.share, wording.count),
+    *(wording.day, wording.dated, wording.ink),
+)
 LEFT = "text-align:left"
+
+
+class Missing(jinja2.ChainableUndefined):
+    """A key that a mapping lacks: false, and an error where it is printed; a name always is one."""
+
+    def __new__(cls, hint=None, obj=jinja2.utils.missing, name=None, **_):  # noqa: D102
+        name_alone = obj is jinja2.utils.missing
+        return jinja2.StrictUndefined(hint, name=name) if name_alone else super().__new__(cls)
+
+    __str__ = jinja2.StrictUndefined.__str__
 
 
 @cache
 def environment() -> jinja2.Environment:
-    """Return the Jinja environment of the report templates: escaping on, missing keys empty."""
+    """Return the Jinja environment of the report templates, escaping on."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
-        undefined=jinja2.ChainableUndefined,
+        undefined=Missing,
         trim_blocks=True,
     )
-    env.filters |= {f.__name__: f for f in FILTERS}
-    env.filters |= {"fragment": quote, "level": level, "line_chart": line_chart, "gap": gap}
-    env.filters |= {"amount": wording.amount, "emblem": emblem, "slug": slug}
+    env.filters |= {f.__name__: wording.strict(f) for f in (*FILTERS, level, gap, emblem, slug)}
+    env.filters |= {"fragment": quote, "line_chart": line_chart}
     env.globals["zip"] = zip
     return env
 
