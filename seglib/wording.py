@@ -258,18 +258,18 @@ def _render(environment: jinja2.Environment, page: str, sentence: str, values: d
 
 
 @cache
-def _environment(markdown: bool) -> jinja2.Environment:
+def _environment(marked: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         undefined=jinja2.StrictUndefined,
-        finalize=_escaped if markdown else _written,
+        finalize=markdown if marked else _written,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     filters = (amount, count, dated, day, estimate, interval, number, p_value, plural, share)
     environment.filters |= {f.__name__: strict(f) for f in filters}
     environment.filters["code"] = strict(code)
-    environment.filters["listing"] = _listing if markdown else listing
+    environment.filters["listing"] = _listing if marked else listing
     return environment
 
 
@@ -290,7 +290,7 @@ def code(value: Any) -> Markup:
 
 
 def _listing(items: list[str]) -> Markup:
-    return Markup(listing([_escaped(item) for item in items]))
+    return Markup(listing([markdown(item) for item in items]))
 
 
 def visible(text: str) -> str:
@@ -305,7 +305,7 @@ def _written(value: Any) -> Any:
     return day(value.isoformat()) if type(value) is date else value
 
 
-def _escaped(value: Any) -> Any:
+def markdown(value: Any) -> Any:
     """Return a value as Markdown that shows it as it is; what is marked as safe stays."""
     value = _written(value)
     if isinstance(value, Markup):

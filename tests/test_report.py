@@ -314,6 +314,14 @@ def test_a_figure_is_drawn_again_for_phones_panels_below_one_another(displayed):
     assert figure.get_size_inches()[1] > figure.get_size_inches()[0]
 
 
+def test_why_a_part_is_missing_is_text_with_links(displayed, tmp_path):
+    exhibits.missing("No <i>cats</i> & co: see [there](03_clustering.html).")
+    data, more = displayed[0]
+    page = made(tmp_path, new_markdown_cell("## Part"), code("x", shown(data, **more["metadata"])))
+    item = page.select_one(".body li")
+    assert text(item) == "No <i>cats</i> & co: see there ." and item.a and not item.i
+
+
 def test_a_figure_without_data_says_why(displayed):
     figure, ax = plt.subplots()
     ax.axline((0, 0), slope=1)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
+from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -84,7 +85,8 @@ def tell(text: str) -> None:
 
 def missing(reason: str) -> None:
     """Display, in a sentence, why a part has nothing to show: the page lists it in its place."""
-    display({"text/markdown": reason, "text/plain": reason}, raw=True, metadata={"absent": True})
+    marked = escape(reason, quote=False)  # it may hold a link, but no HTML
+    display({"text/markdown": marked, "text/plain": reason}, raw=True, metadata={"absent": True})
 
 
 class Page:
@@ -123,7 +125,8 @@ def show(figure, alt: str = "", caption: str = "", absent: str = "") -> None:
     plt.close(figure)
     display(data, raw=True, metadata=about)
     if caption.strip():  # for JupyterLab; on the page it stands in the figure's own caption
-        display({"text/markdown": f"*{caption.strip()}*"}, raw=True, metadata={"figcaption": True})
+        marked = f"*{wording.markdown(caption.strip())}*"
+        display({"text/markdown": marked}, raw=True, metadata={"figcaption": True})
 
 
 def table(
