@@ -20,7 +20,7 @@ ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what
     ("clustering", 3740, 14),
     ("personas", 2360, 8),
     ("measuring", 2100, 7),
-    ("report", 1550, 7),
+    ("report", 1551, 7),
 ]
 WORDS = 3100  # lines of templates, tables of words and styles
 DEEPEST = 8  # modules in the longest chain of imports
