@@ -179,6 +179,15 @@ def test_numbers_are_taken_however_they_are_written():
     assert same(again.labels, found.labels) and again.verdict.usefulness is None
 
 
+@pytest.mark.parametrize("most", [{}, {"k_max": 1}])
+def test_of_too_few_rows_nothing_is_said_of_groups(most):
+    frame = groups(size=60 if most else 1)
+    judged = seglib.segment(frame.assign(own=frame["spend"] % 3), **most).verdict
+    assert (judged.k, judged.kind) == (1, "none")
+    assert judged.headline.startswith("Whether there are groups in these data was not tested")
+    assert not any("borders" in reason for reason in judged.reasons)
+
+
 def test_yes_and_no_and_rows_of_several_types_are_taken():
     rows = [(1.5, "x", True), (2, "y", None), (9, "x", False)] * 20
     columns = seglib.segment(rows, k=None, k_max=2).model["columns"]

@@ -25,6 +25,7 @@ from seglib.formats import StudyError
 LARGEST = 1e100  # a number whose square is one
 RARE = 0.01  # levels held by a smaller share of rows carry no distance
 TAILS = (0.005, 0.995)  # winsor limits as quantiles
+FEWEST = 20  # rows from which borders are more than chance
 PAIRS = 500  # near pairs are looked for among this many rows
 IDENTIFIER = re.compile(r"(^|[^a-z])(id|uuid|guid|key)$|_id$", re.IGNORECASE)
 
@@ -320,7 +321,7 @@ def _plain(value: object) -> object:
 def _tiers(x: pd.DataFrame, rules: dict) -> list[str]:
     ordered = [name for name in x if rules[name]["kind"] != "nominal"]
     codes = {c: x[c].cat.codes.where(x[c].notna()) for c in ordered if kind(x[c]) == "ordered"}
-    return tiers(x.assign(**codes), ordered)
+    return tiers(x.assign(**codes), ordered) if len(x) >= FEWEST else []
 
 
 # --- near pairs of rows ---------------------------------------------------------------------------

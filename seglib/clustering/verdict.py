@@ -284,8 +284,7 @@ def _kind(decision: Decision, model: SegmentModel, agreement: dict, useful, choi
 
 def _headline(decision: Decision, model, kind: str, useful, choice: Choice, agreement: dict) -> str:
     k, labels = model.n_segments, model.method_ == "labels"
-    other = decision.k != k or kind in {"none", "constructive"}
-    shown = k
+    other, shown = decision.k != k or kind in {"none", "constructive"}, k
     if labels and not other and decision.kind != "none" and agreement["value"] < AGREE:
         word = "loose"
     elif choice.chosen_by == "analyst" and decision.kind != "none" and other:
@@ -294,7 +293,8 @@ def _headline(decision: Decision, model, kind: str, useful, choice: Choice, agre
     elif choice.carried and kind == "constructive":
         word = "carried"
     else:
-        word = kind if kind != "none" else "useless" if useful else "untested"
+        few = len(decision.evidence) == 1  # number of segments that was considered
+        word = kind if kind != "none" else "few" if few else "useless" if useful else "untested"
     return _words(
         "headline",
         kind=word,
