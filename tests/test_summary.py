@@ -1,11 +1,13 @@
 """The summary says what the files of the runs say, draws the segments, and needs nothing else."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from playwright import sync_api
 
 from seglib.plots import colours
 from seglib.report import exhibits, summary
@@ -254,6 +256,24 @@ def test_without_groups_the_page_says_what_to_use_meanwhile(tmp_path):
     none = CONTENT["verdict"] | {"kind": "none", "k": 1, "usefulness": useful}
     run = write_run(tmp_path, verdict=none, personas=CONTENT["personas"][:1], playbook=None)
     assert "To use meanwhile: RFM tiers" in words(section(built(tmp_path, run), "answer"))
+
+
+@pytest.mark.parametrize("width", [1440, 390, 320])
+def test_names_without_a_blank_stay_on_the_page(tmp_path, width):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        pytest.skip("Chromium is not installed")
+    long = {"label": "F" * 300, "value": 1.0, "low": 0.9, "high": 1.0}
+    people = [row | {"name": "N" * 80, "fingerprint": [long]} for row in CONTENT["personas"]]
+    claims = [row | {"sentence": "S" * 300} for row in CONTENT["claims"]]
+    runs = [write_run(tmp_path, day, personas=people, claims=claims) for day in DAYS[:2]]
+    built(tmp_path, *runs, title="T" * 80, customer="c" * 80)
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": width, "height": 800})
+        tab.goto((tmp_path / "index.html").as_uri())
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        browser.close()
 
 
 # --- over the runs --------------------------------------------------------------------------------
