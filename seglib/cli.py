@@ -18,20 +18,13 @@ def main(words: list[str] | None = None) -> int:
     except OSError as error:
         if not error.errno:
             raise
-        place = error.filename2 or error.filename or _place(options)
+        place = error.filename2 or error.filename or getattr(options, "study", "the output")
         return _stopped(f"{place}: {error.strerror}; the last run is as it was", 2)
     except Exception as error:
         if not hasattr(error, "exit_code"):
             raise
         return _stopped(str(error), error.exit_code)
     return 0
-
-
-def _place(options) -> str:
-    """Return what a command was writing to where the system does not say it."""
-    from seglib import study
-
-    return str(study.find(options.study).parent) if hasattr(options, "study") else "the output"
 
 
 def _stopped(why: str, code: int) -> int:

@@ -14,14 +14,12 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
-from traitlets import Unicode
 from traitlets.config import Config
 
 for unused in ("rfc3987_syntax", "debugpy"):  # jsonschema and each kernel would load them
@@ -66,7 +64,7 @@ def execute(notebook: Path, executed: Path, parameters: dict, name: str) -> Exce
     from papermill.exceptions import PapermillExecutionError
 
     with tempfile.TemporaryDirectory(dir=get_temp_dir(), ignore_cleanup_errors=True) as folder:
-        about = {"temporary": folder, "connection_file": f"{folder}/kernel.json"}
+        about = {"connection_file": f"{folder}/kernel.json"}
         if os.name == "posix":
             about |= {"transport": "ipc", "ip": f"{folder}/kernel"}
         try:
@@ -136,10 +134,9 @@ class ForkingProvisioner(LocalProvisioner):
 class KernelManager(AsyncKernelManager):
     """Manages a kernel that begins with its libraries loaded."""
 
-    temporary = Unicode(config=True)  # the folder of the kernel's temporary files
-
     async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
-        kwargs["env"] = {**(kwargs.get("env") or os.environ), "TMPDIR": self.temporary}
+        folder = str(Path(self.connection_file).parent)  # of all its temporary files
+        kwargs["env"] = {**(kwargs.get("env") or os.environ), "TMPDIR": folder}
         if FORKING and self.provisioner is None:
             self.provisioner = ForkingProvisioner(
                 parent=self, kernel_id=self.kernel_id or "", kernel_spec=self.kernel_spec
@@ -184,11 +181,9 @@ def _serve(arguments: list[str], environment: dict[str, str], folder: str) -> No
 
 def _end_with_runner() -> None:
     """Wait for the end of the runner; remove its temporary files when nobody writes any more."""
-    kernel, folder = os.getpid(), Path(os.environ["TMPDIR"]).parent
+    folder = Path(os.environ["TMPDIR"]).parent
     multiprocessing.parent_process().join()
     if os.fork():
         os._exit(1)
-    while os.getppid() == kernel:
-        time.sleep(0.01)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)

@@ -71,12 +71,13 @@ def check(name: str, *, read: bool = True) -> Study:
     return loaded
 
 
-def steps(loaded: Study) -> list[Step]:
-    """Return the steps of a study in order: those that have something to say.
+def steps(current: Run) -> list[Step]:
+    """Return the steps of a run in order: those that have something to say.
 
     Product segments need products; results need transactions or outcomes, experiments need
-    campaigns or arms, monitoring needs a run of another date to compare with.
+    campaigns or arms, monitoring needs a run of an earlier date to compare with.
     """
+    loaded = current.study
     sold = loaded.tables.transactions and loaded.tables.transactions.columns.product
     result = [
         Step("01_data_collection", 1),
@@ -94,20 +95,9 @@ def steps(loaded: Study) -> list[Step]:
         gone.add("05_measuring_results")
     if not (tables.campaigns or loaded.arms):
         gone.add("06_experiments")
-    if not _ran(loaded):
+    if not current.predecessor(*COMPARED):
         gone.add("07_monitoring")
     return [step for step in result if step.name not in gone]
-
-
-def _ran(loaded: Study) -> bool:
-    """Return whether a study has runs of several dates, or of another than its own, to compare.
-
-    Customers who are called by the number of their row are nobody at another date.
-    """
-    if loaded.numbered:
-        return False
-    days = [path.parent.name for path in loaded.folder.glob("*/segments.parquet")]
-    return bool({day for day in days if not day.startswith(".")} - {loaded.as_of.isoformat()})
 
 
 def left_out(step: Step, current: Run) -> str:
@@ -293,8 +283,7 @@ def _has(loaded: Study, days: dict | None, several: bool) -> dict[str, bool]:
     bases = {a.base for table in has.people.values() for a in table.attributes.values()}
     start, end = loaded.as_of.replace(day=1), loaded.until(loaded.as_of) - timedelta(days=1)
     whole = pd.date_range(days["first"], start, freq="MS", inclusive="left") if days else ()
-    runs = (path.parent.name for path in loaded.folder.glob("*/segments.parquet"))
-    numbers = {step.name[:2] for step in steps(loaded)}
+    numbers = {step.name[:2] for step in steps(runs.open_run(loaded.path))}
     product = bool(sold and sold.columns.product)
     return {
         "transactions": bool(sold),
@@ -312,7 +301,7 @@ def _has(loaded: Study, days: dict | None, several: bool) -> dict[str, bool]:
         "campaigns": bool(has.campaigns),
         "random campaigns": not has.campaigns or bool(has.campaigns.randomised),
         "random arms": not loaded.arms or bool(loaded.arms.randomised),
-        "another run": "07" in numbers and any(day < loaded.as_of.isoformat() for day in runs),
+        "another run": "07" in numbers,
     }
 
 

@@ -30,32 +30,26 @@ def staged(*places: Path) -> Iterator[list[Path]]:
     folder, new = places[0].parent, [_beside(place, STAGING) for place in places]
     above = [p for place in places for p in (place.parent, place.parent.parent)]
     made = [each for each in above if not each.exists()]
+    draft = folder / f"{STAGING}{JOURNAL}"
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with locked(folder, wait=False):
+    with locked(folder, wait=False):
+        _finish(folder)
+        try:
+            for path in [old for one in new for old in one.parent.glob(f"{STAGING}*")]:
+                _remove(path)
+            for path in new:
+                (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
+            yield new
+            lines = (os.path.relpath(place, folder) for place in places)
+            draft.write_text("\n".join(lines), encoding="utf-8")
+            draft.rename(folder / JOURNAL)
+        finally:
             _finish(folder)
-            try:
-                for path in [old for one in new for old in one.parent.glob(f"{STAGING}*")]:
-                    _remove(path)
-                for path in new:
-                    (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
-                yield new
-                draft = folder / f"{STAGING}{JOURNAL}"
-                new.append(draft)
-                lines = (os.path.relpath(place, folder) for place in places)
-                draft.write_text("\n".join(lines), encoding="utf-8")
-                draft.rename(folder / JOURNAL)
-                try:
-                    _finish(folder)
-                except KeyboardInterrupt:  # too late: all is there
-                    _finish(folder)
-            finally:
-                for path in new if not (folder / JOURNAL).exists() else []:
-                    _remove(path)
-    finally:
-        for each in made:
-            if each.is_dir() and not any(each.iterdir()):
-                each.rmdir()
+            for path in [*new, draft]:
+                _remove(path)
+            for each in made:
+                if each.is_dir() and not any(each.iterdir()):
+                    each.rmdir()
 
 
 def recover(folder: Path) -> None:

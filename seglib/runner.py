@@ -65,9 +65,14 @@ def run(
     current = runs.open_run(loaded.path, as_of)
     reports = loaded.reports
     places = current.folder, reports / current.as_of.isoformat(), reports / "index.html"
-    todo = plan.with_parameters(plan.steps(loaded), parameters or {})
+    todo = plan.with_parameters(plan.steps(current), parameters or {})
     wanted = plan.wanted(todo, only, current)
     for other in _others(current):  # a mixture there is refused: the summary shows it too
+        if not runs.manifest(other):
+            raise StudyError(
+                f"the run in {other} is damaged, or of another version of seglib, and cannot be "
+                f"shown beside this one: make it again by {runs.again(other)}, or delete it"
+            )
         runs.verify(other)
     before = runs.digest(loaded.path)
     with publish.staged(*places) as staging, chdir(plan.ROOT):  # one folder for all threads
@@ -121,7 +126,7 @@ def _write_pages(current: Run, manifest: dict, data: Path, pages: Path, index: P
 def _state(study: Study, folder: Path) -> list:
     """Return what tells whether anything in a run has changed that the summary shows."""
     names = [sorted(os.listdir(place)) for place in (folder, study.reports / folder.name)]
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = runs.manifest(folder)
     manifest["times"].pop("pages", None)  # which follow from the other runs in turn
     return [folder.name, names, manifest, runs.lineage(folder)]
 
@@ -131,26 +136,21 @@ def _same_pages(current: Run, times: dict) -> list[Path]:
 
     That of a step depends on its notebook and on what is common to all steps, the rest on all.
     """
-    last = _last(current).get("times", {})
+    last = runs.manifest(current.folder).get("times", {})
     now, old = times["pages"], last.get("pages", {})
     if not now["common"] or now["common"] != old.get("common"):
         return []
     place = current.study.reports / current.as_of.isoformat()
-    files = {place / name: digest for name, digest in old["files"].items()}
+    files = {place / name: digest for name, digest in old.get("files", {}).items()}
     sound = [path for path in files if path.name not in _differ(files)]
     if len(sound) == len(files) and now["whole"] == old["whole"]:
         return sound
     return [path for path in sound if path.stem in last and times.get(path.stem) == last[path.stem]]
 
 
-def _last(current: Run) -> dict:
-    """Return the manifest of the last run, empty if there is none."""
-    return current.read("manifest.json") if current.has("manifest.json") else {}
-
-
 def _execute(current, todo, wanted, staging, force, say) -> dict:
     """Run or reuse each step into the staging folders and return the manifest."""
-    last = _last(current)
+    last = runs.manifest(current.folder)
     old = {
         entry["name"]: entry | {"page": last["times"][entry["name"]].get("page")}
         for entry in last.get("steps", [])
@@ -228,8 +228,7 @@ def _left_out(step: plan.Step, here: Run) -> str:
 def _measure(current: Run, staged: Run, reason: str, again: bool) -> None:
     """Write measures.json, or take that of the last run if it would be the same."""
     name = "measures.json"
-    was = runs.lineage(current.folder).get(name, {}).get(name)
-    if again or reason or _differ({current.folder / name: was}):
+    if again or reason or _differ({current.folder / name: runs.recorded(current.folder, name)}):
         from seglib.measuring import monitoring
 
         monitoring.assemble(staged, reason)
@@ -290,9 +289,10 @@ def _unchanged(current: Run, known: dict | None, fingerprint: str) -> bool:
 
 def _altered(current: Run, entry: dict) -> list[str]:
     """Return the files of a step that are not as it wrote them when its page was made."""
-    paths = {current.folder / name: changed for name, changed in entry["files"].items()}
-    paths[_executed(current, entry["name"])] = entry.get("page")
-    return _differ(paths)
+    folder, files = current.folder, entry["files"]
+    lost = [name for name, was in files.items() if runs.recorded(folder, name) != was]
+    paths = {folder / name: was for name, was in files.items()}
+    return lost + _differ(paths | {_executed(current, entry["name"]): entry.get("page")})
 
 
 def _differ(paths: dict[Path, str | None]) -> list[str]:

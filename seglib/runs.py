@@ -85,12 +85,14 @@ class Run:
 
     def predecessor(self, *names: str) -> Run | None:
         """Return the newest earlier run of the study that has all the files, None if none has."""
-        days = [path.name for path in self.study.folder.glob("*") if _is_day(path.name)]
-        for day in sorted((d for d in days if d < self.as_of.isoformat()), reverse=True):
-            run = Run(self.study, date.fromisoformat(day), self.study.folder / day, self.seed)
-            if self._same_ids(run.folder) and all(run.has(name) for name in names):
-                return run
-        return None
+        runs = (run for run in self._runs(*names) if run.as_of < self.as_of)
+        return max(runs, key=lambda run: run.as_of, default=None)
+
+    def _runs(self, *names: str) -> list[Run]:
+        """Return the runs of the study that have all the files, and customers by the same ids."""
+        days = [path for path in self.study.folder.glob("*") if _is_day(path.name)]
+        runs = [Run(self.study, date.fromisoformat(p.name), p, self.seed) for p in days]
+        return [r for r in runs if self._same_ids(r.folder) and all(map(r.has, names))]
 
     def numbering(self, prefix: str = "") -> dict | None:
         """Return the segments whose numbers this run takes up, None if it is the first.
@@ -102,36 +104,26 @@ class Run:
         number of segments and the date when it was tested, if it is an earlier run whose cut was
         useful.
         """
-        runs = self._segmented(prefix)
-        own = self.as_of.isoformat()
-        last = runs.pop(own, None)
-        earlier = [day for day in runs if day < own]
+        name, own = f"{prefix}segments.parquet", self.as_of.isoformat()
+        paths = {run.as_of.isoformat(): run.folder / name for run in self._runs(name)}
+        labels = {d: pd.read_parquet(p, columns=["segment"])["segment"] for d, p in paths.items()}
+        labels = {day: each for day, each in labels.items() if each.nunique() > 1}
+        last = labels.pop(own, None)
+        earlier = [day for day in labels if day < own]
         if earlier:
             day = max(earlier)
         elif last is not None and self.study.personas.names:
-            runs, day = {**runs, own: last}, own
-        elif runs:
-            day = min(runs)
+            labels, day = {**labels, own: last}, own
+        elif labels:
+            day = min(labels)
         else:
             return None
-        result = {one: pd.read_parquet(path, columns=["segment"]) for one, path in runs.items()}
-        used = max(int(each["segment"].max()) for each in result.values())
         return {
-            "segments": result[day]["segment"],
-            "used": used,
+            "segments": labels[day],
+            "used": max(int(each.max()) for each in labels.values()),
             "as_of": day,
-            "digest": digest(runs[day]),
-            "cut": _cut(runs[day].parent / f"{prefix}verdict.json", day < own),
-        }
-
-    def _segmented(self, prefix: str) -> dict[str, Path]:
-        """Return the files of all runs of the study that have two or more segments, by date."""
-        return {
-            path.parent.name: path
-            for path in self.study.folder.glob(f"*/{prefix}segments.parquet")
-            if _is_day(path.parent.name)
-            and self._same_ids(path.parent)
-            and pd.read_parquet(path, columns=["segment"])["segment"].nunique() > 1
+            "digest": digest(paths[day]),
+            "cut": _cut(paths[day].with_name(f"{prefix}verdict.json"), day < own),
         }
 
     def _same_ids(self, folder: Path) -> bool:
@@ -240,7 +232,34 @@ def maker(name: str) -> str:
 def lineage(folder: Path) -> dict[str, dict[str, str]]:
     """Return the digests that each file of a folder was recorded with: its own and its inputs'."""
     path = folder / LINEAGE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    except (ValueError, TypeError):
+        raise StudyError(f"{path} is damaged: make it again by {again(folder)}") from None
+
+
+def recorded(folder: Path, name: str) -> str | None:
+    """Return the digest that a file was recorded with."""
+    return lineage(folder).get(name, {}).get(name)
+
+
+def manifest(folder: Path) -> dict:
+    """Return the manifest of a run; empty if there is none, or the run cannot be gone on from."""
+    try:
+        whole = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        keys = [{"name", "fingerprint", "files"} - set(step) for step in whole["steps"]]
+        keys += [{step["name"] for step in whole["steps"]} - set(whole["times"])]
+        lineage(folder)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, StudyError):
+        return {}
+    return {} if any(keys) else whole  # of an older seglib
+
+
+def again(folder: Path) -> str:
+    """Return the command that makes the files of a folder again."""
+    if not _is_day(folder.name):
+        return "`seglib run STUDY --force`"
+    return f"`seglib run {folder.parent.name} --as-of {folder.name} --force`"
 
 
 def _record(folder: Path, entries: dict[str, dict[str, str]]) -> None:

@@ -1,8 +1,10 @@
 """Runs of a study: what files are made from, whose numbers they follow, what a kill leaves."""
 
+import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
@@ -144,16 +146,20 @@ def test_results_are_made_again_when_the_run_they_are_compared_with_appears(tmp_
 # --- what a run is given --------------------------------------------------------------------------
 
 
-def test_what_is_read_from_a_database_is_never_unchanged(shop, monkeypatch):
+@pytest.fixture
+def again(shop, monkeypatch):
+    """A function: run three steps, none of which takes a moment; return which are unchanged."""
+    current = runs.open_run(shop)
+    todo = plan.steps(current)[:3]
+    files = {"01": "quality.json", "02": "exploration.json", "03": "verdict.json"}
+
     def execute(current, step, staging):
+        replace(current, folder=staging[0]).write(files[step.name[:2]], [1])
         (staging[1] / f"{step.name}.ipynb").write_text("{}")
 
     monkeypatch.setattr(runner, "_execute_one", execute)
-    current = runs.open_run(shop)
-    todo = plan.steps(current.study)[:3]
 
-    def again(on_a_server):
-        monkeypatch.setattr(runner.tables, "on_a_server", lambda study: on_a_server)
+    def run():
         lines, names = [], {step.name for step in todo}
         pages = current.study.reports / current.as_of.isoformat()
         with publish.staged(current.folder, pages) as staging:
@@ -161,8 +167,67 @@ def test_what_is_read_from_a_database_is_never_unchanged(shop, monkeypatch):
             (staging[0] / "manifest.json").write_text(formats.as_json(manifest))
         return ["unchanged" in line for line in lines]
 
-    assert again(False) == [False] * 3 and again(False) == [True] * 3
-    assert again(True) == [False] * 3 and again(True) == [False] * 3
+    return run
+
+
+def test_what_is_read_from_a_database_is_never_unchanged(again, monkeypatch):
+    for on_a_server in (False, True):
+        monkeypatch.setattr(runner.tables, "on_a_server", lambda study, is_so=on_a_server: is_so)
+        assert again() == [False] * 3 and again() == [not on_a_server] * 3
+
+
+def without(path, key):
+    manifest = json.loads(path.read_text())
+    for part in [manifest, *manifest["steps"]]:
+        part.pop(key, None)
+    path.write_text(json.dumps(manifest))
+
+
+DAMAGE = {
+    "no times": lambda folder: without(folder / "manifest.json", "times"),
+    "no fingerprint": lambda folder: without(folder / "manifest.json", "fingerprint"),
+    "half a manifest": lambda folder: (folder / "manifest.json").write_text('{"steps": ['),
+    "no manifest": lambda folder: (folder / "manifest.json").write_text(""),
+    "half a record": lambda folder: (folder / runs.LINEAGE).write_text('{"a'),
+    "no record": lambda folder: (folder / runs.LINEAGE).unlink(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_run_that_is_damaged_or_of_an_older_seglib_is_made_again(shop, again, damage):
+    folder = runs.open_run(shop).folder
+    assert again() == [False] * 3 and again() == [True] * 3
+    whole = runs.lineage(folder)
+    damage(folder)
+    assert again() == [False] * 3 and again() == [True] * 3
+    assert runs.lineage(folder) == whole
+
+
+@pytest.mark.parametrize("damage", list(DAMAGE.values())[:-1], ids=list(DAMAGE)[:-1])
+def test_a_damaged_run_of_another_date_is_refused_before_anything_is_run(
+    shop, again, monkeypatch, damage
+):
+    again()
+    current = runs.open_run(shop)
+    other, pages = current.folder.with_name("2021-01-01"), current.study.reports / "2021-01-01"
+    current.folder.rename(other)
+    pages.mkdir(parents=True)
+    (pages / "index.html").touch()
+    damage(other)
+    monkeypatch.setattr(runner, "_execute", lambda *_: pytest.fail("it was run"))
+    with pytest.raises(StudyError, match="`seglib run shop --as-of 2021-01-01 --force`"):
+        runner.run(shop)
+
+
+def test_a_folder_that_is_named_by_no_day_is_no_earlier_run(shop):
+    current = runs.open_run(shop)
+    for day, there in (("0backup", False), ("2001-01-01", True)):
+        earlier = replace(current, folder=current.folder.with_name(day))
+        for name in runs.COMPARED:
+            earlier.write(name, pd.DataFrame({"segment": [1]}) if "parquet" in name else {})
+        assert there == ("07_monitoring" in {step.name for step in plan.steps(current)})
+        lines = plan.pages(current.study, {"first": date(2000, 1, 1), "last": date(2030, 1, 1)})
+        assert there == (plan.NO_PAGE not in lines[-1])
 
 
 def test_two_files_of_one_name_are_two_inputs(tmp_path):

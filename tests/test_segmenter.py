@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import seglib
-from seglib import plan, study, wording
+from seglib import plan, runs, wording
 from seglib.clustering import Encoder, SegmentModel, assign, to_sql
 from seglib.clustering.segmenter import check, choose_method, read_labels
 from seglib.study import StudyError
@@ -239,7 +239,7 @@ def test_labels_are_a_column_or_a_file_beside_the_study(tmp_path):
 
 
 def test_what_is_asked_of_segments_is_asked_of_customers():
-    steps = plan.steps(study.load(study.find("complete_journey")))
+    steps = plan.steps(runs.open_run("complete_journey"))
     asked = {"labels": "income", "k": "4", "method": "gmm", "03_clustering_products.k": "3"}
     given = {step.name: step.parameters for step in plan.with_parameters(steps, asked)}
     assert given["03_clustering"].items() >= {"labels": "income", "k": 4, "method": "gmm"}.items()

@@ -398,7 +398,7 @@ def one_product(shop, about, raw):
 def test_one_product_alone_has_no_page_and_the_plan_leaves_it_out(tmp_path):
     path = odd(tmp_path, one_product)
     assert "fewer than two products" in pages(path)["03 products"]
-    one = next(step for step in plan.steps(study.load(path)) if step.needs)
+    one = next(step for step in plan.steps(runs.open_run(path)) if step.needs)
     assert plan.left_out(one, runs.open_run(path)) == "there is no products.parquet"
 
 

@@ -113,11 +113,7 @@ def _rule(path: Path) -> dict:
             f"{path} is not a model: expected the keys {', '.join(sorted(KEYS))}, as in the "
             "model.json of a run"
         )
-    if rule["version"] != segmenter.VERSION:
-        raise StudyError(
-            f"{path} is of version {rule['version']}: this seglib reads version "
-            f"{segmenter.VERSION}; run the study again"
-        )
+    segmenter.check_version(rule, path)
     return rule
 
 

@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import hypergeom
 from sklearn.base import BaseEstimator
 
-from seglib import stats, wording
+from seglib import runs, stats, wording
 from seglib.clustering import algorithms
 from seglib.clustering.encoding import Encoder
 from seglib.clustering.null_model import NullModel
@@ -176,7 +176,8 @@ class SegmentModel(BaseEstimator):
 
     @classmethod
     def from_dict(cls, model: dict) -> SegmentModel:
-        """Return the model of a model.json."""
+        """Return the model of a model.json; a StudyError if it is of another version."""
+        check_version(model)
         made = cls(Encoder.from_rules(model["columns"]), model["k"], model["method"])
         made._start(made.encoder)
         made.method_, made.parameters_ = model["method"], model["parameters"]
@@ -226,6 +227,15 @@ class SegmentModel(BaseEstimator):
         centres = np.where(np.isnan(centres), params["centres"], centres)
         again = algorithms.k_means(data, self.n_segments, init=centres)[0]
         return algorithms.from_centres(data, again, rounds=0)  # only labels are asked
+
+
+def check_version(model: dict, path: Path = Path("model.json")) -> None:
+    """Refuse a model.json of another version; the StudyError says how to make it again."""
+    if model.get("version") != VERSION:
+        raise StudyError(
+            f"{path} is of version {model.get('version')}: this seglib reads version {VERSION}; "
+            f"make it again by {runs.again(path.parent)}"
+        )
 
 
 def assign(model: dict, X: pd.DataFrame) -> pd.DataFrame:

@@ -132,8 +132,7 @@ class Facts:
         """The part of `all` that features may see: before `as_of`, and within the history."""
         if self.all is None:
             return None
-        days = self.study.history
-        return within(self.all, days and self.as_of - timedelta(days=days), self.as_of)
+        return within(self.all, start(self.study, self.as_of), self.as_of)
 
     @cached_property
     def bought(self) -> ir.Table:
@@ -282,8 +281,17 @@ def extent(data: Facts) -> dict | None:
         return None
     row = data.all.aggregate(first=data.all.time.min(), last=data.all.time.max()).execute()
     days = {name: row.loc[0, name].date() for name in ("first", "last")}
-    history = (data.as_of - days["first"]).days
-    return days | {"history": min(history, data.study.history or history)}
+    return days | {"history": history(data.study, days["first"], data.as_of)}
+
+
+def start(study: Study, as_of: date) -> date | None:
+    """Return the first day that a date may look back to, None if any."""
+    return as_of - timedelta(days=study.history) if study.history else None
+
+
+def history(study: Study, first: date, as_of: date) -> int:
+    """Return how many days of history a date sees of data that begin on a first day."""
+    return (as_of - max(first, start(study, as_of) or first)).days
 
 
 def between(

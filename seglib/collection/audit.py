@@ -140,8 +140,7 @@ def _periods(study: Study, table: ir.Table, as_of: date) -> list[Test]:
     days = {"as_of": as_of, "until": until}
     within = (time >= midnight(as_of)) & (time < midnight(until))
     tests = [Test("holdout", within, days), Test("after_holdout", time >= midnight(until), days)]
-    if study.history:
-        start = as_of - timedelta(days=study.history)
+    if start := activity.start(study, as_of):
         tests.append(Test("before_history", time < midnight(start), {"start": start}))
     return tests
 
@@ -205,7 +204,7 @@ def _copies(raw: ir.Table, table: ir.Table, usable: ir.BooleanValue) -> dict:
 
 
 def _returned_only(study: Study, clean: ir.Table, as_of: date) -> list[dict]:
-    seen = activity.within(clean, study.history and as_of - timedelta(days=study.history), as_of)
+    seen = activity.within(clean, activity.start(study, as_of), as_of)
     each = seen.group_by("customer").agg(bought=(~seen.is_return).sum())
     rows = "returns or cancelled sales" if study.tables.transactions.cancelled else "returns"
     words = {"as_of": as_of, "kept": rows}

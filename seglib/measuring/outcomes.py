@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import privacy, stats, wording
+from seglib.collection import activity
 from seglib.runs import Run
 from seglib.study import Study
 
@@ -49,8 +50,7 @@ def history(run: Run, day: date | None = None) -> int:
     """Return how many days before a day, by default its own, a run sees; 0 without transactions."""
     if not run.has("extent.json"):
         return 0
-    days = ((day or run.as_of) - covered(run)[0]).days
-    return min(days, run.study.history or days)
+    return activity.history(run.study, covered(run)[0], day or run.as_of)
 
 
 def amounts(study: Study) -> list[str]:
