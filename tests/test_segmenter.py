@@ -238,6 +238,53 @@ def test_labels_are_a_column_or_a_file_beside_the_study(tmp_path):
         read_labels("mine.cvs", frame, tmp_path)
 
 
+TEN = pd.DataFrame({"a": range(10)}, pd.Index(range(1, 11), name="customer"))
+MINE = pd.Series(list("aabbaabbcc"), TEN.index.astype(str), name="tier").rename_axis("who")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: MINE.to_csv(path, sep=";"),
+        lambda path: MINE.to_csv(path, sep="\t", encoding="utf-8-sig"),
+        lambda path: MINE.reset_index()[["tier", "who"]].to_csv(path, index=False),
+        lambda path: MINE.set_axis(MINE.index + ".0").to_csv(path),
+        lambda path: MINE.set_axis(TEN.index.to_numpy()[::-1])[::-1].to_frame().to_parquet(path),
+        lambda path: pd.concat([MINE, pd.Series("z", ["99", "98"])]).to_csv(path),
+    ],
+)
+def test_a_file_of_labels_is_read_as_it_is_meant(tmp_path, write):
+    path = tmp_path / ("mine.parquet" if "parquet" in write.__code__.co_names[-1] else "mine.CSV")
+    write(path)
+    labels = read_labels(path.name, TEN, tmp_path)
+    expected = MINE[::-1] if path.suffix == ".parquet" else MINE
+    assert labels.tolist() == expected.tolist() and labels.index.equals(TEN.index)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "cannot be read as csv"),
+        (b"who\n1\n2\n", "has 1 columns: expected two"),
+        (b"who,tier,more\n1,a,b\n", "has 3 columns: expected two"),
+        (b"who,tier\n", "names nobody of the table: expected customers such as '1'"),
+        (b"who,tier\n1,a\n1,b\n", "names '1' twice"),
+        ("who,tier\n1,\u00e9\n".encode("cp1252"), "is not UTF-8 text: save it as CSV UTF-8"),
+    ],
+)
+def test_a_file_of_no_labels_is_one_sentence(tmp_path, content, words):
+    (tmp_path / "mine.csv").write_bytes(content)
+    with pytest.raises(StudyError, match=words) as caught:
+        read_labels("mine.csv", TEN, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_broken_parquet_of_labels_is_one_sentence(tmp_path):
+    (tmp_path / "mine.parquet").write_text("x")
+    with pytest.raises(StudyError, match="cannot be read as parquet"):
+        read_labels("mine.parquet", TEN, tmp_path)
+
+
 def test_what_is_asked_of_segments_is_asked_of_customers():
     steps = plan.steps(runs.open_run("complete_journey"))
     asked = {"labels": "income", "k": "4", "method": "gmm", "03_clustering_products.k": "3"}

@@ -167,13 +167,7 @@ def _opened(path: Path) -> pd.DataFrame:
         raise StudyError(f"the table is {path}: expected a .parquet or .csv file")
     if not path.is_file():
         raise StudyError(f"there is no table {path}")
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except (ValueError, OSError) as error:
-        first = str(error).partition("\n")[0]
-        raise StudyError(f"{path} cannot be read as {path.suffix[1:]}: {first}") from None
+    return segmenter.read_table(path)
 
 
 def _lacking(absent: list[str], spare: list[str]) -> str:

@@ -246,20 +246,55 @@ def assign(model: dict, X: pd.DataFrame) -> pd.DataFrame:
 def read_labels(where: str, frame: pd.DataFrame, folder: Path) -> pd.Series | None:
     """Return segments that an analyst made: a column of the frame, or a file beside the study.
 
-    The file is .csv or .parquet, a row a customer: who, which segment. An empty name means none.
+    The file is .csv or .parquet, a row a customer: who, which segment; who is the column that has
+    more of those in the frame. An empty name means none.
     """
     if not where or where in frame:
         return frame[where] if where else None
     path = folder / where
-    if not path.is_file() or path.suffix not in {".csv", ".parquet"}:
+    if not path.is_file() or path.suffix.lower() not in {".csv", ".parquet"}:
         raise StudyError(
             f"labels is {where!r}{nearest(where, list(frame))}: expected a column of the table, or "
             f"a .csv or .parquet file in {folder}"
         )
-    table = pd.read_csv(path, dtype=str) if path.suffix == ".csv" else pd.read_parquet(path)
-    table = table.reset_index() if table.index.name else table
-    labels = table.set_axis(table.iloc[:, 0].astype(str)).iloc[:, 1].rename(None)
-    return labels.reindex(frame.index.astype(str)).set_axis(frame.index)
+    table = read_table(path)
+    table = table.reset_index() if not isinstance(table.index, pd.RangeIndex) else table
+    if table.shape[1] != 2:
+        raise StudyError(
+            f"{where} has {table.shape[1]} columns: expected two, who and which segment"
+        )
+    who, ids = _ids(frame.index), [_ids(table[name]) for name in table]
+    key = int(np.argmax([len(who.intersection(each)) for each in ids]))
+    labels = table.iloc[:, 1 - key].rename(None).set_axis(ids[key])
+    labels = labels[labels.index.isin(who)]
+    if labels.empty:
+        raise StudyError(
+            f"{where} names nobody of the table: expected {frame.index.name or 'row'}s such as "
+            f"{who[0]!r}, and their segments"
+        )
+    if (twice := labels.index.duplicated()).any():
+        raise StudyError(f"{where} names {labels.index[twice][0]!r} twice: expected a row each")
+    return labels.reindex(who).set_axis(frame.index)
+
+
+def _ids(values) -> pd.Index:
+    """Return who is meant, as text; a whole number may have been written as 1.0."""
+    return pd.Index(values).astype(str).str.strip().str.replace(r"\.0$", "", regex=True)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read .parquet, or .csv as text, whatever parts its columns."""
+    try:
+        if path.suffix.lower() == ".parquet":
+            return pd.read_parquet(path)
+        with path.open(encoding="utf-8-sig") as file:
+            parts = max(",;\t|", key=file.readline().count)
+        return pd.read_csv(path, sep=parts, dtype=str, keep_default_na=False, na_values=[""])
+    except UnicodeDecodeError:
+        raise StudyError(f"{path} is not UTF-8 text: save it as CSV UTF-8") from None
+    except (ValueError, OSError) as error:
+        first = str(error).partition("\n")[0]
+        raise StudyError(f"{path} cannot be read as {path.suffix[1:]}: {first}") from None
 
 
 def choose_method(method: str, encoder: Encoder) -> str:
