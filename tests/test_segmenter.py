@@ -267,7 +267,7 @@ def test_a_file_of_labels_is_read_as_it_is_meant(tmp_path, write):
         (b"", "cannot be read as csv"),
         (b"who\n1\n2\n", "has 1 columns: expected two"),
         (b"who,tier,more\n1,a,b\n", "has 3 columns: expected two"),
-        (b"who,tier\n", "names nobody of the table: expected customers such as '1'"),
+        (b"who,tier\n", "names nobody of the table: expected ids such as '1'"),
         (b"who,tier\n1,a\n1,b\n", "names '1' twice"),
         ("who,tier\n1,\u00e9\n".encode("cp1252"), "is not UTF-8 text: save it as CSV UTF-8"),
     ],

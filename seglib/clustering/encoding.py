@@ -22,7 +22,6 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from seglib.clustering.dependence import redundant, tiers
 from seglib.formats import StudyError
 
-LARGEST = 1e100  # a number whose square is one
 RARE = 0.01  # levels held by a smaller share of rows carry no distance
 TAILS = (0.005, 0.995)  # winsor limits as quantiles
 FEWEST = 20  # rows from which borders are more than chance
@@ -202,10 +201,9 @@ def numbers(values: pd.Series) -> pd.Series:
         values = _typed(values, values.dropna())
     if values.dtype.kind == "c":
         raise StudyError(f"Column {values.name!r} holds complex numbers; give each part its own.")
-    if kind(values) == "numeric" and (values.abs() > LARGEST).any():
+    if kind(values) == "numeric" and (values.abs() > 1e100).any():  # their squares are none
         raise StudyError(
-            f"Column {values.name!r} holds infinite values, or beyond {LARGEST:g}; make them "
-            "missing, or give them in a larger unit."
+            f"Column {values.name!r} holds infinite or huge values; make them missing."
         )
     return values
 

@@ -87,8 +87,7 @@ class SegmentModel(BaseEstimator):
     @classmethod
     def from_labels(cls, X: pd.DataFrame, labels: pd.Series, encoder=None, seed=0) -> SegmentModel:
         """Return segments that somebody else made."""
-        labels = labels.reindex(X.index)
-        return cls(encoder, labels.nunique(), random_state=seed).fit(X, labels)
+        return cls(encoder, labels.reindex(X.index).nunique(), random_state=seed).fit(X, labels)
 
     def _start(self, encoder: Encoder) -> None:
         self.encoder_, self.numbers_ = encoder, list(range(1, self.n_segments + 1))
@@ -246,8 +245,7 @@ def assign(model: dict, X: pd.DataFrame) -> pd.DataFrame:
 def read_labels(where: str, frame: pd.DataFrame, folder: Path) -> pd.Series | None:
     """Return segments that an analyst made: a column of the frame, or a file beside the study.
 
-    The file is .csv or .parquet, a row a customer: who, which segment; who is the column that has
-    more of those in the frame. An empty name means none.
+    The file is .csv or .parquet, a row a customer: who, which segment. An empty name means none.
     """
     if not where or where in frame:
         return frame[where] if where else None
@@ -268,10 +266,7 @@ def read_labels(where: str, frame: pd.DataFrame, folder: Path) -> pd.Series | No
     labels = table.iloc[:, 1 - key].rename(None).set_axis(ids[key])
     labels = labels[labels.index.isin(who)]
     if labels.empty:
-        raise StudyError(
-            f"{where} names nobody of the table: expected {frame.index.name or 'row'}s such as "
-            f"{who[0]!r}, and their segments"
-        )
+        raise StudyError(f"{where} names nobody of the table: expected ids such as {who[0]!r}")
     if (twice := labels.index.duplicated()).any():
         raise StudyError(f"{where} names {labels.index[twice][0]!r} twice: expected a row each")
     return labels.reindex(who).set_axis(frame.index)
