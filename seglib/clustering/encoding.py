@@ -202,9 +202,7 @@ def numbers(values: pd.Series) -> pd.Series:
     if values.dtype.kind == "c":
         raise StudyError(f"Column {values.name!r} holds complex numbers; give each part its own.")
     if kind(values) == "numeric" and (values.abs() > 1e100).any():  # their squares are none
-        raise StudyError(
-            f"Column {values.name!r} holds infinite or huge values; make them missing."
-        )
+        raise StudyError(f"Column {values.name!r} holds infinite or huge values; leave those out.")
     return values
 
 
