@@ -135,6 +135,63 @@ def test_a_name_is_not_believed_against_values():
     assert "column 'who' is taken as the customer by its values alone" in found.asked
 
 
+RNG = np.random.default_rng(8)
+CUSTOMERS = np.arange(N) % 120
+MONEY = RNG.gamma(2, 20, N).round(2) + 1
+DAYS = pd.Timestamp("2022-01-03") + pd.to_timedelta(np.arange(N) * 2, "D")
+
+
+def sales(without="", **more):
+    """Return orders in whose columns further ones stand before those of whose, when, how much."""
+    own = {"customer_id": CUSTOMERS + 100, "order_date": DAYS, "amount": MONEY}
+    rows = pd.DataFrame({"receipt": [f"R{i}" for i in range(N)]} | more)
+    return rows.assign(**{name: own[name] for name in own if name not in {*more, without}})
+
+
+BARE = {"without": "amount"}
+BESIDE = {
+    # (what stands before the right column, role, right column, what is asked)
+    "points": ({"loyalty_points": RNG.integers(0, 600, N)}, "customer", "customer_id", ""),
+    "balance": ({"account_balance": RNG.integers(0, 500, N)}, "customer", "customer_id", ""),
+    "score": ({"customer_score": RNG.integers(300, 850, N)}, "customer", "customer_id", ""),
+    "city": ({"customer_city": [f"T{i}" for i in CUSTOMERS % 30]}, "customer", "customer_id", ""),
+    "household": ({"household": CUSTOMERS % 40}, "customer", "household", "customer_id"),
+    "registered": ({"registered_at": DAYS[::-1] + pd.Timedelta("1h")}, "time", "order_date", ""),
+    "first": ({"first_purchase_date": DAYS[CUSTOMERS]}, "time", "order_date", ""),
+    "loaded": ({"etl_loaded_at": DAYS[-1] + pd.to_timedelta(np.arange(N), "s")}, "time",
+               "order_date", ""),
+    "of customers": ({"opening": DAYS[CUSTOMERS]}, "time", "order_date", ""),
+    "two times": ({"value_date": DAYS[::-1]}, "time", "order_date", "value_date"),
+    "lifetime": ({"customer_lifetime_value": MONEY[CUSTOMERS]}, "amount", "amount", ""),
+    "constant": ({"net": MONEY[CUSTOMERS]}, "amount", "amount", "net"),
+    "flag": ({"paid": np.arange(N) % 2}, "amount", "amount", ""),
+    "items": ({"total_items": RNG.integers(1, 9, N)}, "amount", "amount", ""),
+    "weight": ({"net_weight": MONEY[::-1] / 9}, "amount", "amount", ""),
+    "target": ({"sales_target": MONEY[::-1]}, "amount", "amount", ""),
+    "last": ({"last_order_amount": MONEY[::-1]}, "amount", "amount", ""),
+    "two amounts": ({"amount": MONEY, "gross": MONEY * 1.2}, "amount", "amount", "gross"),
+    "cost": ({"Unit Cost": MONEY * 0.6, "Unit Price": MONEY, "Quantity": CUSTOMERS % 5, **BARE},
+             "price", "Unit Price", ""),
+    "fee": ({"processing_charge": MONEY * 0.03, "captured": MONEY, **BARE}, "amount",
+            "captured", "captured"),
+    "Gebühr": ({"Bearbeitungsgebühr": MONEY[::-1] / 20, "Bestellwert": MONEY, **BARE}, "amount",
+               "Bestellwert", ""),
+    "larger": ({"a": MONEY * 0.03, "b": MONEY, **BARE}, "amount", "b", "b"),
+    "only cost": ({"cost": MONEY, **BARE}, "amount", "cost", "its name suggests a fee"),
+    "only items": ({"total_items": RNG.integers(1, 9, N), **BARE}, "amount", "total_items",
+                   "its name suggests a fee"),
+    "refunds": ({"refunded_amount": MONEY * (CUSTOMERS % 7 == 0)}, "amount", "amount", "refunded"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_stands_beside_the_right_column_is_not_taken_or_asked_about(name):
+    more, role, right, asked = BESIDE[name]
+    found = guess(sales(**more))
+    assert found.roles[role] == right
+    assert asked in found.asked and bool(asked) == bool(found.asked)
+
+
 EXPORTS = {
     # what a tool writes: (columns of the orders, role → column, words of what is asked)
     "no customer": (
@@ -156,7 +213,7 @@ EXPORTS = {
     ),
     "a fee alone": (
         {"fee": np.linspace(1.5, 9.5, N), "total": None}, {"amount": "fee"},
-        "'fee' is the only money there is",
+        "'fee' is taken as the money of a row, but its name suggests",
     ),
 }  # fmt: skip
 
@@ -241,6 +298,16 @@ def test_traits_are_described_and_what_is_personal_stays_out():
     assert not any(secret in found.asked for secret in ("Anna", "p1@", "0171"))
 
 
+def test_whole_numbers_that_happen_to_be_unique_are_an_id_only_by_name():
+    one = 20_000 + RNG.permutation(9 * N)[:N]
+    numbers = {"income": one, "spend_last_year": one[::-1], "household_income": one + 1}
+    found = guess(people(**numbers, branch_code=one + 2, index=one + 3, altitude=one + 4))
+    assert found.roles == {"customer": "id"}
+    assert set(found.main.attributes) == {"age", "past_spend", *numbers}
+    assert "'altitude' holds another whole number in each row and is taken for an id" in found.asked
+    assert "branch_code" not in found.asked and "index" not in found.asked
+
+
 def test_what_tells_an_outcome_without_fault_is_left_out():
     gone = np.arange(N) % 3 == 0
     found = guess(people(churned=np.where(gone, "Yes", "No"), churn_score=np.linspace(0, 1, N),
@@ -285,6 +352,32 @@ def test_a_form_is_a_survey_whose_rows_are_respondents():
     assert about["like"]["levels"] == [str(n) for n in range(-5, 6)]
     assert found.main.left["Anything else?"].startswith("free text")
     assert found.main.left["Instagram handle"].startswith("personal data (user names)")
+
+
+PARADATA = {
+    "Browser": ["Chrome", "Safari"], "Operating System": ["Mac", "Win"], "Device type": ["a", "b"],
+    "Source": ["link", "email"], "Referrer URL": ["http://a.de", "http://b.de"],
+    "Total time": [60.5, 90.2, 70.9], "Group time: Basics": [6.5, 9.2, 7.9], "TIME001": [4, 7, 9],
+    "MISSREL": [1, 2, 9], "Abgeschlossen": [1, 0], "Betriebssystem": ["Mac", "Win"],
+    "Duration (in seconds)": [66, 99, 128, 200],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARADATA)
+def test_what_is_about_the_answering_never_forms_segments(name):
+    values = np.resize(PARADATA[name], N)
+    assert name not in guess(form(**{name: values})).main.attributes
+    found = guess(people(**{name: values, "Progress": np.resize([50, 100], N)}))
+    assert name not in found.main.attributes and "Progress" not in found.main.attributes
+    assert f"the name of {name!r} and 'Progress' suggests how a form was filled in" in found.asked
+    assert f"{name!r} suggests how a form was filled in" in guess(people(**{name: values})).asked
+
+
+def test_answers_to_be_picked_of_several_are_found_though_one_stands_in_one_combination_only():
+    ways = ["Phone", "Phone;Laptop", "Laptop", "Phone;Tablet"]
+    found = guess(form(**{"Which do you use?": np.resize(ways, N)}))
+    assert "Which do you use?" not in found.main.attributes
+    assert "of 3 such as 'Laptop' and 'Phone'" in found.asked
 
 
 def battery(n, yes="Yes", no="No", **more):

@@ -18,6 +18,9 @@ GROUPS = 25  # more different texts than this are no groups
 STATEMENT = 4  # words of a heading that is a statement or a question, not the name of a thing
 FEW = 0.05  # a column filled less than this tells nothing
 BATTERY = 3, 5  # columns of the same yes and no that look like questions: without ids, and with
+MANY_PARADATA = 3  # columns about the answering, from which ids of responses are of a survey
+PARADATA = "about the answering, no answer"
+KNOWN = {"amount", "aside", "cost", "demographic", "discount", "measure", "price", "quantity"}
 SEVERAL = 0.2  # of the cells that hold more than one answer
 SCALES = wording.table("scales")
 OPINIONS = {*SCALES["opinions"]}
@@ -63,8 +66,9 @@ def is_survey(table: Table) -> bool:
     words, numbers = sum(name in OPINIONS - {"points"} for name in on), on.count("points")
     worded = sum(len(c.name.split()) >= 3 for c in questions) >= 0.5 * max(len(questions), 1)
     named = "respondent" in suggested(key)
+    exported = named and len(useful) - len(questions) >= MANY_PARADATA
     enough = words >= 3 or numbers >= 5 or (words + numbers >= 1 and (worded or named))
-    if enough and words + numbers >= 0.3 * len(questions):
+    if exported or (enough and words + numbers >= 0.3 * len(questions)):
         return True
     yes = len(battery(table)) >= max(BATTERY[bool(key)], 0.5 * len(useful))
     over = any("outcome" in c.says for c in useful)
@@ -87,7 +91,7 @@ def several_answers(column: Column) -> list[str]:
     for sign in (";", ", ", ",", "|") if column.kind == "text" else ():
         split = {v: [p.strip() for p in v.split(sign) if p.strip()] for v in column.values}
         many = sum(n for value, n in column.values.items() if len(split[value]) > 1)
-        answers = Counter(part for values in split.values() for part in values)
+        answers = Counter(part for value, n in column.values.items() for part in split[value] * n)
         enough = many >= SEVERAL * sum(column.values.values()) and min(answers.values(), default=0)
         if enough > 1 and 2 < len(answers) < len(split):
             return sorted(answers)
@@ -111,16 +115,17 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
     boxes = [c.name for c in boxes if 0.02 <= 1 - c.missing <= 0.98]
     boxes = boxes if len(boxes) > 1 and is_survey(table) else []
     platform = [c.name for c in table if c.is_paradata]  # about the answering
+    away = platform if kind == "survey" or len(platform) > 1 else []
     for column in table:
         if column.name not in {*guess.taken, *after}:
-            _describe(guess, column, column.name in boxes, platform)
+            _describe(guess, column, column.name in boxes, away)
     _leaks(guess)
     abouts = [about for about in guess.attributes.values() if "scale" in about]
     for about in abouts:  # the same levels on the same scale, also those that nobody chose here
         alike = [other["levels"] for other in abouts if other["scale"] == about["scale"]]
         wider = [levels for levels in alike if {*levels} > {*about["levels"]}]
         about["levels"] = max(wider, key=len, default=about["levels"])
-    if len(platform) > 1:
+    if away:
         _previews(guess)
     if boxes := [repr(name) for name in boxes if name in guess.attributes]:
         guess.ask("boxes", names=listing(boxes[:4]))
@@ -135,9 +140,8 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
     return guess
 
 
-def _describe(guess: Guess, column: Column, box: bool, platform: list[str]) -> None:
-    name, survey = column.name, guess.kind == "survey"
-    paradata = len(platform) > 1 and name in platform
+def _describe(guess: Guess, column: Column, box: bool, away: list[str]) -> None:
+    name, survey, paradata = column.name, guess.kind == "survey", column.name in away
     if box:
         value = next(iter(column.values))
         why = f"{value!r} in {1 - column.missing:.0%} of the rows, empty in the others: a box"
@@ -145,7 +149,7 @@ def _describe(guess: Guess, column: Column, box: bool, platform: list[str]) -> N
     elif column.personal or column.distinct < 2 or column.free_text or column.kind == "time":
         guess.left[name] = unused(column)
     elif paradata or column.filled < FEW * column.rows:
-        guess.left[name] = "about the answering, no answer" if paradata else "hardly ever filled in"
+        guess.left[name] = PARADATA if paradata else "hardly ever filled in"
     elif "outcome" in column.says or _ended(column):
         _take_outcome(guess, column)
     elif (result := scale(column)) and (column.kind == "text" or survey):
@@ -179,8 +183,11 @@ def _number(guess: Guess, column: Column) -> None:
     """Take a column of numbers as such, few whole ones under the name of a code as groups."""
     name, base, whole = column.name, column.base, column.whole == 1
     coded = "id" in column.says or base == "geographic"
-    if whole and (column.unique or (coded and column.distinct > GROUPS)):
+    unknown = column.unique and not column.is_count and column.says.isdisjoint(KNOWN)
+    if whole and column.distinct > GROUPS and (coded or unknown):
         guess.left[name] = "an id or a code, it seems"
+        if not coded and "line" not in column.says:
+            guess.ask("id_or_number", name=name)
         return
     ends = f"{column.least:,.10g} to {column.most:,.10g}"
     kinds = len(heading(name).split()) == 1 and column.says & {"place", "level", "group"}
@@ -264,6 +271,9 @@ def _previews(guess: Guess) -> None:
 
 
 def _ask_of_rows(guess: Guess, key: str) -> None:
+    asked = [*guess.attributes, *(name for name, why in guess.left.items() if why == PARADATA)]
+    if names := [repr(c.name) for c in guess.table if c.is_paradata and c.name in asked]:
+        guess.ask("paradata", names=listing(names))
     whens = guess.table.times
     if whens and key and "customer" not in suggested(key):
         guess.ask("rows_dated", name=key, time=whens[0].name)

@@ -47,12 +47,13 @@ def _plain(text: str) -> str:
 
 @cache
 def suggested(name: str) -> frozenset[str]:
-    """Return the roles of which a name holds a word, or one that it begins with (Kundennummer)."""
+    """Return the roles of which a name holds a word, or begins or ends with one (Kundennummer)."""
     result = {form for word in parts(name) for form in (word, word.removesuffix("s"))}
 
     def fits(word: str) -> bool:
         begun = len(word) >= 5 and any(one.startswith(word) for one in result)
-        return word.rstrip(".") in result or begun or (not word.isascii() and word in name)
+        ended = word[0] == "-" and any(one.endswith(word[1:]) for one in result)
+        return word.rstrip(".") in result or begun or ended or (not word.isascii() and word in name)
 
     return frozenset(role for role, words in LISTS.items() if any(map(fits, words)))
 
@@ -105,9 +106,9 @@ class Column:
         numbers = self.read.dropna() if numeric and self.filled else pd.Series([0.5])
         says = self.says = suggested(self.name)
         self.base = next((kind for kind in ("demographic", "geographic") if kind in says), "plan")
-        self.is_aside = "aside" in says and not has(self.name, WORDS["sums"])  # a fee, no sum
+        self.is_aside = bool(says & {"aside", "cost"}) and not has(self.name, WORDS["sums"])
         self.is_earlier = has(self.name, WORDS["earlier"])  # known before an experiment
-        words, bare = parts(self.name), _plain(re.sub(r"\([^)]*\)", "", self.name))
+        words, bare = parts(self.name), _plain(re.sub(r"\([^)]*\)|:.*", "", self.name))
         many = MANY.match(self.name) and len(words) > 2 and words[-1] != "id"
         self.is_count = "count" in says or bool(many)  # how many, such as NumStorePurchases
         self.is_paradata = "".join(re.findall("[a-z]+", bare)) in LISTS["paradata"]
@@ -130,7 +131,7 @@ class Column:
         self.no = others[0] if self.yes else ""
         self.promise = privacy.promised(self.name)
         self.personal = self._personal()
-        ids = self.kind == "integer" or (numeric and (self.whole == 1 or "id" in says))
+        ids = numeric and ("id" in says or (self.whole == 1 and "measure" not in says))
         positive = ids and self.least is not None and self.least >= 0
         short = is_text and self.length <= CODE and self.words < 2
         self.is_key = self.distinct > 1 and self.personal in {"", EMAIL} and (positive or short)

@@ -144,7 +144,7 @@ def _with_lookup(lines: Table, heads: Table, key: str) -> Table:
 
 
 def _has_money(table: Table) -> bool:
-    return any(column.numeric for column in table.named("amount", "price"))
+    return any(column.numeric for column in table.named("amount", "price", "cost"))
 
 
 def _is_events(table: Table) -> bool:

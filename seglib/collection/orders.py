@@ -4,13 +4,14 @@ import re
 
 from seglib.collection import activity, reading
 from seglib.collection.columns import WORDS, Column, Table, has, parts
-from seglib.collection.roles import LEAST_PEOPLE, NAMED, Guess, is_other, repeats
+from seglib.collection.roles import LEAST_PEOPLE, NAMED, Guess, is_other, repeats, rivals
 from seglib.wording import listing
 
 GUESTS = 0.15  # of the rows without a customer, from which they are pointed at
 LINES = 1.2  # rows an order, above which rows are its lines
 SELDOM = 0.5  # of the rows with an amount, below which rows are events
 MOST_STATES = 10  # different values of a status
+UNDONE = {word for words in WORDS["undone"].values() for word in words}
 
 
 def transactions(table: Table, who: str, points: int) -> Guess:
@@ -19,6 +20,7 @@ def transactions(table: Table, who: str, points: int) -> Guess:
     guess.take("customer", who, repeats(column))
     if points < NAMED:
         guess.ask("by_values", name=who)
+    guess.ask_instead("customer", rivals(table, who))
     if column.personal:
         guess.ask("personal_key", name=who, what=column.personal)
     _time(guess)
@@ -50,13 +52,15 @@ def transactions(table: Table, who: str, points: int) -> Guess:
 
 
 def _time(guess: Guess) -> None:
-    whens = guess.table.times
+    whens, who = guess.table.times, guess.roles["customer"]
     plain = [c for c in whens if "deadline" not in c.says] or whens
-    if "deadline" in plain[0].says:
-        guess.ask("deadline", name=plain[0].name)
+    plain = [c for c in plain if not guess.table.decides(who, c.name)] or plain
     full = [c for c in plain if 1.1 * c.filled > plain[0].filled]
     when = next((c for c in full if "placed" in c.says), plain[0])
+    if "deadline" in when.says:
+        guess.ask("deadline", name=when.name)
     guess.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
+    guess.ask_instead("time", (c.name for c in plain))
 
 
 def _nobody(guess: Guess) -> None:
@@ -112,13 +116,12 @@ def _are_names(table: Table, key: Column, column: Column) -> bool:
 
 def is_money(column: Column) -> bool:
     """Return whether numbers could be money: named so, or with decimals and no share or id."""
-    by_name = column.says & {"amount", "price"}
-    undo = {word for words in WORDS["undone"].values() for word in words}
-    other = column.says & {"discount", "coupon", "place"} or has(column.name, undo)
+    by_name = column.says & {"amount", "price", "cost"}
+    other = column.says & {"discount", "coupon", "place"} or has(column.name, UNDONE)
     if not column.numeric or other or ("line" in column.says and not by_name):
         return False
     if by_name:
-        return "id" not in column.says and column.distinct > 1
+        return "id" not in column.says and column.distinct > 1 and not column.yes
     decimals = column.kind == "number" and column.whole < 0.999 and column.most > 1
     return decimals and column.base != "geographic"
 
@@ -134,21 +137,23 @@ def _amount(guess: Guess) -> None:
     if not money:
         return
     plain = [c for c in money if not c.is_aside] or money
-    if plain[0].is_aside:
-        guess.ask("only_aside", name=plain[0].name)
     prices = [c for c in plain if "price" in c.says]
     amounts = [c for c in plain if "amount" in c.says and c not in prices]
+    amounts.sort(key=lambda c: guess.table.decides(guess.roles["customer"], c.name))
     amounts.sort(key=lambda c: _currencies(guess, c.name).distinct > 1)
-    chosen = (amounts or prices or plain)[0]
+    chosen = (amounts or prices or sorted(plain, key=lambda c: -c.read.sum()))[0]
+    if chosen.is_aside:
+        guess.ask("only_aside", name=chosen.name)
     if quantity and chosen in prices:
         why = f"of one unit: the amount of a line is {quantity.name} × {chosen.name}"
         guess.take("price", chosen.name, why)
         if not has(chosen.name, WORDS["unit"]):
             guess.ask("per_unit", name=chosen.name, quantity=quantity.name)
-        return
-    guess.take("amount", chosen.name, f"from {chosen.least:,.2f} to {chosen.most:,.2f}")
-    if not amounts and not prices:
-        guess.ask("money_by_values", name=chosen.name)
+    else:
+        guess.take("amount", chosen.name, f"from {chosen.least:,.2f} to {chosen.most:,.2f}")
+        if not amounts and not prices:
+            guess.ask("money_by_values", name=chosen.name)
+    guess.ask_instead(guess.money, (c.name for c in amounts or prices))
 
 
 def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:
@@ -204,6 +209,9 @@ def _currencies(guess: Guess, money: str) -> Column:
 
 def _reductions(guess: Guess) -> None:
     large = guess.column(guess.money).most > 50
+    for column in (c for c in guess.free() if c.numeric and has(c.name, UNDONE)):
+        if (column.kind == "number" or "amount" in column.says) and not column.yes:
+            guess.ask("refunds", name=column.name)
     for role in ("coupon", "discount"):
         chosen = []
         for column in (c for c in guess.free(role) if role in c.says and c.numeric):

@@ -52,6 +52,11 @@ class Guess:
         """Add a doubt, a sentence of wording/doubts.yaml."""
         self.doubts.append(DOUBTS[doubt].format(**facts))
 
+    def ask_instead(self, role: str, others: Iterable[str]) -> None:
+        """Ask about other columns that could have a role, if there are any."""
+        if others := [repr(other) for other in others if other != self.roles[role]]:
+            self.ask("several", name=self.roles[role], role=role, others=listing(others))
+
     def column(self, role: str) -> Column:
         """Return the column of a role."""
         return self.table.columns[self.roles[role]]
@@ -91,7 +96,7 @@ def unused(column: Column) -> str:
         "free text": column.free_text,
         "another time": column.kind == "time",
         "lists or the like, which are not read": column.kind == "other",
-        "numbers the rows": column.unique,
+        "numbers the rows": column.unique and column.is_key,
     }
     other = f"no role known for it ({column.distinct:,} different)"
     return next((why for why, fits in reasons.items() if fits), other)
@@ -130,15 +135,22 @@ def misread(table: Table) -> list[str]:
 def customer(table: Table) -> tuple[str, int] | None:
     """Return the column most like customers who return, and how many points speak for it."""
     keys = [column for column in table if column.is_key and not _never_who(column)]
-    points = {c.name: _points(table, c, keys) for c in keys}
-    best = max(keys, key=lambda c: (points[c.name], not c.personal, c.distinct), default=None)
-    return (best.name, points[best.name]) if best and points[best.name] >= 1 else None
+    points = {c: _points(table, c, keys) for c in keys}
+    best = keys and max(keys, key=lambda c: (points[c], "id" in c.says, not c.personal, c.distinct))
+    return (best.name, points[best]) if best and points[best] >= 1 else None
+
+
+def rivals(table: Table, who: str) -> list[str]:
+    """Return the columns that are named as customers too, and tell other ones apart."""
+    keys = (c for c in table.named("customer") if c.is_key and c.distinct >= LEAST_PEOPLE)
+    others = [c.name for c in keys if c.base != "geographic"]
+    return [o for o in others if not (table.decides(who, o) and table.decides(o, who))]
 
 
 def _never_who(column: Column) -> bool:
     """Return whether a name says that values are of persons, times or measures, not ids."""
     is_id = "id" in column.says
-    money = column.says & {"amount", "aside", "discount", "converted"}
+    money = column.says & {"amount", "aside", "cost", "discount", "converted"}
     measured = column.kind != "text" and not is_id and money
     described = "demographic" in column.says or column.promise in {PERSON, BIRTH}
     other = measured or described or column.is_count or ("time" in column.says and not is_id)
@@ -146,7 +158,7 @@ def _never_who(column: Column) -> bool:
 
 
 def _points(table: Table, column: Column, keys: list[Column]) -> int:
-    by_name = "customer" in column.says
+    by_name = "customer" in column.says and column.base != "geographic"
     things = column.says & {"order", "product", "campaign", "level", "price"}
     other = bool(is_other(column) or things)
     points = (
@@ -291,7 +303,8 @@ def _outcome(guess: Guess, column: Column) -> dict:
 
 
 def _is_amount(column: Column) -> bool:
-    numbers = column.numeric and column.distinct > 2 and not column.unique
+    unique = column.unique and "amount" not in column.says
+    numbers = column.numeric and column.distinct > 2 and not unique
     by_name = column.says & AMOUNTS or has(column.name, WORDS["measured"])
     return numbers and by_name and "id" not in column.says and column.negative <= 0.5
 
