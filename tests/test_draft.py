@@ -128,6 +128,16 @@ def test_a_column_of_the_orders_may_group_the_products_and_a_table_of_them_may_h
     assert (found["product"], found["group"]) == ("Bezeichnung", "Department")
 
 
+def test_a_category_is_the_product_where_no_column_names_that():
+    kind = np.array(["Toys", "Food", "Garden"])[RNG.integers(0, 3, N)]
+    found = guess(sales(Category=kind))
+    assert found.roles["product"] == "Category" and "Category" not in found.main.left
+    assert set(found.kinds["products"].roles.values()) == {"Category"}
+    assert "'Category' is taken as the product" in found.asked
+    found = guess(sales(Category=kind[CUSTOMERS]))  # of customers
+    assert "product" not in found.roles and set(found.kinds) == {"transactions"}
+
+
 def test_a_name_is_not_believed_against_values():
     rows = orders().rename(columns={"client": "who"})
     found = guess(rows.assign(customer=np.where(rows["order"] % 2, "private", "business")))
@@ -510,6 +520,11 @@ REFUSED = {
     "names of persons": (
         orders(Donor=np.resize(NAMES, N)).drop(columns=["order", "client"]),
         "no column that looks like a customer",
+    ),
+    "numbered orders with dates in two ways": (
+        sales(order_date=[t.strftime("%d/%m/%Y" if i % 2 else "%m/%d/%Y")
+                          for i, t in enumerate(DAYS)]).rename(columns={"receipt": "order_id"}),
+        "'order_date' holds dates, but",
     ),
     "dates in two ways": (
         orders(when=[t.strftime("%d/%m/%Y" if i % 2 else "%m/%d/%Y")

@@ -222,27 +222,41 @@ def _products(table: Table, link: Link, main: Guess) -> Guess:
         main.left.pop(link.many, None)
     main.why["product"] += f"; {why}"
     guess.take("product", link.one, f"{table.rows:,} distinct, one a row")
-    _groups(guess, list(table))
+    _groups(guess, [c for c in table if c.name != link.one])
     guess.leave_others()
     return guess
 
 
 def _grouped(main: Guess) -> list[Guess]:
     """Return the products as the table of orders tells of them, if it groups them."""
-    product, guess = main.roles.get("product"), Guess("products", main.table)
+    guess, free = Guess("products", main.table), [c for c in main.table if c.name not in main.taken]
+    product = main.roles.get("product") or _category(main)
     if not product or main.table.lookups:
         return []
     guess.take("product", product, "the groups stand beside it in the orders")
-    free = [c for c in main.table if c.name not in main.taken]
     _groups(guess, [c for c in free if main.table.decides(product, c.name)])
     main.left |= dict.fromkeys(guess.taken - {product}, "groups the products")
     return [guess] if "level" in guess.roles else []
 
 
+def _category(main: Guess) -> str:
+    """Take the finest column that groups what was paid for as the product; return it, or ''."""
+    named = (c for c in main.free() if {"level", "group"} <= c.says and c.kind == "text")
+    groups = [c for c in named if not main.table.decides(main.roles["customer"], c.name)]
+    if not groups or not main.money:
+        return ""
+    category = max(groups, key=lambda c: c.distinct)
+    main.take("product", category.name, roles.repeats(category))
+    main.left.pop(category.name, None)
+    main.ask("category", name=category.name)
+    return category.name
+
+
 def _groups(guess: Guess, beside: list[Column]) -> None:
     most = min(MOST_LEVELS, guess.column("product").distinct / 2)
     by_name = [c for c in beside if c.says & {"level", "group"} and c.kind in {"text", "integer"}]
-    groups = sorted((c for c in by_name if 2 <= c.distinct <= most), key=lambda c: -c.distinct)
+    groups = [c for c in by_name if 2 <= c.distinct <= most or c.name in guess.taken]
+    groups.sort(key=lambda c: -c.distinct)
     if groups:
         level, decides = groups[0], guess.table.decides
         coarse = [c for c in groups if "group" in c.says or decides(level.name, c.name)]
@@ -265,7 +279,8 @@ def _refuse_rows(table: Table, key: str) -> None:
             "tells whose they are: add one such as customer_id"
         )
     alone = key or _is_of_rows(table) or roles.told_apart(table)
-    if (thing and "product" in suggested(key)) or not alone:
+    unread = "order" in suggested(key) and not table.times and roles.misread(table)
+    if (thing and ("product" in suggested(key) or unread)) or not alone:
         raise StudyError(nobody(table))
 
 
