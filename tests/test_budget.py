@@ -22,7 +22,7 @@ ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what
     ("measuring", 2100, 7),
     ("report", 1551, 7),
 ]
-WORDS = 3129  # lines of templates, tables of words and styles
+WORDS = 3122  # lines of templates, tables of words and styles
 DEEPEST = 8  # modules in the longest chain of imports
 
 
