@@ -166,7 +166,7 @@ def test_what_nobody_sees_and_what_turns_the_reading_direction_is_not_on_a_page(
         (code("ask()", shown({"text/html": "<form action='/x'></form>"})), "<form>"),
         (code("base()", shown({"text/html": "<base href='data:,'>"})), "<base>"),
         (code("away()", shown({"text/html": "<meta http-equiv=refresh>"})), "<meta>"),
-        (code("a()", shown({"text/html": "<a href=' java\tscript:f()'>x</a>"})), "a link to"),
+        (code("a()", shown({"text/html": "<a href=' java\tscript:f()'>x</a>"})), "it links"),
         (
             code(
                 "a()",

@@ -25,7 +25,7 @@ def fault(tag: Tag) -> str:
         return f"its output needs <{tag.name}>, which pages do not have: show a static figure"
     link = re.sub(r"[\x00-\x20]", "", tag.get("href") or tag.get("xlink:href") or "")
     if tag.name == "a" and BEYOND.match(link):
-        return f"it has a link to {link[:60]!r}, which is no page: leave that out"
+        return f"it links {link[:60]!r}: no page's address"
     address = tag.get("src") or ("" if tag.name == "a" else link)
     if address and not address.startswith(("data:", "#")):
         return f"it loads {address[:60]!r}, but pages are self-contained: embed it"
