@@ -190,8 +190,8 @@ def _by_row(X: pd.DataFrame, values, what: str) -> pd.DataFrame:
         seen = f"{len(frame)} rows {frame.index[:2].tolist()} …"
         raise StudyError(
             f"{'Several columns' if wide else 'A row twice' if twice else seen} came as {what}: "
-            f"expected one value for each of the {len(X)} rows of the table, by its index "
-            f"{X.index[:2].tolist()} … or in its order."
+            f"expected one value a row, by the index of the table or in its order ({len(X)} rows "
+            f"{X.index[:2].tolist()} …)."
         )
     return frame.set_axis(X.index) if counted else frame.reindex(X.index)
 
@@ -219,7 +219,7 @@ def table(frame: pd.DataFrame | np.ndarray) -> pd.DataFrame:
         values = np.asanyarray(frame, dtype=object if isinstance(frame, list | tuple) else None)
         if values.ndim != 2:
             raise StudyError(
-                f"The table came as {type(frame).__name__} of {values.ndim} dimensions; give a "
+                f"{type(frame).__name__} of {values.ndim} dimensions is no table; give a "
                 "DataFrame, or rows of one length: one per customer, one value per feature."
             )
         frame = pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
