@@ -173,6 +173,9 @@ def test_runs_that_cannot_be_compared_say_why(tmp_path, shops):
     run = two_runs(tmp_path, two_dates(1))
     run.write("customers.parquet", two_dates(1)[1].drop(columns="spend"))
     assert "'spend'" in monitoring.incomparable(run)
+    last = run.predecessor()
+    last.write("model.json", last.read("model.json") | {"version": 0})
+    assert f"--as-of {last.as_of} --force" in monitoring.incomparable(run)
     last, run = shops
     was = last.read("extent.json")
     last.write("extent.json", was | {"first": "2022-01-01"})

@@ -1,6 +1,7 @@
 """The rule as SQL and for customers never seen gives the labels that Python gives."""
 
 import json
+import shutil
 
 import duckdb
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from runs import by_sql, shop_run
 from worlds import write_shop
 
-from seglib import cli, clustering
+from seglib import cli, clustering, publish
 from seglib.clustering import Encoder, SegmentModel
 from seglib.clustering import scoring as score
 from seglib.study import StudyError
@@ -219,12 +220,25 @@ def test_what_is_not_a_model_is_refused(run, tmp_path, capsys):
         ("{", "is not JSON"),
         ("[1]", "is not a model"),
         (json.dumps({"version": 1}), "is not a model"),
-        (json.dumps({**model, "version": 7}), "version 7.* seglib run "),
+        (
+            json.dumps({**model, "version": 7}),
+            "version 7: this seglib reads version 1; make it",
+        ),
     ]:
         odd.write_text(text)
         assert words in refused([odd, table, "-o", out], capsys)
     assert "there is no" in refused([tmp_path / "none", table, "-o", out], capsys)
     assert not out.exists()
+
+
+def test_scoring_finishes_what_a_killed_run_was_moving(run, tmp_path):
+    members = score.score(run.folder, run.folder / "customers.parquet").members
+    table = shutil.copy(run.folder / "customers.parquet", tmp_path / "customers.parquet")
+    staging = run.folder.with_name(f"{publish.STAGING}{run.folder.name}")
+    run.folder.rename(staging)
+    staging.with_name(publish.JOURNAL).write_text(run.folder.name)
+    again = score.score(run.folder / "model.json", table).members
+    assert again.equals(members) and not staging.exists()
 
 
 def test_what_is_not_a_table_of_customers_is_refused(run, tmp_path, capsys):

@@ -230,9 +230,9 @@ class SegmentModel(BaseEstimator):
 
 def check_version(model: dict, path: Path = Path("model.json")) -> None:
     """Refuse a model.json of another version; the StudyError says how to make it again."""
-    if model.get("version") != VERSION:
+    if model.get("version", VERSION) != VERSION:
         raise StudyError(
-            f"{path} is of version {model.get('version')}: this seglib reads version {VERSION}; "
+            f"{path} is of version {model['version']}: this seglib reads version {VERSION}; "
             f"make it again by {runs.again(path.parent)}"
         )
 
