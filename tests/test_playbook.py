@@ -5,8 +5,8 @@ import pandas as pd
 import planted
 import pytest
 
-from seglib import power
-from seglib.personas import claims, measures, playbook
+from seglib import power, wording
+from seglib.personas import claims, measures, playbook, targeting
 from seglib.personas.evidence import Evidence
 from seglib.runs import Run
 
@@ -33,15 +33,35 @@ def of(found, letter, segment):
 
 def test_the_segment_worth_more_and_addressed_less_is_underserved(full):
     assert 1 in full[3]["targeting"]["underserved"]
-    words = playbook.ranked(full[3])
+    words = targeting.ranked(full[3], measures.criteria(full[0]))
     assert words["underserved"] == "some" and words["weights"] == "equal"
-    assert playbook.ranked({"targeting": {"ranking": [{}]}}) == {"weights": "none"}
+    assert targeting.ranked({"targeting": {"ranking": [{}]}}, pd.DataFrame()) == {"weights": "none"}
 
 
 def test_weights_are_equal_unless_given(full):
     table = measures.criteria(full[0])
-    assert set(playbook.weights({}, table).values()) == {0.2}
-    assert playbook.weights({"value": 3, "size": 1}, table)["value"] == 0.75
+    assert set(targeting.weights({}, table).values()) == {0.2}
+    assert targeting.weights({"value": 3, "size": 1}, table)["value"] == 0.75
+
+
+def test_what_is_known_of_one_segment_alone_is_not_weighed():
+    table = scored(size=[0.5, 0.3, 0.2], reach=[0.3, None, None])
+    assert targeting.weights({}, table) == {"size": 1.0}
+    assert targeting.weights({}, table.head(1)) == {"size": 0.5, "reach": 0.5}  # nothing to compare
+
+
+def test_a_first_rank_that_does_not_fit_the_objective_is_said_so():
+    rows = [{"segment": 1, "name": "Regulars", "scores": {"objective": 0.0}},
+            {"segment": 2, "name": "Newcomers", "scores": {"objective": 1.0}}]  # fmt: skip
+    rows = [row | {"rank": row["segment"], "first": 0.5} for row in rows]
+    whom = {"ranking": rows, "meaning": {"objective": "orders, mean"}, "equal": True,
+            "weights": {"size": 1.0}, "underserved": []}  # fmt: skip
+    words = targeting.ranked({"targeting": whom}, pd.DataFrame(columns=["contacts"]))
+    assert (words["fits"], words["fit"], words["underserved"]) == (["Newcomers"], 0.0, "none")
+    said = wording.plain("04_persona_definition", "ranking", **words)
+    assert "points to Newcomers: on it Regulars score 0.00 of 1" in said
+    rows[0]["scores"]["objective"] = 1.0
+    assert targeting.outweighed(whom)["fits"] == []
 
 
 def scored(**columns):
@@ -50,10 +70,10 @@ def scored(**columns):
 
 def test_what_is_missing_is_not_scored():
     table = scored(size=[0.5, 0.3, 0.2], reach=[0.3, 0.1, None])
-    found = playbook.rank(table, {"size": 0.4, "reach": 0.6}).set_index("segment")
+    found = targeting.rank(table, {"size": 0.4, "reach": 0.6}).set_index("segment")
     assert found["score"].tolist() == pytest.approx([1, 0.4 / 3, 0])  # smallest, not lifted by None
     assert np.isnan(found.loc[3, "reach"])
-    alone = playbook.rank(table, {"size": 0.0, "reach": 1.0}).set_index("segment")
+    alone = targeting.rank(table, {"size": 0.0, "reach": 1.0}).set_index("segment")
     assert np.isnan(alone.loc[3, "score"]) and alone.loc[3, "rank"] == 3
 
 

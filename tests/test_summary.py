@@ -9,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from playwright import sync_api
 
+from seglib.personas import targeting
 from seglib.plots import colours
 from seglib.report import exhibits, summary
 
@@ -234,8 +235,8 @@ def test_at_most_three_tests_are_proposed_in_the_order_of_priority():
 def test_a_first_action_that_passes_over_the_objective_says_why(fit, expected):
     ranking = [{"segment": s, "scores": {"objective": value}} for s, value in fit.items()]
     levers = [lever(1, True), lever(4, True), lever(2, False)]
-    assert summary.passed_over(levers[0], levers, ranking) == expected
-    assert summary.passed_over(None, levers, ranking) == {}
+    assert targeting.passed_over(levers[0], levers, ranking) == expected
+    assert targeting.passed_over(None, levers, ranking) == {}
 
 
 def test_trust_is_drawn_and_said(soup):
@@ -252,8 +253,9 @@ def test_a_missing_file_leaves_the_rest_standing(tmp_path, name):
 
 
 def test_without_groups_the_page_says_what_to_use_meanwhile(tmp_path):
-    useful = CONTENT["verdict"].get("usefulness", {}) | {"instead": "rfm_tiers", "outcomes": []}
+    useful = CONTENT["verdict"].get("usefulness", {}) | {"outcomes": []}
     none = CONTENT["verdict"] | {"kind": "none", "k": 1, "usefulness": useful}
+    none |= {"instead": "rfm_tiers"}
     run = write_run(tmp_path, verdict=none, personas=CONTENT["personas"][:1], playbook=None)
     assert "To use meanwhile: RFM tiers" in words(section(built(tmp_path, run), "answer"))
 

@@ -16,7 +16,7 @@ KEYS = {
     "n", "columns", "method", "method_reason", "k", "k_suggested", "k_chosen_by", "kind",
     "headline", "reasons", "rule", "evidence", "segments", "restarts", "ambiguous", "confusion",
     "usefulness", "worth", "sensitivity", "sampled", "agreement", "membership", "null_model",
-    "p_value", "carried", "apart",
+    "p_value", "carried", "apart", "instead",
 }  # fmt: skip
 
 
@@ -111,6 +111,11 @@ def test_where_there_are_no_segments_the_tiers_that_predict_are_offered():
     tiers = ["recency_tier", "frequency_tier", "monetary_tier"]
     assert list(judged.scores) == tiers
     assert judged.scores["recency_tier"].value_counts().between(130, 137).all()
+    blind = verdict.judge(model, table, found, null, verdict.Choice(1), rfm=rfm)
+    assert (blind.usefulness, blind.instead, list(blind.scores)) == (None, "rfm_tiers", tiers)
+    assert blind.reasons[-1].startswith("To use meanwhile: RFM tiers")
+    assert blind.reasons[-1].endswith("was not tested here.")
+    assert verdict.judge(model, table, found, null, verdict.Choice(1)).instead == "nothing"
 
 
 def test_an_analysts_k_is_kept_and_judged():

@@ -14,21 +14,15 @@ from scipy.stats import rankdata, ttest_ind_from_stats
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.model_selection import KFold
 
-from seglib import power, stats
+from seglib import power, stats, wording
 from seglib.study import Economics
 
 BOOTSTRAPS, PLACEBOS = 400, 20
 RARE = 20  # rows of the rarer of two outcomes that a comparison needs
 FEWEST, MOST = 50, 20_000  # customers needed, and used: more change nothing but the time
 SIMPLE = ("recency", "orders", "sessions", "basket_value")  # columns whose deciles are a rival
-TREES = {
-    "max_iter": 200,
-    "learning_rate": 0.05,
-    "min_samples_leaf": 20,
-    "early_stopping": True,
-    "validation_fraction": 0.2,
-    "n_iter_no_change": 5,
-}
+TREES = {"max_iter": 200, "learning_rate": 0.05, "min_samples_leaf": 20, "early_stopping": True}
+TREES |= {"validation_fraction": 0.2, "n_iter_no_change": 5}
 
 
 # --- RFM ------------------------------------------------------------------------------------------
@@ -44,15 +38,18 @@ def rfm(customers: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def rfm_cuts(values: pd.DataFrame, tiers: int = 3) -> pd.DataFrame:
-    """Return the values between which the tiers of each column lie; equal ones stay together."""
-    inner = np.arange(1, tiers) / tiers
-    return values.quantile(inner).set_axis(range(1, tiers)).rename_axis("up to tier")
+    """Return the limits between tiers, numbered as by `rfm_tiers`; equal values stay together."""
+    pairs = [f"{tier} and {tier + 1}" for tier in range(1, tiers)]
+    cuts = values.quantile(np.arange(1, tiers) / tiers).set_axis(pairs)
+    return cuts.assign(recency=cuts["recency"].to_numpy()[::-1]).rename_axis("between tiers")
 
 
 def rfm_tiers(values: pd.DataFrame, tiers: int = 3) -> pd.DataFrame:
     """Return the tier of each customer in each column, 1 the lowest, of recency the longest ago."""
     cuts = rfm_cuts(values, tiers)
-    ranked = {name: np.searchsorted(cuts[name], values[name], "left") + 1 for name in values}
+    ranked = {
+        name: np.searchsorted(np.sort(cuts[name]), values[name], "left") + 1 for name in values
+    }
     frame = pd.DataFrame(ranked, values.index)
     return frame.assign(recency=tiers + 1 - frame["recency"]).mask(values.isna(), 1)
 
@@ -352,3 +349,52 @@ def worth_word(pays: float | None, detectable: float | None) -> str:
     if pays is None or detectable is None:
         return "nothing" if pays is None else "too_small"
     return "unlikely" if pays > 0.5 else "slow" if detectable > 2 * max(pays, 0.05) else "fine"
+
+
+def sentences(useful: dict) -> dict:
+    """Say what segments and their rivals predict: ``summary`` and ``rfm``."""
+    rows, of = useful["outcomes"], "{outcome} ({metric}".format_map
+    tested = [r for r in rows if r["useful"] or r["recommended"]]
+    gains = [r for r in rows if r["gain"]["low"] > 0]
+    beats = [r["tenths_lead"]["high"] < 0 for r in tested]
+    beaten = "Yes" if all(beats) else "In part" if any(beats) else "No"
+    summary = wording.plain(
+        "verdict",
+        "predicts",
+        predicted=[f"{of(r)} {_span(r['segments'])})" for r in rows if r["useful"]],
+        gains=[f"{r['outcome']} ({_span(r['gain'], '+z.3f')})" for r in gains],
+        only="some" if gains and len(gains) < len(rows) else "all",
+        beats=beaten if tested else None,
+        tenths=[
+            f"{_figure(r['score_tenths'])} for {r['outcome']} (difference "
+            f"{_span(r['tenths_lead'], '+z.2f')})"
+            for r in tested
+        ],
+        better=[f"{_figure(r['model'])} for {r['outcome']}" for r in rows if r["recommended"]],
+    )
+    rfm = []
+    for word in ("better", "ahead", "behind", "worse"):
+        reached = [
+            f"{of(r)} {' against '.join(_apart(r['rfm_terciles'], r['segments']))})"
+            for r in rows
+            if r["rfm"] == word
+        ]
+        rfm += [wording.plain("verdict", "rfm", rfm=word, reached=reached)] if reached else []
+    return {"summary": summary, "rfm": " ".join(rfm)}
+
+
+def _figure(estimate: dict, key: str = "value", form: str = "z.2f") -> str:
+    """Return a score with two decimals: '−0.01'."""
+    return wording.minus(format(estimate[key], form))
+
+
+def _apart(one: dict, other: dict) -> list[str]:
+    """Return two scores with as many decimals as tell them apart, two or three."""
+    same = _figure(one) == _figure(other)
+    return [_figure(each, form="z.3f" if same else "z.2f") for each in (one, other)]
+
+
+def _span(estimate: dict, form: str = "z.2f") -> str:
+    """Return a number with its interval: '0.07, −0.01 to 0.15'."""
+    value, low, high = (_figure(estimate, key, form) for key in ("value", "low", "high"))
+    return f"{value}, {low} to {high}"

@@ -51,6 +51,8 @@ class Verdict:
     agreement, usefulness
         Of refits with the segments: value, low, high, kept, null, beyond; as of
         `prediction.usefulness`, with its summary.
+    instead
+        What to use where there are no segments: `score_deciles`, `rfm_tiers` or `nothing`.
     scores : pandas.DataFrame
         Of each row, what is recommended beside or instead of segments: scores and their deciles, or
         RFM tiers.
@@ -67,6 +69,7 @@ class Verdict:
     segments: pd.DataFrame
     agreement: dict
     usefulness: dict | None
+    instead: str
     scores: pd.DataFrame
     worth: pd.DataFrame
     n: int
@@ -201,9 +204,10 @@ def judge(
     kind = _kind(decision, model, agreement, useful, choice)
     if useful:
         pairs = prediction.alike(members, outcomes) if k > 1 else []
-        useful = useful | {"alike": [list(pair) for pair in pairs]} | _sentences(useful)
-        if kind == "none" and useful["instead"] == "rfm_tiers":
-            scores = scores.join(prediction.rfm_tiers(rfm).add_suffix("_tier"))
+        useful = useful | {"alike": [list(pair) for pair in pairs]} | prediction.sentences(useful)
+    instead = _instead(kind, useful, rfm)
+    if instead == "rfm_tiers":
+        scores = scores.join(prediction.rfm_tiers(rfm).add_suffix("_tier"))
     money = dict(economics or {})
     if economics and outcomes is not None and "spend" in outcomes:
         money.setdefault("spend", outcomes["spend"])
@@ -211,10 +215,11 @@ def judge(
     return Verdict(
         kind=kind,
         headline=_headline(decision, model, kind, useful, choice, agreement),
-        reasons=_reasons(decision, k, agreement, kind, useful) + model.encoder_.notes_,
+        reasons=_reasons(decision, k, agreement, kind, useful, instead) + model.encoder_.notes_,
         segments=segments,
         agreement=agreement,
         usefulness=useful,
+        instead=instead,
         scores=scores,
         worth=prediction.worth(members, **money) if "spend" in money else pd.DataFrame(),
         k_suggested=k if choice.chosen_by == "verdict" else decision.k,
@@ -279,6 +284,12 @@ def _kind(decision: Decision, model: SegmentModel, agreement: dict, useful, choi
     return kind
 
 
+def _instead(kind: str, useful: dict | None, rfm) -> str:
+    """Return what to use where there are no segments; RFM tiers also where nothing was tested."""
+    untested = "nothing" if rfm is None else "rfm_tiers"
+    return "nothing" if kind != "none" else useful["instead"] if useful else untested
+
+
 # --- words ----------------------------------------------------------------------------------------
 
 
@@ -311,14 +322,16 @@ def _headline(decision: Decision, model, kind: str, useful, choice: Choice, agre
     )
 
 
-def _reasons(decision: Decision, k: int, agreement: dict, kind: str, useful) -> list[str]:
+def _reasons(
+    decision: Decision, k: int, agreement: dict, kind: str, useful, instead: str = "nothing"
+) -> list[str]:
     """Return sentences with the figure behind each word.
 
     Stability is that of refits with the segments used or, with one segment, of pairs of samples.
     """
     evidence = decision.evidence
     if len(evidence) == 1:
-        return [_words("too_few")] + ([_words("not_tested")] if useful is None else [])
+        return [_words("too_few"), *(_untested(instead) if useful is None else [])]
     most = int(evidence["dispersion_z"].loc[2:].idxmax())
     here = min(k, len(evidence)) if k > 1 else most
     row, least = evidence.loc[here].to_dict(), 1 / (evidence["tables"].iloc[0] + 1)
@@ -340,60 +353,18 @@ def _reasons(decision: Decision, k: int, agreement: dict, kind: str, useful) -> 
     if decision.kind != "none" and k != decision.k:
         sentences.append(_words("best_for", k=decision.k))
     if useful is None:
-        return sentences + [_words("not_tested")] * (kind == "none")
+        return sentences + (_untested(instead) if kind == "none" else [])
     return sentences + _predictions(kind, useful)
+
+
+def _untested(instead: str) -> list[str]:
+    offer = _words("instead", instead=instead, tested="no")
+    return [_words("not_tested"), *filter(None, [offer])]
 
 
 def _predictions(kind: str, useful: dict) -> list[str]:
     """Return what the segments predict, beside what, and what to use meanwhile."""
     sentences = [useful["summary"], useful["rfm"]]
-    sentences += [_words("instead", instead=useful["instead"])] if kind == "none" else []
+    offer = _words("instead", instead=useful["instead"], tested="yes")
+    sentences += [offer] if kind == "none" else []
     return [sentence for sentence in sentences if sentence]
-
-
-def _sentences(useful: dict) -> dict:
-    """Say what segments and their rivals predict: ``summary`` and ``rfm``."""
-    rows, of = useful["outcomes"], "{outcome} ({metric}".format_map
-    tested = [r for r in rows if r["useful"] or r["recommended"]]
-    gains = [r for r in rows if r["gain"]["low"] > 0]
-    beats = [r["tenths_lead"]["high"] < 0 for r in tested]
-    beaten = "Yes" if all(beats) else "In part" if any(beats) else "No"
-    summary = _words(
-        "predicts",
-        predicted=[f"{of(r)} {_span(r['segments'])})" for r in rows if r["useful"]],
-        gains=[f"{r['outcome']} ({_span(r['gain'], '+z.3f')})" for r in gains],
-        only="some" if gains and len(gains) < len(rows) else "all",
-        beats=beaten if tested else None,
-        tenths=[
-            f"{_figure(r['score_tenths'])} for {r['outcome']} (difference "
-            f"{_span(r['tenths_lead'], '+z.2f')})"
-            for r in tested
-        ],
-        better=[f"{_figure(r['model'])} for {r['outcome']}" for r in rows if r["recommended"]],
-    )
-    rfm = []
-    for word in ("better", "ahead", "behind", "worse"):
-        reached = [
-            f"{of(r)} {' against '.join(_apart(r['rfm_terciles'], r['segments']))})"
-            for r in rows
-            if r["rfm"] == word
-        ]
-        rfm += [_words("rfm", rfm=word, reached=reached)] if reached else []
-    return {"summary": summary, "rfm": " ".join(rfm)}
-
-
-def _figure(estimate: dict, key: str = "value", form: str = "z.2f") -> str:
-    """Return a score with two decimals: '−0.01'."""
-    return wording.minus(format(estimate[key], form))
-
-
-def _apart(one: dict, other: dict) -> list[str]:
-    """Return two scores with as many decimals as tell them apart, two or three."""
-    same = _figure(one) == _figure(other)
-    return [_figure(each, form="z.3f" if same else "z.2f") for each in (one, other)]
-
-
-def _span(estimate: dict, form: str = "z.2f") -> str:
-    """Return a number with its interval: '0.07, −0.01 to 0.15'."""
-    value, low, high = (_figure(estimate, key, form) for key in ("value", "low", "high"))
-    return f"{value}, {low} to {high}"

@@ -272,7 +272,7 @@ class Evidence:
                 kind = "chance" if row["metric"] == "AUC" else "amount"
                 columns[score] = {"column": "score", "kind": kind, "outcome": row["outcome"]}
                 columns[decile] = {"column": "decile", "score": score}
-        if self.verdict.get("kind") == "none" and useful.get("instead") == "rfm_tiers":
+        if self.verdict.get("instead") == "rfm_tiers":
             tiers = ("recency", "frequency", "monetary")
             columns |= {f"{of}_tier": {"column": "tier", "of": of} for of in tiers}
         page = "04_persona_definition"

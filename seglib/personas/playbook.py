@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from seglib import power, privacy
-from seglib.personas.measures import CRITERIA, criteria, meaning, smallest
 from seglib.personas.measures import WORDS as CLAIMS
+from seglib.personas.measures import criteria, meaning, smallest
 from seglib.personas.personas import trust
 from seglib.personas.profile import label
-from seglib.study import StudyError
+from seglib.personas.targeting import answerable, outweighed, rank, weights
 from seglib.wording import amount, listing, table
 
 WORDS = table("levers")
@@ -21,7 +21,6 @@ WORTH = {"value-high", "growth-up"}  # who is worth this and overlooked is under
 ITEMS = {"need-high", "product-high", "need-low"}
 ENOUGH = 0.02  # of the spend, theirs or that of others, from which an item is worth a test
 AGAIN = 4  # tests of three months, one after another, that are worth proposing: a year
-DRAWS = 10_000  # sets of weights
 MEANT = 2  # possibilities that are named for a product segment
 FIGURES = ["baseline", "detectable", "n_per_arm", "weeks", "months", "target", "enough"]
 FIGURES += ["break_even"]
@@ -128,15 +127,6 @@ def _test(ev, segment: int, column: str, level: str) -> dict:
 # --- whom to target -------------------------------------------------------------------------------
 
 
-def weights(own: dict[str, float], scores: pd.DataFrame) -> dict[str, float]:
-    """Return the weight of each criterion in the table, summing to 1; equal unless given."""
-    usable = [c for c in CRITERIA if c in scores and scores[c].notna().any()]
-    weighting = {c: float(own.get(c, 0.0)) if own else 1.0 for c in usable}
-    if (total := sum(weighting.values())) <= 0:
-        raise StudyError(f"targeting weighs none of {', '.join(usable)}: expected one above 0")
-    return {name: weight / total for name, weight in weighting.items()}
-
-
 def ranking(ev) -> pd.DataFrame:
     """Return the segments ranked by the study's weights, as `rank` does."""
     scores, objective = ev.once(criteria), ev.run.study.objective_figure
@@ -144,36 +134,6 @@ def ranking(ev) -> pd.DataFrame:
     if objective and objective.prefer == "lower":
         scores = scores.assign(objective=-scores["objective"])
     return rank(scores, weighting, ev.run.seed)
-
-
-def rank(scores: pd.DataFrame, weighting: dict[str, float], seed: int = 0) -> pd.DataFrame:
-    """Return the segments by `criteria` ranked by weights, and how firmly.
-
-    Each criterion runs from 0 (the lowest segment) to 1 (the highest). The score is the weighted
-    mean of those known of a segment; one of which none is known comes last. `first` is the share of
-    10,000 random sets of weights, all equally likely, under which the segment comes first; `best`
-    and `worst` are ranks that at least 5 of 100 of those sets give it or better, or worse.
-    """
-    values = scores.loc[scores["n"].notna(), [*weighting]]
-    spread = values.max() - values.min()
-    scaled = (values - values.min()) / spread.where(spread > 0)
-    scaled = scaled.where((spread > 0) | values.isna(), 0.5)
-    score = pd.Series(_means(scaled, np.array([[*weighting.values()]]))[:, 0], index=values.index)
-    samples = np.random.default_rng(seed).dirichlet(np.ones(len(weighting)), DRAWS)
-    means = np.nan_to_num(_means(scaled, samples), nan=-1.0)
-    ranks = 1 + (means[:, None] < means[None] - 1e-9).sum(axis=1)  # equals share a place
-    place = score.round(9).rank(ascending=False, method="min", na_option="bottom").astype(int)
-    best, worst = (np.quantile(ranks, q, axis=1).astype(int) for q in (0.05, 0.95))
-    result = {"score": score, "rank": place, "first": (ranks == 1).mean(axis=1), "best": best}
-    result = pd.DataFrame(result | {"worst": worst}, values.index).join(scaled)
-    return result.sort_values("rank", kind="stable").rename_axis("segment").reset_index()
-
-
-def _means(scaled: pd.DataFrame, samples: np.ndarray) -> np.ndarray:
-    """Return each segment's mean of what is known, under each set of weights (one a row)."""
-    values, known = scaled.fillna(0.0).to_numpy(), scaled.notna().to_numpy(dtype=float)
-    weight = known @ samples.T
-    return values @ samples.T / np.where(weight > 0, weight, np.nan)
 
 
 def _rank(ev, segment: int, *_) -> dict:
@@ -240,11 +200,6 @@ def levers(ev, claims: list[dict]) -> list[dict]:
         row["also"] = [r["name"] for r in rows if r["action"] == row["action"] and r is not row]
         row["ways"] = ways(row, rows)
     return rows
-
-
-def answerable(row: dict) -> dict | None:
-    """Return the test of a lever that its segment is large enough for, None if there is none."""
-    return row["experiment"] if row["experiment"]["enough"] else row.get("other")
 
 
 def ways(row: dict, rows: list[dict]) -> list[dict]:
@@ -335,32 +290,17 @@ def answer(ev, people: list[dict], book: dict) -> dict:
     first = book["targeting"]["ranking"][0]
     own = [row for row in book["levers"] if row["segment"] == first["segment"]]
     actions = [row["action"] for row in own if answerable(row)]
-    return trust(ev) | {
-        "people": [p for p in people if p["share"] is not None],
-        "first": first["name"],
-        "weights": "equal" if book["targeting"]["equal"] else "own",
-        "action": actions[0] if actions else "",
-        "waits": "yes" if own and not actions else "no",
-    }
-
-
-def ranked(book: dict) -> dict:
-    """Return the words of the ranking: weights, who comes first, how firmly, who is missed."""
-    targeting, rows = book["targeting"], book["targeting"]["ranking"]
-    if len(rows) < 2:
-        return {"weights": "none"}
-    names = {row["segment"]: row["name"] for row in rows}
-    firmest, top = max(rows, key=lambda row: row["first"]), [r for r in rows if r["rank"] == 1]
-    reached = "none" if any("reach" in row["scores"] for row in rows) else "unknown"
-    about = {"chance": top[0]["first"], "tied": "yes" if len(top) > 1 else "no"}
-    about |= {"most": firmest["first"], "firmest": firmest["name"] * (firmest["rank"] > 1)}
-    return about | {
-        "weights": "equal" if targeting["equal"] else "own",
-        "given": ", ".join(f"{c} {w:.0%}" for c, w in targeting["weights"].items()),
-        "first": [row["name"] for row in top],
-        "names": [names[s] for s in targeting["underserved"]],
-        "underserved": "some" if targeting["underserved"] else reached,
-    }
+    return (
+        trust(ev)
+        | outweighed(book["targeting"])
+        | {
+            "people": [p for p in people if p["share"] is not None],
+            "first": first["name"],
+            "weights": "equal" if book["targeting"]["equal"] else "own",
+            "action": actions[0] if actions else "",
+            "waits": "yes" if own and not actions else "no",
+        }
+    )
 
 
 def tests(ev, book: dict) -> pd.DataFrame:

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from seglib import wording
 from seglib.measuring import outcomes
 from seglib.personas.personas import ALWAYS, common, heading_of, opening, sections
-from seglib.personas.playbook import answerable
 from seglib.personas.profile import WORDS
+from seglib.personas.targeting import answerable
 from seglib.plots import colours
 from seglib.report import markup
 from seglib.report.exhibits import by_month, days, environment, missing

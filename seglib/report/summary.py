@@ -12,7 +12,7 @@ import pandas as pd
 
 from seglib import wording
 from seglib.clustering.segmenter import numbered
-from seglib.personas.playbook import answerable
+from seglib.personas.targeting import answerable, passed_over
 from seglib.plots import colours
 from seglib.report import exhibits, markup
 from seglib.report.pages import PAGES, ReportError, provenance, render
@@ -116,12 +116,12 @@ def values(folder: Path) -> dict:
     checks = read["quality"] and [row for row in read["quality"] if not row.get("period")]
     names = {row["segment"]: row["name"] for row in segments}
     none = verdict.get("kind") == "none"
-    use = (verdict.get("usefulness") or {}).get("instead", "nothing")
+    use, tested = verdict.get("instead", "nothing"), "yes" if verdict.get("usefulness") else "no"
     return {
         "verdict": verdict,
         "kind": kind(verdict),
         "trust": TRUST.get(kind(verdict), "low") if verdict else "",
-        "instead": wording.plain("verdict", "instead", instead=use) if none else "",
+        "instead": wording.plain("verdict", "instead", instead=use, tested=tested) if none else "",
         "segments": segments,
         "matter": _matter(segments, measures),
         "names": names,
@@ -198,22 +198,6 @@ def actions(levers: list[dict], order: list[int]) -> tuple[list[dict], list[dict
         testable = [row | {"test": test} for row in own if (test := answerable(row))]
         (ready if testable else waiting).append((testable or own)[0])
     return ready[:ACTIONS], waiting, [row["segment"] for row in ready[ACTIONS:]]
-
-
-def passed_over(first: dict | None, levers: list[dict], ranking: list[dict]) -> dict:
-    """Return which segments fit the objective best if the first lever is for others, and why.
-
-    Their tests would not tell enough (waiting), nothing is suggested for them (idle), or other
-    criteria outweigh the objective (weights).
-    """
-    fit = {row["segment"]: row.get("scores", {}).get("objective") for row in ranking}
-    fit = {segment: value for segment, value in fit.items() if value is not None}
-    best = [segment for segment, value in fit.items() if value > max(fit.values()) - 0.005]
-    if not first or not best or first["segment"] in best:
-        return {}
-    own = [row for row in levers if row["segment"] in best]
-    why = "weights" if any(map(answerable, own)) else "waiting" if own else "idle"
-    return {"segments": best, "why": why}
 
 
 # --- what is sold ---------------------------------------------------------------------------------
