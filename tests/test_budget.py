@@ -18,7 +18,7 @@ ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what
     ("", 4180, 17),
     ("collection", 5000, 17),
     ("clustering", 3740, 14),
-    ("personas", 2520, 10),
+    ("personas", 2600, 10),
     ("measuring", 2100, 7),
     ("report", 1551, 7),
 ]

@@ -16,14 +16,15 @@ from scipy.stats import binom
 
 from seglib import privacy, stats
 from seglib.personas.profile import cells, has_level, kind, label, level_label, numbers
+from seglib.personas.words import CLAIMS as WORDS
+from seglib.personas.words import LEVERS
 from seglib.stats import UNKNOWN, Estimate
 from seglib.study import StudyError, nearest
-from seglib.wording import amount, of_level, table
+from seglib.wording import amount, of_level
 
-WORDS = table("claims")
 FEW = 10  # values from which a median has an interval
 TINY = 0.005  # medians below this tell nothing, and means are shown instead
-CRITERIA, TABLES = table("levers")["criteria"], WORDS["tables"]
+CRITERIA, TABLES = LEVERS["criteria"], WORDS["tables"]
 OTHERS = {"growth": "growth", "reach": "responses", "objective": "means"}  # compared with everyone
 NO_DIFFERENCE = {"superiority": 0.5, "difference": 0.0, "lift": 1.0, "ratio": 1.0}
 

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from seglib import wording
 from seglib.personas import profile
 from seglib.personas.profile import WORDS, has_level, label, numbers, quoted
+from seglib.personas.words import CLAIMS
 
-CLAIMS = wording.table("claims")
 SECTIONS = CLAIMS["sections"]
 SAME = 0.5  # |rank correlation| of two columns from which they say the same of a customer
 MARK = 0.25  # strength from which a claim may lead: a medium difference (d of about 0.5)

@@ -12,9 +12,9 @@ from seglib.personas.measures import criteria, meaning, smallest
 from seglib.personas.personas import trust
 from seglib.personas.profile import label
 from seglib.personas.targeting import answerable, outweighed, rank, weights
-from seglib.wording import amount, listing, table
+from seglib.personas.words import LEVERS as WORDS
+from seglib.wording import amount, listing
 
-WORDS = table("levers")
 TEXTS, FIGURES_OF = WORDS["texts"], CLAIMS["figures"]
 STILL_HERE = 0.9  # segments of which more than this share still buys need no winning back
 WORTH = {"value-high", "growth-up"}  # who is worth this and overlooked is underserved

@@ -9,10 +9,10 @@ from scipy.stats import norm
 
 from seglib import stats
 from seglib.clustering.encoding import kind
+from seglib.personas.words import VOCABULARY as WORDS
 from seglib.stats import ALPHA, UNKNOWN, Estimate
-from seglib.wording import amount, of_level, table
+from seglib.wording import amount, of_level
 
-WORDS = table("vocabulary")
 CODED = {"0": "no", "1": "yes"}  # where people answered, and no other code was given
 
 # --- columns and their levels ---------------------------------------------------------------------

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 
 from seglib.formats import StudyError
-from seglib.wording import table
+from seglib.personas.words import CRITERIA
 
-CRITERIA = table("levers")["criteria"]
 DRAWS = 10_000  # sets of weights
 
 

@@ -10,14 +10,14 @@ from markupsafe import Markup
 from seglib import wording
 from seglib.measuring import outcomes
 from seglib.personas.personas import ALWAYS, common, heading_of, opening, sections
-from seglib.personas.profile import WORDS
 from seglib.personas.targeting import answerable
+from seglib.personas.words import LEVERS
+from seglib.personas.words import VOCABULARY as WORDS
 from seglib.plots import colours
 from seglib.report import markup
 from seglib.report.exhibits import by_month, days, environment, missing
 from seglib.runs import Run
 
-LEVERS = wording.table("levers")
 # How many figures a card begins with, and how many cautions it gives beside the last.
 TILES, AVOID = 5, 2
 
