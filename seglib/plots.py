@@ -84,6 +84,15 @@ def named(ax: Axes, places: dict[str, tuple], shades: dict | None = None) -> Axe
     return ax
 
 
+def dodged(rows: pd.DataFrame, x: str, y: str, near: float = 0.1) -> pd.Series:
+    """Return how far to move each mark up or down, at most 0.3, from those `near` it in its row."""
+    ordered = rows.sort_values([y, x], kind="stable")
+    bunch = (ordered.groupby(y)[x].diff().fillna(near) >= near).cumsum()
+    place, size = ordered.groupby(bunch).cumcount(), bunch.groupby(bunch).transform("size")
+    step = (0.6 / (size - 1).clip(lower=1)).clip(upper=0.36)
+    return ((place - (size - 1) / 2) * step).reindex(rows.index)
+
+
 def ends(rows: pd.DataFrame, x: str, y: str, name: str) -> dict[str, tuple]:
     """Return the last known point of each line, by its name."""
     last = rows.dropna(subset=y).sort_values(x).groupby(name, observed=True).last()

@@ -270,3 +270,14 @@ def test_without_products_nothing_is_said_of_the_range(tmp_path):
     ev, found, _, book = planted.finished(planted.run(tmp_path, 1))
     assert book["range"] == [] and ev.bought == {} and ev.product_groups is None
     assert not [c for c in found if c["of"] == "products"]
+
+
+def test_a_change_of_a_share_is_in_points_wherever_it_is_said(full):
+    assert playbook.gain(0.063, "share") == "+6.3 points"
+    assert playbook.gain(0.063, "share", less=True) == "−6.3 points"
+    tests = [c for c in full[1] if c["rule"] == "test-detectable" and c["unit"] == "points"]
+    shares = [t for r in full[3]["levers"] for t in (r["experiment"], r["other"]) if t]
+    found = [t for t in shares if t["unit"] == "share" and t["detectable"]]
+    assert tests or not found
+    for claim in tests:
+        assert f"{claim['value']:.1f} points" in claim["sentence"]

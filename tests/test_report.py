@@ -464,3 +464,11 @@ def test_names_beside_lines_that_end_together_are_moved_apart():
     assert one == pytest.approx(0) and far == pytest.approx(0)
     assert two > 1.1 * ax.texts[0].get_fontsize()
     plt.close(figure)
+
+
+def test_marks_that_would_cover_each_other_are_moved_apart():
+    rows = pd.DataFrame({"x": [0.5, 0.52, 0.9, 0.51, 0.1], "y": ["a", "a", "a", "b", "b"]})
+    moved = plots.dodged(rows, "x", "y")
+    assert moved.round(2).tolist() == [-0.18, 0.18, 0, 0, 0]
+    close = pd.DataFrame({"x": [0.3, 0.25, 0.2], "y": "a"})
+    assert plots.dodged(close, "x", "y").round(2).tolist() == [0.3, 0, -0.3]

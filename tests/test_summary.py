@@ -125,7 +125,7 @@ def test_the_answer_says_who_matters_and_where_to_start(soup):
     assert answer.startswith("1,000 households in 3 segments. Frequent shoppers matter most: 20%")
     assert "50% of revenue so far" in answer
     assert answer.endswith("Start with Frequent shoppers : try a letter.")
-    assert words(soup.select_one("p.trust")) == "Trust: fair . Three segments with soft borders ."
+    assert words(soup.select_one("p.trust")) == "Trust: fair . Three segments with soft borders."
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_first_action_that_passes_over_the_objective_says_why(fit, expected):
 
 def test_trust_is_drawn_and_said(soup):
     told = section(soup, "trust")
-    assert "without groups 0.40" in told.svg["aria-label"]
+    assert "null model 0.40" in told.svg["aria-label"]
     assert "0.71 (95 of 100 refits from 0.58 to 0.83)" in words(told)
     assert "12% of households are near a boundary" in words(told)
 

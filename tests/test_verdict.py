@@ -217,7 +217,7 @@ def test_less_compact_than_without_groups_is_said_so():
     two = verdict._reasons(found, 2, again, "none", None)
     assert "1.5 standard deviations less compact" in two[0]
     assert "at 3, where they are most so, 0.2 standard deviations less" in two[0]
-    assert "they agree with these to 0.50" in two[1]
+    assert "(adjusted Rand index): 0.50 on average when rows are drawn again" in two[1]
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,17 @@ def states(source, given):
         yield given | dict(zip(choices, combination, strict=True))
 
 
+PRIVATE = r"without groups|near a border|\bborders?\b|\bagreement\b|happened next"
+PRIVATE += r"|lift that pays|beyond no groups|\btenths\b"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_use_the_terms_of_the_field(page):
+    text = (wording.FOLDER / f"{page}.md.j2").read_text()
+    said = re.sub(r"{[%{#].*?[%}#]}", "", text, flags=re.S)
+    assert re.findall(PRIVATE, said, re.I) == []
+
+
 EXAMPLES = yaml.safe_load(Path(__file__).with_name("wording.yaml").read_text()) if PAGES else {}
 
 

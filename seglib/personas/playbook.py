@@ -45,7 +45,8 @@ def experiment(ev, segment: int, metric: str) -> dict:
     n = int(ev.customers.loc[inside, counted].count() if counted else inside.sum())
     share = plan["unit"] == "share" and n
     few = share and privacy.tells(plan["baseline"] * n, n, ev.minimum)
-    if few or not re.search("[1-9]", gain(plan["target"], plan["unit"])):
+    nothing = share and plan["target"] < 0.005  # half a point
+    if few or nothing or not re.search("[1-9]", gain(plan["target"], plan["unit"])):
         text = TEXTS["few"].format(metric=plan["metric"])
         return plan | dict.fromkeys(FIGURES) | {"metric": text, "enough": False}
     return plan
@@ -100,9 +101,9 @@ def _time(number: int | None) -> dict[str, str]:
 
 
 def gain(value: float, unit: str, less: bool = False) -> str:
-    """Return a change as text: '+8 points' of a share, '+$31'; of what is unwanted '−8 points'."""
-    sign = "−" if less else "+"
-    return f"{sign}{100 * value:.0f} points" if unit == "share" else f"{sign}{amount(value, unit)}"
+    """Return a change as text: '+8.0 points', '+$31'; of what is unwanted '−8.0 points'."""
+    text = amount(100 * value, "points") if unit == "share" else amount(value, unit)
+    return f"{'−' if less else '+'}{text}"
 
 
 def _test(ev, segment: int, column: str, level: str) -> dict:
@@ -120,7 +121,9 @@ def _test(ev, segment: int, column: str, level: str) -> dict:
         words["value"] = gain(plan["detectable"], plan["unit"])
     cell = smallest(there, round(plan["baseline"] * n), n) if active else there
     unit = "count" if column == "n_per_arm" else plan["unit"]
-    result = {"n": n, "value": float(plan[column]), "inside": there, "words": words, "cell": cell}
+    points = column == "detectable" and unit == "share"  # a change of a share is in points
+    value, unit = (100 * plan[column], "points") if points else (plan[column], unit)
+    result = {"n": n, "value": float(value), "inside": there, "words": words, "cell": cell}
     return result | {"unit": unit} | ({"table": "study.yaml"} if column == "break_even" else {})
 
 

@@ -9,22 +9,9 @@ import yaml
 from seglib import wording
 from seglib.formats import StudyError, nearest
 
-COMMON = "inside outside by others typically value label customers months"
-COMMON += " order orders ordered do begin"
-TESTED = "target months span there customer metric measured"
-OWN = {  # how a fact is measured → what its sentence may say beside what all may
-    "products": "name buyers",
-    "groups": "name",
-    "losses": "outcome",
-    "gains": "outcome",
-    "ranks": "rank of",
-    "tests": TESTED,
-    "criteria": "meaning figure",
-}
 CRITERIA = ["size", "value", "growth", "stability", "reach", "objective"]
 METRICS = ["spend", "active", "outcome"]
 ELSEWHERE = ["size", "targeting", "tests", "affinity", "range", "{base}"]
-TEXTS = "who did months metric least span"
 
 # What a row has: key → its type; a question mark stands behind what may be left out.
 FACT = {"in": str, "say": str, "of?": str, "is?": str, "from?": str, "levels?": list}
@@ -113,7 +100,7 @@ def _among(place: tuple, words: list, known: list) -> Faults:
 
 
 def _claims(tables: dict) -> Faults:
-    parts = [*tables["sections"], *ELSEWHERE]
+    parts, braces = [*tables["sections"], *ELSEWHERE], tables["braces"]
     for rule, row in tables["facts"].items():
         place = "facts", rule
         yield from _shape(place, row, FACT)
@@ -121,7 +108,7 @@ def _claims(tables: dict) -> Faults:
         yield from _among(place, row["in"].split(), parts)
         yield from _among(place, [row["is"]] if "is" in row else [], ["higher", "lower"])
         yield from _among(place, [source], [*tables["sources"]])
-        yield from _braces(place, row["say"], f"{COMMON} {OWN.get(source, '')}")
+        yield from _braces(place, row["say"], f"{braces['every']} {braces.get(source, '')}")
         if "levels" in row and (len(row["levels"]) != 2 or not all(map(_number, row["levels"]))):
             yield place, f"'levels' is {row['levels']!r}, expected two numbers"
 
@@ -147,7 +134,8 @@ def _levers(tables: dict) -> Faults:
         yield from _braces(("levers", n), row["action"], "items")
     yield from _among(("criteria",), [*tables["criteria"]], CRITERIA)
     for key, text in tables["texts"].items():
-        yield from _braces(("texts", key), text, TEXTS) if isinstance(text, str) else ()
+        known = tables["braces"]
+        yield from _braces(("texts", key), text, known) if isinstance(text, str) else ()
 
 
 def _vocabulary(tables: dict) -> Faults:
