@@ -9,7 +9,16 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 import seglib
-from seglib.clustering import Encoder, NullModel, SegmentModel, algorithms, stability, verdict
+from seglib.clustering import (
+    Encoder,
+    NullModel,
+    SegmentModel,
+    algorithms,
+    bases,
+    stability,
+    validity,
+    verdict,
+)
 from seglib.clustering.validity import Decision
 
 KEYS = {
@@ -264,3 +273,17 @@ def test_another_number_than_the_groups_there_are_is_said(k, does):
     assert "The data show at least 3 groups" in said and does in said
     again = dict.fromkeys(("value", "low", "high", "null"), 0.5)
     assert "The evidence is best for 3 segments." in verdict._reasons(found, k, again, "none", None)
+
+
+def test_what_takes_long_says_what_it_does(monkeypatch):
+    table, outcomes = continuum()
+    encoder, said = Encoder().fit(table), []
+    null = NullModel().fit(table, encoder)
+    decision = validity.search(null, 4, progress=said.append, tables=10)
+    assert "mixture of 1 (diag)" in said and "table 10 of at most 10 of the null model" in said
+    none = dataclasses.replace(decision, kind="none", k=1)
+    verdict.choose(none, SegmentModel(encoder), table, outcomes, progress=said.append)
+    assert said[-2:] == ["predictions of spend", "predictions of active"]
+    ways = bases.segment_each(table, {"one": ["a", "b"], "other": ["b", "c"]}, k_max=3)
+    bases.compare(ways, outcomes, progress=said.append)
+    assert said[-1] == "active predicted by all together"

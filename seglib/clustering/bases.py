@@ -85,8 +85,9 @@ def compare(
     *,
     used: pd.Series | None = None,
     seed: int = 0,
+    progress: Callable[[str], None] | None = None,
 ) -> dict:
-    """Compare what the bases tell about what happened next, each alone and all together.
+    """Compare what the bases tell about holdout outcomes, each alone and all together.
 
     `outcomes` has a row a customer; without it nothing is compared. `used`, the segments in use,
     are a rival. Returned are ``bases`` and ``left_out``; ``n`` compared (5,000 at most), ``of``
@@ -117,11 +118,13 @@ def compare(
         "left_out": left_out,
         "n": len(part),
         "of": len(everyone),
-        "outcomes": _outcomes(usable, everyone.loc[part], used, seed) if several else [],
+        "outcomes": _outcomes(usable, everyone.loc[part], used, seed, progress) if several else [],
     }
 
 
-def _outcomes(bases: list[Base], outcomes: pd.DataFrame, used, seed: int) -> list[dict]:
+def _outcomes(
+    bases: list[Base], outcomes: pd.DataFrame, used, seed: int, progress=None
+) -> list[dict]:
     tried = {b.name: prediction.indicators(b.labels.loc[outcomes.index]) for b in bases}
     tried[TOGETHER] = np.hstack(list(tried.values()))
     if used is not None and outcomes.index.isin(used.index).all():
@@ -134,6 +137,8 @@ def _outcomes(bases: list[Base], outcomes: pd.DataFrame, used, seed: int) -> lis
         y, metric, score, nothing = prediction.target(outcomes[name].to_numpy(float))
         rng, entries, ranked = np.random.default_rng(seed), [], metric == "AUC"
         for rival, x in tried.items():
+            if progress:
+                progress(f"{name} predicted by {rival}")
             value, resampled = score(y, prediction.held_out(x, y, splits, ranked), draws)
             own = prediction.interval(value, resampled)
             chance = max(prediction.placebos(x, y, score, splits, rng, ranked))

@@ -10,7 +10,7 @@ Celeux & Govaert 2000).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
@@ -125,9 +125,16 @@ class Count:
     table: pd.DataFrame = field(repr=False)
 
 
-def count(columns: Columns, k_max: int, least: pd.Series) -> Count:
+def count(
+    columns: Columns, k_max: int, least: pd.Series, progress: Callable[[str], None] | None = None
+) -> Count:
     """Count groups; between two of k the density falls by `least` of k, as a log ratio."""
-    fits = [groups for shape in SHAPES for groups in _sizes(columns, shape, k_max)]
+    fits = []
+    for shape in SHAPES:
+        for groups in _sizes(columns, shape, k_max):
+            fits.append(groups)
+            if progress:
+                progress(f"mixture of {groups.k} ({shape})")
     chosen = min(fits, key=lambda groups: groups.icl)
     scores = [(groups.k, groups.bic, groups.icl) for groups in fits]
     table = pd.DataFrame(scores, columns=["k", "bic", "icl"]).groupby("k").min()

@@ -7,6 +7,7 @@ outcomes are scored by AUC, others by R² after cutting the top 1 %.
 
 import operator
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -23,9 +24,6 @@ FEWEST, MOST = 50, 20_000  # customers needed, and used: more change nothing but
 SIMPLE = ("recency", "orders", "sessions", "basket_value")  # columns whose deciles are a rival
 TREES = {"max_iter": 200, "learning_rate": 0.05, "min_samples_leaf": 20, "early_stopping": True}
 TREES |= {"validation_fraction": 0.2, "n_iter_no_change": 5}
-
-
-# --- RFM ------------------------------------------------------------------------------------------
 
 
 def rfm(customers: pd.DataFrame) -> pd.DataFrame | None:
@@ -64,6 +62,7 @@ def usefulness(
     *,
     rfm: pd.DataFrame | None = None,
     seed: int = 0,
+    progress: Callable[[str], None] | None = None,
 ) -> tuple[dict | None, pd.DataFrame]:
     """Return the out-of-sample value of the segments for every outcome, and everybody's scores.
 
@@ -72,9 +71,8 @@ def usefulness(
     segments do. Nothing is tested with fewer than 50 customers of known outcomes: then None.
 
     Of the dict: ``outcomes`` (one dict each), ``useful``, ``score_beats_segments`` and ``instead``,
-    what to use where there are no segments: score_deciles, rfm_tiers or nothing. The frame has the
-    scores recommended and their deciles, 1 the highest: the predictions that were tested, by models
-    that had not seen the customer; of one without outcomes the mean of five.
+    of segments (score_deciles, rfm_tiers, nothing). The frame has the scores recommended and their
+    deciles, 1 the highest: by models that had not seen the customer; without outcomes a mean of 5.
     """
     both = labels.index.intersection(outcomes.dropna().index)
     both = both[np.sort(np.random.default_rng(seed).permutation(len(both))[:MOST])]
@@ -85,6 +83,8 @@ def usefulness(
         if not varies(y):
             continue
         tiers = None if rfm is None else rfm.loc[both]
+        if progress:
+            progress(f"predictions of {name}")
         row, score, models = _rivals(labels.loc[both], features.loc[both], y, tiers, seed)
         rows.append({"outcome": str(name)} | row)
         if row["recommended"]:

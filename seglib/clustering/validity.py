@@ -106,7 +106,7 @@ def search(
     encoder, (rows, width) = null.encoder_, null.Z_.shape
     columns = mixture.columns(encoder.answers(null.X_), encoder.nominal, null.random_state)
     least = (evidence["separation_null"] + DEEPER).clip(lower=SHALLOW)
-    count = mixture.count(columns, k_max, least)
+    count = mixture.count(columns, k_max, least, progress)
     round_can_help = count.apart > 1 and 1 < width <= 40 and rows > 10 * width
     if round_can_help and not evidence["structure"].any():
         turn = near_metric(null.Z_)
@@ -141,7 +141,7 @@ def against_null(
     for i in range(tables):
         drawn.append(measured(null.sample(i), 1, 1, i))
         if progress:
-            progress(f"table without groups {i + 1} of at most {tables}")
+            progress(f"table {i + 1} of at most {tables} of the null model")
         if i == FIRST - 1 and compare(data, drawn)["dispersion_z"].max() < HOPELESS:
             break
     return compare(data, drawn)

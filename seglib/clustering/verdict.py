@@ -130,6 +130,7 @@ def choose(
     previous: dict | None = None,
     rfm: pd.DataFrame | None = None,
     labels: pd.Series | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Choice:
     """Choose the number of segments.
 
@@ -153,19 +154,20 @@ def choose(
     if outcomes is None or most == 1:
         return Choice(1)
     tried = SegmentModel(**model.get_params(deep=False) | {"n_segments": decision.best_cut}).fit(X)
-    useful, scores = _predicted(tried, X, outcomes, rfm)
+    useful, scores = _predicted(tried, X, outcomes, rfm, progress)
     kept = useful and useful["useful"]
     return Choice(decision.best_cut if kept else 1, prediction=(useful, scores))
 
 
-def _predicted(model: SegmentModel, X: pd.DataFrame, outcomes, rfm) -> tuple:
+def _predicted(model: SegmentModel, X: pd.DataFrame, outcomes, rfm, progress) -> tuple:
     """Return what the segments predict and everybody's scores; nothing of one segment."""
     if outcomes is None or model.n_segments < 2:
         return None, pd.DataFrame(index=X.index)
     names = model.encoder_.get_feature_names_out()
     features = pd.DataFrame(model.encoder_.transform(X), X.index, names)
     labels, seed = model.predict(X)["segment"], model.random_state
-    return prediction.usefulness(labels, features, outcomes, rfm=rfm, seed=seed)
+    about = {"rfm": rfm, "seed": seed, "progress": progress}
+    return prediction.usefulness(labels, features, outcomes, **about)
 
 
 # --- judging --------------------------------------------------------------------------------------
@@ -200,7 +202,7 @@ def judge(
     tell("segments made again from redrawn rows")
     segments, agreement = stability.stability(model, X, rng)
     tell("what the segments predict")
-    useful, scores = choice.prediction or _predicted(model, X, outcomes, rfm)
+    useful, scores = choice.prediction or _predicted(model, X, outcomes, rfm, tell)
     kind = _kind(decision, model, agreement, useful, choice)
     if useful:
         pairs = prediction.alike(members, outcomes) if k > 1 else []
