@@ -17,12 +17,12 @@ LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.item
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
     ("", 4180, 17),
     ("collection", 5000, 17),
-    ("clustering", 3740, 14),
-    ("personas", 2600, 10),
+    ("clustering", 3771, 14),
+    ("personas", 2544, 10),
     ("measuring", 2100, 7),
     ("report", 1551, 7),
 ]
-WORDS = 3122  # lines of templates, tables of words and styles
+WORDS = 3160  # lines of templates, tables of words and styles
 DEEPEST = 8  # modules in the longest chain of imports
 
 
