@@ -328,6 +328,20 @@ def test_what_tells_an_outcome_without_fault_is_left_out():
     assert "'churn_score' seems to be what you want to foresee" in found.asked
 
 
+def test_headings_of_several_lines_are_read(tmp_path, monkeypatch, capsys):
+    people = {
+        "Customer\nID": range(120),
+        "Plan\ntype": list("abc") * 40,
+        "Age\n(years)": range(120),
+    }
+    pd.DataFrame(people).to_excel(tmp_path / "a.xlsx", index=False)
+    code, said, raw = begun(tmp_path, monkeypatch, capsys, "a.xlsx")
+    assert code == 0, said
+    about = raw["tables"]["customers"]
+    assert about["columns"]["customer"] == "Customer\nID"
+    assert about["attributes"]["Plan\ntype"]["label"] == "Plan type"
+
+
 # --- answers --------------------------------------------------------------------------------------
 
 AGREE = ["Strongly disagree", "Disagree", "Neutral", "Agree", "Strongly agree"]

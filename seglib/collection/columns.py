@@ -68,7 +68,7 @@ def heading(name: str) -> str:
     inside = re.search(r"\[(.+)\]\s*$", name)
     plain = re.sub(r"\s*\([^)]*\)\s*$", "", inside[1] if inside else name).strip(" ?:.")
     plain = re.sub(r"(?<=[a-z]{2})[A-Z](?=[a-z])", lambda m: f" {m[0].lower()}", plain)
-    plain = re.sub(r"[_.]+", " ", plain)
+    plain = re.sub(r"[_.\s]+", " ", plain)
     return plain[:1].upper() + plain[1:] or name
 
 
