@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from seglib import __version__
@@ -15,6 +16,9 @@ def main(words: list[str] | None = None) -> int:
         options.command(options)
     except KeyboardInterrupt:
         return _stopped("interrupted; the files and pages of the last run are as they were", 130)
+    except BrokenPipeError:  # who reads the lines, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         if not error.errno:
             raise

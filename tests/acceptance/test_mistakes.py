@@ -86,6 +86,14 @@ def test_the_installed_command_ends_with_two(seglib, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_whoever_reads_one_line_of_check_is_told_no_mistake(club, started):
+    process = started("check", club, env={"PYTHONUNBUFFERED": "1"})
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) != 1
+
+
 @pytest.mark.point(3)
 def test_a_failing_notebook_is_named_with_cell_and_copy(finished, tmp_path, call, tree, kernels):
     done = finished("club").copy(tmp_path)
