@@ -281,3 +281,14 @@ def test_a_change_of_a_share_is_in_points_wherever_it_is_said(full):
     assert tests or not found
     for claim in tests:
         assert f"{claim['value']:.1f} points" in claim["sentence"]
+
+
+def test_tiers_that_stand_in_for_segments_join_the_list_for_a_crm(full, tmp_path):
+    run, labels = copied(full[0].run, tmp_path), full[0].labels
+    none = {"kind": "none", "usefulness": None, "instead": "rfm_tiers"}
+    run.write("verdict.json", run.read("verdict.json") | none)
+    names = ["recency_tier", "frequency_tier", "monetary_tier"]
+    run.write("scores.parquet", pd.DataFrame(1, labels.index, names))
+    ev = Evidence(run)
+    explained = [row["column"] for row in ev.assignment_columns()]
+    assert explained[-3:] == names and list(ev.assignments()) == explained
