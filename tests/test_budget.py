@@ -15,7 +15,7 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy", "publish"
 BELOW = GROUND | {"runs", "power", "plots"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 4182, 17),
+    ("", 4186, 17),
     ("collection", 5000, 17),
     ("clustering", 3771, 14),
     ("personas", 2544, 10),
