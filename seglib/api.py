@@ -73,7 +73,7 @@ def segment(
     method : {"auto", "kmeans", "gmm", "latent_class", "mixed"}
         `auto` follows the types of the columns.
     value : Series, optional
-        Segment 1 has the highest mean of it; without it the largest segment is number 1.
+        Segment 1 has the highest mean of it; without it, the most members.
     outcomes : DataFrame, optional
         What happened afterwards, indexed like `frame`: tests whether segments predict it.
     economics : dict, optional

@@ -84,7 +84,7 @@ def named(ax: Axes, places: dict[str, tuple], shades: dict | None = None) -> Axe
     return ax
 
 
-def dodged(rows: pd.DataFrame, x: str, y: str, near: float = 0.1) -> pd.Series:
+def dodged(rows: pd.DataFrame, x: str, y: str, near: float = 0.14) -> pd.Series:
     """Return how far to move each mark up or down, at most 0.3, from those `near` it in its row."""
     ordered = rows.sort_values([y, x], kind="stable")
     bunch = (ordered.groupby(y)[x].diff().fillna(near) >= near).cumsum()

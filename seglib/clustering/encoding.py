@@ -209,10 +209,12 @@ def numbers(values: pd.Series) -> pd.Series:
 def _typed(values: pd.Series, present: pd.Series) -> pd.Series:
     for cell in present[[not isinstance(v, Hashable) for v in present]]:
         raise StudyError(f"Column {values.name!r} holds {cell!r} in a cell; give one value a cell.")
+    if present.empty:
+        return values
     yes = present.map(lambda v: isinstance(v, bool | np.bool_))
     number = present.map(lambda v: isinstance(v, Real | Decimal)) & ~yes
     if yes.all():
-        return values.astype("boolean") if len(present) else values
+        return values.astype("boolean")
     if number.all():  # what no float can hold is refused as too large
         return present.map(lambda v: float(min(max(v, -1e200), 1e200))).reindex(values.index)
     if number.any():

@@ -38,7 +38,7 @@ def rfm(customers: pd.DataFrame) -> pd.DataFrame | None:
 def rfm_cuts(values: pd.DataFrame, tiers: int = 3) -> pd.DataFrame:
     """Return the limits between tiers, numbered as by `rfm_tiers`; equal values stay together."""
     pairs = [f"{tier} and {tier + 1}" for tier in range(1, tiers)]
-    cuts = values.quantile(np.arange(1, tiers) / tiers).set_axis(pairs)
+    cuts = values.quantile(np.arange(1, tiers) / tiers, interpolation="lower").set_axis(pairs)
     return cuts.assign(recency=cuts["recency"].to_numpy()[::-1]).rename_axis("between tiers")
 
 

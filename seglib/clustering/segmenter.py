@@ -9,6 +9,7 @@ gets a number that no run of the study has used.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -256,7 +257,8 @@ def read_labels(where: str, frame: pd.DataFrame, folder: Path) -> pd.Series | No
             f"a .csv or .parquet file in {folder}"
         )
     table = read_table(path)
-    table = table.reset_index() if not isinstance(table.index, pd.RangeIndex) else table
+    table = table.reset_index() if table.index.name or table.shape[1] == 1 else table
+    table = table[[table.columns[0], "segment"]] if "segment" in table.columns[1:] else table
     if table.shape[1] != 2:
         raise StudyError(
             f"{where} has {table.shape[1]} columns: expected two, who and which segment"
@@ -283,7 +285,7 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
         with path.open(encoding="utf-8-sig") as file:
-            parts = max(",;\t|", key=file.readline().count)
+            parts = max(",;\t|", key=re.sub(r'"[^"]*"', "", file.readline()).count)
         return pd.read_csv(path, sep=parts, dtype=str, keep_default_na=False, na_values=[""])
     except UnicodeDecodeError:
         raise StudyError(f"{path} is not UTF-8 text: save it as CSV UTF-8") from None

@@ -14,11 +14,15 @@ def weights(own: dict[str, float], scores: pd.DataFrame) -> dict[str, float]:
 
     What is known of one segment alone compares nothing, and has none.
     """
-    least = min(2, len(scores))
-    usable = [c for c in CRITERIA if c in scores and scores[c].notna().sum() >= least]
+    shown = scores[scores["n"].notna()]
+    least = max(1, min(2, len(shown)))
+    usable = [c for c in CRITERIA if c in shown and shown[c].notna().sum() >= least]
     weighting = {c: float(own.get(c, 0.0)) if own else 1.0 for c in usable}
     if (total := sum(weighting.values())) <= 0:
-        raise StudyError(f"targeting weighs none of {', '.join(usable)}: expected one above 0")
+        raise StudyError(
+            f"targeting weighs none of {', '.join(usable)}, which are known of two segments or "
+            "more: expected one above 0"
+        )
     return {name: weight / total for name, weight in weighting.items()}
 
 
@@ -55,7 +59,7 @@ def _means(scaled: pd.DataFrame, samples: np.ndarray) -> np.ndarray:
 def best_fit(ranking: list[dict]) -> list[int]:
     """Return the segments that fit the objective best, by its figure alone; none without one."""
     fit = {row["segment"]: row.get("scores", {}).get("objective") for row in ranking}
-    fit = {segment: value for segment, value in fit.items() if value is not None}
+    fit = {segment: value for segment, value in fit.items() if pd.notna(value)}
     return [segment for segment, value in fit.items() if value > max(fit.values()) - 0.005]
 
 
@@ -85,6 +89,7 @@ def outweighed(targeting: dict) -> dict:
         return {"fits": [], "fit": None, "figure": ""}
     names, about = {row["segment"]: row["name"] for row in rows}, targeting["meaning"]["objective"]
     fit = rows[0]["scores"]["objective"]
+    fit = fit if pd.notna(fit) else None
     return {"fits": [names[s] for s in best], "fit": fit, "figure": about}
 
 
