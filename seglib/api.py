@@ -66,8 +66,7 @@ def segment(
     Parameters
     ----------
     frame : DataFrame or array of shape (customers, columns)
-        One row per customer; numbers, ordered and nominal columns mixed, missing values allowed.
-        The columns of an array are called x0, x1, …
+        One row per customer; columns of any kind, with gaps; those of an array are x0, x1, …
     k, k_max : int
         Number of segments (0: the verdict chooses); the most that are considered.
     method : {"auto", "kmeans", "gmm", "latent_class", "mixed"}

@@ -316,11 +316,13 @@ def _counts(n: int, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray
 
 
 def _bundled(parts: list, place: np.ndarray) -> list:
-    """Return the sums of each group in every bundle; `place` is the bundle of each customer."""
-    return [
-        (slice(None), np.column_stack([np.bincount(place[own], x, ROWS) for x in values.T]))
-        for own, values in parts
-    ]
+    """Return the sums of each group in the bundles that hold any of it, and which these are."""
+    result = []
+    for own, values in parts:
+        used, at = np.unique(place[own], return_inverse=True)
+        sums = [np.bincount(at, x, len(used)) for x in values.T]
+        result.append((used, np.column_stack(sums)))
+    return result
 
 
 def _sums(counts: np.ndarray, parts: list) -> np.ndarray:

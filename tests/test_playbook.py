@@ -9,6 +9,7 @@ from seglib import power, wording
 from seglib.personas import claims, measures, playbook, targeting
 from seglib.personas.evidence import Evidence
 from seglib.runs import Run
+from seglib.study import StudyError
 
 LEVERS, MEANINGS = playbook.WORDS["levers"], playbook.WORDS["meanings"]
 
@@ -48,6 +49,10 @@ def test_what_is_known_of_one_segment_alone_is_not_weighed():
     table = scored(size=[0.5, 0.3, 0.2], reach=[0.3, None, None])
     assert targeting.weights({}, table) == {"size": 1.0}
     assert targeting.weights({}, table.head(1)) == {"size": 0.5, "reach": 0.5}  # nothing to compare
+    hidden = scored(size=[0.5, None, None], n=[5, None, None])
+    assert targeting.weights({}, hidden) == {"size": 1.0}
+    with pytest.raises(StudyError, match="which are known of two segments or more"):
+        targeting.weights({"reach": 1}, table)
 
 
 def test_a_first_rank_that_does_not_fit_the_objective_is_said_so():
@@ -60,6 +65,10 @@ def test_a_first_rank_that_does_not_fit_the_objective_is_said_so():
     assert (words["fits"], words["fit"], words["underserved"]) == (["Newcomers"], 0.0, "none")
     said = wording.plain("04_persona_definition", "ranking", **words)
     assert "points to Newcomers: on it Regulars score 0.00 of 1" in said
+    rows[0]["scores"]["objective"] = float("nan")
+    words = targeting.ranked({"targeting": whom}, pd.DataFrame(columns=["contacts"]))
+    assert (words["fits"], words["fit"]) == (["Newcomers"], None)
+    assert "nan" not in wording.plain("04_persona_definition", "ranking", **words)
     rows[0]["scores"]["objective"] = 1.0
     assert targeting.outweighed(whom)["fits"] == []
 

@@ -191,3 +191,11 @@ def test_bundles_of_customers_vary_as_much_as_customers(n):
     assert found.estimate == pytest.approx(figures(total))
     ratio = found.replicates.std(axis=0) / np.concatenate([spread, of_shares])
     assert ratio == pytest.approx(np.ones(6), abs=0.1)
+
+
+def test_bundles_hold_no_more_rows_than_there_are_customers():
+    place = np.arange(stats.ROWS + 1) % stats.ROWS
+    parts = [(slice(i, i + 100), np.ones((100, 2))) for i in range(0, stats.ROWS, 100)]
+    bundled = stats._bundled(parts, place)
+    assert sum(len(sums) for _, sums in bundled) <= stats.ROWS
+    assert [sums.sum() for _, sums in bundled] == [200.0] * len(parts)

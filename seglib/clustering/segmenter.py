@@ -257,7 +257,8 @@ def read_labels(where: str, frame: pd.DataFrame, folder: Path) -> pd.Series | No
             f"a .csv or .parquet file in {folder}"
         )
     table = read_table(path)
-    table = table.reset_index() if table.index.name or table.shape[1] == 1 else table
+    own = table.shape[1] == 1 and not isinstance(table.index, pd.RangeIndex)
+    table = table.reset_index() if own or table.index.name else table
     table = table[[table.columns[0], "segment"]] if "segment" in table.columns[1:] else table
     if table.shape[1] != 2:
         raise StudyError(
