@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import os
 import sys
+from collections.abc import Iterator
 
 from seglib import __version__
+
+# A disk that is full or read-only, a file too large for it or closed to us.
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -15,20 +21,34 @@ def main(words: list[str] | None = None) -> int:
     try:
         options.command(options)
     except KeyboardInterrupt:
-        return _stopped("interrupted; the files and pages of the last run are as they were", 130)
-    except BrokenPipeError:  # who reads the lines, such as head, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        whole = "the files and pages are those of the last run, or of this one if it was done"
+        return _stopped(f"interrupted; {whole}", 130)
     except OSError as error:
-        if not error.errno:
+        place = error.filename2 or error.filename
+        if not place and error.errno not in DISK:
             raise
-        place = error.filename2 or error.filename or getattr(options, "study", "the output")
+        place = place or getattr(options, "study", "the output")
         return _stopped(f"{place}: {error.strerror}; the last run is as it was", 2)
     except Exception as error:
         if not hasattr(error, "exit_code"):
             raise
         return _stopped(str(error), error.exit_code)
     return 0
+
+
+@contextlib.contextmanager
+def _printing() -> Iterator[None]:
+    """Print as long as somebody reads: `head` has enough at some time, and the rest is dropped."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(line: object) -> None:
+    with _printing():
+        print(line)
 
 
 def _stopped(why: str, code: int) -> int:
@@ -108,11 +128,11 @@ def _new(options) -> None:
     from seglib.collection import draft as drafts
 
     draft = drafts.new(options.files, options.name)
-    print(f"{draft.path} is written.")
+    _say(f"{draft.path} is written.")
     for sentence in draft.unsure:
-        print(f"  unsure: {sentence}")
+        _say(f"  unsure: {sentence}")
     name = draft.path.parent.name
-    print(f"Look at it, then: seglib check {name}; seglib run {name}")
+    _say(f"Look at it, then: seglib check {name}; seglib run {name}")
 
 
 def _run(options) -> None:
@@ -124,9 +144,9 @@ def _run(options) -> None:
         only=options.only,
         force=options.force,
         parameters=dict(options.parameters),
-        say=lambda line: print(line, flush=True),
+        say=_say,
     )
-    print(index)
+    _say(index)
 
 
 def _score(options) -> None:
@@ -143,8 +163,9 @@ def _score(options) -> None:
     for note in result.notes:
         print(note, file=sys.stderr)
     if options.out:
-        print(scoring.write(result.members, options.out))
-    else:
+        _say(scoring.write(result.members, options.out))
+        return
+    with _printing():
         formats.write_csv(result.members.reset_index(), sys.stdout)
 
 
@@ -153,9 +174,9 @@ def _check(options) -> None:
 
     study = plan.check(options.study, read=False)
     parts = plan.outlook(study)
-    print(f"{study.path} is sound: {study.title}, as of {study.as_of}")
+    _say(f"{study.path} is sound: {study.title}, as of {study.as_of}")
     for heading, lines in parts.items():
-        print(f"\n{heading}", *(f"  {line}" for line in lines or ["nothing"]), sep="\n")
+        _say("\n".join([f"\n{heading}", *(f"  {line}" for line in lines or ["nothing"])]))
 
 
 if __name__ == "__main__":

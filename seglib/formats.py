@@ -207,7 +207,7 @@ def sentence(error: dict, model: type[BaseModel]) -> str:
     loc, value, kind = error["loc"], error["input"], error["type"]
     is_key = loc[-1:] == ("[key]",)
     loc = loc[:-1] if is_key else loc
-    where = ".".join(repr(str(part))[1:-1] for part in loc) or "study"
+    where = ".".join(_shown(str(part))[1:-1] for part in loc) or "study"
     if kind == "missing":
         return f"{where}: is missing"
     if kind == "extra_forbidden":
@@ -222,14 +222,19 @@ def sentence(error: dict, model: type[BaseModel]) -> str:
     wanted = re.sub(r"^\w+ should (?:be|have|match) |, unable to parse.*", "", error["msg"])
     for words, plain in PLAIN.items():
         wanted = re.sub(words, plain, wanted)
-    what = f"the key {value!r}" if is_key else _short(value)
+    what = f"the key {_shown(value)}" if is_key else _short(value)
     return f"{where}: found {what}, expected {wanted}"
 
 
 def _short(value: Any) -> str:
     if value is None:
         return "nothing"
-    return "a block of keys" if isinstance(value, dict) else repr(value)[:80]
+    return "a block of keys" if isinstance(value, dict) else _shown(value)[:80]
+
+
+def _shown(value: Any) -> str:
+    """Return a value in quotes if it is text, escaping only what cannot be shown."""
+    return repr(value).replace("\\\\", "\\")
 
 
 def _keys(model: type[BaseModel], loc: tuple) -> list[str]:

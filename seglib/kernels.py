@@ -181,7 +181,7 @@ def _serve(arguments: list[str], environment: dict[str, str], folder: str) -> No
 
 def _end_with_runner() -> None:
     """Wait for the end of the runner; remove its temporary files when nobody writes any more."""
-    folder = Path(os.environ["TMPDIR"]).parent
+    folder = get_temp_dir()  # the runner's, which Python has made and each process inherits
     multiprocessing.parent_process().join()
     if os.fork():
         os._exit(1)

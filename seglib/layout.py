@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from seglib.formats import Day, Format, Names, Part, Shares, Text, texts
 from seglib.wording import UNSEEN, listing
@@ -30,10 +30,11 @@ def _one_line(text: str) -> str:
     return " ".join(_visible(text).split())
 
 
+Line = Annotated[str, StringConstraints(strip_whitespace=True)]  # of blanks alone, it is empty
 Key = Annotated[str, AfterValidator(_visible)]  # often the name of a column
-Label = Annotated[str, AfterValidator(_one_line)]
+Label = Annotated[Line, AfterValidator(_one_line)]
 Labels = Annotated[dict[str, Label], BeforeValidator(texts)]
-Name = Annotated[str, Field(max_length=80), AfterValidator(_one_line)]
+Name = Annotated[Line, Field(max_length=80), AfterValidator(_one_line)]
 
 
 # --- columns --------------------------------------------------------------------------------------
@@ -84,9 +85,8 @@ class Outcome(Part):
     """
 
     column: str = ""  # as of an attribute
-    label: Label = Field(
-        min_length=1
-    )  # in the past tense, such as "left within the month"; or spend
+    # in the past tense, such as "left within the month"; or spend
+    label: Label = Field(min_length=1)
     kind: Literal["yes/no", "count", "money"] = "yes/no"
     wanted: bool = False  # something to bring about, rather than to prevent
     happened: Names = []  # the values that mean it did; all others: it did not

@@ -25,23 +25,26 @@ def staged(*places: Path) -> Iterator[list[Path]]:
 
     A place with an ending is a file, still to be made. Until a journal of the places is there,
     which takes one rename, a process that dies has changed nothing; from then on `recover` finishes
-    what it began. Who else wants to stage something there meanwhile gets a StudyError.
+    what it began. Who else wants to stage something there meanwhile gets a StudyError; on Windows,
+    which has no such locks, nothing hinders two runs of one study from replacing each other's.
     """
-    folder, new = places[0].parent, [_beside(place, STAGING) for place in places]
+    folder, mark = places[0].parent, f"{STAGING}{os.getpid()}-"  # a kernel outlives a killed run
+    new = [_beside(place, mark) for place in places]
     above = [p for place in places for p in (place.parent, place.parent.parent)]
     made = [each for each in above if not each.exists()]
     draft = folder / f"{STAGING}{JOURNAL}"
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder, wait=False):
         _finish(folder)
+        for place in places:
+            _put_back(place.parent)
         try:
             for path in [old for one in new for old in one.parent.glob(f"{STAGING}*")]:
                 _remove(path)
             for path in new:
                 (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
             yield new
-            lines = (os.path.relpath(place, folder) for place in places)
-            draft.write_text("\n".join(lines), encoding="utf-8")
+            _write_journal(draft, dict(zip(new, places, strict=True)))
             draft.rename(folder / JOURNAL)
         finally:
             _finish(folder)
@@ -54,9 +57,30 @@ def staged(*places: Path) -> Iterator[list[Path]]:
 
 def recover(folder: Path) -> None:
     """Finish the moves that a process which died has left in the folder of a first place."""
-    if (folder / JOURNAL).exists():
+    if (folder / JOURNAL).exists() or _set_aside(folder):
         with locked(folder):
             _finish(folder)
+            _put_back(folder)
+
+
+def _set_aside(folder: Path) -> dict[Path, Path]:
+    """Return the old places that a lost journal has left without a new one, and where they were."""
+    old = {path: path.with_name(path.name[len(REPLACED) :]) for path in folder.glob(f"{REPLACED}*")}
+    return {path: place for path, place in old.items() if not place.exists()}
+
+
+def _put_back(folder: Path) -> None:
+    for path, place in _set_aside(folder).items():
+        path.rename(place)
+
+
+def _write_journal(path: Path, moves: dict[Path, Path]) -> None:
+    """Write a line for each move, onto the disk itself: from where, a tab, to where."""
+    pairs = [(os.path.relpath(each, path.parent) for each in move) for move in moves.items()]
+    with path.open("w", encoding="utf-8") as file:
+        file.write("\n".join(map("\t".join, pairs)))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _finish(folder: Path) -> None:
@@ -64,9 +88,10 @@ def _finish(folder: Path) -> None:
     journal = folder / JOURNAL
     if not journal.exists():
         return
-    lines = journal.read_text(encoding="utf-8").splitlines()
+    lines = [line.split("\t") for line in journal.read_text(encoding="utf-8").splitlines()]
+    pairs = [[Path(os.path.normpath(folder / path)) for path in line] for line in lines]
     try:
-        _move([Path(os.path.normpath(folder / line)) for line in lines])
+        _move(dict(pairs))
     except OSError as error:
         raise StudyError(
             f"{error.filename} cannot be moved ({error.strerror}): close what has it open; the "
@@ -75,17 +100,16 @@ def _finish(folder: Path) -> None:
     journal.unlink()
 
 
-def _move(places: list[Path]) -> None:
+def _move(places: dict[Path, Path]) -> None:
     """Set aside all old places before a new one is moved in: never is old beside new."""
-    moves = {_beside(place, STAGING): place for place in places}
-    moves = {new: place for new, place in moves.items() if new.exists()}
+    moves = {new: place for new, place in places.items() if new.exists()}
     for place in moves.values():
         if place.exists():
             _remove(_beside(place, REPLACED))
             place.rename(_beside(place, REPLACED))
     for new, place in moves.items():
         new.rename(place)
-    for place in places:
+    for place in places.values():
         _remove(_beside(place, REPLACED))
 
 

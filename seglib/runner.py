@@ -67,13 +67,7 @@ def run(
     places = current.folder, reports / current.as_of.isoformat(), reports / "index.html"
     todo = plan.with_parameters(plan.steps(current), parameters or {})
     wanted = plan.wanted(todo, only, current)
-    for other in _others(current):  # a mixture there is refused: the summary shows it too
-        if not runs.manifest(other):
-            raise StudyError(
-                f"the run in {other} is damaged, or of another version of seglib, and cannot be "
-                f"shown beside this one: make it again by {runs.again(other)}, or delete it"
-            )
-        runs.verify(other)
+    _refuse_damaged(_others(current))
     before = runs.digest(loaded.path)
     with publish.staged(*places) as staging, chdir(plan.ROOT):  # one folder for all threads
         manifest = _execute(current, todo, wanted, staging[:2], force, say)
@@ -93,6 +87,19 @@ def _others(current: Run) -> list[Path]:
     folders = sorted(path.parent for path in study.folder.glob("[!.]*/manifest.json"))
     others = [folder for folder in folders if folder != current.folder]
     return [folder for folder in others if any((study.reports / folder.name).glob("*.html"))]
+
+
+def _refuse_damaged(others: list[Path]) -> None:
+    """Refuse runs that the summary would show and that are not whole, or are of a mixture."""
+    damaged = [folder for folder in others if not runs.manifest(folder)]
+    if damaged:  # all at once: to make one of them again the others must be whole
+        raise StudyError(
+            "damaged, or of another version of seglib, and not to be shown beside this run: "
+            f"{', '.join(map(str, damaged))}: delete them, then make each again by "
+            f"{', '.join(map(runs.again, damaged))}"
+        )
+    for folder in others:
+        runs.verify(folder)
 
 
 def _personal(path: Path) -> list[str]:
@@ -289,8 +296,9 @@ def _unchanged(current: Run, known: dict | None, fingerprint: str) -> bool:
 
 def _altered(current: Run, entry: dict) -> list[str]:
     """Return the files of a step that are not as it wrote them when its page was made."""
-    folder, files = current.folder, entry["files"]
-    lost = [name for name, was in files.items() if runs.recorded(folder, name) != was]
+    folder, files, record = current.folder, entry["files"], runs.lineage(current.folder)
+    differ = [name for name, was in files.items() if record.get(name, {}).get(name) != was]
+    lost = [name if name in record else runs.LINEAGE for name in differ]
     paths = {folder / name: was for name, was in files.items()}
     return lost + _differ(paths | {_executed(current, entry["name"]): entry.get("page")})
 

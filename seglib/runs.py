@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -92,7 +93,7 @@ class Run:
         """Return the runs of the study that have all the files, and customers by the same ids."""
         days = [path for path in self.study.folder.glob("*") if _is_day(path.name)]
         runs = [Run(self.study, date.fromisoformat(p.name), p, self.seed) for p in days]
-        return [r for r in runs if self._same_ids(r.folder) and all(map(r.has, names))]
+        return [r for r in runs if all(map(r.has, names)) and self._same_ids(r.folder)]
 
     def numbering(self, prefix: str = "") -> dict | None:
         """Return the segments whose numbers this run takes up, None if it is the first.
@@ -129,7 +130,10 @@ class Run:
     def _same_ids(self, folder: Path) -> bool:
         """Return whether a run has the ids of this one: as they are, or under the same key."""
         path = folder / "privacy.json"
-        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        try:
+            known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        except ValueError:
+            return False  # damaged
         if self.study.numbered and folder.name != self.as_of.isoformat():
             return False  # another date's rows are other people
         return known.get("pseudonyms", "") == privacy.pseudonym_mark(self.study)
@@ -259,7 +263,13 @@ def again(folder: Path) -> str:
     """Return the command that makes the files of a folder again."""
     if not _is_day(folder.name):
         return "`seglib run STUDY --force`"
-    return f"`seglib run {folder.parent.name} --as-of {folder.name} --force`"
+    path = folder.parent.absolute() / "study.yaml"
+    try:
+        by_name = study_module.find(path.parent.name) == path.resolve()
+    except StudyError:
+        by_name = False
+    study = shlex.quote(path.parent.name if by_name else str(path))
+    return f"`seglib run {study} --as-of {folder.name} --force`"
 
 
 def _record(folder: Path, entries: dict[str, dict[str, str]]) -> None:

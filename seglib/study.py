@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from seglib import wording
 from seglib.formats import Day, Days, Names, Part, StudyError, Zone, load_yaml, nearest, sentence
-from seglib.layout import ROW, Base, Customers, Name, Outcome, Scale, Tables
+from seglib.layout import ROW, Base, Customers, Line, Name, Outcome, Scale, Tables
 
 Criterion = Literal["size", "value", "growth", "stability", "reach", "objective"]
 _FEATURES = wording.table("features")  # what is computed, known before any table is opened
@@ -96,7 +96,7 @@ class Study(Part):
 
     path: Path
     title: Name = Field(min_length=1)
-    objective: str = Field(min_length=1)
+    objective: Line = Field(min_length=1)
     objective_figure: Figure | None = None
     about: str = ""  # what a reader must know of where the data come from
     customer: Name = "customer"

@@ -301,7 +301,7 @@ def visible(text: str) -> str:
 def _written(value: Any) -> Any:
     """Return a date in words, a text in one line."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return re.sub(r"\s+", " ", visible(value))
+        return re.sub(r"[ \t\r\n\f\v]+", " ", visible(value))  # a no-break space stays
     return day(value.isoformat()) if type(value) is date else value
 
 

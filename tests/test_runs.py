@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import sys
 from dataclasses import replace
@@ -12,7 +14,7 @@ import pytest
 from planted import study as planted_study
 from worlds import shop_study, shop_tables, write_shop
 
-from seglib import formats, plan, publish, runner, runs
+from seglib import cli, formats, plan, publish, runner, runs
 from seglib.runs import Run
 from seglib.study import StudyError
 
@@ -151,10 +153,10 @@ def again(shop, monkeypatch):
     """A function: run three steps, none of which takes a moment; return which are unchanged."""
     current = runs.open_run(shop)
     todo = plan.steps(current)[:3]
-    files = {"01": "quality.json", "02": "exploration.json", "03": "verdict.json"}
+    files = {"01": "privacy.json", "02": "exploration.json", "03": "verdict.json"}
 
     def execute(current, step, staging):
-        replace(current, folder=staging[0]).write(files[step.name[:2]], [1])
+        replace(current, folder=staging[0]).write(files[step.name[:2]], {})
         (staging[1] / f"{step.name}.ipynb").write_text("{}")
 
     monkeypatch.setattr(runner, "_execute_one", execute)
@@ -189,6 +191,7 @@ DAMAGE = {
     "half a manifest": lambda folder: (folder / "manifest.json").write_text('{"steps": ['),
     "no manifest": lambda folder: (folder / "manifest.json").write_text(""),
     "half a record": lambda folder: (folder / runs.LINEAGE).write_text('{"a'),
+    "half a privacy.json": lambda folder: (folder / "privacy.json").write_text('{"ps'),
     "no record": lambda folder: (folder / runs.LINEAGE).unlink(),
 }
 
@@ -199,24 +202,70 @@ def test_a_run_that_is_damaged_or_of_an_older_seglib_is_made_again(shop, again, 
     assert again() == [False] * 3 and again() == [True] * 3
     whole = runs.lineage(folder)
     damage(folder)
-    assert again() == [False] * 3 and again() == [True] * 3
+    alone = damage is DAMAGE["half a privacy.json"]  # made again as it was: the others stay
+    assert again() == [False, alone, alone] and again() == [True] * 3
     assert runs.lineage(folder) == whole
 
 
-@pytest.mark.parametrize("damage", list(DAMAGE.values())[:-1], ids=list(DAMAGE)[:-1])
-def test_a_damaged_run_of_another_date_is_refused_before_anything_is_run(
-    shop, again, monkeypatch, damage
-):
+@pytest.fixture
+def others(shop, again):
+    """The folders of runs of two other dates, which have pages."""
     again()
     current = runs.open_run(shop)
-    other, pages = current.folder.with_name("2021-01-01"), current.study.reports / "2021-01-01"
-    current.folder.rename(other)
-    pages.mkdir(parents=True)
-    (pages / "index.html").touch()
-    damage(other)
+    folders = [current.folder.with_name(day) for day in ("2021-01-01", "2021-02-01")]
+    for folder in folders:
+        shutil.copytree(current.folder, folder)
+        pages = current.study.reports / folder.name
+        pages.mkdir(parents=True)
+        (pages / "index.html").touch()
+    shutil.rmtree(current.folder)
+    return folders
+
+
+@pytest.mark.parametrize("damage", list(DAMAGE.values())[:-2], ids=list(DAMAGE)[:-2])
+def test_damaged_runs_of_other_dates_are_refused_together_before_anything_is_run(
+    shop, others, monkeypatch, damage
+):
+    for folder in others:
+        damage(folder)
     monkeypatch.setattr(runner, "_execute", lambda *_: pytest.fail("it was run"))
-    with pytest.raises(StudyError, match="`seglib run shop --as-of 2021-01-01 --force`"):
+    with pytest.raises(StudyError, match="delete them") as refused:
         runner.run(shop)
+    commands = re.findall(r"`seglib (run .*?)`", str(refused.value))
+    assert [words.split()[2:] for words in commands] == [
+        ["--as-of", folder.name, "--force"] for folder in others
+    ]
+    for folder in others:
+        assert str(folder) in str(refused.value)
+        shutil.rmtree(folder)
+    made = []
+    monkeypatch.setattr(runner, "_execute", lambda run, *_: made.append(run.folder) or 1 / 0)
+    for words in commands:  # what it says to do can be done
+        with pytest.raises(ZeroDivisionError):
+            cli.main(shlex.split(words))
+    assert made == others
+
+
+def test_a_run_is_made_again_by_name_where_that_leads_to_it(shop, monkeypatch):
+    folder = runs.open_run(shop).folder
+    assert runs.again(folder) == f"`seglib run {shop} --as-of {folder.name} --force`"
+    monkeypatch.chdir(shop.parents[2])
+    assert runs.again(folder) == f"`seglib run shop --as-of {folder.name} --force`"
+
+
+def test_half_a_privacy_json_in_another_date_is_no_mistake_of_this_run(shop, others):
+    DAMAGE["half a privacy.json"](others[0])
+    (others[0] / "verdict.json").rename(others[0] / "model.json")
+    assert runs.open_run(shop).predecessor("model.json") is None
+
+
+def test_a_record_that_is_lost_is_called_so_and_not_a_file_of_it(shop, again):
+    again()
+    current = runs.open_run(shop)
+    DAMAGE["no record"](current.folder)
+    entry = runs.manifest(current.folder)["steps"][0]
+    with pytest.raises(StudyError, match=r"^lineage\.json in .* is not as 01_data_collection"):
+        runner._refuse_altered(current, entry)
 
 
 def test_a_folder_that_is_named_by_no_day_is_no_earlier_run(shop):
@@ -280,8 +329,8 @@ def hidden(folder):
     return [path.name for path in folder.rglob(".*")]
 
 
-def killed(places, moment):
-    """Write "two" in a process that dies before a file operation; return whether it did."""
+def killed(places, moment, text="two"):
+    """Write a text in a process that dies before a file operation; return whether it did."""
     process = os.fork()
     if process == 0:
         left = iter(range(moment))
@@ -291,7 +340,7 @@ def killed(places, moment):
                 os._exit(9)
 
         sys.addaudithook(hook)
-        write(places, "two")
+        write(places, text)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
 
@@ -321,17 +370,45 @@ def test_a_kill_at_any_moment_leaves_all_old_or_all_new_for_whoever_comes_next(
     assert turn >= 10 and len(results) - turn > 5
 
 
-def test_a_kill_while_another_is_finished_is_finished_too(places):
+def test_a_kill_while_another_is_finished_is_finished_too(places, tmp_path, tmp_path_factory):
     write(places, "one")
     moment = 0
     while killed(places, moment) and not (places[0].parent / publish.JOURNAL).exists():
         moment += 1
-    for again in range(1, 30):
-        if not killed(places, again):  # each begins with what the last has left
+    results = []
+    for again in range(1, 60):
+        if not killed(places, again, "three"):  # each begins with what the last has left
             break
-        assert not {"one", "two"} <= set(texts(places))
+        assert len(set(texts(places)) - {None}) <= 1
+        copy = shutil.copytree(tmp_path, tmp_path_factory.mktemp("copy") / "all")
+        copies = [copy / place.relative_to(tmp_path) for place in places]
+        publish.recover(copies[0].parent)
+        results.append(texts(copies))
+    assert results[0] == ["two"] * 3 and texts(places) == ["three"] * 3
+    assert [each for each in results if each not in (["two"] * 3, ["three"] * 3)] == []
+
+
+def test_what_is_left_of_a_killed_run_writes_elsewhere_than_the_next(places, tmp_path):
+    process = os.fork()
+    if process == 0:
+        with publish.staged(*places) as folders:
+            (tmp_path / "names").write_text("\n".join(map(str, folders)))
+            os._exit(9)
+    os.waitpid(process, 0)
+    with publish.staged(*places) as folders:
+        assert not {*map(str, folders)} & {*(tmp_path / "names").read_text().splitlines()}
+        assert hidden(tmp_path) == [folder.name for folder in folders if folder.is_dir()]
+
+
+def test_what_was_set_aside_is_put_back_where_the_journal_is_lost(places, tmp_path):
+    write(places, "one")
+    for place in places:
+        place.rename(place.with_name(f"{publish.REPLACED}{place.name}"))
     publish.recover(places[0].parent)
-    assert texts(places) == ["two"] * 3
+    assert texts(places) == ["one", None, None]
+    with pytest.raises(ValueError), publish.staged(*places):
+        raise ValueError
+    assert texts(places) == ["one"] * 3 and hidden(tmp_path) == []
 
 
 def test_a_run_that_fails_leaves_the_last_one(places, tmp_path):

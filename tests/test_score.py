@@ -236,7 +236,7 @@ def test_scoring_finishes_what_a_killed_run_was_moving(run, tmp_path):
     table = shutil.copy(run.folder / "customers.parquet", tmp_path / "customers.parquet")
     staging = run.folder.with_name(f"{publish.STAGING}{run.folder.name}")
     run.folder.rename(staging)
-    staging.with_name(publish.JOURNAL).write_text(run.folder.name)
+    staging.with_name(publish.JOURNAL).write_text(f"{staging.name}\t{run.folder.name}")
     again = score.score(run.folder / "model.json", table).members
     assert again.equals(members) and not staging.exists()
 

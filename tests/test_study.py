@@ -34,6 +34,10 @@ def test_the_default_study_is_sound():
     [
         ({"titel": "x"}, ["titel", "unknown key", "did you mean 'title'"]),
         ({"title": ""}, ["title: found '', expected at least 1 character"]),
+        ({"title": "  \n"}, ["title: found '  \\n', expected at least 1 character"]),
+        ({"objective": " "}, ["objective: found ' ', expected at least 1 character"]),
+        ({"as_of": "C:\\a"}, [r"found 'C:\a'"]),
+        ({"a\\b": 1}, [r"a\b: unknown key"]),
         ({"as_of": "soon"}, ["as_of: expected a date such as 2017-10-01, found 'soon'"]),
         ({"as_of": 20171001}, ["as_of: expected a date such as 2017-10-01, found 20171001"]),
         ({"holdout": "a while"}, ["holdout", "'91 days'", "'a while'"]),

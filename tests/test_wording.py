@@ -78,6 +78,11 @@ def test_text_of_the_data_is_one_line_without_what_cannot_be_seen(page):
     assert wording.text(name, "one", **given).count("two \\# lines x and") == 2
 
 
+def test_a_no_break_space_of_the_data_stays_one(page):
+    shown = wording.text(page("{{ value }}"), "one", value="5\xa0 000\n\xa0kg")
+    assert shown == "5\xa0 000 \xa0kg"
+
+
 def test_a_missing_name_is_an_error(page):
     with pytest.raises(jinja2.UndefinedError, match="orders"):
         wording.text(page("{{ orders | count }}"), "one")

@@ -92,7 +92,7 @@ def check(out: str | Path, model: str | Path, table: str | Path) -> None:
 
 
 def _model_path(path: Path) -> Path:
-    for folder in (path.parent, path.parent.parent):
+    for folder in path.resolve().parents[:2]:
         publish.recover(folder)
     path = path / "model.json" if path.is_dir() else path
     if not path.is_file():

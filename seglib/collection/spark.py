@@ -79,8 +79,9 @@ def connect(address: str = "") -> Spark:
     """Return a session on a cluster or on this machine; one a process, as Spark has it."""
     builder = SparkSession.builder.appName("seglib").master(address or "local[*]")
     session, engine = builder.config(map=SETTINGS).getOrCreate(), Spark()
-    if session.sparkContext.master.startswith("local"):  # 200 parts are for clusters
-        session.conf.set("spark.sql.shuffle.partitions", session.sparkContext.defaultParallelism)
+    context, parts = session.sparkContext, "spark.sql.shuffle.partitions"
+    if context.master.startswith("local") and session.conf.get(parts) == "200":  # for clusters
+        session.conf.set(parts, context.defaultParallelism)
     engine.register_options()
     engine.do_connect(session)
     return engine

@@ -86,12 +86,17 @@ def test_the_installed_command_ends_with_two(seglib, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_whoever_reads_one_line_of_check_is_told_no_mistake(club, started):
-    process = started("check", club, env={"PYTHONUNBUFFERED": "1"})
-    process.stdout.readline()
+@pytest.mark.parametrize("words", ["check", "run"])
+def test_a_command_whose_lines_nobody_reads_is_done_all_the_same(
+    finished, tmp_path, started, words
+):
+    done = finished("club").copy(tmp_path)
+    (done.reports / "index.html").unlink()
+    process = started(words, done.path)
     process.stdout.close()
     assert process.stderr.read() == ""
-    assert process.wait(timeout=60) != 1
+    assert process.wait(timeout=60) == 0
+    assert (done.reports / "index.html").exists() == (words == "run")
 
 
 @pytest.mark.point(3)
