@@ -352,6 +352,15 @@ def test_a_small_table_is_kept_in_few_parts(session):
     assert fresh._session.table("few").rdd.getNumPartitions() == 1
 
 
+def test_a_number_of_parts_that_somebody_chose_stays(session):
+    connect = sys.modules[type(session).__module__].connect
+    conf, name = session._session.conf, "spark.sql.shuffle.partitions"
+    for chosen, kept in {"7": "7", "200": "1"}.items():  # of local[1]
+        conf.set(name, chosen)
+        connect("local[1]")
+        assert conf.get(name) == kept
+
+
 def test_times_in_nanoseconds_are_read_as_times(session, tmp_path):
     moments = pd.Series(pd.to_datetime(["2024-02-03 04:05:06.789", None])).astype("datetime64[ns]")
     pd.DataFrame({"at": moments}).to_parquet(tmp_path / "a.parquet")

@@ -1,10 +1,12 @@
 """Runs of a study: what files are made from, whose numbers they follow, what a kill leaves."""
 
+import errno
 import json
 import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from datetime import date
@@ -409,6 +411,37 @@ def test_what_was_set_aside_is_put_back_where_the_journal_is_lost(places, tmp_pa
     with pytest.raises(ValueError), publish.staged(*places):
         raise ValueError
     assert texts(places) == ["one"] * 3 and hidden(tmp_path) == []
+
+
+ENDING = """
+import multiprocessing, os
+from multiprocessing.util import get_temp_dir
+from seglib import kernels
+print(get_temp_dir(), flush=True)
+multiprocessing.get_context("forkserver").Process(target=kernels._end_with_runner).start()
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forks on Linux alone")
+def test_with_a_killed_runner_its_own_temporary_files_end_and_no_others(tmp_path_factory):
+    place = tmp_path_factory.mktemp("t") / "theirs" / "own"
+    place.mkdir(parents=True)
+    words, environment = [sys.executable, "-c", ENDING], os.environ | {"TMPDIR": str(place)}
+    printed = subprocess.check_output(words, env=environment, text=True, timeout=60)
+    assert printed.startswith(str(place)) and list(place.iterdir()) == []
+
+
+def test_an_error_without_a_file_is_said_of_a_disk_alone(monkeypatch, capsys):
+    def fail(number):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(plan, "check", lambda *_, **__: fail(errno.ENOSPC))
+    assert cli.main(["check", "club"]) == 2
+    assert capsys.readouterr().err.startswith("seglib: club: No space left")
+    monkeypatch.setattr(plan, "check", lambda *_, **__: fail(errno.ECONNRESET))
+    with pytest.raises(ConnectionResetError):
+        cli.main(["check", "club"])
 
 
 def test_a_run_that_fails_leaves_the_last_one(places, tmp_path):

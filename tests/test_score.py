@@ -231,13 +231,15 @@ def test_what_is_not_a_model_is_refused(run, tmp_path, capsys):
     assert not out.exists()
 
 
-def test_scoring_finishes_what_a_killed_run_was_moving(run, tmp_path):
+@pytest.mark.parametrize("inside", [False, True])
+def test_scoring_finishes_what_a_killed_run_was_moving(run, tmp_path, monkeypatch, inside):
     members = score.score(run.folder, run.folder / "customers.parquet").members
     table = shutil.copy(run.folder / "customers.parquet", tmp_path / "customers.parquet")
     staging = run.folder.with_name(f"{publish.STAGING}{run.folder.name}")
     run.folder.rename(staging)
     staging.with_name(publish.JOURNAL).write_text(f"{staging.name}\t{run.folder.name}")
-    again = score.score(run.folder / "model.json", table).members
+    monkeypatch.chdir(staging)
+    again = score.score("model.json" if inside else run.folder / "model.json", table).members
     assert again.equals(members) and not staging.exists()
 
 
