@@ -90,16 +90,26 @@ def _others(current: Run) -> list[Path]:
 
 
 def _refuse_damaged(others: list[Path]) -> None:
-    """Refuse runs that the summary would show and that are not whole, or are of a mixture."""
-    damaged = [folder for folder in others if not runs.manifest(folder)]
-    if damaged:  # all at once: to make one of them again the others must be whole
+    """Refuse all runs at once that are damaged or of a mixture, which the summary would show."""
+    reasons = {folder: _damage(folder) for folder in others}
+    damaged = [folder for folder, reason in reasons.items() if reason]
+    if damaged:  # to make one of them again, the others must be whole
         raise StudyError(
-            "damaged, or of another version of seglib, and not to be shown beside this run: "
-            f"{', '.join(map(str, damaged))}: delete them, then make each again by "
+            f"{'; '.join(reasons[folder] for folder in damaged)}: what cannot be mended must not "
+            "stand beside this run: delete its folder, then make it again by "
             f"{', '.join(map(runs.again, damaged))}"
         )
-    for folder in others:
+
+
+def _damage(folder: Path) -> str:
+    """Return why a run cannot be shown; empty if it can."""
+    if not runs.manifest(folder):
+        return f"the run in {folder} is damaged, or of another version of seglib"
+    try:
         runs.verify(folder)
+    except StudyError as error:
+        return str(error)
+    return ""
 
 
 def _personal(path: Path) -> list[str]:

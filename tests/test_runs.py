@@ -224,14 +224,14 @@ def others(shop, again):
     return folders
 
 
-@pytest.mark.parametrize("damage", list(DAMAGE.values())[:-2], ids=list(DAMAGE)[:-2])
+@pytest.mark.parametrize("damage", list(DAMAGE.values())[:-1], ids=list(DAMAGE)[:-1])
 def test_damaged_runs_of_other_dates_are_refused_together_before_anything_is_run(
     shop, others, monkeypatch, damage
 ):
     for folder in others:
         damage(folder)
     monkeypatch.setattr(runner, "_execute", lambda *_: pytest.fail("it was run"))
-    with pytest.raises(StudyError, match="delete them") as refused:
+    with pytest.raises(StudyError, match="delete its folder") as refused:
         runner.run(shop)
     commands = re.findall(r"`seglib (run .*?)`", str(refused.value))
     assert [words.split()[2:] for words in commands] == [
