@@ -1,5 +1,7 @@
 """Whom to target, what to try, the tests, and what product segments may mean."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import planted
@@ -281,15 +283,24 @@ def test_without_products_nothing_is_said_of_the_range(tmp_path):
     assert not [c for c in found if c["of"] == "products"]
 
 
-def test_a_change_of_a_share_is_in_points_wherever_it_is_said(full):
+def test_a_change_of_a_share_is_in_points_wherever_it_is_said(full, monkeypatch):
     assert playbook.gain(0.063, "share") == "+6.3 points"
     assert playbook.gain(0.063, "share", less=True) == "−6.3 points"
-    tests = [c for c in full[1] if c["rule"] == "test-detectable" and c["unit"] == "points"]
-    shares = [t for r in full[3]["levers"] for t in (r["experiment"], r["other"]) if t]
-    found = [t for t in shares if t["unit"] == "share" and t["detectable"]]
-    assert tests or not found
-    for claim in tests:
-        assert f"{claim['value']:.1f} points" in claim["sentence"]
+    ev, bought = full[0], pd.Series(0.0, full[0].labels.index)
+    segment = max(ev.sized, key=lambda s: ev.inside(s).sum())
+    bought.iloc[np.flatnonzero(ev.inside(segment))[::3]] = 1.0
+    monkeypatch.setattr(ev, "windows", dict.fromkeys((1, 2, 3), (bought, bought)))
+    away = next(c for c in full[1] if c["segment"] == segment) | {"rule": "recency-high"}
+    rows = playbook.levers(ev, [away])
+    test = rows[0]["experiment"]
+    assert (test["unit"], test["baseline"]) == ("share", pytest.approx(1 / 3, abs=0.01))
+    points = playbook.gain(test["detectable"], "share")
+    (claim,) = claims.state(ev, "test-detectable", segment, "detectable", "active")
+    assert (claim["unit"], claim["value"]) == ("points", pytest.approx(100 * test["detectable"]))
+    assert (
+        re.fullmatch(r"\+[\d.]+ points", points) and f"a change of {points} " in claim["sentence"]
+    )
+    assert playbook.tests(ev, {"levers": rows})["smallest"].tolist() == [points]
 
 
 def test_tiers_that_stand_in_for_segments_join_the_list_for_a_crm(full, tmp_path):

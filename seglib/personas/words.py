@@ -1,156 +1,155 @@
 """The words that anyone may edit: claims.yaml, levers.yaml, vocabulary.yaml, read and checked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from string import Formatter
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, create_model
 
 from seglib import wording
-from seglib.formats import StudyError, nearest
+from seglib.formats import Part, StudyError, nearest, sentence
 
 CRITERIA = ["size", "value", "growth", "stability", "reach", "objective"]
-METRICS = ["spend", "active", "outcome"]
-ELSEWHERE = ["size", "targeting", "tests", "affinity", "range", "{base}"]
+ABOUT = "buyers", "users", "people"
+ELSEWHERE = "targeting", "tests", "affinity", "range", "size", "{base}"
+REASONS = "the reasons for what goes wrong"  # the topic of the questions about warning signs
+# What a fact may say in braces: every one, and beside that by how it is measured.
+EVERY = "inside outside by others typically value label customers months order orders ordered do"
+BRACES = {"": f"{EVERY} begin", "products": "name buyers", "groups": "name", "ranks": "rank of"}
+BRACES |= {"losses": "outcome", "gains": "outcome", "criteria": "meaning figure"}
+BRACES |= {"tests": "target months span there customer metric measured figure"}
 
-# What a row has: key → its type; a question mark stands behind what may be left out.
-FACT = {"in": str, "say": str, "of?": str, "is?": str, "from?": str, "levels?": list}
-ROWS = {
-    "levers": {"lever": str, "when": list, "action": str, "metric?": str},
-    "meanings": {"when": list, "text": str},
-    "avoid": {"when": list, "say": str},
-    "gaps": {"topic": str, "unless": list, "about": list, "why": str, "ask": list},
-    "parts": {"heading": (str, dict), "in": list, "topics": list, "ask": list},
+
+def braces(text: str, known: str) -> str:
+    """Return a text in which only words that are known stand in braces."""
+    for _, name, spec, turn in Formatter().parse(text):
+        if name is not None and name not in known.split():
+            hint = nearest(name, known.split()) if known else ", expected none in this text"
+            raise ValueError(f"unknown word {{{name}}}{hint}")
+        if spec or turn:
+            raise ValueError(f"expected {{{name}}} with nothing after the word in braces")
+    return text
+
+
+def says(known: str = "") -> Any:
+    """Return the type of a text that may have these words in braces."""
+    return Annotated[Text, AfterValidator(lambda text: braces(text, known))]
+
+
+def key(table: str, *more: str, apart: str = "\n") -> Any:
+    """Return the type of a text that holds keys of a table, or topics of its rows."""
+
+    def check(text: str, info: Any) -> str:
+        words = text.split(apart)
+        rows = info.context[table] if info.context else words  # at first only types are checked
+        known = [*dict.fromkeys(r["topic"] if isinstance(r, dict) else r for r in rows), *more]
+        for word in words:
+            if word not in known:
+                raise ValueError(f"found {word!r}{nearest(word, known)}")
+        return text
+
+    return Annotated[str, AfterValidator(check)]
+
+
+def block(*names: str, each: Any = None, **types: Any) -> Any:
+    """Return the type of a block: keys of texts, or of `each`, and key=type or (type, default)."""
+    types = dict.fromkeys(names, each or Text) | types
+    fields = {key: kind if isinstance(kind, tuple) else (kind, ...) for key, kind in types.items()}
+    return create_model("Block", __base__=Part, **fields)
+
+
+SOME = Field(min_length=1)
+Text = Annotated[str, SOME]
+Texts = Annotated[list[Text], SOME]
+Rule, Section = key("facts"), key("sections")
+Number = Annotated[float, Field(strict=True)]
+SENTENCE = AfterValidator(
+    lambda fact: braces(fact.say, f"{BRACES['']} {BRACES.get(getattr(fact, 'from'), '')}") and fact
+)
+DEFAULTS = {3: [1, "with"], 4: ["with"]}  # of weight and link, by how many parts a trait has
+FULL = BeforeValidator(lambda t: t + DEFAULTS.get(len(t), []) if isinstance(t, list) else t)
+Trait = Annotated[tuple[str, str, Text, Number, Text], FULL]
+ANY_HEADING = BeforeValidator(lambda h: dict.fromkeys(ABOUT, h) if isinstance(h, str) else h)
+KIND = Literal["superiority", "lift", "ratio", "share", "median", "criterion", "rank", "test"]
+FACT = {
+    "in": key("sections", *ELSEWHERE, apart=" "),
+    "of": (str, ""),
+    "is": (Literal["higher", "lower"], "higher"),
+    "from": (key("sources"), Field("customers", validate_default=True)),
+    "levels": (tuple[Number, Number], (0, 1)),
 }
-KINDS = {str: "text", list: "a list in [ ]", (str, dict): "text"}
+CLAIMS_FILE = block(
+    facts=dict[str, Annotated[block("say", **FACT), SENTENCE]],
+    sources=dict[str, block("table", kind=KIND, statistic=says(" ".join(BRACES.values())))],
+    figures=block("baseline", "n_per_arm", "detectable", "break_even"),
+    tables=block("size", "value", "objective", "growth", "stability"),
+    sections=dict[str, Text],
+    headings=block("defines", "besides"),
+    most=dict[Section, Annotated[int, Field(strict=True, ge=0)]],
+    bases=dict[str, Section],
+)
+ARMS = Annotated[list[Text], Field(min_length=2, max_length=2)]
+WHO, TIME = "who did", "months span"
+TEXTS = {"spend": WHO, "active": WHO, "nobody": f"{WHO} {TIME}", "pays": f"least who {TIME}"}
+TEXTS |= {"few": "metric", "no_months": "", "effect": ""}
+LEVER = {"when": Annotated[list[key("facts", apart="|")], SOME], "action": says("items")}
+LEVERS_FILE = block(
+    levers=list[block("lever", metric=(Literal["spend", "active", "outcome"], "spend"), **LEVER)],
+    meanings=list[block("text", when=Annotated[list[Rule], SOME])],
+    avoid=list[block(when=list[Rule], say=says())],
+    criteria=block(*CRITERIA),
+    texts=block(arms=ARMS, **{name: says(words) for name, words in TEXTS.items()}),
+)
+ASK = {"about": Annotated[list[Literal[ABOUT]], SOME], "ask": Texts}
+CARD = {"in": list[Section], "topics": list[key("gaps", REASONS)], "ask": Texts}
+VOCABULARY_FILE = block(
+    **{"affirmative": Texts, "negative": Texts},
+    traits=dict[str, block("higher", "lower", each=Trait)],
+    gaps=list[block("topic", "why", unless=list[str], **ASK)],
+    why=block("unasked", "answered"),
+    reasons=dict[Rule, Text],
+    parts=list[block(heading=Annotated[block(*ABOUT), ANY_HEADING], **CARD)],
+)
 
-Faults = Iterator[tuple[tuple, str]]
 
-
-def read(name: str, faults: Callable[[dict], Faults]) -> dict:
+def read(name: str, file: type[Part], beside: dict) -> dict:
     """Return a table of words; StudyError names file, line, entry and word of its first mistake."""
     path = wording.FOLDER / f"{name}.yaml"
-    text = path.read_text(encoding="utf-8")
+    text, lines = path.read_bytes(), {(): 1}
     try:
-        node, rows = yaml.compose(text, wording.LOADER), yaml.load(text, wording.LOADER)
+        rows, node = yaml.load(text, wording.LOADER), yaml.compose(text, wording.LOADER)
     except yaml.YAMLError as error:
-        line = getattr(error, "problem_mark", None)
-        where = f"{path.name}, line {line.line + 1}" if line else path.name
-        fault = getattr(error, "problem", None) or error
-        raise StudyError(
-            f"{where}: {fault}; put text that has a colon or a brace in quotes"
-        ) from None
-    place, fault = next(_twice(node), None) or next(faults(rows), (None, ""))
-    if place is not None:
-        entry = " ".join(str(part + 1) if isinstance(part, int) else part for part in place)
-        raise StudyError(f"{path.name}, line {_line(node, place)}: {entry}: {fault}")
+        mark = getattr(error, "problem_mark", None)
+        fault = f", line {mark.line + 1}: {error.problem}" if mark else f": {error}".splitlines()[0]
+        raise StudyError(f"{path.name}{fault}; put text with a colon in quotes, in UTF-8") from None
+    for place, line in _lines(node) if node else ():
+        if place in lines:
+            raise StudyError(f"{path.name}, line {line}: {'.'.join(map(str, place))}: stands twice")
+        lines[place] = line
+    try:
+        file.model_validate(rows)
+        file.model_validate(rows, context=beside | rows)
+    except ValidationError as error:
+        fault = min(error.errors(), key=lambda e: e["type"] == "missing")  # a misspelled key first
+        loc = fault["loc"]
+        line = next(lines[loc[:n]] for n in range(len(loc), -1, -1) if loc[:n] in lines)
+        entry = tuple(part + 1 if isinstance(part, int) else part for part in loc) or ("the file",)
+        own = {"value_error": {"input": {}}, "invalid_key": {"type": "extra_forbidden"}}
+        said = sentence(fault | own.get(fault["type"], {}) | {"loc": entry}, file)
+        raise StudyError(f"{path.name}, line {line}: {said}") from None
     return rows
 
 
-def _line(node: yaml.Node, place: tuple) -> int:
-    for part in place:
-        inner = {key.value: value for key, value in node.value} if node.id == "mapping" else {}
-        inner = inner or dict(enumerate(node.value))
-        if part not in inner:
-            break
-        node = inner[part]
-    return node.start_mark.line + 1
+def _lines(node: yaml.Node, place: tuple = ()) -> Iterator[tuple[tuple, int]]:
+    """Yield place and line of each key of a block and each entry of a list, at any depth."""
+    values = node.value if node.id != "scalar" else ()
+    for n, (first, value) in enumerate(v if node.id == "mapping" else (v, v) for v in values):
+        part = first.value if node.id == "mapping" else n
+        yield (*place, part), first.start_mark.line + 1
+        yield from _lines(value, (*place, part))
 
 
-def _twice(node: yaml.Node, place: tuple = ()) -> Faults:
-    """Yield keys that stand twice in a block: of two, YAML keeps the last without a word."""
-    if node.id == "mapping":
-        keys = [key.value for key, _ in node.value]
-        yield from (((*place, k), "stands twice") for k in keys if keys.count(k) > 1)
-        for key, value in node.value:
-            yield from _twice(value, (*place, key.value))
-
-
-def _shape(place: tuple, row: Any, keys: dict) -> Faults:
-    if not isinstance(row, dict):
-        yield place, f"found {row!r:.60}, expected keys such as {next(iter(keys))}"
-        return
-    known = {key.rstrip("?"): kind for key, kind in keys.items()}
-    for key in row.keys() - known.keys():
-        yield place, f"unknown key {key!r}{nearest(str(key), [*known])}"
-    for key, kind in keys.items():
-        value = row.get(key.rstrip("?"))
-        if value is None and not key.endswith("?"):
-            yield place, f"{key!r} is missing"
-        elif value is not None and not isinstance(value, kind):
-            yield place, f"{key.rstrip('?')!r} is {value!r:.60}, expected {KINDS[kind]}"
-
-
-def _braces(place: tuple, text: str, known: str) -> Faults:
-    """Yield what stands in braces and is not known."""
-    try:
-        parts = [(name, spec, turn) for _, name, spec, turn in Formatter().parse(text)]
-    except ValueError as error:
-        yield place, f"{error} in {text!r:.60}"
-        return
-    for name, spec, turn in parts:
-        if name is not None and (name not in known.split() or spec or turn):
-            yield place, f"unknown word {{{name}}}{nearest(name, known.split())}"
-
-
-def _among(place: tuple, words: list, known: list) -> Faults:
-    for word in words:
-        if word not in known:
-            yield place, f"found {word!r}{nearest(str(word), known)}"
-
-
-def _claims(tables: dict) -> Faults:
-    parts, braces = [*tables["sections"], *ELSEWHERE], tables["braces"]
-    for rule, row in tables["facts"].items():
-        place = "facts", rule
-        yield from _shape(place, row, FACT)
-        source = row.get("from", "customers")
-        yield from _among(place, row["in"].split(), parts)
-        yield from _among(place, [row["is"]] if "is" in row else [], ["higher", "lower"])
-        yield from _among(place, [source], [*tables["sources"]])
-        yield from _braces(place, row["say"], f"{braces['every']} {braces.get(source, '')}")
-        if "levels" in row and (len(row["levels"]) != 2 or not all(map(_number, row["levels"]))):
-            yield place, f"'levels' is {row['levels']!r}, expected two numbers"
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _rows(tables: dict, *names: str) -> Faults:
-    for name in names:
-        for n, row in enumerate(tables[name]):
-            yield from _shape((name, n), row, ROWS[name])
-
-
-def _levers(tables: dict) -> Faults:
-    yield from _rows(tables, "levers", "meanings", "avoid")
-    for name in ("levers", "meanings", "avoid"):
-        for n, row in enumerate(tables[name]):
-            rules = [rule for words in row["when"] for rule in str(words).split("|")]
-            yield from _among((name, n), rules, [*CLAIMS["facts"]])
-    for n, row in enumerate(tables["levers"]):
-        yield from _among(("levers", n), [row.get("metric", "spend")], METRICS)
-        yield from _braces(("levers", n), row["action"], "items")
-    yield from _among(("criteria",), [*tables["criteria"]], CRITERIA)
-    for key, text in tables["texts"].items():
-        known = tables["braces"]
-        yield from _braces(("texts", key), text, known) if isinstance(text, str) else ()
-
-
-def _vocabulary(tables: dict) -> Faults:
-    for name, ways in tables["traits"].items():
-        place = "traits", name
-        yield from _shape(place, ways, {"higher": list, "lower": list})
-        for trait in ways.values():
-            texts, weight = [*trait[:3], *trait[4:]], trait[3:4]
-            sound = 3 <= len(trait) <= 5 and all(isinstance(t, str) for t in texts)
-            if not sound or not all(map(_number, weight)):
-                yield place, f"found {trait!r:.80}, expected [topic, adjective, phrase, weight]"
-    yield from _rows(tables, "gaps", "parts")
-    yield from _among(("reasons",), [*tables["reasons"]], [*CLAIMS["facts"]])
-
-
-CLAIMS = read("claims", _claims)
-LEVERS = read("levers", _levers)
-VOCABULARY = read("vocabulary", _vocabulary)
+CLAIMS = read("claims", CLAIMS_FILE, {})
+LEVERS = read("levers", LEVERS_FILE, CLAIMS)
+VOCABULARY = read("vocabulary", VOCABULARY_FILE, CLAIMS)
