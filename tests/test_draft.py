@@ -138,6 +138,16 @@ def test_a_category_is_the_product_where_no_column_names_that():
     assert "product" not in found.roles and set(found.kinds) == {"transactions"}
 
 
+OF = ["order", "age", "Customer ", "discount", "payment", "Shipping ", "return", "store", "status"]
+
+
+@pytest.mark.parametrize("what", OF)
+def test_a_category_of_what_is_not_sold_is_no_product(what):
+    kind = np.array(["One", "Two", "Three"])[RNG.integers(0, 3, N)]
+    found = guess(sales(**{f"{what}_category": kind}))
+    assert "product" not in found.roles and "products" not in found.kinds
+
+
 def test_a_name_is_not_believed_against_values():
     rows = orders().rename(columns={"client": "who"})
     found = guess(rows.assign(customer=np.where(rows["order"] % 2, "private", "business")))
@@ -155,7 +165,7 @@ def sales(without="", **more):
     """Return orders in whose columns further ones stand before those of whose, when, how much."""
     own = {"customer_id": CUSTOMERS + 100, "order_date": DAYS, "amount": MONEY}
     rows = pd.DataFrame({"receipt": [f"R{i}" for i in range(N)]} | more)
-    return rows.assign(**{name: own[name] for name in own if name not in {*more, without}})
+    return rows.assign(**{name: own[name] for name in own if name not in {*more, *without.split()}})
 
 
 BARE = {"without": "amount"}
@@ -190,6 +200,28 @@ BESIDE = {
     "only cost": ({"cost": MONEY, **BARE}, "amount", "cost", "its name suggests a fee"),
     "only items": ({"total_items": RNG.integers(1, 9, N), **BARE}, "amount", "total_items",
                    "its name suggests a fee"),
+    "unit cost": ({"unit_cost": MONEY, "quantity": CUSTOMERS % 5 + 1, **BARE}, "price",
+                  "unit_cost", "its name suggests a fee"),
+    "cost per item": ({"cost_per_item": MONEY, "quantity": CUSTOMERS % 5 + 1, **BARE}, "price",
+                      "cost_per_item", "the amount of a row being quantity × cost_per_item"),
+    "item cost": ({"item_cost": MONEY, "quantity": CUSTOMERS % 5 + 1, **BARE}, "price",
+                  "item_cost", "the amount of a row being quantity × item_cost"),
+    "total cost": ({"total_cost": MONEY, "quantity": CUSTOMERS % 5 + 1, **BARE}, "amount",
+                   "total_cost", "its name suggests a fee"),
+    "trip cost": ({"items_total": RNG.integers(1, 9, N), "weight_total": MONEY[::-1] / 9,
+                   "trip_cost": MONEY, **BARE}, "amount", "trip_cost", "its name suggests a fee"),
+    "charge": ({"charge": MONEY, **BARE}, "amount", "charge", ""),
+    "total charge": ({"total_charge": MONEY, **BARE}, "amount", "total_charge", ""),
+    "processing": ({"processing_charge": MONEY * 0.03, "total_charge": MONEY, **BARE}, "amount",
+                   "total_charge", ""),
+    "member": ({"valued_member": CUSTOMERS + 100, "without": "customer_id"},
+               "customer", "valued_member", ""),
+    "tier": ({"loyalty_tier_member": CUSTOMERS + 100, "without": "customer_id"}, "customer",
+             "loyalty_tier_member", ""),
+    "updated": ({"fecha_actualizado": DAYS[::-1], "without": "order_date", "fecha_registro": DAYS},
+                "time", "fecha_registro", ""),
+    "event": ({"registration_date": DAYS[::-1], "without": "order_date", "event_date": DAYS},
+              "time", "event_date", "rather than 'registration_date'"),
     "refunds": ({"refunded_amount": MONEY * (CUSTOMERS % 7 == 0)}, "amount", "amount", "refunded"),
 }  # fmt: skip
 
@@ -378,23 +410,53 @@ def test_a_form_is_a_survey_whose_rows_are_respondents():
     assert found.main.left["Instagram handle"].startswith("personal data (user names)")
 
 
+OF_TOOLS = {
+    "Group time: Basics": [6.5, 9.2, 7.9], "MISSREL": [1, 2, 9], "QUESTNNR": ["a", "b"],
+    "DistributionChannel": ["anonymous", "email"],
+}  # fmt: skip
 PARADATA = {
     "Browser": ["Chrome", "Safari"], "Operating System": ["Mac", "Win"], "Device type": ["a", "b"],
     "Source": ["link", "email"], "Referrer URL": ["http://a.de", "http://b.de"],
-    "Total time": [60.5, 90.2, 70.9], "Group time: Basics": [6.5, 9.2, 7.9], "TIME001": [4, 7, 9],
-    "MISSREL": [1, 2, 9], "Abgeschlossen": [1, 0], "Betriebssystem": ["Mac", "Win"],
-    "Duration (in seconds)": [66, 99, 128, 200],
+    "Total time": [60.5, 90.2, 70.9], "TIME001": [4, 7, 9], "mode": [1, 2, 3, 4, 5],
+    "Abgeschlossen": [1, 0], "Betriebssystem": ["Mac", "Win"], "Status": ["new", "old"],
+    "Duration (in seconds)": [66, 99, 128, 200], "channel": ["web", "shop"],
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", PARADATA)
-def test_what_is_about_the_answering_never_forms_segments(name):
-    values = np.resize(PARADATA[name], N)
+@pytest.mark.parametrize("name", OF_TOOLS)
+def test_what_only_survey_tools_write_never_forms_segments(name):
+    values = np.resize(OF_TOOLS[name], N)
     assert name not in guess(form(**{name: values})).main.attributes
-    found = guess(people(**{name: values, "Progress": np.resize([50, 100], N)}))
-    assert name not in found.main.attributes and "Progress" not in found.main.attributes
-    assert f"the name of {name!r} and 'Progress' suggests how a form was filled in" in found.asked
-    assert f"{name!r} suggests how a form was filled in" in guess(people(**{name: values})).asked
+    found = guess(people(**{name: values}))
+    assert name not in found.main.attributes
+    assert f"{name!r}: left out, since the name suggests how a form was filled in" in found.asked
+
+
+@pytest.mark.parametrize("name", PARADATA)
+def test_an_ordinary_word_is_about_the_answering_beside_a_name_of_survey_tools_only(name):
+    own, tool = {name: np.resize(PARADATA[name], N)}, {"QUESTNNR": np.resize(["a", "b"], N)}
+    for frame, one in ((form(**own, **tool), "respondent"), (people(**own, **tool), "customer")):
+        found = guess(frame)
+        assert name not in found.main.attributes
+        assert f"{name!r}" in found.asked and f"rather than who the {one}s are" in found.asked
+    found = guess(form(**own))
+    assert found.main.attributes[name]["base"] == "plan"
+    assert f"{name!r}: taken as a trait of respondents, though the name may say" in found.asked
+    found = guess(people(**own))
+    assert name in found.main.attributes and "form was filled in" not in found.asked
+
+
+def test_customers_with_a_status_a_channel_and_a_source_are_no_survey():
+    named = {name: np.resize(list("abc"), N) for name in ("status", "channel", "source")}
+    found = guess(people(**named).rename(columns={"id": "participant_id"}))
+    assert found.main.kind == "customers" and {*named} < set(found.main.attributes)
+    assert "'status', 'channel' and 'source': taken as a trait of customers" in found.asked
+
+
+def test_what_follows_a_colon_in_a_question_belongs_to_it():
+    name = "Source: where did you hear of us"
+    found = guess(form(**{name: np.resize(["Friends", "Press"], N)}))
+    assert found.main.attributes[name]["base"] == "psychographic" and name not in found.asked
 
 
 def test_answers_to_be_picked_of_several_are_found_though_one_stands_in_one_combination_only():
@@ -575,6 +637,12 @@ def test_names_with_signs_of_yaml_are_quoted_and_the_draft_is_sound(tmp_path):
     text, tables = drafted(tmp_path, a=form().rename(columns={"Where do you live?": odd}))
     assert odd in tables["survey"]["attributes"]
     assert study.problems(yaml.load(text, yaml.BaseLoader)) == []
+
+
+def test_a_heading_with_a_line_break_and_an_emoji_is_written_as_it_can_be_read(tmp_path):
+    odd = "Your mood\n👩‍🌾"
+    _, tables = drafted(tmp_path, a=form(**{odd: np.resize(["Good", "Bad", "Fine"], N)}))
+    assert odd in tables["survey"]["attributes"]
 
 
 # --- the words ------------------------------------------------------------------------------------

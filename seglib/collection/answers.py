@@ -61,12 +61,12 @@ def is_survey(table: Table) -> bool:
     """Return whether most of what a table holds are answers: on scales, or the same yes and no."""
     key = unique_key(table)
     useful = [c for c in table if c.distinct > 1 and not c.unique]
-    questions = [c for c in useful if not c.is_paradata]
+    questions = [c for c in useful if not (c.is_paradata or c.perhaps_paradata)]
     on = [result[0] for c in questions if (result := scale(c))]
     words, numbers = sum(name in OPINIONS - {"points"} for name in on), on.count("points")
     worded = sum(len(c.name.split()) >= 3 for c in questions) >= 0.5 * max(len(questions), 1)
     named = "respondent" in suggested(key)
-    exported = named and len(useful) - len(questions) >= MANY_PARADATA
+    exported = named and sum(c.is_paradata for c in table) >= MANY_PARADATA
     enough = words >= 3 or numbers >= 5 or (words + numbers >= 1 and (worded or named))
     if exported or (enough and words + numbers >= 0.3 * len(questions)):
         return True
@@ -114,8 +114,9 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
     boxes = [c for c in table if c.distinct == 1 and c.kind in {"text", "integer"}]
     boxes = [c.name for c in boxes if 0.02 <= 1 - c.missing <= 0.98]
     boxes = boxes if len(boxes) > 1 and is_survey(table) else []
-    platform = [c.name for c in table if c.is_paradata]  # about the answering
-    away = platform if kind == "survey" or len(platform) > 1 else []
+    away = [c.name for c in table if c.is_paradata]  # about the answering
+    perhaps = [c.name for c in table if c.perhaps_paradata]
+    away += perhaps if away else []
     for column in table:
         if column.name not in {*guess.taken, *after}:
             _describe(guess, column, column.name in boxes, away)
@@ -125,7 +126,7 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
         alike = [other["levels"] for other in abouts if other["scale"] == about["scale"]]
         wider = [levels for levels in alike if {*levels} > {*about["levels"]}]
         about["levels"] = max(wider, key=len, default=about["levels"])
-    if away:
+    if away or (perhaps and kind == "survey"):
         _previews(guess)
     if boxes := [repr(name) for name in boxes if name in guess.attributes]:
         guess.ask("boxes", names=listing(boxes[:4]))
@@ -135,6 +136,7 @@ def describe(table: Table, kind: str, key: str = "") -> Guess:
         names = listing([*map(repr, questions[:3]), *["others"] * (len(questions) > 3)])
         words = " or ".join(sorted(table.columns[questions[0]].values, reverse=True))
         guess.ask("battery_asked" if asked else "battery_had", names=names, words=words)
+    _ask_of_answering(guess)
     if kind == "customers":
         _ask_of_rows(guess, key)
     return guess
@@ -173,7 +175,8 @@ def _add(guess: Guess, column: Column, kind: str, why: str, base: str = "", **mo
     """Take a column as an attribute; without a base, a plan may be an answer of a survey."""
     alike = battery(guess.table) if guess.roles["customer"] == ROW and kind == "nominal" else []
     questions = guess.kind == "survey" or (len(alike) >= BATTERY[0] and column.name in alike)
-    answer = {"base": "psychographic"} if not base and questions and column.base == "plan" else {}
+    questions = questions and column.base == "plan" and not column.perhaps_paradata
+    answer = {"base": "psychographic"} if not base and questions else {}
     why += f"; {column.missing:.0%} missing" if column.missing >= 0.005 else ""
     about = {"label": heading(column.name), "base": base or column.base, "kind": kind, "why": why}
     guess.attributes[column.name] = about | answer | more
@@ -200,7 +203,8 @@ def _number(guess: Guess, column: Column) -> None:
 
 def _ordered(guess: Guess, column: Column, name: str, levels: list[str], silent: list[str]) -> None:
     base = column.base
-    if guess.kind == "survey" and name in OPINIONS and (name != "points" or base == "plan"):
+    opinion = name in OPINIONS and (name != "points" or base == "plan")
+    if guess.kind == "survey" and opinion and not column.perhaps_paradata:
         base = "psychographic"
     elif name == "bands" and base == "plan":
         base = "demographic"
@@ -264,16 +268,23 @@ def _previews(guess: Guess) -> None:
             guess.keys["excluded"] = tries
             guess.ask("previews", name=column.name, n=n, shown=examples)
             guess.left.pop(column.name, None)
+            guess.attributes.pop(column.name, None)
             return
 
 
 # --- questions ------------------------------------------------------------------------------------
 
 
+def _ask_of_answering(guess: Guess) -> None:
+    one, few = ("respondent", 1) if guess.kind == "survey" else ("customer", 2)
+    doubtful = [c.name for c in guess.table if c.perhaps_paradata or (c.is_paradata and few > 1)]
+    if away := [repr(name) for name in doubtful if guess.left.get(name) == PARADATA]:
+        guess.ask("paradata", names=listing(away), one=one)
+    if len(names := [repr(name) for name in doubtful if name in guess.attributes]) >= few:
+        guess.ask("paradata_or_trait", names=listing(names), one=one)
+
+
 def _ask_of_rows(guess: Guess, key: str) -> None:
-    asked = [*guess.attributes, *(name for name, why in guess.left.items() if why == PARADATA)]
-    if names := [repr(c.name) for c in guess.table if c.is_paradata and c.name in asked]:
-        guess.ask("paradata", names=listing(names))
     whens = guess.table.times
     if whens and key and "customer" not in suggested(key):
         guess.ask("rows_dated", name=key, time=whens[0].name)

@@ -40,6 +40,11 @@ def parts(name: str) -> list[str]:
     return [*words, *("".join(pair) for pair in pairwise(words))]
 
 
+def letters(name: str) -> str:
+    """Return the letters of a name as one word."""
+    return "".join(re.findall("[a-z]+", _plain(name)))
+
+
 def _plain(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.translate(LETTERS)).lower()
     return "".join(c for c in plain if not unicodedata.combining(c))
@@ -108,10 +113,11 @@ class Column:
         self.base = next((kind for kind in ("demographic", "geographic") if kind in says), "plan")
         self.is_aside = bool(says & {"aside", "cost"}) and not has(self.name, WORDS["sums"])
         self.is_earlier = has(self.name, WORDS["earlier"])  # known before an experiment
-        words, bare = parts(self.name), _plain(re.sub(r"\([^)]*\)|:.*", "", self.name))
+        words, bare = parts(self.name), re.sub(r"\([^)]*\)", "", self.name)
         many = MANY.match(self.name) and len(words) > 2 and words[-1] != "id"
         self.is_count = "count" in says or bool(many)  # how many, such as NumStorePurchases
-        self.is_paradata = "".join(re.findall("[a-z]+", bare)) in LISTS["paradata"]
+        self.is_paradata = letters(bare.partition(":")[0]) in LISTS["paradata"]
+        self.perhaps_paradata = letters(bare) in LISTS["perhaps_paradata"]
         self.unique = self.rows > 0 and self.distinct == self.rows
         self.missing = 1 - self.filled / max(self.rows, 1)  # share
         self.per_value = self.filled / max(self.distinct, 1)  # rows with the same value
@@ -131,7 +137,9 @@ class Column:
         self.no = others[0] if self.yes else ""
         self.promise = privacy.promised(self.name)
         self.personal = self._personal()
-        ids = numeric and ("id" in says or (self.whole == 1 and "measure" not in says))
+        person = words and "customer" in suggested(words[len(words) // 2])  # loyalty_tier_member
+        measured = "measure" in says and not (person and self.distinct <= 0.9 * self.filled)
+        ids = numeric and ("id" in says or (self.whole == 1 and not measured))
         positive = ids and self.least is not None and self.least >= 0
         short = is_text and self.length <= CODE and self.words < 2
         self.is_key = self.distinct > 1 and self.personal in {"", EMAIL} and (positive or short)
@@ -295,7 +303,7 @@ def _kind(opened: Source, about: dict) -> dict:
     marks, nearly = tuple(about.get("decimal", about.get("date", ()))), about.get("nearly")
     known = {"name": name, "kind": kind, "marks": marks, "counted": False, "nearly": nearly}
     column, numeric = opened.table[name], kind in {"integer", "number"}
-    if kind == "number" and not opened.typed and not says & {"amount", "price"}:
+    if kind == "number" and not opened.typed and not says & {"amount", "price", "cost"}:
         codes = trimmed(column).upper().re_extract(r"^([A-Z]{3})[^A-Z]", 1).name("code")
         codes = codes.as_table().distinct().to_pyarrow()["code"].to_pylist()
         if {code for code in codes if code} - {*WORDS["currencies"].split()}:

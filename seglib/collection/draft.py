@@ -1,6 +1,5 @@
 """A study.yaml written by looking at the data, every guess with what it is based on."""
 
-import json
 import os
 import re
 from dataclasses import dataclass, field, replace
@@ -291,7 +290,8 @@ def _segmentation(draft: Draft, guesses: list[Guess]) -> None:
 def quoted(value: Any) -> str:
     """Return a value as YAML on one line."""
     if isinstance(value, str) and not value.isprintable():  # a heading of several lines
-        return json.dumps(value)
+        escaped = {"default_style": '"', "allow_unicode": False}
+        return yaml.safe_dump(value, width=10**9, **escaped).strip()
     if isinstance(value, dict) and "levels" in value:
         points = [int(v) if re.fullmatch(r"\d|[1-9]\d+", v) else v for v in value["levels"]]
         value = value | {"levels": points}

@@ -6,12 +6,15 @@ from typing import NamedTuple
 import ibis
 
 from seglib.collection import answers, columns, orders, roles
-from seglib.collection.columns import PERSON, WORDS, Column, Table, suggested
+from seglib.collection.columns import PERSON, WORDS, Column, Table, has, suggested
 from seglib.collection.roles import DOUBTS, LEAST_PEOPLE, NAMED, Guess
 from seglib.layout import FILE, ROW
 from seglib.study import FEWEST, StudyError
 
 KEYS = {"customer", "product", "order", "campaign"}
+# Roles of what a category is of, if it is of nothing that is sold: Payment category
+NO_GOODS = {"order", "customer", "place", "status", "arm", "campaign", "amount", "price", "cost"}
+NO_GOODS |= {"aside", "discount", "coupon", "measure"}
 MOST_LEVELS = 300  # different groups of products
 PEOPLE = 100  # customers below which little can be told of segments
 
@@ -242,7 +245,9 @@ def _grouped(main: Guess) -> list[Guess]:
 def _category(main: Guess) -> str:
     """Take the finest column that groups what was paid for as the product; return it, or ''."""
     named = (c for c in main.free() if {"level", "group"} <= c.says and c.kind == "text")
-    groups = [c for c in named if not main.table.decides(main.roles["customer"], c.name)]
+    goods = (c for c in named if c.base == "plan" and c.says.isdisjoint(NO_GOODS))
+    goods = (c for c in goods if not has(c.name, orders.UNDONE))
+    groups = [c for c in goods if not main.table.decides(main.roles["customer"], c.name)]
     if not groups or not main.money:
         return ""
     category = max(groups, key=lambda c: c.distinct)
@@ -289,7 +294,7 @@ def _is_of_rows(table: Table) -> bool:
     who = roles.customer(table)
     things = table.named("order", "product", "campaign")
     numbered = any(c.distinct > answers.GROUPS and (c.is_key or c.kind == "text") for c in things)
-    sold = table.named("quantity") and table.named("price")
+    sold = table.named("quantity") and table.named("price", "cost")
     lines = numbered or sold or table.times or (who is not None and who[1] >= NAMED)
     described = sum(c.distinct > 1 and not c.personal for c in table) > 1
     return not lines and described and not any(c.personal == PERSON for c in table)

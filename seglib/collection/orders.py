@@ -60,7 +60,10 @@ def _time(guess: Guess) -> None:
     if "deadline" in when.says:
         guess.ask("deadline", name=when.name)
     guess.take("time", when.name, f"{when.least:%Y-%m-%d} to {when.most:%Y-%m-%d}")
-    guess.ask_instead("time", (c.name for c in plain))
+    sold = "placed" in when.says or "order" in when.says
+    enrolled = [c for c in whens if "enrolled" in c.says and not (sold or c in plain)]
+    enrolled = [c for c in enrolled if not guess.table.decides(who, c.name)]
+    guess.ask_instead("time", (c.name for c in plain + enrolled))
 
 
 def _nobody(guess: Guess) -> None:
@@ -136,8 +139,10 @@ def _amount(guess: Guess) -> None:
     money = _of_lines(guess, [c for c in numbers if c is not quantity and is_money(c)])
     if not money:
         return
-    plain = [c for c in money if not c.is_aside] or money
-    prices = [c for c in plain if "price" in c.says]
+    plain = [c for c in money if not c.is_aside]
+    plain = plain or [c for c in money if "aside" not in c.says] or money
+    costs = [c for c in plain if c.says & {"amount", "cost", "aside"} == {"cost"}]
+    prices = [c for c in plain if "price" in c.says or c in costs]
     amounts = [c for c in plain if "amount" in c.says and c not in prices]
     amounts.sort(key=lambda c: guess.table.decides(guess.roles["customer"], c.name))
     amounts.sort(key=lambda c: _currencies(guess, c.name).distinct > 1)
@@ -151,9 +156,11 @@ def _amount(guess: Guess) -> None:
             guess.ask("per_unit", name=chosen.name, quantity=quantity.name)
     else:
         guess.take("amount", chosen.name, f"from {chosen.least:,.2f} to {chosen.most:,.2f}")
-        if not amounts and not prices:
+        by_name = amounts or prices or chosen.is_aside or has(chosen.name, WORDS["charges"])
+        if not by_name:
             guess.ask("money_by_values", name=chosen.name)
-    guess.ask_instead(guess.money, (c.name for c in amounts or prices))
+    if not chosen.is_aside:
+        guess.ask_instead(guess.money, (c.name for c in amounts or prices))
 
 
 def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:

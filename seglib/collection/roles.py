@@ -116,7 +116,7 @@ def misread(table: Table) -> list[str]:
         part = f"{max(round(share * column.filled), 1):,} of {column.filled:,}"
         facts = {"name": column.name, "shown": example[:40], "part": part}
         plain = column.kind == "text" and not column.personal
-        numbers = what == NUMBER and column.says & {"amount", "price", "quantity"}
+        numbers = what == NUMBER and column.says & {"amount", "price", "cost", "quantity"}
         timed = "time" in column.says and sum(c.isdigit() for c in example) >= 4
         conditions = {
             "no_days": column.kind == "time" and column.nearly,
