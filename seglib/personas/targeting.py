@@ -20,8 +20,8 @@ def weights(own: dict[str, float], scores: pd.DataFrame) -> dict[str, float]:
     weighting = {c: float(own.get(c, 0.0)) if own else 1.0 for c in usable}
     if (total := sum(weighting.values())) <= 0:
         raise StudyError(
-            f"targeting weighs none of {', '.join(usable)}, which are known of two segments or "
-            "more: expected one above 0"
+            f"targeting: of {', '.join(usable)}, which are known of two segments or more, one at "
+            "least must weigh above 0"
         )
     return {name: weight / total for name, weight in weighting.items()}
 
