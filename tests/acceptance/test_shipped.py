@@ -91,7 +91,7 @@ def test_a_table_of_more_than_a_sample_says_what_is_of_all_and_what_of_some(fini
     assert said in text["02_exploratory_analysis"]
     for said in (
         f"differences and probabilities are those of all {n} customers",
-        "predictions and the fit itself on 20,000 at most",
+        "predictions and the fit itself on 20,000.",
         "Drawn are 20,000 customers",
         f"the other {rest} are not.",
     ):
