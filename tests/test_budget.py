@@ -18,7 +18,7 @@ ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what
     ("", 4265, 17),
     ("collection", 5014, 17),
     ("clustering", 3776, 14),
-    ("personas", 2548, 10),
+    ("personas", 2545, 10),
     ("measuring", 2082, 7),
     ("report", 1535, 7),
 ]

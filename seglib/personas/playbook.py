@@ -293,17 +293,14 @@ def answer(ev, people: list[dict], book: dict) -> dict:
     first = book["targeting"]["ranking"][0]
     own = [row for row in book["levers"] if row["segment"] == first["segment"]]
     actions = [row["action"] for row in own if answerable(row)]
-    return (
-        trust(ev)
-        | outweighed(book["targeting"])
-        | {
-            "people": [p for p in people if p["share"] is not None],
-            "first": first["name"],
-            "weights": "equal" if book["targeting"]["equal"] else "own",
-            "action": actions[0] if actions else "",
-            "waits": "yes" if own and not actions else "no",
-        }
-    )
+    about = trust(ev) | outweighed(book["targeting"])
+    return about | {
+        "people": [p for p in people if p["share"] is not None],
+        "first": first["name"],
+        "weights": "equal" if book["targeting"]["equal"] else "own",
+        "action": actions[0] if actions else "",
+        "waits": "yes" if own and not actions else "no",
+    }
 
 
 def tests(ev, book: dict) -> pd.DataFrame:
