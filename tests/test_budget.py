@@ -17,7 +17,7 @@ LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.item
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
     ("", 4265, 17),
     ("collection", 5014, 17),
-    ("clustering", 3776, 14),
+    ("clustering", 3788, 14),
     ("personas", 2545, 10),
     ("measuring", 2082, 7),
     ("report", 1535, 7),

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 
-from seglib.clustering import density, mixture
+from seglib.clustering import Encoder, NullModel, density, mixture
 
 LEAST = pd.Series(0.69, range(1, 9))  # the density falls by half
 
@@ -56,6 +56,20 @@ def test_classes_of_answers_are_counted_without_numbers():
     likely = rng.random((500, 8)) < 0.8
     x = np.where(likely, (truth[:, None] + np.arange(8)) % 3, rng.integers(0, 3, (500, 8)))
     assert counted(x, [True] * 8).k == 3
+
+
+@pytest.mark.parametrize("empty", [0.0, 0.1])
+def test_groups_that_spend_their_money_in_other_places_are_counted(empty):
+    """Shares of a whole are not normal within a group; some rows hold none of a part."""
+    right = 0
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        own = np.eye(6)[rng.integers(0, 3, 500)]
+        spend = rng.gamma(1 + 12 * own) * (rng.random(own.shape) > empty * (1 - own))
+        X = pd.DataFrame(spend / spend.sum(axis=1, keepdims=True)).rename(columns="s{}".format)
+        null = NullModel().fit(X, Encoder().fit(X))
+        right += counted(null.answers()).k == 3
+    assert right == 5
 
 
 def test_a_column_that_follows_from_another_counts_once():

@@ -62,8 +62,24 @@ class NullModel(BaseEstimator):
         self.rows_ = np.sort(order[: self.rows])
         self.X_, self.encoder_ = X.iloc[self.rows_], encoder
         self.Z_ = np.asarray(encoder.transform(self.X_))
+        whole = parts_of_a_whole(self.X_.select_dtypes("number").astype(float))
+        encoded = {rule["name"] for rule in encoder.rules_ if rule["kind"] == "numeric"}
+        self.whole_ = whole if len(encoded & set(whole)) > 1 else []
         self.copula_ = None
         return self
+
+    def answers(self) -> np.ndarray:
+        """Return :meth:`Encoder.answers` of the rows, and cube roots of parts of a whole.
+
+        Amounts that follow gamma distributions in a group look normal there, once their cube roots
+        are taken (Wilson & Hilferty 1931); so do shares of their sum.
+        """
+        values, roots = self.encoder_.answers(self.X_), np.cbrt(self.X_[self.whole_].astype(float))
+        roots = (roots - roots.mean()) / roots.std()
+        for i, name in enumerate(self.encoder_.columns):
+            if name in roots:
+                values[:, i] = roots[name]
+        return values
 
     def sample(self, i: int) -> np.ndarray:
         """Return the i-th table without groups, encoded, with as many rows as were looked at."""
@@ -74,7 +90,7 @@ class NullModel(BaseEstimator):
         Z = _look_up(self.copula_, rows, self.Z_, encoder.owners, rng)
         parts = self.parts_[rows[:, self.places_], np.arange(len(self.places_))]
         total = np.nansum(parts, axis=1, keepdims=True)
-        parts = parts * np.where(total > 0, self.whole_ / np.maximum(total, 1e-300), 1.0)
+        parts = parts * np.where(total > 0, self.sum_ / np.maximum(total, 1e-300), 1.0)
         for j, rule in enumerate(self.places_):
             if rule < len(encoder.rules_):
                 again = encode(encoder.rules_[rule], pd.Series(parts[:, j]))
@@ -84,14 +100,10 @@ class NullModel(BaseEstimator):
     def _learn(self) -> None:
         """Learn the copula, with the parts of a whole that do not form segments beside."""
         encoder, names = self.encoder_, self.encoder_.columns
-        numeric = [name for name in self.X_ if pd.api.types.is_numeric_dtype(self.X_[name])]
-        whole = parts_of_a_whole(self.X_[numeric].astype(float))
-        encoded = {rule["name"] for rule in encoder.rules_ if rule["kind"] == "numeric"}
-        whole = whole if len(encoded & set(whole)) > 1 else []
-        left = [name for name in whole if name not in names]
-        self.parts_ = self.X_[whole].to_numpy(float)
-        self.whole_ = np.nanmedian(np.nansum(self.parts_, axis=1)) if whole else 0.0
-        self.places_ = [[*names, *left].index(name) for name in whole]
+        left = [name for name in self.whole_ if name not in names]
+        self.parts_ = self.X_[self.whole_].to_numpy(float)
+        self.sum_ = np.nanmedian(np.nansum(self.parts_, axis=1)) if self.whole_ else 0.0
+        self.places_ = [[*names, *left].index(name) for name in self.whole_]
         values = quantify(self.Z_, encoder.answers(self.X_), encoder.nominal)
         columns = np.column_stack([values, self.X_[left].to_numpy(float)])
         self.copula_ = learn(columns, seed=self.random_state)

@@ -104,7 +104,7 @@ def search(
         return decide(compare(one, [one, one]))
     evidence = against_null(null, k_max, tables=tables, progress=progress)
     encoder, (rows, width) = null.encoder_, null.Z_.shape
-    columns = mixture.columns(encoder.answers(null.X_), encoder.nominal, null.random_state)
+    columns = mixture.columns(null.answers(), encoder.nominal, null.random_state)
     least = (evidence["separation_null"] + DEEPER).clip(lower=SHALLOW)
     count = mixture.count(columns, k_max, least, progress)
     round_can_help = count.apart > 1 and 1 < width <= 40 and rows > 10 * width
