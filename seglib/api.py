@@ -14,7 +14,7 @@ from seglib.clustering.encoding import Encoder, named_once, numbers
 from seglib.clustering.null_model import NullModel
 from seglib.clustering.segmenter import SegmentModel, check, choose_method
 from seglib.clustering.verdict import Verdict
-from seglib.study import StudyError
+from seglib.formats import StudyError
 
 __all__ = ["Result", "StudyError", "Verdict", "judge", "segment"]
 

@@ -16,7 +16,7 @@ from seglib.clustering.algorithms import fast
 from seglib.clustering.encoding import Encoder
 from seglib.clustering.null_model import NullModel
 from seglib.clustering.segmenter import SegmentModel, check
-from seglib.study import StudyError
+from seglib.formats import StudyError
 
 FEWEST, MOST = 100, 5_000  # customers that a comparison needs, and uses
 KNOWN = 0.5  # share of a base's columns that must be known of a customer
