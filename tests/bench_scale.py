@@ -319,7 +319,7 @@ def bootstrap(folder):
     from seglib.clustering import Encoder, SegmentModel, algorithms, stability
 
     x = np.loadtxt(folder / "x.csv", delimiter=",", skiprows=1)
-    params = algorithms.fit("kmeans", x, 4, seed=0, restarts=10)
+    params = algorithms.fit_kmeans(x, 4, seed=0, restarts=10)
     rule, labels = SegmentModel(Encoder.from_rules([]), 4), algorithms.labels(params, x)
     rule.method_, rule.parameters_, rule.encoder_ = "kmeans", params, rule.encoder
     clock = time.process_time()

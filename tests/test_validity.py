@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import adjusted_rand_score
 
 from seglib.clustering import Encoder, NullModel, density, mixture, validity
 
@@ -15,22 +14,6 @@ def search(frame, k_max=4, seed=0):
 
 
 # --- measures -----------------------------------------------------------------------------------
-
-
-def test_rand_index_agrees_with_scikit_learn():
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 4, 50), rng.integers(0, 3, 50)
-    assert validity.rand_index(a, b) == pytest.approx(adjusted_rand_score(a, b))
-    assert validity.rand_index(a, a) == 1.0
-
-
-def test_jaccard_of_a_segment_that_loses_a_member():
-    label, other = np.array([0, 0, 0, 1, 1]), np.array([5, 5, 2, 2, 2])
-    assert validity.jaccard(label, other, 2) == pytest.approx([2 / 3, 2 / 3])
-
-
-def test_the_share_kept_matches_the_numbers_first():
-    assert validity.kept(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 1]), 2) == 0.75
 
 
 def test_a_valley_is_deep_between_blobs_and_absent_within_one():

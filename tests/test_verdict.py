@@ -259,7 +259,7 @@ def test_probabilities_are_checked_against_groups_of_the_assumed_shape(apart, ca
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2000, 2)) if apart else rng.uniform(-3, 3, (2000, 2))
     x[::2, 0] += apart
-    params = algorithms.fit("kmeans", x, 2, seed=0, restarts=5)
+    params = algorithms.fit_kmeans(x, 2, seed=0, restarts=5)
     chance = algorithms.probabilities(params, x)
     assert stability.doubt(params, chance, 0.95, rng)["calibrated"] == calibrated
 

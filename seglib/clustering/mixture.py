@@ -17,15 +17,16 @@ from functools import cache, cached_property
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 
 from seglib.clustering.density import FEWEST, apart, edges
 from seglib.clustering.dependence import donors, following
 
-ROWS = 1200  # on which groups are counted
+ROWS = 1200  # on which evidence is taken and groups are counted
 SHAPES = ("diag", "tied", "full")  # of the covariances, as scikit-learn calls them
 LEAST = 1e-3  # variance of a column within a group, in variances of the column
 LOOK, ROUNDS = 10, 200  # of EM, from each start and from the best of them
+WHOLE = 2  # rounds of EM on all rows, after the groups were made from some of them
 CLOSE = 1e-5  # EM ends where the log-likelihood of a row gains less
 DRAWN = 8  # groups at most from which missing numbers are drawn
 SPIKE = 3  # a value so many times as frequent as any other is a state, such as no spend at all
@@ -149,6 +150,28 @@ def best(columns: Columns, k: int, shapes: tuple = SHAPES, *, split: bool = True
         starts = [*starts, groups.share]
     made = [_converged(columns, starts, shape) for shape in shapes if starts]
     return min(made, key=lambda groups: groups.bic, default=None)
+
+
+def fit(x: np.ndarray, k: int, encoder=None, shape="", *, seed: int, split: bool) -> dict:
+    """Return k groups of encoded rows as parameters of :mod:`seglib.clustering.algorithms`.
+
+    ``encoder`` is that of rows of which some are answers or missing; without a shape the best is
+    taken.
+    """
+    values = encoder.decode(x) if encoder else x
+    nominal = encoder.nominal if encoder else np.zeros(x.shape[1], bool)
+    part = columns(values, nominal, seed, draw=False)
+    groups = best(part, k, (shape,) if shape else SHAPES, split=split)
+    shape, of = groups.shape, products(x, groups.shape)
+    normal = rule(of[part.rows], groups.share, shape)
+    for _ in range(WHOLE):
+        joint = np.log(normal[0]) + log_density(of, *normal[1:], shape)
+        normal = rule(of, softmax(joint, axis=1), shape)
+    loglik = float(logsumexp(joint, axis=1).sum())
+    weights, means, covariances = (each.tolist() for each in normal)
+    about = {"objective": -loglik, "bic": groups.bic, "at_best": None}
+    made = {"method": "gmm", "shape": shape, "weights": weights, "means": means}
+    return made | {"covariances": covariances} | about
 
 
 def _sizes(columns: Columns, shape: str, most: int) -> Iterator[Groups]:

@@ -31,8 +31,8 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 
 from seglib.clustering.dependence import donors, following, parts_of_a_whole
 from seglib.clustering.encoding import Encoder, encode
+from seglib.clustering.mixture import ROWS
 
-ROWS = 1200  # rows on which evidence is taken
 SPIKE = 0.05  # least share of rows at a structural value
 SAME = 0.9  # Jaccard similarity of the rows that hold it in two columns
 STRATUM = 20  # fewest rows of a stratum; rarer patterns are taken together

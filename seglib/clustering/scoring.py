@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seglib import formats, publish, runs, study, wording
+from seglib import formats, publish, runs, wording
 from seglib.clustering import algorithms, segmenter
-from seglib.study import ROW, StudyError
+from seglib.formats import StudyError, nearest
+from seglib.layout import ROW
 
 PERSONAS = "personas.json"  # beside model.json: the names of its segments
 KEYS = {"version", "method", "k", "columns", "parameters"}
@@ -113,7 +114,7 @@ def _rule(path: Path) -> dict:
             f"{path} is not a model: expected the keys {', '.join(sorted(KEYS))}, as in the "
             "model.json of a run"
         )
-    segmenter.check_version(rule, path)
+    segmenter.check_version(rule, path, runs.again)
     return rule
 
 
@@ -138,7 +139,7 @@ def _table(path: Path, key: str, columns: list[str]) -> pd.DataFrame:
     if key == ROW:
         name, frame = "row", frame.assign(row=range(1, len(frame) + 1))
     if name not in frame:
-        hint = study.nearest(name, list(map(str, frame)))
+        hint = nearest(name, list(map(str, frame)))
         raise StudyError(
             f"{path} has no column {name!r} to tell rows apart{hint}; give it as --id, or --id "
             f"'{ROW}' to number the rows"
@@ -177,7 +178,7 @@ def _lacking(absent: list[str], spare: list[str]) -> str:
     """
     parts = []
     for name in absent[:8]:
-        hint = study.nearest(name, spare).partition("did you mean ")[2].rstrip("?")
+        hint = nearest(name, spare).partition("did you mean ")[2].rstrip("?")
         spare = [column for column in spare if column != hint.strip("'")]
         parts.append(f"{name!r}" + (f" (did you mean {hint}?)" if hint else ""))
     more = f" and {len(absent) - 8} more" if len(absent) > 8 else ""

@@ -10,6 +10,7 @@ gets a number that no run of the study has used.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,10 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import hypergeom
 from sklearn.base import BaseEstimator
 
-from seglib import runs, stats, wording
-from seglib.clustering import algorithms
+from seglib import stats, wording
+from seglib.clustering import algorithms, mixture
 from seglib.clustering.encoding import Encoder
-from seglib.clustering.null_model import NullModel
-from seglib.study import StudyError, nearest
+from seglib.formats import StudyError, nearest
 
 VERSION = 1  # of model.json
 METHODS = ("auto", "kmeans", "gmm", "latent_class", "mixed")
@@ -74,16 +74,20 @@ class SegmentModel(BaseEstimator):
             return self._keep(X, y)
         self.method_ = choose_method(self.method, self.encoder_)
         family = "kmeans" if self.method_ == "mixed" else self.method_
-        self.parameters_ = algorithms.fit(
-            family,
-            self.data(stats.sample(X, self.random_state)),
-            self.n_segments,
-            levels=self.encoder_.levels,
-            encoder=self.encoder_,
-            seed=self.random_state,
-            restarts=algorithms.STARTS,
-        )
+        data = self.data(stats.sample(X, self.random_state))
+        self.parameters_ = self._segments(family, data, self.random_state, algorithms.STARTS)
         return self
+
+    def _segments(self, method: str, data: np.ndarray, seed: int, restarts: int, shape="") -> dict:
+        """Return the parameters of segments of encoded rows, or for latent classes of answers."""
+        k, encoder = self.n_segments, self.encoder_
+        if method == "gmm":
+            split = restarts >= algorithms.MANY
+            return mixture.fit(data, k, encoder, shape, seed=seed, split=split)
+        if method == "latent_class":
+            levels = encoder.levels
+            return algorithms.fit_latent_class(data, k, levels, seed=seed, restarts=restarts)
+        return algorithms.fit_kmeans(data, k, seed=seed, restarts=restarts)
 
     @classmethod
     def from_labels(cls, X: pd.DataFrame, labels: pd.Series, encoder=None, seed=0) -> SegmentModel:
@@ -217,11 +221,7 @@ class SegmentModel(BaseEstimator):
         """
         params, seed, data = self.parameters_, int(rng.integers(2**31)), data[rows]
         if self.method_ != "labels":
-            about = {"levels": self.encoder_.levels, "encoder": self.encoder_, "seed": seed}
-            about |= {"shape": params.get("shape", "")}
-            return algorithms.fit(
-                params["method"], data, self.n_segments, restarts=restarts, **about
-            )
+            return self._segments(params["method"], data, seed, restarts, params.get("shape", ""))
         centres = pd.DataFrame(data).groupby(label[rows]).mean()
         centres = centres.reindex(range(self.n_segments)).to_numpy()
         centres = np.where(np.isnan(centres), params["centres"], centres)
@@ -229,12 +229,15 @@ class SegmentModel(BaseEstimator):
         return algorithms.from_centres(data, again, rounds=0)  # only labels are asked
 
 
-def check_version(model: dict, path: Path = Path("model.json")) -> None:
-    """Refuse a model.json of another version; the StudyError says how to make it again."""
+def check_version(
+    model: dict, path: Path = Path("model.json"), again: Callable[[Path], str] | None = None
+) -> None:
+    """Refuse a model.json of another version; `again` names what makes the files of its folder."""
     if model.get("version", VERSION) != VERSION:
+        command = again(path.parent) if again else "`seglib run STUDY --force`"
         raise StudyError(
             f"{path} is of version {model['version']}: this seglib reads version {VERSION}; "
-            f"make it again by {runs.again(path.parent)}"
+            f"make it again by {command}"
         )
 
 
@@ -308,7 +311,7 @@ def choose_method(method: str, encoder: Encoder) -> str:
 
 def check(X: pd.DataFrame, encoder: Encoder, k: int = 0, k_max: int = 8, seed: int = 0) -> int:
     """Return the most segments that the evidence can be taken for; refuse more than can be made."""
-    Z = NullModel(random_state=seed).fit(X, encoder).Z_
+    Z = encoder.transform(stats.sample(X, seed, mixture.ROWS))
     distinct = len(np.unique(Z, axis=0))
     if isinstance(k, bool) or int(k) != k or int(k_max) != k_max or k_max < 1:
         raise StudyError(f"k = {k} and k_max = {k_max}: expected whole numbers, k_max 1 or more.")

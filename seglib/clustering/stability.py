@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import ks_2samp
 from sklearn.cluster import AgglomerativeClustering
 
-from seglib.clustering import algorithms, validity
+from seglib.clustering import algorithms
 from seglib.clustering.encoding import Encoder
 from seglib.clustering.null_model import NullModel
 from seglib.clustering.segmenter import SegmentModel
@@ -39,7 +39,7 @@ def stability(model: SegmentModel, X: pd.DataFrame, rng) -> tuple[pd.DataFrame, 
         overlap, value, usual = jaccard.mean(axis=0), float(rand.mean()), float(chance.mean())
         agreement = {"value": value, "low": float(low), "high": float(high)}
         agreement |= {"kept": float(kept.mean()), "null": usual}
-        agreement["beyond"] = value >= usual + validity.AGREE_MORE
+        agreement["beyond"] = value >= usual + algorithms.AGREE_MORE
     n = pd.Series(np.bincount(codes, minlength=k), pd.Index(model.numbers_, name="segment"))
     rank = n.rank(ascending=False, method="first").astype(int)
     frame = pd.DataFrame({"n": n, "share": n / len(X), "jaccard": overlap})
@@ -70,9 +70,9 @@ def refits(model: SegmentModel, data: np.ndarray, label: np.ndarray, rng, times:
     for _ in range(times or usual):
         rows = rng.integers(len(data), size=len(data))
         other = algorithms.labels(model.refit(data, rows, label, rng, restarts), data)
-        measures = validity.jaccard, validity.kept
+        measures = algorithms.jaccard, algorithms.kept
         result.append([measure(label, other, model.n_segments) for measure in measures])
-        result[-1].append(validity.rand_index(label, other))
+        result[-1].append(algorithms.rand_index(label, other))
     jaccard, kept, rand = (np.array(values) for values in zip(*result, strict=True))
     return jaccard, rand, kept
 
@@ -109,9 +109,9 @@ def persistence(null: NullModel, k_max: int, rng) -> pd.Series:
     By number of segments, largest segment first: Jaccard similarities (Dolnicar & Leisch 2017).
     """
     labels = [np.zeros(len(null.Z_), int)]
-    labels += [validity.cluster(null.Z_, k, rng)[1] for k in range(2, k_max + 1)]
+    labels += [algorithms.cluster(null.Z_, k, rng)[1] for k in range(2, k_max + 1)]
     overlaps = [
-        validity.jaccard(one, other, k)[_largest(one, k)].tolist()
+        algorithms.jaccard(one, other, k)[_largest(one, k)].tolist()
         for k, (one, other) in enumerate(pairwise(labels), 1)
     ]
     return pd.Series([*overlaps, []], pd.RangeIndex(1, k_max + 1), name="persists")
@@ -133,12 +133,12 @@ def sensitivity(X: pd.DataFrame, codes: np.ndarray, k: int, seed: int) -> pd.Dat
     }
     matrices = {what: encoder.fit_transform(X) for what, encoder in variants.items()}
     other = {
-        what: validity.cluster(matrix, k, rng, algorithms.STARTS)[1]
+        what: algorithms.cluster(matrix, k, rng, algorithms.STARTS)[1]
         for what, matrix in matrices.items()
     }
     Z = next(iter(matrices.values()))
     other["hierarchical clustering (Ward)"] = AgglomerativeClustering(k).fit_predict(Z)
-    agreement = {what: validity.rand_index(codes, label) for what, label in other.items()}
+    agreement = {what: algorithms.rand_index(codes, label) for what, label in other.items()}
     return pd.DataFrame(agreement.items(), columns=["what", "ari"])
 
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 from seglib.clustering import mixture
-from seglib.clustering.algorithms import fast, k_means
+from seglib.clustering.algorithms import AGREE_MORE, cluster, fast, nearest, rand_index
 from seglib.clustering.density import blurring, valley
 from seglib.clustering.encoding import every_nth
 from seglib.clustering.null_model import NullModel
@@ -27,9 +26,7 @@ AGREE = 0.75  # adjusted Rand index of pairs of bootstrap samples, for natural
 DEEPER = 0.05  # by how much a valley (log ratio) must exceed the deepest in the null model
 SHALLOW = 0.69  # a shallower valley is none: the density falls by less than half
 AGREE_SOME = 0.6  # adjusted Rand index, for reproducible
-AGREE_MORE = 0.1  # and by how much it must exceed the null model
 TABLES, FIRST, HOPELESS = 24, 10, 2.0  # tables at most; after the first, stop if no z is as large
-STARTS = 3  # k-means starts per fit; the data and the null model are treated alike
 SMALL = 500  # rows up to which bootstrap samples get more starts: small groups are easily lost
 
 
@@ -225,11 +222,6 @@ def _p_value(z: np.ndarray, fake: np.ndarray) -> float:
     return float((1 + np.sum(np.array(top) >= z[1:].max())) / (len(fake) + 1))
 
 
-def cluster(x: np.ndarray, k: int, rng: np.random.Generator, starts: int = STARTS):
-    """Centres, labels and within-segment sum of squares of the best of a few k-means runs."""
-    return k_means(x, k, seed=int(rng.integers(2**31)), starts=starts)
-
-
 def _resampled(x: np.ndarray, k: int, rng, pairs: int) -> float:
     """Mean agreement of pairs of bootstrap samples."""
     labels = []
@@ -256,45 +248,3 @@ def _inverse_root(covariance: np.ndarray) -> np.ndarray:
     scaled = covariance / max(np.trace(covariance) / len(covariance), 1e-12)
     value, vector = np.linalg.eigh(scaled + 1e-3 * np.eye(len(scaled)))
     return (vector / np.sqrt(value)) @ vector.T
-
-
-# --- two labellings -------------------------------------------------------------------------------
-
-
-def nearest(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Find the nearest centre of each row."""
-    return ((centres**2).sum(axis=1) - 2 * x @ centres.T).argmin(axis=1)
-
-
-def crossed(a: np.ndarray, b: np.ndarray, k: int = 0) -> np.ndarray:
-    """Count rows by two labellings, each from 0; at least k rows and columns."""
-    wide = max(int(b.max()) + 1, k)
-    return np.bincount(a * wide + b, minlength=max(int(a.max()) + 1, k) * wide).reshape(-1, wide)
-
-
-def rand_index(a: np.ndarray, b: np.ndarray) -> float:
-    """Compute the adjusted Rand index (Hubert & Arabie 1985, eq. 5).
-
-    scikit-learn's takes 4 ms where this takes 60 µs, and it is needed some ten thousand times.
-    """
-    counts = crossed(a, b).astype(float)
-    rows, columns, n = counts.sum(axis=1), counts.sum(axis=0), counts.sum()
-    both = (counts * (counts - 1)).sum()
-    one, two = (rows * (rows - 1)).sum(), (columns * (columns - 1)).sum()
-    chance = one * two / (n * (n - 1))
-    most = (one + two) / 2
-    return float((both - chance) / (most - chance)) if most > chance else 1.0
-
-
-def jaccard(label: np.ndarray, other: np.ndarray, k: int) -> np.ndarray:
-    """For each segment, the Jaccard similarity of its best match (Hennig 2007, sec. 2)."""
-    counts = crossed(label, other, k).astype(float)
-    union = counts.sum(axis=1)[:, None] + counts.sum(axis=0)[None, :] - counts
-    return (counts / np.maximum(union, 1)).max(axis=1)
-
-
-def kept(label: np.ndarray, other: np.ndarray, k: int) -> float:
-    """Share of rows in the same segment after matching the numbers (Hungarian method)."""
-    counts = crossed(label, other, k)
-    rows, columns = linear_sum_assignment(-counts)
-    return float(counts[rows, columns].sum() / len(label))

@@ -22,7 +22,7 @@ from seglib import privacy, stats, wording
 from seglib.clustering.segmenter import SegmentModel, assign, check_version
 from seglib.collection import activity, features
 from seglib.measuring import drift, outcomes
-from seglib.runs import COMPARED, Run
+from seglib.runs import COMPARED, Run, again
 from seglib.stats import ALPHA
 from seglib.study import StudyError
 
@@ -72,7 +72,7 @@ def pair(run: Run) -> Pair:
         raise StudyError(reason)
     last = run.predecessor(*COMPARED)
     model = last.read("model.json")
-    check_version(model, last.folder / "model.json")
+    check_version(model, last.folder / "model.json", again)
     then, now = (each.read("customers.parquet") for each in (last, run))
     wanted = [rule["name"] for rule in model["columns"]]
     long, short = outcomes.history(run), outcomes.history(last)
