@@ -151,7 +151,7 @@ def learn(values: np.ndarray, *, seed: int = 0) -> Copula:
         lengths = _lengths(loose, regular, root, axis)
         copula = Copula(state, stratum, root, axis, *lengths, order, smooth, donor)
         if step < ROUNDS - 1 and tied:
-            correlation = _corrected(correlation, target, copula, values, rng)
+            correlation = _corrected(correlation, target, copula, normal, rng)
     return copula
 
 
@@ -273,15 +273,16 @@ def _correlation(scores: np.ndarray, regular: np.ndarray) -> np.ndarray:
     return keep * r + (1 - keep) * np.eye(len(r))
 
 
-def _corrected(correlation, target, copula: Copula, values, rng) -> np.ndarray:
-    """One step of the fixed point: move by the gap between target and simulated correlation."""
-    repeats = max(1, round(4000 / len(values)))
-    simulated, columns = np.zeros_like(target), np.arange(values.shape[1])
+def _corrected(correlation, target, copula: Copula, normal: np.ndarray, rng) -> np.ndarray:
+    """One step of the fixed point: move by the gap between target and simulated correlation.
+
+    Drawn tables hold each value of a column and stratum once, so its normal score is as it was.
+    """
+    repeats = max(1, round(4000 / len(normal)))
+    simulated, columns = np.zeros_like(target), np.arange(normal.shape[1])
     for _ in range(repeats):
         rows = draw(copula, rng)
-        regular = copula.state[rows, columns] == 0
-        stratum = copula.stratum[rows[:, 0]]  # all cells of a row come from one stratum
-        simulated += _correlation(_normal_scores(values[rows, columns], regular, stratum), regular)
+        simulated += _correlation(normal[rows, columns], copula.state[rows, columns] == 0)
     moved = np.clip(correlation + target - simulated / repeats, -0.995, 0.995)
     np.fill_diagonal(moved, 1.0)
     return moved

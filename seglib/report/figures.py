@@ -313,6 +313,8 @@ def uncovered(figure: Figure) -> Figure:
     for ax in figure.axes:
         legend = ax.get_legend()
         _shorten(ax)
+        for text in ax.texts if any(isinstance(c, QuadMesh) for c in ax.collections) else ():
+            text.set_in_layout(False)  # of a cell, which holds it
         if legend and len(legend.texts) > LINES and legend.get_bbox_to_anchor() is ax.bbox:
             _place(legend, (1.01, 1))
             _thin(ax, 6)
