@@ -184,12 +184,12 @@ def test_on_monday_names_tests_that_the_segment_is_large_enough_for(soup):
 
 def test_a_test_that_misses_what_pays_says_so(tmp_path):
     plan = lever(1, True)
-    plan["experiment"] |= {"break_even": 0.02, "unit": "$"}
+    plan["experiment"] |= {"break_even": 0.02, "unit": "$", "unseen": "most"}
     told = words(
         section(built(tmp_path, write_run(tmp_path, playbook={"levers": [plan]})), "monday")
     )
     assert "only effects far above that: it may pay although the test shows no difference" in told
-    plan["experiment"] |= {"break_even": 0.5}
+    plan["experiment"] |= {"break_even": 0.5} | dict.fromkeys(["unseen"])
     again = built(tmp_path, write_run(tmp_path / "b", playbook={"levers": [plan]}))
     assert "above that" not in words(section(again, "monday"))
 

@@ -34,7 +34,7 @@ def experiment(ev, segment: int, metric: str) -> dict:
     Half of the segment, drawn at random, is treated; `metric` is spend (adjusted for spend in the
     window before), active or outcome. `target` is the smallest effect worth finding, `detectable`
     the smallest that this segment shows with 80% power at the 5% level, `available` how many there
-    are an arm. Where the baseline would tell of few, or the target rounds to nothing, no plan.
+    are an arm, `unseen` which effects that pay the test cannot see. Where the baseline would tell of few, or the target rounds to nothing, no plan.
     """
     plan, inside = _planned(ev, segment, metric), ev.inside(segment)
     if plan["baseline"] is None:
@@ -77,6 +77,8 @@ def _planned(ev, segment: int, metric: str) -> dict:
     plan |= {key: result[key] for key in FIGURES if key in result} | {"enough": enough}
     unit = (study.currency or "money") if metric == "spend" else "share"
     plan |= {"weeks": power.WEEKS[months], "months": months, "unit": unit}
+    if plan["break_even"] is not None and plan["detectable"] > plan["break_even"]:
+        plan["unseen"] = "most" if plan["detectable"] > 2 * plan["break_even"] else "some"
     return plan | {"metric": TEXTS[metric].format(**who)}
 
 
