@@ -12,14 +12,7 @@ import pytest
 import yaml
 
 from seglib import cli, study
-from seglib.collection import (
-    answers,
-    columns,
-    draft,
-    kinds,
-    roles,
-    tables,
-)
+from seglib.collection import answers, columns, draft, roles, tables
 from seglib.collection.sources import Source
 from seglib.formats import Format
 from seglib.study import StudyError
@@ -43,7 +36,7 @@ def guess(*frames):
         columns.profile(f"{i}.csv", Source(ibis.memtable(frame), True, Format()))
         for i, frame in enumerate(frames)
     ]
-    return Guessed(kinds.study(looked))
+    return Guessed(draft.kinds_of(looked))
 
 
 def drafted(folder, *names, **frames):

@@ -25,6 +25,7 @@ LETTERS = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O"}
 MANY = re.compile(r"(?:num|number|no|anzahl|nb|count)(?:_|\W)*(?:of\b|(?=[A-Z]))", re.I)
 COMMON = 60  # values of a column that are looked at, the most frequent first
 KEYS = 5_000  # values of a key that are looked for in another table
+DECIMAL = r"-?(?:\d{3,}|0|\d+(?=[.,]\d{1,3}$))[.,]\d+"  # 01.2023 is a month
 CODE = 40  # letters of the longest ids
 YEARS = 1990, 2040  # of times that are written as numbers
 BIRTH, EMAIL, PERSON = "dates of birth", "e-mail addresses", "names of persons"
@@ -239,6 +240,25 @@ def profile(source: str, opened: Source) -> Table:
         some = {"text": first[f"text {name}"], "read": first[f"read {name}"]}
         columns[name] = Column(**about, **measured[name], **some, rows=rows)
     return Table(source, opened, columns, rows)
+
+
+def refuse_names(table: Table) -> None:
+    """Refuse a file in which a value stands where a name is expected, or a name below the names."""
+    for column in table:
+        share, example = (column.nearly or ("", "", 0.0, ""))[2:]
+        alone = column.filled > 2 and round(share * column.filled) == 1
+        second = alone and column.text.iloc[0] == example and not any(c.isdigit() for c in example)
+        if second or any("ImportId" in value for value in column.values):
+            raise StudyError(
+                f"{table.source}: the line below the names seems to belong to them, in "
+                f"{column.name!r}: delete all lines between the names and the rows"
+            )
+        decimal = column.kind == "number" and re.fullmatch(DECIMAL, column.name)
+        if decimal or (column.kind == "time" and re.match(r"\d{1,4}[-./]\d", column.name)):
+            raise StudyError(
+                f"{table.source} seems to have no line of names, its first line holds "
+                f"{column.name!r}: write the names of the columns above it"
+            )
 
 
 def describe(source: Source) -> list[dict]:

@@ -1,60 +1,37 @@
-"""A study.yaml written by looking at the data, every guess with what it is based on."""
+"""A study.yaml by looking at files: what each table is, the keys between them, one study of all."""
 
-import os
 import re
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import yaml
+import ibis
 
 from seglib import runs, study
-from seglib.collection import columns, kinds, reading, tables
-from seglib.collection.roles import DOUBTS, REASONS, WRITTEN, Guess
-from seglib.collection.sources import Sources, files, split
-from seglib.formats import COUNTED, Format, load_yaml
-from seglib.study import StudyError
+from seglib.collection import answers, columns, orders, roles, tables
+from seglib.collection.columns import PERSON, WORDS, Column, Table, has, suggested
+from seglib.collection.roles import DOUBTS, LEAST_PEOPLE, NAMED, Guess
+from seglib.collection.sources import Sources, split
+from seglib.collection.study_yaml import Draft, compose
+from seglib.formats import Format, StudyError, load_yaml
+from seglib.layout import FILE, ROW
 
-MONTH = 30  # days that must lie before and after an assignment to arms
-QUARTER = 91  # days; the holdout of data that span a year or more
-SHORT = 90  # days, too few to tell habits from chance
-# What is written of an attribute or an outcome.
-BLOCK = "label", "base", "kind", "levels", "blank", "labels", "happened", "wanted"
-DECIMAL = r"-?(?:\d{3,}|0|\d+(?=[.,]\d{1,3}$))[.,]\d+"  # 01.2023 is a month
-FORMING = ("psychographic", "plan", "demographic", "geographic")
+KEYS = {"customer", "product", "order", "campaign"}
+# Roles of what a category is of, if it is of nothing that is sold: Payment category
+NO_GOODS = {"order", "customer", "place", "status", "arm", "campaign", "amount", "price", "cost"}
+NO_GOODS |= {"aside", "discount", "coupon", "measure"}
+MOST_LEVELS = 300  # different groups of products
+PEOPLE = 100  # customers below which little can be told of segments
 
 
-@dataclass
-class Draft:
-    """A study.yaml that is being written: its place, its lines, and what is unsure in it."""
+class Link(NamedTuple):
+    """A key that two tables share: a share of the values of `many` are rows of `one`."""
 
-    path: Path
-    folder: Path  # from which relative sources go out
-    lines: list[str] = field(default_factory=list)
-    unsure: list[str] = field(default_factory=list)
-
-    def add(self, line: str = "", why: str = "") -> None:
-        """Add a line of YAML with its reason as a comment."""
-        self.lines.append(f"{line:<44}  # {one_line(why)}" if why else line)
-
-    def check(self, sentence: str, indent: int = 0) -> None:
-        """Add a doubt to the YAML and to what the terminal says."""
-        self.unsure.append(one_line(sentence))
-        self.lines.append(f"{' ' * indent}# CHECK: {one_line(sentence)}")
-
-    def ask(self, doubt: str, indent: int = 0, **facts) -> None:
-        """Add a doubt of wording/doubts.yaml."""
-        self.check(DOUBTS[doubt].format(**facts), indent)
-
-    def where(self, source: str) -> str:
-        """Return a source as study.yaml names it: below its folder if it is there, else in full."""
-        if source.startswith(("package:", "${")):
-            return source
-        path = Path(os.path.normpath(self.folder / os.path.expanduser(source)))
-        home = self.path.parent
-        return str(path.relative_to(home) if path.is_relative_to(home) else path)
+    score: float
+    many: str
+    one: str
+    share: float
 
 
 def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft:
@@ -80,7 +57,7 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
                 f"{one.source} and {other.source} have the same columns: name both by one pattern, "
                 f"such as '*{Path(one.source).suffix}', to read them as one table"
             )
-    draft = compose(kinds.study(looked), Draft(path, folder))
+    draft = compose(kinds_of(looked), Draft(path, folder))
     raw = load_yaml("\n".join(draft.lines))
     draft.unsure += study.problems(raw) + tables.problems(raw["tables"], path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +65,7 @@ def new(sources: list[str], name: str = "", folder: Path | None = None) -> Draft
     return draft
 
 
-def look(sources: Sources, source: str) -> columns.Table:
+def look(sources: Sources, source: str) -> Table:
     """Open a source and return what its columns look like; words for nothing are missing."""
     encoding, question = sources.encoding(source)
     given = Format(encoding=encoding or None)
@@ -96,209 +73,301 @@ def look(sources: Sources, source: str) -> columns.Table:
     unread = [c for c in table if c.kind == "text" and c.nearly]
     texts = {text for c in unread for text in (*c.values, c.nearly[3])}
     if words := sorted(text for text in texts if text.lower() in columns.WORDS["blanks"]):
-        again = given.model_copy(update={"missing": words})
+        again = Format(encoding=given.encoding, missing=words)
         again = columns.profile(source, sources.open(source, again))
         if any(again.columns[column.name].kind != "text" for column in unread):
             table = again
     if table.rows < 2:
         raise StudyError(f"{source} holds one row: expected a row a customer or an order")
-    _refuse_names(table)
+    columns.refuse_names(table)
     return replace(table, doubts=(question,) if question else ())
 
 
-def _refuse_names(table: columns.Table) -> None:
-    """Refuse a file in which a value stands where a name is expected, or a name below the names."""
-    for column in table:
-        share, example = (column.nearly or ("", "", 0.0, ""))[2:]
-        alone = column.filled > 2 and round(share * column.filled) == 1
-        second = alone and column.text.iloc[0] == example and not any(c.isdigit() for c in example)
-        if second or any("ImportId" in value for value in column.values):
-            raise StudyError(
-                f"{table.source}: the line below the names seems to belong to them, in "
-                f"{column.name!r}: delete all lines between the names and the rows"
-            )
-        decimal = column.kind == "number" and re.fullmatch(DECIMAL, column.name)
-        if decimal or (column.kind == "time" and re.match(r"\d{1,4}[-./]\d", column.name)):
-            raise StudyError(
-                f"{table.source} seems to have no line of names, its first line holds "
-                f"{column.name!r}: write the names of the columns above it"
-            )
-
-
-def compose(guesses: list[Guess], draft: Draft) -> Draft:
-    """Write the lines of a study.yaml of guessed tables, from `kinds.study`, into a draft."""
-    name, main = draft.path.parent.name, guesses[0]
-    who = "respondent" if [g.kind for g in guesses] == ["survey"] else "customer"
-    sources = ", ".join(g.table.source for g in guesses)
-    draft.lines += [line.format(sources=sources, name=name) for line in DOUBTS["opening"]]
-    draft.add(f"title: {quoted(name.replace('_', ' ').capitalize())}")
-    draft.ask("objective")
-    draft.add(f"objective: Learn which groups of {who}s differ, and what each of them needs")
-    draft.add(f"customer: {who}", "what one is called")
-    currency = next((quoted(g.currency) for g in guesses if g.currency), "")
-    line = f"currency: {currency}" if currency else "# currency: EUR"
-    draft.add(line, REASONS["currency" if currency else "no_currency"])
-    draft.add()
-    _dates(draft, guesses)
-    draft.add("# timezone: {stored: UTC, local: Europe/Berlin}", REASONS["timezone"])
-    if main.kind == "transactions" and main.column("customer").personal:
-        draft.add("# privacy: {pseudonymise: SEGLIB_KEY}", "or keep: [the column]")
-    draft.add("\ntables:")
+def kinds_of(tables: list[Table]) -> list[Guess]:
+    """Return what each table of a study is, the transactions first; refuse those of nobody."""
+    surveys = [t for t in tables if answers.is_survey(t)]
+    others = _joined([t for t in tables if t not in surveys])
+    events = [t for t in others if _is_events(t)]
+    rows = [t for t in others if t not in events]
+    main = max(events, key=lambda t: (_has_money(t), t.rows), default=None)
+    sold = orders.transactions(main, *roles.customer(main)) if main else None
+    listed = [t for t in rows if main and t.times and roles.lists_arms(t)]
+    guesses = [sold] if main else []
+    guesses += [_addressed(t) for t in [*events, *listed] if t is not main]
+    guesses += [_described(t, sold, t in surveys) for t in [*rows, *surveys] if t not in listed]
+    if main and not any(guess.kind == "products" for guess in guesses):
+        guesses += _grouped(sold)
     for guess in guesses:
-        _table(draft, guess)
-    draft.add()
-    _segmentation(draft, guesses)
-    draft.add("\n# economics: {margin: 0.3, cost_per_customer: 1.0}", REASONS["economics"])
-    return draft
+        if guess is sold or guess.table is not main:
+            guess.doubts = [*guess.table.doubts, *guess.doubts, *roles.misread(guess.table)]
+    kept: dict[str, Guess] = {}
+    for guess in guesses:
+        why = f"a study has one table of {guess.kind}, and there is another"
+        if guess.kind == "other":
+            why = guess.why.get("other", "what it is to the others is not clear")
+        elif guess.kind == "responses" and not any(g.kind == "campaigns" for g in guesses):
+            why = "responses need campaigns"
+        elif kept.setdefault(guess.kind, guess) is guess:
+            continue
+        guesses[0].doubts.append(f"{guess.table.source} is left out: {why}")
+    if not {"transactions", "customers", "survey"} & {*kept}:
+        raise StudyError(nobody(guesses[0].table))
+    guess, *_ = guesses = list(kept.values())
+    who = guess.roles.get("customer", ROW)
+    n = guess.table.rows if who == ROW else guess.table.columns[who].distinct
+    n -= len(guess.keys.get("placeholders", ()))
+    if study.FEWEST <= n < PEOPLE:  # half of a 95% interval of a share near one half, in points
+        guess.ask("few", n=n, margin=98 / (n / 2) ** 0.5)
+    return guesses
 
 
-# --- dates ----------------------------------------------------------------------------------------
+# --- keys between tables --------------------------------------------------------------------------
 
 
-def _dates(draft: Draft, guesses: list[Guess]) -> None:
-    tested = [g for g in guesses if g.kind == "customers" and "arm" in g.roles]
-    undated = [guess for guess in tested if "start" not in guess.keys]
-    if guesses[0].kind == "transactions":
-        day = _cut(draft, guesses)
-        for guess in undated:
-            guess.keys["start"] = day
-            guess.ask("start_unknown")
-        return
-    if ends := [when for guess in guesses for when in guess.table.times]:
-        last = max(ends, key=lambda column: column.most)
-        day, why = last.most.date() + timedelta(days=1), "the day after the last date in the data"
-        if len(last.marks) > 1:
-            draft.ask("last_day", name=last.name, ways=_ways(last))
-    else:
-        paths = [p for g in guesses for p in files(g.table.source, draft.folder)]
-        changed = max((os.path.getmtime(p) for p in paths), default=datetime.now().timestamp())
-        day, why = datetime.fromtimestamp(changed).date(), "the day on which the file was changed"
-    if undated or not ends:
-        draft.ask("start_missing" if undated else "no_dates", day=day, why=why)
-    draft.add(f"as_of: {day}", why)
+def _link(many: Table, one: Table) -> Link | None:
+    links = []
+    for key in (c.name for c in one if c.unique and _identifies(c)):
+        for column in filter(_identifies, many):
+            texts = {column.kind == "text", one.columns[key].kind == "text"}
+            share = one.holds(key, many.counts(column.name)) if len(texts) == 1 else 0.0
+            if share >= 0.3:
+                back = min(share * column.distinct / one.columns[key].distinct, 1.0)
+                alike = column.says & suggested(key) & KEYS
+                score = 0.5 * (column.name.lower() == key.lower()) + 0.5 * bool(alike)
+                links.append(Link(share * back + score, column.name, key, share))
+    best = max(links, key=lambda link: link.score, default=None)
+    return best if best and best.score > 0.6 else None
 
 
-def _cut(draft: Draft, guesses: list[Guess]) -> date:
-    """Write as_of and the holdout so that the last quarter of the time judges the segments."""
-    column = guesses[0].column("time")
-    first, last = column.least, column.most
-    low, high = guesses[0].table.bulk(column.name)
-    span = (high - low).days + 1
-    if (last - high).days > max(span / 2, 31) or (low - first).days > max(span / 2, 366):
-        draft.ask("far_days", name=column.name, first=first, last=last, low=low, high=high)
-        first, last = low, high
-    end = last.date() + timedelta(days=1)
-    days = (end - first.date()).days
-    part = min(QUARTER, days // 4)
-    held = max(part - part % 7 if part >= 14 else part, 1)
-    if days < SHORT:
-        draft.ask("short", days=days)
-    cut, why = end - timedelta(days=held), "cut"
-    lists = [guess for guess in guesses if guess.kind == "campaigns" and "arm" in guess.roles]
-    starts = [guess.column("start").least.date() for guess in lists]
-    start = min([*starts, *(g.keys["start"] for g in guesses if "start" in g.keys)], default=end)
-    if (start - first.date()).days >= MONTH and (end - start).days >= MONTH:
-        cut, why, held = start, "cut_arms", min(held, (end - start).days)
-    draft.add(f"as_of: {cut}", REASONS[why])
-    draft.add(f"holdout: {held} days", REASONS["holdout"].format(last=last))
-    return cut
+def _identifies(column: Column) -> bool:
+    """Return whether a column could be a key between tables; products may be known by name."""
+    by_name = column.kind == "text" and "goods" in column.says
+    return column.is_key or (by_name and not column.personal)
 
 
-# --- tables ---------------------------------------------------------------------------------------
+def _joined(tables: list[Table]) -> list[Table]:
+    for heads in tables:
+        for persons in tables:
+            if heads is not persons and (joined := _with_persons(heads, persons)):
+                tables = [t for t in tables if t is not persons and t is not heads] + [joined]
+                break
+    for lines in sorted(tables, key=lambda t: (not t.named("goods"), -t.rows)):
+        for heads in tables if not (lines.times and roles.customer(lines)) else ():
+            if heads is not lines and (key := _order_of(lines, heads)):
+                rest = [t for t in tables if t is not lines and t is not heads]
+                return [_with_lookup(lines, heads, key), *rest]
+    return tables
 
 
-def _table(draft: Draft, guess: Guess) -> None:
-    draft.add(f"  {guess.kind}:", f"{guess.table.rows:,} rows; {REASONS[guess.kind]}")
-    for sentence in guess.doubts:
-        draft.check(sentence, 4)
-    draft.add(f"    source: {quoted(draft.where(guess.table.source))}")
-    _format(draft, guess)
-    lookup: dict = {}
-    for source, key in reversed(guess.table.lookups):
-        inner = {"lookup": lookup} if lookup else {}
-        lookup = {"source": draft.where(source), "key": key} | inner
-    if lookup:
-        draft.add(f"    lookup: {quoted(lookup)}", "adds whose order it is, and when")
-    for key, value in guess.keys.items():
-        draft.add(f"    {key}: {quoted(value)}")
-    draft.add("    columns:")
-    for role, column in guess.roles.items():
-        draft.add(f"      {role}: {quoted(column)}", guess.why[role])
-    for block, abouts in (("attributes", guess.attributes), ("outcomes", guess.outcomes)):
-        draft.lines += [f"    {block}:"] * bool(abouts)
-        for name, about in abouts.items():
-            draft.add(f"      {quoted(name)}:", about["why"])
-            draft.add(f"        {quoted({k: about[k] for k in BLOCK if about.get(k)})}")
-    draft.lines += ["    # left out:"] * bool(guess.left)
-    draft.lines += [f"    #   {one_line(n)}: {one_line(why)}" for n, why in guess.left.items()]
+def _order_of(lines: Table, heads: Table) -> str:
+    if not heads.times or not roles.customer(heads):
+        return ""
+    own = (roles.customer(lines) or ("", 0))[1] >= NAMED  # as many lines as orders: same customers
+    keys = (c.name for c in heads.named("order") if c.unique and c.is_key)
+    shared = (key for key in keys if key in lines.columns)
+    return next((key for key in shared if not (own and lines.columns[key].unique)), "")
 
 
-def _format(draft: Draft, guess: Guess) -> None:
-    """Write how letters, dates and decimals are written, as a question where nothing tells."""
-    known: dict[str, Any] = {}
-    if encoding := guess.table.opened.given.encoding:
-        known["encoding"] = encoding
-    names = [*guess.taken, *guess.attributes]
-    used = [guess.table.columns[name] for name in names if name in guess.table.columns]
-    plain = {("YMD",), (reading.NAMED,), (".",)}  # these need no word
-    for kind, key in (("time", "date"), ("number", "decimal")):
-        result = [c for c in used if c.kind == kind and c.marks]
-        marks, counted = {c.marks for c in result}, any(c.counted for c in result)
-        either = next((c for c in result if len(c.marks) > 1), None)
-        mark = result[0].marks[0] if result else ""
-        way = "YYYYMMDD" if counted and mark == "YMD" else WRITTEN.get(mark, mark)
-        if either and len(marks) == 1:
-            shown = next(iter(either.values), "")
-            draft.ask("either", 4, name=either.name, shown=shown, key=key, ways=_ways(either))
-            draft.add(f"    # format: {{{key}: {quoted(way)}}}")
-        elif len(marks) == 1 and (marks - plain or counted):
-            known[key] = way
-    levels = {level for about in guess.attributes.values() for level in about.get("levels", ())}
-    if missing := {*guess.table.opened.given.missing, *(guess.silent - levels)}:
-        known["missing"] = sorted(missing)
-    if known:
-        why = [REASONS["counted" if str(v) in COUNTED else key] for key, v in known.items()]
-        draft.add(f"    format: {quoted(known)}", "; ".join(why))
+def _with_persons(heads: Table, persons: Table) -> Table | None:
+    """Return orders with the ids of persons, if each order has a customer of its own; else None."""
+    who = roles.customer(heads)
+    if not who or who[1] < NAMED or not heads.times or who[0] not in persons.columns:
+        return None
+    column, key = heads.columns[who[0]], persons.columns[who[0]]
+    ids = [c for c in persons.named("customer") if c is not key and c.is_key]
+    ids = [c.name for c in ids if LEAST_PEOPLE <= c.distinct < 0.95 * c.filled]
+    returns = column.distinct < 0.95 * column.filled or not key.unique
+    if returns or not ids or persons.holds(key.name, heads.counts(key.name)) < 0.9:
+        return None
+    facts = {"name": key.name, "person": ids[0], "source": persons.source}
+    joined = _with_lookup(heads, persons, key.name)
+    return replace(joined, doubts=(*joined.doubts, DOUBTS["persons"].format(**facts)))
 
 
-def _ways(column: columns.Column) -> str:
-    return " or ".join(WRITTEN.get(mark, repr(mark)) for mark in column.marks)
+def _with_lookup(lines: Table, heads: Table, key: str) -> Table:
+    one, more = lines.opened, heads.opened
+    if ibis.get_backend(one.table) is not ibis.get_backend(more.table):
+        raise StudyError(
+            f"{lines.source} and {heads.source} are on different servers: copy them to one place"
+        )
+    wanted = [key, *(c for c in more.table.columns if c not in one.table.columns)]
+    table = one.table.left_join(more.table.select(wanted), key).drop(f"{key}_right")
+    joined = columns.profile(lines.source, replace(one, table=table))
+    lookups = (*lines.lookups, (heads.source, key), *heads.lookups)
+    return replace(joined, lookups=lookups, doubts=lines.doubts + heads.doubts)
 
 
-def _segmentation(draft: Draft, guesses: list[Guess]) -> None:
-    have = {guess.kind: guess for guess in guesses}
-    bases = {about["base"] for guess in guesses for about in guess.attributes.values()}
-    forming = [base for base in FORMING if base in bases][:1]
-    why = "answers" if forming == ["psychographic"] else "what is known of everyone"
-    if main := have.get("transactions"):
-        forming, why = ["behavioural"], "how they buy or use it"
-        groups = "products" in have and "group" in have["products"].roles
-        if groups and main.money and "product" in main.roles:
-            forming, why = ["behavioural", "needs"], "how they buy, and which groups of products"
-    if not forming:
-        draft.ask("nothing_forms")
-        return
-    describing = [base for base in FORMING if base in bases and base not in forming]
-    draft.add("segmentation:")
-    draft.add(f"  bases: {quoted(forming)}", f"these form the segments: {why}")
-    draft.add(f"  describe_with: {quoted(describing)}", "these only describe them")
+# --- kinds ----------------------------------------------------------------------------------------
 
 
-# --- words ----------------------------------------------------------------------------------------
+def _has_money(table: Table) -> bool:
+    return any(column.numeric for column in table.named("amount", "price", "cost"))
 
 
-def quoted(value: Any) -> str:
-    """Return a value as YAML on one line."""
-    if isinstance(value, str) and not value.isprintable():  # a heading of several lines
-        escaped = {"default_style": '"', "allow_unicode": False}
-        return yaml.safe_dump(value, width=10**9, **escaped).strip()
-    if isinstance(value, dict) and "levels" in value:
-        points = [int(v) if re.fullmatch(r"\d|[1-9]\d+", v) else v for v in value["levels"]]
-        value = value | {"levels": points}
-    flow = {"default_flow_style": True, "allow_unicode": True, "sort_keys": False}
-    return yaml.safe_dump([value], width=10**9, **flow).strip()[1:-1]
+def _is_events(table: Table) -> bool:
+    who = roles.customer(table)
+    if who is None or not table.times:
+        return False
+    column = table.columns[who[0]]
+    money = (column.kind == "text" or "id" in column.says) and _has_money(table)
+
+    def tells(key: Column) -> bool:
+        """Whether a key is that of a customer, or of a record that is no order, thing or line."""
+        record = "id" in key.says and not key.says & {"order", "product", "line", "campaign"}
+        return key.unique and key.is_key and ("customer" in key.says or (record and not money))
+
+    numbered = any(c.is_key for c in table.named("order"))
+    own = any(map(tells, table)) and who[1] < NAMED
+    return not own and (numbered or not column.unique)
 
 
-def one_line(words: str) -> str:
-    """Return text without line breaks and signs that cannot be seen."""
-    return re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in words)).strip()
+def _addressed(table: Table) -> Guess:
+    who, guess, campaign = roles.customer(table), Guess("other", table), roles.campaign(table)
+    if not who or not (campaign or roles.lists_arms(table)):
+        return guess
+    words = (" ".join(table.columns) + table.source).lower()
+    answered = any(word in words for word in WORDS["responses"])
+    guess.kind = "responses" if answered else "campaigns"
+    guess.take("customer", who[0], roles.repeats(table.columns[who[0]]))
+    no_name = FILE, "no column names it: the name of the file does"
+    by_name = (campaign.name, f"{campaign.distinct:,} different") if campaign else no_name
+    guess.take("campaign", *by_name)
+    starts = [c for c in table.times if "start" in c.says and not answered]
+    start = (starts or table.times)[0]
+    span = f"{start.least:%Y-%m-%d} to {start.most:%Y-%m-%d}"
+    guess.take("time" if answered else "start", start.name, span)
+    if answered:
+        return guess
+    if ends := [c for c in table.times if "end" in c.says and c is not start]:
+        guess.take("end", ends[0].name, f"to {ends[0].most:%Y-%m-%d}")
+    if arm := roles.arms(table, campaign.name if campaign else ""):
+        roles.take_arms(guess, *arm)
+    guess.leave_others()
+    return guess
+
+
+def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
+    """Return customers, a survey or products: by the key that the transactions share, or alone."""
+    link = _link(main.table, table) if main else None
+    of_buyers = bool(link) and link.many == main.roles["customer"]
+    if link and not of_buyers and "order" in suggested(link.one):
+        return Guess("other", table, why={"other": f"its {link.one!r} is that of the orders"})
+    if link and not of_buyers and not survey and "customer" not in suggested(link.one):
+        return _products(table, link, main)
+    key = link.one if of_buyers else roles.unique_key(table)
+    if main and not key:
+        order = main.roles.get("order")
+        why = f"several rows an order, by {order!r}; a study has one table of lines of orders"
+        return Guess("other", table, why={"other": why} if order in table.columns else {})
+    if not of_buyers and not survey:
+        _refuse_rows(table, key)
+    guess = answers.describe(table, "survey" if survey else "customers", key if of_buyers else "")
+    if of_buyers:
+        guess.why["customer"] += f"; holds {link.share:.0%} of those in {main.table.source}"
+        if table.columns[key].personal:
+            guess.ask("personal_link", name=key)
+    elif main:
+        guess.ask("no_link", one=table.source, other=main.table.source)
+    return guess
+
+
+def _products(table: Table, link: Link, main: Guess) -> Guess:
+    guess = Guess("products", table)
+    why = f"{link.share:.0%} of its values are in the other table's {link.one!r}"
+    if main.roles.get("product") != link.many:
+        main.take("product", link.many, why)
+        main.left.pop(link.many, None)
+    main.why["product"] += f"; {why}"
+    guess.take("product", link.one, f"{table.rows:,} distinct, one a row")
+    _groups(guess, [c for c in table if c.name != link.one])
+    guess.leave_others()
+    return guess
+
+
+def _grouped(main: Guess) -> list[Guess]:
+    """Return the products as the table of orders tells of them, if it groups them."""
+    guess, free = Guess("products", main.table), [c for c in main.table if c.name not in main.taken]
+    product = main.roles.get("product") or _category(main)
+    if not product or main.table.lookups:
+        return []
+    guess.take("product", product, "the groups stand beside it in the orders")
+    _groups(guess, [c for c in free if main.table.decides(product, c.name)])
+    main.left |= dict.fromkeys(guess.taken - {product}, "groups the products")
+    return [guess] if "level" in guess.roles else []
+
+
+def _category(main: Guess) -> str:
+    """Take the finest column that groups what was paid for as the product; return it, or ''."""
+    named = (c for c in main.free() if {"level", "group"} <= c.says and c.kind == "text")
+    goods = (c for c in named if c.base == "plan" and c.says.isdisjoint(NO_GOODS))
+    goods = (c for c in goods if not has(c.name, orders.UNDONE))
+    groups = [c for c in goods if not main.table.decides(main.roles["customer"], c.name)]
+    if not groups or not main.money:
+        return ""
+    category = max(groups, key=lambda c: c.distinct)
+    main.take("product", category.name, roles.repeats(category))
+    main.left.pop(category.name, None)
+    main.ask("category", name=category.name)
+    return category.name
+
+
+def _groups(guess: Guess, beside: list[Column]) -> None:
+    most = min(MOST_LEVELS, guess.column("product").distinct / 2)
+    by_name = [c for c in beside if c.says & {"level", "group"} and c.kind in {"text", "integer"}]
+    groups = [c for c in by_name if 2 <= c.distinct <= most or c.name in guess.taken]
+    groups.sort(key=lambda c: -c.distinct)
+    if groups:
+        level, decides = groups[0], guess.table.decides
+        coarse = [c for c in groups if "group" in c.says or decides(level.name, c.name)]
+        group = next((c for c in reversed(coarse) if c is not level), level)
+        guess.take("level", level.name, f"{level.distinct:,} different: what is segmented")
+        guess.take("group", group.name, f"{group.distinct:,} different: shares of these are needs")
+    if brands := [c for c in beside if "brand" in c.says]:
+        guess.take("brand", brands[0].name, f"{brands[0].distinct:,} different")
+
+
+# --- what no study can be made of -----------------------------------------------------------------
+
+
+def _refuse_rows(table: Table, key: str) -> None:
+    """Refuse a table of orders of nobody, and one of which no row is a customer."""
+    thing = "customer" not in suggested(key)
+    if thing and "order" in suggested(key) and table.times:
+        raise StudyError(
+            f"{table.source} has a row for each {key!r}, orders it seems, but no column that "
+            "tells whose they are: add one such as customer_id"
+        )
+    alone = key or _is_of_rows(table) or roles.told_apart(table)
+    unread = "order" in suggested(key) and not table.times and roles.misread(table)
+    if (thing and ("product" in suggested(key) or unread)) or not alone:
+        raise StudyError(nobody(table))
+
+
+def _is_of_rows(table: Table) -> bool:
+    """Return whether each row of a table without ids may be one customer: no order, no event."""
+    who = roles.customer(table)
+    things = table.named("order", "product", "campaign")
+    numbered = any(c.distinct > answers.GROUPS and (c.is_key or c.kind == "text") for c in things)
+    sold = table.named("quantity") and table.named("price", "cost")
+    lines = numbered or sold or table.times or (who is not None and who[1] >= NAMED)
+    described = sum(c.distinct > 1 and not c.personal for c in table) > 1
+    return not lines and described and not any(c.personal == PERSON for c in table)
+
+
+def nobody(table: Table) -> str:
+    """Return why a table is of no use."""
+    who, whens = roles.customer(table), table.times
+    if not whens and (unread := roles.misread(table)):
+        return f"{table.source}: {unread[0]}"
+    if who and who[1] >= NAMED and not whens:
+        return (
+            f"{table.source} has {table.rows:,} rows but {table.columns[who[0]].distinct:,} "
+            f"different {who[0]!r}, and no dates or times: add when each row happened, or "
+            "bring it to one row a customer"
+        )
+    return (
+        f"{table.source} has no column that looks like a customer (columns: "
+        f"{', '.join(list(table.columns)[:8])}): add an id that returns from order to order, such "
+        "as customer_id and no name; or, if each row is one customer, write a file of "
+        "what describes them without dates, whose rows are then numbered"
+    )
