@@ -14,8 +14,8 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from seglib import power, privacy
+from seglib.formats import StudyError
 from seglib.stats import ALPHA, adjust, difference, difference_test, wilson
-from seglib.study import StudyError
 
 FEWEST = 10  # customers an arm of a segment must have
 BROKEN = 0.001  # p-value below which a randomisation is not believed (Fabijan et al. 2019)

@@ -15,11 +15,11 @@ import pandas as pd
 from seglib import privacy
 from seglib.clustering import segmenter
 from seglib.collection import activity, features
+from seglib.formats import StudyError
 from seglib.measuring import outcomes
 from seglib.measuring.outcomes import EVERYONE
 from seglib.runs import Run
 from seglib.stats import LEVEL, Bootstrap, adjust, bootstrap
-from seglib.study import StudyError
 
 COMPARED = "orders", "spend"
 PARTS = ("change", "gap", "again_gap", "placebo_gap", "excess")

@@ -21,10 +21,10 @@ from scipy.stats import binomtest
 from seglib import privacy, stats, wording
 from seglib.clustering.segmenter import SegmentModel, assign, check_version
 from seglib.collection import activity, features
+from seglib.formats import StudyError
 from seglib.measuring import drift, outcomes
 from seglib.runs import COMPARED, Run, again
 from seglib.stats import ALPHA
-from seglib.study import StudyError
 
 OUTSIDE = 0  # no customer at that date: nothing ordered in the time looked at
 VALUES = "spend", "orders"  # what a segment is worth, the first that is known

@@ -13,11 +13,11 @@ import pandas as pd
 from seglib import power, privacy, wording
 from seglib.clustering import prediction
 from seglib.collection import attributes
+from seglib.formats import StudyError
 from seglib.personas import affinity, personas, profile
 from seglib.personas.profile import entries, label
 from seglib.power import MONTHS
 from seglib.runs import Run
-from seglib.study import StudyError
 
 
 class Evidence:

@@ -15,11 +15,11 @@ import pandas as pd
 from scipy.stats import binom
 
 from seglib import privacy, stats
+from seglib.formats import StudyError, nearest
 from seglib.personas.profile import cells, has_level, kind, label, level_label, numbers
 from seglib.personas.words import CLAIMS as WORDS
 from seglib.personas.words import LEVERS
 from seglib.stats import UNKNOWN, Estimate
-from seglib.study import StudyError, nearest
 from seglib.wording import amount, of_level
 
 FEW = 10  # values from which a median has an interval

@@ -18,9 +18,9 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from seglib import wording
+from seglib.formats import StudyError
 from seglib.report.figures import described, drawn, narrowed, svg, uncovered
 from seglib.report.markup import slug
-from seglib.study import StudyError
 
 TEMPLATES = Path(__file__).parent / "template"
 FILTERS = (

@@ -18,9 +18,9 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_markdown_cell
 
 from seglib import wording
+from seglib.formats import StudyError
 from seglib.report import markup
 from seglib.report.exhibits import TEMPLATES, environment
-from seglib.study import StudyError
 
 # The pages of a report in order: file stem → (title, the question it answers).
 PAGES = {
