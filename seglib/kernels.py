@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import threading
+from importlib import import_module
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,18 @@ LIBRARIES = [
     "seglib.personas.claims",
     "seglib.report.cards",
 ]
+PAGES = "seglib.measuring.monitoring", "seglib.report.cards", "seglib.report.summary"
 FORKING = sys.platform == "linux"
 logging.getLogger("papermill").setLevel(logging.CRITICAL)  # errors are raised too
 ONE = threading.Lock()  # two kernels may start at once, and the environment is everyone's
 
 
 def start() -> None:
-    """Begin to load the libraries, where kernels can be forks of a process that has them."""
+    """Begin to load the libraries, where kernels can be forks of a process that has them.
+
+    Meanwhile this process loads what it makes pages with.
+    """
+    threading.Thread(target=lambda: [*map(import_module, PAGES)], daemon=True).start()
     if FORKING:
         _context()
 

@@ -1,6 +1,6 @@
 """What an experiment can show: one calculation for every page that plans or judges a test."""
 
-from functools import partial
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ WEEKS = {1: 4, 2: 9, 3: 13}  # months of a window → weeks
 DAYS = {1: 30, 2: 61, 3: QUARTER}  # and days, on average
 
 
+@cache
 def needed(size: float, alpha: float = ALPHA) -> int | None:
     """Return customers per arm that find a standardised difference of means; None if never.
 
@@ -32,6 +33,7 @@ def needed(size: float, alpha: float = ALPHA) -> int | None:
     return int(np.ceil(brentq(lambda n: _power(size, n, n, alpha) - POWER, low, high) - 1e-6))
 
 
+@cache
 def smallest(n: int, other: int | None = None, alpha: float = ALPHA) -> float:
     """Return the standardised difference that two arms find; NaN with under four in one."""
     other = n if other is None else other
@@ -49,6 +51,12 @@ def _reach(alpha: float) -> float:
 def _power(size: float, n: float, other: float, alpha: float) -> float:
     """Return the chance to find a difference, on its own side: the other side's can be NaN."""
     return float(TTestIndPower().power(size, n, alpha / 2, ratio=other / n, alternative="larger"))
+
+
+@cache
+def _solved(size: float | None = None, nobs1: float | None = None):
+    """Return what is not given of the size of an effect and the customers in each of two arms."""
+    return NormalIndPower().solve_power(size, nobs1, ALPHA, POWER, ratio=1.0)
 
 
 def pays_from(margin: float, cost_per_customer: float, days: float) -> float:
@@ -98,10 +106,9 @@ def share_test(yes, half: int | None = None) -> dict:
     """
     share, half = float(np.mean(yes)), len(yes) // 2 if half is None else half
     target = min(LOOKED_FOR * share, (1 - share) / 2)
-    solve = partial(NormalIndPower().solve_power, power=POWER, alpha=ALPHA, ratio=1.0)
-    angle = np.arcsin(np.sqrt(share)) + (solve(nobs1=half) / 2 if half > 1 else np.nan)
+    angle = np.arcsin(np.sqrt(share)) + (_solved(nobs1=half) / 2 if half > 1 else np.nan)
     wanted = proportion_effectsize(share + target, share) if target > 0 else 0.0
-    n = int(np.ceil(np.max(solve(wanted)))) if wanted > 0 else None
+    n = int(np.ceil(np.max(_solved(wanted)))) if wanted > 0 else None
     plan = {"baseline": share, "available": half, "target": target, "n_per_arm": n}
     return plan | {"detectable": float(np.sin(min(angle, np.pi / 2)) ** 2 - share)}
 

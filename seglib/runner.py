@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import platform
 import shutil
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -261,7 +260,6 @@ def _execute_all(current: Run, due: list[plan.Step], staging, say) -> dict[str, 
     from seglib import kernels
 
     kernels.start()
-    threading.Thread(target=_load, daemon=True).start()
     if len(due) < 2 or (os.cpu_count() or 1) < 2 or not kernels.FORKING:
         return {step.name: _timed(current, step, staging, say) for step in due}
     with ThreadPoolExecutor(2) as pool:
@@ -275,12 +273,6 @@ def _execute_all(current: Run, due: list[plan.Step], staging, say) -> dict[str, 
                 kernel.kill()
             raise
     return {name: future.result() for name, future in futures.items()}
-
-
-def _load() -> None:
-    """Load what pages are made with, while this process waits for notebooks."""
-    from seglib.measuring import monitoring  # noqa: F401
-    from seglib.report import cards, summary  # noqa: F401
 
 
 def _timed(current: Run, step: plan.Step, staging, say) -> dict:

@@ -15,12 +15,12 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy", "publish"
 BELOW = GROUND | {"runs", "power", "plots"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 4265, 17),
+    ("", 4279, 17),
     ("collection", 5014, 17),
-    ("clustering", 3788, 14),
-    ("personas", 2545, 10),
+    ("clustering", 3771, 14),
+    ("personas", 2548, 10),
     ("measuring", 2082, 7),
-    ("report", 1535, 7),
+    ("report", 1537, 7),
 ]
 WORDS = 3160  # lines of templates, tables of words and styles
 DEEPEST = 8  # modules in the longest chain of imports

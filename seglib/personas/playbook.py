@@ -34,7 +34,8 @@ def experiment(ev, segment: int, metric: str) -> dict:
     Half of the segment, drawn at random, is treated; `metric` is spend (adjusted for spend in the
     window before), active or outcome. `target` is the smallest effect worth finding, `detectable`
     the smallest that this segment shows with 80% power at the 5% level, `available` how many there
-    are an arm, `unseen` which effects that pay the test cannot see. Where the baseline would tell of few, or the target rounds to nothing, no plan.
+    are an arm; most or some effects that pay are `unseen`. Where the baseline would tell of few, or
+    the target rounds to nothing, no plan.
     """
     plan, inside = _planned(ev, segment, metric), ev.inside(segment)
     if plan["baseline"] is None:
