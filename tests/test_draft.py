@@ -425,18 +425,21 @@ def test_what_only_survey_tools_write_never_forms_segments(name):
     assert f"{name!r}: left out, since the name suggests how a form was filled in" in found.asked
 
 
-@pytest.mark.parametrize("name", PARADATA)
-def test_an_ordinary_word_is_about_the_answering_beside_a_name_of_survey_tools_only(name):
-    own, tool = {name: np.resize(PARADATA[name], N)}, {"QUESTNNR": np.resize(["a", "b"], N)}
+def test_ordinary_words_are_about_the_answering_beside_a_name_of_survey_tools_only():
+    own = {name: np.resize(values, N) for name, values in PARADATA.items()}
+    tool = {"QUESTNNR": np.resize(["a", "b"], N)}
     for frame, one in ((form(**own, **tool), "respondent"), (people(**own, **tool), "customer")):
         found = guess(frame)
-        assert name not in found.main.attributes
-        assert f"{name!r}" in found.asked and f"rather than who the {one}s are" in found.asked
+        assert not {*own} & {*found.main.attributes}
+        assert f"rather than who the {one}s are" in found.asked
+        assert all(f"{name!r}" in found.asked for name in own)
     found = guess(form(**own))
-    assert found.main.attributes[name]["base"] == "plan"
-    assert f"{name!r}: taken as a trait of respondents, though the name may say" in found.asked
-    found = guess(people(**own))
-    assert name in found.main.attributes and "form was filled in" not in found.asked
+    assert {found.main.attributes[name]["base"] for name in own} == {"plan"}
+    for name in own:
+        assert f"{name!r}" in found.asked.split("taken as a trait of respondents")[0]
+    for name, values in own.items():  # two of them are a sign
+        found = guess(people(**{name: values}))
+        assert name in found.main.attributes and "form was filled in" not in found.asked
 
 
 def test_customers_with_a_status_a_channel_and_a_source_are_no_survey():
