@@ -116,7 +116,7 @@ def test_a_group_that_the_study_names_has_a_column_at_any_date(tmp_path):
     reach = list(features.needs(facts.past, 1)[1].values())
     least = next(g for g in ("Bakery", "Groceries", "Gifts") if g not in reach)
     shares, labels = features.needs(facts.past, 1, [f"share_{least.lower()}"])
-    assert list(labels.values()) == [least, "other groups"]
+    assert list(labels.values()) == [least, "Other groups"]
     frame = shares.execute().set_index("customer")
     np.testing.assert_allclose(frame.sum(axis=1), 1)
 

@@ -119,7 +119,7 @@ def needs(rows: ir.Table, top: int, first: Collection[str] = ()) -> tuple[ir.Tab
         name: ratio(rows.amount.sum(where=part).fill_null(0), rows.amount.sum())
         for name, part in (parts | {"share_other": other}).items()
     }
-    return rows.group_by("customer").agg(**shares), labels | {"share_other": "other groups"}
+    return rows.group_by("customer").agg(**shares), labels | {"share_other": "Other groups"}
 
 
 def _share_names(groups: Iterable[str]) -> dict[str, str]:

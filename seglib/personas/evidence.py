@@ -147,7 +147,7 @@ class Evidence:
     @cached_property
     def leftover_columns(self) -> set[str]:
         """Columns about nothing but leftovers of the data: they set nobody apart."""
-        shares = {f"{name} share" for name in self.leftover} | {"other groups share"}
+        shares = {f"{name} share" for name in self.leftover} | {"Other groups share"}
         return {c for c, e in self.entries.items() if e["base"] == "needs" and e["label"] in shares}
 
     @cached_property
