@@ -66,7 +66,7 @@ def test_a_first_rank_that_does_not_fit_the_objective_is_said_so():
     words = targeting.ranked({"targeting": whom}, pd.DataFrame(columns=["contacts"]))
     assert (words["fits"], words["fit"], words["underserved"]) == (["Newcomers"], 0.0, "none")
     said = wording.plain("04_persona_definition", "ranking", **words)
-    assert "points to Newcomers: on it Regulars score 0.00 of 1" in said
+    assert "Newcomers would come first: on it Regulars score 0.00 of 1" in said
     rows[0]["scores"]["objective"] = float("nan")
     words = targeting.ranked({"targeting": whom}, pd.DataFrame(columns=["contacts"]))
     assert (words["fits"], words["fit"]) == (["Newcomers"], None)
