@@ -147,12 +147,14 @@ def against_null(
 def decide(evidence: pd.DataFrame, count: mixture.Count | None = None) -> Decision:
     """Take the groups that stand apart, else the segments with the largest support.
 
-    Groups are natural where every look gives their number. Support is the extra compactness times
-    the squared stability.
+    Groups are natural where every look gives their number, also where k-means sees none of them, as
+    among many columns that tell nothing. Support is the extra compactness times the squared
+    stability.
     """
     evidence = evidence.join(count.table if count else pd.DataFrame(columns=["bic", "icl"]))
     evidence["separated"] = False
-    if count and count.apart > 1 and evidence["structure"].any():
+    agreed = count and count.k == count.by_bic == count.apart
+    if count and count.apart > 1 and (agreed or evidence["structure"].any()):
         evidence.loc[count.k, ["separation", "separated"]] = count.depth, count.apart == count.k
         counts = tuple(sorted({count.k, count.by_bic, count.apart}))
         kind = "natural" if len(counts) == 1 else "reproducible"
