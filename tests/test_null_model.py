@@ -1,10 +1,11 @@
 """The null model keeps everything about a table but its groups."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from seglib.clustering import null_model
+from seglib.clustering import Encoder, null_model, validity
 
 
 def drawn(values, seed=0):
@@ -106,3 +107,17 @@ def test_categories_take_the_order_of_the_leading_axis():
     ordered = null_model.quantify(encoded, np.column_stack([number, position]), [False, True])[:, 1]
     low, middle, high = ordered[0], ordered[10], ordered[20]
     assert (low < middle < high) or (low > middle > high)
+
+
+@pytest.mark.parametrize("case", ["exact", "two digits", "percents", "gaps"])
+def test_shares_of_one_cloud_are_as_compact_as_those_drawn(case):
+    """Drawn shares add up as the rows do, rounded ones too, and rows with gaps to less."""
+    rng = np.random.default_rng(3)
+    shares = rng.dirichlet([0.8, 1.2, 2, 2.8, 1.5], 400)
+    shares = {"two digits": shares.round(2), "percents": (100 * shares).round()}.get(case, shares)
+    X = pd.DataFrame(shares, columns=list("abcde")).assign(noise=rng.normal(size=400))
+    if case == "gaps":
+        X.iloc[:, :5] = X.iloc[:, :5].mask(rng.random(shares.shape) < 0.15)
+    null = null_model.NullModel().fit(X, Encoder().fit(X))
+    assert null.whole_ == list("abcde")
+    assert validity.against_null(null, 5, tables=10)["dispersion_z"].max() < 3

@@ -11,6 +11,8 @@ from sklearn.tree import DecisionTreeClassifier
 FOLLOWS = 0.999  # share of variance of a column that others must explain for it to be left out
 ROWS_PER_COLUMN = 10  # needed to say that a column follows from others
 SAME = 1e-6  # relative spread of a sum that is the same in every row
+STEP = 0.02  # share of the sum to which parts may be rounded
+PART = 0.1  # by how much the weight of a part may differ from -1, since rounding shrinks it
 TIERS = 20  # levels of a tier at most
 DECIDED = 0.98  # share of rows of a tier that two other columns give, mean of all tiers
 GAP = 20  # steps between neighbouring values by which those at a border may differ at most
@@ -49,20 +51,26 @@ def _explained(table: np.ndarray) -> float:
 
 
 def parts_of_a_whole(frame: pd.DataFrame) -> list[str]:
-    """Return the numeric columns that add up to the same sum in every row; empty if none."""
+    """Return the numeric columns with one sum in all rows, but for rounding; empty if none."""
     table = frame.dropna()
     amounts = table.loc[:, table.min() >= 0]
+    if len(amounts) < ROWS_PER_COLUMN * amounts.shape[1]:
+        return []
     for name in reversed(list(amounts.columns)):
         others = amounts.drop(columns=name)
-        if others.shape[1] < 2 or _explained(amounts[[*others, name]].to_numpy()) < FOLLOWS:
-            continue
         x = np.column_stack([np.ones(len(others)), others])
         weight = np.linalg.lstsq(x, amounts[name].to_numpy())[0][1:]
-        whole = [*others.columns[np.isclose(weight, -1, atol=0.01)], name]
-        total = amounts[whole].sum(axis=1)
-        if len(whole) > 2 and total.std() <= SAME * total.mean():
+        whole = [*others.columns[np.isclose(weight, -1, atol=PART)], name]
+        if len(whole) > 2 and _same(amounts[whole].to_numpy()):
             return [column for column in frame if column in whole]
     return []
+
+
+def _same(parts: np.ndarray) -> bool:
+    """Say whether parts have the same sum in every row, but for what rounding takes from each."""
+    total, step = parts.sum(axis=1), np.diff(np.unique(parts.round(9))).min()
+    rounded = step * np.sqrt(parts.shape[1]) / 2 if step <= STEP * total.mean() else 0.0
+    return bool(total.std() <= max(SAME * total.mean(), rounded))
 
 
 def following(values: np.ndarray, others: np.ndarray) -> np.ndarray:

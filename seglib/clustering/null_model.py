@@ -89,8 +89,10 @@ class NullModel(BaseEstimator):
         rows = draw(self.copula_, rng)
         Z = _look_up(self.copula_, rows, self.Z_, encoder.owners, rng)
         parts = self.parts_[rows[:, self.places_], np.arange(len(self.places_))]
-        total = np.nansum(parts, axis=1, keepdims=True)
-        parts = parts * np.where(total > 0, self.sum_ / np.maximum(total, 1e-300), 1.0)
+        origin = np.where(gap := np.isnan(parts), rows[:, self.places_], -1).max(axis=1, initial=-1)
+        whole = np.where(gap.any(axis=1), self.sums_[origin], self.sum_)
+        total = np.nansum(parts, axis=1)
+        parts = parts * np.where(total > 0, whole / np.maximum(total, 1e-300), 1.0)[:, None]
         for j, rule in enumerate(self.places_):
             if rule < len(encoder.rules_):
                 again = encode(encoder.rules_[rule], pd.Series(parts[:, j]))
@@ -102,7 +104,8 @@ class NullModel(BaseEstimator):
         encoder, names = self.encoder_, self.encoder_.columns
         left = [name for name in self.whole_ if name not in names]
         self.parts_ = self.X_[self.whole_].to_numpy(float)
-        self.sum_ = np.nanmedian(np.nansum(self.parts_, axis=1)) if self.whole_ else 0.0
+        self.sum_ = np.nanmedian(self.parts_.sum(axis=1))
+        self.sums_ = np.nansum(self.parts_, axis=1)
         self.places_ = [[*names, *left].index(name) for name in self.whole_]
         values = quantify(self.Z_, encoder.answers(self.X_), encoder.nominal)
         columns = np.column_stack([values, self.X_[left].to_numpy(float)])
