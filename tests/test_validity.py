@@ -78,6 +78,7 @@ def test_groups_are_natural_where_every_look_gives_their_number(k, by_bic, apart
     assert (found.k, found.kind, found.apart) == (k, kind, apart)
     assert (found.method(), found.method("kmeans")) == ("gmm", "kmeans")
     assert found.evidence.loc[k, "separation"] == 1.2
+    assert found.evidence["separation_p"].isna().tolist() == [j in {1, k} for j in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(("by_bic", "k", "kind"), [(3, 3, "natural"), (4, 1, "none")])

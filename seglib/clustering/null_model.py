@@ -11,7 +11,8 @@ peaks of its own gets one. Built as a nearly elliptical copula with empirical ma
    and no spend, is structural. Rows are split into strata by these, and each keeps its own size and
    margins (general location model, Olkin & Tate 1961, without its normality); missing cells are
    resampled as whole row patterns, and make strata where another column says which are missing. A
-   column that follows from another (neighbours there are alike here) is taken from the same row.
+   column that follows from another (neighbours there are alike here) is taken from the same row,
+   and parts of a whole, such as shares, are scaled to add up as in the table: these alone change.
 3. The correlation matrix is shrunk (Ledoit & Wolf 2004) and corrected, by simulation, for the
    attenuation that ties cause.
 4. Whitened rows (ties broken at random) get random directions. Lengths are resampled along the

@@ -6,7 +6,8 @@ dispersion  log of the within-segment sum of squares (Tibshirani, Walther & Hast
             null model that keeps margins and correlations instead of a uniform box)
 stability   mean adjusted Rand index of pairs of bootstrap samples (Dolnicar & Leisch 2010)
 separation  for two segments, how far the density falls between their centres: the log of the
-            lower peak over the lowest point between; the least over all pairs counts
+            lower peak over the lowest point between; the least over all pairs counts. Where groups
+            stand apart, it is theirs at their number, along the direction that parts them.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from seglib.clustering.encoding import every_nth
 from seglib.clustering.null_model import NullModel
 
 COMPACT = 3.0  # null standard deviations
-AGREE = 0.75  # adjusted Rand index of pairs of bootstrap samples, for natural
+AGREE = 0.75  # adjusted Rand index of refits with labels that were given, to be called natural
 DEEPER = 0.05  # by how much a valley (log ratio) must exceed the deepest in the null model
 SHALLOW = 0.69  # a shallower valley is none: the density falls by less than half
 AGREE_SOME = 0.6  # adjusted Rand index, for reproducible
@@ -155,7 +156,8 @@ def decide(evidence: pd.DataFrame, count: mixture.Count | None = None) -> Decisi
     evidence["separated"] = False
     agreed = count and count.k == count.by_bic == count.apart
     if count and count.apart > 1 and (agreed or evidence["structure"].any()):
-        evidence.loc[count.k, ["separation", "separated"]] = count.depth, count.apart == count.k
+        measured = ["separation", "separation_p", "separated"]  # its p-value is of k-means alone
+        evidence.loc[count.k, measured] = count.depth, np.nan, count.apart == count.k
         counts = tuple(sorted({count.k, count.by_bic, count.apart}))
         kind = "natural" if len(counts) == 1 else "reproducible"
         return Decision(count.k, kind, evidence, count.apart, counts)
