@@ -193,6 +193,19 @@ def test_labels_that_follow_the_groups_in_part_are_said_to():
     assert judged.headline.endswith("the 3 segments given follow them only in part.")
 
 
+def test_segments_of_another_method_are_natural_only_if_they_are_the_groups():
+    """Three cigars side by side, which k-means cuts across; round groups it finds."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(400, 4)) * [8, 1, 1, 1]
+    x[:, 1:] += 4.2 * np.eye(3)[np.arange(400) % 3]
+    x = x @ np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    judged = seglib.segment(pd.DataFrame(x), method="kmeans").verdict
+    assert (judged.k, judged.apart) == (3, 3) and judged.kind != "natural"
+    assert judged.headline.startswith("The data show at least 3 groups; the 3 segments made ")
+    assert any(reason.startswith("Between the two closest groups ") for reason in judged.reasons)
+    assert seglib.segment(groups(3)[0], method="kmeans", k_max=4).verdict.kind == "natural"
+
+
 def test_a_method_that_was_not_asked_for_is_the_verdicts():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"a": rng.normal(size=200), "b": rng.choice(list("xyz"), 200)})

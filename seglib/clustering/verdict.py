@@ -203,7 +203,8 @@ def judge(
     segments, agreement = stability.stability(model, X, rng)
     tell("what the segments predict")
     useful, scores = choice.prediction or _predicted(model, X, outcomes, rfm, tell)
-    kind = _kind(decision, model, agreement, useful, choice)
+    alike = _alike(decision, model, X, agreement)
+    kind = _kind(decision, model, agreement, useful, choice, alike)
     if useful:
         pairs = prediction.alike(members, outcomes) if k > 1 else []
         useful = useful | {"alike": [list(pair) for pair in pairs]} | prediction.sentences(useful)
@@ -216,7 +217,7 @@ def judge(
     tell("other numbers and other choices")
     return Verdict(
         kind=kind,
-        headline=_headline(decision, model, kind, useful, choice, agreement),
+        headline=_headline(decision, model, kind, useful, choice, agreement, alike),
         reasons=_reasons(decision, k, agreement, kind, useful, instead) + model.encoder_.notes_,
         segments=segments,
         agreement=agreement,
@@ -274,12 +275,20 @@ def _trust(model: SegmentModel, X, decision: Decision, null: NullModel, agreemen
     }
 
 
-def _kind(decision: Decision, model: SegmentModel, agreement: dict, useful, choice: Choice) -> str:
-    """Return the kind of the segments used; labels that were given must also be those found."""
+def _alike(decision: Decision, model: SegmentModel, X: pd.DataFrame, agreement: dict) -> float:
+    """Return how alike segments made otherwise are to the groups, and labels to their refits."""
+    alike, groups = agreement["value"] if model.method_ == "labels" else 1.0, model
+    if decision.apart > 1 and model.n_segments == decision.k and model.method_ != "gmm":
+        groups = SegmentModel(model.encoder_, decision.k, "gmm", model.random_state).fit(X)
+    return min(alike, algorithms.rand_index(model.codes(X), groups.codes(X)))
+
+
+def _kind(decision: Decision, model, agreement: dict, useful, choice: Choice, alike: float) -> str:
+    """Return the kind of the segments used; those made otherwise must also be those found."""
     kind, again = decision.kind_at(model.n_segments), agreement["value"]
     if model.method_ == "gmm" and model.n_segments != decision.k:  # no k-means speaks for these
         kind = "reproducible" if agreement["beyond"] and again >= AGREE_SOME else "none"
-    if model.method_ == "labels" and again < AGREE:
+    if alike < AGREE:
         kind = "reproducible" if kind != "none" and again >= AGREE_SOME else "none"
     if kind == "none" and (choice.carried or (useful and useful["useful"])):
         return "constructive"
@@ -295,33 +304,26 @@ def _instead(kind: str, useful: dict | None, rfm) -> str:
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _headline(decision: Decision, model, kind: str, useful, choice: Choice, agreement: dict) -> str:
+def _headline(decision, model, kind, useful, choice: Choice, agreement: dict, alike=1.0) -> str:
     k, labels = model.n_segments, model.method_ == "labels"
     other, shown = decision.k != k or kind in {"none", "constructive"}, k
-    if labels and not other and decision.kind != "none" and agreement["value"] < AGREE:
+    if not other and decision.kind != "none" and alike < AGREE:
         word = "loose"
-    elif choice.chosen_by == "analyst" and decision.kind != "none" and other:
+    elif decision.kind != "none" and other and (choice.chosen_by == "analyst" or alike < AGREE):
         size = "one" if k == 1 else "fewer" if k < decision.k else "more"
-        word, shown = "other" if labels else size, decision.k
+        word, shown = "other" if labels or alike < AGREE else size, decision.k
     elif choice.carried and kind == "constructive":
         word = "carried"
     else:
         few = len(decision.evidence) == 1  # number of segments that was considered
         word = kind if kind != "none" else "few" if few else "useless" if useful else "untested"
-    return _words(
-        "headline",
-        kind=word,
-        k=shown,
-        asked=k,
-        apart=decision.apart,
-        counts=[*map(str, decision.counts)],
-        carried=choice.carried,
-        what="groups" if decision.kind == "natural" else "segments that come back",
-        whose="given" if labels else "ours",
-        borders="own" if agreement["beyond"] else "any",
-        number="one" if k == 1 else "several",
-        score="better" if useful and useful["score_beats_segments"] else "no better",
-    )
+    about = {"kind": word, "k": shown, "asked": k, "apart": decision.apart}
+    about |= {"whose": "given" if labels else "ours", "number": "one" if k == 1 else "several"}
+    about |= {"counts": [*map(str, decision.counts)], "carried": choice.carried}
+    borders = "own" if agreement["beyond"] else "any"
+    what = "groups" if decision.kind == "natural" else "segments that come back"
+    score = "better" if useful and useful["score_beats_segments"] else "no better"
+    return _words("headline", **about, borders=borders, what=what, score=score)
 
 
 def _reasons(
@@ -347,10 +349,11 @@ def _reasons(
     refits = {"again": agreement if k > 1 else None} | {
         name: row[name] for name in ("stability", "stability_null")
     }
+    what = "groups" if decision.apart > 1 and here == decision.k else "segments"
     sentences = [
         _words("compact", here=apart[0], **tables, **chance),
         _words("agreement", **refits),
-        _words("density", depth=depth, deepest=deepest),
+        _words("density", depth=depth, deepest=deepest, what=what),
     ]
     if decision.kind != "none" and k != decision.k:
         sentences.append(_words("best_for", k=decision.k))
