@@ -1,6 +1,6 @@
 """Does the verdict recover what was planted, and stay silent when nothing was? Run: make bench.
 
-Thirty seeds of every family, 200 to 5,000 rows: 200 to 229, seen before under earlier rules, and for
+Thirty seeds of every family, 200 to 5,000 rows: 200 to 229, seen under earlier rules, and for
 columns tied to one another 400 to 429, never seen before. The rule was tuned on seeds from 1000.
 Prints the table and writes it beside this file. ``--quick`` runs six seeds and writes nothing.
 """
