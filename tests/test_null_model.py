@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from seglib.clustering import Encoder, null_model, validity
+from seglib.clustering import Encoder, mixture, null_model, validity
 
 
 def drawn(values, seed=0):
@@ -121,3 +121,16 @@ def test_shares_of_one_cloud_are_as_compact_as_those_drawn(case):
     null = null_model.NullModel().fit(X, Encoder().fit(X))
     assert null.whole_ == list("abcde")
     assert validity.against_null(null, 5, tables=10)["dispersion_z"].max() < 3
+
+
+def test_yes_or_no_columns_of_one_question_stay_one_and_make_no_groups():
+    rng = np.random.default_rng(4)
+    boxes = pd.get_dummies(pd.Series(rng.choice(list("pqr"), 500)))
+    X = boxes.join(pd.DataFrame(rng.normal(size=(500, 3))).add_prefix("x"))
+    encoder = Encoder().fit(X)
+    null = null_model.NullModel(random_state=1).fit(X, encoder)
+    drawn = null.sample(0)[:, np.isin(encoder.owners, range(3))]
+    assert {*map(tuple, drawn.round(6))} == {*map(tuple, null.Z_[:, :6].round(6))}
+    answers = null.answers()
+    assert (answers[:, :3] == boxes.to_numpy().argmax(axis=1)[null.rows_][:, None]).all()
+    assert mixture.columns(answers, encoder.nominal).answers[0].shape == (500, 3)

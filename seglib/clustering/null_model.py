@@ -11,8 +11,9 @@ peaks of its own gets one. Built as a nearly elliptical copula with empirical ma
    and no spend, is structural. Rows are split into strata by these, and each keeps its own size and
    margins (general location model, Olkin & Tate 1961, without its normality); missing cells are
    resampled as whole row patterns, and make strata where another column says which are missing. A
-   column that follows from another (neighbours there are alike here) is taken from the same row,
-   and parts of a whole, such as shares, are scaled to add up as in the table: these alone change.
+   column that follows from another (neighbours there are alike here) is taken from the same row, as
+   are yes-or-no columns of which each row has one yes; parts of a whole, such as shares, are scaled
+   to add up as in the table: these alone change.
 3. The correlation matrix is shrunk (Ledoit & Wolf 2004) and corrected, by simulation, for the
    attenuation that ties cause.
 4. Whitened rows (ties broken at random) get random directions. Lengths are resampled along the
@@ -66,12 +67,15 @@ class NullModel(BaseEstimator):
         whole = parts_of_a_whole(self.X_.select_dtypes("number").astype(float))
         encoded = {rule["name"] for rule in encoder.rules_ if rule["kind"] == "numeric"}
         self.whole_ = whole if len(encoded & set(whole)) > 1 else []
+        flags = np.flatnonzero(np.array(encoder.levels) == 2)
+        self.one_ = parts_of_a_whole(pd.DataFrame(encoder.answers(self.X_))[flags])
         self.copula_ = None
         return self
 
     def answers(self) -> np.ndarray:
         """Return :meth:`Encoder.answers` of the rows, and cube roots of parts of a whole.
 
+        Yes-or-no columns of which each row has one yes are the same answer, which counts once.
         Amounts that follow gamma distributions in a group look normal there, once their cube roots
         are taken (Wilson & Hilferty 1931); so do shares of their sum.
         """
@@ -80,6 +84,7 @@ class NullModel(BaseEstimator):
         for i, name in enumerate(self.encoder_.columns):
             if name in roots:
                 values[:, i] = roots[name]
+        values[:, self.one_] = values[:, self.one_] @ np.arange(len(self.one_))[:, None]
         return values
 
     def sample(self, i: int) -> np.ndarray:
@@ -110,7 +115,7 @@ class NullModel(BaseEstimator):
         self.places_ = [[*names, *left].index(name) for name in self.whole_]
         values = quantify(self.Z_, encoder.answers(self.X_), encoder.nominal)
         columns = np.column_stack([values, self.X_[left].to_numpy(float)])
-        self.copula_ = learn(columns, seed=self.random_state)
+        self.copula_ = learn(columns, self.one_, seed=self.random_state)
 
 
 # --- the copula -----------------------------------------------------------------------------------
@@ -131,8 +136,11 @@ class Copula:
     donor: np.ndarray  # (columns,): the column from which it follows, itself if from none
 
 
-def learn(values: np.ndarray, *, seed: int = 0) -> Copula:
-    """Learn the copula of a table of numbers, shape (rows, columns); NaN is missing."""
+def learn(values: np.ndarray, one: list[int] | None = None, *, seed: int = 0) -> Copula:
+    """Learn the copula of a table of numbers, shape (rows, columns); NaN is missing.
+
+    `one` are columns that are the answers to one question, of which each row has a single one.
+    """
     rng = np.random.default_rng(seed)
     state = _states(values)
     regular = state == 0
@@ -147,6 +155,7 @@ def learn(values: np.ndarray, *, seed: int = 0) -> Copula:
     ]
     peaked = np.array([max(of_stratum) > 0 for of_stratum in smooth])
     donor = donors(following(values, values) & ~peaked[:, None] & ~peaked)
+    donor[one or []] = min(one or [0])
     target = correlation = _correlation(normal, regular)
     tied = any(len(np.unique(values[r, j])) < 0.9 * r.sum() for j, r in enumerate(regular.T))
     loose = _normal_scores(values, regular, stratum, rng)
