@@ -30,6 +30,8 @@ def main(words: list[str] | None = None) -> int:
         place = place or getattr(options, "study", "the output")
         return _stopped(f"{place}: {error.strerror}; the last run is as it was", 2)
     except Exception as error:
+        if type(error).__name__ == "OutOfMemoryException":
+            return _stopped("DuckDB needs more memory: raise SEGLIB_MEMORY, or free some", 2)
         if not hasattr(error, "exit_code"):
             raise
         return _stopped(str(error), error.exit_code)
@@ -96,9 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     begin.set_defaults(command=_new)
 
     _add_score(commands)
-    check = commands.add_parser(
-        "check", help="say what is wrong with a study, and what each page will say"
-    )
+    check = commands.add_parser("check", help="what is wrong, and what each page will say")
     check.add_argument("study")
     check.set_defaults(command=_check)
     return parser

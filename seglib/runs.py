@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import tempfile
@@ -175,10 +176,9 @@ def engine(**configuration: Any) -> ibis.BaseBackend:
     configuration["temp_directory"] = f"{tempfile.gettempdir()}/{ibis.util.gen_name('seglib')}"
     if memory := os.environ.get(MEMORY, "").strip():
         configuration["memory_limit"] = memory
-    try:
-        backend = ibis.duckdb.connect(**configuration)
-    except duckdb.ParserException:
-        raise StudyError(f"{MEMORY} is {memory!r}: expected an amount such as 4GB") from None
+        if not re.fullmatch(r"(?i)(?=.*[1-9])\d+(\.\d+)? ?([mgt]i?b?|%)", memory):  # such as -4GB
+            raise StudyError(f"{MEMORY} is {memory!r}: expected an amount such as 4GB")
+    backend = ibis.duckdb.connect(**configuration)
     with contextlib.suppress(duckdb.Error):  # a kernel without ipywidgets draws none in any case
         backend.raw_sql("SET enable_progress_bar = false")
     return backend

@@ -21,7 +21,7 @@ from worlds import log_study, log_tables, shop_study, shop_tables, write_shop
 
 from seglib import cli, runs, study
 from seglib.clustering import Encoder, SegmentModel
-from seglib.collection import attributes, databases, features, sources, tables
+from seglib.collection import attributes, databases, features, reading, sources, tables
 from seglib.study import StudyError
 
 ABSENT = next(
@@ -316,7 +316,7 @@ def test_tables_of_several_engines_meet_on_that_of_the_transactions(address, tmp
 
 
 def test_segments_of_the_default_study_are_the_same(session, tmp_path):
-    """Every fortieth household; the whole of it takes minutes (tests/bench_scale.py)."""
+    """Every fortieth household; the whole of it takes minutes."""
     loaded = study.load("complete_journey")
     raw = yaml.safe_load(loaded.path.read_text())
     raw["tables"] = {name: raw["tables"][name] for name in ("transactions", "products")}
@@ -367,6 +367,72 @@ def test_times_in_nanoseconds_are_read_as_times(session, tmp_path):
     frame = session.read_parquet(tmp_path / "a.parquet").execute()
     assert frame["at"].isna().tolist() == [False, True]
     assert str(frame.loc[0, "at"]) == "2024-02-03 04:05:06.789000"
+
+
+def test_what_spark_takes_for_a_pattern_is_a_name(session, tmp_path):
+    path = tmp_path / "sales [2] {a,b}?.parquet"
+    pd.DataFrame({"x": [1, 2]}).to_parquet(path)
+    assert session.read_parquet(path).count().execute() == 2
+
+
+@pytest.mark.parametrize("name", ["_sales", "sales: new", "twice", "broken"])
+def test_a_file_that_spark_does_not_take_is_told_apart_from_a_broken_one(session, tmp_path, name):
+    frame = pd.DataFrame({"x": [1, 2]})
+    frame = frame.assign(X=1) if name == "twice" else frame
+    path = tmp_path / f"{name}.parquet"
+    frame.to_parquet(path)
+    if name == "broken":
+        path.write_bytes(path.read_bytes()[:99])
+    opened = sources.Sources(tmp_path, runs.engine(), session)
+    why = "only a part of one" if name == "broken" else "Spark wants a name"
+    with pytest.raises(StudyError, match=why):
+        opened.open(path.name)
+
+
+def test_the_hour_that_an_autumn_has_twice_is_the_second_on_every_engine(session):
+    moments = ["2023-10-29 01:30", "2023-10-29 02:30", "2023-10-29 03:30", "2023-03-26 02:30"]
+    frame, clocks = pd.DataFrame({"at": pd.to_datetime(moments)}), []
+    for engine in (runs.engine(), session):
+        table = databases.put(frame, engine)
+        local = databases.local_time(table.at, "Europe/Berlin", "Asia/Kolkata", engine.name)
+        clocks.append(table.select(at=local).to_pyarrow().to_pylist())
+    assert clocks[0] == clocks[1]
+    assert str(clocks[0][1]["at"]) == "2023-10-29 07:00:00"
+
+
+def test_text_for_numbers_on_spark_is_refused_with_its_own_cast(session, tmp_path):
+    pd.DataFrame({"net paid": ["1.50"]}).to_parquet(tmp_path / "a.parquet")
+    table = session.read_parquet(tmp_path / "a.parquet")
+    expression = reading.cast(table, "net paid", reading.NUMBER)
+    cast = expression.partition("with ")[2].partition(", and")[0]
+    assert session.raw_sql(f"SELECT {cast} FROM {table.get_name()}").collect()[0][0] == 1.5
+
+
+@pytest.mark.parametrize("address", ["nonsense", "local[x]", "spark://", "postgresql://u:pw@h/d"])
+def test_a_wrong_address_of_spark_is_told_in_a_sentence(tmp_path, monkeypatch, capsys, address):
+    pytest.importorskip("pyspark")
+    monkeypatch.setenv("SEGLIB_SPARK", address)
+    said = checked(tmp_path, shop_study() | {"engine": "spark"}, capsys)
+    assert said.endswith(
+        "SEGLIB_SPARK is no address of Spark: expected such as spark://host:7077\n"
+    )
+    assert said.count("\n") == 1 and "pw" not in said
+
+
+def test_a_spark_that_does_not_start_is_told_in_a_sentence(tmp_path, monkeypatch, capsys):
+    engine = pytest.importorskip("seglib.collection.spark")
+    monkeypatch.setattr(engine, "connect", lambda _: 1 / 0)
+    monkeypatch.setenv("JAVA_HOME", "somewhere")
+    monkeypatch.setenv("SEGLIB_SPARK", "spark://master:7077")
+    said = checked(tmp_path, shop_study() | {"engine": "spark"}, capsys)
+    assert said.endswith("Spark does not start: mend Java (17 or later) or SEGLIB_SPARK\n")
+    assert said.count("\n") == 1
+
+
+def test_the_client_of_a_database_that_is_not_installed_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SHOP_DATABASE", "snowflake://u:pw@h/d")
+    said = checked(tmp_path, on_server(shop_study(), "x"), capsys)
+    assert "pip install 'ibis-framework[snowflake]'" in said and "PostgreSQL" not in said
 
 
 @pytest.mark.parametrize(
@@ -451,3 +517,21 @@ def test_the_memory_of_the_engine_is_limited_and_a_wrong_amount_is_told(monkeypa
     monkeypatch.setenv("SEGLIB_MEMORY", "much")
     with pytest.raises(StudyError, match="SEGLIB_MEMORY is 'much': expected an amount such as 4GB"):
         runs.engine()
+
+
+@pytest.mark.parametrize("amount", ["-4GB", "-1", "0GB", "1 KB", "none", "4,5GB", "4"])
+def test_an_amount_that_limits_nothing_is_refused(monkeypatch, amount):
+    monkeypatch.setenv("SEGLIB_MEMORY", amount)
+    with pytest.raises(StudyError, match="expected an amount such as 4GB"):
+        runs.engine()
+
+
+def test_too_little_memory_is_told_in_a_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SEGLIB_MEMORY", "1MB")
+    assert checked(tmp_path, shop_study(), capsys).endswith("raise SEGLIB_MEMORY, or free some\n")
+
+
+@pytest.mark.parametrize("amount", ["50%", "0.5 GB", "4GiB", "800mb", "1T"])
+def test_amounts_of_memory_may_be_written_as_duckdb_reads_them(monkeypatch, amount):
+    monkeypatch.setenv("SEGLIB_MEMORY", amount)
+    assert runs.engine().raw_sql("SELECT 1").fetchone() == (1,)

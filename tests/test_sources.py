@@ -364,6 +364,16 @@ def test_an_amount_beyond_all_money_is_missing(tmp_path, amount):
     assert float(found.amount.max().execute()) < 100
 
 
+def test_times_with_a_zone_in_nanoseconds_and_empty_columns_are_read(tmp_path):
+    shop = shop_tables()
+    sold = shop["transactions"].assign(saved=None)
+    sold["at"] = sold["at"].astype("datetime64[ns]").dt.tz_localize("Europe/Berlin")
+    shop["transactions"] = sold
+    found = tables.open_tables(study.load(write_shop(tmp_path, tables=shop)))["transactions"]
+    assert found.time.min().execute() == sold["at"].min().tz_convert("UTC").tz_localize(None)
+    assert found.discount.count().execute() == 0
+
+
 @pytest.mark.parametrize("kind", ["float64", "string"])
 def test_ids_that_a_tool_wrote_as_fractions_meet_whole_ones(tmp_path, kind):
     shop = shop_tables()

@@ -322,8 +322,7 @@ def holdout(data: Facts, index: pd.Index, key: str = "customer") -> pd.DataFrame
 
 def before(data: Facts, index: pd.Index) -> pd.DataFrame | None:
     """Return what each customer did in as many days before the cut-off date."""
-    start = data.as_of - timedelta(days=data.study.holdout or 0)
-    return between(data, start, data.as_of, index)
+    return between(data, data.as_of - timedelta(days=data.study.holdout or 0), data.as_of, index)
 
 
 def purchases(data: Facts) -> ir.Table | None:

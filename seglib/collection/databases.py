@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 from seglib.formats import StudyError, nearest
 
 SPARK = "SEGLIB_SPARK"  # the environment variable with the address of Spark for `engine: spark`
-CLUSTERS = r"(spark|k8s)://|local$|local\[|yarn$"  # how addresses of Spark begin
+CLUSTERS = r"(?:spark|k8s)://\S+|yarn|local(?:\[[\d*, ]+\])?"  # addresses of Spark
 
 PATIENCE = 10  # seconds until a server must have answered
 REFUSALS = {  # what it means for the user: what a server says when it does not let us in
@@ -33,10 +33,12 @@ def connect(variable: str) -> ibis.BaseBackend:
             f"the environment variable {variable} is not set: it must hold the address of the "
             "database, such as postgresql://user:password@server/database"
         )
+    if re.fullmatch(CLUSTERS, url):
+        return spark(variable)
+    client = "seglib[postgres]"
     try:
-        if re.match(CLUSTERS, url):
-            return spark(url)
         if "://" in url and not re.match(r"postgres(ql)?://", url):
+            client = f"ibis-framework[{url.partition(':')[0]}]"
             return ibis.connect(url)
         import psycopg  # noqa: PLC0415 - only who reads from PostgreSQL needs it
 
@@ -44,12 +46,7 @@ def connect(variable: str) -> ibis.BaseBackend:
             url, autocommit=True, connect_timeout=PATIENCE, application_name="seglib"
         )
     except ImportError:
-        raise StudyError(
-            f"the address in {variable} is of PostgreSQL, which needs psycopg: "
-            "pip install 'seglib[postgres]'"
-        ) from None
-    except StudyError:
-        raise
+        raise StudyError(f"the address in {variable} needs: pip install '{client}'") from None
     except Exception as error:  # every engine has errors of its own, which may tell the address
         whys = (why for why, words in REFUSALS.items() if re.search(words, str(error).lower()))
         why = next(whys, "it is no address of a server that lets us in")
@@ -58,19 +55,21 @@ def connect(variable: str) -> ibis.BaseBackend:
     return ibis.postgres.from_connection(connection)
 
 
-def spark(address: str = "") -> ibis.BaseBackend:
-    """Return the session of Spark at an address; without one, at that of SEGLIB_SPARK or here."""
-    address = address or os.environ.get(SPARK, "").strip()
+def spark(variable: str = SPARK) -> ibis.BaseBackend:
+    """Return the session of Spark at the address in a variable; without one, on this machine."""
+    address = os.environ.get(variable, "").strip()
+    if address and not re.fullmatch(CLUSTERS, address):
+        raise StudyError(f"{variable} is no address of Spark: expected such as spark://host:7077")
     try:
         from seglib.collection import spark as engine  # noqa: PLC0415 - only who uses Spark needs it
     except ImportError:
         raise StudyError("Spark needs PySpark: pip install 'seglib[spark]'") from None
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
-        raise StudyError(
-            "Spark needs Java 17 or later, and there is none here: install it (on Debian the "
-            "package default-jre-headless), or set JAVA_HOME to its folder"
-        )
-    return engine.connect(address)
+        raise StudyError("Spark needs Java 17 or later: install it, or set JAVA_HOME to its folder")
+    try:
+        return engine.connect(address)
+    except Exception:  # of Java or Python, and it may tell the address
+        raise StudyError(f"Spark does not start: mend Java (17 or later) or {variable}") from None
 
 
 @ibis.udf.scalar.builtin(name="timezone")
@@ -91,7 +90,10 @@ def _convert(stored: str, local: str, when: dt.Timestamp()) -> dt.Timestamp():
 def local_time(when: ir.Value, stored: str, local: str, engine: str) -> ir.TimestampValue:
     """Return times stored as the clock of one zone as the clock of another, on an engine."""
     if engine in {"pyspark", "databricks", "snowflake"}:
-        return _convert(stored, local, when)
+        plain, later = (_convert(stored, zone, when) for zone in (local, "UTC"))
+        later = later + ibis.interval(hours=1)
+        twice = _convert("UTC", stored, later) == when  # in autumn: other engines mean the second
+        return plain if stored == "UTC" else twice.ifelse(_convert("UTC", local, later), plain)
     return _clock_in(local, _stored_in(stored, when))
 
 
@@ -99,7 +101,8 @@ def table(engine: ibis.BaseBackend, name: str, label: str, catalog: str | None =
     """Return a table or view, `table` or `schema.table`, of a connection or a catalog in it."""
     schema, _, short = name.rpartition(".")
     schema = schema or ("main" if catalog else getattr(engine, "current_database", ""))
-    schemas = _schemas(engine, catalog)
+    every = {s for s, _ in _listed(engine, catalog)} if catalog else engine.list_databases()
+    schemas = sorted(s for s in every if not s.startswith(("pg_", "information_schema")))
     if schema and schema not in schemas:
         raise StudyError(f"{label} has no schema {schema!r}{nearest(schema, schemas)}")
     place = (catalog, schema) if catalog else schema or None
@@ -121,21 +124,16 @@ def table(engine: ibis.BaseBackend, name: str, label: str, catalog: str | None =
     return _plain(table)
 
 
-def _schemas(engine: ibis.BaseBackend, catalog: str | None) -> list[str]:
-    query = "SELECT DISTINCT table_schema FROM information_schema.tables WHERE table_catalog = ?"
-    rows = engine.con.execute(query, [catalog]).fetchall() if catalog else ()
-    schemas = [schema for (schema,) in rows] if catalog else engine.list_databases()
-    return sorted(s for s in schemas if not s.startswith(("pg_", "information_schema")))
+def _listed(engine: ibis.BaseBackend, catalog: str) -> list[tuple[str, str]]:
+    query = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ?"
+    return engine.con.execute(query, [catalog]).fetchall()
 
 
 def names(engine: ibis.BaseBackend, schema: str, catalog: str | None = None) -> list[str]:
     """Return the tables in a schema, of an attached DuckDB file if a catalog is named, in order."""
-    if not catalog:
-        return sorted(engine.list_tables(database=schema or None))
-    query = """
-        SELECT table_name FROM information_schema.tables
-        WHERE table_catalog = ? AND table_schema = ?"""
-    return sorted(name for (name,) in engine.con.execute(query, [catalog, schema]).fetchall())
+    if catalog:
+        return sorted(name for place, name in _listed(engine, catalog) if place == schema)
+    return sorted(engine.list_tables(database=schema or None))
 
 
 def _plain(table: ir.Table) -> ir.Table:

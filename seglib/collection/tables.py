@@ -59,9 +59,8 @@ def open_tables(loaded: Study) -> Tables:
     """
     opened: dict[str, Opened] = {}
     raw = loaded.tables.model_dump(exclude_none=True)
-    sources = Sources(
-        loaded.folder, runs.engine(), databases.spark() if loaded.engine == "spark" else None
-    )
+    cluster = databases.spark() if loaded.engine == "spark" else None
+    sources = Sources(loaded.folder, runs.engine(), cluster)
     study.complain(loaded.path, list(_problems(sources, raw, opened)))
     specs = {name: getattr(loaded.tables, name) for name in opened}
     zones = {"transactions": loaded.timezone}
@@ -185,11 +184,9 @@ def _role(table: ir.Table, opened: Opened, role: str, columns, zone) -> ir.Colum
 
 
 def _number(table: ir.Table, opened: Opened, column: str, kind: str) -> ir.NumericColumn:
-    if read := opened.reading(column):
-        return (
-            table[read.name] if kind == MONEY else reading.number(table[column], *read.marks, kind)
-        )
     values = table[column]
+    if read := opened.reading(column):
+        return table[read.name] if kind == MONEY else reading.number(values, *read.marks, kind)
     if kind == MONEY and not values.type().is_boolean():  # not infinite, nor beyond all money
         values = (values.abs() < reading.MOST).ifelse(values, None)
     return values.cast(kind)
@@ -313,7 +310,7 @@ def _unlike(part: Source, column: str, what: str) -> tuple[bool, str]:
     if days or (kind.is_numeric() and date in COUNTED):
         return True, ""
     if kind.is_string() or kind.is_json():
-        return True, reading.cast(column, what) if part.on_a_server else ""
+        return True, reading.cast(part.table, column, what) if part.on_a_server else ""
     return False, f"holds {kind}, expected {what}"
 
 
