@@ -176,9 +176,13 @@ def engine(**configuration: Any) -> ibis.BaseBackend:
     configuration["temp_directory"] = f"{tempfile.gettempdir()}/{ibis.util.gen_name('seglib')}"
     if memory := os.environ.get(MEMORY, "").strip():
         configuration["memory_limit"] = memory
-        if not re.fullmatch(r"(?i)(?=.*[1-9])\d+(\.\d+)? ?([mgt]i?b?|%)", memory):  # such as -4GB
-            raise StudyError(f"{MEMORY} is {memory!r}: expected an amount such as 4GB")
-    backend = ibis.duckdb.connect(**configuration)
+    sound = re.fullmatch(r"(?i)(?=.*[1-9])\d+(\.\d+)? ?([mgt]i?b|[mgt]|%)", memory)  # -4GB is none
+    try:
+        backend = None if memory and not sound else ibis.duckdb.connect(**configuration)
+    except (duckdb.ParserException, duckdb.InvalidInputException):
+        backend = None
+    if backend is None:
+        raise StudyError(f"{MEMORY} is {memory!r}: expected an amount such as 4GB")
     with contextlib.suppress(duckdb.Error):  # a kernel without ipywidgets draws none in any case
         backend.raw_sql("SET enable_progress_bar = false")
     return backend

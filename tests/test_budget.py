@@ -15,10 +15,10 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy", "publish"
 BELOW = GROUND | {"runs", "power", "plots"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 4279, 17),
-    ("collection", 5014, 17),
-    ("clustering", 3799, 14),
-    ("personas", 2548, 10),
+    ("", 4283, 17),
+    ("collection", 5019, 17),
+    ("clustering", 3818, 14),
+    ("personas", 2549, 10),
     ("measuring", 2082, 7),
     ("report", 1537, 7),
 ]

@@ -519,7 +519,9 @@ def test_the_memory_of_the_engine_is_limited_and_a_wrong_amount_is_told(monkeypa
         runs.engine()
 
 
-@pytest.mark.parametrize("amount", ["-4GB", "-1", "0GB", "1 KB", "none", "4,5GB", "4"])
+@pytest.mark.parametrize(
+    "amount", ["-4GB", "-1", "0GB", "1 KB", "none", "4,5GB", "4", "4Gi", "500%", "9" * 20 + "GB"]
+)
 def test_an_amount_that_limits_nothing_is_refused(monkeypatch, amount):
     monkeypatch.setenv("SEGLIB_MEMORY", amount)
     with pytest.raises(StudyError, match="expected an amount such as 4GB"):

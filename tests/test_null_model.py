@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from seglib.clustering import Encoder, mixture, null_model, validity
+from seglib.clustering import Encoder, null_model, validity
 
 
 def drawn(values, seed=0):
@@ -123,14 +123,34 @@ def test_shares_of_one_cloud_are_as_compact_as_those_drawn(case):
     assert validity.against_null(null, 5, tables=10)["dispersion_z"].max() < 3
 
 
-def test_yes_or_no_columns_of_one_question_stay_one_and_make_no_groups():
-    rng = np.random.default_rng(4)
-    boxes = pd.get_dummies(pd.Series(rng.choice(list("pqr"), 500)))
-    X = boxes.join(pd.DataFrame(rng.normal(size=(500, 3))).add_prefix("x"))
-    encoder = Encoder().fit(X)
-    null = null_model.NullModel(random_state=1).fit(X, encoder)
-    drawn = null.sample(0)[:, np.isin(encoder.owners, range(3))]
-    assert {*map(tuple, drawn.round(6))} == {*map(tuple, null.Z_[:, :6].round(6))}
-    answers = null.answers()
-    assert (answers[:, :3] == boxes.to_numpy().argmax(axis=1)[null.rows_][:, None]).all()
-    assert mixture.columns(answers, encoder.nominal).answers[0].shape == (500, 3)
+def asked(letters, kind, seed=4, groups=1):
+    """A question as one column for each answer, the last one rare, beside three numbers."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.normal(size=(600, 3)) + 6 * np.eye(3)[rng.integers(0, groups, 600)])
+    for some in letters:
+        chance = np.array([1.0] * (len(some) - 1) + [0.02 if len(some) > 3 else 1])
+        answer = pd.Series(rng.choice(list(some), 600, p=chance / chance.sum()))
+        X = X.join(pd.get_dummies(answer).astype(kind))
+    X = X.rename(columns=str)
+    null = null_model.NullModel(random_state=1).fit(X, Encoder().fit(X))
+    return validity.search(null, 4, tables=10)
+
+
+@pytest.mark.parametrize("kind", [bool, int])
+@pytest.mark.parametrize("letters", [["pqr"], ["pqrs"], ["pqr", "uvw"]])
+def test_yes_or_no_columns_of_one_question_are_no_groups(letters, kind):
+    assert asked(letters, kind).kind == "none"
+
+
+def test_groups_beside_a_question_are_found():
+    found = asked(["pqr"], int, groups=3)
+    assert (found.k, found.kind) == (3, "natural")
+
+
+def test_boxes_of_which_each_row_ticks_three_are_not_one_question():
+    rng = np.random.default_rng(9)
+    likely = 1 + 29.0 * (np.arange(9) // 3 == rng.integers(0, 3, 600)[:, None])
+    ticked = (likely * rng.exponential(size=(600, 9)) ** -1).argsort(axis=1)[:, -3:]
+    X = pd.DataFrame({f"q{j}": (ticked == j).any(axis=1) for j in range(9)})
+    null = null_model.NullModel().fit(X, Encoder().fit(X))
+    assert null.questions_ == [] and validity.search(null, 4, tables=10).k > 1

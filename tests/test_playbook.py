@@ -173,6 +173,7 @@ def test_break_even_is_cost_over_margin(tmp_path):
     book = planted.finished(run)[3]
     row = next(r for r in book["levers"] if r["experiment"]["weeks"] == 13)
     assert row["experiment"]["break_even"] == pytest.approx(4)
+    assert row["experiment"]["detectable"] > 8 and row["experiment"]["unseen"] == "most"
     assert "It pays from $4 more spend a customer over 3 months" in row["effect"]
 
 

@@ -81,14 +81,6 @@ def test_groups_are_natural_where_every_look_gives_their_number(k, by_bic, apart
     assert found.evidence["separation_p"].isna().tolist() == [j in {1, k} for j in (1, 2, 3)]
 
 
-@pytest.mark.parametrize(("by_bic", "k", "kind"), [(3, 3, "natural"), (4, 1, "none")])
-def test_groups_that_k_means_does_not_see_are_natural_where_all_counts_agree(by_bic, k, kind):
-    table = pd.DataFrame({"bic": [3.0, 2, 1], "icl": [3.0, 2, 1]}, pd.RangeIndex(1, 4, name="k"))
-    evidence = validity.compare(measures([0.0, 0.0], [0.8, 0.9], [0.1, 0.1]), null())
-    found = validity.decide(evidence, mixture.Count(3, by_bic, 3, 1.2, table))
-    assert (found.k, found.kind) == (k, kind) and not evidence["structure"].any()
-
-
 def test_each_figure_of_the_evidence_has_its_p_value_from_the_tables_without_groups():
     """Of four tables, two are as stable at 2 segments and none at 3, one is as compact at 2."""
     tables = [measures([d, 0.0], [s, 0.4], [0.1, 0.0]) for d, s in

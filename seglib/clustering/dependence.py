@@ -51,7 +51,12 @@ def _explained(table: np.ndarray) -> float:
 
 
 def parts_of_a_whole(frame: pd.DataFrame) -> list[str]:
-    """Return the numeric columns with one sum in all rows, but for rounding; empty if none."""
+    """Return the numbers with one sum in all rows, but for rounding; empty if there are none."""
+    numbers = frame.select_dtypes("number").astype(float)
+    return _whole(numbers.loc[:, numbers.nunique() > 2])
+
+
+def _whole(frame: pd.DataFrame) -> list[str]:
     table = frame.dropna()
     amounts = table.loc[:, table.min() >= 0]
     if len(amounts) < ROWS_PER_COLUMN * amounts.shape[1]:
@@ -66,11 +71,23 @@ def parts_of_a_whole(frame: pd.DataFrame) -> list[str]:
     return []
 
 
+def questions(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the columns of two values that are one question: each row has one yes, or one no."""
+    two = frame.loc[:, frame.nunique() == 2]
+    codes = two.apply(lambda c: pd.Series(pd.factorize(c, sort=True)[0], c.index).where(c.notna()))
+    result = []
+    while len(codes.columns) > 2 and (whole := _whole(codes)):
+        if round(codes[whole].dropna().sum(axis=1).mean()) in {1, len(whole) - 1}:
+            result.append(whole)
+        codes = codes.drop(columns=whole)
+    return result
+
+
 def _same(parts: np.ndarray) -> bool:
     """Say whether parts have the same sum in every row, but for what rounding takes from each."""
-    total, step = parts.sum(axis=1), np.diff(np.unique(parts.round(9))).min()
-    rounded = step * np.sqrt(parts.shape[1]) / 2 if step <= STEP * total.mean() else 0.0
-    return bool(total.std() <= max(SAME * total.mean(), rounded))
+    parts = parts / max(parts.sum(axis=1).mean(), 1e-300)
+    total, step = parts.sum(axis=1), np.diff(np.unique(parts.round(9))).min(initial=1.0)
+    return bool(total.std() <= max(SAME, step * np.sqrt(parts.shape[1]) / 2 * (step <= STEP)))
 
 
 def following(values: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -23,7 +23,9 @@ peaks of its own gets one. Built as a nearly elliptical copula with empirical ma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -31,7 +33,7 @@ from scipy.stats import norm, rankdata
 from sklearn.base import BaseEstimator
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from seglib.clustering.dependence import donors, following, parts_of_a_whole
+from seglib.clustering.dependence import donors, following, parts_of_a_whole, questions
 from seglib.clustering.encoding import Encoder, encode
 from seglib.clustering.mixture import ROWS
 
@@ -44,6 +46,7 @@ FEWEST = 60  # values needed to tell two peaks from noise
 CLEAR = 4.0  # standard errors by which the density must fall between peaks
 SHALLOW = 0.7  # and the largest share of the lower peak it may fall to
 TIED = 0.02  # a value held by a larger share may be a spike, which is kept
+ZEROS = 1 / 3  # share of parts of a whole that may be 0, as where orders are few
 STEPS = 21  # values of a scale so fine that its steps may be none
 GRID = 200
 
@@ -64,27 +67,30 @@ class NullModel(BaseEstimator):
         self.rows_ = np.sort(order[: self.rows])
         self.X_, self.encoder_ = X.iloc[self.rows_], encoder
         self.Z_ = np.asarray(encoder.transform(self.X_))
-        whole = parts_of_a_whole(self.X_.select_dtypes("number").astype(float))
+        whole, names = parts_of_a_whole(self.X_), encoder.columns
         encoded = {rule["name"] for rule in encoder.rules_ if rule["kind"] == "numeric"}
         self.whole_ = whole if len(encoded & set(whole)) > 1 else []
-        flags = np.flatnonzero(np.array(encoder.levels) == 2)
-        self.one_ = parts_of_a_whole(pd.DataFrame(encoder.answers(self.X_))[flags])
+        places = ([names.index(n) for n in one if n in names] for one in questions(self.X_))
+        self.questions_ = [one for one in places if len(one) > 1]
+        self.nominal_ = encoder.nominal | np.isin(range(len(names)), [*chain(*self.questions_)])
         self.copula_ = None
         return self
 
     def answers(self) -> np.ndarray:
-        """Return :meth:`Encoder.answers` of the rows, and cube roots of parts of a whole.
+        """Return :meth:`Encoder.answers` of the rows, questions once, shares as cube roots.
 
-        Yes-or-no columns of which each row has one yes are the same answer, which counts once.
-        Amounts that follow gamma distributions in a group look normal there, once their cube roots
-        are taken (Wilson & Hilferty 1931); so do shares of their sum.
+        Amounts of a gamma distribution look normal as such (Wilson & Hilferty 1931), and so do
+        shares of their sum, if few of them are 0.
         """
-        values, roots = self.encoder_.answers(self.X_), np.cbrt(self.X_[self.whole_].astype(float))
+        values, parts = self.encoder_.answers(self.X_), self.X_[self.whole_].astype(float)
+        roots = np.cbrt(parts if (parts == 0).to_numpy().sum() <= ZEROS * parts.size else parts[[]])
         roots = (roots - roots.mean()) / roots.std()
         for i, name in enumerate(self.encoder_.columns):
             if name in roots:
                 values[:, i] = roots[name]
-        values[:, self.one_] = values[:, self.one_] @ np.arange(len(self.one_))[:, None]
+        for one in self.questions_:
+            yes = np.where(np.isnan(values[:, one]), np.nan, values[:, one] > 0)
+            values[:, one] = yes @ np.arange(1.0, len(one) + 1)[:, None]
         return values
 
     def sample(self, i: int) -> np.ndarray:
@@ -115,7 +121,7 @@ class NullModel(BaseEstimator):
         self.places_ = [[*names, *left].index(name) for name in self.whole_]
         values = quantify(self.Z_, encoder.answers(self.X_), encoder.nominal)
         columns = np.column_stack([values, self.X_[left].to_numpy(float)])
-        self.copula_ = learn(columns, self.one_, seed=self.random_state)
+        self.copula_ = learn(columns, self.questions_, seed=self.random_state)
 
 
 # --- the copula -----------------------------------------------------------------------------------
@@ -136,11 +142,8 @@ class Copula:
     donor: np.ndarray  # (columns,): the column from which it follows, itself if from none
 
 
-def learn(values: np.ndarray, one: list[int] | None = None, *, seed: int = 0) -> Copula:
-    """Learn the copula of a table of numbers, shape (rows, columns); NaN is missing.
-
-    `one` are columns that are the answers to one question, of which each row has a single one.
-    """
+def learn(values: np.ndarray, questions: Sequence[list[int]] = (), *, seed: int = 0) -> Copula:
+    """Learn the copula of numbers, shape (rows, columns), NaN missing; `questions` have one yes."""
     rng = np.random.default_rng(seed)
     state = _states(values)
     regular = state == 0
@@ -155,7 +158,8 @@ def learn(values: np.ndarray, one: list[int] | None = None, *, seed: int = 0) ->
     ]
     peaked = np.array([max(of_stratum) > 0 for of_stratum in smooth])
     donor = donors(following(values, values) & ~peaked[:, None] & ~peaked)
-    donor[one or []] = min(one or [0])
+    for one in questions:
+        donor[one] = donor[one[0]]
     target = correlation = _correlation(normal, regular)
     tied = any(len(np.unique(values[r, j])) < 0.9 * r.sum() for j, r in enumerate(regular.T))
     loose = _normal_scores(values, regular, stratum, rng)

@@ -101,8 +101,8 @@ def search(
         one = np.array([[0.0], [1.0], [0.0]])
         return decide(compare(one, [one, one]))
     evidence = against_null(null, k_max, tables=tables, progress=progress)
-    encoder, (rows, width) = null.encoder_, null.Z_.shape
-    columns = mixture.columns(null.answers(), encoder.nominal, null.random_state)
+    rows, width = null.Z_.shape
+    columns = mixture.columns(null.answers(), null.nominal_, null.random_state)
     least = (evidence["separation_null"] + DEEPER).clip(lower=SHALLOW)
     count = mixture.count(columns, k_max, least, progress)
     round_can_help = count.apart > 1 and 1 < width <= 40 and rows > 10 * width
@@ -148,14 +148,12 @@ def against_null(
 def decide(evidence: pd.DataFrame, count: mixture.Count | None = None) -> Decision:
     """Take the groups that stand apart, else the segments with the largest support.
 
-    Groups are natural where every look gives their number, also where k-means sees none of them, as
-    among many columns that tell nothing. Support is the extra compactness times the squared
-    stability.
+    Groups are natural where every look gives their number. Support is the extra compactness times
+    the squared stability.
     """
     evidence = evidence.join(count.table if count else pd.DataFrame(columns=["bic", "icl"]))
     evidence["separated"] = False
-    agreed = count and count.k == count.by_bic == count.apart
-    if count and count.apart > 1 and (agreed or evidence["structure"].any()):
+    if count and count.apart > 1 and evidence["structure"].any():
         measured = ["separation", "separation_p", "separated"]  # its p-value is of k-means alone
         evidence.loc[count.k, measured] = count.depth, np.nan, count.apart == count.k
         counts = tuple(sorted({count.k, count.by_bic, count.apart}))

@@ -24,6 +24,7 @@ AGAIN = 4  # tests of three months, one after another, that are worth proposing:
 MEANT = 2  # possibilities that are named for a product segment
 FIGURES = ["baseline", "detectable", "n_per_arm", "weeks", "months", "target", "enough"]
 FIGURES += ["break_even"]
+PLANNED = [*FIGURES, "unseen"]
 
 # --- tests ----------------------------------------------------------------------------------------
 
@@ -49,7 +50,7 @@ def experiment(ev, segment: int, metric: str) -> dict:
     nothing = share and plan["target"] < 0.005  # half a point
     if few or nothing or not re.search("[1-9]", gain(plan["target"], plan["unit"])):
         text = TEXTS["few"].format(metric=plan["metric"])
-        return plan | dict.fromkeys(FIGURES) | {"metric": text, "enough": False}
+        return plan | dict.fromkeys(PLANNED) | {"metric": text, "enough": False}
     return plan
 
 
@@ -58,7 +59,7 @@ def _planned(ev, segment: int, metric: str) -> dict:
     inside, study, result = ev.inside(segment), ev.run.study, {}
     n, at_least = ev.count(segment, int(inside.sum()))
     plan = {"arms": list(TEXTS["arms"]), "metric": TEXTS["no_months"], "unit": ""}
-    plan |= {"available": n // 2, "at_least": at_least, **dict.fromkeys(FIGURES)}
+    plan |= {"available": n // 2, "at_least": at_least, **dict.fromkeys(PLANNED)}
     if metric == "outcome":
         return plan | _outcome(ev, inside, n // 2)
     windows = ev.windows or (ev.visits if metric == "active" else None) or {}
