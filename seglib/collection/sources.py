@@ -170,7 +170,7 @@ def _why(error: Exception, reader: str) -> str:
     if isinstance(error, duckdb.OutOfMemoryException):
         raise error
     if type(error).__module__.startswith(("pyspark", "py4j")):  # its schema has been read
-        return "Spark wants a name without ':' or '_' in front, columns that differ, a place it sees"
+        return "Spark wants a name without ':' or '_' in front, unlike columns, a place it sees"
     if reader == "read_parquet":
         return "it is not a Parquet file, or only a part of one: export or copy it again"
     if not (line := re.search(r"CSV Error on Line: (\d+)", words)):
