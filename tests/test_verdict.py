@@ -249,7 +249,7 @@ def test_segments_that_come_back_like_any_cut_are_not_said_to_come_back(beyond, 
     found, model = Decision(3, "reproducible", evidence([1, 4])), SegmentModel(n_segments=3)
     model.method_ = "kmeans"
     choice, agreement = verdict.Choice(3), {"beyond": beyond}
-    said = verdict._headline(found, model, "reproducible", None, choice, agreement)
+    said = verdict._headline(found, model, "reproducible", None, choice, agreement, 1.0)
     assert words in said
 
 
@@ -262,7 +262,7 @@ def test_groups_that_stand_apart_are_at_least_so_many(kind, k, words):
     found = Decision(k, kind, evidence([9, 4, 12]), 2, (2, 4))
     model = SegmentModel(n_segments=k)
     model.method_ = "gmm"
-    said = verdict._headline(found, model, kind, None, verdict.Choice(k), {"beyond": True})
+    said = verdict._headline(found, model, kind, None, verdict.Choice(k), {"beyond": True}, 1.0)
     assert said.startswith(words) and ("give 2 and 4." in said) == (kind == "reproducible")
 
 
@@ -282,7 +282,7 @@ def test_another_number_than_the_groups_there_are_is_said(k, does):
     found, model = Decision(3, "natural", evidence([1, 4, 3, 2])), SegmentModel(n_segments=k)
     model.method_ = "kmeans"
     choice = verdict.Choice(k, "analyst")
-    said = verdict._headline(found, model, "none", None, choice, {"beyond": True})
+    said = verdict._headline(found, model, "none", None, choice, {"beyond": True}, 1.0)
     assert "The data show at least 3 groups" in said and does in said
     again = dict.fromkeys(("value", "low", "high", "null"), 0.5)
     assert "The evidence is best for 3 segments." in verdict._reasons(found, k, again, "none", None)

@@ -13,7 +13,7 @@ peaks of its own gets one. Built as a nearly elliptical copula with empirical ma
    resampled as whole row patterns, and make strata where another column says which are missing. A
    column that follows from another (neighbours there are alike here) is taken from the same row, as
    are yes-or-no columns of which each row has one yes; parts of a whole, such as shares, are scaled
-   to add up as in the table: these alone change.
+   to add up as in the table.
 3. The correlation matrix is shrunk (Ledoit & Wolf 2004) and corrected, by simulation, for the
    attenuation that ties cause.
 4. Whitened rows (ties broken at random) get random directions. Lengths are resampled along the

@@ -23,7 +23,7 @@ from seglib.clustering.encoding import every_nth
 from seglib.clustering.null_model import NullModel
 
 COMPACT = 3.0  # null standard deviations
-AGREE = 0.75  # adjusted Rand index of refits with labels that were given, to be called natural
+AGREE = 0.75  # of given labels with refits, of segments made otherwise with groups, for natural
 DEEPER = 0.05  # by how much a valley (log ratio) must exceed the deepest in the null model
 SHALLOW = 0.69  # a shallower valley is none: the density falls by less than half
 AGREE_SOME = 0.6  # adjusted Rand index, for reproducible

@@ -277,9 +277,10 @@ def _trust(model: SegmentModel, X, decision: Decision, null: NullModel, agreemen
 
 def _alike(decision: Decision, model: SegmentModel, X: pd.DataFrame, agreement: dict) -> float:
     """Return how alike segments made otherwise are to the groups, and labels to their refits."""
-    alike, groups = agreement["value"] if model.method_ == "labels" else 1.0, model
-    if decision.apart > 1 and model.n_segments == decision.k and model.method_ != "gmm":
-        groups = SegmentModel(model.encoder_, decision.k, "gmm", model.random_state).fit(X)
+    alike = agreement["value"] if model.method_ == "labels" else 1.0
+    if decision.apart < 2 or model.n_segments != decision.k or model.method_ == "gmm":
+        return alike  # there are no groups beside them
+    groups = SegmentModel(model.encoder_, decision.k, "gmm", model.random_state).fit(X)
     return min(alike, algorithms.rand_index(model.codes(X), groups.codes(X)))
 
 
@@ -304,7 +305,7 @@ def _instead(kind: str, useful: dict | None, rfm) -> str:
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _headline(decision, model, kind, useful, choice: Choice, agreement: dict, alike=1.0) -> str:
+def _headline(decision, model, kind, useful, choice: Choice, agreement: dict, alike) -> str:
     k, labels = model.n_segments, model.method_ == "labels"
     other, shown = decision.k != k or kind in {"none", "constructive"}, k
     if not other and decision.kind != "none" and alike < AGREE:
