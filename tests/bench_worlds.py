@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 from scipy.stats import norm
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -201,7 +202,8 @@ def _oracle(law: dict, frame: pd.DataFrame, group: np.ndarray, rng: np.random.Ge
     model = HistGradientBoostingClassifier(
         max_iter=60, max_leaf_nodes=15, categorical_features="from_dtype", random_state=0
     )
-    right = model.fit(other, known).score(frame, group)
+    told = other.columns[other.notna().any()]
+    right = model.fit(other[told], known).score(frame[told], group)
     for name in kind:
         frame[name] = frame[name].cat.remove_unused_categories()
     return float(right)
@@ -279,6 +281,19 @@ def calibration(rows: pd.DataFrame) -> pd.DataFrame:
     return by.mean().assign(worlds=by.size()).reset_index()
 
 
+def record(rows: pd.DataFrame) -> dict:
+    """Return how often each answer was right: what pages say of it."""
+    answer = rows["kind"].mask(rows["kind"].eq("reproducible") & (rows["apart"] > 1), "apart")
+    grouped = rows["sort"] == "grouped"
+    facts = pd.DataFrame({
+        "groups": grouped, "least": rows["apart"] <= rows["true_k"],
+        "number": rows["k"] == rows["true_k"], "oracle": rows["oracle"].where(grouped),
+    })  # fmt: skip
+    by = facts.groupby(answer)
+    told = by.mean().round(2).join(by.size().rename("n"))
+    return {"worlds": len(rows)} | told.drop("refused", errors="ignore").to_dict("index")
+
+
 def main() -> None:
     """Judge worlds and print the table; the examination is written beside this file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -300,6 +315,9 @@ def main() -> None:
     if given.examination:
         about = f"{given.worlds:,} random worlds, seeds from {EXAMINATION:,}; run once.\n\n"
         Path(__file__).with_suffix(".md").write_text(f"{about}{shown}\n\n{bins}\n")
+        words = Path(__file__).parents[1] / "seglib" / "wording" / "examined.yaml"
+        head = words.read_text().splitlines()[0]
+        words.write_text(f"{head}\n{yaml.safe_dump(record(rows), sort_keys=False)}")
 
 
 if __name__ == "__main__":

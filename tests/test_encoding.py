@@ -155,7 +155,7 @@ def test_a_tier_that_two_columns_decide_is_left_out_and_one_that_tells_more_stay
     frame = amounts()
     tier = tiered(frame, "value", "orders")
     (note,) = Encoder().fit(frame.assign(tier=tier)).notes_
-    assert note.startswith("Column 'tier' follows from two others by borders and was left out")
+    assert note.startswith("Column 'tier' follows from two others and was left out")
     noisy = pd.Series(tier).where(np.random.default_rng(0).random(300) < 0.9, "bronze")
     assert left_out(frame.assign(tier=noisy)) == []
     assert left_out(frame.assign(tier=tier, large=1e45 * np.random.default_rng(0).random(300))) == [
@@ -168,6 +168,17 @@ def test_a_tier_of_ordered_answers_is_left_out_whatever_the_order_of_rows(seed):
     codes = pd.DataFrame(np.random.default_rng(seed).integers(1, 6, (300, 2)), columns=["a", "b"])
     frame = codes.apply(lambda c: pd.Categorical(c, range(1, 6), ordered=True))
     assert left_out(frame.assign(tier=tiered(codes, "a", "b"))) == ["tier"]
+
+
+def test_a_name_that_two_scores_decide_is_left_out_and_the_scores_stay():
+    """As the name of a segment in a CRM, of recency and frequency from 1 to 5; or their ratio."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.integers(1, 6, (400, 2)), columns=["r", "f"]).astype(float)
+    names = rng.choice(list("abcdefg"), (6, 6))[frame["r"].astype(int), frame["f"].astype(int)]
+    assert left_out(frame.assign(name=pd.Categorical(names))) == ["name"]
+    assert left_out(frame.assign(ratio=frame["r"] / (frame["f"] + 1))) == ["ratio"]
+    other = pd.Series(names).where(rng.random(400) < 0.95, "a")
+    assert left_out(frame.assign(name=pd.Categorical(other))) == []
 
 
 def test_what_names_real_groups_or_is_rare_is_no_tier():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 
-from seglib.clustering import Encoder, NullModel, density, mixture
+from seglib.clustering import Encoder, NullModel, density, dependence, mixture
 
 LEAST = pd.Series(0.69, range(1, 9))  # the density falls by half
 
@@ -76,6 +76,16 @@ def test_a_column_that_follows_from_another_counts_once():
     x = cigars(np.random.default_rng(0))
     twice = mixture.columns(np.column_stack([x, np.exp(x[:, 0] / 9)]), np.zeros(3, bool))
     assert twice.numbers.shape == (500, 2)
+
+
+def test_a_column_that_another_says_is_missing_does_not_count_and_a_block_of_answers_does():
+    """Days between orders, where there was one; answers of those who answered at all."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 4))
+    x[x[:, 0] < 0, 1] = np.nan
+    x[rng.random(400) < 0.3, 2:] = np.nan
+    assert dependence.told(x).tolist() == [False, True, False, False]
+    assert mixture.columns(x, np.zeros(4, bool)).numbers.shape == (400, 3)
 
 
 def test_every_row_has_one_membership_and_all_shapes_are_proper_covariances():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from seglib.clustering import Encoder, null_model, validity
+from seglib.clustering import Encoder, dependence, null_model, validity
 
 
 def drawn(values, seed=0):
@@ -121,6 +121,44 @@ def test_shares_of_one_cloud_are_as_compact_as_those_drawn(case):
     null = null_model.NullModel().fit(X, Encoder().fit(X))
     assert null.whole_ == list("abcde")
     assert validity.against_null(null, 5, tables=10)["dispersion_z"].max() < 3
+
+
+def baskets(seed, tastes, orders):
+    """Shares of six departments in a few orders of 500 customers with so many tastes."""
+    rng = np.random.default_rng(seed)
+    liked = np.kron(np.eye(3), [1, 1])[rng.integers(0, tastes, 500)] if tastes > 1 else np.ones(6)
+    often = np.array([rng.dirichlet(a) for a in np.broadcast_to(0.4 + 7 * liked, (500, 6))])
+    bought = np.array([rng.multinomial(1 + rng.poisson(orders), p) for p in often])
+    return pd.DataFrame(bought / bought.sum(axis=1, keepdims=True)).rename(columns="s{}".format)
+
+
+@pytest.mark.parametrize("orders", [0.3, 0.8, 2])
+def test_shares_of_few_orders_are_no_groups(orders):
+    """They lie on a few points: all in one department, half in each of two."""
+    for seed in range(3):
+        X = baskets(seed, 1, orders)
+        null = null_model.NullModel().fit(X, Encoder().fit(X))
+        assert null.whole_ == list(X) and np.isnan(null.answers()).all()
+        assert validity.search(null, 8).kind == "none"
+
+
+def test_tastes_are_told_from_shares_of_few_orders():
+    found = []
+    for seed in range(3):
+        X = baskets(seed, 3, 8)
+        null = null_model.NullModel().fit(X, Encoder().fit(X))
+        found.append(validity.search(null, 6).k)
+    assert found == [3, 3, 3]
+
+
+def test_drawn_shares_keep_what_was_bought_together():
+    X = baskets(0, 1, 1)
+    null = null_model.NullModel().fit(X, Encoder().fit(X))
+    tables = null.Z_, null.sample(0)
+    assert dependence.from_ratios(null.ratios_) == pytest.approx(X.to_numpy())
+    nothing = null.Z_.min(axis=0)  # the code of a share of 0
+    drawn, seen = (pd.DataFrame(np.isclose(Z, nothing)).value_counts() for Z in tables[::-1])
+    pd.testing.assert_series_equal(drawn.sort_index(), seen.sort_index())
 
 
 def asked(letters, kind, seed=4, groups=1):

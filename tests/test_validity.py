@@ -63,12 +63,21 @@ def test_where_no_groups_stand_apart_segments_are_at_most_reproducible(
     assert (found.k, found.kind, found.apart, found.method()) == (k, kind, 1, "auto")
 
 
+def test_a_bend_is_seen_where_columns_follow_a_curve_and_not_in_a_cloud():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, np.pi, 400)
+    arc = np.column_stack([np.cos(angle), np.sin(angle)]) + rng.normal(0, 0.1, (400, 2))
+    cloud = rng.normal(size=(400, 2)) @ [[1, 0.5], [0, 0.6]]
+    assert [search(x).curved for x in (arc, cloud)] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("k", "by_bic", "apart", "kind"),
     [
         (3, 3, 3, "natural"),
         (3, 4, 3, "reproducible"),  # two criteria differ
         (3, 3, 2, "reproducible"),  # two of the groups shade into each other
+        (2, 2, 2, "reproducible"),  # k-means segments favour three
     ],
 )
 def test_groups_are_natural_where_every_look_gives_their_number(k, by_bic, apart, kind):

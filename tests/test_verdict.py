@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 import seglib
+from seglib import wording
 from seglib.clustering import (
     Encoder,
     NullModel,
@@ -109,7 +110,8 @@ def test_where_there_are_no_segments_the_tiers_that_predict_are_offered():
     evidence = pd.DataFrame({"stability": [1, 0.5, 0.5], "dispersion_z": 0.0, "separation": 0.0,
                              "stability_null": 0.5, "separation_null": 0.0, "tables": 10,
                              "reproducible": False, "p_value": 1.0, "structure": False,
-                             "support": 0.0}, index=[1, 2, 3])  # fmt: skip
+                             "support": 0.0, "bend": 0.0, "bend_null": 0.0},
+                            index=[1, 2, 3])  # fmt: skip
     found = Decision(1, "none", evidence)
     choice = verdict.choose(found, model, table, outcomes, rfm=rfm)
     assert (choice.k, choice.prediction[0]["instead"]) == (1, "rfm_tiers")
@@ -228,7 +230,8 @@ def evidence(z):
     return pd.DataFrame({
         "dispersion_z": [0.0, *z], "stability": 0.9, "stability_null": 0.8, "separation": 0.1,
         "separation_null": 0.2, "tables": 24, "p_value": 0.3,
-        "separated": False, "support": [0.0, *z],
+        "separated": False, "support": [0.0, *z], "structure": False, "reproducible": False,
+        "bend": 0.05, "bend_null": 0.1,
     }, index=range(1, len(z) + 2))  # fmt: skip
 
 
@@ -251,6 +254,20 @@ def test_segments_that_come_back_like_any_cut_are_not_said_to_come_back(beyond, 
     choice, agreement = verdict.Choice(3), {"beyond": beyond}
     said = verdict._headline(found, model, "reproducible", None, choice, agreement, 1.0)
     assert words in said
+
+
+def test_a_continuum_that_bends_is_said_to_be_curved_and_how_often_the_answer_was_right():
+    bent = evidence([1, 4]).assign(bend=0.4, bend_null=0.05)
+    found, model = Decision(3, "reproducible", bent), SegmentModel(n_segments=3)
+    model.method_ = "kmeans"
+    beyond = {"beyond": True} | dict.fromkeys(("value", "low", "high", "null"), 0.8)
+    said = verdict._headline(found, model, "reproducible", None, verdict.Choice(3), beyond, 1.0)
+    assert "regions of a curved continuum or groups that overlap" in said
+    reasons = verdict._reasons(found, 3, beyond, "reproducible", None)
+    assert "a curve explains 40% of one of their three main axes, in the" in reasons[3]
+    record = wording.table("examined")["reproducible"]
+    told = f"{record['n']} got this answer about groups: they had been planted in "
+    assert told + wording.share(record["groups"]) in reasons[4]
 
 
 @pytest.mark.parametrize(("kind", "k", "words"), [

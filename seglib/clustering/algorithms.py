@@ -291,6 +291,11 @@ def rand_index(a: np.ndarray, b: np.ndarray) -> float:
     return float((both - chance) / (most - chance)) if most > chance else 1.0
 
 
+def beyond(agreement: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Say whether a Rand index exceeds the usual one by 0.1, or by half of what that lacks of 1."""
+    return agreement >= np.minimum(usual + AGREE_MORE, (1 + usual) / 2)
+
+
 def jaccard(label: np.ndarray, other: np.ndarray, k: int) -> np.ndarray:
     """For each segment, the Jaccard similarity of its best match (Hennig 2007, sec. 2)."""
     counts = crossed(label, other, k).astype(float)

@@ -1,4 +1,4 @@
-"""How far the density falls between groups: groups apart have a valley between them."""
+"""How far the density falls: groups apart have a valley between them, some columns two peaks."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -11,6 +11,12 @@ FOLDS = 5  # in which a direction is learnt from the others
 BINS = 60  # from one centre distance before the first centre to one beyond the second
 BANDWIDTH = 0.1  # of the kernel, in centre distances
 STEP = 3 / BINS
+ENOUGH = 60  # values needed to tell two peaks from noise
+CLEAR = 4.0  # standard errors by which the density must fall between peaks
+SHALLOW = 0.7  # and the largest share of the lower peak it may fall to
+TIED = 0.02  # a value held by a larger share may be a spike, which is kept
+STEPS = 21  # values of a scale so fine that its steps may be none
+GRID = 200  # points at which the density of a column is taken
 KERNEL = np.exp(-0.5 * (np.arange(-10, 11) * STEP / BANDWIDTH) ** 2)
 KERNEL /= KERNEL.sum()
 
@@ -104,3 +110,72 @@ def edges(values: np.ndarray) -> np.ndarray:
         return np.array([values[0] - 1e-9, values[0] + 1e-9])
     middle = (values[1:] + values[:-1]) / 2
     return np.r_[2 * values[0] - middle[0], middle, 2 * values[-1] - middle[-1]]
+
+
+# --- columns with two peaks of their own ----------------------------------------------------------
+
+
+def bandwidth(values: np.ndarray) -> float:
+    """Return the least smoothing that leaves one peak; 0 where there is no sign of two.
+
+    Modality test after Silverman 1981, *J. R. Statist. Soc. B* 43.
+    """
+    if len(values) < ENOUGH or _spiked(values) or not _two_peaks(values):
+        return 0.0
+    low, high = 0.0, 3 * values.std()
+    for _ in range(12):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _peaks(_density(values, middle)) == 1 else (middle, high)
+    return float(high)
+
+
+def smoothed(values: np.ndarray, width: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw the values with normal noise of this width, sorted, at unchanged mean and variance."""
+    noisy = values + width * rng.normal(size=len(values))
+    shrink = np.sqrt(1 + (width / values.std()) ** 2)
+    return np.sort(values.mean() + (noisy - noisy.mean()) / shrink)
+
+
+def _spiked(values: np.ndarray) -> bool:
+    """Say whether one value is held by too many; steps of a fine scale, as years, are no spikes."""
+    distinct, counts = np.unique(values, return_counts=True)
+    if counts.max() / len(values) <= TIED:
+        return False
+    if len(distinct) < STEPS:
+        return True
+    step = np.diff(distinct)
+    nearest = np.minimum(np.r_[step[0], step], np.r_[step, step[-1]])
+    fine = counts[nearest <= _width(values) / 2].sum() >= 0.95 * len(values)
+    around = (np.convolve(counts, np.ones(5), "same") - counts) / 4
+    return not fine or bool((counts > 3 * np.maximum(around, TIED * len(values) / 2)).any())
+
+
+def _width(values: np.ndarray) -> float:
+    """Return Silverman's rule of thumb for the width of a kernel."""
+    low, high = np.quantile(values, [0.25, 0.75])
+    return 0.9 * min(values.std(), max((high - low) / 1.34, 1e-9)) * len(values) ** -0.2
+
+
+def _two_peaks(values: np.ndarray) -> bool:
+    """Say whether the density falls significantly between two of its peaks."""
+    n, width = len(values), _width(values)
+    f = _density(values, width)
+    left, right = np.maximum.accumulate(f), np.maximum.accumulate(f[::-1])[::-1]
+    lower = np.minimum(left, right)
+    error = np.sqrt(0.2821 * (lower + f) / (n * width)) + 1e-12  # 1 / (2 sqrt(pi)) = 0.2821
+    return bool(((f < SHALLOW * lower) & ((lower - f) / error > CLEAR)).any())
+
+
+def _density(values: np.ndarray, width: float) -> np.ndarray:
+    """Gaussian kernel density on a grid."""
+    edges = np.linspace(values.min(), values.max(), GRID + 1)
+    counts = np.histogram(values, edges)[0]
+    place = np.arange(GRID) * (edges[1] - edges[0]) / max(width, 1e-12)
+    kernel = np.exp(-0.5 * (place[:, None] - place[None, :]) ** 2)
+    return kernel @ counts / (len(values) * max(width, 1e-12) * np.sqrt(2 * np.pi))
+
+
+def _peaks(f: np.ndarray) -> int:
+    """Count the peaks of a density on a grid, those at its ends included."""
+    padded = np.r_[-1.0, f, -1.0]
+    return int(((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:])).sum())

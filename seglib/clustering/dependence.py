@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
@@ -14,10 +16,12 @@ SAME = 1e-6  # relative spread of a sum that is the same in every row
 STEP = 0.02  # share of the sum to which parts may be rounded
 PART = 0.1  # by how much the weight of a part may differ from -1, since rounding shrinks it
 TIERS = 20  # levels of a tier at most
+CELL = 5  # rows of a combination of two columns' levels, on average, that decide a third
 DECIDED = 0.98  # share of rows of a tier that two other columns give, mean of all tiers
 GAP = 20  # steps between neighbouring values by which those at a border may differ at most
 UNLIKE = 0.02  # share of neighbours in one column that may differ in another that follows from it
 NEAR = 0.02  # share of ranks within which two values are alike
+GAPS = 0.05  # share of rows in which a column is missing whose gaps another tells
 OF_CHANCE = 0.25  # and the largest part of what would differ if the columns were unrelated
 
 
@@ -71,6 +75,25 @@ def _whole(frame: pd.DataFrame) -> list[str]:
     return []
 
 
+def to_ratios(shares: np.ndarray) -> np.ndarray:
+    """Return each share as a part of itself and the shares after it, 0 where all are 0.
+
+    Such ratios of a Dirichlet distribution are independent (Connor & Mosimann 1969, *J. Am. Stat.
+    Assoc.* 64). Missing shares are as large as is left for each.
+    """
+    gone = np.isnan(shares)
+    rest = np.maximum(1 - np.nansum(shares, axis=1), 0) / np.maximum(gone.sum(axis=1), 1)
+    shares = np.where(gone, rest[:, None], shares)
+    left = np.cumsum(shares[:, ::-1], axis=1)[:, ::-1]
+    return shares / np.where(left > 0, left, 1.0)
+
+
+def from_ratios(ratios: np.ndarray) -> np.ndarray:
+    """Return the shares of which :func:`to_ratios` makes such ratios."""
+    left = np.cumprod(1 - ratios, axis=1)
+    return ratios * np.column_stack([np.ones(len(left)), left[:, :-1]])
+
+
 def questions(frame: pd.DataFrame) -> list[list[str]]:
     """Return the columns of two values that are one question: each row has one yes, or one no."""
     two = frame.loc[:, frame.nunique() == 2]
@@ -104,6 +127,13 @@ def following(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     return result & ~np.eye(p, dtype=bool) & (alone > 0)
 
 
+def told(values: np.ndarray) -> np.ndarray:
+    """Say which columns have gaps that the values of another tell, as those of orders do."""
+    gone = np.isnan(values)
+    other = 2.0 * gone.T @ gone < gone.sum(axis=0)  # is not missing in the same rows
+    return (following(values, gone) & other).any(axis=0) & (gone.mean(axis=0) >= GAPS)
+
+
 def _unlike(rank: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Return the share of neighbours in an order that differ, column by column."""
     return (np.abs(np.diff(rank[order], axis=0)) > NEAR * len(rank)).mean(axis=0)
@@ -119,25 +149,47 @@ def donors(follows: np.ndarray) -> np.ndarray:
 
 
 def tiers(table: pd.DataFrame, ordered: list[str]) -> list[str]:
-    """Return columns of few levels that two ordered others decide by borders, as bronze or gold.
+    """Return columns of few levels that two others decide.
 
-    Every level must be decided, and no border may lie in a gap: there it would part real groups.
+    By borders, as bronze or gold, or by their own levels, as the name of a segment of recency and
+    frequency scores. Every level must be decided, and no border may lie in a gap: there it would
+    part real groups.
     """
     rank, out, used = table[ordered].rank(), [], set()
-    for name in table:
-        level, others = pd.factorize(table[name])[0], [c for c in ordered if c not in {name, *out}]
-        if name not in used and len(others) > 1 and 3 <= table[name].nunique() <= TIERS:
-            x = rank[others].to_numpy()
-            tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=0.02, random_state=0)
-            splits = tree.fit(x, level).tree_  # the column of a leaf is negative
-            pairs = zip(splits.feature, splits.threshold, strict=True)
-            borders = [(others[i], at) for i, at in pairs if i >= 0]
-            decided = balanced_accuracy_score(level, tree.predict(x)) >= DECIDED
-            narrow = all(_is_narrow(table[by], rank[by], at) for by, at in borders)
-            if len(by := {by for by, _ in borders}) == 2 and decided and narrow:
-                out.append(name)
-                used |= by
+    few = {name: pd.factorize(table[name])[0] for name in table if table[name].nunique() <= TIERS}
+    for name, level in reversed(few.items()):
+        if name in used or level.max() < 2:
+            continue
+        others = [c for c in ordered if c not in {name, *out}]
+        by = _borders(table, rank[others], level) if len(others) > 1 else set()
+        cells = combinations([other for other in few if other not in {name, *out}], 2)
+        by = by or next(({a, b} for a, b in cells if _decide(few[a], few[b], level)), set())
+        if by:
+            out.append(name)
+            used |= by
     return out
+
+
+def _borders(table: pd.DataFrame, rank: pd.DataFrame, level: np.ndarray) -> set[str]:
+    """Return the two columns whose borders decide the levels; none where there are no such two."""
+    tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=0.02, random_state=0)
+    x = rank.to_numpy()
+    splits = tree.fit(x, level).tree_  # the column of a leaf is negative
+    pairs = zip(splits.feature, splits.threshold, strict=True)
+    borders = [(rank.columns[i], at) for i, at in pairs if i >= 0]
+    decided = balanced_accuracy_score(level, tree.predict(x)) >= DECIDED
+    by = {name for name, _ in borders}
+    narrow = len(by) == 2 and all(_is_narrow(table[name], rank[name], at) for name, at in borders)
+    return by if decided and narrow else set()
+
+
+def _decide(one: np.ndarray, other: np.ndarray, level: np.ndarray) -> bool:
+    """Say whether each combination of two columns' levels has one of the third's; -1 is none."""
+    known = (np.minimum(one, other) >= 0) & (level >= 0)
+    both = (one * (TIERS + 1) + other)[known]
+    cells, levels = len(np.unique(both)), len(np.unique(level[known]))
+    enough = cells * CELL <= len(both) and levels == level.max() + 1
+    return enough and len(np.unique(both * (TIERS + 1) + level[known])) == cells
 
 
 def _is_narrow(x: pd.Series, rank: pd.Series, border: float) -> bool:

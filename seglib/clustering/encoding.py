@@ -77,7 +77,7 @@ class Encoder(TransformerMixin, BaseEstimator):
         numeric = [name for name, rule in rules.items() if rule["kind"] == "numeric"]
         left = dict.fromkeys(redundant(X[numeric].astype(float)), "the others (a sum or a product)")
         rest = [name for name in rules if name not in left]
-        left |= dict.fromkeys(_tiers(every_nth(X[rest]), rules), "two others by borders")
+        left |= dict.fromkeys(_tiers(every_nth(X[rest]), rules), "two others")
         for name, others in left.items():
             del rules[name]
             self.notes_.append(

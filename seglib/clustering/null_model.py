@@ -12,8 +12,8 @@ peaks of its own gets one. Built as a nearly elliptical copula with empirical ma
    margins (general location model, Olkin & Tate 1961, without its normality); missing cells are
    resampled as whole row patterns, and make strata where another column says which are missing. A
    column that follows from another (neighbours there are alike here) is taken from the same row, as
-   are yes-or-no columns of which each row has one yes; parts of a whole, such as shares, are scaled
-   to add up as in the table.
+   are yes-or-no columns of which each row has one yes. Parts of a whole, such as shares, are drawn
+   as ratios to what those before them leave; which of them are 0 stays as whole row patterns.
 3. The correlation matrix is shrunk (Ledoit & Wolf 2004) and corrected, by simulation, for the
    attenuation that ties cause.
 4. Whitened rows (ties broken at random) get random directions. Lengths are resampled along the
@@ -23,7 +23,6 @@ peaks of its own gets one. Built as a nearly elliptical copula with empirical ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -33,7 +32,7 @@ from scipy.stats import norm, rankdata
 from sklearn.base import BaseEstimator
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from seglib.clustering.dependence import donors, following, parts_of_a_whole, questions
+from seglib.clustering import density, dependence
 from seglib.clustering.encoding import Encoder, encode
 from seglib.clustering.mixture import ROWS
 
@@ -42,13 +41,7 @@ SAME = 0.9  # Jaccard similarity of the rows that hold it in two columns
 STRATUM = 20  # fewest rows of a stratum; rarer patterns are taken together
 WINDOW = 0.1  # share of rows of similar rank on the leading axis
 ROUNDS = 4  # steps of the correction for ties
-FEWEST = 60  # values needed to tell two peaks from noise
-CLEAR = 4.0  # standard errors by which the density must fall between peaks
-SHALLOW = 0.7  # and the largest share of the lower peak it may fall to
-TIED = 0.02  # a value held by a larger share may be a spike, which is kept
 ZEROS = 1 / 3  # share of parts of a whole that may be 0, as where orders are few
-STEPS = 21  # values of a scale so fine that its steps may be none
-GRID = 200
 
 
 class NullModel(BaseEstimator):
@@ -67,10 +60,11 @@ class NullModel(BaseEstimator):
         self.rows_ = np.sort(order[: self.rows])
         self.X_, self.encoder_ = X.iloc[self.rows_], encoder
         self.Z_ = np.asarray(encoder.transform(self.X_))
-        whole, names = parts_of_a_whole(self.X_), encoder.columns
+        whole, names = dependence.parts_of_a_whole(self.X_), encoder.columns
         encoded = {rule["name"] for rule in encoder.rules_ if rule["kind"] == "numeric"}
         self.whole_ = whole if len(encoded & set(whole)) > 1 else []
-        places = ([names.index(n) for n in one if n in names] for one in questions(self.X_))
+        asked = dependence.questions(self.X_)
+        places = ([names.index(name) for name in one if name in names] for one in asked)
         self.questions_ = [one for one in places if len(one) > 1]
         self.nominal_ = encoder.nominal | np.isin(range(len(names)), [*chain(*self.questions_)])
         self.copula_ = None
@@ -80,10 +74,11 @@ class NullModel(BaseEstimator):
         """Return :meth:`Encoder.answers` of the rows, questions once, shares as cube roots.
 
         Amounts of a gamma distribution look normal as such (Wilson & Hilferty 1931), and so do
-        shares of their sum, if few of them are 0.
+        shares of their sum. Where many are 0, as of one or two orders, none are returned.
         """
         values, parts = self.encoder_.answers(self.X_), self.X_[self.whole_].astype(float)
-        roots = np.cbrt(parts if (parts == 0).to_numpy().sum() <= ZEROS * parts.size else parts[[]])
+        many = (parts == 0).to_numpy().sum() > ZEROS * parts.size
+        roots = np.cbrt(parts) * (np.nan if many else 1.0)
         roots = (roots - roots.mean()) / roots.std()
         for i, name in enumerate(self.encoder_.columns):
             if name in roots:
@@ -100,11 +95,10 @@ class NullModel(BaseEstimator):
         rng, encoder = np.random.default_rng((self.random_state, 2, i)), self.encoder_
         rows = draw(self.copula_, rng)
         Z = _look_up(self.copula_, rows, self.Z_, encoder.owners, rng)
-        parts = self.parts_[rows[:, self.places_], np.arange(len(self.places_))]
-        origin = np.where(gap := np.isnan(parts), rows[:, self.places_], -1).max(axis=1, initial=-1)
-        whole = np.where(gap.any(axis=1), self.sums_[origin], self.sum_)
-        total = np.nansum(parts, axis=1)
-        parts = parts * np.where(total > 0, whole / np.maximum(total, 1e-300), 1.0)[:, None]
+        cells = rows[:, self.places_], np.arange(len(self.places_))
+        parts = np.where(
+            self.gaps_[cells], np.nan, dependence.from_ratios(self.ratios_[cells]) * self.sum_
+        )
         for j, rule in enumerate(self.places_):
             if rule < len(encoder.rules_):
                 again = encode(encoder.rules_[rule], pd.Series(parts[:, j]))
@@ -115,13 +109,14 @@ class NullModel(BaseEstimator):
         """Learn the copula, with the parts of a whole that do not form segments beside."""
         encoder, names = self.encoder_, self.encoder_.columns
         left = [name for name in self.whole_ if name not in names]
-        self.parts_ = self.X_[self.whole_].to_numpy(float)
-        self.sum_ = np.nanmedian(self.parts_.sum(axis=1))
-        self.sums_ = np.nansum(self.parts_, axis=1)
+        parts = self.X_[self.whole_].to_numpy(float)
+        self.gaps_, self.sum_ = np.isnan(parts), np.nanmedian(parts.sum(axis=1))
+        self.ratios_ = dependence.to_ratios(parts / self.sum_)
         self.places_ = [[*names, *left].index(name) for name in self.whole_]
         values = quantify(self.Z_, encoder.answers(self.X_), encoder.nominal)
-        columns = np.column_stack([values, self.X_[left].to_numpy(float)])
-        self.copula_ = learn(columns, self.questions_, seed=self.random_state)
+        values = np.column_stack([values, self.X_[left].to_numpy(float)])
+        values[:, self.places_] = np.where(self.gaps_, np.nan, self.ratios_)
+        self.copula_ = learn(values, self.questions_, self.places_, seed=self.random_state)
 
 
 # --- the copula -----------------------------------------------------------------------------------
@@ -142,22 +137,27 @@ class Copula:
     donor: np.ndarray  # (columns,): the column from which it follows, itself if from none
 
 
-def learn(values: np.ndarray, questions: Sequence[list[int]] = (), *, seed: int = 0) -> Copula:
-    """Learn the copula of numbers, shape (rows, columns), NaN missing; `questions` have one yes."""
+def learn(values: np.ndarray, questions=(), ratios=(), *, seed: int = 0) -> Copula:
+    """Learn the copula of numbers, shape (rows, columns), NaN missing.
+
+    Columns of one of `questions` have one yes a row; 0 and 1 are states of columns of `ratios`.
+    """
     rng = np.random.default_rng(seed)
     state = _states(values)
+    for j in ratios:
+        state[values[:, j] == 0, j], state[values[:, j] == 1, j] = 1, 2
     regular = state == 0
     gone = np.isnan(values)
-    present = following(values, gone).any(axis=0) & (gone.mean(axis=0) >= SPIKE)
+    present = dependence.following(values, gone).any(axis=0) & (gone.mean(axis=0) >= SPIKE)
     stratum = _strata(state, present)
     normal = _normal_scores(values, regular, stratum)
     order = _orders(values, regular, stratum)
     smooth = [
-        [bandwidth(column[rows]) for rows in of_stratum]
+        [density.bandwidth(column[rows]) for rows in of_stratum]
         for column, of_stratum in zip(values.T, order, strict=True)
     ]
     peaked = np.array([max(of_stratum) > 0 for of_stratum in smooth])
-    donor = donors(following(values, values) & ~peaked[:, None] & ~peaked)
+    donor = dependence.donors(dependence.following(values, values) & ~peaked[:, None] & ~peaked)
     for one in questions:
         donor[one] = donor[one[0]]
     target = correlation = _correlation(normal, regular)
@@ -194,7 +194,7 @@ def _look_up(copula: Copula, rows: np.ndarray, Z: np.ndarray, owner: np.ndarray,
                 regular = copula.state[rows[:, j], j] == 0
                 cells = np.flatnonzero(regular & (copula.stratum[rows[:, j]] == stratum))
                 lowest_first = cells[out[cells, i].argsort(kind="stable")]
-                out[lowest_first, i] = smoothed(out[cells, i], width, rng)
+                out[lowest_first, i] = density.smoothed(out[cells, i], width, rng)
     return out
 
 
@@ -328,72 +328,3 @@ def _lengths(scores, regular, root, axis) -> tuple[np.ndarray, np.ndarray]:
     length *= np.sqrt(p / np.mean(length**2))
     across *= np.sqrt((p - 1) / max(np.mean(across**2), 1e-12))
     return length, across[along.argsort(kind="stable")]
-
-
-# --- columns with two peaks of their own ----------------------------------------------------------
-
-
-def bandwidth(values: np.ndarray) -> float:
-    """Return the least smoothing that leaves one peak; 0 where there is no sign of two.
-
-    Modality test after Silverman 1981, *J. R. Statist. Soc. B* 43.
-    """
-    if len(values) < FEWEST or _spiked(values) or not _two_peaks(values):
-        return 0.0
-    low, high = 0.0, 3 * values.std()
-    for _ in range(12):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _peaks(_density(values, middle)) == 1 else (middle, high)
-    return float(high)
-
-
-def smoothed(values: np.ndarray, width: float, rng: np.random.Generator) -> np.ndarray:
-    """Draw the values with normal noise of this width, sorted, at unchanged mean and variance."""
-    noisy = values + width * rng.normal(size=len(values))
-    shrink = np.sqrt(1 + (width / values.std()) ** 2)
-    return np.sort(values.mean() + (noisy - noisy.mean()) / shrink)
-
-
-def _spiked(values: np.ndarray) -> bool:
-    """Say whether one value is held by too many; steps of a fine scale, as years, are no spikes."""
-    distinct, counts = np.unique(values, return_counts=True)
-    if counts.max() / len(values) <= TIED:
-        return False
-    if len(distinct) < STEPS:
-        return True
-    step = np.diff(distinct)
-    nearest = np.minimum(np.r_[step[0], step], np.r_[step, step[-1]])
-    fine = counts[nearest <= _width(values) / 2].sum() >= 0.95 * len(values)
-    around = (np.convolve(counts, np.ones(5), "same") - counts) / 4
-    return not fine or bool((counts > 3 * np.maximum(around, TIED * len(values) / 2)).any())
-
-
-def _width(values: np.ndarray) -> float:
-    """Return Silverman's rule of thumb for the width of a kernel."""
-    low, high = np.quantile(values, [0.25, 0.75])
-    return 0.9 * min(values.std(), max((high - low) / 1.34, 1e-9)) * len(values) ** -0.2
-
-
-def _two_peaks(values: np.ndarray) -> bool:
-    """Say whether the density falls significantly between two of its peaks."""
-    n, width = len(values), _width(values)
-    f = _density(values, width)
-    left, right = np.maximum.accumulate(f), np.maximum.accumulate(f[::-1])[::-1]
-    lower = np.minimum(left, right)
-    error = np.sqrt(0.2821 * (lower + f) / (n * width)) + 1e-12  # 1 / (2 sqrt(pi)) = 0.2821
-    return bool(((f < SHALLOW * lower) & ((lower - f) / error > CLEAR)).any())
-
-
-def _density(values: np.ndarray, width: float) -> np.ndarray:
-    """Gaussian kernel density on a grid."""
-    edges = np.linspace(values.min(), values.max(), GRID + 1)
-    counts = np.histogram(values, edges)[0]
-    place = np.arange(GRID) * (edges[1] - edges[0]) / max(width, 1e-12)
-    kernel = np.exp(-0.5 * (place[:, None] - place[None, :]) ** 2)
-    return kernel @ counts / (len(values) * max(width, 1e-12) * np.sqrt(2 * np.pi))
-
-
-def _peaks(f: np.ndarray) -> int:
-    """Count the peaks of a density on a grid, those at its ends included."""
-    padded = np.r_[-1.0, f, -1.0]
-    return int(((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:])).sum())

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from seglib.clustering import mixture
-from seglib.clustering.algorithms import AGREE_MORE, cluster, fast, nearest, rand_index
+from seglib.clustering.algorithms import beyond, cluster, fast, nearest, rand_index
 from seglib.clustering.density import blurring, valley
 from seglib.clustering.encoding import every_nth
 from seglib.clustering.null_model import NullModel
@@ -26,6 +26,7 @@ COMPACT = 3.0  # null standard deviations
 AGREE = 0.75  # of given labels with refits, of segments made otherwise with groups, for natural
 DEEPER = 0.05  # by how much a valley (log ratio) must exceed the deepest in the null model
 SHALLOW = 0.69  # a shallower valley is none: the density falls by less than half
+AXES, BEND = 3, 0.1  # main axes that may bend, and the share of one that a curve explains at least
 AGREE_SOME = 0.6  # adjusted Rand index, for reproducible
 TABLES, FIRST, HOPELESS = 24, 10, 2.0  # tables at most; after the first, stop if no z is as large
 SMALL = 500  # rows up to which bootstrap samples get more starts: small groups are easily lost
@@ -42,7 +43,8 @@ class Decision:
     evidence : DataFrame
         By `k`: each measure beside its value in tables without groups and its p-value, its
         `support`, and whether the rule calls the number `separated` or `reproducible`; `structure`
-        says at which there is any; `p_value` and `tables` of all.
+        says at which there is any; `p_value`, `tables`, and `bend` beside its largest null value,
+        of all.
     apart : int
         How many groups stand apart at least; 1 where none do, and segments are those of k-means.
     counts : tuple of int
@@ -63,6 +65,12 @@ class Decision:
     def p_value(self) -> float:
         """Monte Carlo p-value of the largest compactness over all numbers of segments."""
         return float(self.evidence["p_value"].iloc[0])
+
+    @property
+    def curved(self) -> bool:
+        """Whether the rows lie along a bend, as on a curve or in groups that are not in a line."""
+        bend, usual = self.evidence[["bend", "bend_null"]].iloc[0]
+        return bool(bend >= BEND and bend > usual)
 
     def kind_at(self, k: int) -> str:
         """Say the kind of a number of segments that somebody chose."""
@@ -99,18 +107,26 @@ def search(
     """
     if k_max == 1:
         one = np.array([[0.0], [1.0], [0.0]])
-        return decide(compare(one, [one, one]))
+        return decide(compare(one, [one, one]).assign(bend=0.0, bend_null=0.0))
     evidence = against_null(null, k_max, tables=tables, progress=progress)
     rows, width = null.Z_.shape
     columns = mixture.columns(null.answers(), null.nominal_, null.random_state)
+    if not columns.spread.size:  # as where all are shares of few orders
+        return decide(evidence)
     least = (evidence["separation_null"] + DEEPER).clip(lower=SHALLOW)
     count = mixture.count(columns, k_max, least, progress)
-    round_can_help = count.apart > 1 and 1 < width <= 40 and rows > 10 * width
-    if round_can_help and not evidence["structure"].any():
+    agrees = evidence["structure"].any() and favourite(evidence) == count.k
+    if count.apart > 1 and not agrees and 1 < width <= 40 and rows > 10 * width:
         turn = near_metric(null.Z_)
         turned = against_null(null, k_max, turn, tables=tables, progress=progress)
-        evidence = turned if turned["structure"].any() else evidence
+        better = favourite(turned) == count.k or not evidence["structure"].any()
+        evidence = turned if turned["structure"].any() and better else evidence
     return decide(evidence, count)
+
+
+def favourite(evidence: pd.DataFrame) -> int:
+    """Return the number of k-means segments with the largest support."""
+    return int(evidence["support"].loc[2:].idxmax())
 
 
 def against_null(
@@ -135,14 +151,16 @@ def against_null(
         rng = np.random.default_rng((null.random_state, *number))
         return measure(Z @ turn, blur(Z, rng) @ turn, k_max, rng, pairs)
 
-    data, drawn = measured(null.Z_, 6, 0), []
+    data, drawn, bends = measured(null.Z_, 6, 0), [], []
     for i in range(tables):
-        drawn.append(measured(null.sample(i), 1, 1, i))
+        Z = null.sample(i)
+        drawn.append(measured(Z, 1, 1, i))
+        bends.append(bend(Z @ turn))
         if progress:
             progress(f"table {i + 1} of at most {tables} of the null model")
         if i == FIRST - 1 and compare(data, drawn)["dispersion_z"].max() < HOPELESS:
             break
-    return compare(data, drawn)
+    return compare(data, drawn).assign(bend=bend(null.Z_ @ turn), bend_null=max(bends))
 
 
 def decide(evidence: pd.DataFrame, count: mixture.Count | None = None) -> Decision:
@@ -156,7 +174,7 @@ def decide(evidence: pd.DataFrame, count: mixture.Count | None = None) -> Decisi
     if count and count.apart > 1 and evidence["structure"].any():
         measured = ["separation", "separation_p", "separated"]  # its p-value is of k-means alone
         evidence.loc[count.k, measured] = count.depth, np.nan, count.apart == count.k
-        counts = tuple(sorted({count.k, count.by_bic, count.apart}))
+        counts = tuple(sorted({count.k, count.by_bic, count.apart, favourite(evidence)}))
         kind = "natural" if len(counts) == 1 else "reproducible"
         return Decision(count.k, kind, evidence, count.apart, counts)
     rows = evidence[evidence["reproducible"]]
@@ -178,6 +196,15 @@ def measure(x: np.ndarray, blurred: np.ndarray, k_max: int, rng, pairs: int) -> 
     return np.array(rows).T
 
 
+def bend(x: np.ndarray) -> float:
+    """Return the largest share of one main axis that the square of another explains beside it."""
+    axes = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)[0][:, :AXES]
+    square = axes**2 - 1 / len(x)
+    square -= axes * (axes * square).sum(axis=0)  # what is straight
+    square /= np.maximum(np.linalg.norm(square, axis=0), 1e-12)
+    return float((((square.T @ axes) ** 2) * (1 - np.eye(axes.shape[1]))).max())
+
+
 def compare(data: np.ndarray, tables: list[np.ndarray]) -> pd.DataFrame:
     """Set the measures of a table beside those of tables without groups; apply the rule to each k.
 
@@ -192,7 +219,7 @@ def compare(data: np.ndarray, tables: list[np.ndarray]) -> pd.DataFrame:
     alone = (1 + np.sum(side * tables >= side * data, axis=0)) / (1 + len(tables))
     alone[:, 0] = np.nan
     structure = (z >= COMPACT) & (p_value <= 1 / (len(tables) + 1)) & (np.arange(len(z)) > 0)
-    again = data[1] >= np.maximum(AGREE_SOME, usual + AGREE_MORE)
+    again = (data[1] >= AGREE_SOME) & beyond(data[1], usual)
     columns = {
         "dispersion": data[0],
         "dispersion_gap": gap,

@@ -14,6 +14,7 @@ from seglib.clustering.null_model import NullModel
 from seglib.clustering.segmenter import SegmentModel
 from seglib.clustering.validity import AGREE, AGREE_SOME, Decision
 
+OF_ALL = ["p_value", "tables", "structure", "reproducible", "bend", "bend_null"]
 AMBIGUOUS = 0.6  # a lower probability of the own segment is ambiguous
 
 
@@ -266,7 +267,7 @@ def _trust(model: SegmentModel, X, decision: Decision, null: NullModel, agreemen
     means = pd.DataFrame(chance).groupby(chance.argmax(axis=1)).mean()
     means = means.reindex(range(k), fill_value=0.0).round(6).to_numpy()
     unsure = float(np.mean(chance.max(axis=1) < AMBIGUOUS))
-    evidence = decision.evidence.drop(columns=["p_value", "tables", "structure", "reproducible"])
+    evidence = decision.evidence.drop(columns=OF_ALL)
     return {
         "evidence": evidence.join(persists),
         "membership": doubt | {"sentence": _words("membership", **doubt | {"calibrated": known})},
@@ -321,6 +322,7 @@ def _headline(decision, model, kind, useful, choice: Choice, agreement: dict, al
     about = {"kind": word, "k": shown, "asked": k, "apart": decision.apart}
     about |= {"whose": "given" if labels else "ours", "number": "one" if k == 1 else "several"}
     about |= {"counts": [*map(str, decision.counts)], "carried": choice.carried}
+    about["curved"] = word == "reproducible" and decision.curved
     borders = "own" if agreement["beyond"] else "any"
     what = "groups" if decision.kind == "natural" else "segments that come back"
     score = "better" if useful and useful["score_beats_segments"] else "no better"
@@ -356,11 +358,21 @@ def _reasons(
         _words("agreement", **refits),
         _words("density", depth=depth, deepest=deepest, what=what),
     ]
+    if kind == "reproducible" and decision.apart == 1 and decision.curved:
+        sentences.append(_words("bend", bent=row["bend"], usual=row["bend_null"]))
+    sentences.append(_examined(decision))
     if decision.kind != "none" and k != decision.k:
         sentences.append(_words("best_for", k=decision.k))
     if useful is None:
         return sentences + (_untested(instead) if kind == "none" else [])
     return sentences + _predictions(kind, useful)
+
+
+def _examined(decision: Decision) -> str:
+    """Return how often the answer about groups was right where they were planted, or were not."""
+    answer = "apart" if decision.kind == "reproducible" and decision.apart > 1 else decision.kind
+    record, apart = wording.table("examined"), "some" if decision.apart > 1 else "none"
+    return _words("examined", worlds=record["worlds"], apart=apart, **record[answer])
 
 
 def _untested(instead: str) -> list[str]:
