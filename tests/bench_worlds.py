@@ -291,7 +291,8 @@ def record(rows: pd.DataFrame) -> dict:
     })  # fmt: skip
     by = facts.groupby(answer)
     told = by.mean().round(2).join(by.size().rename("n"))
-    return {"worlds": len(rows)} | told.drop("refused", errors="ignore").to_dict("index")
+    first = {"all": {"worlds": len(rows), "prior": round(float(grouped.mean()), 2)}}
+    return first | told.loc[["natural", "apart", "reproducible", "none"]].to_dict("index")
 
 
 def main() -> None:
@@ -317,7 +318,8 @@ def main() -> None:
         Path(__file__).with_suffix(".md").write_text(f"{about}{shown}\n\n{bins}\n")
         words = Path(__file__).parents[1] / "seglib" / "wording" / "examined.yaml"
         head = words.read_text().splitlines()[0]
-        words.write_text(f"{head}\n{yaml.safe_dump(record(rows), sort_keys=False)}")
+        said = yaml.safe_dump(record(rows), sort_keys=False, default_flow_style=None)
+        words.write_text(f"{head}\n{said}")
 
 
 if __name__ == "__main__":

@@ -121,7 +121,9 @@ def test_parts_of_a_whole_are_found_beside_other_columns():
     rng = np.random.default_rng(3)
     shares = pd.DataFrame(rng.dirichlet(np.ones(4), 300), columns=list("abcd"))
     frame = shares.assign(age=rng.normal(40, 9, 300), total=rng.gamma(2, 5, 300))
-    assert parts_of_a_whole(frame) == list("abcd")
+    assert parts_of_a_whole(frame) == [list("abcd")]
+    others = pd.DataFrame(rng.dirichlet(np.ones(3), 300), columns=list("xyz"))
+    assert sorted(parts_of_a_whole(frame.join(others))) == [list("abcd"), list("xyz")]
     assert parts_of_a_whole(frame.drop(columns="b")) == []
     assert parts_of_a_whole(amounts().assign(sum=lambda f: f["orders"] + f["value"])) == []
 

@@ -78,14 +78,16 @@ def test_a_column_that_follows_from_another_counts_once():
     assert twice.numbers.shape == (500, 2)
 
 
-def test_a_column_that_another_says_is_missing_does_not_count_and_a_block_of_answers_does():
-    """Days between orders, where there was one; answers of those who answered at all."""
+@pytest.mark.parametrize("kinds", [1, 2])
+def test_those_without_a_number_are_no_group_and_those_with_one_may_be_several(kinds):
+    """Days between orders, where there were two; answers of those who answered at all."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 4))
-    x[x[:, 0] < 0, 1] = np.nan
+    x[:, 1] = x[:, 0] + 8 * rng.integers(0, kinds, 400) + 0.3 * x[:, 1]
+    x[x[:, 0] < -0.3, 1] = np.nan
     x[rng.random(400) < 0.3, 2:] = np.nan
     assert dependence.told(x).tolist() == [False, True, False, False]
-    assert mixture.columns(x, np.zeros(4, bool)).numbers.shape == (400, 3)
+    assert counted(x).apart == kinds
 
 
 def test_every_row_has_one_membership_and_all_shapes_are_proper_covariances():

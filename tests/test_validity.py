@@ -77,7 +77,7 @@ def test_a_bend_is_seen_where_columns_follow_a_curve_and_not_in_a_cloud():
         (3, 3, 3, "natural"),
         (3, 4, 3, "reproducible"),  # two criteria differ
         (3, 3, 2, "reproducible"),  # two of the groups shade into each other
-        (2, 2, 2, "reproducible"),  # k-means segments favour three
+        (2, 2, 2, "reproducible"),  # three k-means segments have larger support
     ],
 )
 def test_groups_are_natural_where_every_look_gives_their_number(k, by_bic, apart, kind):

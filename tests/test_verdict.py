@@ -231,7 +231,7 @@ def evidence(z):
         "dispersion_z": [0.0, *z], "stability": 0.9, "stability_null": 0.8, "separation": 0.1,
         "separation_null": 0.2, "tables": 24, "p_value": 0.3,
         "separated": False, "support": [0.0, *z], "structure": False, "reproducible": False,
-        "bend": 0.05, "bend_null": 0.1,
+        "bend": 0.05, "bend_null": 0.1, "icl": [2.0, 1.0, *z[1:]], "bic": [*z, 0.0],
     }, index=range(1, len(z) + 2))  # fmt: skip
 
 
@@ -264,10 +264,14 @@ def test_a_continuum_that_bends_is_said_to_be_curved_and_how_often_the_answer_wa
     said = verdict._headline(found, model, "reproducible", None, verdict.Choice(3), beyond, 1.0)
     assert "regions of a curved continuum or groups that overlap" in said
     reasons = verdict._reasons(found, 3, beyond, "reproducible", None)
-    assert "a curve explains 40% of one of their three main axes, in the" in reasons[3]
+    assert "a curve explains 40% of one of their main axes, in the null model at" in reasons[3]
     record = wording.table("examined")["reproducible"]
-    told = f"{record['n']} got this answer about groups: they had been planted in "
-    assert told + wording.share(record["groups"]) in reasons[4]
+    told = f"{record['n']} got this answer: {wording.share(record['groups'])} of these held groups"
+    assert told in reasons[5]
+    assert (
+        reasons[4]
+        == "Counted as groups that overlap, they are 3 by the least BIC and 2 by the least ICL."
+    )
 
 
 @pytest.mark.parametrize(("kind", "k", "words"), [

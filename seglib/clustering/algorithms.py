@@ -291,9 +291,14 @@ def rand_index(a: np.ndarray, b: np.ndarray) -> float:
     return float((both - chance) / (most - chance)) if most > chance else 1.0
 
 
-def beyond(agreement: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    """Say whether a Rand index exceeds the usual one by 0.1, or by half of what that lacks of 1."""
-    return agreement >= np.minimum(usual + AGREE_MORE, (1 + usual) / 2)
+def beyond(agreement: np.ndarray, without: np.ndarray) -> np.ndarray:
+    """Say whether Rand indices exceed those of tables without groups, shape (tables, ...).
+
+    By 0.1; or by half of what their mean lacks of 1, and by their standard deviation.
+    """
+    usual = np.mean(without, axis=0)
+    half = np.maximum((1 + usual) / 2, usual + np.std(without, axis=0))
+    return (agreement >= usual + AGREE_MORE) | ((agreement >= half) & (agreement > usual))
 
 
 def jaccard(label: np.ndarray, other: np.ndarray, k: int) -> np.ndarray:

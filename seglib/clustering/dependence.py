@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -15,7 +17,10 @@ ROWS_PER_COLUMN = 10  # needed to say that a column follows from others
 SAME = 1e-6  # relative spread of a sum that is the same in every row
 STEP = 0.02  # share of the sum to which parts may be rounded
 PART = 0.1  # by how much the weight of a part may differ from -1, since rounding shrinks it
+ZEROS = 1 / 3  # share of parts of a whole that may be 0, as where orders are few
+NOTHING = 1e-9  # share of the largest part that is as good as 0
 TIERS = 20  # levels of a tier at most
+LOOK, MOST = 50, 30  # rows looked at first; columns of few levels of which pairs are looked at
 CELL = 5  # rows of a combination of two columns' levels, on average, that decide a third
 DECIDED = 0.98  # share of rows of a tier that two other columns give, mean of all tiers
 GAP = 20  # steps between neighbouring values by which those at a border may differ at most
@@ -54,15 +59,19 @@ def _explained(table: np.ndarray) -> float:
     return 1.0 - float(left.var() / max(scaled[:, -1].var(), 1e-12))
 
 
-def parts_of_a_whole(frame: pd.DataFrame) -> list[str]:
-    """Return the numbers with one sum in all rows, but for rounding; empty if there are none."""
+def parts_of_a_whole(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the names of numbers with one sum in all rows, but for rounding, whole by whole."""
     numbers = frame.select_dtypes("number").astype(float)
-    return _whole(numbers.loc[:, numbers.nunique() > 2])
+    numbers, result = numbers.loc[:, numbers.nunique() > 2], []
+    while len(numbers.columns) > 2 and (whole := _whole(numbers)):
+        result.append(whole)
+        numbers = numbers.drop(columns=whole)
+    return result
 
 
 def _whole(frame: pd.DataFrame) -> list[str]:
     table = frame.dropna()
-    amounts = table.loc[:, table.min() >= 0]
+    amounts = table.loc[:, table.min() >= -NOTHING * table.max()]
     if len(amounts) < ROWS_PER_COLUMN * amounts.shape[1]:
         return []
     for name in reversed(list(amounts.columns)):
@@ -73,25 +82,6 @@ def _whole(frame: pd.DataFrame) -> list[str]:
         if len(whole) > 2 and _same(amounts[whole].to_numpy()):
             return [column for column in frame if column in whole]
     return []
-
-
-def to_ratios(shares: np.ndarray) -> np.ndarray:
-    """Return each share as a part of itself and the shares after it, 0 where all are 0.
-
-    Such ratios of a Dirichlet distribution are independent (Connor & Mosimann 1969, *J. Am. Stat.
-    Assoc.* 64). Missing shares are as large as is left for each.
-    """
-    gone = np.isnan(shares)
-    rest = np.maximum(1 - np.nansum(shares, axis=1), 0) / np.maximum(gone.sum(axis=1), 1)
-    shares = np.where(gone, rest[:, None], shares)
-    left = np.cumsum(shares[:, ::-1], axis=1)[:, ::-1]
-    return shares / np.where(left > 0, left, 1.0)
-
-
-def from_ratios(ratios: np.ndarray) -> np.ndarray:
-    """Return the shares of which :func:`to_ratios` makes such ratios."""
-    left = np.cumprod(1 - ratios, axis=1)
-    return ratios * np.column_stack([np.ones(len(left)), left[:, :-1]])
 
 
 def questions(frame: pd.DataFrame) -> list[list[str]]:
@@ -111,6 +101,55 @@ def _same(parts: np.ndarray) -> bool:
     parts = parts / max(parts.sum(axis=1).mean(), 1e-300)
     total, step = parts.sum(axis=1), np.diff(np.unique(parts.round(9))).min(initial=1.0)
     return bool(total.std() <= max(SAME, step * np.sqrt(parts.shape[1]) / 2 * (step <= STEP)))
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Numbers with one sum in all rows, shape (rows, parts), and how they are drawn.
+
+    Where few are 0, drawn parts are scaled to the sum. Where many are, as of few orders, each is
+    drawn as a ratio to itself and the smaller ones, and which of them are 0 stays; such ratios of a
+    Dirichlet distribution are independent (Connor & Mosimann 1969, *J. Am. Stat. Assoc.* 64).
+    """
+
+    names: list[str]
+    parts: np.ndarray
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Whole:
+        """Return the whole of a table's columns, the largest on average first."""
+        names = frame.mean().sort_values(ascending=False, kind="stable").index
+        parts = frame[names].to_numpy(float)
+        return cls(list(names), np.where(np.abs(parts) < NOTHING * np.nanmax(parts), 0.0, parts))
+
+    @cached_property
+    def sparse(self) -> bool:
+        """Whether many parts are 0."""
+        return bool((self.parts == 0).mean() > ZEROS)
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """What is drawn: parts, or ratios of sparse ones; missing ones have all that is left."""
+        if not self.sparse:
+            return self.parts
+        gone, whole = np.isnan(self.parts), np.nanmedian(self.parts.sum(axis=1))
+        rest = np.maximum(whole - np.nansum(self.parts, axis=1), 0)
+        parts = np.where(gone, (rest / np.maximum(gone.sum(axis=1), 1))[:, None], self.parts)
+        left = np.cumsum(parts[:, ::-1], axis=1)[:, ::-1]
+        return parts / np.where(left > 0, left, 1.0)
+
+    def drawn(self, rows: np.ndarray) -> np.ndarray:
+        """Return parts of which each is drawn from a row of its own."""
+        cells, sums = (rows, np.arange(len(self.names))), np.nansum(self.parts, axis=1)
+        codes, gap = self.codes[cells], np.isnan(self.parts[cells])
+        whole = np.full(len(rows), np.nanmedian(self.parts.sum(axis=1)))
+        if self.sparse:
+            left = np.cumprod(1 - codes, axis=1)
+            parts = codes * np.column_stack([whole, whole[:, None] * left[:, :-1]])
+            return np.where(gap, np.nan, parts)
+        whole = np.where(gap.any(axis=1), sums[np.where(gap, rows, -1).max(axis=1)], whole)
+        total = np.nansum(codes, axis=1)
+        return codes * np.where(total > 0, whole / np.maximum(total, 1e-300), 1.0)[:, None]
 
 
 def following(values: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -162,7 +201,7 @@ def tiers(table: pd.DataFrame, ordered: list[str]) -> list[str]:
             continue
         others = [c for c in ordered if c not in {name, *out}]
         by = _borders(table, rank[others], level) if len(others) > 1 else set()
-        cells = combinations([other for other in few if other not in {name, *out}], 2)
+        cells = combinations([c for c in few if c not in {name, *out} and len(few) <= MOST], 2)
         by = by or next(({a, b} for a, b in cells if _decide(few[a], few[b], level)), set())
         if by:
             out.append(name)
@@ -186,10 +225,16 @@ def _borders(table: pd.DataFrame, rank: pd.DataFrame, level: np.ndarray) -> set[
 def _decide(one: np.ndarray, other: np.ndarray, level: np.ndarray) -> bool:
     """Say whether each combination of two columns' levels has one of the third's; -1 is none."""
     known = (np.minimum(one, other) >= 0) & (level >= 0)
-    both = (one * (TIERS + 1) + other)[known]
-    cells, levels = len(np.unique(both)), len(np.unique(level[known]))
-    enough = cells * CELL <= len(both) and levels == level.max() + 1
-    return enough and len(np.unique(both * (TIERS + 1) + level[known])) == cells
+    if not known.any() or level[known].max() < level.max():
+        return False
+    one, other, level = one[known], other[known], level[known]
+    for rows in (slice(LOOK), slice(None)):  # most pairs do not even decide a few rows
+        both = one[rows] * (TIERS + 1) + other[rows]
+        cells = len(np.unique(both))
+        if len(np.unique(both * (TIERS + 1) + level[rows])) > cells:
+            return False
+    alone = (len(np.unique(x * (TIERS + 1) + level)) == len(np.unique(x)) for x in (one, other))
+    return cells * CELL <= len(both) and len(np.unique(level)) == level.max() + 1 and not any(alone)
 
 
 def _is_narrow(x: pd.Series, rank: pd.Series, border: float) -> bool:

@@ -316,18 +316,21 @@ def _joint(columns: Columns, share: np.ndarray, shape: str, of: Columns | None =
 def columns(values: np.ndarray, nominal: np.ndarray, seed: int = 0, draw: bool = True) -> Columns:
     """Return the columns for a mixture, from numbers and positions of levels; NaN is missing.
 
-    A column that follows from others is left out, and one whose gaps do. Numbers that are missing,
-    or in a state such as no spend at all, are drawn from groups (Di Zio, Guarnera & Luzi 2007,
-    *Comput. Stat. Data Anal.* 51); of a column with fewer numbers than gaps only the state counts.
-    Without `draw`, rows without gaps do if they are most.
+    A column that follows from others is left out. Numbers that are missing, or in a state such as
+    no spend at all, are drawn from groups (Di Zio, Guarnera & Luzi 2007, *Comput. Stat. Data Anal.*
+    51), and from all others where another column tells who has none; of a column with fewer numbers
+    than gaps only the state counts. Without `draw`, rows without gaps do if they are most.
     """
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(values))[:ROWS])
     own = donors(following(values, values)) == np.arange(values.shape[1])
-    own = kept if (kept := own & ~told(values)).any() else own
+    values = values[rows].copy()
+    for j in np.flatnonzero(told(values)):
+        gone = np.isnan(values[:, j])
+        values[gone, j] = rng.choice(values[~gone, j], gone.sum())
     numbers, answers = [np.empty((len(rows), 0))], []
-    enough = min(FILLED, (~np.isnan(values[rows])).mean(axis=0).max(initial=0))
-    for named, column in zip(np.asarray(nominal)[own], values[rows].T[own], strict=True):
+    enough = min(FILLED, (~np.isnan(values)).mean(axis=0).max(initial=0))
+    for named, column in zip(np.asarray(nominal)[own], values.T[own], strict=True):
         x, there = column.copy(), ~np.isnan(column)
         if not there.any():
             continue

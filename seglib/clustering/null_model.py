@@ -12,8 +12,9 @@ peaks of its own gets one. Built as a nearly elliptical copula with empirical ma
    margins (general location model, Olkin & Tate 1961, without its normality); missing cells are
    resampled as whole row patterns, and make strata where another column says which are missing. A
    column that follows from another (neighbours there are alike here) is taken from the same row, as
-   are yes-or-no columns of which each row has one yes. Parts of a whole, such as shares, are drawn
-   as ratios to what those before them leave; which of them are 0 stays as whole row patterns.
+   are yes-or-no columns of which each row has one yes. Parts of a whole, such as shares, are scaled
+   to add up as in the table; where many are 0, they are drawn as ratios to the smaller ones, which
+   keeps neither their own distributions nor correlations, and which are 0 stays.
 3. The correlation matrix is shrunk (Ledoit & Wolf 2004) and corrected, by simulation, for the
    attenuation that ties cause.
 4. Whitened rows (ties broken at random) get random directions. Lengths are resampled along the
@@ -41,7 +42,6 @@ SAME = 0.9  # Jaccard similarity of the rows that hold it in two columns
 STRATUM = 20  # fewest rows of a stratum; rarer patterns are taken together
 WINDOW = 0.1  # share of rows of similar rank on the leading axis
 ROUNDS = 4  # steps of the correction for ties
-ZEROS = 1 / 3  # share of parts of a whole that may be 0, as where orders are few
 
 
 class NullModel(BaseEstimator):
@@ -60,10 +60,10 @@ class NullModel(BaseEstimator):
         self.rows_ = np.sort(order[: self.rows])
         self.X_, self.encoder_ = X.iloc[self.rows_], encoder
         self.Z_ = np.asarray(encoder.transform(self.X_))
-        whole, names = dependence.parts_of_a_whole(self.X_), encoder.columns
+        names, asked = encoder.columns, dependence.questions(self.X_)
         encoded = {rule["name"] for rule in encoder.rules_ if rule["kind"] == "numeric"}
-        self.whole_ = whole if len(encoded & set(whole)) > 1 else []
-        asked = dependence.questions(self.X_)
+        wholes = [w for w in dependence.parts_of_a_whole(self.X_) if len(encoded & {*w}) > 1]
+        self.wholes_ = [dependence.Whole.of(self.X_[whole]) for whole in wholes]
         places = ([names.index(name) for name in one if name in names] for one in asked)
         self.questions_ = [one for one in places if len(one) > 1]
         self.nominal_ = encoder.nominal | np.isin(range(len(names)), [*chain(*self.questions_)])
@@ -76,13 +76,12 @@ class NullModel(BaseEstimator):
         Amounts of a gamma distribution look normal as such (Wilson & Hilferty 1931), and so do
         shares of their sum. Where many are 0, as of one or two orders, none are returned.
         """
-        values, parts = self.encoder_.answers(self.X_), self.X_[self.whole_].astype(float)
-        many = (parts == 0).to_numpy().sum() > ZEROS * parts.size
-        roots = np.cbrt(parts) * (np.nan if many else 1.0)
-        roots = (roots - roots.mean()) / roots.std()
-        for i, name in enumerate(self.encoder_.columns):
-            if name in roots:
-                values[:, i] = roots[name]
+        values, names = self.encoder_.answers(self.X_), self.encoder_.columns
+        for whole in self.wholes_:
+            for name, x in zip(whole.names, np.cbrt(whole.parts).T, strict=True):
+                if name in names:
+                    normal = np.nan if whole.sparse else (x - np.nanmean(x)) / np.nanstd(x)
+                    values[:, names.index(name)] = normal
         for one in self.questions_:
             yes = np.where(np.isnan(values[:, one]), np.nan, values[:, one] > 0)
             values[:, one] = yes @ np.arange(1.0, len(one) + 1)[:, None]
@@ -95,28 +94,24 @@ class NullModel(BaseEstimator):
         rng, encoder = np.random.default_rng((self.random_state, 2, i)), self.encoder_
         rows = draw(self.copula_, rng)
         Z = _look_up(self.copula_, rows, self.Z_, encoder.owners, rng)
-        cells = rows[:, self.places_], np.arange(len(self.places_))
-        parts = np.where(
-            self.gaps_[cells], np.nan, dependence.from_ratios(self.ratios_[cells]) * self.sum_
-        )
-        for j, rule in enumerate(self.places_):
-            if rule < len(encoder.rules_):
-                again = encode(encoder.rules_[rule], pd.Series(parts[:, j]))
-                Z[:, encoder.owners == rule] = again[:, None]
+        for whole, places in zip(self.wholes_, self.places_, strict=True):
+            for rule, part in zip(places, whole.drawn(rows[:, places]).T, strict=True):
+                if rule < len(encoder.rules_):
+                    again = encode(encoder.rules_[rule], pd.Series(part))
+                    Z[:, encoder.owners == rule] = again[:, None]
         return Z
 
     def _learn(self) -> None:
         """Learn the copula, with the parts of a whole that do not form segments beside."""
         encoder, names = self.encoder_, self.encoder_.columns
-        left = [name for name in self.whole_ if name not in names]
-        parts = self.X_[self.whole_].to_numpy(float)
-        self.gaps_, self.sum_ = np.isnan(parts), np.nanmedian(parts.sum(axis=1))
-        self.ratios_ = dependence.to_ratios(parts / self.sum_)
-        self.places_ = [[*names, *left].index(name) for name in self.whole_]
+        left = [name for whole in self.wholes_ for name in whole.names if name not in names]
+        self.places_ = [[[*names, *left].index(n) for n in whole.names] for whole in self.wholes_]
         values = quantify(self.Z_, encoder.answers(self.X_), encoder.nominal)
-        values = np.column_stack([values, self.X_[left].to_numpy(float)])
-        values[:, self.places_] = np.where(self.gaps_, np.nan, self.ratios_)
-        self.copula_ = learn(values, self.questions_, self.places_, seed=self.random_state)
+        values, ratios = np.column_stack([values, self.X_[left].to_numpy(float)]), []
+        for whole, places in zip(self.wholes_, self.places_, strict=True):
+            values[:, places] = np.where(np.isnan(whole.parts), np.nan, whole.codes)
+            ratios += places if whole.sparse else []
+        self.copula_ = learn(values, self.questions_, ratios, seed=self.random_state)
 
 
 # --- the copula -----------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def stability(model: SegmentModel, X: pd.DataFrame, rng) -> tuple[pd.DataFrame, 
         overlap, value, usual = jaccard.mean(axis=0), float(rand.mean()), float(chance.mean())
         agreement = {"value": value, "low": float(low), "high": float(high)}
         agreement |= {"kept": float(kept.mean()), "null": usual}
-        agreement["beyond"] = bool(algorithms.beyond(value, usual))
+        agreement["beyond"] = bool(algorithms.beyond(value, chance))
     n = pd.Series(np.bincount(codes, minlength=k), pd.Index(model.numbers_, name="segment"))
     rank = n.rank(ascending=False, method="first").astype(int)
     frame = pd.DataFrame({"n": n, "share": n / len(X), "jaccard": overlap})

@@ -26,7 +26,8 @@ COMPACT = 3.0  # null standard deviations
 AGREE = 0.75  # of given labels with refits, of segments made otherwise with groups, for natural
 DEEPER = 0.05  # by how much a valley (log ratio) must exceed the deepest in the null model
 SHALLOW = 0.69  # a shallower valley is none: the density falls by less than half
-AXES, BEND = 3, 0.1  # main axes that may bend, and the share of one that a curve explains at least
+AXES = 3  # main axes that may bend
+BEND = 0.1  # share of one that a curve explains at least beyond what it does in the null model
 AGREE_SOME = 0.6  # adjusted Rand index, for reproducible
 TABLES, FIRST, HOPELESS = 24, 10, 2.0  # tables at most; after the first, stop if no z is as large
 SMALL = 500  # rows up to which bootstrap samples get more starts: small groups are easily lost
@@ -68,15 +69,20 @@ class Decision:
 
     @property
     def curved(self) -> bool:
-        """Whether the rows lie along a bend, as on a curve or in groups that are not in a line."""
+        """Whether the rows lie along a bend, as on a curve or in groups that are in no line."""
         bend, usual = self.evidence[["bend", "bend_null"]].iloc[0]
-        return bool(bend >= BEND and bend > usual)
+        return bool(bend - usual >= BEND)
 
     def kind_at(self, k: int) -> str:
         """Say the kind of a number of segments that somebody chose."""
         if k == self.k or k not in self.evidence.index:
             return self.kind if k == self.k else "none"
         return "reproducible" if self.evidence.loc[k, "reproducible"] else "none"
+
+    def valley_at(self, k: int) -> bool:
+        """Say whether a valley parts k segments that is deeper than any in the null model."""
+        row = self.evidence.loc[min(k, len(self.evidence))]
+        return bool(row["separation"] >= max(row["separation_null"] + DEEPER, SHALLOW))
 
     @property
     def best_cut(self) -> int:
@@ -115,18 +121,24 @@ def search(
         return decide(evidence)
     least = (evidence["separation_null"] + DEEPER).clip(lower=SHALLOW)
     count = mixture.count(columns, k_max, least, progress)
-    agrees = evidence["structure"].any() and favourite(evidence) == count.k
-    if count.apart > 1 and not agrees and 1 < width <= 40 and rows > 10 * width:
+    if (
+        count.apart > 1
+        and not confirmed(evidence, count.k)
+        and 1 < width <= 40
+        and rows > 10 * width
+    ):
         turn = near_metric(null.Z_)
         turned = against_null(null, k_max, turn, tables=tables, progress=progress)
-        better = favourite(turned) == count.k or not evidence["structure"].any()
-        evidence = turned if turned["structure"].any() and better else evidence
+        turned["separation_null"] = evidence["separation_null"]  # of what `least` is made
+        if turned["structure"].any():
+            only = not evidence["structure"].any()
+            evidence = turned if only or confirmed(turned, count.k) else evidence
     return decide(evidence, count)
 
 
-def favourite(evidence: pd.DataFrame) -> int:
-    """Return the number of k-means segments with the largest support."""
-    return int(evidence["support"].loc[2:].idxmax())
+def confirmed(evidence: pd.DataFrame, k: int) -> bool:
+    """Say whether so many k-means segments are reproducible, and no more have larger support."""
+    return bool(evidence.loc[k, "reproducible"] and evidence["support"].loc[k:].idxmax() == k)
 
 
 def against_null(
@@ -166,16 +178,17 @@ def against_null(
 def decide(evidence: pd.DataFrame, count: mixture.Count | None = None) -> Decision:
     """Take the groups that stand apart, else the segments with the largest support.
 
-    Groups are natural where every look gives their number. Support is the extra compactness times
-    the squared stability.
+    Groups are natural where every look gives their number: all stand apart, BIC counts as many, and
+    k-means confirms it. Support is the extra compactness times the squared stability.
     """
     evidence = evidence.join(count.table if count else pd.DataFrame(columns=["bic", "icl"]))
     evidence["separated"] = False
     if count and count.apart > 1 and evidence["structure"].any():
         measured = ["separation", "separation_p", "separated"]  # its p-value is of k-means alone
         evidence.loc[count.k, measured] = count.depth, np.nan, count.apart == count.k
-        counts = tuple(sorted({count.k, count.by_bic, count.apart, favourite(evidence)}))
-        kind = "natural" if len(counts) == 1 else "reproducible"
+        counts = tuple(sorted({count.k, count.by_bic, count.apart}))
+        sure = len(counts) == 1 and confirmed(evidence, count.k)
+        kind = "natural" if sure else "reproducible"
         return Decision(count.k, kind, evidence, count.apart, counts)
     rows = evidence[evidence["reproducible"]]
     if not len(rows):
@@ -198,7 +211,8 @@ def measure(x: np.ndarray, blurred: np.ndarray, k_max: int, rng, pairs: int) -> 
 
 def bend(x: np.ndarray) -> float:
     """Return the largest share of one main axis that the square of another explains beside it."""
-    axes = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)[0][:, :AXES]
+    axes, size, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    axes = axes[:, :AXES][:, size[:AXES] > 1e-6 * size[0]]
     square = axes**2 - 1 / len(x)
     square -= axes * (axes * square).sum(axis=0)  # what is straight
     square /= np.maximum(np.linalg.norm(square, axis=0), 1e-12)
@@ -219,7 +233,7 @@ def compare(data: np.ndarray, tables: list[np.ndarray]) -> pd.DataFrame:
     alone = (1 + np.sum(side * tables >= side * data, axis=0)) / (1 + len(tables))
     alone[:, 0] = np.nan
     structure = (z >= COMPACT) & (p_value <= 1 / (len(tables) + 1)) & (np.arange(len(z)) > 0)
-    again = (data[1] >= AGREE_SOME) & beyond(data[1], usual)
+    again = (data[1] >= AGREE_SOME) & beyond(data[1], tables[:, 1])
     columns = {
         "dispersion": data[0],
         "dispersion_gap": gap,

@@ -322,7 +322,9 @@ def _headline(decision, model, kind, useful, choice: Choice, agreement: dict, al
     about = {"kind": word, "k": shown, "asked": k, "apart": decision.apart}
     about |= {"whose": "given" if labels else "ours", "number": "one" if k == 1 else "several"}
     about |= {"counts": [*map(str, decision.counts)], "carried": choice.carried}
-    about["curved"] = word == "reproducible" and decision.curved
+    if word == "reproducible":
+        about |= {"curved": decision.curved, "valley": "deep" if decision.valley_at(k) else "none"}
+        about["ways"] = "differ" if len(decision.counts) > 1 else "agree"
     borders = "own" if agreement["beyond"] else "any"
     what = "groups" if decision.kind == "natural" else "segments that come back"
     score = "better" if useful and useful["score_beats_segments"] else "no better"
@@ -358,8 +360,8 @@ def _reasons(
         _words("agreement", **refits),
         _words("density", depth=depth, deepest=deepest, what=what),
     ]
-    if kind == "reproducible" and decision.apart == 1 and decision.curved:
-        sentences.append(_words("bend", bent=row["bend"], usual=row["bend_null"]))
+    if kind == "reproducible" and decision.apart == 1:
+        sentences += _shading(decision)
     sentences.append(_examined(decision))
     if decision.kind != "none" and k != decision.k:
         sentences.append(_words("best_for", k=decision.k))
@@ -368,11 +370,19 @@ def _reasons(
     return sentences + _predictions(kind, useful)
 
 
+def _shading(decision: Decision) -> list[str]:
+    """Return what is known of segments that shade into each other: a bend, or how many groups."""
+    bend, usual = decision.evidence[["bend", "bend_null"]].iloc[0]
+    said = [_words("bend", bent=bend, usual=usual)] if decision.curved else []
+    by = decision.evidence[["bic", "icl"]].dropna()
+    return said + ([_words("overlapping", **by.idxmin())] if len(by) else [])
+
+
 def _examined(decision: Decision) -> str:
     """Return how often the answer about groups was right where they were planted, or were not."""
     answer = "apart" if decision.kind == "reproducible" and decision.apart > 1 else decision.kind
     record, apart = wording.table("examined"), "some" if decision.apart > 1 else "none"
-    return _words("examined", worlds=record["worlds"], apart=apart, **record[answer])
+    return _words("examined", **record["all"], apart=apart, **record[answer])
 
 
 def _untested(instead: str) -> list[str]:
