@@ -294,10 +294,10 @@ def rand_index(a: np.ndarray, b: np.ndarray) -> float:
 def beyond(agreement: np.ndarray, without: np.ndarray) -> np.ndarray:
     """Say whether Rand indices exceed those of tables without groups, shape (tables, ...).
 
-    By 0.1; or by half of what their mean lacks of 1, and by their standard deviation.
+    By 0.1; or by half of what their mean lacks of 1, and half their standard deviation.
     """
     usual = np.mean(without, axis=0)
-    half = np.maximum((1 + usual) / 2, usual + np.std(without, axis=0))
+    half = np.maximum((1 + usual) / 2, usual + np.std(without, axis=0) / 2)
     return (agreement >= usual + AGREE_MORE) | ((agreement >= half) & (agreement > usual))
 
 
