@@ -22,7 +22,7 @@ ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what
     ("measuring", 2082, 7),
     ("report", 1537, 7),
 ]
-WORDS = 3174  # lines of templates, tables of words and styles
+WORDS = 3180  # lines of templates, tables of words and styles
 DEEPEST = 8  # modules in the longest chain of imports
 
 
