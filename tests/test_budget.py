@@ -17,7 +17,7 @@ LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.item
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
     ("", 4283, 17),
     ("collection", 5016, 17),
-    ("clustering", 3996, 14),
+    ("clustering", 3994, 14),
     ("personas", 2549, 10),
     ("measuring", 2082, 7),
     ("report", 1537, 7),

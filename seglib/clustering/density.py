@@ -13,7 +13,7 @@ BANDWIDTH = 0.1  # of the kernel, in centre distances
 STEP = 3 / BINS
 ENOUGH = 60  # values needed to tell two peaks from noise
 CLEAR = 4.0  # standard errors by which the density must fall between peaks
-SHALLOW = 0.7  # and the largest share of the lower peak it may fall to
+FALLEN = 0.7  # and the largest share of the lower peak it may fall to
 TIED = 0.02  # a value held by a larger share may be a spike, which is kept
 STEPS = 21  # values of a scale so fine that its steps may be none
 GRID = 200  # points at which the density of a column is taken
@@ -163,7 +163,7 @@ def _two_peaks(values: np.ndarray) -> bool:
     left, right = np.maximum.accumulate(f), np.maximum.accumulate(f[::-1])[::-1]
     lower = np.minimum(left, right)
     error = np.sqrt(0.2821 * (lower + f) / (n * width)) + 1e-12  # 1 / (2 sqrt(pi)) = 0.2821
-    return bool(((f < SHALLOW * lower) & ((lower - f) / error > CLEAR)).any())
+    return bool(((f < FALLEN * lower) & ((lower - f) / error > CLEAR)).any())
 
 
 def _density(values: np.ndarray, width: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -62,11 +63,14 @@ def _explained(table: np.ndarray) -> float:
 def parts_of_a_whole(frame: pd.DataFrame) -> list[list[str]]:
     """Return the names of numbers with one sum in all rows, but for rounding, whole by whole."""
     numbers = frame.select_dtypes("number").astype(float)
-    numbers, result = numbers.loc[:, numbers.nunique() > 2], []
-    while len(numbers.columns) > 2 and (whole := _whole(numbers)):
-        result.append(whole)
-        numbers = numbers.drop(columns=whole)
-    return result
+    return list(_wholes(numbers.loc[:, numbers.nunique() > 2]))
+
+
+def _wholes(frame: pd.DataFrame) -> Iterator[list[str]]:
+    """Yield the names of columns with one sum, which no two wholes share."""
+    while len(frame.columns) > 2 and (whole := _whole(frame)):
+        yield whole
+        frame = frame.drop(columns=whole)
 
 
 def _whole(frame: pd.DataFrame) -> list[str]:
@@ -88,12 +92,8 @@ def questions(frame: pd.DataFrame) -> list[list[str]]:
     """Return the columns of two values that are one question: each row has one yes, or one no."""
     two = frame.loc[:, frame.nunique() == 2]
     codes = two.apply(lambda c: pd.Series(pd.factorize(c, sort=True)[0], c.index).where(c.notna()))
-    result = []
-    while len(codes.columns) > 2 and (whole := _whole(codes)):
-        if round(codes[whole].dropna().sum(axis=1).mean()) in {1, len(whole) - 1}:
-            result.append(whole)
-        codes = codes.drop(columns=whole)
-    return result
+    yes = {tuple(whole): codes[whole].dropna().sum(axis=1).mean() for whole in _wholes(codes)}
+    return [list(whole) for whole in yes if round(yes[whole]) in {1, len(whole) - 1}]
 
 
 def _same(parts: np.ndarray) -> bool:
@@ -114,42 +114,40 @@ class Whole:
 
     names: list[str]
     parts: np.ndarray
+    total: float  # of a row without gaps
+    sparse: bool  # many parts are 0
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Whole:
         """Return the whole of a table's columns, the largest on average first."""
         names = frame.mean().sort_values(ascending=False, kind="stable").index
         parts = frame[names].to_numpy(float)
-        return cls(list(names), np.where(np.abs(parts) < NOTHING * np.nanmax(parts), 0.0, parts))
-
-    @cached_property
-    def sparse(self) -> bool:
-        """Whether many parts are 0."""
-        return bool((self.parts == 0).mean() > ZEROS)
+        parts = np.where(np.abs(parts) < NOTHING * np.nanmax(parts), 0.0, parts)
+        total, zeros = np.nanmedian(parts.sum(axis=1)), (parts == 0).mean()
+        return cls(list(names), parts, float(total), bool(zeros > ZEROS))
 
     @cached_property
     def codes(self) -> np.ndarray:
         """What is drawn: parts, or ratios of sparse ones; missing ones have all that is left."""
         if not self.sparse:
             return self.parts
-        gone, whole = np.isnan(self.parts), np.nanmedian(self.parts.sum(axis=1))
-        rest = np.maximum(whole - np.nansum(self.parts, axis=1), 0)
+        gone = np.isnan(self.parts)
+        rest = np.maximum(self.total - np.nansum(self.parts, axis=1), 0)
         parts = np.where(gone, (rest / np.maximum(gone.sum(axis=1), 1))[:, None], self.parts)
         left = np.cumsum(parts[:, ::-1], axis=1)[:, ::-1]
         return parts / np.where(left > 0, left, 1.0)
 
     def drawn(self, rows: np.ndarray) -> np.ndarray:
         """Return parts of which each is drawn from a row of its own."""
-        cells, sums = (rows, np.arange(len(self.names))), np.nansum(self.parts, axis=1)
+        cells = rows, np.arange(len(self.names))
         codes, gap = self.codes[cells], np.isnan(self.parts[cells])
-        whole = np.full(len(rows), np.nanmedian(self.parts.sum(axis=1)))
         if self.sparse:
             left = np.cumprod(1 - codes, axis=1)
-            parts = codes * np.column_stack([whole, whole[:, None] * left[:, :-1]])
+            parts = self.total * codes * np.column_stack([np.ones(len(left)), left[:, :-1]])
             return np.where(gap, np.nan, parts)
-        whole = np.where(gap.any(axis=1), sums[np.where(gap, rows, -1).max(axis=1)], whole)
-        total = np.nansum(codes, axis=1)
-        return codes * np.where(total > 0, whole / np.maximum(total, 1e-300), 1.0)[:, None]
+        known = np.nansum(self.parts, axis=1)[np.where(gap, rows, -1).max(axis=1)]
+        whole, drawn = np.where(gap.any(axis=1), known, self.total), np.nansum(codes, axis=1)
+        return codes * np.where(drawn > 0, whole / np.maximum(drawn, 1e-300), 1.0)[:, None]
 
 
 def following(values: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -225,7 +223,7 @@ def _borders(table: pd.DataFrame, rank: pd.DataFrame, level: np.ndarray) -> set[
 def _decide(one: np.ndarray, other: np.ndarray, level: np.ndarray) -> bool:
     """Say whether each combination of two columns' levels has one of the third's; -1 is none."""
     known = (np.minimum(one, other) >= 0) & (level >= 0)
-    if not known.any() or level[known].max() < level.max():
+    if len(np.unique(level[known])) <= level.max():
         return False
     one, other, level = one[known], other[known], level[known]
     for rows in (slice(LOOK), slice(None)):  # most pairs do not even decide a few rows
@@ -234,7 +232,7 @@ def _decide(one: np.ndarray, other: np.ndarray, level: np.ndarray) -> bool:
         if len(np.unique(both * (TIERS + 1) + level[rows])) > cells:
             return False
     alone = (len(np.unique(x * (TIERS + 1) + level)) == len(np.unique(x)) for x in (one, other))
-    return cells * CELL <= len(both) and len(np.unique(level)) == level.max() + 1 and not any(alone)
+    return cells * CELL <= len(both) and not any(alone)
 
 
 def _is_narrow(x: pd.Series, rank: pd.Series, border: float) -> bool:

@@ -81,8 +81,8 @@ class Decision:
 
     def valley_at(self, k: int) -> bool:
         """Say whether a valley parts k segments that is deeper than any in the null model."""
-        row = self.evidence.loc[min(k, len(self.evidence))]
-        return bool(row["separation"] >= max(row["separation_null"] + DEEPER, SHALLOW))
+        k = min(k, len(self.evidence))
+        return bool(self.evidence.loc[k, "separation"] >= valleys(self.evidence)[k])
 
     @property
     def best_cut(self) -> int:
@@ -119,21 +119,21 @@ def search(
     columns = mixture.columns(null.answers(), null.nominal_, null.random_state)
     if not columns.spread.size:  # as where all are shares of few orders
         return decide(evidence)
-    least = (evidence["separation_null"] + DEEPER).clip(lower=SHALLOW)
-    count = mixture.count(columns, k_max, least, progress)
-    if (
-        count.apart > 1
-        and not confirmed(evidence, count.k)
-        and 1 < width <= 40
-        and rows > 10 * width
-    ):
+    count = mixture.count(columns, k_max, valleys(evidence), progress)
+    round_can_help = count.apart > 1 and 1 < width <= 40 and rows > 10 * width
+    if round_can_help and not confirmed(evidence, count.k):
         turn = near_metric(null.Z_)
         turned = against_null(null, k_max, turn, tables=tables, progress=progress)
-        turned["separation_null"] = evidence["separation_null"]  # of what `least` is made
+        turned["separation_null"] = evidence["separation_null"]  # by which groups were counted
         if turned["structure"].any():
             only = not evidence["structure"].any()
             evidence = turned if only or confirmed(turned, count.k) else evidence
     return decide(evidence, count)
+
+
+def valleys(evidence: pd.DataFrame) -> pd.Series:
+    """Return how deep a valley must be at least, by the number of segments."""
+    return (evidence["separation_null"] + DEEPER).clip(lower=SHALLOW)
 
 
 def confirmed(evidence: pd.DataFrame, k: int) -> bool:
