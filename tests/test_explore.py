@@ -85,7 +85,7 @@ def test_an_encoded_column_is_called_after_its_level_and_of_yes_and_no_only_the_
         {
             "visits": np.arange(40) % 7,
             "phone": ["no", "yes"] * 20,
-            "net": ["DSL", "Fiber", "no", "DSL"] * 10,
+            "net": ["DSL", "Fiber", "no", "DSL", "no"] * 8,
             "town": ["Bern", "Bern", "Genf", "Genf"] * 10,
             "member": [True, True, False, True] * 10,
             "cheap": pd.Categorical(["0", "1"] * 20),
