@@ -80,15 +80,16 @@ class Scale(Part):
 class Outcome(Part):
     """What a customer did after the date of the data; never a feature.
 
-    A yes or no judges the segments. A count or an amount of money is compared between the arms of
-    an experiment, and more of it is wanted unless the study says otherwise.
+    A yes or no judges the segments, and is something to prevent unless the study says otherwise;
+    beside the arms of an experiment it must say. A count or an amount of money is compared between
+    arms, and more of it is wanted unless the study says otherwise.
     """
 
     column: str = ""  # as of an attribute
     # in the past tense, such as "left within the month"; or spend
     label: Label = Field(min_length=1)
     kind: Literal["yes/no", "count", "money"] = "yes/no"
-    wanted: bool = False  # something to bring about, rather than to prevent
+    wanted: bool | None = None  # something to bring about, rather than to prevent
     happened: Names = []  # the values that mean it did; all others: it did not
 
     @model_validator(mode="before")
@@ -273,6 +274,11 @@ class Customers(_Arms):
                 yield (
                     f"the outcome {name!r} is of kind {about.kind}, which is compared between the "
                     "arms of an experiment: expected columns.arm, or kind: yes/no"
+                )
+            if about.kind == "yes/no" and arm and about.wanted is None:
+                yield (
+                    f"outcomes.{name}.wanted: is missing; expected true if the arms were to bring "
+                    "it about, false if they were to prevent it"
                 )
         numeric = {name for name, about in self.attributes.items() if about.kind == "numeric"}
         for name, scale in self.scales.items():

@@ -200,6 +200,7 @@ def test_a_planted_effect_is_found_and_its_levels_are_those_of_the_table(planted
         ({"attributes": {"arm": {}}}, "leakage"),
         ({"columns": {"customer": "id"}}, "expected columns.arm"),
         ({"outcomes": {"visit": {"label": "visited"}}}, "needs `happened`"),
+        ({"outcomes": {"visit": {"label": "visited", "happened": "1"}}}, "visit.wanted"),
         ({"control": None}, "`control` arm"),
     ],
 )

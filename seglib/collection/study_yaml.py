@@ -152,11 +152,13 @@ def _table(draft: Draft, guess: Guess) -> None:
     draft.add("    columns:")
     for role, column in guess.roles.items():
         draft.add(f"      {role}: {quoted(column)}", guess.why[role])
+    asked = {"wanted"} if "arm" in guess.roles else set()
     for block, abouts in (("attributes", guess.attributes), ("outcomes", guess.outcomes)):
         draft.lines += [f"    {block}:"] * bool(abouts)
         for name, about in abouts.items():
             draft.add(f"      {quoted(name)}:", about["why"])
-            draft.add(f"        {quoted({k: about[k] for k in BLOCK if about.get(k)})}")
+            said = {k: about[k] for k in BLOCK if about.get(k) or (k in about and k in asked)}
+            draft.add(f"        {quoted(said)}")
     draft.lines += ["    # left out:"] * bool(guess.left)
     draft.lines += [f"    #   {one_line(n)}: {one_line(why)}" for n, why in guess.left.items()]
 
