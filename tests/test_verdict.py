@@ -16,11 +16,13 @@ from seglib.clustering import (
     SegmentModel,
     algorithms,
     bases,
+    dependence,
     stability,
     validity,
     verdict,
 )
 from seglib.clustering.validity import Decision
+from seglib.report import summary
 
 KEYS = {
     "n", "columns", "method", "method_reason", "k", "k_suggested", "k_chosen_by", "kind",
@@ -110,7 +112,8 @@ def test_where_there_are_no_segments_the_tiers_that_predict_are_offered():
     evidence = pd.DataFrame({"stability": [1, 0.5, 0.5], "dispersion_z": 0.0, "separation": 0.0,
                              "stability_null": 0.5, "separation_null": 0.0, "tables": 10,
                              "reproducible": False, "p_value": 1.0, "structure": False,
-                             "support": 0.0, "bend": 0.0, "bend_null": 0.0},
+                             "support": 0.0, "bend": 0.0, "bend_null": 0.0,
+                             "stretched": False, "bic": np.nan},
                             index=[1, 2, 3])  # fmt: skip
     found = Decision(1, "none", evidence)
     choice = verdict.choose(found, model, table, outcomes, rfm=rfm)
@@ -231,7 +234,8 @@ def evidence(z):
         "dispersion_z": [0.0, *z], "stability": 0.9, "stability_null": 0.8, "separation": 0.1,
         "separation_null": 0.2, "tables": 24, "p_value": 0.3,
         "separated": False, "support": [0.0, *z], "structure": False, "reproducible": False,
-        "bend": 0.05, "bend_null": 0.1, "icl": [2.0, 1.0, *z[1:]], "bic": [*z, 0.0],
+        "stretched": False, "bend": 0.05, "bend_null": 0.1,
+        "icl": [2.0, 1.0, *z[1:]], "bic": [*z, 0.0],
     }, index=range(1, len(z) + 2))  # fmt: skip
 
 
@@ -266,11 +270,11 @@ def test_a_continuum_that_bends_is_said_to_be_curved_and_how_often_the_answer_wa
     reasons = verdict._reasons(found, 3, beyond, "reproducible", None)
     assert "a curve explains 40% of one of their main axes, in the null model at" in reasons[3]
     record = wording.table("examined")["reproducible"]
-    told = f"{record['n']} got this answer: {wording.share(record['groups'])} of these held groups"
+    told = f"{record['n']} got this answer: {wording.share(record['groups'])} of these tables held"
     assert told in reasons[5]
     assert (
         reasons[4]
-        == "Counted as groups that overlap, they are 3 by the least BIC and 2 by the least ICL."
+        == "A count of groups that may overlap gives 3 by the least BIC and 2 by the least ICL."
     )
 
 
@@ -300,13 +304,44 @@ def test_probabilities_are_checked_against_groups_of_the_assumed_shape(apart, ca
 
 @pytest.mark.parametrize(("k", "does"), [(2, "puts some of them together"), (5, "splits some")])
 def test_another_number_than_the_groups_there_are_is_said(k, does):
-    found, model = Decision(3, "natural", evidence([1, 4, 3, 2])), SegmentModel(n_segments=k)
+    found = Decision(3, "natural", evidence([1, 4, 3, 2]), apart=3)
+    model = SegmentModel(n_segments=k)
     model.method_ = "kmeans"
     choice = verdict.Choice(k, "analyst")
     said = verdict._headline(found, model, "none", None, choice, {"beyond": True}, 1.0)
     assert "The data show at least 3 groups" in said and does in said
     again = dict.fromkeys(("value", "low", "high", "null"), 0.5)
     assert "The evidence is best for 3 segments." in verdict._reasons(found, k, again, "none", None)
+
+
+def test_groups_apart_are_told_where_another_number_was_asked_for():
+    """At least three groups stand apart and four were counted: one of them is no group for sure."""
+    found = Decision(4, "reproducible", evidence([1, 4, 3, 2]), apart=3, counts=(3, 4))
+    for k, does in ((1, "one segment for all"), (2, "puts some"), (3, "other ones"), (5, "splits")):
+        model = SegmentModel(n_segments=k)
+        model.method_ = "kmeans"
+        choice = verdict.Choice(k, "analyst")
+        said = verdict._headline(found, model, "none", None, choice, {"beyond": True}, 1.0)
+        assert "The data show at least 3 groups" in said and does in said
+
+
+def test_what_is_unusual_in_the_evidence_is_said():
+    again = dict.fromkeys(("value", "low", "high", "null"), 0.5)
+    found = Decision(1, "none", evidence([3.5, 1]).assign(structure=True, stretched=True))
+    reasons = " ".join(verdict._reasons(found, 2, again, "none", None, given=["a"]))
+    assert "stretched until" in reasons and "not of the ones given" in reasons
+    assert "no number of segments comes back well enough" in reasons
+    parts = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]] * 9)
+    whole = dependence.Whole.of(pd.DataFrame(parts, columns=list("abc")))
+    blind = Decision(1, "none", evidence([1, 1]).assign(bic=np.nan))
+    reasons = " ".join(verdict._reasons(blind, 2, again, "none", None, wholes=[whole]))
+    assert "groups were not counted" in reasons and "got this answer" not in reasons
+
+
+def test_groups_that_all_stand_apart_are_no_mere_choice():
+    hardly = {"kind": "reproducible", "agreement": {"beyond": False}, "k": 3}
+    assert summary.kind(hardly | {"apart": 1}) == "hardly"
+    assert summary.kind(hardly | {"apart": 3}) == "reproducible"
 
 
 def test_what_takes_long_says_what_it_does(monkeypatch):

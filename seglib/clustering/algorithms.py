@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 STARTS = 20  # of the segments that are published
 FEW = 3  # starts of k-means in evidence, where the data and the null model are treated alike
 ROUNDS = 25  # of EM for the softness of k-means
-MANY = 10  # from so many restarts on, classes converge and groups are looked for by splitting
+MANY = 10  # from so many restarts on, latent classes converge
 QUICK, EXACT = 1e-5, 1e-8  # EM of classes ends where the log-likelihood of a row gains less
 LEAST_VARIANCE = 1e-3  # of a number within a latent class, in variances of the column
 AGREE_MORE = 0.1  # by how much a Rand index must exceed that in tables without groups

@@ -143,16 +143,16 @@ def count(
     return Count(chosen.k, int(table["bic"].idxmin()), several, depth, table)
 
 
-def best(columns: Columns, k: int, shapes: tuple = SHAPES, *, split: bool = True) -> Groups | None:
+def best(columns: Columns, k: int, shapes: tuple = SHAPES) -> Groups | None:
     """Return k groups of the shape with the least BIC; None where no start has so many."""
     starts = _starts(columns, k)
-    if split and (groups := _diagonal(columns, k)):
+    if groups := _diagonal(columns, k):
         starts = [*starts, groups.share]
     made = [_converged(columns, starts, shape) for shape in shapes if starts]
     return min(made, key=lambda groups: groups.bic, default=None)
 
 
-def fit(x: np.ndarray, k: int, encoder=None, shape="", *, seed: int, split: bool) -> dict:
+def fit(x: np.ndarray, k: int, encoder=None, shape="", *, seed: int) -> dict:
     """Return k groups of encoded rows as parameters of :mod:`seglib.clustering.algorithms`.
 
     ``encoder`` is that of rows of which some are answers or missing; without a shape the best is
@@ -161,7 +161,7 @@ def fit(x: np.ndarray, k: int, encoder=None, shape="", *, seed: int, split: bool
     values = encoder.decode(x) if encoder else x
     nominal = encoder.nominal if encoder else np.zeros(x.shape[1], bool)
     part = columns(values, nominal, seed, draw=False)
-    groups = best(part, k, (shape,) if shape else SHAPES, split=split)
+    groups = best(part, k, (shape,) if shape else SHAPES)
     shape, of = groups.shape, products(x, groups.shape)
     normal = rule(of[part.rows], groups.share, shape)
     for _ in range(WHOLE):

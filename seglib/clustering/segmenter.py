@@ -82,8 +82,7 @@ class SegmentModel(BaseEstimator):
         """Return the parameters of segments of encoded rows, or for latent classes of answers."""
         k, encoder = self.n_segments, self.encoder_
         if method == "gmm":
-            split = restarts >= algorithms.MANY
-            return mixture.fit(data, k, encoder, shape, seed=seed, split=split)
+            return mixture.fit(data, k, encoder, shape, seed=seed)
         if method == "latent_class":
             levels = encoder.levels
             return algorithms.fit_latent_class(data, k, levels, seed=seed, restarts=restarts)

@@ -44,8 +44,8 @@ class Decision:
     evidence : DataFrame
         By `k`: each measure beside its value in tables without groups and its p-value, its
         `support`, and whether the rule calls the number `separated` or `reproducible`; `structure`
-        says at which there is any; `p_value`, `tables`, and `bend` beside its largest null value,
-        of all.
+        says at which there is any; `p_value`, `tables`, `bend` beside its largest null value, and
+        whether columns were `stretched`, of all.
     apart : int
         How many groups stand apart at least; 1 where none do, and segments are those of k-means.
     counts : tuple of int
@@ -113,7 +113,7 @@ def search(
     """
     if k_max == 1:
         one = np.array([[0.0], [1.0], [0.0]])
-        return decide(compare(one, [one, one]).assign(bend=0.0, bend_null=0.0))
+        return decide(compare(one, [one, one]).assign(bend=0.0, bend_null=0.0, stretched=False))
     evidence = against_null(null, k_max, tables=tables, progress=progress)
     rows, width = null.Z_.shape
     columns = mixture.columns(null.answers(), null.nominal_, null.random_state)
@@ -172,7 +172,12 @@ def against_null(
             progress(f"table {i + 1} of at most {tables} of the null model")
         if i == FIRST - 1 and compare(data, drawn)["dispersion_z"].max() < HOPELESS:
             break
-    return compare(data, drawn).assign(bend=bend(null.Z_ @ turn), bend_null=max(bends))
+    of_all = {
+        "bend": bend(null.Z_ @ turn),
+        "bend_null": max(bends),
+        "stretched": metric is not None,
+    }
+    return compare(data, drawn).assign(**of_all)
 
 
 def decide(evidence: pd.DataFrame, count: mixture.Count | None = None) -> Decision:

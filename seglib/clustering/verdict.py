@@ -14,7 +14,7 @@ from seglib.clustering.null_model import NullModel
 from seglib.clustering.segmenter import SegmentModel
 from seglib.clustering.validity import AGREE, AGREE_SOME, Decision
 
-OF_ALL = ["p_value", "tables", "structure", "reproducible", "bend", "bend_null"]
+OF_ALL = ["p_value", "tables", "structure", "reproducible", "bend", "bend_null", "stretched"]
 AMBIGUOUS = 0.6  # a lower probability of the own segment is ambiguous
 
 
@@ -36,7 +36,8 @@ class Verdict:
     ----------
     kind, k
         `natural` (groups that are in the data), `reproducible` (they come back, but shade into
-        each other), `constructive` (a cut that is of use) or `none`; the number of segments.
+        each other, or their number is open), `constructive` (a cut that is of use) or `none`; the
+        number of segments.
     apart
         How many groups stand apart at least; 1 where none do.
     headline, reasons
@@ -208,7 +209,7 @@ def judge(
     kind = _kind(decision, model, agreement, useful, choice, alike)
     if useful:
         pairs = prediction.alike(members, outcomes) if k > 1 else []
-        useful = useful | {"alike": [list(pair) for pair in pairs]} | prediction.sentences(useful)
+        useful = useful | {"alike": [*map(list, pairs)]} | prediction.sentences(useful)
     instead = _instead(kind, useful, rfm)
     if instead == "rfm_tiers":
         scores = scores.join(prediction.rfm_tiers(rfm).add_suffix("_tier"))
@@ -219,7 +220,8 @@ def judge(
     return Verdict(
         kind=kind,
         headline=_headline(decision, model, kind, useful, choice, agreement, alike),
-        reasons=_reasons(decision, k, agreement, kind, useful, instead) + model.encoder_.notes_,
+        reasons=_reasons(decision, k, agreement, kind, useful, instead, model.labels_, null.wholes_)
+        + model.encoder_.notes_,
         segments=segments,
         agreement=agreement,
         usefulness=useful,
@@ -309,11 +311,12 @@ def _instead(kind: str, useful: dict | None, rfm) -> str:
 def _headline(decision, model, kind, useful, choice: Choice, agreement: dict, alike) -> str:
     k, labels = model.n_segments, model.method_ == "labels"
     other, shown = decision.k != k or kind in {"none", "constructive"}, k
+    found = decision.apart if decision.apart > 1 else decision.k
     if not other and decision.kind != "none" and alike < AGREE:
-        word = "loose"
+        word, shown = "loose", found
     elif decision.kind != "none" and other and (choice.chosen_by == "analyst" or alike < AGREE):
-        size = "one" if k == 1 else "fewer" if k < decision.k else "more"
-        word, shown = "other" if labels or alike < AGREE else size, decision.k
+        size = "one" if k == 1 else "fewer" if k < found else "more" if k > decision.k else "other"
+        word, shown = "other" if labels or alike < AGREE else size, found
     elif choice.carried and kind == "constructive":
         word = "carried"
     else:
@@ -326,21 +329,21 @@ def _headline(decision, model, kind, useful, choice: Choice, agreement: dict, al
         about |= {"curved": decision.curved, "valley": "deep" if decision.valley_at(k) else "none"}
         about["ways"] = "differ" if len(decision.counts) > 1 else "agree"
     borders = "own" if agreement["beyond"] else "any"
-    what = "groups" if decision.kind == "natural" else "segments that come back"
+    what = "groups" if decision.apart > 1 else "segments that come back"
     score = "better" if useful and useful["score_beats_segments"] else "no better"
     return _words("headline", **about, borders=borders, what=what, score=score)
 
 
 def _reasons(
-    decision: Decision, k: int, agreement: dict, kind: str, useful, instead: str = "nothing"
+    decision: Decision, k, agreement, kind, useful, instead="nothing", given=None, wholes=()
 ) -> list[str]:
     """Return sentences with the figure behind each word.
 
     Stability is that of refits with the segments used or, with one segment, of pairs of samples.
     """
-    evidence = decision.evidence
+    evidence, untested = decision.evidence, _untested(instead) if useful is None else []
     if len(evidence) == 1:
-        return [_words("too_few"), *(_untested(instead) if useful is None else [])]
+        return [_words("too_few"), *untested]
     most = int(evidence["dispersion_z"].loc[2:].idxmax())
     here = min(k, len(evidence)) if k > 1 else most
     row, least = evidence.loc[here].to_dict(), 1 / (evidence["tables"].iloc[0] + 1)
@@ -351,23 +354,24 @@ def _reasons(
     depth, deepest = (1 - np.exp(-row[name]) for name in ("separation", "separation_null"))
     chance = {"p": max(decision.p_value, least), "least": decision.p_value <= least}
     tables = {"tables": int(row["tables"]), "most": apart[1] if here != most else None}
-    refits = {"again": agreement if k > 1 else None} | {
-        name: row[name] for name in ("stability", "stability_null")
-    }
+    refits = {name: row[name] for name in ("stability", "stability_null")}
+    unusual = {"given": given is not None, "sparse": any(whole.sparse for whole in wholes)}
+    unusual |= {"stretched": row["stretched"], "counted": evidence["bic"].notna().any()}
     what = "groups" if decision.apart > 1 and here == decision.k else "segments"
     sentences = [
-        _words("compact", here=apart[0], **tables, **chance),
-        _words("agreement", **refits),
+        _words("compact", here=apart[0], **tables, **chance, **unusual),
+        _words("agreement", again=agreement if k > 1 else None, **refits),
         _words("density", depth=depth, deepest=deepest, what=what),
     ]
     if kind == "reproducible" and decision.apart == 1:
         sentences += _shading(decision)
-    sentences.append(_examined(decision))
+    if decision.kind == kind == "none" and evidence["structure"].any():
+        sentences.append(_words("unstable"))
+    if not wholes and not (kind == "reproducible" and decision.kind == "none"):
+        sentences.append(_examined(decision))
     if decision.kind != "none" and k != decision.k:
         sentences.append(_words("best_for", k=decision.k))
-    if useful is None:
-        return sentences + (_untested(instead) if kind == "none" else [])
-    return sentences + _predictions(kind, useful)
+    return sentences + (_predictions(kind, useful) if useful else untested * (kind == "none"))
 
 
 def _shading(decision: Decision) -> list[str]:
@@ -392,7 +396,5 @@ def _untested(instead: str) -> list[str]:
 
 def _predictions(kind: str, useful: dict) -> list[str]:
     """Return what the segments predict, beside what, and what to use meanwhile."""
-    sentences = [useful["summary"], useful["rfm"]]
-    offer = _words("instead", instead=useful["instead"], tested="yes")
-    sentences += [offer] if kind == "none" else []
-    return [sentence for sentence in sentences if sentence]
+    offer = _words("instead", instead=useful["instead"], tested="yes") if kind == "none" else ""
+    return [*filter(None, [useful["summary"], useful["rfm"], offer])]

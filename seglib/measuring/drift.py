@@ -246,7 +246,7 @@ def _verdict(then: dict, now: dict) -> list[dict]:
 
 def _supported(kind: str, k: int, now: dict) -> bool:
     """Whether today's evidence for the earlier number of groups is of the earlier kind."""
-    if now["kind"] == kind and now["k"] == k:
+    if (now["kind"] == kind and now["k"] == k) or now.get("apart", 1) >= k > 1:
         return True
     row = next((r for r in now["evidence"] if r["k"] == k), None)
     if row is None or k == 1:

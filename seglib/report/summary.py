@@ -229,7 +229,8 @@ MEASURES = "share", "revenue_share", "spend", "stayed"
 def kind(verdict: Mapping) -> str:
     """Return what the segments of a run are; `hardly` if refits agree no better than by chance."""
     again = verdict.get("agreement") or {}
-    if verdict.get("kind") == "reproducible" and not again.get("beyond", True):
+    all_apart = verdict.get("apart", 1) == verdict.get("k") > 1
+    if verdict.get("kind") == "reproducible" and not again.get("beyond", True) and not all_apart:
         return "hardly"
     if verdict.get("kind") == "none" and not verdict.get("usefulness"):
         return "untested"
