@@ -201,6 +201,24 @@ def test_a_customer_s_key_keeps_its_leading_zeros(model, tmp_path):
     assert found.index.tolist() == ["007", "008", "1e5"]
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_value_outside_the_bounds_of_the_study_has_no_value_as_in_the_run(method, tmp_path):
+    frame = planted(method, 4).rename_axis("customer")
+    frame["s1"] = frame["s1"].clip(1, 7)
+    encoder = Encoder(bounds={"s1": [1, 7]}).fit(frame)
+    rule = fitted(frame, 3, method, encoder=encoder, random_state=1)
+    (tmp_path / "model.json").write_text(json.dumps(rule))
+    raw = frame.assign(s1=frame["s1"].mask(np.arange(len(frame)) % 9 == 0, 99))
+    raw.to_csv(tmp_path / "raw.csv")
+    found = score.score(tmp_path, tmp_path / "raw.csv")
+    known = clustering.assign(rule, frame.assign(s1=raw["s1"].where(raw["s1"] < 8)))["segment"]
+    assert found.members["segment"].tolist() == known.tolist()
+    assert agree(rule, raw) == 0
+    assert any("outside the bounds" in note and "s1 50" in note for note in found.notes)
+    assert not any("limits of the rule" in note and "s1" in note for note in found.notes)
+    assert next(r for r in rule["columns"] if r["name"] == "s1")["bounds"] == [1, 7]
+
+
 # --- on the command line --------------------------------------------------------------------------
 
 

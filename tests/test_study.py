@@ -223,7 +223,8 @@ def test_reversed_items_and_scales_are_as_the_keys_of_psych_say():
     assert frame["A2"].equals(raw["A2"].astype(float).rename("A2"))
     means = frame[[*loaded.tables.survey.scales]].mean().round(1)
     assert means.tolist() == [4.7, 4.3, 4.1, 3.2, 4.6]  # psych::scoreItems
-    assert "7 minus the answer" in next(line for line in lines if line["name"] == "A1")["meaning"]
+    first = next(line for line in lines if line["name"] == "A1")
+    assert "7 minus the answer" in first["meaning"] and first["bounds"] == [1, 6]
 
 
 # --- refusals -------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ RARE = 0.01  # levels held by a smaller share of rows carry no distance
 TAILS = (0.005, 0.995)  # winsor limits as quantiles
 FEWEST = 20  # rows from which borders are more than chance
 PAIRS = 500  # near pairs are looked for among this many rows
+FINITE = np.finfo(float).max
 IDENTIFIER = re.compile(r"(^|[^a-z])(id|uuid|guid|key)$|_id$", re.IGNORECASE)
 
 
@@ -40,6 +41,8 @@ class Encoder(TransformerMixin, BaseEstimator):
         Winsor limits, as quantiles.
     near_scale : bool
         Scale continuous columns by their spread among near pairs of rows.
+    bounds : dict of (float, float), optional
+        Of some columns of numbers, the lowest and highest value that is one; others are missing.
 
     Attributes
     ----------
@@ -49,8 +52,8 @@ class Encoder(TransformerMixin, BaseEstimator):
         A sentence for every column left out.
     """
 
-    def __init__(self, *, logs: bool = True, tails: tuple = TAILS, near_scale: bool = True):
-        self.logs, self.tails, self.near_scale = logs, tails, near_scale
+    def __init__(self, *, logs=True, tails=TAILS, near_scale=True, bounds=None):
+        self.logs, self.tails, self.near_scale, self.bounds = logs, tails, near_scale, bounds
 
     @classmethod
     def from_rules(cls, rules: list[dict]) -> Encoder:
@@ -133,12 +136,10 @@ class Encoder(TransformerMixin, BaseEstimator):
     def answers(self, X: pd.DataFrame) -> np.ndarray:
         """One column per rule: standardised numbers, positions of levels; missing stays NaN."""
         parts = [_values(rule, X[rule["name"]]) for rule in self.rules_]
-        return np.column_stack(
-            [
-                (x - rule["centre"]) / rule["scale"] if rule["kind"] == "numeric" else x
-                for rule, x in zip(self.rules_, parts, strict=True)
-            ]
-        )
+        for i, rule in enumerate(self.rules_):
+            if rule["kind"] == "numeric":
+                parts[i] = (parts[i] - rule["centre"]) / rule["scale"]
+        return np.column_stack(parts)
 
     def decode(self, Z: np.ndarray) -> np.ndarray:
         """Return :meth:`answers` from encoded rows; what sits at the centre was missing."""
@@ -166,7 +167,8 @@ class Encoder(TransformerMixin, BaseEstimator):
             rule["levels"] = [_plain(v) for v in values.cat.categories if v in present]
             x = _positions(rule, values)
         else:
-            x = values.to_numpy(dtype=float, na_value=np.nan)
+            rule |= {"bounds": self.bounds[name]} if name in (self.bounds or {}) else {}
+            x = numbers_inside(rule, values)
             rule |= self._limits(x[~np.isnan(x)])
             x = _values(rule, values)
         x = x[~np.isnan(x)]
@@ -244,10 +246,8 @@ def refuse(name: str, values: pd.Series) -> None:
         )
     numeric = kind(values) == "numeric"
     numbers = present.to_numpy(dtype=float) if numeric else np.empty(0)
-    if infinite := int(np.isinf(numbers).sum()):
-        raise StudyError(
-            f"Column {name!r} holds {infinite} infinite values; make them missing or finite."
-        )
+    if n := int(np.isinf(numbers).sum()):
+        raise StudyError(f"Column {name!r} holds {n} infinite values; make them missing or finite.")
     if len(present) < 10 or present.nunique() < len(present):
         return
     whole = bool((numbers == np.round(numbers)).all())
@@ -295,12 +295,18 @@ def encode(rule: dict, values: pd.Series) -> np.ndarray:
 
 
 def _values(rule: dict, values: pd.Series) -> np.ndarray:
-    """Return positions of levels, or numbers as they are scaled; what is not finite is missing."""
+    """Return positions of levels, or numbers as they are scaled."""
     if rule["kind"] != "numeric":
         return _positions(rule, values)
-    x = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    x = np.where(np.isfinite(x), x, np.nan)
+    x = numbers_inside(rule, values)
     return np.clip(np.log1p(np.maximum(x, 0)) if rule["log"] else x, rule["low"], rule["high"])
+
+
+def numbers_inside(rule: dict, values: pd.Series) -> np.ndarray:
+    """Return numbers, as missing what is not finite or outside the bounds of the column."""
+    x = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    low, high = rule.get("bounds", (-FINITE, FINITE))
+    return np.where((low <= x) & (x <= high), x, np.nan)
 
 
 def _positions(rule: dict, values: pd.Series) -> np.ndarray:

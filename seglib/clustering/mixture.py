@@ -72,9 +72,8 @@ class Columns:
 
     def of(self, rows, numbers=slice(None)) -> Columns:
         """Return some of the rows, and of their numbers."""
-        return Columns(
-            self.rows[rows], self.numbers[rows][:, numbers], [a[rows] for a in self.answers]
-        )
+        answers = [each[rows] for each in self.answers]
+        return Columns(self.rows[rows], self.numbers[rows][:, numbers], answers)
 
     def products(self, shape: str) -> np.ndarray:
         """Return products of the numbers as a shape needs them."""

@@ -45,9 +45,7 @@ def rfm_cuts(values: pd.DataFrame, tiers: int = 3) -> pd.DataFrame:
 def rfm_tiers(values: pd.DataFrame, tiers: int = 3) -> pd.DataFrame:
     """Return the tier of each customer in each column, 1 the lowest, of recency the longest ago."""
     cuts = rfm_cuts(values, tiers)
-    ranked = {
-        name: np.searchsorted(np.sort(cuts[name]), values[name], "left") + 1 for name in values
-    }
+    ranked = {c: np.searchsorted(np.sort(cuts[c]), values[c], "left") + 1 for c in values}
     frame = pd.DataFrame(ranked, values.index)
     return frame.assign(recency=tiers + 1 - frame["recency"]).mask(values.isna(), 1)
 

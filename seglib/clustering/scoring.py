@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from seglib import formats, publish, runs, wording
-from seglib.clustering import algorithms, segmenter
+from seglib.clustering import algorithms, encoding, segmenter
 from seglib.formats import StudyError, nearest
 from seglib.layout import ROW
 
@@ -19,6 +19,7 @@ RESULT = {"segment", "name", "probability", "runner_up", "margin"}
 SHOWN = 5  # columns named in a note
 NOTES = {
     "missing": "no value, and sit in the middle of that column",
+    "outside": "values outside the bounds that the study gives them, and count as missing",
     "odd": "a text where a number is expected, and count as missing",
     "beyond": "values beyond the limits of the rule, within which 99% of the customers lay who "
     "made it, and count as the limit",
@@ -189,13 +190,14 @@ def _lacking(absent: list[str], spare: list[str]) -> str:
 def _read(rule: dict, values: pd.Series) -> tuple[pd.Series, dict]:
     """Return a column as the rule wants it, and how many values are odd in which way."""
     if rule["kind"] == "numeric":
-        numbers = pd.to_numeric(values, errors="coerce").astype(float)
-        numbers = numbers.replace([np.inf, -np.inf], np.nan)
+        unread = np.isnan(encoding.numbers_inside({}, values))
+        numbers = pd.Series(encoding.numbers_inside(rule, values), values.index)
         filled = values.notna() & ~values.astype(str).str.strip().str.lower().isin(ABSENT)
         scaled = np.log1p(numbers.clip(lower=0)) if rule["log"] else numbers
         slack = 1e-9 * (1 + abs(rule["high"] - rule["low"]))
         beyond = (scaled < rule["low"] - slack) | (scaled > rule["high"] + slack)
-        odd = {"missing": numbers.isna(), "beyond": beyond, "odd": numbers.isna() & filled}
+        odd = {"missing": numbers.isna(), "beyond": beyond, "odd": unread & filled}
+        odd["outside"] = numbers.isna() & ~unread
         return numbers, {what: int(rows.sum()) for what, rows in odd.items()}
     levels = {_text(level): level for level in rule["levels"]}
     text = values.astype(object).map(_text, na_action="ignore")
@@ -222,9 +224,8 @@ def _odd_values(counts: dict[str, dict], rows: int) -> list[str]:
         parts = []
         for name in sorted(here, key=lambda name: (-counts[name][what], name))[:SHOWN]:
             levels = ", ".join(map(repr, counts[name]["levels"])) if what == "unseen" else ""
-            parts.append(
-                f"{name} {wording.count(counts[name][what])}{f' ({levels})' * bool(levels)}"
-            )
+            shown = f" ({levels})" if levels else ""
+            parts.append(f"{name} {wording.count(counts[name][what])}{shown}")
         more = f" and {len(here) - SHOWN} more columns" if len(here) > SHOWN else ""
         if here:
             notes.append(f"Of {rows:,} rows, some have {meaning}: {', '.join(parts)}{more}.")
@@ -344,8 +345,9 @@ def encoded_terms(rules: list[dict]) -> list[str]:
             raw = f"CAST({name} AS DOUBLE PRECISION)"
             scaled = f"LN(1 + GREATEST({raw}, 0))" if rule["log"] else raw
             scaled = f"LEAST(GREATEST({scaled}, {number(rule['low'])}), {number(rule['high'])})"
-            finite = f"ABS({raw}) <= {FINITE}"  # engines hold NaN greater than any number
-            value = f"CASE WHEN {finite} THEN {scaled} ELSE {number(rule['fill'])} END"
+            low, high = map(number, rule.get("bounds", (-encoding.FINITE, encoding.FINITE)))
+            inside = f"{raw} BETWEEN {low} AND {high}"  # engines hold NaN greater than any number
+            value = f"CASE WHEN {inside} THEN {scaled} ELSE {number(rule['fill'])} END"
         terms.append(f"({value} - ({number(rule['centre'])})) / {number(rule['scale'])}")
     return terms
 
@@ -364,9 +366,6 @@ def number(value: float | None) -> str:
     """Write a number in double precision, never as a decimal."""
     text = "NULL" if value is None else repr(float(value))
     return text if "e" in text or value is None else f"{text}e0"
-
-
-FINITE = number(np.finfo(float).max)
 
 
 def literal(value: object) -> str:

@@ -262,10 +262,8 @@ def read_labels(where: str, frame: pd.DataFrame, folder: Path) -> pd.Series | No
     own = table.shape[1] == 1 and not isinstance(table.index, pd.RangeIndex)
     table = table.reset_index() if own or table.index.name else table
     table = table[[table.columns[0], "segment"]] if "segment" in table.columns[1:] else table
-    if table.shape[1] != 2:
-        raise StudyError(
-            f"{where} has {table.shape[1]} columns: expected two, who and which segment"
-        )
+    if (n := table.shape[1]) != 2:
+        raise StudyError(f"{where} has {n} columns: expected two, who and which segment")
     who, ids = _ids(frame.index), [_ids(table[name]) for name in table]
     key = int(np.argmax([len(who.intersection(each)) for each in ids]))
     labels = table.iloc[:, 1 - key].rename(None).set_axis(ids[key])

@@ -126,10 +126,10 @@ def _other_half(values: pd.Series, came: pd.Series) -> pd.Series:
 # --- the data dictionary: what each column means, and which form segments -------------------------
 
 
-def row(name: str, label: str, base: str, *, kind="numeric", unit="", meaning="", levels=None):
+def row(name: str, label: str, base: str, *, kind="numeric", unit="", meaning="", **lists):
     """Return one column's row of the data dictionary."""
     about = {"name": name, "label": label, "base": base, "kind": kind, "unit": unit}
-    return about | {"meaning": meaning} | ({"levels": list(levels)} if levels else {})
+    return about | {"meaning": meaning} | {key: list(each) for key, each in lists.items() if each}
 
 
 def apart(rows: list[dict]) -> list[dict]:
@@ -193,7 +193,8 @@ def rows(spec: Customers, columns: Iterable[str]) -> list[dict]:
             meaning = f"answer to {column}, {low} to {high}"
             meaning += f", turned round: {sum(about.bounds):g} minus the answer" * about.reversed
         levels = about.levels and [about.labels.get(level, level) for level in about.levels]
-        shape = {"kind": about.kind, "unit": about.unit, "levels": levels}
+        bounds = about.bounds and np.clip(about.bounds, -1e300, 1e300).tolist()  # JSON has no .inf
+        shape = {"kind": about.kind, "unit": about.unit, "levels": levels, "bounds": bounds}
         words[name] = about, shape | {"meaning": meaning}
     for name, about in spec.scales.items():
         turned = sum(spec.attributes[item].reversed for item in about.items)
@@ -209,11 +210,8 @@ def rows(spec: Customers, columns: Iterable[str]) -> list[dict]:
 
 def outcome_rows(study) -> list[dict]:
     """Return the row of each outcome."""
-    words = {
-        name: f"column {name} is {' or '.join(about.happened)}; what happened afterwards"
-        for name, about in study.outcomes.items()
-    }
-    return [
-        row(name, study.outcomes[name].label, "outcome", kind="nominal", unit="share", meaning=text)
-        for name, text in words.items()
-    ]
+    result = []
+    for name, about in study.outcomes.items():
+        text = f"column {name} is {' or '.join(about.happened)}; what happened afterwards"
+        result.append(row(name, about.label, "outcome", kind="nominal", unit="share", meaning=text))
+    return result
