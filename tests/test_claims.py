@@ -235,6 +235,19 @@ def test_the_adverb_follows_from_effect_and_level(found, word):
 # --- what is said ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("large", "rules"), [(0, ["value-high"]), (60, [])])
+def test_a_mean_that_a_few_pull_against_the_medians_is_not_compared(tmp_path, large, rules):
+    run = planted.run(tmp_path, 1)
+    labels = run.read("segments.parquet")["segment"]
+    spend = labels.eq(2) * 400.0 + 65.0 + np.arange(len(labels)) % 50
+    spend.iloc[np.flatnonzero(labels != 2)[:large]] = 10_000.0
+    ev = Evidence(planted.with_column(run, "spend", spend, unit="$"))
+    figures = measures.measure(ev, 2, "means", "spend")
+    assert (figures["inside"] < figures["outside"]) == figures["opposed"] == (not rules)
+    about = [c["rule"] for c in claims.claims(ev) if c["segment"] == 2]
+    assert [rule for rule in about if rule in {"value-high", "value-low"}] == rules
+
+
 @pytest.mark.parametrize(("taken", "rule"), [(0.01, "full-price"), (0.10, "discount-low")])
 def test_full_price_is_said_only_where_hardly_anything_is_taken_off(tmp_path, taken, rule):
     run = planted.run(tmp_path, 1)

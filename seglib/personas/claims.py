@@ -71,7 +71,9 @@ def state(
     fact = FACTS[rule]
     figures = measure(ev, segment, fact["from"], column, level, playbook.MEASURES)
     low, high = fact.get("levels", (-math.inf, math.inf))
-    if not figures or (isinstance(figures["inside"], Real) and not low < figures["inside"] <= high):
+    if not figures or (fact["is"] and figures.get("opposed")):
+        return []
+    if isinstance(figures["inside"], Real) and not low < figures["inside"] <= high:
         return []
     if ev.sizeless(segment):
         figures |= {key: privacy.coarse(figures[key]) for key in FIGURES}

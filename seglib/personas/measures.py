@@ -95,18 +95,19 @@ def _growth(ev, segment: int, *_) -> dict:
     return _ratio(ev, segment, ev.months["recent"], "share", ev.months["earlier"])
 
 
-def _ratio(ev, segment: int, values: pd.Series, unit: str, per: pd.Series | float = 1.0) -> dict:
-    """Return a mean, or a ratio of sums, in a segment against everyone else's, as their ratio."""
+def _ratio(ev, segment: int, values: pd.Series, unit: str, per: pd.Series | None = None) -> dict:
+    """Return a mean, or ratio of sums, over everyone else's; `opposed`: medians point elsewhere."""
     inside = ev.inside(segment)
     if inside.all():
         return {}
-    per = pd.Series(per, values.index, dtype=float)
-    sides = [(values[side], per[side]) for side in (inside, ~inside)]
+    bottom = pd.Series(1.0, values.index) if per is None else per.astype(float)
+    sides = [(values[side], bottom[side]) for side in (inside, ~inside)]
     ratio = stats.ratio_of_means(*sides[0], others=sides[1])
     here, there = (a.sum() / b.sum() if b.sum() > 0 else math.nan for a, b in sides)
-    n, others = (len(a) for a, _ in sides)
+    (n, others), (middle, of_others) = zip(*((len(a), a.median()) for a, _ in sides), strict=True)
     cell = {"n": n, "cell": min(n, others), "inside": here, "outside": there}
-    return _ends(ratio) | cell | {"unit": unit}
+    opposed = per is None and bool((here - there) * (middle - of_others) < 0)
+    return _ends(ratio) | cell | {"unit": unit, "opposed": opposed}
 
 
 # --- columns: numbers and ordered levels ----------------------------------------------------------
@@ -144,8 +145,7 @@ def _median(ev, segment: int, column: str, _="") -> dict:
         return {}
     low = int(binom.ppf(stats.ALPHA / 2, len(x), 0.5))
     ends = {"low": x[max(low - 1, 0)], "high": x[min(len(x) - low, len(x) - 1)]}
-    unit = ev.entries[column]["unit"]
-    return ends | {"value": float(np.median(x)), "n": len(x), "unit": unit}
+    return ends | {"value": float(np.median(x)), "n": len(x), "unit": ev.entries[column]["unit"]}
 
 
 # --- shares of two by two -------------------------------------------------------------------------
@@ -182,9 +182,7 @@ def _levels(ev, segment: int, column: str, level: str) -> dict:
         return {}
     values, formed = ev.customers[column], column in ev.formed
     result = _two_by_two(ev, has_level(values, level), segment, stats.difference)
-    row = (
-        None if formed or not result else _row_of(ev.descriptors, segment, name=column, level=level)
-    )
+    row = None if formed else _row_of(ev.descriptors, segment, name=column, level=level)
     if not result or (row is None and not formed):
         return {}
     kind = {"kind": "difference", "statistic": "difference of shares"}
@@ -333,8 +331,8 @@ def units(ev) -> dict[str, str]:
     objective = ev.run.study.objective_figure
     own = ev.entries.get(objective.column, {}).get("unit", "") if objective else ""
     unit = dict.fromkeys(("size", "growth", "reach"), "share") | {"objective": own}
-    unit |= {"value": ev.run.study.currency or "money", "stability": "index", "contacts": "count"}
-    return unit
+    money = ev.run.study.currency or "money"
+    return unit | {"value": money, "stability": "index", "contacts": "count"}
 
 
 def meaning(ev, name: str) -> str:
