@@ -142,6 +142,7 @@ def test_who_answers_alike_or_is_not_asked_is_to_be_asked_why(tmp_path, bare):
     ):
         gaps = {gap["topic"]: gap for gap in people[1]["unknown"]}
         assert gaps["motivations"]["why"] == why and gaps["motivations"]["questions"]
+        assert gaps["price stance"]["why"] == "discounts are not recorded"
 
 
 # --- names ----------------------------------------------------------------------------------------
