@@ -291,6 +291,17 @@ def test_groups_that_stand_apart_are_at_least_so_many(kind, k, words):
     assert said.startswith(words) and ("give 2 and 4." in said) == (kind == "reproducible")
 
 
+@pytest.mark.parametrize(("apart", "k", "words"), [
+    (3, 4, "closest of the 4 groups counted, of which at least 3 stand apart, the density"),
+    (4, 4, "closest groups the density"),
+    (3, 2, "closest segments the density"),
+])  # fmt: skip
+def test_the_density_between_groups_is_of_those_that_were_counted(apart, k, words):
+    found = Decision(4, "reproducible", evidence([1, 4, 9]), apart, (3, 4))
+    again = dict.fromkeys(("value", "low", "high", "null"), 0.8)
+    assert words in verdict._reasons(found, k, again, "reproducible", None)[2]
+
+
 @pytest.mark.parametrize(("apart", "calibrated"), [(3.0, True), (0.0, False)])
 def test_probabilities_are_checked_against_groups_of_the_assumed_shape(apart, calibrated):
     """Two round groups fit the model; one uniform square cut in two does not."""

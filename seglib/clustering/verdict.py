@@ -361,7 +361,7 @@ def _reasons(
     sentences = [
         _words("compact", here=apart[0], **tables, **chance, **unusual),
         _words("agreement", again=agreement if k > 1 else None, **refits),
-        _words("density", depth=depth, deepest=deepest, what=what),
+        _words("density", depth=depth, deepest=deepest, what=what, of=here, apart=decision.apart),
     ]
     if kind == "reproducible" and decision.apart == 1:
         sentences += _shading(decision)
