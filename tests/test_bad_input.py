@@ -174,6 +174,11 @@ CASES = {
                + "1,1,1,2023-05-17,1.5,1,0\n" * 9 + "1,1,1,2023-05-17,free,1,0\n"),
         ["1 of its 10 values are not numbers", "'free'", "format.missing"],
     ),
+    "percent signs": (
+        source("t.csv", "client,ticket,sku,at,paid,units,saved\n"
+               + "1,1,1,2023-05-17,1.5,1,10 %\n" * 10),
+        ["'10 %'", "expected numbers: take off the % sign"],
+    ),
     "dates that are none": (csv(rows={3: "yesterday"}), ["'yesterday'", "dates or times"]),
     "ambiguous dates": (csv(rows=DATES), ["'03/04/2023'", "date: DD/MM/YYYY"]),
     "ambiguous numbers": (csv(";", rows={4: "1,234"}), ["'1,234'", "decimal:"]),

@@ -315,14 +315,13 @@ def _unlike(part: Source, column: str, what: str) -> tuple[bool, str]:
 
 
 def _unreadable(read: Reading | None) -> str:
-    if read is None or read.what == WHOLE:
+    if read is None or read.what == WHOLE or (len(read.marks) < 2 and not read.failed):
         return ""
     if len(read.marks) > 1:
         return "reads " + QUESTIONS[read.what].format(read.example[:40])
-    if not read.failed:
-        return ""
+    percent = read.what == NUMBER and read.example.rstrip().endswith("%")
+    cure = "mend them, or list under `format.missing` what stands for nothing"
     return (
-        f"is text and {read.failed:,} of its {read.filled:,} values are not {read.what}, such "
-        f"as {read.example[:40]!r}; expected {read.what}: mend them, or list under "
-        "`format.missing` what stands for nothing"
+        f"is text and {read.failed:,} of its {read.filled:,} values are not {read.what}, such as "
+        f"{read.example[:40]!r}; expected {read.what}: {'take off the % sign' if percent else cure}"
     )
