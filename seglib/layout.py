@@ -86,8 +86,7 @@ class Outcome(Part):
     """
 
     column: str = ""  # as of an attribute
-    # in the past tense, such as "left within the month"; or spend
-    label: Label = Field(min_length=1)
+    label: Label = Field(min_length=1)  # in the past tense, "left within the month"; or spend
     kind: Literal["yes/no", "count", "money"] = "yes/no"
     wanted: bool | None = None  # something to bring about, rather than to prevent
     happened: Names = []  # the values that mean it did; all others: it did not
@@ -251,6 +250,7 @@ class Customers(_Arms):
     """
 
     columns: CustomerColumns
+    placeholders: Names = []  # values of the customer that stand for nobody, such as Total
     excluded: Names = []  # values of the status whose rows are left out, such as previews
     scales: dict[Key, Scale] = {}
     outcomes: dict[Key, Outcome] = {}

@@ -129,6 +129,30 @@ def test_gaps_between_tables_are_counted():
     assert found["buyer without a row in the customers table"] == 2
 
 
+def test_ids_that_the_two_tables_write_differently_are_shown_side_by_side():
+    rows = shop().assign(customer=lambda t: t["customer"].astype(str))
+    people = pd.DataFrame({"customer": [f"{n:06d}" for n in range(1, 41)]})
+    with pytest.raises(StudyError) as told:
+        inspected(rows, people)
+    assert "40 of 40 customers (100%" in str(told.value)
+    assert "– such as '1'; the customers table has '000001': write ids" in str(told.value)
+    assert "limits.undescribed" not in str(told.value)
+    *_, results = inspected(rows, people, limits={"undescribed": 1})
+    assert "000001" not in str(results)
+    people.loc[0, "customer"] = "1"  # one fits: 39 of 40 are still beyond the limit
+    with pytest.raises(StudyError, match=r"98%.*raise limits.undescribed"):
+        inspected(rows, people)
+
+
+def test_ids_that_become_pseudonyms_are_not_shown(monkeypatch):
+    monkeypatch.setenv("A_KEY", "long enough to be a key of pseudonyms")
+    rows = shop().assign(customer=lambda t: "Anna B" + t["customer"].astype(str))
+    people = pd.DataFrame({"customer": [f"Eve C{n}" for n in range(1, 41)]})
+    with pytest.raises(StudyError, match=r"100%") as told:
+        inspected(rows, people, privacy={"pseudonymise": "A_KEY"})
+    assert "Anna" not in str(told.value) and "Eve" not in str(told.value)
+
+
 def test_a_row_without_an_id_hides_no_gap():
     people = pd.DataFrame({"customer": [*map(float, range(1, 39)), None]})
     goods = pd.DataFrame({"product": [1.0, None], "level": ["x", "y"]})

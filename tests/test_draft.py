@@ -333,6 +333,42 @@ def test_traits_are_described_and_what_is_personal_stays_out():
     assert not any(secret in found.asked for secret in ("Anna", "p1@", "0171"))
 
 
+def accounts(**more):
+    """Return a row an account, with counts whose names are also those of orders."""
+    i = np.arange(N)
+    return pd.DataFrame({
+        "Account": [f"ACC-{n:04d}" for n in i], "Plan": np.resize(["Team", "Pro", "Solo"], N),
+        "MRR": np.round(20 + i % 97 * 3.5, 2), "Seats": 1 + i % 40, "Logins 30d": i * 7 % 67,
+        "Tickets": i % 8, "Since": pd.Timestamp("2019-01-01") + pd.to_timedelta(i * 5, "D"),
+        "Churned": np.where(i % 5, "no", "yes"),
+    }).assign(**more)  # fmt: skip
+
+
+def test_accounts_with_a_count_called_like_an_order_are_customers_and_numbered_orders_are_not():
+    found = guess(accounts())
+    assert set(found.kinds) == {"customers"} and found.roles == {"customer": "Account"}
+    assert set(found.main.attributes) == {"Plan", "MRR", "Seats", "Logins 30d", "Tickets"}
+    assert found.main.outcomes["Churned"]["happened"] == "yes"
+    once = guess(accounts(Tickets=np.arange(N) + 70_000))  # each bought once
+    assert once.roles["order"] == "Tickets" and once.roles["customer"] == "Account"
+
+
+@pytest.mark.parametrize("word", ["Total", "Summe", "Gesamt", "Sum", "Grand total", "Insgesamt"])
+def test_a_last_row_of_totals_is_nobody(tmp_path, word):
+    frame = accounts()
+    frame.loc[N] = [word, None, frame["MRR"].sum(), frame["Seats"].sum(), *[None] * 4]
+    text, tables = drafted(tmp_path, accounts=frame)
+    assert tables["customers"]["placeholders"] == [word]
+    assert f"1 of 241 rows have {word} as 'Account'" in text
+    opened = tables_of(tmp_path / "data" / "s" / "study.yaml")
+    assert opened["customers"].customer.isnull().sum().execute() == 1
+
+
+def tables_of(path):
+    """Return the tables of a study, opened, by role."""
+    return tables.open_tables(study.load(path))
+
+
 def test_whole_numbers_that_happen_to_be_unique_are_an_id_only_by_name():
     one = 20_000 + RNG.permutation(9 * N)[:N]
     numbers = {"income": one, "spend_last_year": one[::-1], "household_income": one + 1}

@@ -229,8 +229,7 @@ def cube(tables: dict[str, ir.Table], study: Study) -> ir.Table:
     day = ibis.ifelse(lines.is_return, lines.time.truncate("D"), None)
     rows = lines.group_by("customer", "order", "level", "group", "is_return", returned=day)
     rows = rows.agg(time=lines.time.min(), place=lines.place.min(), lines=lines.count(), **sums)
-    rows = keep(rows.drop("returned"), *ORDER)
-    return rows.mutate(**zeros).relocate(*SUMMED, after="lines")
+    return keep(rows.drop("returned"), *ORDER).mutate(**zeros).relocate(*SUMMED, after="lines")
 
 
 def _sessions(lines: ir.Table) -> ir.Table:
@@ -362,8 +361,7 @@ def campaigns(tables: dict[str, ir.Table]) -> ir.Table | None:
         redemptions=joined.time.count(where=counts),  # a sum would be of another type by engine
         first_response=joined.time.min(where=counts),
     )
-    responses = responses.mutate(redeemed=responses.redemptions > 0)
-    return responses.order_by("customer", "campaign")
+    return responses.mutate(redeemed=responses.redemptions > 0).order_by("customer", "campaign")
 
 
 def holdout_outcomes(run, unit: str = "customers") -> pd.DataFrame | None:

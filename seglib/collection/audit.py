@@ -69,7 +69,7 @@ def audit(
         if name in clean:
             clean[name], odd = checks.keyed(clean[name], name, study, as_of)
             results += odd
-    results += checks.undescribed(clean)
+    results += _undescribed(study, clean)
     if "survey" in clean:
         results += checks.careless(clean["survey"], study)
     if "campaigns" in clean:
@@ -209,6 +209,29 @@ def _returned_only(study: Study, clean: ir.Table, as_of: date) -> list[dict]:
     rows = "returns or cancelled sales" if study.tables.transactions.cancelled else "returns"
     words = {"as_of": as_of, "kept": rows}
     return counted(each, "transactions", [Test("returned_only", each.bought == 0, words)])
+
+
+def _undescribed(study: Study, tables: dict[str, ir.Table]) -> list[dict]:
+    """Return the checks for customers whom another table lacks: buyers, or who answered."""
+    lines, people, answers = (tables.get(n) for n in ("transactions", "customers", "survey"))
+    buyers = None if lines is None else lines.filter(~lines.is_return)
+    whole, case = (people, "customers") if buyers is None else (buyers, "buyers")
+    gaps = {
+        ("undescribed_buyer", "customers", ""): (buyers, people),
+        ("answers_of_nobody", "survey", case): (answers, whole),
+    }
+    results = []
+    for (name, table, case), (whose, where) in gaps.items():
+        if whose is not None and where is not None:
+            ids = whose.filter(whose.customer.notnull()).select("customer").distinct()
+            rows, missing = count(ids, [absent(ids.customer, where.customer)])
+            results.append(result(name, table, rows, missing, case=case))
+            most = rows if study.privacy.pseudonymise else checks.limit(study, "undescribed") * rows
+            if missing == rows > most:  # such a run stops, so no id gets into its files
+                one, other = (privacy.masked(f"{t.customer.min().execute()}") for t in (ids, where))
+                there = "transactions have" if where is buyers else "the customers table has"
+                results[-1]["mend"] = f"such as {one!r}; {there} {other!r}: write ids in one way"
+    return results
 
 
 # --- personal data and test accounts --------------------------------------------------------------

@@ -99,7 +99,7 @@ def stop(study: Study, checks: list[dict]) -> None:
     lines = [
         f"{c['table']}: {c['check']}: {c['failing']:,} of {c['rows']:,} {c['of']} "
         f"({c['failing'] / c['rows']:.0%}; at most {limit(study, c['limit']):.0%} expected)"
-        f" – mend the source, or raise limits.{c['limit']}"
+        f" – {c.get('mend', 'mend the source, or raise limits.' + c['limit'])}"
         for c in checks
         if c["limit"] and c["failing"] > limit(study, c["limit"]) * c["rows"]
     ]
@@ -257,24 +257,6 @@ def _constant(table: ir.Table, name: str, attributes: dict[str, Attribute]) -> l
     same = [about.label or c for c, about in attributes.items() if c in constant]
     names = f": {', '.join(same)}" if same else ""
     return [result("constant", name, len(attributes), len(same), share=NEARLY, names=names)]
-
-
-def undescribed(tables: dict[str, ir.Table]) -> list[dict]:
-    """Return the checks for customers whom another table lacks: buyers, or who answered."""
-    lines, people, answers = (tables.get(n) for n in ("transactions", "customers", "survey"))
-    buyers = None if lines is None else lines.filter(~lines.is_return)
-    whole, case = (people, "customers") if buyers is None else (buyers, "buyers")
-    gaps = {
-        ("undescribed_buyer", "customers", ""): (buyers, people),
-        ("answers_of_nobody", "survey", case): (answers, whole),
-    }
-    checks = []
-    for (name, table, case), (whose, where) in gaps.items():
-        if whose is not None and where is not None:
-            ids = whose.filter(whose.customer.notnull()).select("customer").distinct()
-            rows, missing = count(ids, [absent(ids.customer, where.customer)])
-            checks.append(result(name, table, rows, missing, case=case))
-    return checks
 
 
 # --- answers, campaigns, and how text is written --------------------------------------------------

@@ -134,8 +134,7 @@ class Column:
         coded = sum(any(c.isdigit() for c in value) for value in self.values)
         self.coded = coded > len(self.values) / 2  # figures, as in codes and not in names
         self.yes = yes(self.values)
-        others = [value for value in self.values if value != self.yes]
-        self.no = others[0] if self.yes else ""
+        self.no = next((v for v in self.values if v != self.yes), "") if self.yes else ""
         self.promise = privacy.promised(self.name)
         self.personal = self._personal()
         person = words and "customer" in suggested(words[len(words) // 2])  # loyalty_tier_member
@@ -323,7 +322,7 @@ def _kind(opened: Source, about: dict) -> dict:
     marks, nearly = tuple(about.get("decimal", about.get("date", ()))), about.get("nearly")
     known = {"name": name, "kind": kind, "marks": marks, "counted": False, "nearly": nearly}
     column, numeric = opened.table[name], kind in {"integer", "number"}
-    if kind == "number" and not opened.typed and not says & {"amount", "price", "cost"}:
+    if kind == "number" and column.type().is_string() and not says & {"amount", "price", "cost"}:
         codes = trimmed(column).upper().re_extract(r"^([A-Z]{3})[^A-Z]", 1).name("code")
         codes = codes.as_table().distinct().to_pyarrow()["code"].to_pylist()
         if {code for code in codes if code} - {*WORDS["currencies"].split()}:

@@ -210,15 +210,11 @@ def _is_events(table: Table) -> bool:
         return False
     column = table.columns[who[0]]
     money = (column.kind == "text" or "id" in column.says) and _has_money(table)
-
-    def tells(key: Column) -> bool:
-        """Whether a key is that of a customer, or of a record that is no order, thing or line."""
-        record = "id" in key.says and not key.says & {"order", "product", "line", "campaign"}
-        return key.unique and key.is_key and ("customer" in key.says or (record and not money))
-
-    numbered = any(c.is_key for c in table.named("order"))
-    own = any(map(tells, table)) and who[1] < NAMED
-    return not own and (numbered or not column.unique)
+    keys = [c for c in table if c.unique and c.is_key]
+    records = [c for c in keys if "id" in c.says and not c.says & (KEYS | {"line"})]
+    own = any("customer" in c.says for c in keys) or (records and not money)
+    numbered = any(c.is_key and c.distinct == c.filled for c in table.named("order"))  # no counts
+    return not (own and who[1] < NAMED) and (numbered or not column.unique)
 
 
 def _addressed(table: Table) -> Guess:
@@ -262,6 +258,8 @@ def _described(table: Table, main: Guess | None, survey: bool) -> Guess:
     if not of_buyers and not survey:
         _refuse_rows(table, key)
     guess = answers.describe(table, "survey" if survey else "customers", key if of_buyers else "")
+    if key:
+        guess.take_nobody()
     if of_buyers:
         guess.why["customer"] += f"; holds {link.share:.0%} of those in {main.table.source}"
         if table.columns[key].personal:

@@ -67,18 +67,12 @@ def _time(guess: Guess) -> None:
 
 
 def _nobody(guess: Guess) -> None:
-    """Take ids such as guest for rows without a customer; ask about ids written in two ways."""
-    who, column = guess.roles["customer"], guess.column("customer")
-    counts, nobody = guess.table.counts(who), {*WORDS["placeholders"]}
-    shortest = min((len(v) for v in counts if v.lower() not in nobody), default=0)
-    figures = {v for v in counts if v.lstrip("-").isdigit() and shortest <= len(v) + 1}
-    words = sorted(v for v in counts if v.lower() in nobody and v not in figures)  # 0 of 0, 1, 2
-    if column.missing > GUESTS:
-        guess.ask("without_customer", name=who, share=column.missing)
-    if words:
-        guess.keys["placeholders"] = words
-        n, rows = sum(counts[word] for word in words), guess.table.rows
-        guess.ask("placeholders", name=who, n=n, rows=rows, shown=listing(words))
+    """Ask about rows without a customer, and about ids written in two ways."""
+    who, missing = guess.roles["customer"], guess.column("customer").missing
+    counts = guess.table.counts(who)
+    if missing > GUESTS:
+        guess.ask("without_customer", name=who, share=missing)
+    guess.take_nobody()
     if twice := len(counts) - len({value.casefold() for value in counts}):
         guess.ask("capitals", name=who, n=twice)
 
@@ -99,8 +93,7 @@ def _is_product(guess: Guess, column: Column) -> bool:
     text, by_name = column.kind == "text", "product" in column.says
     key = column.is_key or (by_name and text and not column.free_text)
     several = column.per_value >= 2 and (text or column.distinct >= LEAST_PEOPLE)
-    other = is_other(column) or "customer" in column.says
-    sold = not other or (text and "goods" in column.says)
+    sold = not (is_other(column) or "customer" in column.says) or (text and "goods" in column.says)
     if not (key and several and sold and (by_name or (text and "id" in column.says))):
         return False
     order = guess.roles.get("order")
@@ -156,8 +149,7 @@ def _amount(guess: Guess) -> None:
             guess.ask("per_unit", name=chosen.name, quantity=quantity.name)
     else:
         guess.take("amount", chosen.name, f"from {chosen.least:,.2f} to {chosen.most:,.2f}")
-        by_name = amounts or prices or chosen.is_aside or has(chosen.name, WORDS["charges"])
-        if not by_name:
+        if not (amounts or prices or chosen.is_aside or has(chosen.name, WORDS["charges"])):
             guess.ask("money_by_values", name=chosen.name)
     if not chosen.is_aside:
         guess.ask_instead(guess.money, (c.name for c in amounts or prices))
@@ -171,11 +163,10 @@ def _of_lines(guess: Guess, money: list[Column]) -> list[Column]:
     for column in money:
         filled = order.text[column.text.notna()] if lines else ()
         single = lines and 0.9 * order.text.nunique() <= filled.nunique() >= len(filled) / 1.02
+        many = lines and column.distinct > MOST_STATES
         if column.missing > 1 - SELDOM:
             once += [column] * single
-        elif (
-            lines and column.distinct > MOST_STATES and guess.table.decides(order.name, column.name)
-        ):
+        elif many and guess.table.decides(order.name, column.name):
             repeated.append(column)
         else:
             full.append(column)

@@ -383,8 +383,7 @@ def _read(cells: ir.Table, what: str, marks: Mapping[str, tuple[str, ...]]) -> i
 
 def cast(table: ir.Table, column: str, what: str) -> str:
     """Return why text on a server is not read, and the CAST by which the server reads it."""
-    spark = ibis.get_backend(table).name == "pyspark"
-    mark, number = ("`", MONEY) if spark else ('"', "numeric")
+    mark, number = ("`", MONEY) if ibis.get_backend(table).name == "pyspark" else ('"', "numeric")
     quoted = mark + column.replace(mark, 2 * mark) + mark
     kind = "timestamp" if what == TIME else number
     return (

@@ -57,6 +57,17 @@ class Guess:
         if others := [repr(other) for other in others if other != self.roles[role]]:
             self.ask("several", name=self.roles[role], role=role, others=listing(others))
 
+    def take_nobody(self) -> None:
+        """Take ids such as guest or total as those of nobody, and ask about them."""
+        who, rows, nobody = self.roles["customer"], self.table.rows, {*WORDS["placeholders"]}
+        counts = self.table.counts(who)
+        shortest = min((len(v) for v in counts if v.lower() not in nobody), default=0)
+        figures = {v for v in counts if v.lstrip("-").isdigit() and shortest <= len(v) + 1}
+        words = sorted(v for v in counts if v.lower() in nobody and v not in figures)  # 0 of 0, 1
+        if words:
+            self.keys["placeholders"], n = words, sum(counts[word] for word in words)
+            self.ask("placeholders", name=who, n=n, rows=rows, shown=listing(words))
+
     def column(self, role: str) -> Column:
         """Return the column of a role."""
         return self.table.columns[self.roles[role]]
@@ -111,8 +122,7 @@ def misread(table: Table) -> list[str]:
     """Return a sentence for each column of dates or money that is not understood."""
     doubts = []
     for column in table:
-        first = next(iter(column.values), "")
-        what, mark, share, example = column.nearly or ("", "", 1.0, first)
+        what, mark, share, example = column.nearly or ("", "", 1.0, next(iter(column.values), ""))
         part = f"{max(round(share * column.filled), 1):,} of {column.filled:,}"
         facts = {"name": column.name, "shown": example[:40], "part": part}
         plain = column.kind == "text" and not column.personal
