@@ -15,14 +15,14 @@ GROUND = {"wording", "formats", "layout", "study", "stats", "privacy", "publish"
 BELOW = GROUND | {"runs", "power", "plots"}
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 ROOMS = [  # lines, docstrings and all, and files that each may have; "" is what stands in no room
-    ("", 4283, 17),
+    ("", 4289, 17),
     ("collection", 5016, 17),
-    ("clustering", 3994, 14),
+    ("clustering", 4000, 14),
     ("personas", 2549, 10),
     ("measuring", 2082, 7),
-    ("report", 1537, 7),
+    ("report", 1538, 7),
 ]
-WORDS = 3180  # lines of templates, tables of words and styles
+WORDS = 3188  # lines of templates, tables of words and styles
 DEEPEST = 8  # modules in the longest chain of imports
 
 
