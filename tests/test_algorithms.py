@@ -57,7 +57,7 @@ def test_kmeans_is_that_of_scikit_learn_to_the_last_bit(grid):
 
 def test_gaussian_mixture_reaches_the_mclust_fit_of_old_faithful():
     # Scrucca et al. (2016), R Journal 8/1: model EEE, 3 components, log-likelihood -1126.326
-    params = mixture.fit(published("datasets", "faithful"), 3, seed=0, split=True)
+    params = mixture.fit(published("datasets", "faithful"), 3, seed=0)
     assert params["shape"] == "tied"
     assert -params["objective"] == pytest.approx(-1126.326, abs=0.1)
 
@@ -101,7 +101,7 @@ def test_latent_classes_pass_over_missing_answers():
     "made",
     [
         lambda x: algorithms.fit_kmeans(x, 2, seed=0, restarts=4),
-        lambda x: mixture.fit(x, 2, seed=0, split=False),
+        lambda x: mixture.fit(x, 2, seed=0),
         lambda x: algorithms.fit_latent_class(x, 2, [0, 0], seed=0, restarts=4),
     ],
     ids=["kmeans", "gmm", "latent_class"],
