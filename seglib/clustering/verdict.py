@@ -365,7 +365,7 @@ def _reasons(
     ]
     if kind == "reproducible" and decision.apart == 1:
         sentences += _shading(decision)
-    if decision.kind == kind == "none" and evidence["structure"].any():
+    if decision.kind == "none" and kind != "reproducible" and evidence["structure"].any():
         sentences.append(_words("unstable"))
     if not wholes and not (kind == "reproducible" and decision.kind == "none"):
         sentences.append(_examined(decision))
